@@ -1,0 +1,113 @@
+//! What a provider job is asked to make. One spec per kind; the spec is fixed when the job is requested and is the
+//! whole input of the submission, so that a repeated attempt asks for exactly the same thing.
+
+use serde::{Deserialize, Serialize};
+
+/// The three kinds of provider work, in the order in which a run needs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// One clip, by kie.ai.
+    Generate,
+    /// The final video, by Shotstack.
+    Render,
+    /// The post, by upload-post.
+    Publish,
+}
+
+impl JobKind {
+    /// The provider's name as it stands in artifacts, webhooks and metrics.
+    pub fn provider(self) -> &'static str {
+        match self {
+            JobKind::Generate => "kieai",
+            JobKind::Render => "shotstack",
+            JobKind::Publish => "upload-post",
+        }
+    }
+}
+
+/// One clip to generate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerateSpec {
+    /// Position of the clip in the video, from 0.
+    pub index: u32,
+    pub subject: String,
+    pub header: String,
+    pub prompt: String,
+    /// The provider's model name, which also chooses kie.ai's API family.
+    pub model: String,
+    pub duration_seconds: f64,
+    /// `720p` or `1080p`.
+    pub quality: String,
+    /// `9:16`, `16:9`, …
+    pub aspect_ratio: String,
+}
+
+/// One generated clip, as the render uses it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenderClip {
+    pub index: u32,
+    pub url: String,
+    pub subject: String,
+    pub header: String,
+    pub duration_seconds: f64,
+}
+
+/// How on-screen text looks: a project's `overlay`, over the defaults of the timeline template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OverlayStyle {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    #[serde(default)]
+    pub uppercase: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+}
+
+/// The final video to render.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenderSpec {
+    /// In playing order; never empty.
+    pub clips: Vec<RenderClip>,
+    pub overlay: OverlayStyle,
+    /// `hd`, `1080`, … (Shotstack's `output.resolution`).
+    pub resolution: String,
+    pub aspect_ratio: String,
+    /// False when the editing persona is skipped: clips are joined without zoom and fades.
+    pub effects: bool,
+    /// Sound design of an optional persona, as free text items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sound: Vec<String>,
+}
+
+/// The post to publish.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PublishSpec {
+    pub video_url: String,
+    pub caption: String,
+    pub title: String,
+    /// The upload-post profile (`user`).
+    pub account: String,
+    pub platforms: Vec<String>,
+}
+
+/// A job's input, by kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobSpec {
+    Generate(GenerateSpec),
+    Render(RenderSpec),
+    Publish(PublishSpec),
+}
+
+impl JobSpec {
+    pub fn kind(&self) -> JobKind {
+        match self {
+            JobSpec::Generate(_) => JobKind::Generate,
+            JobSpec::Render(_) => JobKind::Render,
+            JobSpec::Publish(_) => JobKind::Publish,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The rules of a run: pure, no clock, no randomness, no I/O.
+
+pub mod job;
