@@ -1,3 +1,22 @@
-//! The rules of a run: pure, no clock, no randomness, no I/O.
+//! The rules of MyloWare: pure functions over plain data. No clock, no randomness, no I/O; time and ids come in as
+//! arguments, so that every rule can be enumerated in tests and replayed from the timeline.
+//!
+//! - [`definition`]: what a project is: its steps, clips and gates, validated when it is loaded.
+//! - [`run`]: the state machine. `decide` turns a command into events, `evolve` folds events into the state.
+//! - [`job`]: what a provider job is asked to make.
+//! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
+//! - [`brendan`]: the chat planner: a message in, an intent out.
+//! - [`token`]: signed links of gates.
+//! - [`retry`]: when an effect is tried again.
 
+pub mod brendan;
+pub mod definition;
 pub mod job;
+pub mod persona;
+pub mod retry;
+pub mod run;
+pub mod status;
+pub mod token;
+
+/// A moment in UTC. Always given by the caller.
+pub type Timestamp = time::OffsetDateTime;

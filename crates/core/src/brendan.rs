@@ -1,0 +1,1 @@
+//! Brendan plans without a language model: a message and what is known about the user in, an intent out.

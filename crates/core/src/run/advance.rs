@@ -1,0 +1,145 @@
+//! Enters the next step, and goes on while steps need nobody: personas that speak by rule finish at once, so one
+//! commit carries a run from a person's click to the next request to a provider.
+
+use crate::definition::{Settings, Step};
+use crate::job::{GenerateSpec, JobSpec, PublishSpec, RenderClip, RenderSpec};
+use crate::persona;
+use crate::run::event::{Event, Recorded};
+use crate::run::state::{ClipState, PersonaSource, Run};
+use crate::run::Context;
+
+/// Events and the state after them, growing together while a decision is made.
+pub(super) struct Draft {
+    pub run: Run,
+    pub events: Vec<Event>,
+}
+
+impl Draft {
+    pub fn of(run: &Run) -> Self {
+        Draft { run: run.clone(), events: Vec::new() }
+    }
+
+    pub fn push(&mut self, event: Event, context: &Context<'_>) {
+        let recorded = Recorded { seq: self.run.version + 1, at: context.now, actor: String::new(), event };
+        self.run.evolve(&recorded);
+        self.events.push(recorded.event);
+    }
+}
+
+/// Enters step `step` of the pipeline and whatever follows without waiting.
+pub(super) fn enter(draft: &mut Draft, step: u32, context: &mut Context<'_>) {
+    // Bounded by the pipeline's length.
+    let mut next = Some(step);
+    while let Some(index) = next {
+        next = enter_one(draft, index, context);
+    }
+}
+
+/// The step after the current one.
+pub(super) fn enter_next(draft: &mut Draft, context: &mut Context<'_>) {
+    let next = draft.run.step + 1;
+    enter(draft, next, context);
+}
+
+fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option<u32> {
+    let Some(step) = draft.run.pipeline.get(index as usize).cloned() else {
+        draft.push(Event::RunPublished, context);
+        return None;
+    };
+    let deadline = context.now + time::Duration::seconds(i64::from(step.limit_seconds()));
+    draft.push(Event::StepStarted { step: index, name: step.name().to_owned(), deadline }, context);
+    match step {
+        Step::Gate { gate, .. } => {
+            let opening = draft.run.decided.len() as u32 + 1;
+            let summary = super::gate::summary(&draft.run, gate);
+            draft.push(Event::GateOpened { gate, opening, summary }, context);
+            None
+        }
+        Step::Persona { persona, role, .. } => match draft.run.personas {
+            PersonaSource::Rules => {
+                let output = persona::by_rules(&draft.run, role);
+                draft.push(Event::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }, context);
+                Some(index + 1)
+            }
+            PersonaSource::Model => {
+                draft.push(Event::PersonaRequested { step: index, persona }, context);
+                None
+            }
+        },
+        Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => {
+            request_jobs(draft, &step, index, context);
+            None
+        }
+    }
+}
+
+fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Context<'_>) {
+    let Some(settings) = draft.run.settings.clone() else {
+        return draft.push(fault("definition_invalid", "the run has no settings"), context);
+    };
+    let specs = match step {
+        Step::Generate { .. } => generate_specs(&draft.run, &settings),
+        Step::Render { .. } => vec![JobSpec::Render(render_spec(&draft.run, &settings))],
+        Step::Publish { .. } => match publish_spec(&draft.run, &settings) {
+            Some(spec) => vec![JobSpec::Publish(spec)],
+            None => return draft.push(fault("nothing_to_publish", "there is no final render"), context),
+        },
+        Step::Gate { .. } | Step::Persona { .. } => Vec::new(),
+    };
+    for spec in specs {
+        let job_id = (context.new_id)();
+        draft.push(Event::JobRequested { job_id, step: index, spec }, context);
+    }
+}
+
+fn fault(error_type: &str, error_message: &str) -> Event {
+    Event::RunFailed { error_type: error_type.to_owned(), error_message: error_message.to_owned() }
+}
+
+fn generate_specs(run: &Run, settings: &Settings) -> Vec<JobSpec> {
+    let clips = &settings.clips;
+    run.clips.iter().enumerate().map(|(index, clip)| {
+        JobSpec::Generate(GenerateSpec {
+            index: index as u32,
+            subject: clip.subject.clone(),
+            header: clip.header.clone(),
+            prompt: clip.prompt.clone().unwrap_or_else(|| clip.subject.clone()),
+            model: clips.model.clone(),
+            duration_seconds: clips.duration_seconds,
+            quality: clips.quality.clone(),
+            aspect_ratio: clips.aspect_ratio.clone(),
+        })
+    }).collect()
+}
+
+fn render_spec(run: &Run, settings: &Settings) -> RenderSpec {
+    let clips = run.clips.iter().enumerate().filter_map(|(index, clip)| match &clip.state {
+        ClipState::Generated { url } => Some(RenderClip {
+            index: index as u32,
+            url: url.clone(),
+            subject: clip.subject.clone(),
+            header: clip.header.clone(),
+            duration_seconds: settings.clips.duration_seconds,
+        }),
+        ClipState::Pending | ClipState::Failed { .. } => None,
+    });
+    RenderSpec {
+        clips: clips.collect(),
+        overlay: settings.render.overlay.clone(),
+        resolution: settings.render.resolution.clone(),
+        aspect_ratio: settings.clips.aspect_ratio.clone(),
+        effects: run.effects,
+        sound: Vec::new(),
+    }
+}
+
+/// Only the final render is ever published, never a raw clip.
+fn publish_spec(run: &Run, settings: &Settings) -> Option<PublishSpec> {
+    Some(PublishSpec {
+        video_url: run.render_url.clone()?,
+        caption: run.caption.clone().unwrap_or_else(|| run.title.clone()),
+        title: run.post_title.clone().unwrap_or_else(|| run.title.clone()),
+        account: settings.publish.account.clone(),
+        platforms: settings.publish.platforms.clone(),
+    })
+}

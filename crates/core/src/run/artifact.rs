@@ -1,0 +1,254 @@
+//! Artifacts: what a run leaves for people and reports to see. Each follows from an event; the names and the order are
+//! those of the original (contract, section 5).
+
+use crate::definition::Step;
+use crate::job::JobSpec;
+use crate::run::event::{Event, Recorded};
+use crate::run::state::{JobPhase, Run};
+use crate::status::GateName;
+use serde::Serialize;
+use serde_json::{json, Value};
+
+/// One artifact row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Artifact {
+    #[serde(rename = "type")]
+    pub artifact_type: String,
+    pub provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+    pub metadata: Value,
+}
+
+impl Artifact {
+    fn new(artifact_type: &str, provider: &str, metadata: Value) -> Self {
+        Artifact {
+            artifact_type: artifact_type.to_owned(),
+            provider: provider.to_owned(),
+            url: None,
+            checksum: None,
+            persona: None,
+            metadata,
+        }
+    }
+
+    fn by(mut self, persona: Option<&str>) -> Self {
+        self.persona = persona.map(str::to_owned);
+        self
+    }
+
+    fn at(mut self, url: &str) -> Self {
+        self.url = Some(url.to_owned());
+        self
+    }
+}
+
+/// The artifacts of one event, given the run after it. Each says which mode made it.
+pub(super) fn of(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
+    let mut artifacts = list(run, recorded);
+    for artifact in &mut artifacts {
+        if let Value::Object(metadata) = &mut artifact.metadata {
+            metadata.insert("providersMode".to_owned(), json!(run.mode));
+        }
+    }
+    artifacts
+}
+
+fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
+    let project = &run.definition.key;
+    match &recorded.event {
+        Event::RunStarted(started) => {
+            vec![Artifact::new("run.start", "api", json!({"input": started.input, "options": started.options}))]
+        }
+        Event::GateOpened { gate, summary, .. } => gate_opened(run, *gate, summary, recorded),
+        Event::GateDecided(decided) => vec![Artifact::new("hitl.approval", "api", json!({
+            "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
+            "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
+        }))],
+        Event::PersonaFinished { persona, output, .. } if !output.sound.is_empty() => {
+            vec![Artifact::new("sound.design", "orchestrator", json!({"items": output.sound})).by(Some(persona))]
+        }
+        Event::JobRequested { spec: JobSpec::Render(spec), .. } => {
+            let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
+            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(Some("alex"))]
+        }
+        Event::JobSubmitted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
+        Event::JobSucceeded { job_id, url } => job_succeeded(run, job_id, url),
+        Event::JobFailed { job_id, code, message } => job_failed(run, job_id, code, message),
+        Event::ArtifactAttached(attachment) => vec![Artifact {
+            artifact_type: attachment.artifact_type.clone(),
+            provider: attachment.provider.clone(),
+            url: attachment.url.clone(),
+            checksum: attachment.checksum.clone(),
+            persona: attachment.persona.clone(),
+            metadata: attachment.metadata.clone(),
+        }],
+        Event::RunPublished => vec![notification(run, "completed", None, "Your video is published.")],
+        Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
+        Event::RunExpired { gate } => vec![notification(run, "expired", Some(*gate), "Nobody decided in time.")],
+        Event::RunFailed { error_type, error_message } => vec![
+            Artifact::new("run.failed", "orchestrator", json!({
+                "error_type": error_type, "error_message": error_message, "project": project,
+            })),
+            notification(run, "failed", None, error_message),
+        ],
+        Event::RunCancelled { reason, actor } => {
+            vec![Artifact::new("run.cancelled", "api", json!({"reason": reason, "actor": actor}))]
+        }
+        Event::StepStarted { .. }
+        | Event::GateExpired { .. }
+        | Event::PersonaRequested { .. }
+        | Event::PersonaFinished { .. }
+        | Event::JobRequested { .. }
+        | Event::JobSubmissionRepeated { .. } => Vec::new(),
+    }
+}
+
+fn gate_opened(run: &Run, gate: GateName, summary: &str, recorded: &Recorded) -> Vec<Artifact> {
+    let metadata = json!({
+        "gate": gate, "project": run.definition.key, "summary": summary,
+        "requested_at": super::rfc3339(recorded.at),
+    });
+    let waiting = match gate {
+        GateName::Workflow => "awaiting_workflow",
+        GateName::Ideate => "awaiting_ideate",
+        GateName::Prepublish => "awaiting_prepublish",
+    };
+    vec![
+        Artifact::new("hitl.request", "orchestrator", metadata).by(Some(last_persona(run))),
+        notification(run, waiting, Some(gate), summary),
+    ]
+}
+
+/// The persona that worked before the current step; brendan before any has.
+fn last_persona(run: &Run) -> &str {
+    let before = run.pipeline.get(..run.step as usize).unwrap_or_default();
+    before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
+}
+
+fn notification(run: &Run, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
+    Artifact::new("notification", "orchestrator", json!({
+        "type": kind, "message": message, "user_id": run.user_id, "run_id": run.run_id,
+        "gate": gate, "project": run.definition.key,
+    }))
+}
+
+fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
+    match run.jobs.get(job_id).map(|job| &job.spec) {
+        Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.job", "kieai", json!({
+            "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
+            "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
+            "metadata": {"runId": run.run_id, "videoIndex": spec.index, "subject": spec.subject, "header": spec.header},
+        })).by(Some("riley"))],
+        Some(JobSpec::Render(_) | JobSpec::Publish(_)) | None => Vec::new(),
+    }
+}
+
+fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
+    let Some(job) = run.jobs.get(job_id) else { return Vec::new() };
+    match &job.spec {
+        JobSpec::Generate(spec) => {
+            let metadata = json!({"videoIndex": spec.index, "subject": spec.subject, "header": spec.header});
+            let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
+            artifacts.extend(wait_over(run, job.step));
+            artifacts
+        }
+        JobSpec::Render(spec) => {
+            let indexes: Vec<u32> = spec.clips.iter().map(|clip| clip.index).collect();
+            let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": task_id(&job.phase)});
+            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(Some("alex"))]
+        }
+        JobSpec::Publish(spec) => {
+            let mut metadata = json!({
+                "caption": spec.caption, "accountId": spec.account, "socialProvider": "upload-post", "success": true,
+                "source": spec.video_url, "platforms": spec.platforms,
+            });
+            if let (crate::status::ProvidersMode::Mock, Value::Object(fields)) = (run.mode, &mut metadata) {
+                fields.insert("mock".to_owned(), Value::Bool(true));
+            }
+            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(Some("quinn"))]
+        }
+    }
+}
+
+/// One `kieai.wait` when the last clip has come.
+fn wait_over(run: &Run, step: u32) -> Option<Artifact> {
+    let jobs: Vec<_> = run.jobs.values().filter(|job| job.step == step).collect();
+    let generated = jobs.iter().filter(|job| matches!(job.phase, JobPhase::Succeeded { .. })).count();
+    (generated == jobs.len()).then(|| {
+        Artifact::new("kieai.wait", "kieai", json!({
+            "expectedCount": jobs.len(), "generatedCount": generated, "status": "completed",
+        }))
+        .by(Some("riley"))
+    })
+}
+
+fn task_id(phase: &JobPhase) -> Option<&str> {
+    match phase {
+        JobPhase::Submitted { task_id } | JobPhase::Succeeded { task_id, .. } => Some(task_id),
+        JobPhase::Requested | JobPhase::Failed { .. } => None,
+    }
+}
+
+fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {
+    match run.jobs.get(job_id).map(|job| &job.spec) {
+        Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.error", "kieai", json!({
+            "prompt": spec.prompt, "model": spec.model, "videoIndex": spec.index,
+            "errorCode": code, "errorMessage": message,
+        })).by(Some("riley"))],
+        Some(JobSpec::Render(_)) => {
+            vec![Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(Some("alex"))]
+        }
+        Some(JobSpec::Publish(_)) => {
+            vec![Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code})).by(Some("quinn"))]
+        }
+        None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run::testing::{approve, request, with_context, T0};
+    use crate::run::{apply, start, Command, JobPhase};
+
+    /// Walks a project to `published` and returns the artifact types in order.
+    fn artifact_types(project: &str) -> Vec<String> {
+        let mut transition = with_context(T0, |context| start(request(project), context)).unwrap();
+        let mut types = Vec::new();
+        loop {
+            types.extend(transition.rows.artifacts.iter().map(|artifact| artifact.artifact_type.clone()));
+            let run = transition.run;
+            if run.status.is_terminal() {
+                return types;
+            }
+            // All submissions come before the first result, as in the reference sequence.
+            let requested = run.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
+            let command = match (&run.gate, requested) {
+                (Some(open), _) => Command::DecideGate(approve(open.gate)),
+                (None, Some((id, _))) => Command::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false },
+                (None, None) => {
+                    let (id, _) = run.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
+                    Command::FinishJob { job_id: id.clone(), url: format!("https://files.test/{id}") }
+                }
+            };
+            transition = with_context(T0, |context| apply(&run, &command, "t", context)).unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn the_reference_sequence_of_artifacts_is_kept() {
+        let sequence = |clips: usize| {
+            let mut types = vec!["run.start", "hitl.request", "notification", "hitl.approval", "hitl.request", "notification", "hitl.approval"];
+            types.extend(std::iter::repeat_n("kieai.job", clips));
+            types.extend(std::iter::repeat_n("kieai.clip", clips));
+            types.extend(["kieai.wait", "shotstack.timeline", "render.url", "hitl.request", "notification", "hitl.approval", "publish.url", "notification"]);
+            types
+        };
+        assert_eq!(artifact_types("test_video_gen"), sequence(2));
+        assert_eq!(artifact_types("aismr"), sequence(12));
+    }
+}

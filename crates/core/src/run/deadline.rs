@@ -1,0 +1,51 @@
+//! A step's time is over. A gate expires; work that did not end fails the run.
+
+use crate::run::event::Event;
+use crate::run::state::Run;
+use crate::run::{refuse_terminal, Refusal};
+use crate::Timestamp;
+
+pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    refuse_terminal(run)?;
+    if run.deadline.is_none_or(|deadline| deadline > now) {
+        return Err(Refusal::NotDue { run_id: run.run_id.clone() });
+    }
+    if let Some(open) = &run.gate {
+        return Ok(vec![
+            Event::GateExpired { gate: open.gate, opening: open.opening },
+            Event::RunExpired { gate: open.gate },
+        ]);
+    }
+    let step = run.current_step().map_or("unknown", |step| step.name());
+    Ok(vec![Event::RunFailed {
+        error_type: "step_timeout".to_owned(),
+        error_message: format!("step {step} did not end in time"),
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run::testing::{every_state, try_command_at, T0};
+    use crate::run::{Command, Refusal};
+    use crate::status::Status;
+    use time::Duration;
+
+    #[test]
+    fn every_non_terminal_state_has_a_deadline_and_ends_when_it_passes() {
+        for run in every_state().into_iter().filter(|run| !run.status.is_terminal()) {
+            let deadline = run.deadline.expect("a non-terminal run has a deadline");
+            let next = try_command_at(&run, Command::PassDeadline, deadline).unwrap();
+            let expected = if run.gate.is_some() { Status::Expired } else { Status::Failed };
+            assert_eq!(next.status, expected);
+            assert!(next.status.is_terminal());
+        }
+    }
+
+    #[test]
+    fn nothing_happens_before_the_deadline() {
+        for run in every_state().into_iter().filter(|run| !run.status.is_terminal()) {
+            let early = run.deadline.unwrap_or(T0) - Duration::microseconds(1);
+            assert!(matches!(try_command_at(&run, Command::PassDeadline, early), Err(Refusal::NotDue { .. })));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What can happen to a run. Events are facts: append-only, hash-chained in the database, and enough to rebuild the
+//! state. Adding a variant or a field with a default is fine; changing the meaning of an old one is not.
+
+use crate::definition::{Settings, Step};
+use crate::job::JobSpec;
+use crate::persona::PersonaOutput;
+use crate::run::attach::Attachment;
+use crate::run::state::{DecidedGate, PersonaSource};
+use crate::status::{GateName, ProvidersMode};
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The definition that a run pins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionRef {
+    pub key: String,
+    pub version: String,
+    pub digest: String,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    #[serde(rename = "run.started")]
+    RunStarted(Box<Started>),
+    /// The run entered a step of its pipeline.
+    #[serde(rename = "step.started")]
+    StepStarted { step: u32, name: String, #[serde(with = "time::serde::rfc3339")] deadline: Timestamp },
+    #[serde(rename = "gate.opened")]
+    GateOpened { gate: GateName, opening: u32, summary: String },
+    #[serde(rename = "gate.decided")]
+    GateDecided(Box<DecidedGate>),
+    /// Nobody decided in time.
+    #[serde(rename = "gate.expired")]
+    GateExpired { gate: GateName, opening: u32 },
+    /// A language model is asked to speak for a persona.
+    #[serde(rename = "persona.requested")]
+    PersonaRequested { step: u32, persona: String },
+    #[serde(rename = "persona.finished")]
+    PersonaFinished { step: u32, persona: String, source: String, output: PersonaOutput },
+    #[serde(rename = "job.requested")]
+    JobRequested { job_id: String, step: u32, spec: JobSpec },
+    #[serde(rename = "job.submitted")]
+    JobSubmitted { job_id: String, task_id: String, adopted: bool },
+    /// The one documented exception to "never twice": no answer, and no callback within `adopt_wait_seconds`.
+    #[serde(rename = "job.submission_repeated")]
+    JobSubmissionRepeated { job_id: String, reason: String },
+    #[serde(rename = "job.succeeded")]
+    JobSucceeded { job_id: String, url: String },
+    #[serde(rename = "job.failed")]
+    JobFailed { job_id: String, code: String, message: String },
+    #[serde(rename = "artifact.attached")]
+    ArtifactAttached(Attachment),
+    #[serde(rename = "run.published")]
+    RunPublished,
+    #[serde(rename = "run.rejected")]
+    RunRejected { gate: GateName },
+    #[serde(rename = "run.expired")]
+    RunExpired { gate: GateName },
+    #[serde(rename = "run.failed")]
+    RunFailed { error_type: String, error_message: String },
+    #[serde(rename = "run.cancelled")]
+    RunCancelled { reason: String, actor: String },
+}
+
+impl Event {
+    /// The event's name, as in its JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::RunStarted(_) => "run.started",
+            Event::StepStarted { .. } => "step.started",
+            Event::GateOpened { .. } => "gate.opened",
+            Event::GateDecided(_) => "gate.decided",
+            Event::GateExpired { .. } => "gate.expired",
+            Event::PersonaRequested { .. } => "persona.requested",
+            Event::PersonaFinished { .. } => "persona.finished",
+            Event::JobRequested { .. } => "job.requested",
+            Event::JobSubmitted { .. } => "job.submitted",
+            Event::JobSubmissionRepeated { .. } => "job.submission_repeated",
+            Event::JobSucceeded { .. } => "job.succeeded",
+            Event::JobFailed { .. } => "job.failed",
+            Event::ArtifactAttached(_) => "artifact.attached",
+            Event::RunPublished => "run.published",
+            Event::RunRejected { .. } => "run.rejected",
+            Event::RunExpired { .. } => "run.expired",
+            Event::RunFailed { .. } => "run.failed",
+            Event::RunCancelled { .. } => "run.cancelled",
+        }
+    }
+}
+
+/// All that a run is born with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    pub definition: DefinitionRef,
+    pub title: String,
+    pub user_id: String,
+    pub mode: ProvidersMode,
+    pub personas: PersonaSource,
+    /// The steps of this run: the definition's, after skips and extras.
+    pub pipeline: Vec<Step>,
+    pub settings: Settings,
+    pub input: Value,
+    pub options: Value,
+    pub effects: bool,
+    pub clips: Vec<PlannedClip>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedClip {
+    pub subject: String,
+    pub header: String,
+}
+
+/// An event with its place in the timeline. Its JSON is the body that the hash chain covers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// From 1, without gaps.
+    pub seq: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: String,
+    #[serde(flatten)]
+    pub event: Event,
+}

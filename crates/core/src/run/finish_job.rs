@@ -1,0 +1,134 @@
+//! A provider finished a job, or it is given up. A step of several jobs ends when none is open any more: clips that
+//! were made stay in the result, also when another one failed.
+
+use crate::run::advance::{enter_next, Draft};
+use crate::run::event::Event;
+use crate::run::state::{JobPhase, Run};
+use crate::run::{refuse_terminal, Context, Refusal};
+
+pub(super) fn decide(run: &Run, job_id: &str, url: &str, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    refuse_terminal(run)?;
+    match run.jobs.get(job_id).map(|job| &job.phase) {
+        Some(JobPhase::Submitted { .. }) => {
+            let event = Event::JobSucceeded { job_id: job_id.to_owned(), url: url.to_owned() };
+            Ok(finish(run, event, context))
+        }
+        Some(JobPhase::Succeeded { .. }) => Ok(Vec::new()),
+        Some(JobPhase::Requested | JobPhase::Failed { .. }) | None => Err(stale(run, job_id)),
+    }
+}
+
+pub(super) fn fail(
+    run: &Run,
+    job_id: &str,
+    code: &str,
+    message: &str,
+    context: &mut Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    refuse_terminal(run)?;
+    match run.jobs.get(job_id).map(|job| &job.phase) {
+        Some(JobPhase::Requested | JobPhase::Submitted { .. }) => {
+            let event = Event::JobFailed {
+                job_id: job_id.to_owned(),
+                code: code.to_owned(),
+                message: message.to_owned(),
+            };
+            Ok(finish(run, event, context))
+        }
+        Some(JobPhase::Failed { .. }) => Ok(Vec::new()),
+        Some(JobPhase::Succeeded { .. }) | None => Err(stale(run, job_id)),
+    }
+}
+
+fn stale(run: &Run, job_id: &str) -> Refusal {
+    Refusal::StaleJob { run_id: run.run_id.clone(), job_id: job_id.to_owned() }
+}
+
+fn finish(run: &Run, event: Event, context: &mut Context<'_>) -> Vec<Event> {
+    let mut draft = Draft::of(run);
+    draft.push(event, context);
+    let open = draft.run.step_jobs().any(|(_, job)| match job.phase {
+        JobPhase::Requested | JobPhase::Submitted { .. } => true,
+        JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => false,
+    });
+    if open {
+        return draft.events;
+    }
+    let failure = draft.run.step_jobs().find_map(|(_, job)| match &job.phase {
+        JobPhase::Failed { code, message } => Some((code.clone(), message.clone())),
+        JobPhase::Requested | JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } => None,
+    });
+    match failure {
+        Some((code, message)) => {
+            draft.push(Event::RunFailed { error_type: code, error_message: message }, context);
+        }
+        None => enter_next(&mut draft, context),
+    }
+    draft.events
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run::testing::{at_generate, job_ids, try_command};
+    use crate::run::{ClipState, Command, Refusal};
+    use crate::status::Status;
+
+    fn submit(job_id: &str) -> Command {
+        Command::SubmitJob { job_id: job_id.to_owned(), task_id: format!("task-{job_id}"), adopted: false }
+    }
+    fn done(job_id: &str) -> Command {
+        Command::FinishJob { job_id: job_id.to_owned(), url: format!("https://clips.test/{job_id}.mp4") }
+    }
+    fn fail(job_id: &str) -> Command {
+        Command::FailJob { job_id: job_id.to_owned(), code: "501".into(), message: "generation failed".into() }
+    }
+
+    #[test]
+    fn the_step_ends_with_its_last_clip_in_any_order() {
+        let run = at_generate();
+        let ids = job_ids(&run);
+        for order in [[0, 1], [1, 0]] {
+            let mut run = run.clone();
+            for id in &ids {
+                run = try_command(&run, submit(id)).unwrap();
+            }
+            run = try_command(&run, done(&ids[order[0]])).unwrap();
+            assert_eq!(run.status, Status::Running);
+            run = try_command(&run, done(&ids[order[1]])).unwrap();
+            assert!(run.clips.iter().all(|clip| matches!(clip.state, ClipState::Generated { .. })));
+            assert_eq!(run.current_step().unwrap().name(), "render");
+        }
+    }
+
+    #[test]
+    fn a_failed_clip_leaves_the_others_and_fails_the_run_when_all_have_ended() {
+        let run = at_generate();
+        let ids = job_ids(&run);
+        let run = try_command(&run, submit(&ids[1])).unwrap();
+        let run = try_command(&run, fail(&ids[0])).unwrap();
+        assert_eq!(run.status, Status::Running);
+        let run = try_command(&run, done(&ids[1])).unwrap();
+        assert_eq!(run.status, Status::Failed);
+        assert_eq!(run.error.as_ref().unwrap().error_type, "501");
+        assert_eq!(run.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count(), 1);
+    }
+
+    #[test]
+    fn a_duplicate_result_changes_nothing_and_a_contradiction_is_stale() {
+        let run = at_generate();
+        let ids = job_ids(&run);
+        let run = try_command(&run, submit(&ids[0])).unwrap();
+        let run = try_command(&run, done(&ids[0])).unwrap();
+        assert_eq!(try_command(&run, done(&ids[0])).unwrap(), run);
+        assert!(matches!(try_command(&run, fail(&ids[0])), Err(Refusal::StaleJob { .. })));
+        assert!(matches!(try_command(&run, submit(&ids[0])), Err(Refusal::StaleJob { .. })));
+    }
+
+    #[test]
+    fn a_result_without_a_submission_is_stale() {
+        let run = at_generate();
+        let ids = job_ids(&run);
+        assert!(matches!(try_command(&run, done(&ids[0])), Err(Refusal::StaleJob { .. })));
+        assert!(matches!(try_command(&run, done("unknown")), Err(Refusal::StaleJob { .. })));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a transition writes beside the run and its events: artifacts, jobs, gates and effects, each following from an
+//! event. The database keeps them for people, for claims and for webhooks; the events alone would rebuild them.
+
+use crate::job::{JobKind, JobSpec};
+use crate::retry;
+use crate::run::artifact::{self, Artifact};
+use crate::run::event::{Event, Recorded};
+use crate::run::state::{DecidedGate, Run};
+use crate::status::{GateName, ProvidersMode};
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{json, Value};
+
+/// The rows of one transition.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Rows {
+    pub artifacts: Vec<Artifact>,
+    pub jobs: Vec<JobRow>,
+    pub gates: Vec<GateRow>,
+    pub effects: Vec<Effect>,
+}
+
+/// A provider job, for webhooks to find and for operators to see.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobRow {
+    pub job_id: String,
+    pub kind: JobKind,
+    pub provider: String,
+    pub state: JobState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+    /// The publishing profile, by which an upload-post event without a known id is matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Requested,
+    Submitted,
+    Succeeded,
+    Failed,
+}
+
+/// A gate, open or decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateRow {
+    pub gate: GateName,
+    pub opening: u32,
+    /// `open`, `approved`, `rejected` or `expired`.
+    pub state: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub deadline: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecidedGate>,
+}
+
+/// Work for the dispatcher: a row of the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effect {
+    /// Unique for ever: the same cause never makes two effects.
+    pub key: String,
+    pub kind: EffectKind,
+    /// `kieai`, `shotstack`, `upload-post` or `llm`: what limits and breakers go by.
+    pub provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    pub payload: Value,
+    #[serde(with = "time::serde::rfc3339")]
+    pub due_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectKind {
+    /// Ask the language model for a persona's answer.
+    Persona,
+    /// Hand a job to its provider.
+    Submit,
+    /// Ask the provider how a job stands.
+    Poll,
+}
+
+impl Rows {
+    pub(super) fn extend(&mut self, run: &Run, recorded: &Recorded) {
+        self.artifacts.extend(artifact::of(run, recorded));
+        match &recorded.event {
+            Event::GateOpened { gate, opening, .. } => self.gates.push(GateRow {
+                gate: *gate,
+                opening: *opening,
+                state: "open".to_owned(),
+                deadline: run.deadline,
+                decision: None,
+            }),
+            Event::GateDecided(decided) => self.close_gate(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided)),
+            Event::GateExpired { gate, opening } => self.close_gate(*gate, *opening, "expired", None),
+            Event::PersonaRequested { step, .. } => self.effects.push(Effect {
+                key: format!("persona:{}:{step}", run.run_id),
+                kind: EffectKind::Persona,
+                provider: "llm".to_owned(),
+                job_id: None,
+                payload: json!({"step": step}),
+                due_at: recorded.at,
+            }),
+            Event::JobRequested { job_id, spec, .. } => {
+                self.jobs.push(job_row(job_id, spec, JobState::Requested, None));
+                self.effects.push(job_effect(EffectKind::Submit, job_id, spec, recorded.at));
+            }
+            Event::JobSubmitted { job_id, task_id, .. } => self.submitted(run, job_id, task_id, recorded.at),
+            Event::JobSucceeded { job_id, .. } => self.job(run, job_id, JobState::Succeeded),
+            Event::JobFailed { job_id, .. } => self.job(run, job_id, JobState::Failed),
+            Event::RunStarted(_)
+            | Event::StepStarted { .. }
+            | Event::PersonaFinished { .. }
+            | Event::JobSubmissionRepeated { .. }
+            | Event::ArtifactAttached(_)
+            | Event::RunPublished
+            | Event::RunRejected { .. }
+            | Event::RunExpired { .. }
+            | Event::RunFailed { .. }
+            | Event::RunCancelled { .. } => {}
+        }
+    }
+
+    fn close_gate(&mut self, gate: GateName, opening: u32, state: &str, decision: Option<&DecidedGate>) {
+        self.gates.push(GateRow { gate, opening, state: state.to_owned(), deadline: None, decision: decision.cloned() });
+    }
+
+    fn submitted(&mut self, run: &Run, job_id: &str, task_id: &str, at: Timestamp) {
+        let Some(job) = run.jobs.get(job_id) else { return };
+        self.jobs.push(job_row(job_id, &job.spec, JobState::Submitted, Some(task_id)));
+        let wait_seconds = match run.mode {
+            ProvidersMode::Mock => 0,
+            ProvidersMode::Sim | ProvidersMode::Live => retry::poll_wait_seconds(1),
+        };
+        let due_at = at + time::Duration::seconds(i64::from(wait_seconds));
+        self.effects.push(job_effect(EffectKind::Poll, job_id, &job.spec, due_at));
+    }
+
+    fn job(&mut self, run: &Run, job_id: &str, state: JobState) {
+        if let Some(job) = run.jobs.get(job_id) {
+            self.jobs.push(job_row(job_id, &job.spec, state, None));
+        }
+    }
+}
+
+fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>) -> JobRow {
+    JobRow {
+        job_id: job_id.to_owned(),
+        kind: spec.kind(),
+        provider: spec.kind().provider().to_owned(),
+        state,
+        task_id: task_id.map(str::to_owned),
+        account: match spec {
+            JobSpec::Publish(spec) => Some(spec.account.clone()),
+            JobSpec::Generate(_) | JobSpec::Render(_) => None,
+        },
+    }
+}
+
+fn job_effect(kind: EffectKind, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
+    let name = match kind {
+        EffectKind::Persona => "persona",
+        EffectKind::Submit => "submit",
+        EffectKind::Poll => "poll",
+    };
+    Effect {
+        key: format!("{name}:{job_id}"),
+        kind,
+        provider: spec.kind().provider().to_owned(),
+        job_id: Some(job_id.to_owned()),
+        payload: json!({}),
+        due_at,
+    }
+}

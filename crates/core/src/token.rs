@@ -1,0 +1,137 @@
+//! Signed links of gates. A token is good for one run, one gate, one opening of it, one approver and until one
+//! moment: `base64url(claims) "." base64url(HMAC-SHA256(secret, run, gate, claims))`. To everybody else it is opaque.
+
+use crate::status::GateName;
+use crate::Timestamp;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// Longer tokens are refused unread.
+pub const TOKEN_BYTES_MAX: usize = 1024;
+
+/// What a token says beside the run and the gate, which are in its URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    #[serde(rename = "o")]
+    pub opening: u32,
+    #[serde(rename = "a")]
+    pub approver: String,
+    /// Unix seconds.
+    #[serde(rename = "e")]
+    pub expires_at: i64,
+    /// Makes two links for one approver different.
+    #[serde(rename = "n")]
+    pub nonce: String,
+}
+
+/// Why a token is refused. Callers answer all of them alike; the log tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("malformed")]
+    Malformed,
+    #[error("signature-mismatch")]
+    SignatureMismatch,
+    #[error("expired")]
+    Expired,
+}
+
+/// Signs a link's token.
+pub fn issue(secret: &str, run_id: &str, gate: GateName, claims: &Claims) -> String {
+    let body = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap_or_default());
+    let signature = mac(secret, run_id, gate, &body).map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+    format!("{body}.{}", signature.unwrap_or_default())
+}
+
+/// Checks a token against every secret that is valid now (two during a rotation), in constant time.
+pub fn verify(
+    secrets: &[&str],
+    run_id: &str,
+    gate: GateName,
+    token: &str,
+    now: Timestamp,
+) -> Result<Claims, TokenError> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(TokenError::Malformed);
+    }
+    let (body, signature) = token.split_once('.').ok_or(TokenError::Malformed)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+    let signed = secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .filter_map(|secret| mac(secret, run_id, gate, body))
+        .any(|mac| mac.verify_slice(&signature).is_ok());
+    if !signed {
+        return Err(TokenError::SignatureMismatch);
+    }
+    let claims = URL_SAFE_NO_PAD.decode(body).map_err(|_| TokenError::Malformed)?;
+    let claims: Claims = serde_json::from_slice(&claims).map_err(|_| TokenError::Malformed)?;
+    if claims.expires_at <= now.unix_timestamp() {
+        return Err(TokenError::Expired);
+    }
+    Ok(claims)
+}
+
+fn mac(secret: &str, run_id: &str, gate: GateName, body: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    // The separator occurs in none of the parts but the run id, which stands last.
+    for part in ["gate-link", gate.as_str(), body, run_id] {
+        mac.update(part.as_bytes());
+        mac.update(b"\n");
+    }
+    Some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
+
+    fn claims() -> Claims {
+        Claims { opening: 1, approver: "ann".into(), expires_at: NOW.unix_timestamp() + 60, nonce: "n".into() }
+    }
+
+    fn token() -> String {
+        issue("secret", "run-1", GateName::Ideate, &claims())
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_run_gate_and_time_only() {
+        assert_eq!(verify(&["secret"], "run-1", GateName::Ideate, &token(), NOW), Ok(claims()));
+        let wrong = Err(TokenError::SignatureMismatch);
+        assert_eq!(verify(&["secret"], "run-2", GateName::Ideate, &token(), NOW), wrong);
+        assert_eq!(verify(&["secret"], "run-1", GateName::Workflow, &token(), NOW), wrong);
+        assert_eq!(verify(&["other"], "run-1", GateName::Ideate, &token(), NOW), wrong);
+        assert_eq!(verify(&[""], "run-1", GateName::Ideate, &token(), NOW), wrong);
+        let late = NOW + time::Duration::seconds(60);
+        assert_eq!(verify(&["secret"], "run-1", GateName::Ideate, &token(), late), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_previous_secret_is_good_during_a_rotation() {
+        assert!(verify(&["new", "secret"], "run-1", GateName::Ideate, &token(), NOW).is_ok());
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let token = token();
+        for index in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(verify(&["secret"], "run-1", GateName::Ideate, &changed, NOW).is_err(), "byte {index}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_taken_for_a_token(text in ".{0,200}") {
+            prop_assert!(verify(&["secret"], "run-1", GateName::Ideate, &text, NOW).is_err());
+        }
+    }
+}
