@@ -1,1 +1,29 @@
-//! mw-providers
+//! What goes over the wire to and from the providers, and nothing else: no clock, no randomness, no sockets.
+//!
+//! * [`port`]: the HTTP client that the caller lends us, and its two ways to fail.
+//! * [`outcome`]: what a submission, a query, an adoption and a recovery can say.
+//! * [`signature`], [`callback`]: the receiving side, shared by all webhooks.
+//! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
+//! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
+//!
+//! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
+//! our key ([`kieai::query`], [`shotstack::query`]) tells what became of a task.
+
+mod answer;
+pub mod callback;
+pub mod kieai;
+pub mod llm;
+pub mod mock;
+pub mod outcome;
+pub mod port;
+pub mod retry_after;
+pub mod shotstack;
+pub mod signature;
+pub mod upload_post;
+
+pub use callback::{Callback, CallbackError, Hint, dedup_key};
+pub use outcome::{
+    Adoption, Fault, FaultClass, JobContext, Output, Progress, Recovery, Settings, Submission,
+};
+pub use port::{HttpClient, TransportError};
+pub use signature::SignatureStatus;

@@ -1,0 +1,284 @@
+//! Sending one request and reading its answer: bounded, as JSON where it is JSON, never with a key in a fault.
+
+use http::{HeaderMap, Method, StatusCode, header};
+use serde_json::Value;
+
+use crate::outcome::{Fault, FaultClass};
+use crate::port::{HttpClient, TransportError};
+use crate::retry_after;
+
+/// Larger answers are not read: every answer that we use is a few kilobytes.
+const LONGEST_BODY_BYTES: usize = 1_000_000;
+
+/// A provider's answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// `Null` where the body is not JSON.
+    pub(crate) body: Value,
+    /// Why the body could not be used, where it could not.
+    pub(crate) unreadable: Option<&'static str>,
+}
+
+/// Why there is no answer to read.
+pub(crate) enum NoAnswer {
+    /// Nothing has left: the request cannot be written, or the provider was not reached.
+    NotSent(Fault),
+    Unanswered(String),
+}
+
+impl NoAnswer {
+    /// For calls that change nothing: any failure of the transport is worth another try.
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            NoAnswer::NotSent(fault) => fault,
+            NoAnswer::Unanswered(message) => {
+                Fault::new(FaultClass::Retryable, "no_answer", message)
+            }
+        }
+    }
+}
+
+/// One call to a provider.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    /// Name and value; the value may be a secret and is marked so.
+    pub(crate) authorization: (&'static str, String),
+    pub(crate) headers: &'a [(&'static str, &'a str)],
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call<'_> {
+    pub(crate) async fn send(self, client: &impl HttpClient) -> Result<Answer, NoAnswer> {
+        let secret = self.authorization.1.clone();
+        let request = self.into_request().map_err(NoAnswer::NotSent)?;
+        match client.send(request).await {
+            Ok(response) => Ok(Answer::read(response)),
+            Err(TransportError::NotSent(message)) => Err(NoAnswer::NotSent(Fault::new(
+                FaultClass::Retryable,
+                "not_sent",
+                redacted(&message, &secret),
+            ))),
+            Err(TransportError::Unanswered(message)) => {
+                Err(NoAnswer::Unanswered(redacted(&message, &secret)))
+            }
+        }
+    }
+
+    fn into_request(self) -> Result<http::Request<Vec<u8>>, Fault> {
+        // The builder's error may quote a value, so it is not passed on.
+        let unwritable = || {
+            Fault::new(
+                FaultClass::Final,
+                "invalid_settings",
+                "the URL or a header cannot be written",
+            )
+        };
+        let (name, value) = self.authorization;
+        let mut value = http::HeaderValue::from_str(&value).map_err(|_| unwritable())?;
+        value.set_sensitive(true);
+        let mut request = http::Request::builder()
+            .method(self.method)
+            .uri(self.url)
+            .header(name, value)
+            .header(header::ACCEPT, "application/json");
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        request.body(self.body).map_err(|_| unwritable())
+    }
+}
+
+/// The text without the secret, should somebody have quoted it (an Authorization value's last word is the key itself).
+pub(crate) fn redacted(text: &str, secret: &str) -> String {
+    let key = secret.rsplit(' ').next().unwrap_or_default();
+    match key.len() {
+        0..4 => text.to_owned(),
+        _ => text.replace(key, "***"),
+    }
+}
+
+impl Answer {
+    fn read(response: http::Response<Vec<u8>>) -> Answer {
+        let (parts, bytes) = response.into_parts();
+        let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
+            (Value::Null, Some("the answer is larger than 1 MB"))
+        } else {
+            match serde_json::from_slice(&bytes) {
+                Ok(body) => (body, None),
+                Err(_) => (Value::Null, Some("the answer is not JSON")),
+            }
+        };
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            unreadable,
+        }
+    }
+
+    /// The fault of an answer whose HTTP status says that the call failed.
+    pub(crate) fn http_fault(&self, secret: &str) -> Fault {
+        let message = self.message().unwrap_or_else(|| {
+            let reason = self.status.canonical_reason().unwrap_or("no reason given");
+            format!("HTTP {} {reason}", self.status.as_u16())
+        });
+        Fault::new(
+            http_class(self.status),
+            self.status.as_str(),
+            redacted(&message, secret),
+        )
+        .after(retry_after::of_answer(&self.headers))
+    }
+
+    /// The fault of an answer that says success and cannot be understood.
+    pub(crate) fn malformed(&self, what: &str) -> Fault {
+        Fault::new(
+            FaultClass::Retryable,
+            "malformed_answer",
+            self.unreadable.unwrap_or(what),
+        )
+    }
+
+    /// The error text, wherever the provider put it.
+    pub(crate) fn message(&self) -> Option<String> {
+        ["message", "msg", "error", "detail", "response", "details"]
+            .into_iter()
+            .find_map(|name| text_of(self.body.get(name)?))
+    }
+}
+
+/// A text, or the text inside of an error object.
+pub(crate) fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Object(fields) => ["message", "error", "detail"]
+            .into_iter()
+            .find_map(|name| fields.get(name)?.as_str().map(str::to_owned)),
+        _ => None,
+    }
+}
+
+pub(crate) fn http_class(status: StatusCode) -> FaultClass {
+    match status.as_u16() {
+        429 | 529 => FaultClass::RateLimited,
+        408 | 425 | 500.. => FaultClass::Retryable,
+        _ => FaultClass::Final,
+    }
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// A base URL and a path, with exactly one slash between them.
+pub(crate) fn joined(base_url: &str, path: &str) -> String {
+    format!(
+        "{}/{}",
+        base_url.trim_end_matches('/'),
+        path.trim_start_matches('/')
+    )
+}
+
+/// A field that is a number, or a text of one.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// A field that is a text with something in it, or a number.
+pub(crate) fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A URL that a renderer, a publisher or a person could open.
+pub(crate) fn web_url(value: &Value) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let is_web = ["https://", "http://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    (is_web && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_cut_out_of_texts() {
+        assert_eq!(
+            redacted("bad key sk-123456", "Bearer sk-123456"),
+            "bad key ***"
+        );
+        assert_eq!(redacted("bad key", ""), "bad key");
+    }
+
+    #[test]
+    fn unwritable_settings_are_final_and_tell_nothing() {
+        let call = Call {
+            method: Method::GET,
+            url: "http://x".into(),
+            authorization: ("authorization", "Bearer se\ncret".into()),
+            headers: &[],
+            body: Vec::new(),
+        };
+        let fault = call.into_request().unwrap_err();
+        assert!(fault.is_final());
+        assert!(!fault.message.contains("cret"));
+    }
+
+    #[test]
+    fn large_and_broken_bodies_are_not_read() {
+        let read = |body: Vec<u8>| Answer::read(http::Response::new(body));
+        assert_eq!(
+            read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable,
+            Some("the answer is larger than 1 MB")
+        );
+        assert_eq!(
+            read(b"{".to_vec()).unreadable,
+            Some("the answer is not JSON")
+        );
+        assert_eq!(read(b"{}".to_vec()).unreadable, None);
+    }
+
+    #[test]
+    fn messages_are_found_in_every_place() {
+        for (body, message) in [
+            (json!({"message": "m", "error": "e"}), Some("m")),
+            (json!({"error": "e", "detail": "d"}), Some("e")),
+            (json!({"error": {"message": "inner"}}), Some("inner")),
+            (json!({"message": null, "detail": "d"}), Some("d")),
+            (json!({"code": 1}), None),
+        ] {
+            let answer = Answer::read(http::Response::new(serde_json::to_vec(&body).unwrap()));
+            assert_eq!(answer.message().as_deref(), message, "{body}");
+        }
+    }
+
+    #[test]
+    fn small_readers() {
+        assert_eq!(integer(&json!("200")), Some(200));
+        assert_eq!(integer(&json!([])), None);
+        assert_eq!(id(&json!(12)).as_deref(), Some("12"));
+        assert_eq!(id(&json!(" ")), None);
+        assert_eq!(web_url(&json!("javascript:alert(1)")), None);
+        assert_eq!(web_url(&json!("https://a b")), None);
+        assert_eq!(percent_encoded("a/b c&é"), "a%2Fb%20c%26%C3%A9");
+        assert_eq!(joined("http://x/", "/y"), "http://x/y");
+    }
+}

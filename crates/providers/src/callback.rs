@@ -1,0 +1,76 @@
+//! What a webhook's body claims. Whether it is believed depends on the provider, see the crate's page.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::outcome::{Fault, Output};
+
+/// A callback, read tolerantly. Every id in it is the sender's claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Callback {
+    /// `render`, `copy`, `upload_completed`, …: what the sender calls this event.
+    pub event: String,
+    /// The provider's task id, in the form that a submission answered with.
+    pub task_id: Option<String>,
+    /// The run that the body names (kie.ai only; the callback URL's `run_id` comes first).
+    pub run_id: Option<String>,
+    /// The clip's position, where the body names one (kie.ai only).
+    pub video_index: Option<u32>,
+    /// The upload-post profile, for matching where the job id is missing.
+    pub profile: Option<String>,
+    /// The platform of an upload-post event, which come one per platform.
+    pub platform: Option<String>,
+    pub hint: Hint,
+}
+
+/// The outcome that a callback claims.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hint {
+    /// Not about the outcome of a task of ours.
+    Unrelated,
+    Running,
+    /// The output's URL may be empty: a query fills it.
+    Done(Output),
+    Failed(Fault),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackError {
+    #[error("not a JSON object")]
+    NotAnObject,
+    #[error("{0} is missing")]
+    Missing(&'static str),
+}
+
+/// The key of a delivery among those of its provider: the SHA-256 of its body.
+///
+/// No provider here signs an id of the delivery: kie.ai's signature covers the task and the time, upload-post's
+/// `X-Upload-Post-Delivery` header stands outside what is signed. A header that anybody can set is never the key.
+pub fn dedup_key(body: &[u8]) -> String {
+    hex(&Sha256::digest(body))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_the_hash_of_the_body() {
+        assert_eq!(
+            dedup_key(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_ne!(dedup_key(b"abc"), dedup_key(b"abd"));
+    }
+}
