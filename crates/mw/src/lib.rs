@@ -1,1 +1,16 @@
-//! mw
+//! The operator command `mw` and the development stack.
+//!
+//! - `cli`         the commands: arguments, help, one file per command
+//! - `api`         the HTTP API as the command uses it
+//! - `settings`    where settings come from: environment, `.env`, `.mw/env`
+//! - `migrations`  the migrations that are built in, and applying them
+//! - `dev`         the development stack: private PostgreSQL, simulator, hosts (also a library for tests)
+//! - `error`       what a command can end with, and its exit code
+
+pub mod cli;
+pub mod dev;
+pub mod error;
+pub mod migrations;
+pub mod settings;
+
+pub use error::{Error, Result};

@@ -1,0 +1,94 @@
+//! The commands: one file each. Here: the arguments they share, dispatch, and how a failure becomes an exit code.
+
+mod db;
+mod dev;
+
+use crate::{error::Result, settings::Settings};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Examples:
+  mw db migrate                          bring the database up to date
+  mw runs list --status awaiting_ideate  runs that wait for a person
+  mw gates link RUN ideate               the link with which a person decides
+  mw demo test-video-gen                 watch one run from the message to the published video
+
+Settings come from the environment, then .env, .env.development, and .mw/env (development secrets):
+  API_BASE_URL (http://127.0.0.1:3000), API_KEY, SWEEP_KEY, DATABASE_URL
+
+Exit codes: 0 done; 1 failed or took too long; 2 a key, setting or program is missing, or an argument is wrong.";
+
+/// The operator command of MyloWare on Spin.
+#[derive(Debug, Parser)]
+#[command(name = "mw", version, after_help = AFTER_HELP, propagate_version = true)]
+struct Arguments {
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply or look at the database migrations.
+    #[command(subcommand)]
+    Db(db::Command),
+    /// Run the whole product on this machine, for development and tests.
+    #[command(subcommand)]
+    Dev(dev::Command),
+    /// Print the completions for a shell.
+    #[command(after_help = "Example:\n  mw completions bash > /etc/bash_completion.d/mw")]
+    Completions { shell: clap_complete::Shell },
+}
+
+/// What every command can use.
+pub(crate) struct Context {
+    pub(crate) json: bool,
+    pub(crate) settings: Settings,
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mw: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<u8> {
+    let root = crate::dev::folder::root().ok();
+    let context = Context {
+        json: arguments.json,
+        settings: Settings::load(root.as_deref()),
+    };
+    match arguments.command {
+        Command::Db(command) => db::run(&context, command),
+        Command::Dev(command) => dev::run(command),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "mw",
+                &mut std::io::stdout(),
+            );
+            Ok(0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

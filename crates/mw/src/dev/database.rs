@@ -1,0 +1,213 @@
+//! The databases of a stack: the product's own in the private cluster, scratch ones for tests, or the one that DATABASE_URL names.
+
+use super::cluster::{Cluster, InUse, OWNER};
+use crate::{
+    error::{Error, Result, While},
+    migrations::{connect, reason},
+};
+use postgres::Client;
+use std::path::Path;
+
+/// The product's database in the private cluster.
+pub const PRODUCT: &str = "myloware";
+const SCRATCH_PREFIX: &str = "scratch_";
+
+/// A database that can be used as long as this value lives.
+pub struct Database {
+    url: String,
+    /// Dropped with this value: (address of the server's other database, name).
+    scratch: Option<(String, String)>,
+    cluster: Option<InUse>,
+}
+
+impl Database {
+    /// The product's own: where `given` says, else in the private cluster.
+    pub fn product(root: &Path, given: Option<&str>) -> Result<Self> {
+        if let Some(url) = given {
+            connect(url)?;
+            return Ok(Self {
+                url: url.to_owned(),
+                scratch: None,
+                cluster: None,
+            });
+        }
+        let cluster = enter(&Cluster::of(root))?;
+        Ok(Self {
+            url: cluster.url(PRODUCT)?,
+            scratch: None,
+            cluster: Some(cluster),
+        })
+    }
+
+    /// A fresh one on the server that `given` names, else in the private cluster; dropped with this value.
+    pub fn scratch(root: &Path, given: Option<&str>, fast: bool) -> Result<Self> {
+        Self::fresh(root, given, fast, &std::process::id().to_string())
+    }
+
+    /// A fresh one that nobody drops.
+    pub fn kept(root: &Path, given: Option<&str>, fast: bool) -> Result<Self> {
+        let mut database = Self::fresh(root, given, fast, "kept")?;
+        database.scratch = None;
+        Ok(database)
+    }
+
+    fn fresh(root: &Path, given: Option<&str>, fast: bool, maker: &str) -> Result<Self> {
+        let (server, cluster) = match given {
+            Some(url) => (url.to_owned(), None),
+            None => {
+                let cluster = enter(&if fast {
+                    Cluster::fast(root)
+                } else {
+                    Cluster::of(root)
+                })?;
+                (cluster.url(PRODUCT)?, Some(cluster))
+            }
+        };
+        let name = format!(
+            "{SCRATCH_PREFIX}{maker}_{}",
+            super::secrets::random().get(..8).unwrap_or_default()
+        );
+        let mut client = connect(&server)?;
+        drop_abandoned(&mut client);
+        execute(&mut client, &format!("CREATE DATABASE {name}"))?;
+        Ok(Self {
+            url: beside(&server, &name)?,
+            scratch: Some((server, name)),
+            cluster,
+        })
+    }
+
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The private cluster that it is in, if it is.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&InUse> {
+        self.cluster.as_ref()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some((server, name)) = self.scratch.take()
+            && let Err(error) =
+                connect(&server).and_then(|mut client| drop_database(&mut client, &name))
+        {
+            eprintln!("mw: the scratch database {name} was not dropped: {error}");
+        }
+    }
+}
+
+/// Starts the cluster and makes sure of the product's role and database.
+fn enter(cluster: &Cluster) -> Result<InUse> {
+    let cluster = cluster.enter()?;
+    let mut client = connect(&cluster.superuser_url("postgres")?)?;
+    let password = cluster.owner_password()?;
+    // Two commands may come here at once: the second waits for the first.
+    execute(&mut client, "SELECT pg_advisory_lock(1)")?;
+    if !exists(
+        &mut client,
+        "SELECT FROM pg_roles WHERE rolname = $1",
+        OWNER,
+    )? {
+        execute(
+            &mut client,
+            &format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'"),
+        )?;
+    }
+    if !exists(
+        &mut client,
+        "SELECT FROM pg_database WHERE datname = $1",
+        PRODUCT,
+    )? {
+        execute(
+            &mut client,
+            &format!("CREATE DATABASE {PRODUCT} OWNER {OWNER}"),
+        )?;
+    }
+    Ok(cluster)
+}
+
+fn exists(client: &mut Client, sql: &str, name: &str) -> Result<bool> {
+    let rows = client
+        .query(sql, &[&name])
+        .map_err(|error| Error::failed(reason(&error)))?;
+    Ok(!rows.is_empty())
+}
+
+fn execute(client: &mut Client, sql: &str) -> Result<()> {
+    client.batch_execute(sql).map_err(|error| {
+        Error::failed(format!(
+            "PostgreSQL refused {}: {}",
+            verb(sql),
+            reason(&error)
+        ))
+    })
+}
+
+/// The statement without a password that might be in it.
+fn verb(sql: &str) -> String {
+    sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn drop_database(client: &mut Client, name: &str) -> Result<()> {
+    execute(
+        client,
+        &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    )
+}
+
+/// Drops scratch databases whose makers were killed before they could. Failing to is no reason not to go on.
+fn drop_abandoned(client: &mut Client) {
+    let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'scratch\\_%' AND pg_get_userbyid(datdba) = current_user";
+    for row in client.query(sql, &[]).unwrap_or_default() {
+        let name: String = row.get(0);
+        if maker(&name).is_some_and(|process| !super::process::is_running(process, "")) {
+            let _ = drop_database(client, &name);
+        }
+    }
+}
+
+/// `scratch_123_ab12` → 123
+fn maker(name: &str) -> Option<i32> {
+    name.strip_prefix(SCRATCH_PREFIX)?
+        .split('_')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// The address of another database on the same server.
+fn beside(url: &str, name: &str) -> Result<String> {
+    let mut parsed = url::Url::parse(&crate::settings::plain_postgres_url(url))
+        .while_doing("read DATABASE_URL")?;
+    parsed.set_path(name);
+    Ok(parsed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_their_maker() {
+        assert_eq!(maker("scratch_123_ab12"), Some(123));
+        assert_eq!(maker("scratch_kept_ab12"), None);
+        assert_eq!(maker("myloware"), None);
+    }
+
+    #[test]
+    fn another_database_on_the_same_server() {
+        assert_eq!(
+            beside("postgresql://u:p@h:1/a?sslmode=disable", "b").unwrap(),
+            "postgresql://u:p@h:1/b?sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn passwords_stay_out_of_messages() {
+        assert_eq!(verb("CREATE ROLE mw LOGIN PASSWORD 'x'"), "CREATE ROLE mw");
+    }
+}

@@ -1,0 +1,28 @@
+//! The development stack: what `./dev` and the tests run the product with. Also a library.
+//!
+//! - `folder`         the clone and its `.mw/` folder
+//! - `prerequisites`  programs that must be there, and the cure when they are not
+//! - `account`        which system user runs PostgreSQL when we are root
+//! - `cluster`        the private PostgreSQL cluster: make, start, stop
+//! - `database`       its databases: the product's own, and scratch ones
+//! - `secrets`        development secrets, made up once, in `.mw/env`
+//! - `variables`      settings → the Spin variables of the manifests
+//! - `process`        one child process: start, watch, stop
+//! - `ports`          free and busy ports, waiting for an answer
+//! - `stack`          builds it all: database, migrations, projects, simulator, hosts, cron
+//! - `progress`       what a person sees while it takes long
+//! - `up`, `with`     the commands on top
+
+pub mod account;
+pub mod cluster;
+pub mod database;
+pub mod folder;
+pub mod ports;
+pub mod prerequisites;
+pub mod process;
+pub mod progress;
+pub mod secrets;
+pub mod stack;
+pub mod up;
+pub mod variables;
+pub mod with;

@@ -1,0 +1,116 @@
+//! Development secrets: made up once, kept in `.mw/env` (readable by its owner only). All begin with `dev-`, so that a
+//! live deployment can tell and refuse them.
+
+use super::folder;
+use crate::{
+    error::{Result, While},
+    settings,
+};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+/// Every secret that a stack needs.
+pub const NAMES: [&str; 8] = [
+    "API_KEY",
+    "HITL_SECRET",
+    "SWEEP_KEY",
+    "KIEAI_API_KEY",
+    "KIEAI_SIGNING_SECRET",
+    "SHOTSTACK_API_KEY",
+    "UPLOAD_POST_API_KEY",
+    "UPLOAD_POST_SIGNING_SECRET",
+];
+
+/// 128 random bits in hex.
+#[must_use]
+pub fn random() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// A development secret that nobody has seen before.
+#[must_use]
+pub fn made_up() -> String {
+    format!("dev-{}", random())
+}
+
+/// Writes those that `.mw/env` lacks.
+pub fn ensure(root: &Path) -> Result<()> {
+    let known = settings::parse_lines(&read(root));
+    for name in NAMES.into_iter().filter(|name| !known.contains_key(*name)) {
+        store(root, name, &made_up())?;
+    }
+    Ok(())
+}
+
+/// Sets one line of `.mw/env`.
+pub fn store(root: &Path, name: &str, value: &str) -> Result<()> {
+    let text = read(root);
+    let line = format!("{name}={value}");
+    if text.lines().any(|existing| existing == line) {
+        return Ok(());
+    }
+    let others = text
+        .lines()
+        .filter(|existing| existing.split('=').next() != Some(name));
+    let mut lines: Vec<&str> = others.collect();
+    if lines.is_empty() {
+        lines.push("# Made up by mw dev for this clone; for development only.");
+    }
+    lines.push(&line);
+    write(root, &format!("{}\n", lines.join("\n")))
+}
+
+fn read(root: &Path) -> String {
+    fs::read_to_string(folder::state(root).join("env")).unwrap_or_default()
+}
+
+/// Written aside and renamed, so that a reader never sees half of it.
+fn write(root: &Path, text: &str) -> Result<()> {
+    let path = folder::made(folder::state(root))?.join("env");
+    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&aside)
+        .while_doing("write .mw/env")?;
+    file.write_all(text.as_bytes())
+        .while_doing("write .mw/env")?;
+    fs::rename(&aside, &path).while_doing("write .mw/env")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn written_once_and_closed_to_others() {
+        let root = std::env::temp_dir().join(format!("mw-secrets-{}", random()));
+        ensure(&root).unwrap();
+        let first = read(&root);
+        store(&root, "DATABASE_URL", "postgresql://a/1").unwrap();
+        store(&root, "DATABASE_URL", "postgresql://a/2").unwrap();
+        ensure(&root).unwrap();
+        let second = read(&root);
+        assert_eq!(second, format!("{first}DATABASE_URL=postgresql://a/2\n"));
+        let secrets = settings::parse_lines(&second);
+        assert!(
+            NAMES
+                .iter()
+                .all(|name| secrets[*name].starts_with("dev-") && secrets[*name].len() > 30)
+        );
+        let mode = fs::metadata(folder::state(&root).join("env"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -1,0 +1,439 @@
+//! A running stack: database → migrations → projects → simulator → hosts → cron. Dropping it stops all of that.
+//!
+//! ```no_run
+//! let mut stack = mw::dev::stack::Builder::new().hosts(3).start()?;
+//! stack.host(1).kill();
+//! stack.start_host_again(1)?;
+//! # Ok::<(), mw::Error>(())
+//! ```
+
+use super::{
+    database::Database,
+    folder, ports, prerequisites,
+    process::{Launch, Process},
+    progress::Step,
+    secrets,
+    variables::{self, Mode},
+};
+use crate::{
+    error::{Error, Result, While},
+    migrations,
+    settings::Settings,
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// What kind of stack to start.
+pub struct Builder {
+    root: Option<PathBuf>,
+    mode: Mode,
+    hosts: usize,
+    cron: bool,
+    fast: bool,
+    quiet: bool,
+    settings: BTreeMap<String, String>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// Simulated providers, one host, the scheduled sweep, a fresh database, free ports, secrets of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            root: None,
+            mode: Mode::Sim,
+            hosts: 1,
+            cron: true,
+            fast: false,
+            quiet: true,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
+    }
+
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How many hosts share the database.
+    #[must_use]
+    pub fn hosts(mut self, hosts: usize) -> Self {
+        self.hosts = hosts.max(1);
+        self
+    }
+
+    /// Whether the sweep comes by itself.
+    #[must_use]
+    pub fn cron(mut self, cron: bool) -> Self {
+        self.cron = cron;
+        self
+    }
+
+    /// A cluster that does not wait for the disk.
+    #[must_use]
+    pub fn fast(mut self, fast: bool) -> Self {
+        self.fast = fast;
+        self
+    }
+
+    /// Whether steps are shown.
+    #[must_use]
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// Sets one setting by its upper-case name, like `POLL_SECONDS`.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
+    }
+
+    /// Starts a stack beside all others. DATABASE_URL in the environment names another server for its database.
+    pub fn start(self) -> Result<Stack> {
+        let root = self.root.map_or_else(folder::root, Ok)?;
+        let given = std::env::var("DATABASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty());
+        let step = Step::begin("database", self.quiet);
+        let database = Database::scratch(&root, given.as_deref(), self.fast)?;
+        step.done("");
+        let log = folder::state(&root).join("log").join(format!(
+            "{}-{}",
+            std::process::id(),
+            short(&secrets::random())
+        ));
+        let mut fixed: BTreeMap<String, String> = secrets::NAMES
+            .iter()
+            .map(|name| ((*name).to_owned(), secrets::made_up()))
+            .collect();
+        fixed.extend(self.settings);
+        let plan = Plan {
+            root,
+            mode: self.mode,
+            log,
+            fixed,
+            settings: Settings::default(),
+            inherit_variables: false,
+            quiet: self.quiet,
+        };
+        let mut host_ports = Vec::new();
+        for _ in 0..self.hosts {
+            host_ports.push(ports::free()?);
+        }
+        Stack::start(plan, database, &host_ports, ports::free()?, self.cron)
+    }
+}
+
+fn short(random: &str) -> &str {
+    random.get(..6).unwrap_or(random)
+}
+
+/// What is the same for every program of a stack.
+pub(super) struct Plan {
+    pub root: PathBuf,
+    pub mode: Mode,
+    pub log: PathBuf,
+    /// Settings that are fixed for this stack, by upper-case name.
+    pub fixed: BTreeMap<String, String>,
+    /// Where all others come from.
+    pub settings: Settings,
+    pub inherit_variables: bool,
+    pub quiet: bool,
+}
+
+/// Fields are dropped in this order: the hosts finish their work while the database is still there.
+pub struct Stack {
+    cron: Option<Process>,
+    hosts: Vec<(u16, Process)>,
+    simulator: Option<(u16, Process)>,
+    database: Database,
+    plan: Plan,
+}
+
+impl Stack {
+    pub(super) fn start(
+        plan: Plan,
+        database: Database,
+        host_ports: &[u16],
+        simulator_port: u16,
+        cron: bool,
+    ) -> Result<Self> {
+        folder::made(plan.log.clone())?;
+        let mut stack = Self {
+            cron: None,
+            hosts: Vec::new(),
+            simulator: None,
+            database,
+            plan,
+        };
+        stack.prepare_database()?;
+        let first = host_ports
+            .first()
+            .copied()
+            .ok_or_else(|| Error::misuse("a stack needs at least one host"))?;
+        stack.fix_addresses(first, simulator_port);
+        if stack.plan.mode == Mode::Sim {
+            let step = Step::begin("provider simulator", stack.plan.quiet);
+            stack.simulator = Some((simulator_port, stack.start_simulator(simulator_port)?));
+            step.done(&url(simulator_port));
+        }
+        for port in host_ports {
+            stack.add_host_at(*port)?;
+        }
+        if cron && stack.plan.root.join("spin-cron.toml").is_file() {
+            let step = Step::begin("scheduled sweep", stack.plan.quiet);
+            let mut process = Process::start(stack.host_launch("cron", "spin-cron.toml", None)?)?;
+            std::thread::sleep(Duration::from_millis(50));
+            process.need_alive()?;
+            stack.cron = Some(process);
+            step.done("");
+        }
+        Ok(stack)
+    }
+
+    fn prepare_database(&mut self) -> Result<()> {
+        let step = Step::begin("migrations", self.plan.quiet);
+        let list = migrations::from_folder(&self.plan.root.join("migrations"))?;
+        let mut client = migrations::connect(self.database.url())?;
+        let applied = migrations::migrate(&mut client, &list)?;
+        step.done(&if applied.is_empty() {
+            "nothing new".to_owned()
+        } else {
+            format!("{} applied", applied.len())
+        });
+        Ok(())
+    }
+
+    /// What every program of the stack must know of the others.
+    fn fix_addresses(&mut self, first_host: u16, simulator: u16) {
+        let base = url(first_host);
+        let fixed = &mut self.plan.fixed;
+        fixed.insert("DATABASE_URL".into(), self.database.url().to_owned());
+        fixed.insert("SWEEP_URL".into(), format!("{base}/v1/sweep"));
+        fixed.insert("PROVIDERS_MODE".into(), self.plan.mode.name().into());
+        fixed.insert(
+            "USE_MOCK_PROVIDERS".into(),
+            (self.plan.mode == Mode::Mock).to_string(),
+        );
+        for name in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL"] {
+            if self.plan.settings.get(name).is_none() {
+                fixed.entry(name.into()).or_insert_with(|| base.clone());
+            }
+        }
+        if self.plan.mode == Mode::Sim {
+            let simulator = url(simulator);
+            for (name, path) in [
+                ("KIEAI_BASE_URL", "kieai"),
+                ("SHOTSTACK_BASE_URL", "shotstack/edit/v1"),
+                ("UPLOAD_POST_BASE_URL", "upload-post/api"),
+                ("OPENAI_BASE_URL", "openai"),
+            ] {
+                fixed.insert(name.into(), format!("{simulator}/{path}"));
+            }
+        }
+    }
+
+    fn start_simulator(&self, port: u16) -> Result<Process> {
+        // The simulator checks our keys and signs with our secrets, as the providers would.
+        let mut environment: BTreeMap<String, String> = self.plan.fixed.clone();
+        for name in secrets::NAMES {
+            if let Some(value) = self.setting(name) {
+                environment.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        environment.insert(
+            "SIM_WEBHOOK_BASE_URL".into(),
+            self.setting("WEBHOOK_BASE_URL")
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
+        let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
+        wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), false)?;
+        Ok(process)
+    }
+
+    /// Starts one more host on the same database; returns its number.
+    pub fn add_host(&mut self) -> Result<usize> {
+        self.add_host_at(ports::free()?)?;
+        Ok(self.hosts.len() - 1)
+    }
+
+    fn add_host_at(&mut self, port: u16) -> Result<()> {
+        let number = self.hosts.len();
+        let name = if number == 0 {
+            "host".to_owned()
+        } else {
+            format!("host-{number}")
+        };
+        let step = Step::begin(format!("local {name}"), self.plan.quiet);
+        let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
+        wait_for_answer(&mut process, &format!("{}/ready", url(port)), true)?;
+        self.hosts.push((port, process));
+        step.done(&url(port));
+        Ok(())
+    }
+
+    fn host_launch(&self, name: &str, manifest: &str, port: Option<u16>) -> Result<Launch> {
+        let manifest = self.plan.root.join(manifest);
+        prerequisites::components_built(&manifest)?;
+        let text = std::fs::read_to_string(&manifest)
+            .while_doing(format!("read {}", manifest.display()))?;
+        let environment = variables::for_host(
+            &variables::declared(&text)?,
+            &self.plan.fixed,
+            &self.plan.settings,
+            self.plan.mode,
+        )?;
+        let mut arguments = vec!["--manifest".to_owned(), manifest.display().to_string()];
+        if let Some(port) = port {
+            arguments.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        }
+        self.launch(name, "mw-host", arguments, environment)
+    }
+
+    fn launch(
+        &self,
+        name: &str,
+        program: &str,
+        arguments: Vec<String>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Launch> {
+        Ok(Launch {
+            name: name.to_owned(),
+            program: prerequisites::own_program(program)?,
+            arguments,
+            folder: self.plan.root.clone(),
+            environment,
+            log: self.plan.log.join(format!("{name}.log")),
+            inherit_variables: self.plan.inherit_variables,
+        })
+    }
+
+    /// A setting of this stack, by its upper-case name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.plan
+            .fixed
+            .get(name)
+            .map(String::as_str)
+            .or_else(|| self.plan.settings.get(name))
+    }
+
+    /// The addresses of its hosts; the first is the one that providers call back.
+    #[must_use]
+    pub fn base_urls(&self) -> Vec<String> {
+        self.hosts.iter().map(|(port, _)| url(*port)).collect()
+    }
+
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.hosts
+            .first()
+            .map(|(port, _)| url(*port))
+            .unwrap_or_default()
+    }
+
+    /// The address of its simulator, in sim mode.
+    #[must_use]
+    pub fn simulator_url(&self) -> Option<String> {
+        self.simulator.as_ref().map(|(port, _)| url(*port))
+    }
+
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.plan.mode
+    }
+
+    /// Where its programs log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.plan.log
+    }
+
+    /// One of its hosts.
+    pub fn host(&mut self, number: usize) -> Result<&mut Process> {
+        self.hosts
+            .get_mut(number)
+            .map(|(_, process)| process)
+            .ok_or_else(|| Error::misuse(format!("there is no host {number}")))
+    }
+
+    /// Starts a host again on its port, after `kill` or instead of what runs there.
+    pub fn start_host_again(&mut self, number: usize) -> Result<()> {
+        let (port, process) = self
+            .hosts
+            .get_mut(number)
+            .ok_or_else(|| Error::misuse(format!("there is no host {number}")))?;
+        process.start_again()?;
+        wait_for_answer(process, &format!("{}/ready", url(*port)), true)
+    }
+
+    /// Its running programs, the simulator first.
+    pub(super) fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        let simulator = self.simulator.iter_mut().map(|(_, process)| process);
+        let hosts = self.hosts.iter_mut().map(|(_, process)| process);
+        simulator.chain(hosts).chain(self.cron.iter_mut())
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Waits until `address` answers (with 200, if it must be `ready`); says why when it does not.
+fn wait_for_answer(process: &mut Process, address: &str, ready: bool) -> Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(5)))
+        .build()
+        .into();
+    let mut said = String::new();
+    let name = process.name().to_owned();
+    let waited = ports::wait_for(READY_WITHIN, &name, || {
+        process.need_alive()?;
+        let Ok(mut answer) = agent.get(address).call() else {
+            return Ok(None);
+        };
+        if !ready || answer.status().is_success() {
+            return Ok(Some(()));
+        }
+        said = format!(
+            "{}: {}",
+            answer.status(),
+            answer.body_mut().read_to_string().unwrap_or_default()
+        );
+        Ok(None)
+    });
+    waited.map_err(|error| match said.is_empty() {
+        true => error,
+        false => Error::failed(format!(
+            "{error}; {address} says {said}\n{}",
+            process.log_tail()
+        )),
+    })
+}

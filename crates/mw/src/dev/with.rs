@@ -1,0 +1,91 @@
+//! `mw dev with`: a stack of its own for one command, with its addresses and secrets in the environment.
+
+use super::stack::Stack;
+use crate::error::{Error, Result, While};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// What the command is told about the stack.
+#[must_use]
+pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
+    let mut environment = BTreeMap::from([
+        ("MW_BASE_URL".to_owned(), stack.base_url()),
+        ("MW_BASE_URLS".to_owned(), stack.base_urls().join(",")),
+        ("API_BASE_URL".to_owned(), stack.base_url()),
+        ("DATABASE_URL".to_owned(), stack.database().url().to_owned()),
+        ("MW_MODE".to_owned(), stack.mode().name().to_owned()),
+        ("MW_LOG".to_owned(), stack.log().display().to_string()),
+    ]);
+    if let Some(simulator) = stack.simulator_url() {
+        environment.insert("MW_SIM_URL".to_owned(), simulator);
+    }
+    for name in super::secrets::NAMES {
+        let value = stack.setting(name).unwrap_or_default().to_owned();
+        if matches!(name, "API_KEY" | "SWEEP_KEY") {
+            environment.insert(format!("MW_{name}"), value.clone());
+        }
+        environment.insert(name.to_owned(), value);
+    }
+    environment
+}
+
+/// Runs the command and returns its exit code. A signal to us waits for the command, which the terminal has told too.
+pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| Error::misuse("name a command after --"))?;
+    let asked_to_stop = Arc::new(AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(&asked_to_stop))
+            .while_doing("listen for signals")?;
+    }
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(environment(&stack))
+        .spawn()
+        .map_err(|error| {
+            Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy()))
+        })?;
+    let mut told = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().while_doing("wait for the command")? {
+            break status;
+        }
+        if asked_to_stop.load(Ordering::Relaxed) && !told {
+            told = true;
+            if let Some(process) = i32::try_from(child.id())
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+            {
+                let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let log = stack.log().to_path_buf();
+    drop(stack);
+    if status.success() {
+        let _ = std::fs::remove_dir_all(log);
+        return Ok(0);
+    }
+    eprintln!(
+        "mw: the command ended with {status}; the stack's logs are in {}",
+        log.display()
+    );
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1))
+}

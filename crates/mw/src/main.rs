@@ -1,0 +1,4 @@
+//! The operator command `mw`.
+fn main() -> std::process::ExitCode {
+    mw::cli::main()
+}
