@@ -1,1 +1,47 @@
-//! mw-web
+//! What every component shares at its edge, and the only crate that knows the Spin SDK.
+//!
+//! ```text
+//! component   the export macro and `serve`: request ─► handler ─► answer ─► work after the answer
+//! request     what came in; the body only on demand, only to a limit      incoming   (host ─► request)
+//! response    what goes out, complete and in one piece                    outgoing   (response ─► host)
+//! problem     every error as RFC 9457, with stable codes
+//! auth        the API key              request_id  X-Request-ID           limits     RateLimit headers
+//! config      Spin variables           startup     mode, weak secrets     clock, log
+//! context     what handlers work with  database    the store's port       outbound   the providers' port
+//! kick        wakes the dispatcher after an answer
+//! ```
+//!
+//! Each route's behaviour is a module of its own below; the components only name them.
+
+pub mod auth;
+pub mod body;
+pub mod clock;
+pub mod component;
+pub mod config;
+pub mod context;
+pub mod database;
+pub mod health;
+pub mod idempotency;
+mod incoming;
+pub mod kick;
+pub mod limits;
+pub mod log;
+pub mod outbound;
+mod outgoing;
+pub mod pages;
+pub mod problem;
+pub mod request;
+pub mod request_id;
+pub mod response;
+pub mod route;
+pub mod startup;
+pub mod unmatched;
+
+pub use context::Context;
+pub use problem::Problem;
+pub use request::{Method, Request};
+pub use response::Response;
+
+/// For the expansion of [`component!`] only.
+#[doc(hidden)]
+pub use wasi;

@@ -1,0 +1,42 @@
+//! The time, asked for once per use and passed on as a value: rules never read a clock.
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// `2025-11-14T12:00:00.000000Z`
+const MICROS: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+/// `2025-11-14T12:00:00.000000+00:00`, as the original wrote it in /health.
+const MICROS_WITH_OFFSET: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
+
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+pub fn unix_seconds() -> i64 {
+    now().unix_timestamp()
+}
+
+/// RFC 3339, UTC, microseconds.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    // Formatting a time between years 0 and 9999 cannot fail.
+    at.format(MICROS).unwrap_or_default()
+}
+
+pub fn rfc3339_with_offset(at: OffsetDateTime) -> String {
+    at.format(MICROS_WITH_OFFSET).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_microseconds_and_say_utc() {
+        let at = OffsetDateTime::from_unix_timestamp(1_763_121_600).unwrap();
+        assert_eq!(rfc3339(at), "2025-11-14T12:00:00.000000Z");
+        assert_eq!(rfc3339_with_offset(at), "2025-11-14T12:00:00.000000+00:00");
+    }
+}

@@ -1,0 +1,104 @@
+//! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler.
+//!
+//! ```text
+//! host ─► serve: parse, request id ─► handler ─► answer (or problem) out in one piece ─► log line ─► work afterwards
+//! ```
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::log::Level;
+use crate::problem::Problem;
+use crate::request::Request;
+use crate::response::Response;
+use crate::{incoming, outgoing, request_id};
+use std::time::Instant;
+use wasi::http::types::{IncomingRequest, ResponseOutparam};
+
+pub type Handler = fn(&mut Request, &mut Context) -> Result<Response, Problem>;
+
+/// Exports a [`Handler`] as the component's HTTP entry point. Natively it only checks the handler's type.
+#[macro_export]
+macro_rules! component {
+    ($handler:path) => {
+        const HANDLER: $crate::component::Handler = $handler;
+
+        #[cfg(target_arch = "wasm32")]
+        mod export {
+            struct Edge;
+
+            impl $crate::wasi::exports::http::incoming_handler::Guest for Edge {
+                fn handle(
+                    request: $crate::wasi::http::types::IncomingRequest,
+                    answer: $crate::wasi::http::types::ResponseOutparam,
+                ) {
+                    $crate::component::serve(request, answer, super::HANDLER);
+                }
+            }
+
+            $crate::wasi::_export_proxy!(Edge with_types_in $crate::wasi);
+        }
+
+        #[cfg(not(target_arch = "wasm32"))]
+        pub use HANDLER as handler;
+    };
+}
+
+/// Serves one request from its first byte to the work after the answer.
+pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler) {
+    let started = Instant::now();
+    let mut request = incoming::request(request);
+    let request_id = request_id::choose(request.header("x-request-id"));
+    let config = Config::new(Box::new(|name| spin_sdk::variables::get(name).ok()));
+    let mut context = Context::new(config, request_id);
+
+    let mut response = respond(&mut request, &mut context, handler);
+    let afterwards = response.afterwards.take();
+    let status = response.status;
+    let sent = outgoing::send(answer, response);
+
+    log_access(&request, &context, status, started);
+    if let Err(error) = sent {
+        context.log.write(
+            Level::Warn,
+            "myloware.api",
+            "answer not sent",
+            &[("cause", error.into())],
+        );
+    }
+    if let Some(work) = afterwards {
+        work(&mut context);
+    }
+}
+
+/// The handler's answer, or its problem as an answer, with the headers that every answer has.
+fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Response {
+    let response = handler(request, context).unwrap_or_else(|problem| {
+        context.log_problem(&problem);
+        problem.into_response(&context.request_id)
+    });
+    let has_caching = response
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "cache-control");
+    let response = response
+        .with_header("x-request-id", context.request_id.clone())
+        .with_header("x-content-type-options", "nosniff");
+    if has_caching {
+        response
+    } else {
+        response.with_header("cache-control", "no-store")
+    }
+}
+
+fn log_access(request: &Request, context: &Context, status: u16, started: Instant) {
+    let elapsed_ms = started.elapsed().as_micros() as f64 / 1000.0;
+    let fields = [
+        ("method", request.method_name.clone().into()),
+        ("path", request.path.clone().into()),
+        ("status", status.into()),
+        ("duration_ms", elapsed_ms.into()),
+    ];
+    context
+        .log
+        .write(Level::Info, "myloware.api.access", "request", &fields);
+}

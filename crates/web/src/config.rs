@@ -1,0 +1,110 @@
+//! Spin variables, typed. A component is granted only those it needs (spin.toml); they are read when they are needed.
+
+use crate::problem::{self, Problem};
+
+/// Looks a variable up by its name in spin.toml; `None` when it isn't granted to this component.
+pub type Source = Box<dyn Fn(&str) -> Option<String>>;
+
+pub struct Config {
+    source: Source,
+}
+
+impl Config {
+    pub fn new(source: Source) -> Config {
+        Config { source }
+    }
+
+    /// A variable's value; `None` when it is empty or not granted.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        let value = (self.source)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// A variable that this component cannot work without.
+    pub fn required(&self, name: &str) -> Result<String, Problem> {
+        self.optional(name)
+            .ok_or_else(|| problem::misconfigured().because(format!("variable {name} is not set")))
+    }
+
+    pub fn or(&self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A whole number; a variable that isn't one is a fault to be shown, not a reason to use the default.
+    pub fn number(&self, name: &str, default: u64) -> Result<u64, Problem> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                problem::misconfigured().because(format!("variable {name} is not a whole number"))
+            }),
+        }
+    }
+
+    /// The current secret and, during a rotation, the previous one.
+    pub fn secrets(&self, name: &str) -> Vec<String> {
+        [
+            self.optional(name),
+            self.optional(&format!("{name}_previous")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// A base URL without a trailing slash, so that paths can be appended.
+    pub fn base_url(&self, name: &str) -> Result<String, Problem> {
+        Ok(self.required(name)?.trim_end_matches('/').to_owned())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
+        let variables: Vec<(String, String)> = variables
+            .iter()
+            .map(|(n, v)| (n.to_string(), v.to_string()))
+            .collect();
+        Config::new(Box::new(move |name| {
+            variables
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, value)| value.clone())
+        }))
+    }
+
+    #[test]
+    fn empty_is_unset() {
+        let config = config(&[
+            ("a", " "),
+            ("b", "x"),
+            ("hitl_secret", "new"),
+            ("hitl_secret_previous", ""),
+        ]);
+        assert_eq!(config.optional("a"), None);
+        assert_eq!(config.or("a", "default"), "default");
+        assert_eq!(config.required("b").unwrap(), "x");
+        assert_eq!(config.secrets("hitl_secret"), ["new"]);
+        let missing = config.required("c").unwrap_err();
+        assert_eq!(missing.status, 503);
+        assert_eq!(missing.cause.as_deref(), Some("variable c is not set"));
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_a_fault() {
+        let config = config(&[("n", "12"), ("m", "many")]);
+        assert_eq!(config.number("n", 1).unwrap(), 12);
+        assert_eq!(config.number("x", 7).unwrap(), 7);
+        assert!(config.number("m", 1).is_err());
+    }
+
+    #[test]
+    fn base_urls_lose_their_slash() {
+        assert_eq!(
+            config(&[("u", "http://a/b//")]).base_url("u").unwrap(),
+            "http://a/b"
+        );
+    }
+}

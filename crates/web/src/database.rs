@@ -1,0 +1,157 @@
+//! The store's port over `spin:postgres@4`: one connection per request, opened at the first statement. Never a second one
+//! beside it: Spin's pool waits for ever when it is empty, and two requests that each wait for the other's never end.
+
+use mw_store::{Database, DbError, Param};
+use spin_sdk::pg4::{Connection, DbValue, ParameterValue, PgError as Error, QueryError};
+
+pub struct PooledDatabase {
+    address: String,
+    connection: Option<Connection>,
+}
+
+impl PooledDatabase {
+    pub fn new(address: String) -> PooledDatabase {
+        PooledDatabase {
+            address,
+            connection: None,
+        }
+    }
+
+    /// Gives the connection back to the pool; the next statement opens again.
+    pub fn release(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Database for PooledDatabase {
+    fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+    ) -> Result<serde_json::Value, DbError> {
+        let values: Vec<ParameterValue> = params.iter().map(value).collect();
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.address).map_err(classify)?,
+        };
+        let rows = connection.query(sql, &values).map_err(classify)?;
+        // Only a connection that has just worked is used again.
+        self.connection = Some(connection);
+        let cell = rows.rows.first().and_then(|row| row.first());
+        cell.map_or_else(
+            || Err(DbError::Failed("statement gave no row".to_owned())),
+            json,
+        )
+    }
+}
+
+fn value(param: &Param<'_>) -> ParameterValue {
+    match param {
+        Param::Text(text) => ParameterValue::Str((*text).to_owned()),
+        Param::Bytes(bytes) => ParameterValue::Binary(bytes.to_vec()),
+        Param::Json(text) => ParameterValue::Jsonb(text.as_bytes().to_vec()),
+    }
+}
+
+fn json(cell: &DbValue) -> Result<serde_json::Value, DbError> {
+    let parsed = match cell {
+        DbValue::Jsonb(bytes) => serde_json::from_slice(bytes),
+        DbValue::Str(text) => serde_json::from_str(text),
+        _ => return Err(DbError::Failed("statement gave no jsonb".to_owned())),
+    };
+    parsed.map_err(|error| DbError::Failed(format!("statement gave broken JSON: {error}")))
+}
+
+/// SQLSTATEs of a server that is full, starting, stopping or gone, of statements that it cut off to protect itself, and
+/// of two writers that met: trying again later is right for all of them.
+const PASSING: [&str; 10] = [
+    "53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "08000", "08003", "08006",
+];
+/// The same as Spin flattens them, and what its pool and driver say when there is no server.
+const PASSING_TEXTS: [&str; 12] = [
+    "too many clients",
+    "too many connections",
+    "remaining connection slots",
+    "connection refused",
+    "connection closed",
+    "connection reset",
+    "broken pipe",
+    "timed out",
+    "timeout",
+    "shutting down",
+    "starting up",
+    "terminating connection",
+];
+
+fn classify(error: Error) -> DbError {
+    match error {
+        Error::ConnectionFailed(text) => DbError::Unavailable(text),
+        Error::QueryFailed(QueryError::DbError(error))
+            if PASSING.contains(&error.code.as_str()) =>
+        {
+            DbError::Unavailable(format!("{}: {}", error.code, error.message))
+        }
+        Error::QueryFailed(QueryError::DbError(error)) => {
+            DbError::Failed(format!("{}: {}", error.code, error.message))
+        }
+        Error::QueryFailed(QueryError::Text(text)) | Error::Other(text) => classify_text(text),
+        Error::BadParameter(text) | Error::ValueConversionFailed(text) => DbError::Failed(text),
+    }
+}
+
+fn classify_text(text: String) -> DbError {
+    let lower = text.to_ascii_lowercase();
+    let quoted_code =
+        |code: &&str| text.contains(&format!("\"{code}\"")) || text.contains(&format!("({code})"));
+    let named = |name: &&str| lower.contains(*name);
+    if PASSING.iter().any(|code| quoted_code(&code))
+        || PASSING_TEXTS.iter().any(|name| named(&name))
+    {
+        DbError::Unavailable(text)
+    } else {
+        DbError::Failed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable(error: Error) -> bool {
+        matches!(classify(error), DbError::Unavailable(_))
+    }
+
+    #[test]
+    fn a_server_that_is_gone_full_or_restarting_is_unavailable() {
+        assert!(unavailable(Error::ConnectionFailed(
+            "error connecting to server".to_owned()
+        )));
+        let flattened = [
+            "Error { kind: Db, cause: Some(DbError { severity: \"FATAL\", code: SqlState(E57P01), message: \"terminating connection due to administrator command\" }) }",
+            "db error: FATAL: sorry, too many clients already",
+            "Error { kind: Closed, cause: None } connection closed",
+            "error communicating with the server: Connection reset by peer (os error 104)",
+        ];
+        for text in flattened {
+            assert!(
+                unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn our_own_mistakes_are_failures() {
+        let texts = [
+            "db error: ERROR: invalid input syntax for type json",
+            "column \"x\" does not exist",
+        ];
+        for text in texts {
+            assert!(
+                !unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))),
+                "{text}"
+            );
+        }
+        assert!(!unavailable(Error::ValueConversionFailed("x".to_owned())));
+    }
+}

@@ -1,0 +1,179 @@
+//! What has to be right before traffic is taken: the providers' mode and the secrets. /ready shows these reasons, and
+//! whatever needs the mode refuses to work while it contradicts itself.
+
+use crate::config::Config;
+use crate::problem::{self, Problem};
+use mw_core::status::ProvidersMode as Mode;
+
+/// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
+pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Result<Mode, String> {
+    let named = match providers_mode {
+        None => None,
+        Some(word) => Some(
+            Mode::parse(&word.to_ascii_lowercase())
+                .ok_or_else(|| "PROVIDERS_MODE must be mock, sim or live".to_owned())?,
+        ),
+    };
+    let mock = match use_mock.map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("true" | "1" | "yes" | "on") => Some(true),
+        Some("false" | "0" | "no" | "off") => Some(false),
+        Some(_) => return Err("USE_MOCK_PROVIDERS must be true or false".to_owned()),
+    };
+    match (named, mock) {
+        (None, None | Some(true)) => Ok(Mode::Mock),
+        (None, Some(false)) => Ok(Mode::Live),
+        (Some(mode), None) => Ok(mode),
+        (Some(mode), Some(mock)) if (mode == Mode::Mock) == mock => Ok(mode),
+        (Some(mode), Some(mock)) => Err(format!(
+            "USE_MOCK_PROVIDERS={mock} contradicts PROVIDERS_MODE={}",
+            mode.as_str()
+        )),
+    }
+}
+
+pub fn mode(config: &Config) -> Result<Mode, Problem> {
+    let named = config.optional("providers_mode");
+    let mock = config.optional("use_mock_providers");
+    resolve_mode(named.as_deref(), mock.as_deref())
+        .map_err(|reason| problem::misconfigured().because(reason))
+}
+
+/// Secrets that no deployment on real providers, and no staging or production, may leave at a known or short value.
+const SECRETS: [&str; 7] = [
+    "api_key",
+    "hitl_secret",
+    "kieai_api_key",
+    "kieai_signing_secret",
+    "shotstack_api_key",
+    "upload_post_api_key",
+    "upload_post_signing_secret",
+];
+const KNOWN_VALUES: [&str; 7] = [
+    "dev-local-api-key",
+    "dev-hitl-secret",
+    "dev-kieai",
+    "kieai-secret",
+    "dev-shotstack",
+    "dev-upload-post",
+    "upload-post-secret",
+];
+const SECRET_LENGTH_MIN: usize = 12;
+
+/// Why this configuration must not take traffic; empty when it may. Names variables, never values.
+pub fn reasons(config: &Config) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let named = config.optional("providers_mode");
+    let mock = config.optional("use_mock_providers");
+    let mode = resolve_mode(named.as_deref(), mock.as_deref());
+    if let Err(reason) = &mode {
+        reasons.push(reason.clone());
+    }
+    for name in ["api_key", "database_url"] {
+        if config.optional(name).is_none() {
+            reasons.push(format!("{} is not set", name.to_ascii_uppercase()));
+        }
+    }
+    let environment = config.or("environment", "local");
+    match environment.as_str() {
+        "local" | "staging" | "prod" => {}
+        _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
+    }
+    if environment != "local" || mode == Ok(Mode::Live) {
+        reasons.extend(SECRETS.iter().filter_map(|name| weakness(config, name)));
+    }
+    reasons
+}
+
+fn weakness(config: &Config, name: &str) -> Option<String> {
+    let shown = name.to_ascii_uppercase();
+    match config.optional(name) {
+        None => Some(format!("{shown} is not set")),
+        Some(value) if KNOWN_VALUES.contains(&value.as_str()) => {
+            Some(format!("{shown} is a development default"))
+        }
+        Some(value) if value.len() < SECRET_LENGTH_MIN => Some(format!(
+            "{shown} is shorter than {SECRET_LENGTH_MIN} characters"
+        )),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+
+    #[test]
+    fn every_pair_of_switches_has_one_meaning() {
+        let table = [
+            (None, None, Ok(Mode::Mock)),
+            (None, Some("true"), Ok(Mode::Mock)),
+            (None, Some("false"), Ok(Mode::Live)),
+            (Some("mock"), None, Ok(Mode::Mock)),
+            (Some("sim"), None, Ok(Mode::Sim)),
+            (Some("live"), None, Ok(Mode::Live)),
+            (Some("mock"), Some("true"), Ok(Mode::Mock)),
+            (Some("SIM"), Some("false"), Ok(Mode::Sim)),
+            (Some("live"), Some("False"), Ok(Mode::Live)),
+            (Some("mock"), Some("false"), Err(())),
+            (Some("sim"), Some("true"), Err(())),
+            (Some("live"), Some("true"), Err(())),
+            (Some("real"), None, Err(())),
+            (None, Some("maybe"), Err(())),
+        ];
+        for (named, mock, expected) in table {
+            assert_eq!(
+                resolve_mode(named, mock).map_err(|_| ()),
+                expected,
+                "{named:?} {mock:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_contradiction_is_503_with_the_reason_in_the_log() {
+        let problem = mode(&config(&[
+            ("providers_mode", "live"),
+            ("use_mock_providers", "true"),
+        ]))
+        .unwrap_err();
+        assert_eq!(problem.status, 503);
+        assert_eq!(
+            problem.cause.as_deref(),
+            Some("USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live")
+        );
+    }
+
+    #[test]
+    fn local_and_mock_needs_only_a_key_and_a_database() {
+        assert!(
+            reasons(&config(&[
+                ("api_key", "x"),
+                ("database_url", "postgres://")
+            ]))
+            .is_empty()
+        );
+        assert_eq!(
+            reasons(&config(&[("api_key", "x")])),
+            ["DATABASE_URL is not set"]
+        );
+    }
+
+    #[test]
+    fn live_and_production_refuse_weak_secrets() {
+        for strict in [("providers_mode", "live"), ("environment", "prod")] {
+            let found = reasons(&config(&[
+                strict,
+                ("database_url", "postgres://"),
+                ("api_key", "dev-local-api-key"),
+                ("hitl_secret", "short"),
+                ("kieai_api_key", "a-long-enough-secret"),
+            ]));
+            assert!(found.contains(&"API_KEY is a development default".to_owned()));
+            assert!(found.contains(&"HITL_SECRET is shorter than 12 characters".to_owned()));
+            assert!(found.contains(&"SHOTSTACK_API_KEY is not set".to_owned()));
+            assert!(!found.iter().any(|reason| reason.contains("KIEAI_API_KEY")));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What no other route takes: 401 before any 404, a gate that doesn't exist is 422, everything else 404, always in our
+//! shape.
+
+use crate::auth;
+use crate::context::Context;
+use crate::problem::{self, Problem};
+use crate::request::Request;
+use crate::response::Response;
+
+pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let gate_route = matches!(path.as_slice(), ["v1", "hitl", "approve", _run, _gate]);
+    // A signed link stands for a key on the approve routes, also when its gate is misspelt.
+    let has_link = gate_route && request.query("token").is_some();
+    if !has_link {
+        auth::require_key(request, &context.config)?;
+    }
+    if gate_route {
+        return Err(unknown_gate());
+    }
+    Err(problem::not_found("Not Found"))
+}
+
+/// 422 for a gate name that isn't one of the three.
+pub fn unknown_gate() -> Problem {
+    problem::invalid_field(
+        "path:gate",
+        "Input should be 'workflow', 'ideate' or 'prepublish'",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+    use crate::request::tests::request;
+
+    fn status(target: &str, key: &str) -> u16 {
+        let mut context = Context::new(config(&[("api_key", "the-key")]), "r".to_owned());
+        let mut request = request("GET", target, &[("x-api-key", key)], "");
+        handle(&mut request, &mut context).err().unwrap().status
+    }
+
+    #[test]
+    fn a_stranger_gets_401_and_a_friend_404_or_422() {
+        assert_eq!(status("/v1/nowhere", "wrong"), 401);
+        assert_eq!(status("/v1/nowhere", "the-key"), 404);
+        assert_eq!(status("/v1/hitl/approve/run-1/final", "wrong"), 401);
+        assert_eq!(status("/v1/hitl/approve/run-1/final", "the-key"), 422);
+        assert_eq!(
+            status("/v1/hitl/approve/run-1/final?token=1:ab", "wrong"),
+            422
+        );
+    }
+}
