@@ -2,11 +2,13 @@
 //! Spin's: `crates/host/tests/conformance.rs` has them, and runs against any base URL.
 //!
 //! - this file: routing, `/headers`, `/echo`, `/log`, `/environment`, `/trap`, `/silent`, `/after-answer`
+//! - `cron`: the same component under a cron trigger
 //! - `database`: `/pg/...`; `services`: `/kv/...`, `/variables`, `/outbound`
 
 // The SDK's macro exports the handler by hand.
 #![allow(unsafe_code)]
 
+mod cron;
 mod database;
 mod services;
 
