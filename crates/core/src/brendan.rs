@@ -1,1 +1,250 @@
-//! Brendan plans without a language model: a message and what is known about the user in, an intent out.
+//! Brendan plans without a language model: a message and what is known about the user go in, an intent comes out. He
+//! starts runs, explains them and hands out links; he never decides a gate.
+
+use crate::run::Input;
+use crate::status::{GateName, Status};
+use serde::{Deserialize, Serialize};
+
+/// At or above: the run is started.
+pub const CONFIDENCE_START: f64 = 0.70;
+/// At or above, below the start: he asks back.
+pub const CONFIDENCE_ASK: f64 = 0.40;
+/// The longest prompt of a run that chat starts.
+const PROMPT_CHARS_MAX: usize = 400;
+
+/// A project as the planner knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownProject {
+    pub key: String,
+    pub title: String,
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    pub has_runs: bool,
+}
+
+/// One of the user's own runs, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRun {
+    pub run_id: String,
+    pub project: String,
+    pub status: Status,
+    #[serde(default)]
+    pub awaiting_gate: Option<GateName>,
+}
+
+/// What the user wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    Start(Proposal),
+    /// How one run stands, or the newest.
+    ShowStatus { run_id: Option<String> },
+    ListRuns,
+    /// The link of the open gate, of one run or of the newest that waits.
+    SendLink { run_id: Option<String> },
+    /// Something about a video, but not enough to start.
+    AskBack { question: String },
+    /// Nothing that he does.
+    Decline,
+}
+
+/// A run that chat proposes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    pub project: String,
+    pub input: Input,
+    pub skip: Vec<String>,
+    pub add: Vec<String>,
+    pub complexity: Complexity,
+    pub confidence: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Complexity {
+    Simple,
+    Standard,
+    Complex,
+}
+
+const MAKE_WORDS: &[&str] = &["make", "create", "generate", "produce", "start", "build", "render", "film", "run a", "new run"];
+const VIDEO_WORDS: &[&str] = &["video", "clip", "run", "reel", "short", "film", "tiktok"];
+const SIMPLE_WORDS: &[&str] = &["no editing", "without editing", "simple"];
+const SOUND_WORDS: &[&str] = &["soundtrack", "sound design", "custom music"];
+const DEFAULT_PROJECT: &str = "test_video_gen";
+
+/// Reads a message.
+pub fn plan(message: &str, projects: &[KnownProject], runs: &[KnownRun]) -> Intent {
+    let text = message.to_lowercase();
+    let run_id = runs.iter().find(|run| text.contains(&run.run_id.to_lowercase())).map(|run| run.run_id.clone());
+    let makes = MAKE_WORDS.iter().any(|word| has_words(&text, word));
+    if !makes {
+        if has_words(&text, "link") || has_words(&text, "approve") || has_words(&text, "approval") {
+            return Intent::SendLink { run_id };
+        }
+        if has_words(&text, "my runs") || has_words(&text, "list runs") || has_words(&text, "which runs") {
+            return Intent::ListRuns;
+        }
+        if run_id.is_some() || ["status", "how is", "how far", "progress", "what happened", "where is"].iter().any(|words| has_words(&text, words)) {
+            return Intent::ShowStatus { run_id };
+        }
+    }
+    propose(message, &text, projects, makes)
+}
+
+fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) -> Intent {
+    let named = projects.iter().filter(|project| project.has_runs).find(|project| {
+        has_words(text, &project.key) || project.keywords.iter().any(|word| has_words(text, &word.to_lowercase()))
+    });
+    let about = subject(message);
+    let video = VIDEO_WORDS.iter().any(|word| has_words(text, word));
+    let confidence = confidence(named.is_some(), makes, video, about.is_some());
+    if confidence < CONFIDENCE_ASK {
+        return Intent::Decline;
+    }
+    if confidence < CONFIDENCE_START {
+        let names: Vec<&str> = projects.iter().filter(|p| p.has_runs).map(|p| p.key.as_str()).collect();
+        let question = format!("What should the video be about, and for which project ({})?", names.join(", "));
+        return Intent::AskBack { question };
+    }
+    let project = named.map_or(DEFAULT_PROJECT, |project| project.key.as_str()).to_owned();
+    let simple = SIMPLE_WORDS.iter().any(|word| has_words(text, word));
+    let sound = SOUND_WORDS.iter().any(|word| has_words(text, word));
+    Intent::Start(Proposal {
+        project,
+        input: Input { prompt: Some(prompt(message)), object: about, ..Input::default() },
+        skip: if simple { vec!["alex".to_owned()] } else { Vec::new() },
+        add: if sound { vec!["morgan".to_owned()] } else { Vec::new() },
+        complexity: match (simple, sound) {
+            (true, _) => Complexity::Simple,
+            (false, true) => Complexity::Complex,
+            (false, false) => Complexity::Standard,
+        },
+        confidence,
+    })
+}
+
+/// How sure the words make us. A wish to make something of a named project, or about a subject, is enough to start; a
+/// video without either asks back.
+fn confidence(project: bool, makes: bool, video: bool, subject: bool) -> f64 {
+    let weights = [(project, 0.45), (makes, 0.30), (video, 0.15), (subject, 0.25)];
+    let sum: f64 = weights.iter().filter(|(present, _)| *present).map(|(_, weight)| weight).sum();
+    sum.min(0.99)
+}
+
+/// What stands after "about", "of" or "with a": the object of the video.
+fn subject(message: &str) -> Option<String> {
+    let lower = message.to_lowercase();
+    // Lower-casing may move byte offsets of some letters; then no subject is guessed.
+    if lower.len() != message.len() {
+        return None;
+    }
+    let after = [" about ", " of ", " featuring ", " with "].iter().find_map(|word| {
+        lower.find(word).and_then(|at| message.get(at + word.len()..))
+    })?;
+    let end = after.find(['.', ',', '!', '?', ';', '\n']).unwrap_or(after.len());
+    let subject = after.get(..end)?.trim();
+    let subject = ["a ", "an ", "the ", "some "].iter().find_map(|article| subject.strip_prefix(article)).unwrap_or(subject);
+    let subject: String = subject.chars().take(200).collect();
+    (!subject.trim().is_empty()).then(|| subject.trim().to_owned())
+}
+
+fn prompt(message: &str) -> String {
+    let cut: String = message.trim().chars().take(PROMPT_CHARS_MAX).collect();
+    cut.trim().to_owned()
+}
+
+/// Whether the words stand in the text as whole words; `_` and `-` read as spaces.
+fn has_words(text: &str, words: &str) -> bool {
+    let plain = |text: &str| format!(" {} ", text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" "));
+    plain(text).contains(&plain(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn projects() -> Vec<KnownProject> {
+        let known = |key: &str, keywords: &[&str], has_runs| KnownProject {
+            key: key.into(),
+            title: key.into(),
+            keywords: keywords.iter().map(|word| (*word).to_owned()).collect(),
+            has_runs,
+        };
+        vec![
+            known("test_video_gen", &["test video", "test video gen"], true),
+            known("aismr", &["aismr", "surreal"], true),
+            known("general", &[], false),
+        ]
+    }
+
+    fn runs() -> Vec<KnownRun> {
+        vec![KnownRun {
+            run_id: "run-abc".into(),
+            project: "aismr".into(),
+            status: Status::AwaitingIdeate,
+            awaiting_gate: Some(GateName::Ideate),
+        }]
+    }
+
+    fn proposal(message: &str) -> Proposal {
+        match plan(message, &projects(), &runs()) {
+            Intent::Start(proposal) => proposal,
+            other => panic!("{message}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_runbooks_message_starts_a_test_video_run() {
+        let proposal = proposal("Make a Test Video Gen run about LangGraph");
+        assert_eq!(proposal.project, "test_video_gen");
+        assert_eq!(proposal.input.object.as_deref(), Some("LangGraph"));
+    }
+
+    #[test]
+    fn a_request_about_candles_is_about_candles() {
+        let proposal = proposal("Create an AISMR video about candles, please");
+        assert_eq!((proposal.project.as_str(), proposal.input.object.as_deref()), ("aismr", Some("candles")));
+    }
+
+    #[test]
+    fn words_for_less_and_more_change_the_pipeline() {
+        let simple = proposal("make a simple test video about cats");
+        assert_eq!((simple.skip, simple.complexity), (vec!["alex".to_owned()], Complexity::Simple));
+        let sound = proposal("make a surreal clip of soap with a soundtrack");
+        assert_eq!((sound.add, sound.complexity), (vec!["morgan".to_owned()], Complexity::Complex));
+    }
+
+    #[test]
+    fn questions_start_nothing() {
+        let some = Some("run-abc".to_owned());
+        let cases = [
+            ("what is the status?", Intent::ShowStatus { run_id: None }),
+            ("status of run-abc", Intent::ShowStatus { run_id: some.clone() }),
+            ("show my runs", Intent::ListRuns),
+            ("please send the approve link for RUN-ABC", Intent::SendLink { run_id: some }),
+            ("hello there", Intent::Decline),
+            ("tell me a joke about cats", Intent::Decline),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(plan(message, &projects(), &runs()), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_wish_without_a_subject_asks_back() {
+        for message in ["make a video", "create a clip please"] {
+            assert!(matches!(plan(message, &projects(), &[]), Intent::AskBack { .. }), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_has_an_intent_and_a_valid_input(message in "\\PC{0,600}") {
+            if let Intent::Start(proposal) = plan(&message, &projects(), &runs()) {
+                prop_assert!(proposal.confidence >= CONFIDENCE_START);
+                prop_assert!(proposal.input.prompt.is_some_and(|prompt| prompt.chars().count() <= 400));
+            }
+        }
+    }
+}

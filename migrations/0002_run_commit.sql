@@ -1,0 +1,268 @@
+-- run_commit: the only statement that changes runs. Takes decisions made by the pure core, each guarded by its run's
+-- version and, where an effect caused it, by the effect's fencing token; commits each or says why not. Lock order in
+-- here and everywhere: runs, then outbox, then jobs.
+
+-- The next link of a run's hash chain.
+CREATE OR REPLACE FUNCTION run_event_hash(previous bytea, body text) RETURNS bytea
+LANGUAGE sql IMMUTABLE AS $$ SELECT sha256(previous || convert_to(body, 'UTF8')) $$;
+
+-- Appends events to a run's timeline.
+CREATE OR REPLACE FUNCTION run_append(a_run_id text, events jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    event jsonb;
+    previous bytea;
+BEGIN
+    SELECT hash INTO previous FROM run_events WHERE run_id = a_run_id ORDER BY seq DESC LIMIT 1;
+    previous := coalesce(previous, convert_to(a_run_id, 'UTF8'));
+    FOR event IN SELECT value FROM jsonb_array_elements(events) LOOP
+        previous := run_event_hash(previous, event->>'body');
+        INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
+        VALUES (a_run_id, (event->>'seq')::bigint, event->>'type', (event->>'at')::timestamptz, event->>'actor',
+                event->>'body', previous);
+    END LOOP;
+END $$;
+
+-- Ends whatever is open around a run that has ended: its gate, its effects, its jobs.
+CREATE OR REPLACE FUNCTION run_fence(a_run_id text, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
+     WHERE run_id = a_run_id AND state IN ('due', 'leased');
+    UPDATE jobs SET state = 'fenced', updated_at = a_now
+     WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
+    UPDATE gates SET state = 'closed', decided_at = a_now WHERE run_id = a_run_id AND state = 'open';
+$$;
+
+-- Settles the effect that a decision answers: `done`, `again` (due later), `dead`, or `resend` (kept, and about to be
+-- sent once more). False when the fencing token is an old one.
+CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE outbox SET
+        state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead'
+                     WHEN 'resend' THEN 'leased' ELSE 'due' END,
+        lease_until = CASE WHEN settle->>'outcome' = 'resend' THEN lease_until END,
+        attempt = CASE WHEN (settle->>'uncounted')::boolean THEN attempt - 1 ELSE attempt END,
+        due_at = CASE WHEN poked AND settle->>'outcome' = 'again' THEN a_now
+                      ELSE coalesce((settle->>'due_at')::timestamptz, due_at) END,
+        sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL
+                       WHEN settle->>'outcome' = 'resend' THEN a_now ELSE sent_at END,
+        poked = false,
+        last_error = coalesce(settle->>'error', last_error),
+        updated_at = a_now
+     WHERE effect_id = (settle->>'effect_id')::bigint AND fence = (settle->>'fence')::bigint AND state = 'leased';
+    RETURN FOUND;
+END $$;
+
+-- The rows that follow from a decision's events.
+CREATE OR REPLACE FUNCTION run_rows(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+    SELECT DISTINCT ON (row->>'job_id')
+           row->>'job_id', a_run_id, row->>'kind', row->>'provider', row->>'state',
+           row->>'task_id', row->>'account', a_now, a_now
+      FROM jsonb_array_elements(rows->'jobs') WITH ORDINALITY AS listed (row, position)
+     ORDER BY row->>'job_id', position DESC
+    ON CONFLICT (job_id) DO UPDATE
+       SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
+
+    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline)
+    SELECT a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz
+      FROM jsonb_array_elements(rows->'gates') AS row WHERE row->>'state' = 'open';
+
+    INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
+    SELECT a_run_id, row->>'gate', (row->>'opening')::integer, row->>'state', row->'decision'->>'ip',
+           row->'decision'->>'approver', row->'decision'->>'channel',
+           jsonb_strip_nulls(jsonb_build_object('comment', row->'decision'->'comment', 'note', row->'decision'->'note',
+                                                'user_agent', row->'decision'->'user_agent')), a_now
+      FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision';
+
+    INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
+    SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',
+           coalesce(nullif(row->'metadata', 'null'), '{}'), row->>'persona', a_now
+      FROM jsonb_array_elements(rows->'artifacts') WITH ORDINALITY AS listed (row, position) ORDER BY position;
+
+    INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
+    SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
+           (row->>'due_at')::timestamptz, a_now, a_now
+      FROM jsonb_array_elements(rows->'effects') AS row
+    ON CONFLICT (key) DO NOTHING;
+
+    INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
+    SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now
+      FROM jsonb_array_elements(rows->'artifacts') AS row WHERE row->>'type' = 'notification';
+END $$;
+
+-- Closes the gates that a decision's events closed. Before new rows, since a run has one open gate at a time.
+CREATE OR REPLACE FUNCTION run_close_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision'
+      FROM jsonb_array_elements(rows->'gates') AS row
+     WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
+       AND gates.state = 'open' AND row->>'state' <> 'open';
+$$;
+
+-- Writes the run itself: a new one, or the next version of one whose row is locked.
+CREATE OR REPLACE FUNCTION run_write(decision jsonb, a_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    run jsonb := decision->'run';
+BEGIN
+    IF (decision->>'expected_version')::bigint = 0 THEN
+        INSERT INTO runs (run_id, project, status, payload, result, created_at, updated_at, user_id, version, state,
+                          awaiting_gate, deadline, finished_at)
+        VALUES (run->>'run_id', run->'definition'->>'key', run->>'status', decision->'payload', decision->'result',
+                a_now, a_now, run->>'user_id', (run->>'version')::bigint, run, run->'gate'->>'gate',
+                (run->>'deadline')::timestamptz, (run->>'finished_at')::timestamptz);
+    ELSE
+        UPDATE runs SET status = run->>'status', result = decision->'result', updated_at = a_now,
+               version = (run->>'version')::bigint, state = run, awaiting_gate = run->'gate'->>'gate',
+               deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
+         WHERE run_id = run->>'run_id';
+    END IF;
+END $$;
+
+-- One decision: {"run", "expected_version", "payload", "result", "events", "rows", "settle"?, "idempotency"?,
+-- "chat"?}. Without "run" it only settles an effect.
+CREATE OR REPLACE FUNCTION run_commit_one(decision jsonb, a_now timestamptz) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_run_id text := decision->'run'->>'run_id';
+    earlier record;
+BEGIN
+    IF decision ? 'idempotency' THEN
+        INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
+        VALUES (decision->'idempotency'->>'caller', decision->'idempotency'->>'key',
+                decision->'idempotency'->>'fingerprint', a_run_id, a_now)
+        ON CONFLICT (caller, key) DO NOTHING;
+        IF NOT FOUND THEN
+            SELECT run_id, fingerprint INTO earlier FROM idempotency_keys
+             WHERE caller = decision->'idempotency'->>'caller' AND key = decision->'idempotency'->>'key';
+            RETURN jsonb_build_object('result', CASE
+                WHEN earlier.fingerprint = decision->'idempotency'->>'fingerprint' THEN 'replay' ELSE 'mismatch' END,
+                'run_id', earlier.run_id);
+        END IF;
+    END IF;
+    IF decision ? 'run' AND (decision->>'expected_version')::bigint > 0 THEN
+        PERFORM FROM runs WHERE run_id = a_run_id AND version = (decision->>'expected_version')::bigint FOR UPDATE;
+        IF NOT FOUND THEN
+            RETURN jsonb_build_object('result', 'conflict', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
+        END IF;
+    END IF;
+    IF decision ? 'settle' AND NOT effect_settle(decision->'settle', a_now) THEN
+        RETURN jsonb_build_object('result', 'fenced');
+    END IF;
+    IF decision ? 'run' THEN
+        PERFORM run_write(decision, a_now);
+        PERFORM run_append(a_run_id, decision->'events');
+        PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
+        PERFORM run_rows(a_run_id, decision->'rows', a_now);
+        IF decision->'run'->>'finished_at' IS NOT NULL THEN
+            PERFORM run_fence(a_run_id, a_now);
+            INSERT INTO metric_observations (name, labels, value)
+            VALUES ('runs_finished_total', format('project="%s",status="%s"', decision->'run'->'definition'->>'key',
+                                                  decision->'run'->>'status'), 1);
+        END IF;
+    END IF;
+    IF decision ? 'chat' THEN
+        PERFORM chat_append(decision->'chat', a_now);
+    END IF;
+    RETURN jsonb_build_object('result', 'committed');
+END $$;
+
+-- Appends a turn of a conversation and marks the notices that it told.
+CREATE OR REPLACE FUNCTION chat_append(chat jsonb, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO chat_messages (user_id, role, content, run_id, created_at)
+    SELECT chat->>'user_id', row->>'role', row->>'content', row->>'run_id', a_now
+      FROM jsonb_array_elements(chat->'messages') WITH ORDINALITY AS listed (row, position) ORDER BY position;
+    UPDATE chat_messages SET told_at = a_now
+     WHERE user_id = chat->>'user_id' AND role = 'notice' AND told_at IS NULL
+       AND message_id <= (chat->>'told_until')::bigint;
+$$;
+
+-- Whether the caller should kick a dispatcher. One kick at a time: who comes while a kick is on its way, or while
+-- somebody else is taking it, needs none, since a dispatcher looks once more before it stops.
+CREATE OR REPLACE FUNCTION kick_take(a_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE leases SET held_until = a_now + interval '100 milliseconds'
+     WHERE name = (SELECT name FROM leases WHERE name = 'kick' AND held_until <= a_now FOR UPDATE SKIP LOCKED);
+    RETURN FOUND;
+END $$;
+
+-- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick"}.
+CREATE OR REPLACE FUNCTION run_commit(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_now timestamptz := (request->>'now')::timestamptz;
+    results jsonb := '[]';
+    decision jsonb;
+    due boolean := false;
+BEGIN
+    -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
+    PERFORM set_config('mw.commit', 'on', true);
+    FOR decision IN SELECT value FROM jsonb_array_elements(request->'decisions') LOOP
+        results := results || run_commit_one(decision, a_now);
+        due := due OR EXISTS (SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
+                               WHERE (row->>'due_at')::timestamptz <= a_now);
+    END LOOP;
+    RETURN jsonb_build_object('results', results, 'kick', due AND kick_take(a_now));
+END $$;
+
+-- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status
+-- set by hand is refused with the verb that does it.
+CREATE OR REPLACE FUNCTION runs_guard() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    at_text text := to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    actor text := 'sql:' || session_user;
+    message text := 'marked failed by ' || session_user;
+BEGIN
+    IF coalesce(current_setting('mw.commit', true), '') = 'on' OR NEW.status = OLD.status THEN
+        RETURN NEW;
+    END IF;
+    IF OLD.finished_at IS NOT NULL THEN
+        RAISE EXCEPTION 'run % is already %', OLD.run_id, OLD.status USING HINT = 'terminal states are final';
+    END IF;
+    IF NEW.status <> 'failed' THEN
+        RAISE EXCEPTION 'the status of run % is not set by hand', OLD.run_id
+            USING HINT = 'use: mw gates approve|reject, mw runs cancel; only status = ''failed'' works in SQL';
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.state := (OLD.state - 'gate') || jsonb_build_object('status', 'failed', 'version', NEW.version,
+        'deadline', NULL, 'finished_at', at_text,
+        'error', jsonb_build_object('error_type', 'marked_failed', 'error_message', message));
+    NEW.result := coalesce(OLD.result, '{}') || jsonb_build_object('error', jsonb_build_object(
+        'error_type', 'marked_failed', 'error_message', message, 'project', OLD.project));
+    NEW.awaiting_gate := NULL;
+    NEW.deadline := NULL;
+    NEW.finished_at := at;
+    NEW.updated_at := at;
+    PERFORM run_append(OLD.run_id, jsonb_build_array(jsonb_build_object('seq', NEW.version, 'type', 'run.failed',
+        'at', at_text, 'actor', actor, 'body', json_build_object('seq', NEW.version, 'at', at_text, 'actor', actor,
+        'type', 'run.failed', 'error_type', 'marked_failed', 'error_message', message)::text)));
+    INSERT INTO artifacts (run_id, type, provider, metadata, created_at)
+    VALUES (OLD.run_id, 'run.failed', 'orchestrator', jsonb_build_object('error_type', 'marked_failed',
+            'error_message', message, 'project', OLD.project), at);
+    PERFORM run_fence(OLD.run_id, at);
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE TRIGGER runs_guard BEFORE UPDATE OF status ON runs
+    FOR EACH ROW EXECUTE FUNCTION runs_guard();
+
+-- The timeline is append-only: rows are only deleted together with their run.
+CREATE OR REPLACE FUNCTION run_events_guard() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND NOT EXISTS (SELECT FROM runs WHERE run_id = OLD.run_id) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the timeline of run % is append-only', OLD.run_id;
+END $$;
+
+CREATE OR REPLACE TRIGGER run_events_guard BEFORE UPDATE OR DELETE ON run_events
+    FOR EACH ROW EXECUTE FUNCTION run_events_guard();

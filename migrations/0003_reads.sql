@@ -1,0 +1,189 @@
+-- What requests read, one statement each. A limiter's count rides in the statement that loads.
+
+-- Takes one from a limit: {"name", "caller", "limit", "window_seconds"} → what is left.
+CREATE OR REPLACE FUNCTION rate_take(a_limit jsonb, a_now timestamptz) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    span interval := make_interval(secs => (a_limit->>'window_seconds')::integer);
+    allowed integer := (a_limit->>'limit')::integer;
+    taken record;
+BEGIN
+    IF a_limit IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO rate_limits AS held (name, caller, window_start, count)
+    VALUES (a_limit->>'name', a_limit->>'caller', a_now, 1)
+    ON CONFLICT (name, caller) DO UPDATE SET
+        count = CASE WHEN held.window_start + span <= a_now THEN 1 ELSE held.count + 1 END,
+        window_start = CASE WHEN held.window_start + span <= a_now THEN a_now ELSE held.window_start END
+    RETURNING held.count, held.window_start INTO taken;
+    IF taken.count > allowed THEN
+        INSERT INTO metric_observations (name, labels, value)
+        VALUES ('api_rate_limited_requests_total', format('name="%s"', a_limit->>'name'), 1);
+    END IF;
+    RETURN jsonb_build_object('allowed', taken.count <= allowed, 'limit', allowed,
+        'remaining', greatest(allowed - taken.count, 0),
+        'reset_seconds', greatest(1, ceil(extract(epoch FROM taken.window_start + span - a_now))::integer));
+END $$;
+
+-- {"now", "run_id", "limit"?} → {"limit", "run"}: the run's state, or null.
+CREATE OR REPLACE FUNCTION run_load(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    WITH taken AS MATERIALIZED (
+        SELECT rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz) AS limited)
+    SELECT jsonb_build_object('limit', limited, 'run', CASE WHEN coalesce((limited->>'allowed')::boolean, true)
+           THEN (SELECT state FROM runs WHERE run_id = request->>'run_id') END)
+      FROM taken
+$$;
+
+-- {"now", "project", "limit"} → {"limit", "project": {"key", "version", "digest"} | null, "known": [key]}.
+CREATE OR REPLACE FUNCTION start_load(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_build_object(
+        'limit', rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz),
+        'project', (SELECT jsonb_build_object('key', key, 'version', version, 'digest', digest)
+                      FROM projects JOIN project_versions USING (key, version) WHERE key = request->>'project'),
+        'known', (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]') FROM projects
+                    JOIN project_versions USING (key, version) WHERE jsonb_array_length(definition->'steps') > 0))
+$$;
+
+-- {"key", "version"} → the definition, or null.
+CREATE OR REPLACE FUNCTION project_definition(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT definition FROM project_versions
+                      WHERE key = request->>'key' AND version = request->>'version'), 'null')
+$$;
+
+-- {"key"?} → {"projects": [definition]}: the current version of each, by key.
+CREATE OR REPLACE FUNCTION project_list(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('projects', coalesce(jsonb_agg(definition ORDER BY key), '[]'))
+      FROM projects JOIN project_versions USING (key, version)
+     WHERE request->>'key' IS NULL OR key = request->>'key'
+$$;
+
+-- {"definition", "digest"} → {"result": "added" | "unchanged" | "current" | "conflict"}. A stored version never
+-- changes; a conflict means that the file changed and its version did not.
+CREATE OR REPLACE FUNCTION project_apply(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_key text := request->'definition'->>'key';
+    a_version text := request->'definition'->>'version';
+    stored text;
+    result text := 'added';
+BEGIN
+    INSERT INTO project_versions (key, version, digest, definition)
+    VALUES (a_key, a_version, request->>'digest', request->'definition') ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT digest INTO stored FROM project_versions WHERE key = a_key AND version = a_version;
+        IF stored <> request->>'digest' THEN
+            RETURN jsonb_build_object('result', 'conflict');
+        END IF;
+        result := CASE WHEN EXISTS (SELECT FROM projects WHERE key = a_key AND version = a_version)
+                       THEN 'unchanged' ELSE 'current' END;
+    END IF;
+    INSERT INTO projects (key, version) VALUES (a_key, a_version)
+    ON CONFLICT (key) DO UPDATE SET version = excluded.version, updated_at = now()
+     WHERE projects.version <> excluded.version;
+    RETURN jsonb_build_object('result', result);
+END $$;
+
+-- {"run_id"} → the run as the API shows it, with its newest 1,000 artifacts oldest first; or null.
+CREATE OR REPLACE FUNCTION run_view(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((
+        SELECT jsonb_build_object('runId', run_id, 'project', project, 'status', status, 'awaiting_gate', awaiting_gate,
+            'result', result, 'userId', user_id, 'version', version, 'createdAt', created_at, 'updatedAt', updated_at,
+            'deadline', deadline, 'finishedAt', finished_at, 'providersMode', state->>'mode',
+            'definitionVersion', state->'definition'->>'version', 'artifacts', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'type', type, 'url', url, 'provider', provider,
+                       'checksum', checksum, 'metadata', metadata, 'createdAt', created_at, 'persona', persona)
+                       ORDER BY position), '[]')
+              FROM (SELECT * FROM artifacts WHERE artifacts.run_id = runs.run_id
+                     ORDER BY position DESC LIMIT 1000) AS newest))
+          FROM runs WHERE run_id = request->>'run_id'), 'null')
+$$;
+
+-- {"status"?, "project"?, "user_id"?, "before"?: {"created_at", "run_id"}, "limit"} → {"runs": [...], "more"}, newest
+-- first, by key. The conditions are constant texts; the values are parameters.
+CREATE OR REPLACE FUNCTION run_list(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    page integer := (request->>'limit')::integer;
+    conditions text := 'true';
+    rows jsonb;
+BEGIN
+    IF request->>'status' IS NOT NULL THEN
+        conditions := conditions || ' AND status = $1->>''status''';
+    END IF;
+    IF request->>'project' IS NOT NULL THEN
+        conditions := conditions || ' AND project = $1->>''project''';
+    END IF;
+    IF request->>'user_id' IS NOT NULL THEN
+        conditions := conditions || ' AND user_id = $1->>''user_id''';
+    END IF;
+    IF request->'before'->>'run_id' IS NOT NULL THEN
+        conditions := conditions
+            || ' AND (created_at, run_id) < (($1->''before''->>''created_at'')::timestamptz, $1->''before''->>''run_id'')';
+    END IF;
+    EXECUTE 'SELECT coalesce(jsonb_agg(jsonb_build_object(''runId'', run_id, ''project'', project, ''status'', status,
+                ''awaiting_gate'', awaiting_gate, ''userId'', user_id, ''createdAt'', created_at,
+                ''updatedAt'', updated_at, ''deadline'', deadline) ORDER BY created_at DESC, run_id DESC), ''[]'')
+               FROM (SELECT * FROM runs WHERE ' || conditions || '
+                      ORDER BY created_at DESC, run_id DESC LIMIT $2) AS page'
+       INTO rows USING request, page + 1;
+    RETURN jsonb_build_object('runs', CASE WHEN jsonb_array_length(rows) > page THEN rows - page ELSE rows END,
+                              'more', jsonb_array_length(rows) > page);
+END $$;
+
+-- {"run_id", "after", "limit"} → {"events": [...], "more"} from the timeline, or null for an unknown run.
+CREATE OR REPLACE FUNCTION run_timeline(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM runs WHERE run_id = request->>'run_id') THEN (
+        SELECT jsonb_build_object('events', coalesce(jsonb_agg(data || jsonb_build_object('hash', encode(hash, 'hex'))
+                   ORDER BY seq) FILTER (WHERE place <= (request->>'limit')::integer), '[]'),
+               'more', count(*) > (request->>'limit')::integer)
+          FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM run_events
+                 WHERE run_id = request->>'run_id' AND seq > (request->>'after')::bigint
+                 ORDER BY seq LIMIT (request->>'limit')::integer + 1) AS page)
+        ELSE 'null' END
+$$;
+
+-- {"now", "user_id", "limit"} → what a chat turn needs: the limit, projects, the user's newest runs, the last messages
+-- and the notices not yet told.
+CREATE OR REPLACE FUNCTION chat_load(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_build_object(
+        'limit', rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz),
+        'projects', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title',
+                         'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,
+                         'has_runs', jsonb_array_length(definition->'steps') > 0) ORDER BY key), '[]')
+                       FROM projects JOIN project_versions USING (key, version)),
+        'runs', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'project', project, 'status', status,
+                     'awaiting_gate', awaiting_gate, 'opening', state->'gate'->'opening') ORDER BY created_at DESC), '[]')
+                   FROM (SELECT * FROM runs WHERE user_id = request->>'user_id'
+                          ORDER BY created_at DESC, run_id DESC LIMIT 50) AS newest),
+        'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', role, 'content', content)
+                        ORDER BY message_id), '[]')
+                      FROM (SELECT * FROM chat_messages WHERE user_id = request->>'user_id' AND role <> 'notice'
+                             ORDER BY message_id DESC LIMIT 5) AS newest),
+        'notices', (SELECT coalesce(jsonb_agg(jsonb_build_object('message_id', message_id, 'content', content,
+                        'run_id', run_id, 'gate', gate) ORDER BY message_id), '[]')
+                      FROM (SELECT * FROM chat_messages
+                             WHERE user_id = request->>'user_id' AND role = 'notice' AND told_at IS NULL
+                             ORDER BY message_id LIMIT 20) AS untold))
+$$;
+
+-- {"now", "chat"} → {"saved": true}: a turn that starts nothing.
+CREATE OR REPLACE FUNCTION chat_save(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT chat_append(request->'chat', (request->>'now')::timestamptz);
+    SELECT '{"saved": true}'::jsonb;
+$$;
+
+-- {} → {"version": newest applied migration}.
+CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('migrations', (SELECT count(*) FROM schema_migrations),
+                              'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep'))
+$$;

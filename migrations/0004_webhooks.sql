@@ -1,0 +1,107 @@
+-- Webhooks: one statement stores the receipt and makes the job due for a look. Nothing in a callback changes a run:
+-- the poller, with our key, asks the provider.
+
+-- Makes the effect of a job due now, and keeps what the callback said as a hint. Wakes a submission only when it is
+-- waiting to learn its own fate.
+CREATE OR REPLACE FUNCTION job_poke(a_job_id text, a_hint jsonb, a_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    awake boolean;
+BEGIN
+    UPDATE outbox SET due_at = CASE WHEN state = 'due' THEN least(due_at, a_now) ELSE due_at END,
+           poked = (state = 'leased'), updated_at = a_now
+     WHERE job_id = a_job_id AND state IN ('due', 'leased') AND (kind = 'poll' OR sent_at IS NOT NULL);
+    awake := FOUND;
+    UPDATE jobs SET hint = coalesce(hint, '{}') || a_hint, updated_at = a_now
+     WHERE job_id = a_job_id AND state IN ('requested', 'submitted') AND NOT coalesce(hint, '{}') @> a_hint;
+    RETURN awake;
+END $$;
+
+-- The job that a callback is about: by our own id in its URL, by the provider's task id, or, for upload-post, by the
+-- profile when just one post of it is open.
+CREATE OR REPLACE FUNCTION job_match(a_provider text, a_match jsonb) RETURNS jobs
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    found jobs;
+    others integer;
+BEGIN
+    SELECT * INTO found FROM jobs
+     WHERE job_id IN (a_match->>'job_id', a_match->>'task_id') AND provider = a_provider LIMIT 1;
+    IF found.job_id IS NULL AND a_match->>'task_id' IS NOT NULL THEN
+        SELECT * INTO found FROM jobs WHERE provider = a_provider AND task_id = a_match->>'task_id';
+    END IF;
+    IF found.job_id IS NULL AND a_match->>'account' IS NOT NULL THEN
+        SELECT count(*) INTO others FROM (SELECT FROM jobs WHERE account = a_match->>'account'
+           AND provider = a_provider AND state IN ('requested', 'submitted') LIMIT 2) AS open;
+        IF others = 1 THEN
+            SELECT * INTO found FROM jobs WHERE account = a_match->>'account' AND provider = a_provider
+               AND state IN ('requested', 'submitted');
+        END IF;
+    END IF;
+    RETURN found;
+END $$;
+
+-- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint"} and the raw body →
+-- {"status": "accepted" | "duplicate" | "dlq", "run_id", "kick"}.
+CREATE OR REPLACE FUNCTION webhook_accept(request jsonb, body bytea) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_now timestamptz := (request->>'now')::timestamptz;
+    a_provider text := request->>'provider';
+    ignored boolean := (request->>'ignore')::boolean;
+    job jobs;
+    receipt uuid;
+    answer text := 'accepted';
+    awake boolean := false;
+BEGIN
+    IF NOT ignored THEN
+        job := job_match(a_provider, request->'match');
+    END IF;
+    INSERT INTO webhook_events (idempotency_key, provider, headers, query, payload, signature_status, outcome,
+                                received_at, run_id, job_id)
+    VALUES (request->>'key', a_provider, request->'headers', request->>'query', body, request->>'signature_status',
+            CASE WHEN ignored THEN 'ignored' WHEN job.job_id IS NULL THEN 'dlq' ELSE 'accepted' END,
+            a_now, job.run_id, job.job_id)
+    ON CONFLICT (provider, idempotency_key) WHERE outcome <> 'refused' DO NOTHING
+    RETURNING id INTO receipt;
+    IF receipt IS NULL THEN
+        answer := 'duplicate';
+    ELSIF NOT ignored AND job.job_id IS NULL THEN
+        answer := 'dlq';
+        INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, next_retry_at,
+                                 last_error_at, created_at, updated_at)
+        VALUES (receipt, request->>'key', a_provider, request->'headers', body,
+                jsonb_build_object('match', request->'match', 'hint', request->'hint'), 'unknown_job',
+                a_now + interval '5 seconds', a_now, a_now, a_now);
+    END IF;
+    IF job.job_id IS NOT NULL THEN
+        awake := job_poke(job.job_id, request->'hint', a_now);
+    END IF;
+    INSERT INTO metric_observations (name, labels, value)
+    VALUES ('webhook_verify_total', format('provider="%s",status="%s"', a_provider, request->>'signature_status'), 1);
+    RETURN jsonb_build_object('status', answer, 'run_id', job.run_id, 'kick', awake AND kick_take(a_now));
+END $$;
+
+-- {"now", "provider", "body_hash", "headers", "signature_status"} and at most 4 KB of the body → {"stored"}. At most
+-- 600 different refusals a minute are kept, so that a flood fills no disk.
+CREATE OR REPLACE FUNCTION webhook_refuse(request jsonb, body bytea) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_now timestamptz := (request->>'now')::timestamptz;
+    kept boolean;
+BEGIN
+    INSERT INTO metric_observations (name, labels, value)
+    VALUES ('webhook_verify_total', format('provider="%s",status="%s"', request->>'provider',
+                                           request->>'signature_status'), 1);
+    kept := (rate_take(jsonb_build_object('name', 'webhook_refusals', 'caller', request->>'provider', 'limit', 600,
+                                          'window_seconds', 60), a_now)->>'allowed')::boolean;
+    IF kept THEN
+        INSERT INTO webhook_events AS held (idempotency_key, provider, headers, payload, signature_status, outcome,
+                                            received_at)
+        VALUES (request->>'body_hash', request->>'provider', request->'headers', body, request->>'signature_status',
+                'refused', a_now)
+        ON CONFLICT (provider, idempotency_key) WHERE outcome = 'refused'
+        DO UPDATE SET count = held.count + 1, received_at = a_now, signature_status = excluded.signature_status;
+    END IF;
+    RETURN jsonb_build_object('stored', kept);
+END $$;
