@@ -1,1 +1,82 @@
-//! mw-store
+//! The only crate that knows SQL. One function = one statement = one sentence. The SQL itself is in `migrations/`:
+//! each statement here calls one function there, hands over one JSON and gets one JSON back, in exactly one row.
+//!
+//! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
+//! - [`runs`], [`projects`], [`chat`], [`webhooks`]: what requests need.
+//! - [`effects`]: the dispatcher's claim. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`native`]: the same port over a native client, for `mw` and the tests.
+
+pub mod chat;
+pub mod commit;
+pub mod effects;
+pub mod metrics;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
+pub mod projects;
+pub mod runs;
+pub mod sweep;
+pub mod webhooks;
+
+use mw_core::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Number of migrations that this code needs; `/ready` is 503 while fewer are applied.
+pub const MIGRATIONS: u64 = 6;
+
+/// A statement's parameter.
+#[derive(Debug, Clone, Copy)]
+pub enum Param<'a> {
+    Json(&'a str),
+    Bytes(&'a [u8]),
+}
+
+/// The database, as components (over Spin) and native programs (over a driver) both have it.
+pub trait Database {
+    /// Runs one statement that answers with exactly one row of one `jsonb`.
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError>;
+}
+
+/// Why the database did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    /// No connection (refused, too many, shutting down): worth another try, 503 to a client.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The statement failed: a bug or a broken schema, 500 to a client.
+    #[error("the statement failed: {0}")]
+    Failed(String),
+}
+
+/// A limit that a request takes one from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Limit<'a> {
+    pub name: &'a str,
+    /// Hash of the API key, or the client's address.
+    pub caller: &'a str,
+    pub limit: u32,
+    pub window_seconds: u32,
+}
+
+/// What is left of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Taken {
+    pub allowed: bool,
+    pub limit: u32,
+    pub remaining: u32,
+    pub reset_seconds: u32,
+}
+
+/// Calls an SQL function that takes one JSON.
+fn call<A: DeserializeOwned>(db: &mut dyn Database, sql: &'static str, request: &Value) -> Result<A, DbError> {
+    read(db.query(sql, &[Param::Json(&request.to_string())])?)
+}
+
+fn read<A: DeserializeOwned>(answer: Value) -> Result<A, DbError> {
+    serde_json::from_value(answer).map_err(|error| DbError::Failed(format!("unexpected answer: {error}")))
+}
+
+fn text(at: Timestamp) -> String {
+    mw_core::run::rfc3339(at)
+}

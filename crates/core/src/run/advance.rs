@@ -10,16 +10,16 @@ use crate::run::Context;
 
 /// Events and the state after them, growing together while a decision is made.
 pub(super) struct Draft {
-    pub run: Run,
-    pub events: Vec<Event>,
+    pub(super) run: Run,
+    pub(super) events: Vec<Event>,
 }
 
 impl Draft {
-    pub fn of(run: &Run) -> Self {
+    pub(super) fn of(run: &Run) -> Self {
         Draft { run: run.clone(), events: Vec::new() }
     }
 
-    pub fn push(&mut self, event: Event, context: &Context<'_>) {
+    pub(super) fn push(&mut self, event: Event, context: &Context<'_>) {
         let recorded = Recorded { seq: self.run.version + 1, at: context.now, actor: String::new(), event };
         self.run.evolve(&recorded);
         self.events.push(recorded.event);

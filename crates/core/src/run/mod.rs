@@ -34,7 +34,7 @@ pub use attach::Attachment;
 pub use event::{DefinitionRef, Event, Recorded};
 pub use gate::GateDecision;
 pub use rows::{Effect, EffectKind, GateRow, JobRow, Rows};
-pub use start::{Input, InputError, StartRequest};
+pub use start::{FieldError, Input, InputError, StartRequest};
 pub use state::{Clip, ClipState, DecidedGate, Job, JobPhase, OpenGate, PersonaSource, Run, RunError};
 
 use crate::persona::PersonaOutput;

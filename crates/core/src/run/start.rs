@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The largest number of modifiers in a request.
-pub const MODIFIERS_MAX: usize = 50;
+const MODIFIERS_MAX: usize = 50;
 
 /// What the run is about. At least one of the texts is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,0 +1,78 @@
+//! Conversations with Brendan.
+
+use crate::runs::ProjectVersion;
+use crate::{call, text, Database, DbError, Limit, Taken};
+use mw_core::brendan::{KnownProject, KnownRun};
+use mw_core::status::GateName;
+use mw_core::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What a chat turn needs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ChatLoaded {
+    pub limit: Option<Taken>,
+    pub projects: Vec<ChatProject>,
+    /// The user's own runs, newest first.
+    pub runs: Vec<ChatRun>,
+    /// The last messages, oldest first.
+    pub history: Vec<Said>,
+    /// What happened since the last answer, oldest first.
+    pub notices: Vec<Notice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ChatProject {
+    #[serde(flatten)]
+    pub known: KnownProject,
+    pub version: String,
+    pub digest: String,
+}
+
+impl ChatProject {
+    pub fn project_version(&self) -> ProjectVersion {
+        ProjectVersion { key: self.known.key.clone(), version: self.version.clone(), digest: self.digest.clone() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ChatRun {
+    #[serde(flatten)]
+    pub known: KnownRun,
+    /// Opening of the gate that waits, for its link.
+    pub opening: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// `user` or `brendan`.
+    pub role: String,
+    pub content: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Notice {
+    pub message_id: i64,
+    pub content: String,
+    pub run_id: Option<String>,
+    pub gate: Option<GateName>,
+}
+
+/// A turn to be kept: what was said, and how far notices were told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    pub user_id: String,
+    pub messages: Vec<Said>,
+    /// Id of the newest notice in the answer; 0 for none.
+    pub told_until: i64,
+}
+
+/// Loads a user's conversation and takes one from a limit.
+pub fn load(db: &mut dyn Database, now: Timestamp, user_id: &str, limit: &Limit<'_>) -> Result<ChatLoaded, DbError> {
+    call(db, "SELECT chat_load($1)", &json!({"now": text(now), "user_id": user_id, "limit": limit}))
+}
+
+/// Keeps a turn that starts nothing.
+pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
+    call::<serde_json::Value>(db, "SELECT chat_save($1)", &json!({"now": text(now), "chat": turn})).map(|_| ())
+}

@@ -1,0 +1,58 @@
+//! Definitions of projects. A stored version never changes.
+
+use crate::{call, Database, DbError};
+use mw_core::definition::Definition;
+use serde::Deserialize;
+use serde_json::{json, Value};
+
+/// What applying a definition did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Applied {
+    /// The version is new and now current.
+    Added,
+    /// The version was current already.
+    Unchanged,
+    /// The version was known and is current again.
+    Current,
+    /// The version is known with another content: the file needs a new version.
+    Conflict,
+}
+
+#[derive(Deserialize)]
+struct ApplyAnswer {
+    result: Applied,
+}
+
+/// Stores a definition's version and makes it current.
+pub fn apply(db: &mut dyn Database, definition: &Definition) -> Result<Applied, DbError> {
+    let request = json!({"definition": definition, "digest": definition.digest()});
+    call::<ApplyAnswer>(db, "SELECT project_apply($1)", &request).map(|answer| answer.result)
+}
+
+/// Reads one version of a definition; `None` when unknown.
+pub fn definition(db: &mut dyn Database, key: &str, version: &str) -> Result<Option<Definition>, DbError> {
+    call(db, "SELECT project_definition($1)", &json!({"key": key, "version": version}))
+}
+
+#[derive(Deserialize)]
+struct ListAnswer {
+    projects: Vec<Definition>,
+}
+
+/// Lists the current version of every project, or of one, by key.
+pub fn list(db: &mut dyn Database, key: Option<&str>) -> Result<Vec<Definition>, DbError> {
+    call::<ListAnswer>(db, "SELECT project_list($1)", &json!({"key": key})).map(|answer| answer.projects)
+}
+
+/// How many migrations are applied.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Readiness {
+    pub migrations: u64,
+    pub sweep_last_success_at: Option<String>,
+}
+
+/// Asks whether the database is reachable and current.
+pub fn readiness(db: &mut dyn Database) -> Result<Readiness, DbError> {
+    call(db, "SELECT readiness($1)", &Value::Object(serde_json::Map::new()))
+}

@@ -1,0 +1,77 @@
+//! The reconcilers' statements. Each is bounded, may be repeated and may run twice at once.
+
+use crate::{call, text, Database, DbError};
+use mw_core::run::Run;
+use mw_core::Timestamp;
+use serde::Deserialize;
+use serde_json::{json, Value};
+
+/// What the sweep finds when it takes its lease.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Begun {
+    /// False while another sweep holds the lease.
+    pub granted: bool,
+    pub fence: Option<i64>,
+    pub due: Due,
+}
+
+/// What there is to do, per reconciler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Due {
+    pub expired_leases: bool,
+    pub deadlines: bool,
+    pub dead_letters: bool,
+    pub metrics: bool,
+    pub retention: bool,
+    pub effects: bool,
+}
+
+/// Takes the sweep's lease and asks what is due.
+pub fn begin(db: &mut dyn Database, now: Timestamp, holder: &str, lease_seconds: u32) -> Result<Begun, DbError> {
+    call(db, "SELECT sweep_begin($1)", &json!({"now": text(now), "holder": holder, "lease_seconds": lease_seconds}))
+}
+
+/// Gives the lease back and records the success; an older holder records nothing.
+pub fn finish(db: &mut dyn Database, now: Timestamp, fence: i64, report: &Value) -> Result<(), DbError> {
+    call::<Value>(db, "SELECT sweep_finish($1)", &json!({"now": text(now), "fence": fence, "report": report})).map(|_| ())
+}
+
+/// Number of rows that a statement acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Acted {
+    pub acted: u64,
+    #[serde(default)]
+    pub kick: bool,
+}
+
+/// Makes effects due again whose holder went silent.
+pub fn expire_leases(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
+    call(db, "SELECT leases_expire($1)", &json!({"now": text(now), "limit": limit}))
+}
+
+#[derive(Deserialize)]
+struct Overdue {
+    runs: Vec<Run>,
+}
+
+/// Reads a page of overdue runs, after the given one by deadline and id.
+pub fn overdue_runs(db: &mut dyn Database, now: Timestamp, after: Option<&Run>, limit: u32) -> Result<Vec<Run>, DbError> {
+    let after = after.and_then(|run| run.deadline.map(|deadline| json!({"deadline": text(deadline), "run_id": run.run_id})));
+    let request = json!({"now": text(now), "after": after, "limit": limit});
+    call::<Overdue>(db, "SELECT runs_overdue($1)", &request).map(|overdue| overdue.runs)
+}
+
+/// Matches dead letters that are due to their jobs once more.
+pub fn retry_dead_letters(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
+    call(db, "SELECT dead_letters_retry($1)", &json!({"now": text(now), "limit": limit}))
+}
+
+/// Folds metric observations into totals.
+pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
+    call(db, "SELECT metrics_fold($1)", &json!({"limit": limit}))
+}
+
+/// Deletes what is older than its retention.
+pub fn prune(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
+    call(db, "SELECT retention_prune($1)", &json!({"now": text(now), "limit": limit}))
+}
