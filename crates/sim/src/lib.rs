@@ -1,1 +1,24 @@
-//! mw-sim
+//! The provider simulator: speaks the wire contracts of kie.ai, Shotstack, upload-post and an OpenAI-compatible server,
+//! calls back as they do, and misbehaves when told to.
+//!
+//! * [`config`]: addresses, keys, latencies. [`serve`]: the server, for `mw-sim` and for tests.
+//! * `kieai`, `shotstack`, `upload_post`, `openai`: one provider each. `guard`: the faults that any of them can have.
+//! * `world`: everything that the simulator remembers. `fault`: what can be switched on. `delivery`: callbacks.
+//! * `control`: the API under `/_sim` with which tests steer all this. `media`: the files that results point to.
+
+pub mod config;
+mod control;
+mod delivery;
+pub mod fault;
+mod guard;
+mod kieai;
+mod media;
+mod openai;
+mod server;
+mod shotstack;
+mod signer;
+mod upload_post;
+mod world;
+
+pub use config::{Config, Latency};
+pub use server::serve;

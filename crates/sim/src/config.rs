@@ -1,0 +1,103 @@
+//! What is fixed when the simulator starts.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Provider;
+
+/// How the simulator is set up. An empty or absent key accepts any non-empty one; an absent secret signs nothing.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Base of the URLs of results.
+    pub public_url: String,
+    pub kieai_api_key: Option<String>,
+    pub shotstack_api_key: Option<String>,
+    pub upload_post_api_key: Option<String>,
+    pub openai_api_key: Option<String>,
+    pub kieai_signing_secret: Option<String>,
+    pub upload_post_signing_secret: Option<String>,
+    /// upload-post has one webhook URL per account.
+    pub upload_post_webhook_url: Option<String>,
+    pub latency: Latency,
+    /// The providers' own retry delays are multiplied by this.
+    pub retry_scale: f64,
+    /// Makes faults with a probability repeatable.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            public_url: "http://127.0.0.1:3900".to_owned(),
+            kieai_api_key: None,
+            shotstack_api_key: None,
+            upload_post_api_key: None,
+            openai_api_key: None,
+            kieai_signing_secret: None,
+            upload_post_signing_secret: None,
+            upload_post_webhook_url: None,
+            latency: Latency::default(),
+            retry_scale: 0.02,
+            seed: 0,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn api_key(&self, provider: Provider) -> Option<&str> {
+        let key = match provider {
+            Provider::Kieai => &self.kieai_api_key,
+            Provider::Shotstack => &self.shotstack_api_key,
+            Provider::UploadPost => &self.upload_post_api_key,
+            Provider::Openai => &self.openai_api_key,
+        };
+        present(key)
+    }
+
+    /// Whether a provider would take this key.
+    pub(crate) fn accepts(&self, provider: Provider, given: Option<&str>) -> bool {
+        let given = given.unwrap_or_default().trim();
+        match self.api_key(provider) {
+            Some(expected) => given == expected,
+            None => !given.is_empty(),
+        }
+    }
+}
+
+/// The text, unless it is empty.
+pub(crate) fn present(text: &Option<String>) -> Option<&str> {
+    text.as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+/// How long a job takes, from its acceptance to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    pub kieai_ms: u64,
+    pub shotstack_ms: u64,
+    pub upload_post_ms: u64,
+}
+
+impl Default for Latency {
+    fn default() -> Latency {
+        Latency {
+            kieai_ms: 300,
+            shotstack_ms: 500,
+            upload_post_ms: 300,
+        }
+    }
+}
+
+impl Latency {
+    pub(crate) fn of(&self, provider: Provider) -> Duration {
+        Duration::from_millis(match provider {
+            Provider::Kieai => self.kieai_ms,
+            Provider::Shotstack => self.shotstack_ms,
+            Provider::UploadPost => self.upload_post_ms,
+            Provider::Openai => 0,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! `/_sim`: what tests and people see of the simulator, and how they steer it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::config::Latency;
+use crate::delivery;
+use crate::fault::{KNOWN, Rule};
+use crate::world::{App, World};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(index))
+        .route("/state", get(state))
+        .route("/faults", get(faults).post(switch_on).delete(clear))
+        .route("/callbacks/hold", post(hold))
+        .route("/callbacks/release", post(release))
+        .route("/latency", get(latency).post(set_latency))
+        .route("/llm", post(set_canned))
+        .route("/upload-post-webhook-url", post(set_webhook_url))
+        .route("/reset", post(reset))
+}
+
+async fn index() -> Json<Value> {
+    Json(json!({
+        "service": "mw-sim",
+        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai"},
+        "control": [
+            "GET /_sim/state", "GET|POST|DELETE /_sim/faults", "POST /_sim/callbacks/hold", "POST /_sim/callbacks/release",
+            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "POST /_sim/reset",
+            "GET /_sim/media/<name>.mp4",
+        ],
+    }))
+}
+
+async fn state(State(app): State<App>) -> Json<Value> {
+    let world = app.world();
+    Json(json!({
+        "tasks": world.tasks,
+        "counts": world.counts,
+        "submitted_twice": submitted_twice(&world),
+        "held_callbacks": world.held.as_ref().map(Vec::len),
+        "rules": world.rules,
+    }))
+}
+
+/// Jobs of ours for which a provider has more than one task.
+fn submitted_twice(world: &World) -> Vec<Value> {
+    let mut jobs: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for task in &world.tasks {
+        if let Some(job) = &task.job_id {
+            jobs.entry((task.provider, job))
+                .or_default()
+                .push(&task.task_id);
+        }
+    }
+    jobs.into_iter()
+        .filter(|(_, tasks)| tasks.len() > 1)
+        .map(|((provider, job), tasks)| json!({"provider": provider, "job_id": job, "task_ids": tasks}))
+        .collect()
+}
+
+async fn faults(State(app): State<App>) -> Json<Value> {
+    Json(json!({"known": KNOWN, "active": app.world().rules}))
+}
+
+/// One rule, or an array of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rules {
+    Many(Vec<Rule>),
+    One(Box<Rule>),
+}
+
+async fn switch_on(State(app): State<App>, Json(body): Json<Value>) -> Response {
+    let rules = match serde_json::from_value(body.clone()) {
+        Ok(Rules::Many(rules)) => rules,
+        Ok(Rules::One(rule)) => vec![*rule],
+        // An untagged error says nothing, that of a single rule says what is wrong with it.
+        Err(_) => match serde_json::from_value::<Rule>(body) {
+            Ok(rule) => vec![rule],
+            Err(error) => return bad_request(&error.to_string()),
+        },
+    };
+    if let Some(objection) = rules.iter().find_map(Rule::objection) {
+        return bad_request(&objection);
+    }
+    let mut world = app.world();
+    world.rules.extend(rules);
+    Json(json!({"active": world.rules})).into_response()
+}
+
+fn bad_request(message: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({"error": message}))).into_response()
+}
+
+async fn clear(State(app): State<App>) -> Json<Value> {
+    app.world().rules.clear();
+    Json(json!({"active": []}))
+}
+
+async fn hold(State(app): State<App>) -> Json<Value> {
+    let mut world = app.world();
+    let held = world.held.get_or_insert_default().len();
+    Json(json!({"held": held}))
+}
+
+async fn release(State(app): State<App>) -> Json<Value> {
+    Json(json!({"released": delivery::release(&app)}))
+}
+
+async fn latency(State(app): State<App>) -> Json<Latency> {
+    Json(app.world().latency)
+}
+
+/// For jobs from now on; what is not named keeps its value.
+async fn set_latency(State(app): State<App>, Json(changes): Json<Value>) -> Response {
+    let mut world = app.world();
+    let mut merged = json!(world.latency);
+    if let (Some(fields), Some(changes)) = (merged.as_object_mut(), changes.as_object()) {
+        fields.extend(changes.clone());
+    }
+    match serde_json::from_value::<Latency>(merged) {
+        Ok(latency) => {
+            world.latency = latency;
+            Json(latency).into_response()
+        }
+        Err(error) => bad_request(&error.to_string()),
+    }
+}
+
+/// What the model answers from now on, by the name of the schema.
+async fn set_canned(
+    State(app): State<App>,
+    Json(answers): Json<BTreeMap<String, Value>>,
+) -> Json<Value> {
+    let mut world = app.world();
+    world.canned.extend(answers);
+    Json(json!({"schemas": world.canned.keys().collect::<Vec<_>>()}))
+}
+
+#[derive(Deserialize)]
+struct WebhookUrl {
+    url: Option<String>,
+}
+
+async fn set_webhook_url(State(app): State<App>, Json(body): Json<WebhookUrl>) -> Json<Value> {
+    app.world().upload_post_webhook_url = body.url.clone();
+    Json(json!({"url": body.url}))
+}
+
+async fn reset(State(app): State<App>) -> Json<Value> {
+    app.reset();
+    Json(json!({"reset": true}))
+}
