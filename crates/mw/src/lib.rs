@@ -4,13 +4,16 @@
 //! - `api`         the HTTP API as the command uses it
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
+//! - `projects`    project definitions: files → database
 //! - `dev`         the development stack: private PostgreSQL, simulator, hosts (also a library for tests)
 //! - `error`       what a command can end with, and its exit code
 
+mod api;
 pub mod cli;
 pub mod dev;
 pub mod error;
 pub mod migrations;
+pub mod projects;
 pub mod settings;
 
 pub use error::{Error, Result};

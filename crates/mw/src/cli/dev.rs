@@ -1,7 +1,12 @@
 //! `mw dev`: the development stack.
 
+use super::{Context, demo};
 use crate::{
-    dev::{cluster::Cluster, database::Database, folder, stack::Builder, variables::Mode, with},
+    api::Api,
+    dev::{
+        builder::Builder, cluster::Cluster, database::Database, folder, signals, up,
+        variables::Mode, with,
+    },
     error::{Error, Result},
 };
 use clap::{Args, Subcommand};
@@ -9,6 +14,13 @@ use std::ffi::OsString;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the product on 127.0.0.1:3000 until Ctrl-C: database, simulator, host, scheduled sweep.
+    #[command(
+        after_help = "DATABASE_URL in the environment uses another database instead of the private one in .mw/pg."
+    )]
+    Up(up::Options),
+    /// Run the demo against the running stack, or else against one started for it and stopped afterwards.
+    Demo(demo::Options),
     /// Run a command against a stack of its own: fresh database, free ports, secrets of its own.
     #[command(after_help = "\
 The command finds in its environment: MW_BASE_URL, MW_BASE_URLS (all hosts), MW_API_KEY, MW_SWEEP_KEY, MW_SIM_URL,
@@ -57,12 +69,33 @@ fn pair(text: &str) -> std::result::Result<(String, String), String> {
     Ok((name.to_uppercase(), value.to_owned()))
 }
 
-pub(crate) fn run(command: Command) -> Result<u8> {
+pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
+        Command::Up(options) => up::run(&options),
+        Command::Demo(options) => run_demo(context, &options),
         Command::With(arguments) => run_with(arguments),
         Command::Db { stop: true, fast } => stop_database(fast),
         Command::Db { stop: false, fast } => print_database(fast),
     }
+}
+
+fn run_demo(context: &Context, options: &demo::Options) -> Result<u8> {
+    if let Ok(api) = Api::new(&context.settings)
+        && api.get("/health").is_ok()
+    {
+        return demo::against(context, api, options);
+    }
+    signals::listen()?;
+    eprintln!(
+        "Nothing answers at {}: starting a stack for this demo.",
+        context.settings.api_base_url()
+    );
+    let stack = Builder::new().quiet(context.json).start()?;
+    let api = Api::at(
+        stack.base_url(),
+        stack.setting("API_KEY").unwrap_or_default(),
+    );
+    demo::against(context, api, options)
 }
 
 fn run_with(arguments: With) -> Result<u8> {
@@ -71,6 +104,7 @@ fn run_with(arguments: With) -> Result<u8> {
             "tests never run against the real providers: use --mode mock or --mode sim",
         ));
     }
+    signals::listen()?;
     let mut builder = Builder::new()
         .mode(arguments.mode)
         .hosts(arguments.hosts)

@@ -1,10 +1,18 @@
 //! The commands: one file each. Here: the arguments they share, dispatch, and how a failure becomes an exit code.
 
 mod db;
+mod demo;
 mod dev;
+mod gates;
+mod projects;
+mod runs;
+mod show;
+mod sweep;
+mod validate;
 
 use crate::{error::Result, settings::Settings};
 use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::Value;
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
@@ -35,6 +43,22 @@ enum Command {
     /// Apply or look at the database migrations.
     #[command(subcommand)]
     Db(db::Command),
+    /// Load project definitions into the database, or list them.
+    #[command(subcommand)]
+    Projects(projects::Command),
+    /// Check the configuration before it is used.
+    #[command(subcommand)]
+    Validate(validate::Command),
+    /// Look at runs, follow them, cancel them.
+    #[command(subcommand)]
+    Runs(runs::Command),
+    /// See what waits for a person, and decide.
+    #[command(subcommand)]
+    Gates(gates::Command),
+    /// Ring the sweeper now: due retries, polls, deadlines.
+    Sweep,
+    /// Run one video from the message to the publication, visibly.
+    Demo(demo::Options),
     /// Run the whole product on this machine, for development and tests.
     #[command(subcommand)]
     Dev(dev::Command),
@@ -47,6 +71,18 @@ enum Command {
 pub(crate) struct Context {
     pub(crate) json: bool,
     pub(crate) settings: Settings,
+}
+
+impl Context {
+    /// Prints JSON when asked to, else what `for_people` prints.
+    pub(crate) fn print(&self, value: &Value, for_people: impl FnOnce(&Value)) -> Result<u8> {
+        if self.json {
+            println!("{value}");
+        } else {
+            for_people(value);
+        }
+        Ok(0)
+    }
 }
 
 /// The whole program.
@@ -70,7 +106,13 @@ fn run(arguments: Arguments) -> Result<u8> {
     };
     match arguments.command {
         Command::Db(command) => db::run(&context, command),
-        Command::Dev(command) => dev::run(command),
+        Command::Projects(command) => projects::run(&context, command),
+        Command::Validate(command) => validate::run(&context, &command),
+        Command::Runs(command) => runs::run(&context, command),
+        Command::Gates(command) => gates::run(&context, command),
+        Command::Sweep => sweep::run(&context),
+        Command::Demo(options) => demo::run(&context, &options),
+        Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

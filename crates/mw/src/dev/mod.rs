@@ -3,17 +3,21 @@
 //! - `folder`         the clone and its `.mw/` folder
 //! - `prerequisites`  programs that must be there, and the cure when they are not
 //! - `account`        which system user runs PostgreSQL when we are root
-//! - `cluster`        the private PostgreSQL cluster: make, start, stop
+//! - `cluster`        the private PostgreSQL cluster: who uses it, and when it stops
+//! - `server`         its server: make, start, stop
 //! - `database`       its databases: the product's own, and scratch ones
 //! - `secrets`        development secrets, made up once, in `.mw/env`
 //! - `variables`      settings → the Spin variables of the manifests
 //! - `process`        one child process: start, watch, stop
 //! - `ports`          free and busy ports, waiting for an answer
-//! - `stack`          builds it all: database, migrations, projects, simulator, hosts, cron
+//! - `stack`          a running stack: database, migrations, projects, simulator, hosts, cron
+//! - `builder`        what kind of stack to start, for tests and `with`
+//! - `signals`        Ctrl-C and its like
 //! - `progress`       what a person sees while it takes long
 //! - `up`, `with`     the commands on top
 
 pub mod account;
+pub mod builder;
 pub mod cluster;
 pub mod database;
 pub mod folder;
@@ -22,6 +26,8 @@ pub mod prerequisites;
 pub mod process;
 pub mod progress;
 pub mod secrets;
+mod server;
+pub mod signals;
 pub mod stack;
 pub mod up;
 pub mod variables;

@@ -52,6 +52,7 @@ pub fn wait_for<T>(
 ) -> Result<T> {
     let began = Instant::now();
     loop {
+        super::signals::go_on()?;
         if let Some(value) = ask()? {
             return Ok(value);
         }

@@ -69,6 +69,22 @@ impl Process {
         &self.launch.name
     }
 
+    /// The name of its program, like `mw-host`.
+    #[must_use]
+    pub fn program(&self) -> String {
+        self.launch
+            .program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.launch.log
+    }
+
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -154,6 +170,20 @@ pub fn is_running(id: i32, program: &str) -> bool {
     // Without the right to signal it (it runs as another user) it exists all the same.
     let exists = !matches!(test_kill_process(process), Err(rustix::io::Errno::SRCH));
     exists && command_line(id).is_none_or(|line| line.contains(program))
+}
+
+/// Stops a process group of an earlier life of ours, if its leader still runs this program; tells whether it did.
+pub fn stop_leftover(id: i32, program: &str) -> bool {
+    let Some(group) = Pid::from_raw(id).filter(|_| is_running(id, program)) else {
+        return false;
+    };
+    let _ = kill_process_group(group, Signal::TERM);
+    let began = Instant::now();
+    while is_running(id, program) && began.elapsed() < GRACE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    true
 }
 
 /// What a process was started with, where the system tells (Linux).

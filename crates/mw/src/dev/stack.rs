@@ -1,7 +1,7 @@
 //! A running stack: database → migrations → projects → simulator → hosts → cron. Dropping it stops all of that.
 //!
 //! ```no_run
-//! let mut stack = mw::dev::stack::Builder::new().hosts(3).start()?;
+//! let mut stack = mw::dev::builder::Builder::new().hosts(3).start()?;
 //! stack.host(1).kill();
 //! stack.start_host_again(1)?;
 //! # Ok::<(), mw::Error>(())
@@ -12,12 +12,11 @@ use super::{
     folder, ports, prerequisites,
     process::{Launch, Process},
     progress::Step,
-    secrets,
     variables::{self, Mode},
 };
 use crate::{
     error::{Error, Result, While},
-    migrations,
+    migrations, projects,
     settings::Settings,
 };
 use std::{
@@ -27,125 +26,6 @@ use std::{
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
-
-/// What kind of stack to start.
-pub struct Builder {
-    root: Option<PathBuf>,
-    mode: Mode,
-    hosts: usize,
-    cron: bool,
-    fast: bool,
-    quiet: bool,
-    settings: BTreeMap<String, String>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Builder {
-    /// Simulated providers, one host, the scheduled sweep, a fresh database, free ports, secrets of its own.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            root: None,
-            mode: Mode::Sim,
-            hosts: 1,
-            cron: true,
-            fast: false,
-            quiet: true,
-            settings: BTreeMap::new(),
-        }
-    }
-
-    #[must_use]
-    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
-        self.root = Some(root.into());
-        self
-    }
-
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// How many hosts share the database.
-    #[must_use]
-    pub fn hosts(mut self, hosts: usize) -> Self {
-        self.hosts = hosts.max(1);
-        self
-    }
-
-    /// Whether the sweep comes by itself.
-    #[must_use]
-    pub fn cron(mut self, cron: bool) -> Self {
-        self.cron = cron;
-        self
-    }
-
-    /// A cluster that does not wait for the disk.
-    #[must_use]
-    pub fn fast(mut self, fast: bool) -> Self {
-        self.fast = fast;
-        self
-    }
-
-    /// Whether steps are shown.
-    #[must_use]
-    pub fn quiet(mut self, quiet: bool) -> Self {
-        self.quiet = quiet;
-        self
-    }
-
-    /// Sets one setting by its upper-case name, like `POLL_SECONDS`.
-    #[must_use]
-    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.settings.insert(name.into(), value.into());
-        self
-    }
-
-    /// Starts a stack beside all others. DATABASE_URL in the environment names another server for its database.
-    pub fn start(self) -> Result<Stack> {
-        let root = self.root.map_or_else(folder::root, Ok)?;
-        let given = std::env::var("DATABASE_URL")
-            .ok()
-            .filter(|url| !url.is_empty());
-        let step = Step::begin("database", self.quiet);
-        let database = Database::scratch(&root, given.as_deref(), self.fast)?;
-        step.done("");
-        let log = folder::state(&root).join("log").join(format!(
-            "{}-{}",
-            std::process::id(),
-            short(&secrets::random())
-        ));
-        let mut fixed: BTreeMap<String, String> = secrets::NAMES
-            .iter()
-            .map(|name| ((*name).to_owned(), secrets::made_up()))
-            .collect();
-        fixed.extend(self.settings);
-        let plan = Plan {
-            root,
-            mode: self.mode,
-            log,
-            fixed,
-            settings: Settings::default(),
-            inherit_variables: false,
-            quiet: self.quiet,
-        };
-        let mut host_ports = Vec::new();
-        for _ in 0..self.hosts {
-            host_ports.push(ports::free()?);
-        }
-        Stack::start(plan, database, &host_ports, ports::free()?, self.cron)
-    }
-}
-
-fn short(random: &str) -> &str {
-    random.get(..6).unwrap_or(random)
-}
 
 /// What is the same for every program of a stack.
 pub(super) struct Plan {
@@ -220,6 +100,13 @@ impl Stack {
         } else {
             format!("{} applied", applied.len())
         });
+        let step = Step::begin("projects", self.plan.quiet);
+        let mut keys = Vec::new();
+        for definition in projects::from_folder(&self.plan.root.join("projects"))? {
+            projects::apply(&mut client, &definition)?;
+            keys.push(definition.key);
+        }
+        step.done(&keys.join(", "));
         Ok(())
     }
 
@@ -254,17 +141,14 @@ impl Stack {
 
     fn start_simulator(&self, port: u16) -> Result<Process> {
         // The simulator checks our keys and signs with our secrets, as the providers would.
-        let mut environment: BTreeMap<String, String> = self.plan.fixed.clone();
-        for name in secrets::NAMES {
-            if let Some(value) = self.setting(name) {
-                environment.insert(name.to_owned(), value.to_owned());
-            }
-        }
+        let secrets = variables::PROVIDER_SECRETS.into_iter();
+        let mut environment: BTreeMap<String, String> = secrets
+            .filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned())))
+            .collect();
+        let callbacks = self.setting("WEBHOOK_BASE_URL").unwrap_or_default();
         environment.insert(
-            "SIM_WEBHOOK_BASE_URL".into(),
-            self.setting("WEBHOOK_BASE_URL")
-                .unwrap_or_default()
-                .to_owned(),
+            "UPLOAD_POST_WEBHOOK_URL".into(),
+            format!("{callbacks}/v1/webhooks/upload-post"),
         );
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
         let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
@@ -337,6 +221,15 @@ impl Stack {
             .get(name)
             .map(String::as_str)
             .or_else(|| self.plan.settings.get(name))
+    }
+
+    /// The person's real secrets never reach the simulator.
+    fn provider_secret(&self, name: &str) -> Option<&str> {
+        self.plan
+            .fixed
+            .get(name)
+            .map(String::as_str)
+            .or_else(|| self.plan.settings.development(name))
     }
 
     /// The addresses of its hosts; the first is the one that providers call back.

@@ -1,17 +1,8 @@
 //! `mw dev with`: a stack of its own for one command, with its addresses and secrets in the environment.
 
-use super::stack::Stack;
+use super::{signals, stack::Stack};
 use crate::error::{Error, Result, While};
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, process::Command, time::Duration};
 
 /// What the command is told about the stack.
 #[must_use]
@@ -42,15 +33,6 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| Error::misuse("name a command after --"))?;
-    let asked_to_stop = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
-        signal_hook::flag::register(signal, Arc::clone(&asked_to_stop))
-            .while_doing("listen for signals")?;
-    }
     let mut child = Command::new(program)
         .args(arguments)
         .envs(environment(&stack))
@@ -63,7 +45,7 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
         if let Some(status) = child.try_wait().while_doing("wait for the command")? {
             break status;
         }
-        if asked_to_stop.load(Ordering::Relaxed) && !told {
+        if signals::asked_to_stop() && !told {
             told = true;
             if let Some(process) = i32::try_from(child.id())
                 .ok()

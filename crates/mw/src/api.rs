@@ -1,0 +1,286 @@
+//! The HTTP API as the command uses it: JSON in and out, refusals as sentences, and patience while a host restarts.
+
+use crate::{
+    error::{Error, Result},
+    settings::Settings,
+};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+pub(crate) struct Api {
+    agent: ureq::Agent,
+    base_url: String,
+    key: String,
+    /// How long a host that is away for a moment is waited for.
+    pub(crate) patience: Duration,
+}
+
+/// One request; built once, sent as often as it takes.
+#[derive(Clone, Default)]
+pub(crate) struct Call {
+    pub(crate) post: Option<Value>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    retry_after_seconds: Option<u64>,
+}
+
+impl Api {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        Ok(Self::at(settings.api_base_url(), settings.need("API_KEY")?))
+    }
+
+    pub(crate) fn at(base_url: impl Into<String>, key: impl Into<String>) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(Duration::from_secs(3)))
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .into();
+        Self {
+            agent,
+            base_url: base_url.into(),
+            key: key.into(),
+            patience: Duration::ZERO,
+        }
+    }
+
+    /// The same with another patience.
+    pub(crate) fn with_patience(&self, patience: Duration) -> Self {
+        Self {
+            agent: self.agent.clone(),
+            base_url: self.base_url.clone(),
+            key: self.key.clone(),
+            patience,
+        }
+    }
+
+    pub(crate) fn key_header(&self) -> (&'static str, String) {
+        ("x-api-key", self.key.clone())
+    }
+
+    /// GET with the key; a refusal is an error.
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+        self.send(
+            path,
+            &Call {
+                post: None,
+                headers: vec![self.key_header()],
+            },
+        )?
+        .accepted(path)
+    }
+
+    /// POST with the key; a refusal is an error.
+    pub(crate) fn post(&self, path: &str, body: Value) -> Result<Value> {
+        self.send(
+            path,
+            &Call {
+                post: Some(body),
+                headers: vec![self.key_header()],
+            },
+        )?
+        .accepted(path)
+    }
+
+    /// Sends until there is an answer that is not "later", or patience ends. `path` may be a whole address.
+    pub(crate) fn send(&self, path: &str, call: &Call) -> Result<Answer> {
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.base_url)
+        };
+        let began = Instant::now();
+        loop {
+            let outcome = self.send_once(&url, call);
+            let pause = match &outcome {
+                Ok(answer) if !answer.means_later() => return outcome,
+                Ok(answer) => Duration::from_secs(answer.retry_after_seconds.unwrap_or(1)),
+                Err(_) => Duration::from_millis(200),
+            };
+            if began.elapsed() + pause > self.patience {
+                return outcome;
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn send_once(&self, url: &str, call: &Call) -> Result<Answer> {
+        let mut request = http::Request::builder()
+            .uri(url)
+            .method(if call.post.is_some() { "POST" } else { "GET" });
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        let sent = match &call.post {
+            None => request
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|request| self.agent.run(request)),
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body.to_string())
+                .map_err(ureq::Error::from)
+                .and_then(|request| self.agent.run(request)),
+        };
+        let mut answer = sent.map_err(|error| self.unreachable(&error))?;
+        let text = answer
+            .body_mut()
+            .read_to_string()
+            .map_err(|error| self.unreachable(&error))?;
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            retry_after_seconds: retry_after,
+        })
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Error {
+        Error::failed(format!(
+            "no answer from {} ({error}): is it running? Start it with ./dev up, or set API_BASE_URL",
+            self.base_url
+        ))
+    }
+}
+
+impl Answer {
+    /// The limit is reached, or the host or its database is away: the same call may work soon.
+    fn means_later(&self) -> bool {
+        matches!(self.status, 429 | 502 | 503 | 504)
+    }
+
+    /// The body, unless it is a refusal.
+    pub(crate) fn accepted(self, path: &str) -> Result<Value> {
+        if (200..300).contains(&self.status) {
+            return Ok(self.body);
+        }
+        Err(refusal(self.status, &self.body, path))
+    }
+}
+
+/// What the caller can change ends with 2, all else with 1.
+fn refusal(status: u16, body: &Value, path: &str) -> Error {
+    let detail = match body.get("detail") {
+        Some(Value::String(detail)) => detail.clone(),
+        Some(other) => other.to_string(),
+        None => format!("{path} answered {status}"),
+    };
+    let fields = body.get("errors").and_then(Value::as_array).map(|errors| {
+        let each = errors.iter().map(|error| {
+            error
+                .get("msg")
+                .and_then(Value::as_str)
+                .map_or_else(|| error.to_string(), str::to_owned)
+        });
+        format!(": {}", each.collect::<Vec<_>>().join("; "))
+    });
+    let sentence = format!("{detail}{}", fields.unwrap_or_default());
+    match status {
+        401 => Error::misuse(format!("{sentence}: set API_KEY to the key of that host")),
+        400 | 403 | 404 | 405 | 415 | 422 => Error::misuse(sentence),
+        _ => Error::failed(format!("{sentence} ({status})")),
+    }
+}
+
+/// A text field of a JSON object, or nothing.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list in a JSON object, or nothing.
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// Makes a value safe inside a path or query.
+pub(crate) fn escaped(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    /// Answers one connection after the other with these responses.
+    fn server(answers: Vec<&'static str>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        address
+    }
+
+    const FINE: &str =
+        "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"ok\":true}";
+    const LATER: &str =
+        "HTTP/1.1 503 X\r\ncontent-length: 2\r\nretry-after: 0\r\nconnection: close\r\n\r\n{}";
+
+    #[test]
+    fn a_host_that_is_away_is_waited_for() {
+        let mut api = Api::at(server(vec!["", LATER, FINE]), "key");
+        api.patience = Duration::from_secs(10);
+        assert_eq!(api.post("/x", json!({})).unwrap(), json!({"ok": true}));
+    }
+
+    #[test]
+    fn without_patience_the_first_answer_counts() {
+        let error = Api::at(server(vec![LATER]), "key").get("/x").unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        let nobody = Api::at("http://127.0.0.1:9", "key").get("/x").unwrap_err();
+        assert!(nobody.to_string().contains("is it running?"), "{nobody}");
+    }
+
+    #[test]
+    fn refusals_say_what_to_change() {
+        let unknown = refusal(404, &json!({"detail": "run not found"}), "/v1/runs/x");
+        assert_eq!(
+            (unknown.exit_code(), unknown.to_string().as_str()),
+            (2, "run not found")
+        );
+        assert!(
+            refusal(401, &json!({"detail": "Invalid API key"}), "/")
+                .to_string()
+                .contains("API_KEY")
+        );
+        assert_eq!(
+            refusal(409, &json!({"detail": "decided"}), "/").exit_code(),
+            1
+        );
+        let fields = refusal(
+            422,
+            &json!({"detail": "invalid", "errors": [{"msg": "too long"}]}),
+            "/",
+        );
+        assert_eq!(fields.to_string(), "invalid: too long");
+    }
+
+    #[test]
+    fn values_in_paths() {
+        assert_eq!(escaped("a b/c?"), "a%20b%2Fc%3F");
+    }
+}

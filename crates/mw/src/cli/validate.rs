@@ -1,0 +1,123 @@
+//! `mw validate`: is the configuration fit to start with? Looks at files and settings only; calls nobody.
+
+use super::Context;
+use crate::{
+    dev::variables::{Mode, need_live_secrets},
+    error::{Error, Result},
+    migrations, projects,
+    settings::{Settings, database_host, origin},
+};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check project definitions, migrations and settings; prints the providers' mode and hosts.
+    Config {
+        /// The folder with one JSON file for each project.
+        #[arg(long, default_value = "projects")]
+        dir: PathBuf,
+    },
+}
+
+/// setting, default
+const PROVIDERS: [(&str, &str); 3] = [
+    ("KIEAI_BASE_URL", "https://api.kie.ai"),
+    ("SHOTSTACK_BASE_URL", "https://api.shotstack.io/edit/v1"),
+    ("UPLOAD_POST_BASE_URL", "https://api.upload-post.com/api"),
+];
+
+pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
+    let Command::Config { dir } = command;
+    let settings = &context.settings;
+    let definitions = projects::from_folder(dir)?;
+    let migrations = migrations::embedded()?;
+    let mode = Mode::choose(None, settings)?;
+    if mode == Mode::Live {
+        need_live_secrets(settings)?;
+    }
+    let mut hosts = serde_json::Map::new();
+    for (key, default) in PROVIDERS {
+        let host = origin(key, settings.get(key).unwrap_or(default))?;
+        hosts.insert(
+            key.trim_end_matches("_BASE_URL").to_lowercase(),
+            host.into(),
+        );
+    }
+    check_settings(settings)?;
+    let keys: Vec<&str> = definitions
+        .iter()
+        .map(|definition| definition.key.as_str())
+        .collect();
+    let report = json!({ "projects": keys, "migrations": migrations.len(), "mode": mode.name(), "provider_hosts": hosts });
+    context.print(&report, |report| {
+        println!("projects    {}", keys.join(", "));
+        println!("migrations  {}", migrations.len());
+        println!("providers   {}", mode.name());
+        for (name, host) in report
+            .get("provider_hosts")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            println!("  {name:<12} {}", host.as_str().unwrap_or_default());
+        }
+        println!("fine");
+    })
+}
+
+fn check_settings(settings: &Settings) -> Result<()> {
+    if let Ok(url) = settings.database_url() {
+        database_host(&url)?;
+    }
+    for key in [
+        "PUBLIC_BASE_URL",
+        "WEBHOOK_BASE_URL",
+        "API_BASE_URL",
+        "OPENAI_BASE_URL",
+    ] {
+        if let Some(url) = settings.get(key) {
+            origin(key, url)?;
+        }
+    }
+    for key in [
+        "HITL_TOKEN_EXPIRY_HOURS",
+        "RUNS_START_PER_MINUTE",
+        "HITL_APPROVE_PER_MINUTE",
+        "CHAT_PER_MINUTE",
+        "ADOPT_WAIT_SECONDS",
+        "POLL_SECONDS",
+    ] {
+        if let Some(value) = settings
+            .get(key)
+            .filter(|value| value.parse::<u32>().is_err())
+        {
+            return Err(Error::misuse(format!(
+                "{key} is {value}: it must be a whole number"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::parse_lines;
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let check = |text: &str| check_settings(&Settings::of(parse_lines(text)));
+        assert!(check("POLL_SECONDS=3\nDATABASE_URL=postgresql://h/x").is_ok());
+        for (bad, name) in [
+            ("POLL_SECONDS=often", "POLL_SECONDS"),
+            ("PUBLIC_BASE_URL=here", "PUBLIC_BASE_URL"),
+            ("DATABASE_URL=x", "DATABASE_URL"),
+        ] {
+            let error = check(bad).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What kind of stack to start beside all others: for tests and `mw dev with`.
+
+use super::{
+    database::Database,
+    folder, ports,
+    progress::Step,
+    secrets,
+    stack::{Plan, Stack},
+    variables::Mode,
+};
+use crate::{error::Result, settings::Settings};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// What kind of stack to start.
+pub struct Builder {
+    root: Option<PathBuf>,
+    mode: Mode,
+    hosts: usize,
+    cron: bool,
+    fast: bool,
+    quiet: bool,
+    settings: BTreeMap<String, String>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// Simulated providers, one host, the scheduled sweep, a fresh database, free ports, secrets of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            root: None,
+            mode: Mode::Sim,
+            hosts: 1,
+            cron: true,
+            fast: false,
+            quiet: true,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
+    }
+
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How many hosts share the database.
+    #[must_use]
+    pub fn hosts(mut self, hosts: usize) -> Self {
+        self.hosts = hosts.max(1);
+        self
+    }
+
+    /// Whether the sweep comes by itself.
+    #[must_use]
+    pub fn cron(mut self, cron: bool) -> Self {
+        self.cron = cron;
+        self
+    }
+
+    /// A cluster that does not wait for the disk.
+    #[must_use]
+    pub fn fast(mut self, fast: bool) -> Self {
+        self.fast = fast;
+        self
+    }
+
+    /// Whether steps are shown.
+    #[must_use]
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// Sets one setting by its upper-case name, like `POLL_SECONDS`.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
+    }
+
+    /// Starts a stack beside all others. DATABASE_URL in the environment names another server for its database.
+    pub fn start(self) -> Result<Stack> {
+        let root = self.root.map_or_else(folder::root, Ok)?;
+        let given = std::env::var("DATABASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty());
+        let step = Step::begin("database", self.quiet);
+        let database = Database::scratch(&root, given.as_deref(), self.fast)?;
+        step.done("");
+        let log = folder::state(&root).join("log").join(format!(
+            "{}-{}",
+            std::process::id(),
+            short(&secrets::random())
+        ));
+        let mut fixed: BTreeMap<String, String> = secrets::NAMES
+            .iter()
+            .map(|name| ((*name).to_owned(), secrets::made_up()))
+            .collect();
+        fixed.extend(self.settings);
+        let plan = Plan {
+            root,
+            mode: self.mode,
+            log,
+            fixed,
+            settings: Settings::default(),
+            inherit_variables: false,
+            quiet: self.quiet,
+        };
+        let mut host_ports = Vec::new();
+        for _ in 0..self.hosts {
+            host_ports.push(ports::free()?);
+        }
+        Stack::start(plan, database, &host_ports, ports::free()?, self.cron)
+    }
+}
+
+fn short(random: &str) -> &str {
+    random.get(..6).unwrap_or(random)
+}

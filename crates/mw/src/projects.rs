@@ -1,0 +1,106 @@
+//! Project definitions: reading them from files, and storing them in the database.
+
+use crate::{
+    error::{Error, Result, While},
+    migrations::reason,
+};
+use mw_core::definition::Definition;
+use postgres::Client;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The valid definitions of a folder's `*.json`, by file name; the first bad one is the error.
+pub fn from_folder(folder: &Path) -> Result<Vec<Definition>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Error::misuse(format!(
+            "cannot read the projects in {}: {error}",
+            folder.display()
+        ))
+    })?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Error::misuse(format!(
+            "there is no project (*.json) in {}",
+            folder.display()
+        )));
+    }
+    paths.iter().map(|path| from_file(path)).collect()
+}
+
+fn from_file(path: &Path) -> Result<Definition> {
+    let text = std::fs::read_to_string(path).while_doing(format!("read {}", path.display()))?;
+    Definition::from_json(&text).while_doing(path.display())
+}
+
+/// Stores a definition; says what came of it: added, unchanged, or current again. A stored version never changes.
+pub fn apply(client: &mut Client, definition: &Definition) -> Result<String> {
+    let request = json!({ "definition": definition, "digest": definition.digest() });
+    let answer = ask(client, "SELECT project_apply($1)", &request)?;
+    match answer
+        .get("result")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+    {
+        "conflict" => Err(Error::failed(format!(
+            "project {} changed, but its version {} did not: give it a new version (a stored version never changes)",
+            definition.key, definition.version
+        ))),
+        result => Ok(result.to_owned()),
+    }
+}
+
+/// The current definitions.
+pub fn stored(client: &mut Client) -> Result<Vec<Value>> {
+    let answer = ask(client, "SELECT project_list($1)", &json!({}))?;
+    Ok(answer
+        .get("projects")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default())
+}
+
+fn ask(client: &mut Client, sql: &str, request: &Value) -> Result<Value> {
+    let row = client.query_one(sql, &[request]).map_err(|error| {
+        Error::failed(format!(
+            "cannot reach the projects in the database ({}): is it migrated? mw db migrate",
+            reason(&error)
+        ))
+    })?;
+    Ok(row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_projects_are_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects");
+        let keys: Vec<String> = from_folder(&folder)
+            .unwrap()
+            .into_iter()
+            .map(|definition| definition.key)
+            .collect();
+        assert_eq!(keys, ["aismr", "general", "test_video_gen"]);
+    }
+
+    #[test]
+    fn a_bad_file_is_named() {
+        let folder = std::env::temp_dir().join(format!("mw-projects-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(from_folder(&folder).unwrap_err().exit_code(), 2);
+        std::fs::write(folder.join("bad.json"), "{}").unwrap();
+        assert!(
+            from_folder(&folder)
+                .unwrap_err()
+                .to_string()
+                .contains("bad.json")
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
