@@ -205,3 +205,123 @@ fn default_port(scheme: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(entries: &[&str]) -> Result<AllowedHosts> {
+        let declared =
+            toml::from_str("host = { default = 'http://h:3900' }\nempty = { default = '' }")
+                .unwrap();
+        let variables = Variables::resolve(&declared, |_| None).unwrap();
+        let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
+        AllowedHosts::parse(&entries, &variables, &["dispatch", "sweep"])
+    }
+
+    #[test]
+    fn entries_allow_what_they_say() {
+        let cases: &[(&str, &str, bool)] = &[
+            ("https://api.kie.ai", "https://api.kie.ai/x", true),
+            ("https://api.kie.ai", "https://API.KIE.AI:443/x", true),
+            ("https://api.kie.ai", "http://api.kie.ai/x", false),
+            ("https://api.kie.ai", "https://api.kie.ai:444/x", false),
+            ("https://api.kie.ai/", "https://api.kie.ai/", true),
+            ("https://*.kie.ai", "https://api.kie.ai/", true),
+            ("https://*.kie.ai", "https://kie.ai/", false),
+            ("https://*.kie.ai", "https://evil-kie.ai/", false),
+            ("*://*:*", "http://anything:9/", true),
+            ("http://*:80", "http://anything/", true),
+            (
+                "http://127.0.0.1:3000..3002",
+                "http://127.0.0.1:3001/",
+                true,
+            ),
+            (
+                "http://127.0.0.1:3000..3002",
+                "http://127.0.0.1:3002/",
+                false,
+            ),
+            ("http://[::1]:80", "http://[::1]/", true),
+            ("http://[::1]", "http://[::1]/", true),
+            ("{{ host }}", "http://h:3900/x", true),
+            ("{{ empty }}", "http://h/", false),
+            ("http://{{ empty }}", "http://h/", false),
+            (
+                "http://dispatch.spin.internal",
+                "http://dispatch.spin.internal/x",
+                true,
+            ),
+            (
+                "http://dispatch.spin.internal",
+                "http://sweep.spin.internal/x",
+                false,
+            ),
+            (
+                "http://*.spin.internal",
+                "http://sweep.spin.internal/x",
+                true,
+            ),
+            (
+                "http://*.spin.internal",
+                "http://nobody.spin.internal/x",
+                false,
+            ),
+        ];
+        for (entry, uri, expected) in cases {
+            assert_eq!(
+                parse(&[entry]).unwrap().allow_uri(&uri.parse().unwrap()),
+                *expected,
+                "{entry} for {uri}"
+            );
+        }
+        assert!(!parse(&[]).unwrap().allow("postgres", "h", None));
+        assert!(
+            parse(&["postgres://h"])
+                .unwrap()
+                .allow("postgres", "h", None)
+        );
+        assert!(
+            !parse(&["postgres://h"])
+                .unwrap()
+                .allow("postgres", "h", Some(5433))
+        );
+    }
+
+    #[test]
+    fn wrong_entries_are_refused_by_name() {
+        let cases = [
+            ("*", "<scheme>://"),
+            ("", "<scheme>://"),
+            ("redis://h", "redis"),
+            ("http://self", "self requests"),
+            ("http://h/path", "path"),
+            ("http://a.*.b", "wildcard"),
+            ("http://h:x", "not a number"),
+            ("*://h", "no default port"),
+            ("postgres://{{ empty }}", "which is"),
+            ("{{ nobody }}", "unknown variable"),
+        ];
+        for (entry, reason) in cases {
+            let error = format!("{:#}", parse(&[entry]).unwrap_err());
+            assert!(
+                error.contains(reason) && error.contains("allowed_outbound_hosts"),
+                "{entry}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn chained_hosts_are_recognised() {
+        let cases = [
+            ("http://dispatch.spin.internal/x", Some("dispatch")),
+            ("http://dispatch.spin.internal:80/", Some("dispatch")),
+            ("http://a.b.spin.internal/", None),
+            ("http://spin.internal/", None),
+            ("http://example.com/", None),
+        ];
+        for (uri, expected) in cases {
+            assert_eq!(chained_component(&uri.parse().unwrap()), expected, "{uri}");
+        }
+    }
+}

@@ -9,29 +9,25 @@ use chrono::Utc;
 use croner::Cron;
 
 use crate::bindings::cron::Metadata;
+use crate::engine::Entry;
 use crate::logs;
 use crate::manifest::CronTrigger;
-use crate::runtime::{App, Component, Entry};
+use crate::runtime::{App, Component};
 
 pub struct Job {
-    component: Arc<Component>,
+    component: String,
     schedule: Cron,
 }
 
 /// Checks the expressions, so that a wrong one is told at start.
-pub fn plan(app: &App, triggers: &[CronTrigger]) -> Result<Vec<Job>> {
-    triggers
-        .iter()
-        .map(|trigger| {
-            let component = app
-                .component(&trigger.component)
-                .context("a trigger without its component")?;
-            Ok(Job {
-                component,
-                schedule: parse(&trigger.expression)?,
-            })
+pub fn plan(triggers: &[CronTrigger]) -> Result<Vec<Job>> {
+    let job = |trigger: &CronTrigger| {
+        Ok(Job {
+            component: trigger.component.clone(),
+            schedule: parse(&trigger.expression)?,
         })
-        .collect()
+    };
+    triggers.iter().map(job).collect()
 }
 
 pub fn parse(expression: &str) -> Result<Cron> {
@@ -53,11 +49,12 @@ pub async fn run(app: Arc<App>, jobs: Vec<Job>) {
 async fn run_job(app: Arc<App>, job: Job) {
     let mut last = Utc::now();
     while let Ok(next) = job.schedule.find_next_occurrence(&last, false) {
-        // Sleeping stops a little early or late; the schedule goes on from the planned time, so none is rung twice.
         tokio::time::sleep((next - Utc::now()).to_std().unwrap_or_default()).await;
+        // On from the planned time, so that none is rung twice; but ticks missed while the machine slept are gone.
         last = next.max(Utc::now() - chrono::TimeDelta::seconds(1));
-        let (app, component) = (Arc::clone(&app), Arc::clone(&job.component));
+        let (app, component) = (Arc::clone(&app), app.component(&job.component));
         tokio::spawn(async move {
+            let Some(component) = component else { return };
             if let Err(error) = ring(&app, &component).await {
                 logs::note(&format!("component {} failed: {error:#}", component.id));
             }
@@ -84,4 +81,35 @@ async fn ring(app: &Arc<App>, component: &Arc<Component>) -> Result<()> {
     });
     call.await.context("the call panicked")??;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_fields_are_asked_for() {
+        for good in ["*/5 * * * * *", "1/2 * * * * *", "0 30 9 * * MON-FRI"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "* * * * *", "61 * * * * *", "often"] {
+            let error = parse(bad).unwrap_err().to_string();
+            assert!(error.contains("six fields"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn times_follow_each_other() {
+        let schedule = parse("*/5 * * * * *").unwrap();
+        let start = chrono::DateTime::from_timestamp(1_000_000_001, 0).unwrap();
+        let next = schedule.find_next_occurrence(&start, false).unwrap();
+        assert_eq!(next.timestamp(), 1_000_000_005);
+        assert_eq!(
+            schedule
+                .find_next_occurrence(&next, false)
+                .unwrap()
+                .timestamp(),
+            1_000_000_010
+        );
+    }
 }

@@ -26,9 +26,10 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 
 use crate::allowed_hosts::chained_component;
+use crate::engine::Entry;
 use crate::logs;
 use crate::routes::{Match, Router};
-use crate::runtime::{App, Component, Entry};
+use crate::runtime::{App, Component};
 
 /// How long a body may take to be counted as finished at once, and how large it may be.
 const WHOLE_BODY_WAIT: Duration = Duration::from_millis(5);

@@ -2,7 +2,7 @@
 //! `spin up` would, and refuses by name what it doesn't implement.
 //!
 //! - `manifest`: spin.toml → what to run; `variables`: values and templates
-//! - `runtime`: compile, link, instantiate; `bindings`: the WIT interfaces
+//! - `engine`: compile and link; `runtime`: the application and its instances; `bindings`: the WIT interfaces
 //! - `http` with `routes`: the HTTP trigger; `cron`: the cron trigger
 //! - what guests call: `postgres`, `key_value`, `outbound` (HTTP, service chaining) with `allowed_hosts`
 //! - `logs`: what guests print
@@ -12,6 +12,7 @@
 pub mod allowed_hosts;
 pub mod bindings;
 pub mod cron;
+pub mod engine;
 pub mod http;
 pub mod key_value;
 pub mod logs;

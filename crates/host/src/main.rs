@@ -15,6 +15,7 @@ use mw_host::variables::Variables;
 use mw_host::{cron, http, logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// Runs the components of a Spin manifest, without Spin.
 ///
@@ -30,8 +31,10 @@ Examples:
   SPIN_VARIABLE_API_KEY=dev mw-host --listen 127.0.0.1:8080
   mw-host --manifest spin-cron.toml                the cron triggers of a manifest of their own
 
-It prints `Serving http://<address>` (or `Running <n> cron triggers`) when it is ready; what components print goes to
-stderr, each line after the component's name. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong arguments."
+It prints `Serving http://<address>` (or `Running <n> cron triggers`) when it is ready.
+What components print goes to stderr, each line after the component's name.
+
+Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong arguments."
 )]
 struct Arguments {
     /// The manifest: HTTP triggers or cron triggers, version 2
@@ -54,7 +57,7 @@ struct Arguments {
         env = "SPIN_MAX_INSTANCE_COUNT"
     )]
     max_instances: u32,
-    /// Where compiled components are kept [default: .mw/cache beside the manifest]
+    /// Where compiled components are kept [default: mw-host in the user's cache folder]
     #[arg(long, value_name = "FOLDER", env = "MW_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 }
@@ -79,46 +82,80 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    let manifest = Manifest::load(&arguments.manifest)?;
-    let variables = Variables::from_environment(&manifest.variables)
-        .with_context(|| arguments.manifest.display().to_string())?;
-    let request_timeout = arguments
-        .request_timeout
-        .map(seconds)
-        .transpose()
-        .context("--request-timeout")?;
+    let mut stop = Box::pin(stop_signal()?);
     let drain = seconds(arguments.drain_seconds).context("--drain-seconds")?;
-    let options = Options {
-        max_instances: arguments.max_instances,
-        request_timeout,
-        cache_folder: Some(
-            arguments
-                .cache_dir
-                .unwrap_or_else(|| manifest.folder.join(".mw/cache")),
-        ),
-    };
-    // Signals count from here on, also while components are compiled.
-    let stop = stop_signal()?;
-    let app = App::load(&manifest, &variables, &options)
-        .with_context(|| arguments.manifest.display().to_string())?;
+    let manifest = Arc::new(Manifest::load(&arguments.manifest)?);
+    let loading = start_loading(&arguments, &manifest)?;
+    let loaded = async { loading.await.context("loading the components panicked")? };
     match &manifest.triggers {
         Triggers::Http(triggers) => {
             let router = Router::new(triggers)?;
+            // Before the components are compiled, so that a busy port shows at once.
             let listener = bind(arguments.listen).await?;
+            let Some(app) = unless_stopped(loaded, &mut stop).await? else {
+                return Ok(());
+            };
             println!("Serving http://{}", listener.local_addr()?);
             http::serve(Arc::clone(&app), router, listener, stop).await;
+            drain_guests(&app, drain).await;
         }
         Triggers::Cron(triggers) => {
-            let jobs = cron::plan(&app, triggers)?;
+            let jobs = cron::plan(triggers)?;
+            let Some(app) = unless_stopped(loaded, &mut stop).await? else {
+                return Ok(());
+            };
             println!("Running {} cron triggers", jobs.len());
             tokio::select! {
                 () = cron::run(Arc::clone(&app), jobs) => {}
                 () = stop => {}
             }
+            drain_guests(&app, drain).await;
         }
     }
-    drain_guests(&app, drain).await;
     Ok(())
+}
+
+/// Checks the variables, then compiles on another thread.
+fn start_loading(
+    arguments: &Arguments,
+    manifest: &Arc<Manifest>,
+) -> Result<JoinHandle<Result<Arc<App>>>> {
+    let path = arguments.manifest.display().to_string();
+    let variables =
+        Variables::from_environment(&manifest.variables).with_context(|| path.clone())?;
+    let request_timeout = arguments
+        .request_timeout
+        .map(seconds)
+        .transpose()
+        .context("--request-timeout")?;
+    let options = Options {
+        max_instances: arguments.max_instances,
+        request_timeout,
+        cache_folder: arguments.cache_dir.clone().or_else(user_cache),
+    };
+    let manifest = Arc::clone(manifest);
+    let loading = tokio::task::spawn_blocking(move || {
+        App::load(&manifest, &variables, &options).context(path)
+    });
+    Ok(loading)
+}
+
+fn user_cache() -> Option<PathBuf> {
+    let of_user = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
+    let folder = of_user
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    Some(folder.join("mw-host"))
+}
+
+async fn unless_stopped<T>(
+    work: impl Future<Output = Result<T>>,
+    stop: impl Future<Output = ()>,
+) -> Result<Option<T>> {
+    tokio::select! {
+        done = work => done.map(Some),
+        () = stop => Ok(None),
+    }
 }
 
 async fn drain_guests(app: &App, limit: Duration) {

@@ -175,3 +175,109 @@ fn path_info_of(rest: &str, path: &str) -> String {
         (false, true) => format!("/{rest}/"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn router(routes: &[(&str, &str)]) -> Router {
+        let trigger = |(route, component): &(&str, &str)| HttpTrigger {
+            component: component.to_string(),
+            route: (*route != "private").then(|| route.to_string()),
+        };
+        Router::new(&routes.iter().map(trigger).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn the_most_specific_route_wins() {
+        let router = router(&[
+            ("/...", "all"),
+            ("/v1/runs", "runs"),
+            ("/v1/runs/start", "start"),
+            ("/v1/runs/:id", "one"),
+            ("/v1/runs/:id/events", "events"),
+            ("/v1/hitl/approve/:run/ideate", "ideate"),
+            ("/v1/hitl/...", "hitl"),
+            ("/deep/:a/...", "deep"),
+            ("private", "hidden"),
+        ]);
+        let cases = [
+            ("/", "all"),
+            ("/v1", "all"),
+            ("/v1/runs", "runs"),
+            ("/v1/runs/", "runs"),
+            ("/v1/runs/start", "start"),
+            ("/v1/runs/7", "one"),
+            ("/v1/runs/7/events", "events"),
+            ("/v1/runs/7/other", "all"),
+            ("/v1/hitl/approve/7/ideate", "ideate"),
+            ("/v1/hitl/approve/7/other", "hitl"),
+            ("/v1/hitl", "hitl"),
+            ("/deep/x", "deep"),
+            ("/deep/x/y/z/", "deep"),
+            ("/private", "all"),
+        ];
+        for (path, component) in cases {
+            assert_eq!(router.find(path).unwrap().component, component, "{path}");
+        }
+    }
+
+    #[test]
+    fn without_a_catch_all_a_path_may_match_nothing() {
+        let router = router(&[("/a", "a"), ("/b/:x", "b")]);
+        for path in ["/", "/c", "/a/b", "/b", "/b/x/y"] {
+            assert_eq!(router.find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_equal_routes_wins() {
+        assert_eq!(
+            router(&[("/a", "first"), ("/a", "second")])
+                .find("/a")
+                .unwrap()
+                .component,
+            "second"
+        );
+    }
+
+    #[test]
+    fn wildcards_keep_their_slashes() {
+        let router = router(&[("/foo/...", "foo")]);
+        let cases = [
+            ("/foo", ""),
+            ("/foo/", "/"),
+            ("/foo/bar", "/bar"),
+            ("/foo/bar/", "/bar/"),
+        ];
+        for (path, path_info) in cases {
+            assert_eq!(router.find(path).unwrap().path_info, path_info, "{path}");
+        }
+    }
+
+    #[test]
+    fn headers_tell_the_match() {
+        let router = router(&[("/v1/:the_id/...", "one")]);
+        let uri = "http://h:1/v1/7/rest?q=1".parse().unwrap();
+        let headers = router
+            .find("/v1/7/rest")
+            .unwrap()
+            .headers(&uri, "h:1", ([127, 0, 0, 1], 9).into())
+            .unwrap();
+        let expected = [
+            ("spin-path-info", "/rest"),
+            ("spin-full-url", "http://h:1/v1/7/rest?q=1"),
+            ("spin-matched-route", "/v1/:the_id/..."),
+            ("spin-base-path", "/"),
+            ("spin-raw-component-route", "/v1/:the_id/..."),
+            ("spin-component-route", "/v1/:the_id"),
+            ("spin-client-addr", "127.0.0.1:9"),
+            ("spin-path-match-the-id", "7"),
+        ];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        assert_eq!(headers, expected);
+    }
+}

@@ -1,27 +1,27 @@
 //! The components of a manifest, compiled and linked once; a fresh instance of one per call.
 //!
-//! - `App::load`: engine with pooling allocator, compilation (in parallel, cached on disk), linking, checks.
+//! - `App::load`: compile, link and check everything (`engine`).
 //! - `Component`: one component with everything the manifest grants it.
 //! - `State`: what one instance's store holds.
 //! - `App::start`: runs a call to its end in a task of its own, whatever happens to the caller.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use wasmtime::component::{HasSelf, InstancePre, Linker, ResourceTable};
-use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::allowed_hosts::AllowedHosts;
-use crate::bindings::{self, cron::SpinCronPre};
-use crate::logs::{self, ComponentOutput};
+use crate::bindings;
+use crate::engine::{self, Entry};
+use crate::logs::ComponentOutput;
 use crate::manifest::{self, Manifest, Triggers};
 use crate::outbound::Outbound;
 use crate::variables::{ComponentVariables, Variables};
@@ -61,12 +61,6 @@ pub struct Component {
     environment: Vec<(String, String)>,
 }
 
-/// What a component exports.
-pub enum Entry {
-    Http(ProxyPre<State>),
-    Cron(SpinCronPre<State>),
-}
-
 pub struct State {
     pub table: ResourceTable,
     pub component: Arc<Component>,
@@ -82,22 +76,29 @@ impl App {
         variables: &Variables,
         options: &Options,
     ) -> Result<Arc<Self>> {
-        let engine = new_engine(options)?;
-        let linker = new_linker(&engine)?;
+        let engine = engine::new_engine(options)?;
         let is_cron = matches!(manifest.triggers, Triggers::Cron(_));
         let mut ids = manifest.triggers.components();
         ids.sort_unstable();
         ids.dedup();
+        // Before the slow compilation, so that mistakes show at once.
         let granted = ids
             .iter()
             .filter_map(|id| Some((*id, manifest.components.get(*id)?)))
             .map(|(id, declared)| Ok((id, declared, Grants::new(id, declared, variables, &ids)?)))
             .collect::<Result<Vec<_>>>()?;
-        let compiled = compile_all(&engine, &granted)?;
+        let sources = granted
+            .iter()
+            .map(|(id, declared, _)| (declared.source.as_path(), *id));
+        let compiled = engine::compile_all(&engine, sources.collect())?;
+        let linker = engine::new_linker(&engine)?;
         let mut components = BTreeMap::new();
-        for ((id, declared, grants), component) in granted.into_iter().zip(compiled) {
-            let entry = link(&linker, &component, is_cron)
-                .with_context(|| format!("component {id:?} ({})", declared.source.display()))?;
+        for (id, declared, grants) in granted {
+            let place = || format!("component {id:?} ({})", declared.source.display());
+            let component = compiled
+                .get(declared.source.as_path())
+                .with_context(place)?;
+            let entry = engine::link(&linker, component, is_cron).with_context(place)?;
             components.insert(
                 id.to_owned(),
                 Arc::new(grants.into_component(id, declared, entry)),
@@ -206,7 +207,7 @@ impl Drop for Running {
     }
 }
 
-/// The resolved part of a component's manifest entry; made before the slow compilation, so that mistakes show at once.
+/// The resolved part of a component's manifest entry.
 struct Grants {
     allowed_hosts: AllowedHosts,
     variables: ComponentVariables,
@@ -238,150 +239,6 @@ impl Grants {
             environment: declared.environment.clone().into_iter().collect(),
         }
     }
-}
-
-/// Spin's engine settings, as far as they can be noticed.
-fn new_engine(options: &Options) -> Result<Engine> {
-    let instances = options.max_instances;
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(instances)
-        .total_memories(instances)
-        .total_stacks(instances)
-        .total_tables(instances.saturating_mul(2))
-        .total_core_instances(instances.saturating_mul(4))
-        .table_elements(100_000)
-        .max_component_instance_size(10 << 20)
-        .max_core_instance_size(10 << 20)
-        .max_core_instances_per_component(200)
-        .max_tables_per_component(64)
-        .max_memories_per_component(32)
-        .max_tables_per_module(2)
-        .max_memories_per_module(2)
-        .max_memory_size(4 << 30)
-        .linear_memory_keep_resident(2 << 20)
-        .table_keep_resident(1 << 19);
-    let mut config = wasmtime::Config::new();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config.epoch_interruption(options.request_timeout.is_some());
-    if let Some(folder) = &options.cache_folder {
-        match open_cache(folder) {
-            Ok(cache) => {
-                config.cache(Some(cache));
-            }
-            Err(error) => logs::note(&format!("compiling without a cache: {error:#}")),
-        }
-    }
-    Engine::new(&config).map_err(|error| {
-        anyhow!(
-            "cannot reserve memory for {instances} instances: lower --max-instances ({error:#})"
-        )
-    })
-}
-
-fn open_cache(folder: &Path) -> Result<wasmtime::Cache> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    let mut config = wasmtime::CacheConfig::new();
-    config.with_directory(folder.canonicalize()?);
-    Ok(wasmtime::Cache::new(config)?)
-}
-
-fn new_linker(engine: &Engine) -> Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    bindings::spin::postgres::postgres::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
-        state
-    })?;
-    bindings::fermyon::spin::key_value::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
-        state
-    })?;
-    bindings::fermyon::spin::variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
-        state
-    })?;
-    Ok(linker)
-}
-
-/// One compilation per file, all at once; the answer is in the order of `components`.
-fn compile_all(
-    engine: &Engine,
-    components: &[(&str, &manifest::Component, Grants)],
-) -> Result<Vec<wasmtime::component::Component>> {
-    let sources: BTreeMap<&Path, &str> = components
-        .iter()
-        .map(|(id, declared, _)| (declared.source.as_path(), *id))
-        .collect();
-    let compiled = std::thread::scope(|scope| {
-        let threads: Vec<_> = sources
-            .into_iter()
-            .map(|(source, id)| (source, scope.spawn(move || compile(engine, id, source))))
-            .collect();
-        threads
-            .into_iter()
-            .map(|(source, thread)| {
-                Ok((
-                    source,
-                    thread
-                        .join()
-                        .map_err(|_| anyhow!("the compiler panicked"))??,
-                ))
-            })
-            .collect::<Result<BTreeMap<_, _>>>()
-    })?;
-    let of = |declared: &manifest::Component| compiled.get(declared.source.as_path()).cloned();
-    components
-        .iter()
-        .map(|(id, declared, _)| {
-            of(declared).with_context(|| format!("component {id:?} was not compiled"))
-        })
-        .collect()
-}
-
-fn compile(engine: &Engine, id: &str, source: &Path) -> Result<wasmtime::component::Component> {
-    if !source.exists() {
-        bail!(
-            "component {id:?}: {} is missing: build it first (cargo build --release --target wasm32-wasip2)",
-            source.display()
-        );
-    }
-    wasmtime::component::Component::from_file(engine, source)
-        .map_err(|error| anyhow!("component {id:?}: {} is not a WASI 0.2 component: build it for wasm32-wasip2 ({error:#})", source.display()))
-}
-
-fn link(
-    linker: &Linker<State>,
-    component: &wasmtime::component::Component,
-    is_cron: bool,
-) -> Result<Entry> {
-    let pre: InstancePre<State> = linker.instantiate_pre(component).map_err(|error| {
-        anyhow!(
-            "imports what mw-host does not implement: run it with Spin, or do without ({})",
-            flat(&error)
-        )
-    })?;
-    if is_cron {
-        let wrong = |error| {
-            anyhow!(
-                "exports no handle-cron-event of fermyon:spin-cron@2.0.0: build it for that world ({})",
-                flat(&error)
-            )
-        };
-        return Ok(Entry::Cron(SpinCronPre::new(pre).map_err(wrong)?));
-    }
-    let wrong = |error| {
-        anyhow!(
-            "exports no wasi:http/incoming-handler@0.2: build it with spin-sdk 5 for wasm32-wasip2 ({})",
-            flat(&error)
-        )
-    };
-    Ok(Entry::Http(ProxyPre::new(pre).map_err(wrong)?))
-}
-
-fn flat(error: &wasmtime::Error) -> String {
-    format!("{error:#}")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 impl WasiView for State {

@@ -189,3 +189,99 @@ fn unquote(value: &str) -> &str {
     };
     inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(toml: &str, environment: &[(&str, &str)]) -> Result<Variables> {
+        let lookup = |name: &str| {
+            environment
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| value.to_string())
+        };
+        Variables::resolve(&toml::from_str(toml).unwrap(), lookup)
+    }
+
+    fn render(variables: &Variables, text: &str) -> Result<String> {
+        variables.render(&Template::parse(text)?)
+    }
+
+    #[test]
+    fn templates_are_filled_in() {
+        let variables = resolved("a = { default = '1' }\nb_c = { default = '' }", &[]).unwrap();
+        let cases = [
+            ("", ""),
+            ("plain", "plain"),
+            ("{{a}}", "1"),
+            ("x{{ a }}y{{b_c}}z", "x1yz"),
+            ("}} {", "}} {"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(render(&variables, text).unwrap(), expected, "{text}");
+        }
+        assert!(Template::parse("{{ a").is_err());
+        assert!(
+            render(&variables, "{{ nobody }}")
+                .unwrap_err()
+                .to_string()
+                .contains("nobody")
+        );
+    }
+
+    #[test]
+    fn the_environment_overrides_the_default() {
+        let toml = "a = { default = '1' }\nb = { required = true, secret = true }";
+        let variables =
+            resolved(toml, &[("SPIN_VARIABLE_A", "2"), ("SPIN_VARIABLE_B", "")]).unwrap();
+        assert_eq!(render(&variables, "{{a}}{{b}}").unwrap(), "2");
+    }
+
+    #[test]
+    fn all_missing_variables_are_named() {
+        let error = resolved("a = { required = true }\nb = { required = true }", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("SPIN_VARIABLE_A, SPIN_VARIABLE_B"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_component_gets_what_it_was_granted() {
+        let variables = resolved("a = { default = '1' }", &[]).unwrap();
+        let granted = [("x".to_owned(), "<{{ a }}>".to_owned())].into();
+        let component = variables.for_component("c", &granted).unwrap();
+        assert_eq!(component.get("x").unwrap(), "<1>");
+        assert!(
+            matches!(component.get("a"), Err(Error::Undefined(text)) if text == r#"no variable for "c"."a""#)
+        );
+        for bad in ["", "A", "1a", "a_", "a__b", "a-b"] {
+            assert!(
+                matches!(component.get(bad), Err(Error::InvalidName(_))),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn dotenv_lines_are_read() {
+        let file = std::env::temp_dir().join(format!("mw-host-dotenv-{}", std::process::id()));
+        std::fs::write(
+            &file,
+            "OTHER=1\nexport SPIN_VARIABLE_A=\"two words\"\nSPIN_VARIABLE_B='x'\n# no\n",
+        )
+        .unwrap();
+        let values = read_dotenv(&file);
+        std::fs::remove_file(&file).unwrap();
+        let expected = [("SPIN_VARIABLE_A", "two words"), ("SPIN_VARIABLE_B", "x")];
+        assert_eq!(
+            values,
+            expected
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into()
+        );
+    }
+}

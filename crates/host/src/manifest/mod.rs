@@ -1,14 +1,18 @@
 //! spin.toml (manifest version 2) → what the host needs to run it.
 //!
 //! - `Manifest::load`: read, parse, check. Anything the host doesn't implement is refused here by name, with the cure.
-//! - `Raw*`: the file as written, unknown keys refused.
+//! - `raw`: the file as written, unknown keys refused.
 //! - `Manifest`, `Component`, `Triggers`: the checked result; paths are absolute.
+
+mod raw;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+
+use self::raw::{RawComponent, RawCronTrigger, RawHttpTrigger, RawManifest, RawRoute};
 
 /// A checked manifest: one kind of trigger, every component it names.
 #[derive(Debug)]
@@ -18,8 +22,6 @@ pub struct Manifest {
     pub variables: BTreeMap<String, VariableDeclaration>,
     pub components: BTreeMap<String, Component>,
     pub triggers: Triggers,
-    /// The folder of the manifest: sources are relative to it.
-    pub folder: PathBuf,
 }
 
 /// Spin runs each trigger type in a process of its own; so does this host, one per manifest.
@@ -61,106 +63,6 @@ pub struct Component {
     pub environment: BTreeMap<String, String>,
     pub allowed_outbound_hosts: Vec<String>,
     pub key_value_stores: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawManifest {
-    spin_manifest_version: toml::Value,
-    application: RawApplication,
-    #[serde(default)]
-    variables: BTreeMap<String, VariableDeclaration>,
-    #[serde(default)]
-    trigger: BTreeMap<String, Vec<toml::Table>>,
-    #[serde(default)]
-    component: BTreeMap<String, RawComponent>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawApplication {
-    name: String,
-    version: Option<String>,
-    #[serde(default, rename = "description")]
-    _description: String,
-    #[serde(default, rename = "authors")]
-    _authors: Vec<String>,
-    #[serde(default, rename = "targets")]
-    _targets: Vec<toml::Value>,
-    #[serde(default)]
-    trigger: BTreeMap<String, toml::Table>,
-    #[serde(default, rename = "tool")]
-    _tool: toml::Table,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawComponent {
-    source: toml::Value,
-    #[serde(default, rename = "description")]
-    _description: String,
-    #[serde(default)]
-    variables: BTreeMap<String, String>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    #[serde(default)]
-    files: Vec<toml::Value>,
-    #[serde(default, rename = "exclude_files")]
-    _exclude_files: Vec<String>,
-    #[serde(default)]
-    allowed_http_hosts: Vec<String>,
-    #[serde(default)]
-    allowed_outbound_hosts: Vec<String>,
-    #[serde(default)]
-    key_value_stores: Vec<String>,
-    #[serde(default)]
-    sqlite_databases: Vec<String>,
-    #[serde(default)]
-    ai_models: Vec<String>,
-    #[serde(default, rename = "targets")]
-    _targets: Option<Vec<toml::Value>>,
-    #[serde(default, rename = "build")]
-    _build: Option<toml::Table>,
-    #[serde(default, rename = "tool")]
-    _tool: toml::Table,
-    #[serde(default)]
-    dependencies_inherit_configuration: Option<toml::Value>,
-    #[serde(default)]
-    dependencies: toml::Table,
-    #[serde(default)]
-    profile: toml::Table,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHttpTrigger {
-    #[serde(default, rename = "id")]
-    _id: String,
-    component: toml::Value,
-    route: RawRoute,
-    executor: Option<RawExecutor>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawRoute {
-    Path(String),
-    Private { private: bool },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawExecutor {
-    r#type: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCronTrigger {
-    #[serde(default, rename = "id")]
-    _id: String,
-    component: toml::Value,
-    cron_expression: String,
 }
 
 impl Manifest {
@@ -217,7 +119,6 @@ impl Manifest {
             variables: raw.variables,
             components,
             triggers,
-            folder: folder.to_path_buf(),
         })
     }
 }
@@ -414,4 +315,154 @@ fn flat(error: toml::de::Error) -> anyhow::Error {
 
 fn flatten(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "spin_manifest_version = 2\n[application]\nname = 'x'\n";
+    const TRIGGER: &str = "[[trigger.http]]\nroute = '/...'\ncomponent = 'a'\n";
+    const COMPONENT: &str = "[component.a]\nsource = 'a.wasm'\n";
+
+    fn parse(text: &str) -> Result<Manifest> {
+        Manifest::parse(text, Path::new("/folder"))
+    }
+
+    #[test]
+    fn a_plain_manifest_is_read() {
+        let text = format!(
+            "{HEAD}version = '1.0'\nauthors = ['me']\n[variables]\nk = {{ default = 'v', secret = true }}\n{TRIGGER}\
+             [[trigger.http]]\nroute = {{ private = true }}\ncomponent = 'a'\nexecutor = {{ type = 'http' }}\n\
+             {COMPONENT}key_value_stores = ['default']\n[component.a.build]\ncommand = 'make'\nwatch = ['src']\n\
+             [component.a.variables]\nk = '{{{{ k }}}}'\n"
+        );
+        let manifest = parse(&text).unwrap();
+        let Triggers::Http(triggers) = &manifest.triggers else {
+            panic!("not HTTP")
+        };
+        let routes: Vec<_> = triggers
+            .iter()
+            .map(|trigger| trigger.route.as_deref())
+            .collect();
+        assert_eq!(routes, [Some("/..."), None]);
+        assert_eq!(manifest.components["a"].source, Path::new("/folder/a.wasm"));
+    }
+
+    #[test]
+    fn cron_triggers_are_read() {
+        let text = format!(
+            "{HEAD}[[trigger.cron]]\ncron_expression = '* * * * * *'\ncomponent = 'a'\n{COMPONENT}"
+        );
+        assert!(
+            matches!(parse(&text).unwrap().triggers, Triggers::Cron(triggers) if triggers.len() == 1)
+        );
+    }
+
+    /// One bad thing inside an otherwise good manifest: before the trigger, instead of it, or in the component.
+    fn refusal(variables: &str, trigger: &str, component: &str) -> String {
+        let error =
+            parse(&format!("{HEAD}{variables}{trigger}{COMPONENT}{component}")).unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn what_is_not_implemented_is_refused_by_name() {
+        let cron = "[[trigger.cron]]\ncron_expression = '* * * * * *'\ncomponent = 'a'\n";
+        let both = format!("{TRIGGER}{cron}");
+        let cases = [
+            ("", "", "", "no triggers"),
+            ("", "[[trigger.redis]]\nchannel = 'c'\n", "", "redis"),
+            ("", &both, "", "manifest of their own"),
+            ("", TRIGGER, "frobnicate = 1", "frobnicate"),
+            ("", TRIGGER, "files = ['f']", "files"),
+            ("", TRIGGER, "sqlite_databases = ['d']", "sqlite_databases"),
+            ("", TRIGGER, "key_value_stores = ['other']", "other"),
+            (
+                "",
+                TRIGGER,
+                "[component.b]\nsource = { url = 'u', digest = 'd' }",
+                "local path",
+            ),
+            ("", TRIGGER, "[component.a_b]\nsource = 's'", "a_b"),
+            (
+                "",
+                "[[trigger.http]]\nroute = '/'\nstatic_response = {}\n",
+                "",
+                "static_response",
+            ),
+            (
+                "",
+                "[[trigger.http]]\nroute = '/'\ncomponent = 'b'\n",
+                "",
+                "[component.b]",
+            ),
+            (
+                "",
+                "[[trigger.http]]\nroute = '/'\ncomponent = { source = 's' }\n",
+                "",
+                "in place",
+            ),
+            (
+                "",
+                "[[trigger.http]]\nroute = '/'\ncomponent = 'a'\nexecutor = { type = 'wagi' }\n",
+                "",
+                "wagi",
+            ),
+            (
+                "",
+                "[[trigger.http]]\nroute = { private = false }\ncomponent = 'a'\n",
+                "",
+                "private = true",
+            ),
+            ("", "[[trigger.http]]\ncomponent = 'a'\n", "", "route"),
+            (
+                "",
+                "[[trigger.cron]]\ncron-expression = 'x'\ncomponent = 'a'\n",
+                "",
+                "cron-expression",
+            ),
+            (
+                "[application.trigger.http]\nbase = '/b'\n",
+                TRIGGER,
+                "",
+                "application.trigger.http",
+            ),
+            (
+                "[variables]\nk = {}\n",
+                TRIGGER,
+                "",
+                "`required` OR have a `default`",
+            ),
+            (
+                "[variables]\nK = { default = '' }\n",
+                TRIGGER,
+                "",
+                "lower case",
+            ),
+            ("[variables]\nk_1 = { default = '' }\n", TRIGGER, "", "k_1"),
+        ];
+        for (variables, trigger, component, reason) in cases {
+            let error = refusal(variables, trigger, component);
+            assert!(
+                error.contains(reason) && !error.contains('\n'),
+                "{reason}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_versions_and_broken_files_are_refused() {
+        let cases = [
+            (
+                "spin_manifest_version = 1\n[application]\nname = 'x'\n",
+                "only 2 is implemented",
+            ),
+            ("spin_manifest_version = ", "line 1"),
+        ];
+        for (text, reason) in cases {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains(reason), "{error}");
+        }
+    }
 }
