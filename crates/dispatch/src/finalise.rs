@@ -1,0 +1,138 @@
+//! Turns what came of effects into decisions and commits them, several in one statement. A run that moved on meanwhile
+//! is decided again; after [`TRIES_MAX`] tries or [`TRY_SECONDS`] the effect stays due with its attempt uncounted.
+
+use crate::perform::Performed;
+use crate::World;
+use mw_core::retry::retry_wait_seconds;
+use mw_core::run::{apply, Command, Context, Run};
+use mw_store::commit::{commit, Committed, Decision, Outcome, Settle};
+use mw_store::effects::Claimed;
+use mw_store::DbError;
+use std::collections::BTreeMap;
+use time::Duration;
+
+const TRIES_MAX: u32 = 20;
+const TRY_SECONDS: i64 = 1;
+
+/// What finalising a batch did.
+#[derive(Debug, Default)]
+pub(crate) struct Finalised {
+    pub(crate) committed: usize,
+    pub(crate) again: usize,
+    /// Submissions that are under our lease and must be sent once more now.
+    pub(crate) resend: Vec<Claimed>,
+    /// Something became due at once.
+    pub(crate) kick: bool,
+}
+
+pub(crate) fn finalise(
+    world: &mut dyn World,
+    runs: &mut BTreeMap<String, Run>,
+    mut outcomes: Vec<(Claimed, Performed)>,
+) -> Result<Finalised, DbError> {
+    let mut finalised = Finalised::default();
+    let give_up_at = world.now() + Duration::seconds(TRY_SECONDS);
+    for attempt in 1.. {
+        let last = attempt >= TRIES_MAX || world.now() >= give_up_at;
+        let decisions: Vec<Decision> =
+            outcomes.iter().map(|(effect, performed)| decide(world, runs, effect, performed, last)).collect();
+        let now = world.now();
+        let answer = commit(&mut *world.database()?, now, &decisions)?;
+        finalised.kick |= answer.kick;
+        let mut conflicts = Vec::new();
+        for ((effect, performed), result) in outcomes.into_iter().zip(answer.results) {
+            match result {
+                Committed::Committed => note(&mut finalised, effect, &performed),
+                Committed::Conflict { run: Some(fresh) } => {
+                    runs.insert(effect.run_id.clone(), *fresh);
+                    conflicts.push((effect, performed));
+                }
+                // The lease or the run is gone: whoever took it over is answerable now.
+                Committed::Conflict { run: None } | Committed::Fenced | Committed::Replay { .. } | Committed::Mismatch { .. } => {}
+            }
+        }
+        if conflicts.is_empty() {
+            break;
+        }
+        outcomes = conflicts;
+    }
+    Ok(finalised)
+}
+
+fn note(finalised: &mut Finalised, effect: Claimed, performed: &Performed) {
+    match performed {
+        Performed::Tell(_) => finalised.committed += 1,
+        Performed::Again(_) | Performed::Retry { .. } => finalised.again += 1,
+        Performed::Repeat { .. } => finalised.resend.push(effect),
+        Performed::Stale => {}
+    }
+}
+
+fn decide(
+    world: &mut dyn World,
+    runs: &mut BTreeMap<String, Run>,
+    effect: &Claimed,
+    performed: &Performed,
+    last: bool,
+) -> Decision {
+    if last {
+        return settled(effect, later(world, 0.0, false, true), Some("the run is changing too quickly".to_owned()));
+    }
+    match performed {
+        Performed::Tell(command) => tell(world, runs, effect, command, Outcome::Done),
+        Performed::Again(again) => {
+            settled(effect, later(world, again.wait_seconds, false, again.uncounted), again.error.clone())
+        }
+        Performed::Retry { fault, not_sent, give_up } => {
+            match retry_wait_seconds(effect.attempt, fault.retry_after_seconds, world.random()) {
+                Some(wait) => settled(effect, later(world, wait, *not_sent, false), Some(fault.to_string())),
+                None => {
+                    let mut decision = tell(world, runs, effect, give_up, Outcome::Dead);
+                    if let Some(settle) = &mut decision.settle {
+                        settle.error = Some(fault.to_string());
+                    }
+                    decision
+                }
+            }
+        }
+        Performed::Repeat { job_id, reason } => {
+            let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
+            tell(world, runs, effect, &command, Outcome::Resend)
+        }
+        Performed::Stale => settled(effect, Outcome::Done, Some("the run is elsewhere".to_owned())),
+    }
+}
+
+fn later(world: &dyn World, wait_seconds: f64, not_sent: bool, uncounted: bool) -> Outcome {
+    Outcome::Again { due_at: world.now() + Duration::seconds_f64(wait_seconds), not_sent, uncounted }
+}
+
+fn settled(effect: &Claimed, outcome: Outcome, error: Option<String>) -> Decision {
+    let settle = Settle { effect_id: effect.effect_id, fence: effect.fence, outcome, error };
+    Decision { settle: Some(settle), ..Decision::default() }
+}
+
+/// Applies a command to the run as we know it; the next decision of the batch builds on it.
+fn tell(
+    world: &mut dyn World,
+    runs: &mut BTreeMap<String, Run>,
+    effect: &Claimed,
+    command: &Command,
+    outcome: Outcome,
+) -> Decision {
+    let Some(run) = runs.get(&effect.run_id) else {
+        return settled(effect, Outcome::Done, Some("the run is gone".to_owned()));
+    };
+    let now = world.now();
+    let mut new_id = || world.new_id();
+    let mut context = Context { now, new_id: &mut new_id };
+    match apply(run, command, &effect.provider, &mut context) {
+        Ok(transition) => {
+            if let Some(transition) = &transition {
+                runs.insert(effect.run_id.clone(), transition.run.clone());
+            }
+            Decision { transition, ..settled(effect, outcome, None) }
+        }
+        Err(refusal) => settled(effect, Outcome::Done, Some(refusal.to_string())),
+    }
+}

@@ -1,0 +1,52 @@
+//! Asks the language model for a persona's answer. An answer of the wrong shape counts as a failed attempt; a persona
+//! that cannot answer fails its run, and no rule speaks in its place.
+
+use crate::perform::Performed;
+use crate::Settings;
+use mw_core::definition::{Role, Step};
+use mw_core::persona::{brief, PersonaOutput};
+use mw_core::run::{Command, Run};
+use mw_providers::llm::{complete, Prompt};
+use mw_providers::{Fault, FaultClass, HttpClient};
+
+pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &Run) -> Performed {
+    let Some(Step::Persona { persona, role, instructions, .. }) = run.current_step() else {
+        return Performed::Stale;
+    };
+    let Some(llm) = &settings.llm else {
+        return give_up(run, Fault::new(FaultClass::Final, "llm_missing", "no language model is configured"));
+    };
+    let (system, user, schema) = brief(run, *role, instructions);
+    let prompt = Prompt { system, user, schema_name: persona_schema_name(*role).to_owned(), schema };
+    let answer = match complete(http, llm, &prompt).await {
+        Ok(answer) => answer,
+        Err(fault) if fault.is_final() => return give_up(run, fault),
+        Err(fault) => return retry(run, fault),
+    };
+    match PersonaOutput::from_model(answer, *role, run) {
+        Ok(output) => {
+            let source = format!("model:{}", llm.model);
+            Performed::Tell(Command::FinishPersona { step: run.step, output, source })
+        }
+        Err(error) => retry(run, Fault::new(FaultClass::Retryable, "llm_answer", format!("{persona}: {error}"))),
+    }
+}
+
+fn persona_schema_name(role: Role) -> &'static str {
+    match role {
+        Role::Ideate => "ideate",
+        Role::Write => "write",
+        Role::Edit => "edit",
+        Role::Sound => "sound",
+        Role::Caption => "caption",
+    }
+}
+
+fn give_up(run: &Run, fault: Fault) -> Performed {
+    Performed::Tell(Command::FailPersona { step: run.step, code: fault.code, message: fault.message })
+}
+
+fn retry(run: &Run, fault: Fault) -> Performed {
+    let give_up = Command::FailPersona { step: run.step, code: fault.code.clone(), message: fault.message.clone() };
+    Performed::Retry { fault, not_sent: false, give_up }
+}
