@@ -243,7 +243,7 @@ BEGIN
     NEW.updated_at := at;
     PERFORM run_append(OLD.run_id, jsonb_build_array(jsonb_build_object('seq', NEW.version, 'type', 'run.failed',
         'at', at_text, 'actor', actor, 'body', json_build_object('seq', NEW.version, 'at', at_text, 'actor', actor,
-        'type', 'run.failed', 'error_type', 'marked_failed', 'error_message', message)::text)));
+        'type', 'run.failed', 'data', json_build_object('error_type', 'marked_failed', 'error_message', message))::text)));
     INSERT INTO artifacts (run_id, type, provider, metadata, created_at)
     VALUES (OLD.run_id, 'run.failed', 'orchestrator', jsonb_build_object('error_type', 'marked_failed',
             'error_message', message, 'project', OLD.project), at);

@@ -1,1 +1,84 @@
-//! mw-sweep
+//! The sweep: a set of reconcilers, one file each, run under one lease.
+//!
+//! - [`expired_leases`]: effects whose holder went silent are due again.
+//! - [`deadlines`]: overdue gates expire, overdue work fails.
+//! - [`dead_letters`]: webhooks that came before their job are matched once more.
+//! - [`metrics`]: observations become totals.
+//! - [`retention`]: what is old goes.
+//!
+//! Rules: one code path; bounded work, by key; no input but the world; may run twice at once; no retry inside, since
+//! the next sweep is the retry. The lease statement says what is due, so an idle sweep is one statement.
+
+mod dead_letters;
+mod deadlines;
+mod expired_leases;
+mod metrics;
+mod retention;
+
+use mw_core::Timestamp;
+use mw_store::sweep::{begin, finish};
+use mw_store::{Database, DbError};
+use serde::Serialize;
+
+/// Longer than any sweep; a sweep that died gives way after this time.
+const LEASE_SECONDS: u32 = 60;
+/// Rows per statement.
+const PAGE: u32 = 200;
+/// Pages per reconciler and sweep; what is left waits for the next one.
+const PAGES_MAX: u32 = 20;
+
+/// What a sweep did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Report {
+    /// False when another sweep was at work; then nothing was done.
+    pub granted: bool,
+    pub expired_leases: u64,
+    pub deadlines: u64,
+    pub dead_letters: u64,
+    pub metrics: u64,
+    pub retention: u64,
+    /// Whether effects are due, so that a dispatcher should be kicked.
+    pub kick: bool,
+}
+
+/// Sweeps once.
+pub fn sweep(db: &mut dyn Database, now: Timestamp, holder: &str, new_id: &mut dyn FnMut() -> String) -> Result<Report, DbError> {
+    let begun = begin(db, now, holder, LEASE_SECONDS)?;
+    let Some(fence) = begun.fence.filter(|_| begun.granted) else {
+        return Ok(Report::default());
+    };
+    let due = begun.due;
+    let mut report = Report { granted: true, kick: due.effects, ..Report::default() };
+    if due.expired_leases {
+        report.expired_leases = expired_leases::reconcile(db, now)?;
+    }
+    if due.deadlines {
+        report.deadlines = deadlines::reconcile(db, now, new_id)?;
+    }
+    if due.dead_letters {
+        report.dead_letters = dead_letters::reconcile(db, now)?;
+    }
+    if due.metrics {
+        report.metrics = metrics::reconcile(db)?;
+    }
+    if due.retention {
+        report.retention = retention::reconcile(db, now)?;
+    }
+    report.kick |= report.expired_leases > 0 || report.dead_letters > 0;
+    let text = serde_json::to_value(&report).unwrap_or_default();
+    finish(db, now, fence, &text)?;
+    Ok(report)
+}
+
+/// Repeats a bounded statement until it finds less than a page, or the sweep's share is used up.
+fn by_pages(mut page: impl FnMut() -> Result<u64, DbError>) -> Result<u64, DbError> {
+    let mut total = 0;
+    for _ in 0..PAGES_MAX {
+        let acted = page()?;
+        total += acted;
+        if acted < u64::from(PAGE) {
+            break;
+        }
+    }
+    Ok(total)
+}

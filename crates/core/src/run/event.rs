@@ -21,7 +21,7 @@ pub struct DefinitionRef {
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
+#[serde(tag = "type", content = "data")]
 pub enum Event {
     #[serde(rename = "run.started")]
     RunStarted(Box<Started>),
