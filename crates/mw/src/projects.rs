@@ -1,12 +1,8 @@
 //! Project definitions: reading them from files, and storing them in the database.
 
-use crate::{
-    error::{Error, Result, While},
-    migrations::reason,
-};
+use crate::error::{Error, Result, While};
 use mw_core::definition::Definition;
-use postgres::Client;
-use serde_json::{Value, json};
+use mw_store::{Database, DbError, native::Client, projects::Applied};
 use std::path::Path;
 
 /// The valid definitions of a folder's `*.json`, by file name; the first bad one is the error.
@@ -37,41 +33,34 @@ fn from_file(path: &Path) -> Result<Definition> {
     Definition::from_json(&text).while_doing(path.display())
 }
 
-/// Stores a definition; says what came of it: added, unchanged, or current again. A stored version never changes.
-pub fn apply(client: &mut Client, definition: &Definition) -> Result<String> {
-    let request = json!({ "definition": definition, "digest": definition.digest() });
-    let answer = ask(client, "SELECT project_apply($1)", &request)?;
-    match answer
-        .get("result")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-    {
-        "conflict" => Err(Error::failed(format!(
+/// Stores a definition; says what came of it. A stored version never changes.
+pub fn apply(database: &mut dyn Database, definition: &Definition) -> Result<&'static str> {
+    match mw_store::projects::apply(database, definition).map_err(|error| unreadable(&error))? {
+        Applied::Added => Ok("added"),
+        Applied::Unchanged => Ok("unchanged"),
+        Applied::Current => Ok("current again"),
+        Applied::Conflict => Err(Error::failed(format!(
             "project {} changed, but its version {} did not: give it a new version (a stored version never changes)",
             definition.key, definition.version
         ))),
-        result => Ok(result.to_owned()),
     }
 }
 
 /// The current definitions.
-pub fn stored(client: &mut Client) -> Result<Vec<Value>> {
-    let answer = ask(client, "SELECT project_list($1)", &json!({}))?;
-    Ok(answer
-        .get("projects")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default())
+pub fn stored(database: &mut dyn Database) -> Result<Vec<Definition>> {
+    mw_store::projects::list(database, None).map_err(|error| unreadable(&error))
 }
 
-fn ask(client: &mut Client, sql: &str, request: &Value) -> Result<Value> {
-    let row = client.query_one(sql, &[request]).map_err(|error| {
-        Error::failed(format!(
-            "cannot reach the projects in the database ({}): is it migrated? mw db migrate",
-            reason(&error)
-        ))
-    })?;
-    Ok(row.get(0))
+/// Connects to the database that `url` names.
+pub fn connect(url: &str) -> Result<Client> {
+    Client::connect(&crate::settings::plain_postgres_url(url))
+        .while_doing("connect to the database")
+}
+
+fn unreadable(error: &DbError) -> Error {
+    Error::failed(format!(
+        "cannot reach the projects in the database ({error}): is it migrated? mw db migrate"
+    ))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The private cluster for real: made, started, shared, crashed, started again. Runs as whoever runs the tests, root included.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use mw::{
     dev::{cluster::Cluster, database::Database},
     migrations,

@@ -4,8 +4,8 @@ use super::{Context, demo};
 use crate::{
     api::Api,
     dev::{
-        builder::Builder, cluster::Cluster, database::Database, folder, signals, up,
-        variables::Mode, with,
+        builder::Builder, cluster::Cluster, coverage, database::Database, folder, signals, sizes,
+        up, variables::Mode, with,
     },
     error::{Error, Result},
 };
@@ -30,6 +30,10 @@ Examples:
   mw dev with -- cargo test -p mw-tests
   mw dev with --mode mock --hosts 3 --set POLL_SECONDS=1 -- ./my-check")]
     With(With),
+    /// Print the sizes of the built components; fails when one is too large.
+    Sizes,
+    /// Print how much of the native crates the tests ran; fails below the minimum.
+    Coverage(coverage::Options),
     /// Start the private PostgreSQL cluster, leave it running, and print the address of a fresh, empty database.
     #[command(after_help = "Example:\n  DATABASE_URL=$(mw dev db) cargo test -p mw-store")]
     Db {
@@ -74,6 +78,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         Command::Up(options) => up::run(&options),
         Command::Demo(options) => run_demo(context, &options),
         Command::With(arguments) => run_with(arguments),
+        Command::Sizes => sizes::run(&folder::root()?),
+        Command::Coverage(options) => coverage::run(&options),
         Command::Db { stop: true, fast } => stop_database(fast),
         Command::Db { stop: false, fast } => print_database(fast),
     }

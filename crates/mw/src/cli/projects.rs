@@ -1,7 +1,7 @@
 //! `mw projects`: project definitions in the database.
 
 use super::Context;
-use crate::{api::text, error::Result, migrations, projects};
+use crate::{api::text, error::Result, projects};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Apply { dir } => {
             let definitions = projects::from_folder(&dir)?;
-            let mut client = migrations::connect(&context.settings.database_url()?)?;
+            let mut client = projects::connect(&context.settings.database_url()?)?;
             let mut applied = Vec::new();
             for definition in &definitions {
                 let result = projects::apply(&mut client, definition)?;
@@ -34,8 +34,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
             context.print(&Value::Array(applied), print_lines)
         }
         Command::List => {
-            let mut client = migrations::connect(&context.settings.database_url()?)?;
-            context.print(&Value::Array(projects::stored(&mut client)?), print_lines)
+            let mut client = projects::connect(&context.settings.database_url()?)?;
+            let stored = projects::stored(&mut client)?;
+            let lines = stored.iter().map(|project| json!({ "key": project.key, "version": project.version, "title": project.title }));
+            context.print(&Value::Array(lines.collect()), print_lines)
         }
     }
 }

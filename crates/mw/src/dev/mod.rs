@@ -15,10 +15,12 @@
 //! - `signals`        Ctrl-C and its like
 //! - `progress`       what a person sees while it takes long
 //! - `up`, `with`     the commands on top
+//! - `sizes`, `coverage`  what `./dev test` enforces
 
 pub mod account;
 pub mod builder;
 pub mod cluster;
+pub mod coverage;
 pub mod database;
 pub mod folder;
 pub mod ports;
@@ -28,6 +30,7 @@ pub mod progress;
 pub mod secrets;
 mod server;
 pub mod signals;
+pub mod sizes;
 pub mod stack;
 pub mod up;
 pub mod variables;

@@ -118,7 +118,7 @@ pub fn components_built(manifest: &Path) -> Result<()> {
 }
 
 /// The `source = "….wasm"` values of a manifest.
-fn sources(manifest: &str) -> Vec<String> {
+pub(super) fn sources(manifest: &str) -> Vec<String> {
     let parsed: toml::Table = manifest.parse().unwrap_or_default();
     let components = parsed.get("component").and_then(toml::Value::as_table);
     let source = |component: &toml::Value| Some(component.get("source")?.as_str()?.to_owned());

@@ -101,6 +101,7 @@ impl Stack {
             format!("{} applied", applied.len())
         });
         let step = Step::begin("projects", self.plan.quiet);
+        let mut client = projects::connect(self.database.url())?;
         let mut keys = Vec::new();
         for definition in projects::from_folder(&self.plan.root.join("projects"))? {
             projects::apply(&mut client, &definition)?;
