@@ -28,7 +28,9 @@ pub enum Fault {
     Delay,
     DropConnection,
     GatewayErrorAfterWork,
+    #[serde(rename = "status_500")]
     Status500,
+    #[serde(rename = "status_429")]
     Status429,
     MalformedJson,
     OversizedAnswer,
@@ -39,9 +41,13 @@ pub enum Fault {
     CallbackLate,
     CallbackForged,
     // kie.ai
+    #[serde(rename = "code_402")]
     Code402,
+    #[serde(rename = "code_429")]
     Code429,
+    #[serde(rename = "code_455")]
     Code455,
+    #[serde(rename = "code_501")]
     Code501,
     AccountLimit,
     IdsAsTaskId,
@@ -59,6 +65,7 @@ pub enum Fault {
     FallbackToInbox,
     QueuedWhileRunning,
     ResultsAsObject,
+    #[serde(rename = "replay_answers_409")]
     ReplayAnswers409,
     AnswersSynchronously,
     UnsignedDelivery,
@@ -69,6 +76,7 @@ pub enum Fault {
     NullContent,
     Refusal,
     CutOff,
+    #[serde(rename = "overloaded_529")]
     Overloaded529,
     OnlyMaxTokens,
 }
@@ -237,12 +245,12 @@ mod tests {
     fn senseless_rules_are_refused() {
         let rule = |json: &str| serde_json::from_str::<Rule>(json).unwrap();
         assert!(
-            rule(r#"{"provider":"kieai","fault":"code402"}"#)
+            rule(r#"{"provider":"kieai","fault":"code_402"}"#)
                 .objection()
                 .is_none()
         );
         assert!(
-            rule(r#"{"provider":"upload_post","fault":"code402"}"#)
+            rule(r#"{"provider":"upload_post","fault":"code_402"}"#)
                 .objection()
                 .is_some()
         );

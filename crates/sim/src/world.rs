@@ -311,7 +311,7 @@ mod tests {
         let mut world = World::new(&Config::default(), 0);
         world
             .rules
-            .push(rule(r#"{"provider":"kieai","fault":"code402","times":2}"#));
+            .push(rule(r#"{"provider":"kieai","fault":"code_402","times":2}"#));
         let mut strike = || {
             world
                 .strikes(Provider::Kieai, Fault::Code402, On::Create)
