@@ -1,0 +1,134 @@
+use crate::fixture::*;
+use mw_core::run::{apply, Command, Context};
+use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_store::commit::{commit, Committed, Decision, Idempotency};
+use std::sync::Barrier;
+
+#[test]
+fn a_commit_writes_the_run_its_timeline_and_its_rows_together() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    assert_eq!(loaded(&mut db, &run.run_id), run);
+    assert_eq!(folded(&mut db, &run.run_id), run);
+    for (table, rows) in [("run_events", run.version as i64), ("artifacts", 3), ("gates", 1), ("chat_messages", 1)] {
+        let sql = format!("SELECT count(*) FROM {table} WHERE run_id = $1");
+        assert_eq!(count(&mut db, &sql, &run.run_id), rows, "{table}");
+    }
+}
+
+#[test]
+fn a_decision_on_an_old_version_changes_nothing_and_answers_with_the_fresh_run() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let moved = tell(&mut db, &run, &approve(GateName::Workflow, "operator"));
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let cancel = Command::Cancel { reason: "late".into(), actor: "me".into() };
+    let late = apply(&run, &cancel, "me", &mut context).unwrap().unwrap();
+    match commit_one(&mut db, of(late)) {
+        Committed::Conflict { run: Some(fresh) } => assert_eq!(*fresh, moved),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(loaded(&mut db, &run.run_id), moved);
+}
+
+#[test]
+fn twenty_people_at_one_gate_make_one_decision() {
+    let run = started(&mut connect(), "test_video_gen", ProvidersMode::Mock);
+    let barrier = Barrier::new(20);
+    let outcomes: Vec<bool> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..20).map(|index| {
+            let (run, barrier) = (&run, &barrier);
+            scope.spawn(move || {
+                let mut db = connect();
+                barrier.wait();
+                let mut new_id = fresh_id;
+                let mut context = Context { now: now(), new_id: &mut new_id };
+                let command = approve(GateName::Workflow, &format!("person {index}"));
+                mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
+            })
+        }).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|won| **won).count(), 1);
+    let mut db = connect();
+    assert_eq!(count(&mut db, "SELECT count(*) FROM hitl_approvals WHERE run_id = $1", &run.run_id), 1);
+    assert_eq!(folded(&mut db, &run.run_id), loaded(&mut db, &run.run_id));
+}
+
+#[test]
+fn many_decisions_are_each_answered_for_themselves() {
+    let mut db = connect();
+    let runs: Vec<_> = (0..3).map(|_| started(&mut db, "test_video_gen", ProvidersMode::Mock)).collect();
+    tell(&mut db, &runs[1], &approve(GateName::Workflow, "operator"));
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
+    let decisions: Vec<Decision> =
+        runs.iter().map(|run| of(apply(run, &cancel, "a", &mut context).unwrap().unwrap())).collect();
+    let results = commit(&mut db, now(), &decisions).unwrap().results;
+    assert_eq!(results[0], Committed::Committed);
+    assert!(matches!(results[1], Committed::Conflict { .. }));
+    assert_eq!(results[2], Committed::Committed);
+    assert_eq!(loaded(&mut db, &runs[2].run_id).status, Status::Cancelled);
+}
+
+#[test]
+fn an_idempotency_key_makes_one_run_and_refuses_another_request() {
+    let mut db = connect();
+    let key = |fingerprint: &str, caller: &str| {
+        Some(Idempotency { caller: caller.into(), key: "k".into(), fingerprint: fingerprint.into() })
+    };
+    let caller = fresh_id();
+    let first = start_transition("test_video_gen", ProvidersMode::Mock);
+    let run_id = first.run.run_id.clone();
+    let decision = |transition, idempotency| Decision { idempotency, ..of(transition) };
+    assert_eq!(commit_one(&mut db, decision(first, key("a", &caller))), Committed::Committed);
+    let again = start_transition("test_video_gen", ProvidersMode::Mock);
+    let replay = Committed::Replay { run_id: run_id.clone() };
+    assert_eq!(commit_one(&mut db, decision(again.clone(), key("a", &caller))), replay);
+    let mismatch = Committed::Mismatch { run_id };
+    assert_eq!(commit_one(&mut db, decision(again.clone(), key("b", &caller))), mismatch);
+    assert_eq!(count(&mut db, "SELECT count(*) FROM runs WHERE run_id = $1", &again.run.run_id), 0);
+}
+
+#[test]
+fn the_end_of_a_run_fences_everything_around_it() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    tell(&mut db, &run, &Command::Cancel { reason: "enough".into(), actor: "me".into() });
+    for (sql, rows) in [
+        ("SELECT count(*) FROM outbox WHERE run_id = $1 AND state = 'cancelled'", 2),
+        ("SELECT count(*) FROM outbox WHERE run_id = $1 AND state IN ('due', 'leased')", 0),
+        ("SELECT count(*) FROM jobs WHERE run_id = $1 AND state = 'fenced'", 2),
+        ("SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'", 0),
+    ] {
+        assert_eq!(count(&mut db, sql, &run.run_id), rows, "{sql}");
+    }
+}
+
+#[test]
+fn the_timeline_is_a_hash_chain_over_the_bodies_as_sent() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Mock);
+    let broken = count(
+        &mut db,
+        "SELECT count(*) FROM (SELECT hash, run_event_hash(coalesce(lag(hash) OVER (ORDER BY seq),
+            convert_to(run_id, 'UTF8')), body) AS expected FROM run_events WHERE run_id = $1) AS chain
+          WHERE hash <> expected",
+        &run.run_id,
+    );
+    assert_eq!(broken, 0);
+    for sql in ["UPDATE run_events SET actor = 'x' WHERE run_id = $1", "DELETE FROM run_events WHERE run_id = $1"] {
+        let error = db.driver().execute(sql, &[&run.run_id]).unwrap_err();
+        assert!(error.as_db_error().unwrap().message().contains("append-only"));
+    }
+}
+
+#[test]
+fn a_run_and_its_timeline_are_deleted_together() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    db.driver().execute("DELETE FROM runs WHERE run_id = $1", &[&run.run_id]).unwrap();
+    assert_eq!(count(&mut db, "SELECT count(*) FROM run_events WHERE run_id = $1", &run.run_id), 0);
+}

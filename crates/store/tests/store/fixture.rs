@@ -1,0 +1,111 @@
+//! A database, and runs in it.
+
+use mw_core::definition::Definition;
+use mw_core::run::{start, Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition};
+use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
+use mw_core::Timestamp;
+use mw_store::commit::{commit, transition, Committed, Decision};
+use mw_store::native::Client;
+use mw_store::{projects, runs, Database};
+
+/// Now, to the microsecond that PostgreSQL keeps.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap()
+}
+
+pub(crate) fn connect() -> Client {
+    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with `mw dev with -- cargo test`");
+    Client::connect(&url).unwrap()
+}
+
+pub(crate) fn fresh_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+pub(crate) fn definition(key: &str) -> Definition {
+    let path = format!("{}/../../projects/{key}.json", env!("CARGO_MANIFEST_DIR"));
+    Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub(crate) fn start_transition(project: &str, mode: ProvidersMode) -> Transition {
+    let definition = definition(project);
+    let request = StartRequest {
+        run_id: fresh_id(),
+        digest: definition.digest(),
+        definition,
+        input: Input { topic: Some("candles".into()), ..Input::default() },
+        options: serde_json::json!({}),
+        user_id: fresh_id(),
+        mode,
+        personas: PersonaSource::Rules,
+        skip: Vec::new(),
+        add: Vec::new(),
+    };
+    let mut new_id = fresh_id;
+    start(request, &mut Context { now: now(), new_id: &mut new_id }).unwrap()
+}
+
+pub(crate) fn commit_one(db: &mut dyn Database, decision: Decision) -> Committed {
+    commit(db, now(), &[decision]).unwrap().results.remove(0)
+}
+
+pub(crate) fn of(transition: Transition) -> Decision {
+    Decision { transition: Some(transition), ..Decision::default() }
+}
+
+/// A committed run at its first gate.
+pub(crate) fn started(db: &mut dyn Database, project: &str, mode: ProvidersMode) -> Run {
+    projects::apply(db, &definition(project)).unwrap();
+    let transition = start_transition(project, mode);
+    let run = transition.run.clone();
+    assert_eq!(commit_one(db, of(transition)), Committed::Committed);
+    run
+}
+
+pub(crate) fn approve(gate: GateName, approver: &str) -> Command {
+    Command::DecideGate(GateDecision {
+        gate,
+        opening: None,
+        verdict: Verdict::Approve,
+        approver: approver.into(),
+        channel: Channel::Api,
+        comment: None,
+        note: None,
+        ip: None,
+        user_agent: None,
+    })
+}
+
+pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {
+    let mut new_id = fresh_id;
+    transition(db, run.clone(), command, "tester", &mut Context { now: now(), new_id: &mut new_id }).unwrap().run
+}
+
+/// A committed run whose clips are requested of kie.ai.
+pub(crate) fn generating(db: &mut dyn Database, mode: ProvidersMode) -> Run {
+    let run = started(db, "test_video_gen", mode);
+    let run = tell(db, &run, &approve(GateName::Workflow, "operator"));
+    tell(db, &run, &approve(GateName::Ideate, "operator"))
+}
+
+/// A job id of the run's current step.
+pub(crate) fn job_id(run: &Run, place: usize) -> String {
+    run.step_jobs().nth(place).unwrap().0.clone()
+}
+
+pub(crate) fn loaded(db: &mut dyn Database, run_id: &str) -> Run {
+    runs::load(db, now(), run_id, None).unwrap().run.unwrap()
+}
+
+/// The run rebuilt from its stored timeline.
+pub(crate) fn folded(db: &mut Client, run_id: &str) -> Run {
+    let rows = db.driver().query("SELECT body FROM run_events WHERE run_id = $1 ORDER BY seq", &[&run_id]).unwrap();
+    let events: Vec<Recorded> = rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
+    mw_core::run::fold(run_id, &events)
+}
+
+/// One number from the database.
+pub(crate) fn count(db: &mut Client, sql: &str, run_id: &str) -> i64 {
+    db.driver().query_one(sql, &[&run_id]).unwrap().get(0)
+}

@@ -1,0 +1,121 @@
+use crate::fixture::*;
+use mw_core::status::{ProvidersMode, Status};
+use mw_store::projects::{apply, definition as stored, list, readiness, Applied};
+use mw_store::runs::{list as list_runs, load, start_load, timeline, view, Filter};
+use mw_store::{chat, metrics, Limit, MIGRATIONS};
+use time::Duration;
+
+#[test]
+fn a_limit_counts_within_its_window_and_starts_anew_after_it() {
+    let mut db = connect();
+    let caller = fresh_id();
+    let limit = Limit { name: "test", caller: &caller, limit: 2, window_seconds: 60 };
+    let mut take = |at| load(&mut db, at, "unknown", Some(&limit)).unwrap().limit.unwrap();
+    let start = now();
+    assert_eq!((take(start).remaining, take(start).remaining), (1, 0));
+    let over = take(start + Duration::seconds(30));
+    assert_eq!((over.allowed, over.reset_seconds), (false, 30));
+    assert!(take(start + Duration::seconds(60)).allowed);
+}
+
+#[test]
+fn a_used_up_limit_loads_no_run() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let caller = fresh_id();
+    let limit = Limit { name: "test", caller: &caller, limit: 1, window_seconds: 60 };
+    assert!(load(&mut db, now(), &run.run_id, Some(&limit)).unwrap().run.is_some());
+    assert!(load(&mut db, now(), &run.run_id, Some(&limit)).unwrap().run.is_none());
+}
+
+#[test]
+fn a_stored_definition_never_changes_under_its_version() {
+    let mut db = connect();
+    let mut changed = definition("test_video_gen");
+    changed.key = format!("p{}", fresh_id().replace('-', ""));
+    assert_eq!(apply(&mut db, &changed).unwrap(), Applied::Added);
+    assert_eq!(apply(&mut db, &changed).unwrap(), Applied::Unchanged);
+    let first = changed.clone();
+    changed.title.push('!');
+    assert_eq!(apply(&mut db, &changed).unwrap(), Applied::Conflict);
+    changed.version = "2".into();
+    assert_eq!(apply(&mut db, &changed).unwrap(), Applied::Added);
+    assert_eq!(apply(&mut db, &first).unwrap(), Applied::Current);
+    assert_eq!(list(&mut db, Some(&first.key)).unwrap(), [first.clone()]);
+    assert_eq!(stored(&mut db, &first.key, "2").unwrap(), Some(changed));
+    let limit = Limit { name: "test", caller: "c", limit: 1_000_000, window_seconds: 60 };
+    let loaded = start_load(&mut db, now(), &first.key, &limit).unwrap();
+    assert_eq!(loaded.project.unwrap().digest, first.digest());
+    assert!(loaded.known.contains(&first.key));
+    db.driver().execute("DELETE FROM projects WHERE key = $1", &[&first.key]).unwrap();
+}
+
+#[test]
+fn pages_of_runs_follow_each_other_without_gap_or_repetition() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let mut filter = Filter {
+        status: Some(Status::PendingWorkflow),
+        project: Some("test_video_gen".into()),
+        user_id: Some(run.user_id.clone()),
+        before: None,
+    };
+    let page = list_runs(&mut db, &filter, 1).unwrap();
+    assert_eq!((page.runs[0]["runId"].as_str(), page.more), (Some(run.run_id.as_str()), false));
+    filter.before = Some((page.runs[0]["createdAt"].as_str().unwrap().into(), run.run_id.clone()));
+    assert!(list_runs(&mut db, &filter, 1).unwrap().runs.is_empty());
+}
+
+#[test]
+fn the_view_and_the_timeline_show_the_run() {
+    let mut db = connect();
+    let run = started(&mut db, "aismr", ProvidersMode::Mock);
+    let shown = view(&mut db, &run.run_id).unwrap().unwrap();
+    assert_eq!(shown["status"], "pending_workflow");
+    assert_eq!(shown["result"]["totalVideos"], 12);
+    assert_eq!(shown["artifacts"][0]["type"], "run.start");
+    let page = timeline(&mut db, &run.run_id, 0, 2).unwrap().unwrap();
+    assert_eq!((page.events.len(), page.more), (2, true));
+    assert_eq!(page.events[0]["type"], "run.started");
+    assert!(!timeline(&mut db, &run.run_id, 2, 100).unwrap().unwrap().more);
+    assert_eq!(view(&mut db, "unknown").unwrap(), None);
+    assert_eq!(timeline(&mut db, "unknown", 0, 2).unwrap(), None);
+}
+
+#[test]
+fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let user = run.user_id.clone();
+    let limit = Limit { name: "test", caller: &user, limit: 100, window_seconds: 60 };
+    let first = chat::load(&mut db, now(), &user, &limit).unwrap();
+    assert_eq!(first.runs[0].known.run_id, run.run_id);
+    assert_eq!((first.notices.len(), first.runs[0].opening), (1, Some(1)));
+    let turn = chat::Turn {
+        user_id: user.clone(),
+        messages: vec![chat::Said { role: "user".into(), content: "hello".into() }],
+        told_until: first.notices[0].message_id,
+    };
+    chat::save(&mut db, now(), &turn).unwrap();
+    let second = chat::load(&mut db, now(), &user, &limit).unwrap();
+    assert_eq!((second.notices.len(), second.history.len()), (0, 1));
+    let stranger = chat::load(&mut db, now(), &fresh_id(), &limit).unwrap();
+    assert!(stranger.runs.is_empty() && stranger.history.is_empty());
+}
+
+#[test]
+fn the_code_knows_how_many_migrations_it_needs() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap().count();
+    assert_eq!(MIGRATIONS, files as u64);
+    assert_eq!(readiness(&mut connect()).unwrap().migrations, MIGRATIONS);
+}
+
+#[test]
+fn metrics_have_a_sample_of_every_gauge() {
+    let mut db = connect();
+    started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let names: Vec<_> = metrics::read(&mut db, now()).unwrap().gauges.into_iter().map(|sample| sample.name).collect();
+    for name in ["runs_active", "webhook_dlq_depth", "outbox_depth", "sweep_last_success_timestamp_seconds"] {
+        assert!(names.iter().any(|known| known == name), "{name}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Rows that the schema refuses, and what hand-written SQL does.
+
+use crate::fixture::*;
+use mw_core::run::Command;
+use mw_core::status::{GateName, ProvidersMode, Status};
+
+#[test]
+fn marking_a_run_failed_by_hand_is_the_real_transition() {
+    let mut db = connect();
+    for run in [started(&mut db, "test_video_gen", ProvidersMode::Mock), generating(&mut db, ProvidersMode::Sim)] {
+        let sql = "UPDATE runs SET status = 'failed', updated_at = now() WHERE run_id = $1";
+        assert_eq!(db.driver().execute(sql, &[&run.run_id]).unwrap(), 1);
+        let failed = loaded(&mut db, &run.run_id);
+        assert_eq!(failed.status, Status::Failed);
+        assert_eq!(failed.version, run.version + 1);
+        assert_eq!(folded(&mut db, &run.run_id), failed, "the state is the fold of the timeline");
+        for sql in [
+            "SELECT count(*) FROM outbox WHERE run_id = $1 AND state IN ('due', 'leased')",
+            "SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'",
+        ] {
+            assert_eq!(count(&mut db, sql, &run.run_id), 0);
+        }
+        let sql = "SELECT count(*) FROM artifacts WHERE run_id = $1 AND type = 'run.failed'";
+        assert_eq!(count(&mut db, sql, &run.run_id), 1);
+    }
+}
+
+#[test]
+fn no_other_status_is_set_by_hand_and_no_terminal_run_moves() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    for status in Status::ALL.iter().filter(|status| !matches!(status, Status::Failed | Status::PendingWorkflow)) {
+        let error = db.driver().execute("UPDATE runs SET status = $2 WHERE run_id = $1", &[&run.run_id, &status.as_str()]);
+        let error = error.unwrap_err();
+        assert!(error.as_db_error().unwrap().hint().unwrap().contains("mw "), "{status}");
+    }
+    tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
+    let error = db.driver().execute("UPDATE runs SET status = 'failed' WHERE run_id = $1", &[&run.run_id]).unwrap_err();
+    assert!(error.as_db_error().unwrap().message().contains("already cancelled"));
+}
+
+#[test]
+fn impossible_rows_are_refused() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let waiting = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    tell(&mut db, &waiting, &approve(GateName::Workflow, "operator"));
+    for (rule, id, sql) in [
+        ("runs_terminal", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
+        ("runs_terminal", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),
+        ("runs_gate", &run.run_id, "UPDATE runs SET awaiting_gate = 'ideate' WHERE run_id = $1"),
+        ("runs_version_check", &run.run_id, "UPDATE runs SET version = 0 WHERE run_id = $1"),
+        ("gates_one_open", &waiting.run_id, "INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline) VALUES ($1, 'prepublish', 9, 'open', now(), now())"),
+        ("gates_decided", &waiting.run_id, "UPDATE gates SET decided_at = NULL WHERE run_id = $1 AND state = 'approved'"),
+        ("hitl_approvals_run_id_gate_opening_key", &waiting.run_id, "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'x', 'api', now())"),
+        ("outbox_lease", &run.run_id, "UPDATE outbox SET state = 'leased' WHERE run_id = $1"),
+        ("jobs_submitted", &run.run_id, "UPDATE jobs SET state = 'submitted' WHERE run_id = $1"),
+        ("jobs_state_check", &run.run_id, "UPDATE jobs SET state = 'lost' WHERE run_id = $1"),
+    ] {
+        let error = db.driver().execute(sql, &[id]).expect_err(sql);
+        assert_eq!(error.as_db_error().unwrap().constraint(), Some(rule), "{sql}");
+    }
+}

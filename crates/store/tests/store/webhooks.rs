@@ -1,0 +1,99 @@
+use crate::fixture::*;
+use mw_core::run::Command;
+use mw_core::status::ProvidersMode;
+use mw_store::native::Client;
+use mw_store::webhooks::{accept, refuse, Delivery, Match, Receipt};
+use mw_store::sweep;
+use serde_json::json;
+use time::Duration;
+
+fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
+    Delivery {
+        provider: "kieai",
+        key,
+        headers: json!({}),
+        query: "",
+        signature_status: "valid",
+        ignore: false,
+        matching,
+        hint: json!({"task_id": "t"}),
+    }
+}
+
+fn by_job(job_id: &str) -> Match {
+    Match { job_id: Some(job_id.to_owned()), ..Match::default() }
+}
+
+#[test]
+fn a_delivery_is_stored_once_and_a_duplicate_says_so() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let (job, key) = (job_id(&run, 0), fresh_id());
+    let first = accept(&mut db, now(), &delivery(&key, by_job(&job)), b"{}").unwrap();
+    assert_eq!((first.status, first.run_id.as_deref()), (Receipt::Accepted, Some(run.run_id.as_str())));
+    let second = accept(&mut db, now(), &delivery(&key, by_job(&job)), b"{}").unwrap();
+    assert_eq!(second.status, Receipt::Duplicate);
+    assert_eq!(count(&mut db, "SELECT count(*) FROM webhook_events WHERE idempotency_key = $1", &key), 1);
+    assert_eq!(loaded(&mut db, &run.run_id), run, "a callback changes no run");
+}
+
+#[test]
+fn the_same_key_of_two_providers_is_two_events() {
+    let mut db = connect();
+    let key = fresh_id();
+    for provider in ["kieai", "shotstack"] {
+        let delivery = Delivery { provider, ..delivery(&key, Match::default()) };
+        assert_eq!(accept(&mut db, now(), &delivery, b"{}").unwrap().status, Receipt::Dlq);
+    }
+}
+
+#[test]
+fn a_delivery_that_overtook_its_job_is_a_dead_letter_until_the_job_is_known() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let (task_id, key) = (fresh_id(), fresh_id());
+    let by_task = Match { task_id: Some(task_id.clone()), ..Match::default() };
+    assert_eq!(accept(&mut db, now(), &delivery(&key, by_task), b"{}").unwrap().status, Receipt::Dlq);
+    let letters = |db: &mut Client| count(db, "SELECT count(*) FROM webhook_dlq WHERE idempotency_key = $1", &key);
+    assert_eq!(letters(&mut db), 1);
+    let soon = now() + Duration::seconds(10);
+    sweep::retry_dead_letters(&mut db, soon, 1000).unwrap();
+    assert_eq!(letters(&mut db), 1, "still unknown: kept, and retried later");
+    tell(&mut db, &run, &Command::SubmitJob { job_id: job_id(&run, 0), task_id, adopted: false });
+    sweep::retry_dead_letters(&mut db, soon + Duration::hours(2), 1000).unwrap();
+    assert_eq!(letters(&mut db), 0);
+    let sql = "SELECT count(*) FROM webhook_events WHERE idempotency_key = $1 AND outcome = 'accepted'";
+    assert_eq!(count(&mut db, sql, &key), 1);
+}
+
+#[test]
+fn refused_deliveries_are_counted_cut_and_burn_no_key() {
+    let mut db = connect();
+    let key = fresh_id();
+    for _ in 0..3 {
+        refuse(&mut db, now(), "kieai", "invalid", &key, json!({}), &vec![b'x'; 10_000]).unwrap();
+    }
+    let sql = "SELECT count FROM webhook_events WHERE idempotency_key = $1 AND outcome = 'refused' AND length(payload) = 4096";
+    assert_eq!(count(&mut db, sql, &key), 3);
+    let accepted = accept(&mut db, now(), &delivery(&key, Match::default()), b"{}").unwrap();
+    assert_eq!(accepted.status, Receipt::Dlq, "the key is still free");
+}
+
+#[test]
+fn an_event_without_effect_is_stored_and_nothing_else() {
+    let mut db = connect();
+    let key = fresh_id();
+    let ignored = Delivery { ignore: true, ..delivery(&key, Match::default()) };
+    assert_eq!(accept(&mut db, now(), &ignored, b"{}").unwrap().status, Receipt::Accepted);
+    assert_eq!(count(&mut db, "SELECT count(*) FROM webhook_dlq WHERE idempotency_key = $1", &key), 0);
+}
+
+#[test]
+fn a_late_delivery_for_an_ended_run_is_recorded_and_wakes_nothing() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
+    let answer = accept(&mut db, now(), &delivery(&fresh_id(), by_job(&job_id(&run, 0))), b"{}").unwrap();
+    assert_eq!((answer.status, answer.kick), (Receipt::Accepted, false));
+    assert_eq!(loaded(&mut db, &run.run_id), ended);
+}
