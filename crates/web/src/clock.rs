@@ -29,6 +29,12 @@ pub fn rfc3339_with_offset(at: OffsetDateTime) -> String {
     at.format(MICROS_WITH_OFFSET).unwrap_or_default()
 }
 
+/// Reads RFC 3339 with any offset; gives UTC.
+pub fn parse(text: &str) -> Option<OffsetDateTime> {
+    let time = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    Some(time.to_offset(time::UtcOffset::UTC))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,8 +48,8 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     let started = Instant::now();
     let mut request = incoming::request(request);
     let request_id = request_id::choose(request.header("x-request-id"));
-    let config = Config::new(Box::new(|name| spin_sdk::variables::get(name).ok()));
-    let mut context = Context::new(config, request_id);
+
+    let mut context = Context::new(Config::of_component(), request_id);
 
     let mut response = respond(&mut request, &mut context, handler);
     let afterwards = response.afterwards.take();

@@ -14,6 +14,11 @@ impl Config {
         Config { source }
     }
 
+    /// The variables that spin.toml grants to the component we are in.
+    pub fn of_component() -> Config {
+        Config::new(Box::new(|name| spin_sdk::variables::get(name).ok()))
+    }
+
     /// A variable's value; `None` when it is empty or not granted.
     pub fn optional(&self, name: &str) -> Option<String> {
         let value = (self.source)(name)?;

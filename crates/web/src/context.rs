@@ -50,7 +50,7 @@ impl Context {
             };
             let fields = [
                 ("status", problem.status.into()),
-                ("cause", cause.clone().into()),
+                ("cause", cause.to_string().into()),
             ];
             self.log.write(level, "myloware.api", problem.code, &fields);
         }

@@ -47,7 +47,6 @@ impl Database for PooledDatabase {
 
 fn value(param: &Param<'_>) -> ParameterValue {
     match param {
-        Param::Text(text) => ParameterValue::Str((*text).to_owned()),
         Param::Bytes(bytes) => ParameterValue::Binary(bytes.to_vec()),
         Param::Json(text) => ParameterValue::Jsonb(text.as_bytes().to_vec()),
     }
@@ -104,8 +103,7 @@ fn classify_text(text: String) -> DbError {
     let quoted_code =
         |code: &&str| text.contains(&format!("\"{code}\"")) || text.contains(&format!("({code})"));
     let named = |name: &&str| lower.contains(*name);
-    if PASSING.iter().any(|code| quoted_code(&code))
-        || PASSING_TEXTS.iter().any(|name| named(&name))
+    if PASSING.iter().any(quoted_code) || PASSING_TEXTS.iter().any(named)
     {
         DbError::Unavailable(text)
     } else {

@@ -5,6 +5,7 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{auth, clock, route, startup};
+use mw_store::DbError;
 use serde_json::json;
 
 /// Typed by hand; a test holds it against the routes.
@@ -70,14 +71,19 @@ fn ready(context: &mut Context) -> Result<Response, Problem> {
     })
 }
 
-/// TODO-wire: migrations.
 fn database_state(context: &mut Context) -> Result<(), String> {
-    use mw_store::Database;
     let database = context
         .database()
         .map_err(|_| "DATABASE_URL is not set".to_owned())?;
-    database
-        .query("SELECT to_jsonb(1)", &[])
-        .map(|_| ())
-        .map_err(|_| "database is not reachable".to_owned())
+    let needed = mw_store::MIGRATIONS;
+    match mw_store::projects::readiness(database) {
+        Ok(readiness) if readiness.migrations >= needed => Ok(()),
+        Ok(readiness) => Err(format!(
+            "migrations are behind: {} of {needed} applied",
+            readiness.migrations
+        )),
+        Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
+        // Before the first migration there is nothing to ask.
+        Err(DbError::Failed(_)) => Err(format!("migrations are behind: 0 of {needed} applied")),
+    }
 }

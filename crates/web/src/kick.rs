@@ -29,7 +29,7 @@ pub fn dispatch(context: &mut Context) {
     match outcome {
         Ok(answer) if answer.status() == 202 => {}
         Ok(answer) => log_failure(context, &format!("dispatch answered {}", answer.status())),
-        Err(error) => log_failure(context, &format!("{error:?}")),
+        Err(error) => log_failure(context, &error.to_string()),
     }
 }
 

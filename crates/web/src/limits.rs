@@ -1,15 +1,18 @@
-//! Rate limits as headers. The count itself is the database's, taken in the statement that loads what the request needs.
+//! Rate limits: which there are, and what a count says in headers. The count itself is the database's, taken in the
+//! statement that loads what the request needs.
 
+use crate::config::Config;
 use crate::problem::{self, Problem};
+use mw_store::{Limit, Taken};
 
-pub const WINDOW_SECONDS: u64 = 60;
+pub const WINDOW_SECONDS: u32 = 60;
 
 /// A limiter: its name in headers and metrics, and the variable that sets its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limiter {
     pub name: &'static str,
     pub variable: &'static str,
-    pub default_per_minute: u64,
+    pub default_per_minute: u32,
 }
 
 pub const RUNS_START: Limiter = Limiter {
@@ -28,83 +31,103 @@ pub const CHAT_BRENDAN: Limiter = Limiter {
     default_per_minute: 45,
 };
 
-/// What the database counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count {
-    pub allowed: bool,
-    pub limit: u64,
-    pub remaining: u64,
-    /// Until the window ends.
-    pub reset_seconds: u64,
-}
-
-/// `RateLimit-Policy` and `RateLimit`, for the answer of a request that was counted.
-pub fn headers(limiter: Limiter, count: Count) -> Vec<(&'static str, String)> {
-    let Limiter { name, .. } = limiter;
-    let Count {
-        limit,
-        remaining,
-        reset_seconds,
-        ..
-    } = count;
-    vec![
-        (
-            "ratelimit-policy",
-            format!("\"{name}\";q={limit};w={WINDOW_SECONDS}"),
-        ),
-        (
-            "ratelimit",
-            format!("\"{name}\";r={remaining};t={reset_seconds}"),
-        ),
-    ]
-}
-
-/// 429 when the count is over the limit.
-pub fn check(limiter: Limiter, count: Count) -> Result<(), Problem> {
-    if count.allowed {
-        return Ok(());
+impl Limiter {
+    /// The limit as the database takes it.
+    pub fn limit<'a>(self, config: &Config, caller: &'a str) -> Result<Limit<'a>, Problem> {
+        let configured = config.number(self.variable, u64::from(self.default_per_minute))?;
+        let limit = u32::try_from(configured).unwrap_or(u32::MAX).min(1_000_000);
+        Ok(Limit {
+            name: self.name,
+            caller,
+            limit,
+            window_seconds: WINDOW_SECONDS,
+        })
     }
-    let mut problem =
-        problem::rate_limited().with_header("retry-after", count.reset_seconds.max(1).to_string());
-    problem.headers.extend(headers(limiter, count));
-    Err(problem.with_member("violated-policies", serde_json::json!([limiter.name])))
+
+    /// `RateLimit-Policy` and `RateLimit`, for the answer of a request that was counted.
+    pub fn headers(self, taken: &Taken) -> Vec<(&'static str, String)> {
+        let Limiter { name, .. } = self;
+        let Taken {
+            limit,
+            remaining,
+            reset_seconds,
+            ..
+        } = taken;
+        vec![
+            (
+                "ratelimit-policy",
+                format!("\"{name}\";q={limit};w={WINDOW_SECONDS}"),
+            ),
+            (
+                "ratelimit",
+                format!("\"{name}\";r={remaining};t={reset_seconds}"),
+            ),
+        ]
+    }
+
+    /// The headers, or 429 when the count is over the limit.
+    pub fn check(self, taken: Option<&Taken>) -> Result<Vec<(&'static str, String)>, Problem> {
+        let Some(taken) = taken else {
+            return Ok(Vec::new());
+        };
+        let headers = self.headers(taken);
+        if taken.allowed {
+            return Ok(headers);
+        }
+        let mut problem = problem::rate_limited()
+            .with_header("retry-after", taken.reset_seconds.max(1).to_string());
+        problem.headers.extend(headers);
+        Err(problem.with_member("violated-policies", serde_json::json!([self.name])))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tests::config;
 
     #[test]
     fn headers_follow_the_draft() {
-        let count = Count {
+        let taken = Taken {
             allowed: true,
             limit: 10,
             remaining: 3,
             reset_seconds: 30,
         };
         assert_eq!(
-            headers(RUNS_START, count),
+            RUNS_START.check(Some(&taken)).unwrap(),
             [
                 ("ratelimit-policy", "\"runs_start\";q=10;w=60".to_owned()),
                 ("ratelimit", "\"runs_start\";r=3;t=30".to_owned()),
             ]
         );
-        assert!(check(RUNS_START, count).is_ok());
     }
 
     #[test]
     fn over_the_limit_says_when_to_come_back_and_never_at_once() {
-        let count = Count {
+        let taken = Taken {
             allowed: false,
             limit: 10,
             remaining: 0,
             reset_seconds: 0,
         };
-        let problem = check(RUNS_START, count).unwrap_err();
+        let problem = RUNS_START.check(Some(&taken)).unwrap_err();
         assert_eq!(
             (problem.status, problem.detail.as_str()),
             (429, "rate limit exceeded")
         );
         assert!(problem.headers.contains(&("retry-after", "1".to_owned())));
+    }
+
+    #[test]
+    fn quotas_are_variables() {
+        let configured = config(&[("chat_per_minute", "7")]);
+        assert_eq!(CHAT_BRENDAN.limit(&configured, "c").unwrap().limit, 7);
+        assert_eq!(RUNS_START.limit(&configured, "c").unwrap().limit, 10);
+        assert!(
+            CHAT_BRENDAN
+                .limit(&config(&[("chat_per_minute", "-1")]), "c")
+                .is_err()
+        );
     }
 }

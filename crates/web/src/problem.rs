@@ -3,6 +3,7 @@
 
 use crate::response::Response;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// Where the codes are explained; a code is the page's anchor.
 const ERRORS_PAGE: &str = "https://myloware.com/docs/errors";
@@ -28,38 +29,31 @@ impl FieldError {
 pub struct Problem {
     pub status: u16,
     pub code: &'static str,
-    pub title: &'static str,
     pub detail: String,
     pub errors: Vec<FieldError>,
     pub headers: Vec<(&'static str, String)>,
     /// Further members, for example who decided a gate.
-    pub members: serde_json::Map<String, serde_json::Value>,
+    pub members: Option<Box<Map<String, Value>>>,
     /// What really happened, for the log only.
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
 }
 
 impl Problem {
-    pub fn new(
-        status: u16,
-        code: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Problem {
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Problem {
         Problem {
             status,
             code,
-            title,
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
-            members: serde_json::Map::new(),
+            members: None,
             cause: None,
         }
     }
 
     /// Adds what really happened; it is logged and never sent.
     pub fn because(mut self, cause: impl std::fmt::Display) -> Problem {
-        self.cause = Some(cause.to_string());
+        self.cause = Some(cause.to_string().into_boxed_str());
         self
     }
 
@@ -68,8 +62,10 @@ impl Problem {
         self
     }
 
-    pub fn with_member(mut self, name: &str, value: impl Into<serde_json::Value>) -> Problem {
-        self.members.insert(name.to_owned(), value.into());
+    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.members
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.into());
         self
     }
 
@@ -87,18 +83,18 @@ impl Problem {
             #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
             errors: &'a [FieldError],
             #[serde(flatten)]
-            members: &'a serde_json::Map<String, serde_json::Value>,
+            members: Option<&'a Map<String, Value>>,
         }
         let body = Body {
             r#type: format!("{ERRORS_PAGE}#{}", self.code),
-            title: self.title,
+            title: title(self.status),
             status: self.status,
             detail: &self.detail,
             instance: format!("urn:request:{}", crate::request::percent_encode(request_id)),
             code: self.code,
             request_id,
             errors: &self.errors,
-            members: &self.members,
+            members: self.members.as_deref(),
         };
         let mut response = Response::json(self.status, &body).with_headers(self.headers);
         if let Some((_, content_type)) = response.headers.first_mut() {
@@ -108,63 +104,62 @@ impl Problem {
     }
 }
 
+/// The phrase of a status: constant per code, as the standard asks, since a code has one status.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not found",
+        405 => "Method not allowed",
+        408 => "Request timeout",
+        409 => "Conflict",
+        413 => "Payload too large",
+        415 => "Unsupported media type",
+        422 => "Unprocessable content",
+        429 => "Too many requests",
+        502 => "Bad gateway",
+        503 => "Service unavailable",
+        _ => "Internal error",
+    }
+}
+
 pub fn bad_request(detail: &str) -> Problem {
-    Problem::new(400, "bad-request", "Bad request", detail)
+    Problem::new(400, "bad-request", detail)
 }
 
 pub fn invalid_api_key() -> Problem {
-    Problem::new(401, "invalid-api-key", "Unauthorized", "Invalid API key")
+    Problem::new(401, "invalid-api-key", "Invalid API key")
         .with_header("www-authenticate", "ApiKey header=\"x-api-key\"")
 }
 
 pub fn invalid_token() -> Problem {
-    Problem::new(
-        403,
-        "invalid-token",
-        "Forbidden",
-        "invalid or expired token",
-    )
+    Problem::new(403, "invalid-token", "invalid or expired token")
 }
 
 pub fn invalid_signature() -> Problem {
-    Problem::new(403, "invalid-signature", "Forbidden", "invalid signature")
+    Problem::new(403, "invalid-signature", "invalid signature")
 }
 
 /// 404 with the original's text: `run not found`, `project not found`, `Not Found`.
 pub fn not_found(detail: &str) -> Problem {
-    Problem::new(404, "not-found", "Not found", detail)
+    Problem::new(404, "not-found", detail)
 }
 
 pub fn method_not_allowed(allow: &str) -> Problem {
-    Problem::new(
-        405,
-        "method-not-allowed",
-        "Method not allowed",
-        "Method Not Allowed",
-    )
-    .with_header("allow", allow)
+    Problem::new(405, "method-not-allowed", "Method Not Allowed").with_header("allow", allow)
 }
 
 pub fn body_timed_out() -> Problem {
-    Problem::new(
-        408,
-        "body-timeout",
-        "Request timeout",
-        "request body did not arrive in time",
-    )
+    Problem::new(408, "body-timeout", "request body did not arrive in time")
 }
 
 pub fn conflict(code: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::new(409, code, "Conflict", detail)
+    Problem::new(409, code, detail)
 }
 
 pub fn payload_too_large() -> Problem {
-    Problem::new(
-        413,
-        "payload-too-large",
-        "Payload too large",
-        "payload too large",
-    )
+    Problem::new(413, "payload-too-large", "payload too large")
 }
 
 pub fn webhook_payload_too_large() -> Problem {
@@ -179,7 +174,6 @@ pub fn unsupported_content_type(value: &str) -> Problem {
     Problem::new(
         415,
         "unsupported-content-type",
-        "Unsupported media type",
         format!("unsupported content-type: {shown}"),
     )
 }
@@ -192,7 +186,7 @@ pub fn invalid(errors: Vec<FieldError>) -> Problem {
         .unwrap_or_else(|| "invalid request".to_owned());
     Problem {
         errors,
-        ..Problem::new(422, "invalid-request", "Unprocessable content", detail)
+        ..Problem::new(422, "invalid-request", detail)
     }
 }
 
@@ -204,50 +198,37 @@ pub fn idempotency_key_reused() -> Problem {
     Problem::new(
         422,
         "idempotency-key-reused",
-        "Unprocessable content",
         "Idempotency-Key was used with another payload",
     )
 }
 
 pub fn rate_limited() -> Problem {
-    Problem::new(
-        429,
-        "rate-limited",
-        "Too many requests",
-        "rate limit exceeded",
-    )
+    Problem::new(429, "rate-limited", "rate limit exceeded")
 }
 
 /// The details are in the log, under the request id.
 pub fn internal() -> Problem {
-    Problem::new(500, "internal-error", "Internal error", "internal error")
+    Problem::new(500, "internal-error", "internal error")
 }
 
 pub fn resume_failed() -> Problem {
-    Problem::new(502, "resume-failed", "Bad gateway", "failed to resume run")
-        .with_header("retry-after", "1")
+    Problem::new(502, "resume-failed", "failed to resume run").with_header("retry-after", "1")
 }
 
 pub fn unavailable(detail: &str) -> Problem {
-    Problem::new(503, "unavailable", "Service unavailable", detail).with_header("retry-after", "1")
+    Problem::new(503, "unavailable", detail).with_header("retry-after", "1")
 }
 
 /// A variable is missing or wrong: the operator's fault, found in the log and at /ready.
 pub fn misconfigured() -> Problem {
-    Problem::new(
-        503,
-        "misconfigured",
-        "Service unavailable",
-        "service is misconfigured",
-    )
-    .with_header("retry-after", "30")
+    Problem::new(503, "misconfigured", "service is misconfigured").with_header("retry-after", "30")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn body_of(problem: Problem) -> serde_json::Value {
+    fn body_of(problem: Problem) -> Value {
         let response = problem.into_response("req-1");
         assert_eq!(
             response.headers[0],

@@ -169,7 +169,8 @@ pub fn form_value(form: &str, name: &str) -> Option<String> {
 
 /// Decodes `%41` (and `+` in forms). What isn't a valid escape stays as it is; what isn't UTF-8 becomes U+FFFD.
 pub fn percent_decode(text: &str, plus_is_space: bool) -> Cow<'_, str> {
-    if !text.contains('%') && !(plus_is_space && text.contains('+')) {
+    let is_plain = |byte: u8| byte != b'%' && !(plus_is_space && byte == b'+');
+    if text.bytes().all(is_plain) {
         return Cow::Borrowed(text);
     }
     let mut decoded = Vec::with_capacity(text.len());

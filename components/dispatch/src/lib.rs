@@ -1,0 +1,45 @@
+//! The outbox's worker. Private: reached as http://dispatch.spin.internal by components that have just committed, and by
+//! the sweep. Answers 202 at once and then works; nothing depends on its being called.
+
+mod settings;
+mod world;
+
+use mw_web::log::Level;
+use mw_web::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
+use mw_web::{Context, Method, Problem, Request, Response, route};
+
+fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    Ok(Response::empty(202).then(work))
+}
+
+fn work(context: &mut Context) {
+    let outcome = settings::read(&context.config).and_then(|settings| {
+        let mut world = world::Host::new(&context.config)?;
+        let http = Outbound {
+            timeouts: PROVIDER_TIMEOUTS,
+        };
+        Ok(outbound::block_on(mw_dispatch::work(
+            &mut world, &http, &settings,
+        ))?)
+    });
+    match outcome {
+        Ok(report) if report.claimed == 0 => {}
+        Ok(report) => {
+            let fields = [
+                ("claimed", report.claimed.into()),
+                ("committed", report.committed.into()),
+                ("again", report.again.into()),
+            ];
+            context
+                .log
+                .write(Level::Info, "myloware.dispatch", "worked", &fields);
+        }
+        // Effects that were claimed come back when their leases expire.
+        Err(problem) => context.log_problem(&problem),
+    }
+}
+
+mw_web::component!(handle);

@@ -1,0 +1,41 @@
+//! Where the providers are and how they reach us, from Spin variables.
+
+use mw_dispatch::Settings;
+use mw_providers::llm;
+use mw_web::Problem;
+use mw_web::config::Config;
+
+/// The original's model for chat and personas.
+const MODEL_DEFAULT: &str = "gpt-5-nano";
+
+pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
+    let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;
+    Ok(Settings {
+        kieai: provider(config, "kieai")?,
+        shotstack: provider(config, "shotstack")?,
+        upload_post: provider(config, "upload_post")?,
+        llm: model(config)?,
+        webhook_base_url: config.base_url("webhook_base_url")?,
+        adopt_wait_seconds: u32::try_from(adopt_wait_seconds).unwrap_or(u32::MAX),
+    })
+}
+
+/// A provider without a key works in mock mode; elsewhere it refuses us, and the run says so.
+fn provider(config: &Config, name: &str) -> Result<mw_providers::Settings, Problem> {
+    Ok(mw_providers::Settings {
+        base_url: config.base_url(&format!("{name}_base_url"))?,
+        api_key: config.or(&format!("{name}_api_key"), ""),
+    })
+}
+
+fn model(config: &Config) -> Result<Option<llm::Settings>, Problem> {
+    let Some(api_key) = config.optional("openai_api_key") else {
+        return Ok(None);
+    };
+    let base_url = config.base_url("openai_base_url")?;
+    Ok(Some(llm::Settings {
+        base_url,
+        api_key,
+        model: config.or("openai_model", MODEL_DEFAULT),
+    }))
+}

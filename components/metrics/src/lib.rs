@@ -1,0 +1,3 @@
+//! GET /metrics.
+
+mw_web::component!(mw_web::metrics::handle);

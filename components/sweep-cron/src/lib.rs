@@ -1,0 +1,26 @@
+//! Scheduled: POSTs to the sweep's URL with the sweep key. Spin's cron trigger is synchronous, has no service chaining and
+//! forgets results, so this only rings, and logs when nobody answers.
+
+use mw_web::ring::{self, Ring};
+
+// Generated code, which the host's interface makes unsafe.
+#[allow(unsafe_code, unreachable_pub)]
+mod world {
+    wit_bindgen::generate!({ path: "../../wit/spin-cron", world: "spin-cron" });
+}
+
+use world::fermyon::spin_cron::cron_types::{Error, Metadata};
+
+struct SweepCron;
+
+impl world::Guest for SweepCron {
+    fn handle_cron_event(_metadata: Metadata) -> Result<(), Error> {
+        match ring::sweep() {
+            Ring::Answered => Ok(()),
+            Ring::Failed(reason) => Err(Error::Other(reason)),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+world::export!(SweepCron with_types_in world);

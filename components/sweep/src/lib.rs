@@ -1,0 +1,40 @@
+//! POST /v1/sweep: rings every reconciler once. Anything that holds the sweep key (or the API key) may ring it, at any
+//! time, even twice at once.
+
+use mw_web::auth::{self, KeyCheck};
+use mw_web::{Context, Method, Problem, Request, Response, clock, commands, kick, problem, route};
+
+fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = "/v1/sweep";
+    require_either_key(request, context)?;
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    let holder = context.request_id.clone();
+    let report = mw_sweep::sweep(
+        context.database()?,
+        clock::now(),
+        &holder,
+        &mut commands::new_id,
+    )?;
+    let response = Response::ok(&report);
+    Ok(if report.kick {
+        response.then(kick::dispatch)
+    } else {
+        response
+    })
+}
+
+fn require_either_key(request: &Request, context: &Context) -> Result<(), Problem> {
+    let sweep_key = context.config.optional("sweep_key").unwrap_or_default();
+    let rung = request
+        .header("x-sweep-key")
+        .is_some_and(|sent| auth::same_secret(sent, &sweep_key));
+    if rung || auth::check_key(request, &context.config)? == KeyCheck::Right {
+        Ok(())
+    } else {
+        Err(problem::invalid_api_key())
+    }
+}
+
+mw_web::component!(handle);

@@ -1,0 +1,220 @@
+//! POST /v1/chat/brendan: core plans the turn, this module carries it out and says it. Brendan hands out links and never
+//! approves; he knows only the runs of the user who asks.
+
+use crate::auth::{self, KeyCheck};
+use crate::body::{self, Fields};
+use crate::context::Context;
+use crate::limits::CHAT_BRENDAN;
+use crate::problem::{self, Problem};
+use crate::reply::Reply;
+use crate::request::{Method, Request};
+use crate::response::Response;
+use crate::run_start::{Begin, Begun};
+use crate::{clock, definitions, kick, reply, route};
+use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
+use mw_core::definition::{Definition, Step};
+use mw_core::run::Run;
+use mw_store::chat::{ChatLoaded, Said, Turn};
+use serde_json::{Value, json};
+
+const USER_ID_LENGTH_MAX: usize = 100;
+const MESSAGE_LENGTH_MAX: usize = 8000;
+
+pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = "/v1/chat/brendan";
+    auth::require_key(request, &context.config)?;
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    // Bodies that fail validation count too.
+    let turn = parse(request);
+    let user_id = turn.as_ref().map_or("", |turn| turn.user_id.as_str());
+    let caller = auth::limiter_subject(request, KeyCheck::Right);
+    let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
+    let loaded = mw_store::chat::load(context.database()?, clock::now(), user_id, &limit)?;
+    let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
+    let turn = turn.map_err(|mut problem| {
+        problem.headers.extend_from_slice(&headers);
+        problem
+    })?;
+    let answered = answer(context, &turn, &loaded)?;
+    Ok(answered.with_headers(headers))
+}
+
+struct Asked {
+    user_id: String,
+    message: String,
+}
+
+fn parse(request: &mut Request) -> Result<Asked, Problem> {
+    let members = body::json_object(request)?;
+    let mut fields = Fields::new(&members, "#");
+    let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);
+    let message = fields.required_text("message", 1, MESSAGE_LENGTH_MAX);
+    if user_id.chars().any(char::is_control) {
+        fields.fail("user_id", "Input should not contain control characters");
+    }
+    fields.finish()?;
+    Ok(Asked { user_id, message })
+}
+
+fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Response, Problem> {
+    let projects: Vec<KnownProject> = loaded
+        .projects
+        .iter()
+        .map(|project| project.known.clone())
+        .collect();
+    let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
+    let mut reply = Reply::default();
+    reply::notices(&mut reply, context, asked.user_id.as_str(), loaded)?;
+    match brendan::plan(&asked.message, &projects, &runs) {
+        Intent::Start(proposal) => return start(context, asked, loaded, proposal, reply),
+        Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
+        Intent::ListRuns => reply::runs(&mut reply, loaded),
+        Intent::SendLink { run_id } => {
+            reply::link(
+                &mut reply,
+                context,
+                asked.user_id.as_str(),
+                loaded,
+                run_id.as_deref(),
+            )?;
+        }
+        Intent::AskBack { question } => reply.say(question),
+        Intent::Decline => reply.say(reply::HELP),
+    }
+    let turn = turn(asked, loaded, reply.kept());
+    mw_store::chat::save(context.database()?, clock::now(), &turn)?;
+    Ok(spoken(&reply, known_runs(loaded), None))
+}
+
+/// Starts the proposed run; run and conversation are one statement.
+fn start(
+    context: &mut Context,
+    asked: &Asked,
+    loaded: &ChatLoaded,
+    proposal: Proposal,
+    mut reply: Reply,
+) -> Result<Response, Problem> {
+    let project = loaded
+        .projects
+        .iter()
+        .find(|project| project.known.key == proposal.project);
+    let Some(project) = project.filter(|project| project.known.has_runs) else {
+        return Err(problem::unavailable("no project is loaded")
+            .because(format!("{} is missing", proposal.project)));
+    };
+    let version = project.project_version();
+    let definition = definitions::get(context, &version)?;
+    let options = options(asked, &proposal, &definition);
+    let title = project.known.title.clone();
+    let begin = Begin {
+        version,
+        input: proposal.input,
+        options,
+        skip: proposal.skip,
+        add: proposal.add,
+    };
+    let keep = |run: &Run| {
+        let kept = [reply.kept(), reply::started_text(&title, run)];
+        let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();
+        turn(asked, loaded, kept.join("\n\n"))
+    };
+    let begun = begin.carry_out(context, None, Some(&keep))?;
+    context.log.about_run(&begun.run_id);
+    reply::started(&mut reply, context, &asked.user_id, &title, &begun.run)?;
+    let mut run_ids = known_runs(loaded);
+    run_ids.push(begun.run_id.clone());
+    Ok(spoken(&reply, run_ids, Some(&begun)))
+}
+
+fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
+    let said = |role: &str, content: String| Said {
+        role: role.to_owned(),
+        content,
+    };
+    Turn {
+        user_id: asked.user_id.clone(),
+        messages: vec![said("user", asked.message.clone()), said("brendan", kept)],
+        told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
+    }
+}
+
+/// The user's runs, oldest first.
+fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
+    loaded
+        .runs
+        .iter()
+        .rev()
+        .map(|run| run.known.run_id.clone())
+        .collect()
+}
+
+fn spoken(reply: &Reply, run_ids: Vec<String>, begun: Option<&Begun>) -> Response {
+    let response = Response::ok(&json!({
+        "response": reply.text(),
+        "runId": run_ids.last(),
+        "run_ids": run_ids,
+        "citations": [],
+    }));
+    if begun.is_some_and(|begun| begun.kick) {
+        response.then(kick::dispatch)
+    } else {
+        response
+    }
+}
+
+/// What the run remembers of the conversation that started it.
+fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value {
+    let mut pipeline = Vec::new();
+    let mut gates = Vec::new();
+    for step in &definition.steps {
+        let added = definition.optional_personas.iter().filter(|optional| {
+            optional.before == step.name() && proposal.add.contains(&optional.persona)
+        });
+        pipeline.extend(added.map(|optional| optional.persona.clone()));
+        match step {
+            Step::Gate { gate, .. } => gates.push(gate.as_str()),
+            _ if proposal.skip.iter().any(|name| name == step.name()) => {}
+            _ => pipeline.push(step.name().to_owned()),
+        }
+    }
+    json!({
+        "entrypoint": "brendan",
+        "user_id": asked.user_id,
+        "classification": {
+            "project": proposal.project,
+            "object": proposal.input.object,
+            "complexity": proposal.complexity,
+            "skip_steps": proposal.skip,
+            "optional_personas": proposal.add,
+            "confidence": proposal.confidence,
+        },
+        "requested_pipeline": pipeline,
+        "requested_hitl_gates": gates,
+        "complexity": proposal.complexity,
+        "optional_personas": proposal.add,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::tests::request;
+
+    #[test]
+    fn a_turn_needs_a_user_and_a_message() {
+        let parsed = |body: &str| parse(&mut request("POST", "/", &[], body));
+        assert!(parsed(r#"{"user_id":"ann","message":"hello","more":1}"#).is_ok());
+        for body in [
+            "{}",
+            r#"{"user_id":"ann"}"#,
+            r#"{"user_id":"","message":"x"}"#,
+            r#"{"user_id":"a\nb","message":"x"}"#,
+        ] {
+            assert_eq!(parsed(body).err().unwrap().status, 422, "{body}");
+        }
+        let long = format!(r#"{{"user_id":"ann","message":"{}"}}"#, "x".repeat(8001));
+        assert_eq!(parsed(&long).err().unwrap().errors[0].pointer, "#/message");
+    }
+}

@@ -1,0 +1,167 @@
+//! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
+//! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
+
+use crate::auth::{self, KeyCheck};
+use crate::commands::{self, Outcome};
+use crate::context::Context;
+use crate::limits::HITL_APPROVE;
+use crate::log::Level;
+use crate::problem::{self, Problem};
+use crate::request::{Method, Request};
+use crate::response::Response;
+use crate::{kick, links, pages, route, verdict};
+use mw_core::run::{Command, GateDecision, Run};
+use mw_core::status::Channel;
+pub use mw_core::status::GateName;
+use mw_core::token::Claims;
+use serde_json::json;
+
+/// Who decides when the API key does: the runbook's operator with curl.
+pub const OPERATOR: &str = "operator";
+
+pub fn handle(
+    gate: GateName,
+    request: &mut Request,
+    context: &mut Context,
+) -> Result<Response, Problem> {
+    context.route = "/v1/hitl/approve/{run_id}/{gate}";
+    match answer(gate, request, context) {
+        Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
+            context.log_problem(&problem);
+            pages::refused(&problem, &context.request_id)
+        }
+        answer => answer,
+    }
+}
+
+fn answer(
+    gate: GateName,
+    request: &mut Request,
+    context: &mut Context,
+) -> Result<Response, Problem> {
+    let key = auth::check_key(request, &context.config)?;
+    let token = request.query("token").filter(|token| !token.is_empty());
+    if key == KeyCheck::Wrong || (key == KeyCheck::Absent && token.is_none()) {
+        return Err(problem::invalid_api_key());
+    }
+    if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
+        return Ok(answer);
+    }
+    // A body that is no decision is counted before it is refused.
+    let wish = match request.method {
+        Method::Post => verdict::parse(request),
+        _ => Ok(verdict::Wish::approve()),
+    };
+    let run_id = request.segment(3);
+    let (taken, run) = commands::load_counted(context, &run_id, HITL_APPROVE, request, key)?;
+    let wish = wish?;
+    let run = run.ok_or_else(|| problem::not_found("run not found"))?;
+    let claims = check_token(context, &run, gate, token.as_deref())?;
+
+    let decides =
+        request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
+    let response = if decides {
+        decide(request, context, run, gate, key, claims, wish)?
+    } else {
+        show(&run, gate, claims, token.as_deref())?
+    };
+    Ok(response.with_headers(HITL_APPROVE.check(taken.as_ref())?))
+}
+
+/// A token that is sent must be good, key or no key.
+fn check_token(
+    context: &Context,
+    run: &Run,
+    gate: GateName,
+    token: Option<&str>,
+) -> Result<Option<Claims>, Problem> {
+    let Some(token) = token else { return Ok(None) };
+    let secrets = links::secrets(&context.config)?;
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let now = crate::clock::now();
+    match mw_core::token::verify(&secrets, &run.run_id, gate, token, now) {
+        Ok(claims) => Ok(Some(claims)),
+        Err(reason) => Err(problem::invalid_token().because(format!("token refused: {reason}"))),
+    }
+}
+
+/// The page of an open gate; nothing is decided.
+fn show(
+    run: &Run,
+    gate: GateName,
+    claims: Option<Claims>,
+    token: Option<&str>,
+) -> Result<Response, Problem> {
+    let open = run.gate.as_ref().filter(|open| open.gate == gate);
+    let Some(open) = open else {
+        return Err(commands::nothing_to_decide(run, gate));
+    };
+    if claims.is_some_and(|claims| claims.opening != open.opening) {
+        return Err(problem::invalid_token().because("token refused: other opening"));
+    }
+    let action = links::path(&run.run_id, gate, token.unwrap_or_default());
+    pages::decision(run, gate, &open.summary, &action)
+}
+
+fn decide(
+    request: &Request,
+    context: &mut Context,
+    run: Run,
+    gate: GateName,
+    key: KeyCheck,
+    claims: Option<Claims>,
+    wish: verdict::Wish,
+) -> Result<Response, Problem> {
+    let by_key = key == KeyCheck::Right;
+    let approver = match &claims {
+        Some(claims) if !by_key => claims.approver.clone(),
+        _ => OPERATOR.to_owned(),
+    };
+    let decision = GateDecision {
+        gate,
+        opening: claims.map(|claims| claims.opening),
+        verdict: wish.verdict,
+        approver: approver.clone(),
+        channel: if by_key { Channel::Api } else { Channel::Link },
+        comment: wish.comment,
+        note: wish.approver,
+        ip: request.client_address(),
+        user_agent: request
+            .header("user-agent")
+            .map(|agent| agent.chars().take(200).collect()),
+    };
+    let run_id = run.run_id.clone();
+    let outcome = commands::carry_out(context, run, &Command::DecideGate(decision), &approver)
+        .map_err(commands::gate_problem)?;
+    log_decision(context, gate, wish.verdict.outcome(), &approver, &outcome);
+    let response = if request.wants_html() {
+        pages::decided(&run_id, gate, wish.verdict)?
+    } else {
+        let status = wish.verdict.outcome();
+        Response::ok(&json!({"status": status, "runId": run_id, "gate": gate.as_str()}))
+    };
+    Ok(if outcome.kick {
+        response.then(kick::dispatch)
+    } else {
+        response
+    })
+}
+
+fn log_decision(
+    context: &Context,
+    gate: GateName,
+    status: &str,
+    approver: &str,
+    outcome: &Outcome,
+) {
+    let fields = [
+        ("runId", outcome.run.run_id.clone().into()),
+        ("gate", gate.as_str().into()),
+        ("decision", status.into()),
+        ("approver", approver.into()),
+        ("repeated", (!outcome.changed).into()),
+    ];
+    context
+        .log
+        .write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
+}

@@ -1,0 +1,322 @@
+//! What Brendan says. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
+//! gate.
+
+use crate::context::Context;
+use crate::links;
+use crate::problem::Problem;
+use mw_core::run::Run;
+use mw_core::status::{GateName, Status};
+use mw_store::chat::{ChatLoaded, ChatRun};
+
+pub const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
+     I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
+
+const RUNS_LISTED_MAX: usize = 10;
+
+/// Lines to say, some of them only once.
+#[derive(Default)]
+pub struct Reply {
+    lines: Vec<Line>,
+}
+
+struct Line {
+    text: String,
+    /// Follows the text when it is said, and is not kept.
+    link: Option<String>,
+}
+
+impl Reply {
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.lines.push(Line {
+            text: text.into(),
+            link: None,
+        });
+    }
+
+    fn say_with_link(&mut self, text: String, link: String) {
+        self.lines.push(Line {
+            text,
+            link: Some(link),
+        });
+    }
+
+    /// What the user reads.
+    pub fn text(&self) -> String {
+        let lines = self.lines.iter().map(|line| match &line.link {
+            Some(link) => format!("{}\n{link}", line.text),
+            None => line.text.clone(),
+        });
+        lines.collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// What the conversation keeps.
+    pub fn kept(&self) -> String {
+        self.lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    }
+}
+
+/// What happened since the last answer; a gate that has been decided meanwhile is no news.
+pub fn notices(
+    reply: &mut Reply,
+    context: &Context,
+    user_id: &str,
+    loaded: &ChatLoaded,
+) -> Result<(), Problem> {
+    for notice in &loaded.notices {
+        let run = notice
+            .run_id
+            .as_deref()
+            .and_then(|run_id| find(loaded, run_id));
+        match (notice.gate, run) {
+            (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
+                say_gate(reply, context, user_id, run, notice.content.clone())?;
+            }
+            (Some(_), _) => {}
+            (None, _) => reply.say(notice.content.clone()),
+        }
+    }
+    Ok(())
+}
+
+fn say_gate(
+    reply: &mut Reply,
+    context: &Context,
+    user_id: &str,
+    run: &ChatRun,
+    text: String,
+) -> Result<(), Problem> {
+    match (run.known.awaiting_gate, run.opening) {
+        (Some(gate), Some(opening)) => {
+            let link = links::make(&context.config, &run.known.run_id, gate, opening, user_id)?;
+            reply.say_with_link(text, link.url);
+        }
+        _ => reply.say(text),
+    }
+    Ok(())
+}
+
+fn find<'a>(loaded: &'a ChatLoaded, run_id: &str) -> Option<&'a ChatRun> {
+    loaded.runs.iter().find(|run| run.known.run_id == run_id)
+}
+
+/// The named run, or the newest.
+fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRun> {
+    match run_id {
+        Some(run_id) => find(loaded, run_id),
+        None => loaded.runs.first(),
+    }
+}
+
+pub fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
+    match chosen(loaded, run_id) {
+        Some(run) => reply.say(format!(
+            "Run {} ({}) {}.",
+            run.known.run_id,
+            run.known.project,
+            stands(run)
+        )),
+        None => reply.say("You have no runs yet. Tell me what the first one should be about."),
+    }
+}
+
+pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
+    if loaded.runs.is_empty() {
+        return reply.say("You have no runs yet. Tell me what the first one should be about.");
+    }
+    let lines = loaded.runs.iter().take(RUNS_LISTED_MAX).map(|run| {
+        format!(
+            "- {} ({}): {}",
+            run.known.run_id,
+            run.known.project,
+            stands(run)
+        )
+    });
+    reply.say(format!(
+        "Your runs, newest first:\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    ));
+}
+
+pub fn link(
+    reply: &mut Reply,
+    context: &Context,
+    user_id: &str,
+    loaded: &ChatLoaded,
+    run_id: Option<&str>,
+) -> Result<(), Problem> {
+    let run = match run_id {
+        Some(run_id) => find(loaded, run_id),
+        None => loaded
+            .runs
+            .iter()
+            .find(|run| run.known.awaiting_gate.is_some()),
+    };
+    match run {
+        Some(run) if run.known.awaiting_gate.is_some() => {
+            let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
+            say_gate(
+                reply,
+                context,
+                user_id,
+                run,
+                format!("Run {} waits at the {gate} gate:", run.known.run_id),
+            )
+        }
+        Some(run) => {
+            reply.say(format!(
+                "Run {} waits for nobody: it {}.",
+                run.known.run_id,
+                stands(run)
+            ));
+            Ok(())
+        }
+        None => {
+            reply.say("None of your runs waits for an approval.");
+            Ok(())
+        }
+    }
+}
+
+/// What is said about a run that has just started.
+pub fn started_text(title: &str, run: &Run) -> String {
+    let gates = run
+        .pipeline
+        .iter()
+        .filter(|step| matches!(step, mw_core::definition::Step::Gate { .. }))
+        .count();
+    let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());
+    format!(
+        "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
+        run.clips.len(),
+        run.run_id
+    )
+}
+
+pub fn started(
+    reply: &mut Reply,
+    context: &Context,
+    user_id: &str,
+    title: &str,
+    run: &Run,
+) -> Result<(), Problem> {
+    let text = started_text(title, run);
+    match &run.gate {
+        Some(open) => {
+            let link = links::make(
+                &context.config,
+                &run.run_id,
+                open.gate,
+                open.opening,
+                user_id,
+            )?;
+            reply.say_with_link(format!("{text}\nIt waits for your approval:"), link.url);
+        }
+        None => reply.say(text),
+    }
+    Ok(())
+}
+
+/// The end of a sentence that begins with the run.
+fn stands(run: &ChatRun) -> String {
+    match (run.known.awaiting_gate, run.known.status) {
+        (Some(gate), _) => format!("waits at the {gate} gate"),
+        (None, Status::Running) => "is at work".to_owned(),
+        (None, Status::Publishing) => "is being published".to_owned(),
+        (None, status) => format!("is {}", status.as_str().replace('_', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+    use mw_core::brendan::KnownRun;
+    use mw_store::chat::Notice;
+
+    fn context() -> Context {
+        let variables = [
+            ("hitl_secret", "a-long-secret"),
+            ("public_base_url", "http://x"),
+        ];
+        Context::new(config(&variables), "r".to_owned())
+    }
+
+    fn loaded() -> ChatLoaded {
+        let run = |run_id: &str, status, awaiting_gate, opening| ChatRun {
+            known: KnownRun {
+                run_id: run_id.to_owned(),
+                project: "aismr".to_owned(),
+                status,
+                awaiting_gate,
+            },
+            opening,
+        };
+        ChatLoaded {
+            limit: None,
+            projects: Vec::new(),
+            runs: vec![
+                run("r2", Status::Published, None, None),
+                run(
+                    "r1",
+                    Status::AwaitingIdeate,
+                    Some(GateName::Ideate),
+                    Some(2),
+                ),
+            ],
+            history: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_link_is_said_and_not_kept() {
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), "ann", &loaded(), None).unwrap();
+        assert!(
+            reply
+                .text()
+                .contains("http://x/v1/hitl/approve/r1/ideate?token=")
+        );
+        assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
+    }
+
+    #[test]
+    fn a_gate_that_was_decided_is_no_news() {
+        let mut loaded = loaded();
+        for (gate, content) in [
+            (Some(GateName::Workflow), "old"),
+            (Some(GateName::Ideate), "new"),
+            (None, "done"),
+        ] {
+            let content = content.to_owned();
+            loaded.notices.push(Notice {
+                message_id: 1,
+                content,
+                run_id: Some("r1".to_owned()),
+                gate,
+            });
+        }
+        let mut reply = Reply::default();
+        notices(&mut reply, &context(), "ann", &loaded).unwrap();
+        assert!(reply.text().starts_with("new\nhttp://x/"));
+        assert!(reply.text().ends_with("done") && !reply.text().contains("old"));
+    }
+
+    #[test]
+    fn questions_are_answered_from_the_users_own_runs() {
+        let mut reply = Reply::default();
+        status(&mut reply, &loaded(), None);
+        status(&mut reply, &loaded(), Some("r1"));
+        status(&mut reply, &loaded(), Some("somebody-elses"));
+        runs(&mut reply, &loaded());
+        let text = reply.text();
+        assert!(text.contains("Run r2 (aismr) is published."));
+        assert!(text.contains("Run r1 (aismr) waits at the ideate gate."));
+        assert!(text.contains("You have no runs yet."));
+        assert!(text.contains("- r2 (aismr): is published"));
+    }
+}
