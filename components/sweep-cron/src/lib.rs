@@ -3,15 +3,20 @@
 
 use mw_web::ring::{self, Ring};
 
+struct SweepCron;
+
 // Generated code, which the host's interface makes unsafe.
 #[allow(unsafe_code, unreachable_pub)]
 mod world {
     wit_bindgen::generate!({ path: "../../wit/spin-cron", world: "spin-cron" });
+
+    #[cfg(target_arch = "wasm32")]
+    use super::SweepCron;
+    #[cfg(target_arch = "wasm32")]
+    export!(SweepCron);
 }
 
 use world::fermyon::spin_cron::cron_types::{Error, Metadata};
-
-struct SweepCron;
 
 impl world::Guest for SweepCron {
     fn handle_cron_event(_metadata: Metadata) -> Result<(), Error> {
@@ -21,6 +26,3 @@ impl world::Guest for SweepCron {
         }
     }
 }
-
-#[cfg(target_arch = "wasm32")]
-world::export!(SweepCron with_types_in world);
