@@ -43,22 +43,12 @@ impl Api {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        Self {
-            agent,
-            base_url: base_url.into(),
-            key: key.into(),
-            patience: Duration::ZERO,
-        }
+        Self { agent, base_url: base_url.into(), key: key.into(), patience: Duration::ZERO }
     }
 
     /// The same with another patience.
     pub(crate) fn with_patience(&self, patience: Duration) -> Self {
-        Self {
-            agent: self.agent.clone(),
-            base_url: self.base_url.clone(),
-            key: self.key.clone(),
-            patience,
-        }
+        Self { agent: self.agent.clone(), base_url: self.base_url.clone(), key: self.key.clone(), patience }
     }
 
     pub(crate) fn key_header(&self) -> (&'static str, String) {
@@ -67,35 +57,17 @@ impl Api {
 
     /// GET with the key; a refusal is an error.
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
-        self.send(
-            path,
-            &Call {
-                post: None,
-                headers: vec![self.key_header()],
-            },
-        )?
-        .accepted(path)
+        self.send(path, &Call { post: None, headers: vec![self.key_header()] })?.accepted(path)
     }
 
     /// POST with the key; a refusal is an error.
     pub(crate) fn post(&self, path: &str, body: Value) -> Result<Value> {
-        self.send(
-            path,
-            &Call {
-                post: Some(body),
-                headers: vec![self.key_header()],
-            },
-        )?
-        .accepted(path)
+        self.send(path, &Call { post: Some(body), headers: vec![self.key_header()] })?.accepted(path)
     }
 
     /// Sends until there is an answer that is not "later", or patience ends. `path` may be a whole address.
     pub(crate) fn send(&self, path: &str, call: &Call) -> Result<Answer> {
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.base_url)
-        };
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base_url) };
         let began = Instant::now();
         loop {
             let outcome = self.send_once(&url, call);
@@ -112,17 +84,12 @@ impl Api {
     }
 
     fn send_once(&self, url: &str, call: &Call) -> Result<Answer> {
-        let mut request = http::Request::builder()
-            .uri(url)
-            .method(if call.post.is_some() { "POST" } else { "GET" });
+        let mut request = http::Request::builder().uri(url).method(if call.post.is_some() { "POST" } else { "GET" });
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
         let sent = match &call.post {
-            None => request
-                .body(())
-                .map_err(ureq::Error::from)
-                .and_then(|request| self.agent.run(request)),
+            None => request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request)),
             Some(body) => request
                 .header("content-type", "application/json")
                 .body(body.to_string())
@@ -130,14 +97,8 @@ impl Api {
                 .and_then(|request| self.agent.run(request)),
         };
         let mut answer = sent.map_err(|error| self.unreachable(&error))?;
-        let text = answer
-            .body_mut()
-            .read_to_string()
-            .map_err(|error| self.unreachable(&error))?;
-        let retry_after = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = answer.body_mut().read_to_string().map_err(|error| self.unreachable(&error))?;
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(Answer {
             status: answer.status().as_u16(),
             body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
@@ -176,12 +137,9 @@ fn refusal(status: u16, body: &Value, path: &str) -> Error {
         None => format!("{path} answered {status}"),
     };
     let fields = body.get("errors").and_then(Value::as_array).map(|errors| {
-        let each = errors.iter().map(|error| {
-            error
-                .get("msg")
-                .and_then(Value::as_str)
-                .map_or_else(|| error.to_string(), str::to_owned)
-        });
+        let each = errors
+            .iter()
+            .map(|error| error.get("msg").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned));
         format!(": {}", each.collect::<Vec<_>>().join("; "))
     });
     let sentence = format!("{detail}{}", fields.unwrap_or_default());
@@ -199,17 +157,12 @@ pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// A list in a JSON object, or nothing.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Makes a value safe inside a path or query.
 pub(crate) fn escaped(value: &str) -> String {
-    url::form_urlencoded::byte_serialize(value.as_bytes())
-        .collect::<String>()
-        .replace('+', "%20")
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 #[cfg(test)]
@@ -235,10 +188,8 @@ mod tests {
         address
     }
 
-    const FINE: &str =
-        "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"ok\":true}";
-    const LATER: &str =
-        "HTTP/1.1 503 X\r\ncontent-length: 2\r\nretry-after: 0\r\nconnection: close\r\n\r\n{}";
+    const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"ok\":true}";
+    const LATER: &str = "HTTP/1.1 503 X\r\ncontent-length: 2\r\nretry-after: 0\r\nconnection: close\r\n\r\n{}";
 
     #[test]
     fn a_host_that_is_away_is_waited_for() {
@@ -258,24 +209,10 @@ mod tests {
     #[test]
     fn refusals_say_what_to_change() {
         let unknown = refusal(404, &json!({"detail": "run not found"}), "/v1/runs/x");
-        assert_eq!(
-            (unknown.exit_code(), unknown.to_string().as_str()),
-            (2, "run not found")
-        );
-        assert!(
-            refusal(401, &json!({"detail": "Invalid API key"}), "/")
-                .to_string()
-                .contains("API_KEY")
-        );
-        assert_eq!(
-            refusal(409, &json!({"detail": "decided"}), "/").exit_code(),
-            1
-        );
-        let fields = refusal(
-            422,
-            &json!({"detail": "invalid", "errors": [{"msg": "too long"}]}),
-            "/",
-        );
+        assert_eq!((unknown.exit_code(), unknown.to_string().as_str()), (2, "run not found"));
+        assert!(refusal(401, &json!({"detail": "Invalid API key"}), "/").to_string().contains("API_KEY"));
+        assert_eq!(refusal(409, &json!({"detail": "decided"}), "/").exit_code(), 1);
+        let fields = refusal(422, &json!({"detail": "invalid", "errors": [{"msg": "too long"}]}), "/");
         assert_eq!(fields.to_string(), "invalid: too long");
     }
 

@@ -7,23 +7,13 @@ use std::path::Path;
 
 /// The valid definitions of a folder's `*.json`, by file name; the first bad one is the error.
 pub fn from_folder(folder: &Path) -> Result<Vec<Definition>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| {
-        Error::misuse(format!(
-            "cannot read the projects in {}: {error}",
-            folder.display()
-        ))
-    })?;
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| Error::misuse(format!("cannot read the projects in {}: {error}", folder.display())))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths.sort();
     if paths.is_empty() {
-        return Err(Error::misuse(format!(
-            "there is no project (*.json) in {}",
-            folder.display()
-        )));
+        return Err(Error::misuse(format!("there is no project (*.json) in {}", folder.display())));
     }
     paths.iter().map(|path| from_file(path)).collect()
 }
@@ -53,14 +43,11 @@ pub fn stored(database: &mut dyn Database) -> Result<Vec<Definition>> {
 
 /// Connects to the database that `url` names.
 pub fn connect(url: &str) -> Result<Client> {
-    Client::connect(&crate::settings::plain_postgres_url(url))
-        .while_doing("connect to the database")
+    Client::connect(&crate::settings::plain_postgres_url(url)).while_doing("connect to the database")
 }
 
 fn unreadable(error: &DbError) -> Error {
-    Error::failed(format!(
-        "cannot reach the projects in the database ({error}): is it migrated? mw db migrate"
-    ))
+    Error::failed(format!("cannot reach the projects in the database ({error}): is it migrated? mw db migrate"))
 }
 
 #[cfg(test)]
@@ -70,11 +57,7 @@ mod tests {
     #[test]
     fn the_shipped_projects_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects");
-        let keys: Vec<String> = from_folder(&folder)
-            .unwrap()
-            .into_iter()
-            .map(|definition| definition.key)
-            .collect();
+        let keys: Vec<String> = from_folder(&folder).unwrap().into_iter().map(|definition| definition.key).collect();
         assert_eq!(keys, ["aismr", "general", "test_video_gen"]);
     }
 
@@ -84,12 +67,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         assert_eq!(from_folder(&folder).unwrap_err().exit_code(), 2);
         std::fs::write(folder.join("bad.json"), "{}").unwrap();
-        assert!(
-            from_folder(&folder)
-                .unwrap_err()
-                .to_string()
-                .contains("bad.json")
-        );
+        assert!(from_folder(&folder).unwrap_err().to_string().contains("bad.json"));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

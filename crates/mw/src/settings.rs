@@ -16,14 +16,8 @@ impl Settings {
     /// Reads all places; `root` is the clone, if there is one.
     #[must_use]
     pub fn load(root: Option<&Path>) -> Self {
-        let mut settings = Self {
-            given: std::env::vars().collect(),
-            development: BTreeMap::new(),
-        };
-        let skip = settings
-            .given
-            .get("MWPY_SKIP_DOTENV")
-            .is_some_and(|value| value == "1");
+        let mut settings = Self { given: std::env::vars().collect(), development: BTreeMap::new() };
+        let skip = settings.given.get("MWPY_SKIP_DOTENV").is_some_and(|value| value == "1");
         let (Some(root), false) = (root, skip) else {
             return settings;
         };
@@ -39,10 +33,7 @@ impl Settings {
     /// Only these values, for tests and for stacks that must not depend on the caller's environment.
     #[must_use]
     pub fn of(given: BTreeMap<String, String>) -> Self {
-        Self {
-            given,
-            development: BTreeMap::new(),
-        }
+        Self { given, development: BTreeMap::new() }
     }
 
     /// The setting, if it is there and not empty.
@@ -54,25 +45,21 @@ impl Settings {
     /// The development secret of that name.
     #[must_use]
     pub fn development(&self, key: &str) -> Option<&str> {
-        self.development
-            .get(key)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.development.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The setting, unless only the development file has it.
     #[must_use]
     pub fn given(&self, key: &str) -> Option<&str> {
-        self.given
-            .get(key)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.given.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The setting, or exit code 2 with how to set it.
     pub fn need(&self, key: &str) -> Result<&str> {
         self.get(key).ok_or_else(|| {
-            Error::misuse(format!("{key} is not set: export {key}=… (or run ./dev up, which writes development values to .mw/env)"))
+            Error::misuse(format!(
+                "{key} is not set: export {key}=… (or run ./dev up, which writes development values to .mw/env)"
+            ))
         })
     }
 
@@ -80,24 +67,21 @@ impl Settings {
     pub fn database_url(&self) -> Result<String> {
         let url = self.get("DATABASE_URL").or_else(|| self.get("DB_URL"));
         url.map(plain_postgres_url).ok_or_else(|| {
-            Error::misuse("DATABASE_URL is not set: export DATABASE_URL=postgresql://… (or run ./dev up, which makes a database)")
+            Error::misuse(
+                "DATABASE_URL is not set: export DATABASE_URL=postgresql://… (or run ./dev up, which makes a database)",
+            )
         })
     }
 
     /// Where the HTTP API is.
     #[must_use]
     pub fn api_base_url(&self) -> String {
-        self.get("API_BASE_URL")
-            .unwrap_or("http://127.0.0.1:3000")
-            .trim_end_matches('/')
-            .to_owned()
+        self.get("API_BASE_URL").unwrap_or("http://127.0.0.1:3000").trim_end_matches('/').to_owned()
     }
 }
 
 fn read_file(path: &Path) -> BTreeMap<String, String> {
-    std::fs::read_to_string(path)
-        .map(|text| parse_lines(&text))
-        .unwrap_or_default()
+    std::fs::read_to_string(path).map(|text| parse_lines(&text)).unwrap_or_default()
 }
 
 /// KEY=VALUE lines; `#` begins a comment line; `export ` before and quotes around the value are allowed.
@@ -108,18 +92,8 @@ pub fn parse_lines(text: &str) -> BTreeMap<String, String> {
         let line = line.strip_prefix("export ").unwrap_or(line);
         let (key, value) = line.split_once('=').filter(|_| !line.starts_with('#'))?;
         let value = value.trim();
-        let quoted = |mark: char| {
-            value
-                .strip_prefix(mark)
-                .and_then(|value| value.strip_suffix(mark))
-        };
-        Some((
-            key.trim().to_owned(),
-            quoted('"')
-                .or_else(|| quoted('\''))
-                .unwrap_or(value)
-                .to_owned(),
-        ))
+        let quoted = |mark: char| value.strip_prefix(mark).and_then(|value| value.strip_suffix(mark));
+        Some((key.trim().to_owned(), quoted('"').or_else(|| quoted('\'')).unwrap_or(value).to_owned()))
     };
     text.lines().filter_map(pair).collect()
 }
@@ -138,30 +112,17 @@ pub fn database_host(url: &str) -> Result<String> {
     let parsed = url::Url::parse(&plain_postgres_url(url))
         .map_err(|error| Error::misuse(format!("DATABASE_URL is no address: {error}")))?;
     match (parsed.scheme(), parsed.host_str()) {
-        ("postgresql", Some(host)) if !host.is_empty() => {
-            Ok(format!("{host}:{}", parsed.port().unwrap_or(5432)))
-        }
-        _ => Err(Error::misuse(
-            "DATABASE_URL must look like postgresql://user:password@host:5432/database",
-        )),
+        ("postgresql", Some(host)) if !host.is_empty() => Ok(format!("{host}:{}", parsed.port().unwrap_or(5432))),
+        _ => Err(Error::misuse("DATABASE_URL must look like postgresql://user:password@host:5432/database")),
     }
 }
 
 /// scheme://host:port of a base URL, for `allowed_outbound_hosts`.
 pub fn origin(key: &str, url: &str) -> Result<String> {
-    let parsed = url::Url::parse(url)
-        .map_err(|error| Error::misuse(format!("{key} is no address: {error}")))?;
-    match (
-        parsed.scheme(),
-        parsed.host_str(),
-        parsed.port_or_known_default(),
-    ) {
-        (scheme @ ("http" | "https"), Some(host), Some(port)) => {
-            Ok(format!("{scheme}://{host}:{port}"))
-        }
-        _ => Err(Error::misuse(format!(
-            "{key} must begin with http:// or https://"
-        ))),
+    let parsed = url::Url::parse(url).map_err(|error| Error::misuse(format!("{key} is no address: {error}")))?;
+    match (parsed.scheme(), parsed.host_str(), parsed.port_or_known_default()) {
+        (scheme @ ("http" | "https"), Some(host), Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
+        _ => Err(Error::misuse(format!("{key} must begin with http:// or https://"))),
     }
 }
 
@@ -171,28 +132,15 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_shells_and_people_write_them() {
-        let read =
-            parse_lines("# secrets\nA=1\n export B = \"two words\" \nC='x=y'\n\nnonsense\nD=\n");
-        let pairs: Vec<(&str, &str)> = read
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        assert_eq!(
-            pairs,
-            [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]
-        );
+        let read = parse_lines("# secrets\nA=1\n export B = \"two words\" \nC='x=y'\n\nnonsense\nD=\n");
+        let pairs: Vec<(&str, &str)> = read.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]);
     }
 
     #[test]
     fn database_addresses() {
-        assert_eq!(
-            database_host("postgresql+psycopg://u:p@db.example/x").unwrap(),
-            "db.example:5432"
-        );
-        assert_eq!(
-            database_host("postgres://u:p@127.0.0.1:54329/x?sslmode=disable").unwrap(),
-            "127.0.0.1:54329"
-        );
+        assert_eq!(database_host("postgresql+psycopg://u:p@db.example/x").unwrap(), "db.example:5432");
+        assert_eq!(database_host("postgres://u:p@127.0.0.1:54329/x?sslmode=disable").unwrap(), "127.0.0.1:54329");
         assert_eq!(database_host("postgres://u@[::1]:5/x").unwrap(), "[::1]:5");
         for bad in ["mysql://h/x", "nonsense", "postgresql:///x"] {
             assert!(matches!(database_host(bad), Err(Error::Misuse(_))), "{bad}");
@@ -201,14 +149,8 @@ mod tests {
 
     #[test]
     fn origins_carry_their_port() {
-        assert_eq!(
-            origin("K", "https://api.kie.ai").unwrap(),
-            "https://api.kie.ai:443"
-        );
-        assert_eq!(
-            origin("K", "http://127.0.0.1:3900/kieai").unwrap(),
-            "http://127.0.0.1:3900"
-        );
+        assert_eq!(origin("K", "https://api.kie.ai").unwrap(), "https://api.kie.ai:443");
+        assert_eq!(origin("K", "http://127.0.0.1:3900/kieai").unwrap(), "http://127.0.0.1:3900");
         assert!(matches!(origin("K", "ftp://x"), Err(Error::Misuse(_))));
     }
 
@@ -219,10 +161,7 @@ mod tests {
             development: parse_lines("A=development\nB=development\nEMPTY=development"),
         };
         assert_eq!(settings.get("A"), Some("given"));
-        assert_eq!(
-            (settings.get("B"), settings.given("B")),
-            (Some("development"), None)
-        );
+        assert_eq!((settings.get("B"), settings.given("B")), (Some("development"), None));
         assert_eq!(settings.get("EMPTY"), Some("development"));
         assert_eq!(settings.need("NOWHERE").unwrap_err().exit_code(), 2);
     }

@@ -13,8 +13,7 @@ struct Closed(PathBuf);
 
 impl Closed {
     fn new() -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("mw-cluster-{}", mw::dev::secrets::random()));
+        let folder = std::env::temp_dir().join(format!("mw-cluster-{}", mw::dev::secrets::random()));
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         Self(folder)
@@ -28,11 +27,7 @@ impl Drop for Closed {
 }
 
 fn setting(url: &str, name: &str) -> String {
-    migrations::connect(url)
-        .unwrap()
-        .query_one("SELECT current_setting($1)", &[&name])
-        .unwrap()
-        .get(0)
+    migrations::connect(url).unwrap().query_one("SELECT current_setting($1)", &[&name]).unwrap().get(0)
 }
 
 #[test]
@@ -44,13 +39,7 @@ fn a_cluster_lives_as_long_as_somebody_uses_it() {
     assert_eq!(setting(&url, "max_connections"), "400");
     assert_eq!(setting(&url, "listen_addresses"), "127.0.0.1");
     assert_eq!(setting(&url, "fsync"), "off");
-    assert!(
-        migrations::connect(
-            &url.replace(":postgres@", ":x@")
-                .replacen("postgres:", "mw:", 1)
-        )
-        .is_err()
-    );
+    assert!(migrations::connect(&url.replace(":postgres@", ":x@").replacen("postgres:", "mw:", 1)).is_err());
 
     let second = cluster.enter().unwrap();
     drop(first);
@@ -59,18 +48,11 @@ fn a_cluster_lives_as_long_as_somebody_uses_it() {
     second.restart("immediate").unwrap();
     assert_eq!(setting(&url, "max_connections"), "400");
     drop(second);
-    assert!(
-        migrations::connect(&url).is_err(),
-        "the last one to leave stops the server"
-    );
+    assert!(migrations::connect(&url).is_err(), "the last one to leave stops the server");
 
     // A stale pid file names a process that is somebody else.
     let pid_file = place.0.join(".mw/pg-fast/data/postmaster.pid");
-    fs::write(
-        &pid_file,
-        format!("{}\n/x\n0\n1\n\n\n\n\n", std::process::id()),
-    )
-    .unwrap();
+    fs::write(&pid_file, format!("{}\n/x\n0\n1\n\n\n\n\n", std::process::id())).unwrap();
     let again = cluster.enter().unwrap();
     let url = again.superuser_url("postgres").unwrap();
 
@@ -90,30 +72,12 @@ fn scratch_databases_are_separate_and_dropped() {
     assert_eq!(setting(one.url(), "is_superuser"), "off");
     let mut client = migrations::connect(one.url()).unwrap();
     let list = migrations::embedded().unwrap();
-    assert_eq!(
-        migrations::migrate(&mut client, &list).unwrap().len(),
-        list.len()
-    );
-    assert_eq!(
-        migrations::migrate(&mut client, &list).unwrap(),
-        Vec::<String>::new()
-    );
-    assert!(
-        migrations::status(&mut client, &list)
-            .unwrap()
-            .iter()
-            .all(|standing| standing.state == "applied")
-    );
+    assert_eq!(migrations::migrate(&mut client, &list).unwrap().len(), list.len());
+    assert_eq!(migrations::migrate(&mut client, &list).unwrap(), Vec::<String>::new());
+    assert!(migrations::status(&mut client, &list).unwrap().iter().all(|standing| standing.state == "applied"));
 
-    client
-        .execute(
-            "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1",
-            &[],
-        )
-        .unwrap();
-    let refused = migrations::migrate(&mut client, &list)
-        .unwrap_err()
-        .to_string();
+    client.execute("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", &[]).unwrap();
+    let refused = migrations::migrate(&mut client, &list).unwrap_err().to_string();
     assert!(refused.contains("edited after it was applied"), "{refused}");
 
     let url = one.url().to_owned();

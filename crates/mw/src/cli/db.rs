@@ -11,9 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Apply the migrations that the database lacks; may be repeated and run twice at once.
-    #[command(
-        after_help = "Example:\n  DATABASE_URL=postgresql://user:password@host/database mw db migrate"
-    )]
+    #[command(after_help = "Example:\n  DATABASE_URL=postgresql://user:password@host/database mw db migrate")]
     Migrate(Source),
     /// Show which migrations are applied; exit code 1 when some are not.
     Status(Source),
@@ -28,9 +26,7 @@ pub(crate) struct Source {
 
 impl Source {
     fn migrations(&self) -> Result<Vec<Migration>> {
-        self.dir
-            .as_deref()
-            .map_or_else(migrations::embedded, migrations::from_folder)
+        self.dir.as_deref().map_or_else(migrations::embedded, migrations::from_folder)
     }
 }
 
@@ -58,21 +54,11 @@ fn status(context: &Context, list: &[Migration]) -> Result<u8> {
     let mut client = migrations::connect(&context.settings.database_url()?)?;
     let standings = migrations::status(&mut client, list)?;
     if context.json {
-        println!(
-            "{}",
-            serde_json::to_string(&standings).while_doing("print the migrations")?
-        );
+        println!("{}", serde_json::to_string(&standings).while_doing("print the migrations")?);
     } else {
         for standing in &standings {
-            println!(
-                "{:<8}  {:<40}  {}",
-                standing.state,
-                standing.name,
-                standing.applied_at.as_deref().unwrap_or("-")
-            );
+            println!("{:<8}  {:<40}  {}", standing.state, standing.name, standing.applied_at.as_deref().unwrap_or("-"));
         }
     }
-    Ok(u8::from(
-        standings.iter().any(|standing| standing.state != "applied"),
-    ))
+    Ok(u8::from(standings.iter().any(|standing| standing.state != "applied")))
 }

@@ -44,13 +44,9 @@ impl Options {
             return Ok(message.clone());
         }
         match runs::key(&self.project).as_str() {
-            "test_video_gen" => {
-                Ok("Make a test video gen run about the moon and the sun".to_owned())
-            }
+            "test_video_gen" => Ok("Make a test video gen run about the moon and the sun".to_owned()),
             "aismr" => Ok("Make an AISMR video about candles".to_owned()),
-            other => Err(Error::misuse(format!(
-                "say what to ask for: mw demo {other} --message '…'"
-            ))),
+            other => Err(Error::misuse(format!("say what to ask for: mw demo {other} --message '…'"))),
         }
     }
 }
@@ -97,39 +93,27 @@ impl Demo<'_> {
         let user = format!("demo-{}", uuid::Uuid::new_v4().simple());
         self.say(&format!("\n  you      {message}"));
         let answer = self.chat(&user, message)?;
-        self.say(&format!(
-            "  brendan  {}\n",
-            text(&answer, "response").replace('\n', "\n           ")
-        ));
+        self.say(&format!("  brendan  {}\n", text(&answer, "response").replace('\n', "\n           ")));
         let run = text(&answer, "runId").to_owned();
         if run.is_empty() {
-            return Err(Error::failed(
-                "the message started no run: say it differently with --message",
-            ));
+            return Err(Error::failed("the message started no run: say it differently with --message"));
         }
         Ok(run)
     }
 
     /// A message whose answer was lost may have started its run: we look before we say it again.
     fn chat(&self, user: &str, message: &str) -> Result<Value> {
-        let call = Call {
-            post: Some(json!({ "user_id": user, "message": message })),
-            headers: vec![self.api.key_header()],
-        };
+        let call =
+            Call { post: Some(json!({ "user_id": user, "message": message })), headers: vec![self.api.key_header()] };
         let hasty = self.api.with_patience(Duration::ZERO);
         let path = "/v1/chat/brendan";
         loop {
-            let reason = match hasty
-                .send(path, &call)
-                .and_then(|answer| answer.accepted(path))
-            {
+            let reason = match hasty.send(path, &call).and_then(|answer| answer.accepted(path)) {
                 Err(Error::Failed(reason)) if self.began.elapsed() < PATIENCE => reason,
                 outcome => return outcome,
             };
             self.say(&format!("           ({reason}; trying again)"));
-            let runs = self
-                .api
-                .get(&runs::runs_path(&[("user_id", Some(user.to_owned()))]))?;
+            let runs = self.api.get(&runs::runs_path(&[("user_id", Some(user.to_owned()))]))?;
             if let Some(run) = list(&runs, "runs").first() {
                 return Ok(
                     json!({ "response": "(the answer was lost; the run was started)", "runId": text(run, "runId") }),
@@ -159,10 +143,7 @@ impl Demo<'_> {
                 continue;
             }
             if self.began.elapsed() > self.limit {
-                return Err(Error::failed(format!(
-                    "run {run} is still {status} after {} s",
-                    self.limit.as_secs()
-                )));
+                return Err(Error::failed(format!("run {run} is still {status} after {} s", self.limit.as_secs())));
             }
             std::thread::sleep(self.pause);
         }
@@ -175,19 +156,14 @@ impl Demo<'_> {
             self.say(&format!("\n  the gate {gate} waits for you: {url}\n"));
             return Ok(());
         }
-        let look = Call {
-            post: None,
-            headers: vec![("accept", "text/html".to_owned())],
-        };
+        let look = Call { post: None, headers: vec![("accept", "text/html".to_owned())] };
         self.api.send(url, &look)?.accepted(url)?;
         let press = Call {
             post: Some(json!({ "decision": "approve" })),
             headers: vec![("accept", "application/json".to_owned())],
         };
         self.api.send(url, &press)?.accepted(url)?;
-        self.say(&format!(
-            "  ── approved {gate} through its link, without a key"
-        ));
+        self.say(&format!("  ── approved {gate} through its link, without a key"));
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use super::{Context, demo};
 use crate::{
     api::Api,
     dev::{
-        builder::Builder, cluster::Cluster, coverage, database::Database, folder, signals, sizes,
-        up, variables::Mode, with,
+        builder::Builder, cluster::Cluster, coverage, database::Database, folder, signals, sizes, up, variables::Mode,
+        with,
     },
     error::{Error, Result},
 };
@@ -92,45 +92,27 @@ fn run_demo(context: &Context, options: &demo::Options) -> Result<u8> {
         return demo::against(context, api, options);
     }
     signals::listen()?;
-    eprintln!(
-        "Nothing answers at {}: starting a stack for this demo.",
-        context.settings.api_base_url()
-    );
+    eprintln!("Nothing answers at {}: starting a stack for this demo.", context.settings.api_base_url());
     let stack = Builder::new().quiet(context.json).start()?;
-    let api = Api::at(
-        stack.base_url(),
-        stack.setting("API_KEY").unwrap_or_default(),
-    );
+    let api = Api::at(stack.base_url(), stack.setting("API_KEY").unwrap_or_default());
     demo::against(context, api, options)
 }
 
 fn run_with(arguments: With) -> Result<u8> {
     if arguments.mode == Mode::Live {
-        return Err(Error::misuse(
-            "tests never run against the real providers: use --mode mock or --mode sim",
-        ));
+        return Err(Error::misuse("tests never run against the real providers: use --mode mock or --mode sim"));
     }
     signals::listen()?;
-    let mut builder = Builder::new()
-        .mode(arguments.mode)
-        .hosts(arguments.hosts)
-        .fast(arguments.fast);
+    let mut builder = Builder::new().mode(arguments.mode).hosts(arguments.hosts).fast(arguments.fast);
     for (name, value) in arguments.set {
         builder = builder.setting(name, value);
     }
-    with::run(
-        builder.cron(!arguments.no_cron).quiet(false).start()?,
-        &arguments.command,
-    )
+    with::run(builder.cron(!arguments.no_cron).quiet(false).start()?, &arguments.command)
 }
 
 fn cluster(fast: bool) -> Result<Cluster> {
     let root = folder::root()?;
-    Ok(if fast {
-        Cluster::fast(&root)
-    } else {
-        Cluster::of(&root)
-    })
+    Ok(if fast { Cluster::fast(&root) } else { Cluster::of(&root) })
 }
 
 fn print_database(fast: bool) -> Result<u8> {

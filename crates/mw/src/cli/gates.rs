@@ -44,13 +44,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         Command::List => waiting(context, &api),
         Command::Link { run, gate } => {
             let link = api.get(&link_path(&run, &gate))?;
-            context.print(&link, |link| {
-                println!(
-                    "{}\nexpires in {}",
-                    text(link, "approvalUrl"),
-                    text(link, "expiresIn")
-                )
-            })
+            context
+                .print(&link, |link| println!("{}\nexpires in {}", text(link, "approvalUrl"), text(link, "expiresIn")))
         }
         Command::Approve(decision) => decide(context, &api, "approve", &decision),
         Command::Reject(decision) => decide(context, &api, "reject", &decision),
@@ -64,51 +59,25 @@ pub(crate) fn link_path(run: &str, gate: &str) -> String {
 fn waiting(context: &Context, api: &Api) -> Result<u8> {
     let mut runs: Vec<Value> = Vec::new();
     for status in WAITING {
-        let filters = [
-            ("status", Some(status.to_owned())),
-            ("limit", Some("100".to_owned())),
-        ];
+        let filters = [("status", Some(status.to_owned())), ("limit", Some("100".to_owned()))];
         runs.extend_from_slice(list(&api.get(&runs::runs_path(&filters))?, "runs"));
     }
     context.print(&json!({ "runs": runs }), |page| {
-        list(page, "runs")
-            .iter()
-            .for_each(|run| println!("{}", show::run_line(run)))
+        list(page, "runs").iter().for_each(|run| println!("{}", show::run_line(run)))
     })
 }
 
 fn decide(context: &Context, api: &Api, verb: &str, decision: &Decision) -> Result<u8> {
     let body = decision_body(verb, decision);
-    let path = format!(
-        "/v1/hitl/approve/{}/{}",
-        escaped(&decision.run),
-        escaped(&decision.gate)
-    );
+    let path = format!("/v1/hitl/approve/{}/{}", escaped(&decision.run), escaped(&decision.gate));
     let answer = api.post(&path, body)?;
-    context.print(&answer, |answer| {
-        println!(
-            "{} of {}: {}",
-            decision.gate,
-            decision.run,
-            text(answer, "status")
-        )
-    })
+    context.print(&answer, |answer| println!("{} of {}: {}", decision.gate, decision.run, text(answer, "status")))
 }
 
 fn decision_body(verb: &str, decision: &Decision) -> Value {
     let mut body = serde_json::Map::from_iter([("decision".to_owned(), verb.into())]);
-    body.extend(
-        decision
-            .comment
-            .clone()
-            .map(|comment| ("comment".to_owned(), comment.into())),
-    );
-    body.extend(
-        decision
-            .approver
-            .clone()
-            .map(|approver| ("approver".to_owned(), approver.into())),
-    );
+    body.extend(decision.comment.clone().map(|comment| ("comment".to_owned(), comment.into())));
+    body.extend(decision.approver.clone().map(|approver| ("approver".to_owned(), approver.into())));
     Value::Object(body)
 }
 
@@ -118,20 +87,9 @@ mod tests {
 
     #[test]
     fn only_what_was_said_is_sent() {
-        let mut decision = Decision {
-            run: "r".into(),
-            gate: "ideate".into(),
-            comment: None,
-            approver: None,
-        };
-        assert_eq!(
-            decision_body("approve", &decision),
-            json!({"decision": "approve"})
-        );
+        let mut decision = Decision { run: "r".into(), gate: "ideate".into(), comment: None, approver: None };
+        assert_eq!(decision_body("approve", &decision), json!({"decision": "approve"}));
         decision.comment = Some("no".into());
-        assert_eq!(
-            decision_body("reject", &decision),
-            json!({"decision": "reject", "comment": "no"})
-        );
+        assert_eq!(decision_body("reject", &decision), json!({"decision": "reject", "comment": "no"}));
     }
 }

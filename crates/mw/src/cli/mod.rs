@@ -100,10 +100,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<u8> {
     let root = crate::dev::folder::root().ok();
-    let context = Context {
-        json: arguments.json,
-        settings: Settings::load(root.as_deref()),
-    };
+    let context = Context { json: arguments.json, settings: Settings::load(root.as_deref()) };
     match arguments.command {
         Command::Db(command) => db::run(&context, command),
         Command::Projects(command) => projects::run(&context, command),
@@ -114,12 +111,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Demo(options) => demo::run(&context, &options),
         Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Arguments::command(),
-                "mw",
-                &mut std::io::stdout(),
-            );
+            clap_complete::generate(shell, &mut Arguments::command(), "mw", &mut std::io::stdout());
             Ok(0)
         }
     }

@@ -36,7 +36,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         Command::List => {
             let mut client = projects::connect(&context.settings.database_url()?)?;
             let stored = projects::stored(&mut client)?;
-            let lines = stored.iter().map(|project| json!({ "key": project.key, "version": project.version, "title": project.title }));
+            let lines = stored
+                .iter()
+                .map(|project| json!({ "key": project.key, "version": project.version, "title": project.title }));
             context.print(&Value::Array(lines.collect()), print_lines)
         }
     }
@@ -45,10 +47,6 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
 fn print_lines(projects: &Value) {
     for project in projects.as_array().into_iter().flatten() {
         let last = [text(project, "result"), text(project, "title")].concat();
-        println!(
-            "{:<24}  {:<10}  {last}",
-            text(project, "key"),
-            text(project, "version")
-        );
+        println!("{:<24}  {:<10}  {last}", text(project, "key"), text(project, "version"));
     }
 }

@@ -15,9 +15,7 @@ use std::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List runs, newest first.
-    #[command(
-        after_help = "Examples:\n  mw runs list\n  mw runs list --status awaiting_ideate --project aismr --json"
-    )]
+    #[command(after_help = "Examples:\n  mw runs list\n  mw runs list --status awaiting_ideate --project aismr --json")]
     List {
         /// Only runs of this status, like running, awaiting_ideate, published, failed.
         #[arg(long)]
@@ -61,19 +59,10 @@ pub(crate) enum Command {
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     let mut api = Api::new(&context.settings)?;
     match command {
-        Command::List {
-            status,
-            project,
-            limit,
-            cursor,
-        } => {
+        Command::List { status, project, limit, cursor } => {
             let limit = Some(limit.to_string());
-            let filters = [
-                ("status", status),
-                ("project", project.map(|name| key(&name))),
-                ("limit", limit),
-                ("cursor", cursor),
-            ];
+            let filters =
+                [("status", status), ("project", project.map(|name| key(&name))), ("limit", limit), ("cursor", cursor)];
             list_runs(context, &api, &filters)
         }
         Command::Show { run } => {
@@ -83,26 +72,12 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         Command::Events { run } => {
             let events = Value::Array(events_after(&api, &run, &mut None)?);
             context.print(&events, |events| {
-                events
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .for_each(|event| println!("{}", show::event(event)))
+                events.as_array().into_iter().flatten().for_each(|event| println!("{}", show::event(event)))
             })
         }
-        Command::Watch {
-            run,
-            timeout,
-            poll_interval,
-        } => {
+        Command::Watch { run, timeout, poll_interval } => {
             api.patience = Duration::from_secs(30).min(Duration::from_secs(timeout));
-            watch(
-                context,
-                &api,
-                &run,
-                Duration::from_secs(timeout),
-                pause(poll_interval)?,
-            )
+            watch(context, &api, &run, Duration::from_secs(timeout), pause(poll_interval)?)
         }
         Command::Cancel { run, reason, actor } => {
             let mut body = json!({});
@@ -112,9 +87,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
                 }
             }
             let answer = api.post(&format!("{}/cancel", run_path(&run)), body)?;
-            context.print(&answer, |answer| {
-                println!("{} is {}", run, text(answer, "status"))
-            })
+            context.print(&answer, |answer| println!("{} is {}", run, text(answer, "status")))
         }
     }
 }
@@ -135,25 +108,18 @@ pub(crate) fn run_path(run: &str) -> String {
 
 /// Statuses out of which no run comes.
 pub(crate) fn is_final(status: &str) -> bool {
-    matches!(
-        status,
-        "published" | "completed" | "failed" | "error" | "cancelled" | "rejected" | "expired"
-    )
+    matches!(status, "published" | "completed" | "failed" | "error" | "cancelled" | "rejected" | "expired")
 }
 
 pub(crate) fn runs_path(filters: &[(&str, Option<String>)]) -> String {
-    let given = filters
-        .iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_deref()?))));
+    let given = filters.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_deref()?))));
     format!("/v1/runs?{}", given.collect::<Vec<_>>().join("&"))
 }
 
 fn list_runs(context: &Context, api: &Api, filters: &[(&str, Option<String>)]) -> Result<u8> {
     let page = api.get(&runs_path(filters))?;
     context.print(&page, |page| {
-        list(page, "runs")
-            .iter()
-            .for_each(|run| println!("{}", show::run_line(run)));
+        list(page, "runs").iter().for_each(|run| println!("{}", show::run_line(run)));
         if let Some(cursor) = page.get("next_cursor").and_then(Value::as_str) {
             println!("more: mw runs list --cursor {cursor}");
         }
@@ -161,17 +127,10 @@ fn list_runs(context: &Context, api: &Api, filters: &[(&str, Option<String>)]) -
 }
 
 /// All events after the cursor, which moves on. Pages end when one brings nothing new.
-pub(crate) fn events_after(
-    api: &Api,
-    run: &str,
-    cursor: &mut Option<String>,
-) -> Result<Vec<Value>> {
+pub(crate) fn events_after(api: &Api, run: &str, cursor: &mut Option<String>) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     loop {
-        let query = cursor
-            .as_deref()
-            .map(|cursor| format!("?cursor={}", escaped(cursor)))
-            .unwrap_or_default();
+        let query = cursor.as_deref().map(|cursor| format!("?cursor={}", escaped(cursor))).unwrap_or_default();
         let page = api.get(&format!("{}/events{query}", run_path(run)))?;
         let events = list(&page, "events");
         found.extend_from_slice(events);
@@ -193,10 +152,7 @@ impl Timeline {
     /// The events that are new since the last call.
     pub(crate) fn news(&mut self, api: &Api, run: &str) -> Result<Vec<Value>> {
         let mut events = events_after(api, run, &mut self.cursor)?;
-        events.retain(|event| {
-            self.seen
-                .insert(event.get("seq").and_then(Value::as_u64).unwrap_or_default())
-        });
+        events.retain(|event| self.seen.insert(event.get("seq").and_then(Value::as_u64).unwrap_or_default()));
         Ok(events)
     }
 }
@@ -215,10 +171,7 @@ fn watch(context: &Context, api: &Api, run: &str, limit: Duration, pause: Durati
             return Ok(u8::from(!matches!(status, "published" | "completed")));
         }
         if began.elapsed() + pause > limit {
-            return Err(Error::failed(format!(
-                "run {run} is still {status} after {} s",
-                limit.as_secs()
-            )));
+            return Err(Error::failed(format!("run {run} is still {status} after {} s", limit.as_secs())));
         }
         std::thread::sleep(pause);
     }
@@ -235,11 +188,7 @@ mod tests {
 
     #[test]
     fn filters_that_are_not_given_stay_out() {
-        let filters = [
-            ("status", None),
-            ("project", Some("a b".to_owned())),
-            ("limit", Some("5".to_owned())),
-        ];
+        let filters = [("status", None), ("project", Some("a b".to_owned())), ("limit", Some("5".to_owned()))];
         assert_eq!(runs_path(&filters), "/v1/runs?project=a%20b&limit=5");
     }
 

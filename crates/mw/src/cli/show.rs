@@ -8,28 +8,14 @@ use std::fmt::Write as _;
 pub(crate) fn run_line(run: &Value) -> String {
     let created = [text(run, "createdAt"), text(run, "created_at")].concat();
     let time = created.get(..19).unwrap_or(&created);
-    format!(
-        "{:<36}  {:<20}  {:<20}  {time}",
-        text(run, "runId"),
-        text(run, "status"),
-        text(run, "project")
-    )
+    format!("{:<36}  {:<20}  {:<20}  {time}", text(run, "runId"), text(run, "status"), text(run, "project"))
 }
 
 /// One run, with its clips and artifacts.
 pub(crate) fn run(run: &Value) -> String {
-    let mut shown = format!(
-        "{}  {}  {}\n",
-        text(run, "runId"),
-        text(run, "project"),
-        text(run, "status")
-    );
+    let mut shown = format!("{}  {}  {}\n", text(run, "runId"), text(run, "project"), text(run, "status"));
     if let Some(gate) = run.get("awaiting_gate").and_then(Value::as_str) {
-        let _ = writeln!(
-            shown,
-            "waits for a person: mw gates link {} {gate}",
-            text(run, "runId")
-        );
+        let _ = writeln!(shown, "waits for a person: mw gates link {} {gate}", text(run, "runId"));
     }
     for artifact in list(run, "artifacts") {
         let time = text(artifact, "createdAt").get(11..19).unwrap_or_default();
@@ -51,37 +37,23 @@ pub(crate) fn ending(run: &Value) -> String {
         return shown;
     };
     if let Some(error) = result.get("error") {
-        let _ = writeln!(
-            shown,
-            "  failed     {}: {}",
-            text(error, "error_type"),
-            text(error, "error_message")
-        );
+        let _ = writeln!(shown, "  failed     {}: {}", text(error, "error_type"), text(error, "error_message"));
     }
     for video in list(result, "videos") {
         let _ = writeln!(
             shown,
             "  clip {:<5} {}",
-            video
-                .get("index")
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            video.get("index").map(ToString::to_string).unwrap_or_default(),
             text(video, "assetUrl")
         );
     }
-    let render = [text(result, "finalRenderUrl"), text(result, "renderUrl")]
-        .into_iter()
-        .find(|url| !url.is_empty());
+    let render = [text(result, "finalRenderUrl"), text(result, "renderUrl")].into_iter().find(|url| !url.is_empty());
     if let Some(render) = render {
         let _ = writeln!(shown, "  video      {render}");
     }
     for url in list(result, "publishUrls") {
-        let _ = writeln!(
-            shown,
-            "  published  {}",
-            url.as_str()
-                .map_or_else(|| text(url, "url").to_owned(), str::to_owned)
-        );
+        let _ =
+            writeln!(shown, "  published  {}", url.as_str().map_or_else(|| text(url, "url").to_owned(), str::to_owned));
     }
     shown
 }
@@ -97,14 +69,8 @@ pub(crate) fn event(event: &Value) -> String {
         .filter_map(|(key, value)| detail(key, value));
     format!(
         "{}  {:>3}  {:<26} {:<14} {}",
-        at.get(11..23)
-            .or_else(|| at.get(11..19))
-            .unwrap_or(at)
-            .trim_end_matches('Z'),
-        event
-            .get("seq")
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        at.get(11..23).or_else(|| at.get(11..19)).unwrap_or(at).trim_end_matches('Z'),
+        event.get("seq").map(ToString::to_string).unwrap_or_default(),
         text(event, "type"),
         text(event, "actor"),
         details.collect::<Vec<_>>().join(" ")
@@ -134,33 +100,23 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_of_short_details() {
-        let line = event(
-            &json!({"seq": 3, "type": "gate_opened", "at": "2026-01-02T03:04:05.678901Z", "actor": "system",
-            "data": {"gate": "ideate", "long": "x".repeat(100), "nested": {"a": 1}}}),
-        );
+        let line =
+            event(&json!({"seq": 3, "type": "gate_opened", "at": "2026-01-02T03:04:05.678901Z", "actor": "system",
+            "data": {"gate": "ideate", "long": "x".repeat(100), "nested": {"a": 1}}}));
         assert!(line.starts_with("03:04:05.678    3  gate_opened"), "{line}");
-        assert!(
-            line.contains("gate=ideate") && line.contains("x…") && !line.contains("nested"),
-            "{line}"
-        );
+        assert!(line.contains("gate=ideate") && line.contains("x…") && !line.contains("nested"), "{line}");
     }
 
     #[test]
     fn a_run_shows_what_it_waits_for_and_what_came_out() {
-        let shown = run(
-            &json!({"runId": "r1", "project": "aismr", "status": "awaiting_ideate", "awaiting_gate": "ideate",
+        let shown =
+            run(&json!({"runId": "r1", "project": "aismr", "status": "awaiting_ideate", "awaiting_gate": "ideate",
             "result": {"videos": [{"index": 0, "assetUrl": "https://clip"}], "renderUrl": "https://video",
                        "publishUrls": ["https://post"], "error": {"error_type": "T", "error_message": "M"}},
-            "artifacts": [{"type": "run.start", "provider": "api", "createdAt": "2026-01-02T03:04:05.000000Z"}]}),
-        );
-        for part in [
-            "mw gates link r1 ideate",
-            "03:04:05  run.start",
-            "clip 0",
-            "https://video",
-            "https://post",
-            "T: M",
-        ] {
+            "artifacts": [{"type": "run.start", "provider": "api", "createdAt": "2026-01-02T03:04:05.000000Z"}]}));
+        for part in
+            ["mw gates link r1 ideate", "03:04:05  run.start", "clip 0", "https://video", "https://post", "T: M"]
+        {
             assert!(shown.contains(part), "{part} is missing in {shown}");
         }
     }

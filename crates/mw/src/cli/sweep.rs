@@ -14,18 +14,10 @@ pub(crate) fn run(context: &Context) -> Result<u8> {
         None => ("x-api-key", settings.need("API_KEY")?),
     };
     let api = Api::at(settings.api_base_url(), key);
-    let call = Call {
-        post: Some(serde_json::json!({})),
-        headers: vec![(header, key.to_owned())],
-    };
+    let call = Call { post: Some(serde_json::json!({})), headers: vec![(header, key.to_owned())] };
     let answer = api.send("/v1/sweep", &call)?.accepted("/v1/sweep")?;
     context.print(&answer, |answer| {
-        for (name, value) in answer
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(_, value)| **value != Value::Null)
-        {
+        for (name, value) in answer.as_object().into_iter().flatten().filter(|(_, value)| **value != Value::Null) {
             println!("{name:<24}  {value}");
         }
     })

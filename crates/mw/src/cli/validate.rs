@@ -40,27 +40,17 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
     let mut hosts = serde_json::Map::new();
     for (key, default) in PROVIDERS {
         let host = origin(key, settings.get(key).unwrap_or(default))?;
-        hosts.insert(
-            key.trim_end_matches("_BASE_URL").to_lowercase(),
-            host.into(),
-        );
+        hosts.insert(key.trim_end_matches("_BASE_URL").to_lowercase(), host.into());
     }
     check_settings(settings)?;
-    let keys: Vec<&str> = definitions
-        .iter()
-        .map(|definition| definition.key.as_str())
-        .collect();
-    let report = json!({ "projects": keys, "migrations": migrations.len(), "mode": mode.name(), "provider_hosts": hosts });
+    let keys: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
+    let report =
+        json!({ "projects": keys, "migrations": migrations.len(), "mode": mode.name(), "provider_hosts": hosts });
     context.print(&report, |report| {
         println!("projects    {}", keys.join(", "));
         println!("migrations  {}", migrations.len());
         println!("providers   {}", mode.name());
-        for (name, host) in report
-            .get("provider_hosts")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (name, host) in report.get("provider_hosts").and_then(Value::as_object).into_iter().flatten() {
             println!("  {name:<12} {}", host.as_str().unwrap_or_default());
         }
         println!("fine");
@@ -71,12 +61,7 @@ fn check_settings(settings: &Settings) -> Result<()> {
     if let Ok(url) = settings.database_url() {
         database_host(&url)?;
     }
-    for key in [
-        "PUBLIC_BASE_URL",
-        "WEBHOOK_BASE_URL",
-        "API_BASE_URL",
-        "OPENAI_BASE_URL",
-    ] {
+    for key in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL", "API_BASE_URL", "OPENAI_BASE_URL"] {
         if let Some(url) = settings.get(key) {
             origin(key, url)?;
         }
@@ -89,13 +74,8 @@ fn check_settings(settings: &Settings) -> Result<()> {
         "ADOPT_WAIT_SECONDS",
         "POLL_SECONDS",
     ] {
-        if let Some(value) = settings
-            .get(key)
-            .filter(|value| value.parse::<u32>().is_err())
-        {
-            return Err(Error::misuse(format!(
-                "{key} is {value}: it must be a whole number"
-            )));
+        if let Some(value) = settings.get(key).filter(|value| value.parse::<u32>().is_err()) {
+            return Err(Error::misuse(format!("{key} is {value}: it must be a whole number")));
         }
     }
     Ok(())

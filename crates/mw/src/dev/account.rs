@@ -25,33 +25,17 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return refuse_foreign(data).map(|()| None);
         }
-        let owner = std::fs::metadata(data)
-            .ok()
-            .map(|data| (data.uid(), data.gid()));
+        let owner = std::fs::metadata(data).ok().map(|data| (data.uid(), data.gid()));
         let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let (user, group) = owner.filter(|(user, _)| *user != 0).or_else(|| unprivileged(&passwd)).ok_or_else(|| {
             Error::misuse("PostgreSQL does not run as root and there is neither a `postgres` nor a `nobody` user: run as an ordinary user")
         })?;
-        let plain = Self {
-            user,
-            group,
-            passes_closed_folders: false,
-        };
-        let reaches = plain
-            .command("test")
-            .arg("-x")
-            .arg(folder)
-            .stderr(Stdio::null())
-            .status();
+        let plain = Self { user, group, passes_closed_folders: false };
+        let reaches = plain.command("test").arg("-x").arg(folder).stderr(Stdio::null()).status();
         let reaches = reaches.map_err(|error| {
-            Error::misuse(format!(
-                "cannot run setpriv ({error}): install util-linux, or run as an ordinary user"
-            ))
+            Error::misuse(format!("cannot run setpriv ({error}): install util-linux, or run as an ordinary user"))
         })?;
-        Ok(Some(Self {
-            passes_closed_folders: !reaches.success(),
-            ..plain
-        }))
+        Ok(Some(Self { passes_closed_folders: !reaches.success(), ..plain }))
     }
 
     /// A command that runs `program` as this user.
@@ -62,16 +46,10 @@ impl Account {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec![
-            format!("--reuid={}", self.user),
-            format!("--regid={}", self.group),
-            "--clear-groups".into(),
-        ];
+        let mut arguments =
+            vec![format!("--reuid={}", self.user), format!("--regid={}", self.group), "--clear-groups".into()];
         if self.passes_closed_folders {
-            arguments.extend([
-                "--inh-caps=+dac_override".into(),
-                "--ambient-caps=+dac_override".into(),
-            ]);
+            arguments.extend(["--inh-caps=+dac_override".into(), "--ambient-caps=+dac_override".into()]);
         }
         arguments
     }
@@ -91,10 +69,7 @@ fn refuse_foreign(data: &Path) -> Result<()> {
             data.display()
         ))),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(Error::misuse(format!(
-                "{} is closed to this user: start as the one who made it",
-                data.display()
-            )))
+            Err(Error::misuse(format!("{} is closed to this user: start as the one who made it", data.display())))
         }
         _ => Ok(()),
     }
@@ -103,11 +78,7 @@ fn refuse_foreign(data: &Path) -> Result<()> {
 /// (user id, group id) of `postgres`, else of `nobody`.
 fn unprivileged(passwd: &str) -> Option<(u32, u32)> {
     let find = |name: &str| {
-        let mut fields = passwd
-            .lines()
-            .find(|line| line.split(':').next() == Some(name))?
-            .split(':')
-            .skip(2);
+        let mut fields = passwd.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     find("postgres").or_else(|| find("nobody"))
@@ -129,20 +100,9 @@ mod tests {
 
     #[test]
     fn the_capability_is_kept_only_when_needed() {
-        let mut account = Account {
-            user: 101,
-            group: 104,
-            passes_closed_folders: false,
-        };
-        assert_eq!(
-            account.arguments(),
-            ["--reuid=101", "--regid=104", "--clear-groups"]
-        );
+        let mut account = Account { user: 101, group: 104, passes_closed_folders: false };
+        assert_eq!(account.arguments(), ["--reuid=101", "--regid=104", "--clear-groups"]);
         account.passes_closed_folders = true;
-        assert!(
-            account
-                .arguments()
-                .contains(&"--ambient-caps=+dac_override".to_owned())
-        );
+        assert!(account.arguments().contains(&"--ambient-caps=+dac_override".to_owned()));
     }
 }

@@ -32,15 +32,7 @@ impl Builder {
     /// Simulated providers, one host, the scheduled sweep, a fresh database, free ports, secrets of its own.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            root: None,
-            mode: Mode::Sim,
-            hosts: 1,
-            cron: true,
-            fast: false,
-            quiet: true,
-            settings: BTreeMap::new(),
-        }
+        Self { root: None, mode: Mode::Sim, hosts: 1, cron: true, fast: false, quiet: true, settings: BTreeMap::new() }
     }
 
     #[must_use]
@@ -93,21 +85,14 @@ impl Builder {
     /// Starts a stack beside all others. DATABASE_URL in the environment names another server for its database.
     pub fn start(self) -> Result<Stack> {
         let root = self.root.map_or_else(folder::root, Ok)?;
-        let given = std::env::var("DATABASE_URL")
-            .ok()
-            .filter(|url| !url.is_empty());
+        let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
         let step = Step::begin("database", self.quiet);
         let database = Database::scratch(&root, given.as_deref(), self.fast)?;
         step.done("");
-        let log = folder::state(&root).join("log").join(format!(
-            "{}-{}",
-            std::process::id(),
-            short(&secrets::random())
-        ));
-        let mut fixed: BTreeMap<String, String> = secrets::NAMES
-            .iter()
-            .map(|name| ((*name).to_owned(), secrets::made_up()))
-            .collect();
+        let log =
+            folder::state(&root).join("log").join(format!("{}-{}", std::process::id(), short(&secrets::random())));
+        let mut fixed: BTreeMap<String, String> =
+            secrets::NAMES.iter().map(|name| ((*name).to_owned(), secrets::made_up())).collect();
         fixed.extend(self.settings);
         let plan = Plan {
             root,

@@ -31,22 +31,14 @@ impl Cluster {
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let state = folder::state(root);
-        Self {
-            folder: state.join("pg"),
-            log: state.join("log/postgres.log"),
-            durable: true,
-        }
+        Self { folder: state.join("pg"), log: state.join("log/postgres.log"), durable: true }
     }
 
     /// A second one that does not wait for the disk (fsync off): for tests.
     #[must_use]
     pub fn fast(root: &Path) -> Self {
         let state = folder::state(root);
-        Self {
-            folder: state.join("pg-fast"),
-            log: state.join("log/postgres-fast.log"),
-            durable: false,
-        }
+        Self { folder: state.join("pg-fast"), log: state.join("log/postgres-fast.log"), durable: false }
     }
 
     /// Makes the cluster if there is none, starts it if it is down, and counts us as one of its users.
@@ -56,14 +48,8 @@ impl Cluster {
         let server = Server::locate(self)?;
         let port = server.ensure_running()?;
         let users = self.lock_file("users")?;
-        users
-            .lock_shared()
-            .while_doing("count as a user of the cluster")?;
-        Ok(InUse {
-            cluster: self.clone(),
-            port,
-            users,
-        })
+        users.lock_shared().while_doing("count as a user of the cluster")?;
+        Ok(InUse { cluster: self.clone(), port, users })
     }
 
     /// Keeps the server up when its last user leaves (`mw dev db`), or no longer.
@@ -103,12 +89,7 @@ impl Cluster {
     fn lock_file(&self, kind: &str) -> Result<File> {
         let path = self.folder.with_extension(kind);
         let mut options = OpenOptions::new();
-        options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .while_doing(format!("open {}", path.display()))
+        options.create(true).truncate(false).write(true).open(&path).while_doing(format!("open {}", path.display()))
     }
 }
 
@@ -138,10 +119,7 @@ impl InUse {
 
     fn url_as(&self, user: &str, database: &str) -> Result<String> {
         let password = read_password(&self.cluster.folder, user)?;
-        Ok(format!(
-            "postgresql://{user}:{password}@127.0.0.1:{}/{database}",
-            self.port
-        ))
+        Ok(format!("postgresql://{user}:{password}@127.0.0.1:{}/{database}", self.port))
     }
 
     /// Stops the server (`fast`, or `immediate` like a crash) and starts it again on its port: for tests of just that.

@@ -10,7 +10,8 @@ use std::{
 };
 
 /// Not ours, tests themselves, and what only runs inside a component.
-const IGNORED: &str = r"(/\.cargo/|/rustc/|/\.rustup/|/target/|/tests/|/components/|/conformance/|/crates/web/|/build\.rs$)";
+const IGNORED: &str =
+    r"(/\.cargo/|/rustc/|/\.rustup/|/target/|/tests/|/components/|/conformance/|/crates/web/|/build\.rs$)";
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -31,14 +32,8 @@ pub fn run(options: &Options) -> Result<u8> {
             options.folder.display()
         )));
     }
-    output(
-        Command::new(tools.join("llvm-profdata"))
-            .args(["merge", "--sparse", "-o"])
-            .arg(&merged)
-            .args(&profiles),
-    )?;
-    let messages =
-        fs::read_to_string(options.folder.join("tests.json")).while_doing("read tests.json")?;
+    output(Command::new(tools.join("llvm-profdata")).args(["merge", "--sparse", "-o"]).arg(&merged).args(&profiles))?;
+    let messages = fs::read_to_string(options.folder.join("tests.json")).while_doing("read tests.json")?;
     let mut report = Command::new(tools.join("llvm-cov"));
     report.args([
         "report",
@@ -54,10 +49,7 @@ pub fn run(options: &Options) -> Result<u8> {
     let table = output(&mut report)?;
     println!("{}", table.trim_end());
     let percent = total(&table).ok_or_else(|| Error::failed("llvm-cov printed no total"))?;
-    println!(
-        "{percent:.2} % of the lines of the native crates ran; {:.0} % are required",
-        options.minimum
-    );
+    println!("{percent:.2} % of the lines of the native crates ran; {:.0} % are required", options.minimum);
     Ok(u8::from(percent < options.minimum))
 }
 
@@ -65,13 +57,8 @@ pub fn run(options: &Options) -> Result<u8> {
 fn tools() -> Result<PathBuf> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let folder = || {
-        let libraries = fs::read_dir(Path::new(sysroot.trim()).join("lib/rustlib"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        libraries
-            .map(|entry| entry.path().join("bin"))
-            .find(|folder| folder.join("llvm-cov").is_file())
+        let libraries = fs::read_dir(Path::new(sysroot.trim()).join("lib/rustlib")).into_iter().flatten().flatten();
+        libraries.map(|entry| entry.path().join("bin")).find(|folder| folder.join("llvm-cov").is_file())
     };
     if let Some(found) = folder() {
         return Ok(found);
@@ -84,9 +71,7 @@ fn tools() -> Result<PathBuf> {
 fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).while_doing(format!("read {}", folder.display()))?;
     let paths = entries.flatten().map(|entry| entry.path());
-    Ok(paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect())
+    Ok(paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
 }
 
 /// The test programs that cargo names, and the programs built beside them.
@@ -97,10 +82,7 @@ fn programs(messages: &str) -> BTreeSet<PathBuf> {
     };
     let mut programs: BTreeSet<PathBuf> = messages.lines().filter_map(executable).collect();
     let own = ["mw", "mw-host", "mw-sim"];
-    programs.extend(
-        own.iter()
-            .filter_map(|name| super::prerequisites::own_program(name).ok()),
-    );
+    programs.extend(own.iter().filter_map(|name| super::prerequisites::own_program(name).ok()));
     programs
 }
 
@@ -110,20 +92,13 @@ fn output(command: &mut Command) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(Error::failed(format!(
-        "{name} failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    )))
+    Err(Error::failed(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 /// The last percentage of the line of totals.
 fn total(table: &str) -> Option<f64> {
     let line = table.lines().find(|line| line.starts_with("TOTAL"))?;
-    line.split_whitespace()
-        .rev()
-        .find_map(|word| word.strip_suffix('%'))?
-        .parse()
-        .ok()
+    line.split_whitespace().rev().find_map(|word| word.strip_suffix('%'))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -139,8 +114,7 @@ mod tests {
 
     #[test]
     fn cargo_names_the_test_programs() {
-        let messages =
-            "{\"executable\":\"/t/a-1\"}\n{\"executable\":null}\n{\"reason\":\"x\"}\nnoise\n";
+        let messages = "{\"executable\":\"/t/a-1\"}\n{\"executable\":null}\n{\"reason\":\"x\"}\nnoise\n";
         assert!(programs(messages).contains(Path::new("/t/a-1")));
     }
 }

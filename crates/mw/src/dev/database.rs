@@ -25,18 +25,10 @@ impl Database {
     pub fn product(root: &Path, given: Option<&str>) -> Result<Self> {
         if let Some(url) = given {
             connect(url)?;
-            return Ok(Self {
-                url: url.to_owned(),
-                scratch: None,
-                cluster: None,
-            });
+            return Ok(Self { url: url.to_owned(), scratch: None, cluster: None });
         }
         let cluster = enter(&Cluster::of(root))?;
-        Ok(Self {
-            url: cluster.url(PRODUCT)?,
-            scratch: None,
-            cluster: Some(cluster),
-        })
+        Ok(Self { url: cluster.url(PRODUCT)?, scratch: None, cluster: Some(cluster) })
     }
 
     /// A fresh one on the server that `given` names, else in the private cluster; dropped with this value.
@@ -55,26 +47,15 @@ impl Database {
         let (server, cluster) = match given {
             Some(url) => (url.to_owned(), None),
             None => {
-                let cluster = enter(&if fast {
-                    Cluster::fast(root)
-                } else {
-                    Cluster::of(root)
-                })?;
+                let cluster = enter(&if fast { Cluster::fast(root) } else { Cluster::of(root) })?;
                 (cluster.url(PRODUCT)?, Some(cluster))
             }
         };
-        let name = format!(
-            "{SCRATCH_PREFIX}{maker}_{}",
-            super::secrets::random().get(..8).unwrap_or_default()
-        );
+        let name = format!("{SCRATCH_PREFIX}{maker}_{}", super::secrets::random().get(..8).unwrap_or_default());
         let mut client = connect(&server)?;
         drop_abandoned(&mut client);
         execute(&mut client, &format!("CREATE DATABASE {name}"))?;
-        Ok(Self {
-            url: beside(&server, &name)?,
-            scratch: Some((server, name)),
-            cluster,
-        })
+        Ok(Self { url: beside(&server, &name)?, scratch: Some((server, name)), cluster })
     }
 
     #[must_use]
@@ -92,8 +73,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Some((server, name)) = self.scratch.take()
-            && let Err(error) =
-                connect(&server).and_then(|mut client| drop_database(&mut client, &name))
+            && let Err(error) = connect(&server).and_then(|mut client| drop_database(&mut client, &name))
         {
             eprintln!("mw: the scratch database {name} was not dropped: {error}");
         }
@@ -107,44 +87,24 @@ fn enter(cluster: &Cluster) -> Result<InUse> {
     let password = cluster.owner_password()?;
     // Two commands may come here at once: the second waits for the first.
     execute(&mut client, "SELECT pg_advisory_lock(1)")?;
-    if !exists(
-        &mut client,
-        "SELECT FROM pg_roles WHERE rolname = $1",
-        OWNER,
-    )? {
-        execute(
-            &mut client,
-            &format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'"),
-        )?;
+    if !exists(&mut client, "SELECT FROM pg_roles WHERE rolname = $1", OWNER)? {
+        execute(&mut client, &format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'"))?;
     }
-    if !exists(
-        &mut client,
-        "SELECT FROM pg_database WHERE datname = $1",
-        PRODUCT,
-    )? {
-        execute(
-            &mut client,
-            &format!("CREATE DATABASE {PRODUCT} OWNER {OWNER}"),
-        )?;
+    if !exists(&mut client, "SELECT FROM pg_database WHERE datname = $1", PRODUCT)? {
+        execute(&mut client, &format!("CREATE DATABASE {PRODUCT} OWNER {OWNER}"))?;
     }
     Ok(cluster)
 }
 
 fn exists(client: &mut Client, sql: &str, name: &str) -> Result<bool> {
-    let rows = client
-        .query(sql, &[&name])
-        .map_err(|error| Error::failed(reason(&error)))?;
+    let rows = client.query(sql, &[&name]).map_err(|error| Error::failed(reason(&error)))?;
     Ok(!rows.is_empty())
 }
 
 fn execute(client: &mut Client, sql: &str) -> Result<()> {
-    client.batch_execute(sql).map_err(|error| {
-        Error::failed(format!(
-            "PostgreSQL refused {}: {}",
-            verb(sql),
-            reason(&error)
-        ))
-    })
+    client
+        .batch_execute(sql)
+        .map_err(|error| Error::failed(format!("PostgreSQL refused {}: {}", verb(sql), reason(&error))))
 }
 
 /// The statement without a password that might be in it.
@@ -153,15 +113,13 @@ fn verb(sql: &str) -> String {
 }
 
 fn drop_database(client: &mut Client, name: &str) -> Result<()> {
-    execute(
-        client,
-        &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-    )
+    execute(client, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 }
 
 /// Drops scratch databases whose makers were killed before they could. Failing to is no reason not to go on.
 fn drop_abandoned(client: &mut Client) {
-    let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'scratch\\_%' AND pg_get_userbyid(datdba) = current_user";
+    let sql =
+        "SELECT datname FROM pg_database WHERE datname LIKE 'scratch\\_%' AND pg_get_userbyid(datdba) = current_user";
     for row in client.query(sql, &[]).unwrap_or_default() {
         let name: String = row.get(0);
         if maker(&name).is_some_and(|process| !super::process::is_running(process, "")) {
@@ -172,17 +130,12 @@ fn drop_abandoned(client: &mut Client) {
 
 /// `scratch_123_ab12` → 123
 fn maker(name: &str) -> Option<i32> {
-    name.strip_prefix(SCRATCH_PREFIX)?
-        .split('_')
-        .next()?
-        .parse()
-        .ok()
+    name.strip_prefix(SCRATCH_PREFIX)?.split('_').next()?.parse().ok()
 }
 
 /// The address of another database on the same server.
 fn beside(url: &str, name: &str) -> Result<String> {
-    let mut parsed = url::Url::parse(&crate::settings::plain_postgres_url(url))
-        .while_doing("read DATABASE_URL")?;
+    let mut parsed = url::Url::parse(&crate::settings::plain_postgres_url(url)).while_doing("read DATABASE_URL")?;
     parsed.set_path(name);
     Ok(parsed.into())
 }

@@ -9,18 +9,13 @@ pub fn root() -> Result<PathBuf> {
     if let Some(root) = std::env::var_os("MW_ROOT") {
         return Ok(PathBuf::from(root));
     }
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .map(Path::to_path_buf);
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf);
     let here = std::env::current_dir().while_doing("find the current folder")?;
     let above = here.ancestors().map(Path::to_path_buf);
     above
         .chain(built_from)
         .find(|folder| is_clone(folder))
-        .ok_or_else(|| {
-            Error::misuse("this is no clone of the project: run it inside one (or set MW_ROOT)")
-        })
+        .ok_or_else(|| Error::misuse("this is no clone of the project: run it inside one (or set MW_ROOT)"))
 }
 
 fn is_clone(folder: &Path) -> bool {

@@ -10,46 +10,32 @@ use std::{
 #[must_use]
 pub fn is_busy(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
-        || TcpListener::bind(address).is_err()
+    TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok() || TcpListener::bind(address).is_err()
 }
 
 /// A port that nobody uses now, given by the system.
 pub fn free() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).while_doing("find a free port")?;
-    Ok(listener
-        .local_addr()
-        .while_doing("find a free port")?
-        .port())
+    Ok(listener.local_addr().while_doing("find a free port")?.port())
 }
 
 /// `wanted`, or the next one that nobody uses.
 pub fn free_from(wanted: u16) -> Result<u16> {
     (wanted..wanted.saturating_add(200))
         .find(|port| !is_busy(*port))
-        .ok_or_else(|| {
-            Error::misuse(format!(
-                "no free port from {wanted} on: stop what listens there"
-            ))
-        })
+        .ok_or_else(|| Error::misuse(format!("no free port from {wanted} on: stop what listens there")))
 }
 
 /// One clear line when the port is taken; `cure` says how to choose another.
 pub fn need_free(port: u16, what: &str, cure: &str) -> Result<()> {
     if is_busy(port) {
-        return Err(Error::misuse(format!(
-            "port {port} for {what} is in use by another program: {cure}"
-        )));
+        return Err(Error::misuse(format!("port {port} for {what} is in use by another program: {cure}")));
     }
     Ok(())
 }
 
 /// Asks `ask` every 20 ms until it gives a value; an error of `ask` ends the waiting, and so does the time limit.
-pub fn wait_for<T>(
-    limit: Duration,
-    what: &str,
-    mut ask: impl FnMut() -> Result<Option<T>>,
-) -> Result<T> {
+pub fn wait_for<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let began = Instant::now();
     loop {
         super::signals::go_on()?;
@@ -57,10 +43,7 @@ pub fn wait_for<T>(
             return Ok(value);
         }
         if began.elapsed() > limit {
-            return Err(Error::failed(format!(
-                "{what} did not answer within {} s",
-                limit.as_secs()
-            )));
+            return Err(Error::failed(format!("{what} did not answer within {} s", limit.as_secs())));
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -7,37 +7,26 @@ use std::{
 };
 
 const OLDEST_POSTGRES: u32 = 15;
-const CURE: &str =
-    "run ./dev up, which installs it (or: apt-get install postgresql, brew install postgresql@17)";
+const CURE: &str = "run ./dev up, which installs it (or: apt-get install postgresql, brew install postgresql@17)";
 
 /// The folder with PostgreSQL's programs: of version `wanted` (a cluster is only readable by the version that made it),
 /// else the newest.
 pub fn postgres_programs(wanted: Option<u32>) -> Result<PathBuf> {
-    let mut found: Vec<(u32, PathBuf)> = candidates()
-        .into_iter()
-        .filter_map(|folder| Some((version(&folder)?, folder)))
-        .collect();
+    let mut found: Vec<(u32, PathBuf)> =
+        candidates().into_iter().filter_map(|folder| Some((version(&folder)?, folder))).collect();
     found.sort();
     if let Some(wanted) = wanted {
-        let programs = found
-            .into_iter()
-            .rev()
-            .find(|(version, _)| *version == wanted);
+        let programs = found.into_iter().rev().find(|(version, _)| *version == wanted);
         return programs.map(|(_, folder)| folder).ok_or_else(|| {
             Error::misuse(format!(
                 "the cluster in .mw/ was made by PostgreSQL {wanted}, which is not installed: install that version, or remove .mw/pg to begin anew"
             ))
         });
     }
-    let newest = found
-        .into_iter()
-        .rev()
-        .find(|(version, _)| *version >= OLDEST_POSTGRES);
-    newest.map(|(_, folder)| folder).ok_or_else(|| {
-        Error::misuse(format!(
-            "PostgreSQL {OLDEST_POSTGRES} or newer is not installed: {CURE}"
-        ))
-    })
+    let newest = found.into_iter().rev().find(|(version, _)| *version >= OLDEST_POSTGRES);
+    newest
+        .map(|(_, folder)| folder)
+        .ok_or_else(|| Error::misuse(format!("PostgreSQL {OLDEST_POSTGRES} or newer is not installed: {CURE}")))
 }
 
 /// Debian, Red Hat, Homebrew (both machine types), then PATH.
@@ -56,45 +45,28 @@ fn candidates() -> Vec<PathBuf> {
             }
         }
     }
-    folders.extend(
-        std::env::var_os("PATH")
-            .iter()
-            .flat_map(std::env::split_paths),
-    );
-    folders.retain(|folder| {
-        ["initdb", "pg_ctl", "postgres"]
-            .iter()
-            .all(|program| folder.join(program).is_file())
-    });
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders.retain(|folder| ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file()));
     folders
 }
 
 fn version(folder: &Path) -> Option<u32> {
-    let output = Command::new(folder.join("postgres"))
-        .arg("--version")
-        .output()
-        .ok()?;
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` → 15
 fn parse_version(line: &str) -> Option<u32> {
     let number = line.split(") ").nth(1)?;
-    number
-        .split(|character: char| !character.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+    number.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// One of our own native programs: beside this one, or one folder up (tests run in target/…/deps), or in MW_PROGRAMS.
 pub fn own_program(name: &str) -> Result<PathBuf> {
     let given = std::env::var_os("MW_PROGRAMS").map(PathBuf::from);
     let here = std::env::current_exe().ok();
-    let folders = given.into_iter().chain(
-        here.iter()
-            .flat_map(|here| here.ancestors().skip(1).take(2).map(Path::to_path_buf)),
-    );
+    let folders =
+        given.into_iter().chain(here.iter().flat_map(|here| here.ancestors().skip(1).take(2).map(Path::to_path_buf)));
     folders
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
@@ -106,13 +78,8 @@ pub fn components_built(manifest: &Path) -> Result<()> {
     let text = std::fs::read_to_string(manifest)
         .map_err(|error| Error::misuse(format!("cannot read {}: {error}", manifest.display())))?;
     let folder = manifest.parent().unwrap_or(Path::new("."));
-    match sources(&text)
-        .into_iter()
-        .find(|source| !folder.join(source).is_file())
-    {
-        Some(missing) => Err(Error::misuse(format!(
-            "the component {missing} is not built: run ./dev build"
-        ))),
+    match sources(&text).into_iter().find(|source| !folder.join(source).is_file()) {
+        Some(missing) => Err(Error::misuse(format!("the component {missing} is not built: run ./dev build"))),
         None => Ok(()),
     }
 }
@@ -122,10 +89,7 @@ pub(super) fn sources(manifest: &str) -> Vec<String> {
     let parsed: toml::Table = manifest.parse().unwrap_or_default();
     let components = parsed.get("component").and_then(toml::Value::as_table);
     let source = |component: &toml::Value| Some(component.get("source")?.as_str()?.to_owned());
-    components
-        .into_iter()
-        .flat_map(|table| table.values().filter_map(source))
-        .collect()
+    components.into_iter().flat_map(|table| table.values().filter_map(source)).collect()
 }
 
 #[cfg(test)]
@@ -134,10 +98,7 @@ mod tests {
 
     #[test]
     fn versions() {
-        assert_eq!(
-            parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
-            Some(15)
-        );
+        assert_eq!(parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(parse_version("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(parse_version("something else"), None);
     }
@@ -151,8 +112,7 @@ mod tests {
 
     #[test]
     fn the_manifest_names_what_must_be_built() {
-        let manifest =
-            "[component.a]\nsource = \"target/a.wasm\"\n[component.b]\nsource = { url = \"x\" }\n";
+        let manifest = "[component.a]\nsource = \"target/a.wasm\"\n[component.b]\nsource = { url = \"x\" }\n";
         assert_eq!(sources(manifest), ["target/a.wasm"]);
     }
 }

@@ -43,24 +43,15 @@ impl Process {
             .while_doing(format!("open {}", launch.log.display()))?;
         let mut command = Command::new(&launch.program);
         if !launch.inherit_variables {
-            for (name, _) in std::env::vars_os()
-                .filter(|(name, _)| name.to_string_lossy().starts_with("SPIN_VARIABLE_"))
+            for (name, _) in
+                std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SPIN_VARIABLE_"))
             {
                 command.env_remove(name);
             }
         }
-        command
-            .args(&launch.arguments)
-            .envs(&launch.environment)
-            .current_dir(&launch.folder)
-            .process_group(0);
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().while_doing("open the log")?)
-            .stderr(log);
-        let child = command
-            .spawn()
-            .while_doing(format!("start {}", launch.name))?;
+        command.args(&launch.arguments).envs(&launch.environment).current_dir(&launch.folder).process_group(0);
+        command.stdin(Stdio::null()).stdout(log.try_clone().while_doing("open the log")?).stderr(log);
+        let child = command.spawn().while_doing(format!("start {}", launch.name))?;
         Ok(Self { launch, child })
     }
 
@@ -72,12 +63,7 @@ impl Process {
     /// The name of its program, like `mw-host`.
     #[must_use]
     pub fn program(&self) -> String {
-        self.launch
-            .program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+        self.launch.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     #[must_use]
@@ -99,11 +85,7 @@ impl Process {
     pub fn need_alive(&mut self) -> Result<()> {
         match self.ended() {
             None => Ok(()),
-            Some(status) => Err(Error::failed(format!(
-                "{} ended ({status}):\n{}",
-                self.name(),
-                self.log_tail()
-            ))),
+            Some(status) => Err(Error::failed(format!("{} ended ({status}):\n{}", self.name(), self.log_tail()))),
         }
     }
 
@@ -113,11 +95,7 @@ impl Process {
         let text = fs::read_to_string(&self.launch.log).unwrap_or_default();
         let mut lines: Vec<&str> = text.lines().rev().take(8).collect();
         lines.reverse();
-        format!(
-            "    {}\n  all of it: {}",
-            lines.join("\n    "),
-            self.launch.log.display()
-        )
+        format!("    {}\n  all of it: {}", lines.join("\n    "), self.launch.log.display())
     }
 
     /// kill -9, as a crash would be.
@@ -222,10 +200,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         let error = process.need_alive().unwrap_err().to_string();
-        assert!(
-            error.contains("hello") && error.contains("exit status: 3"),
-            "{error}"
-        );
+        assert!(error.contains("hello") && error.contains("exit status: 3"), "{error}");
         let _ = fs::remove_file(&process.launch.log);
     }
 

@@ -25,13 +25,7 @@ impl Step {
         if !quiet {
             spinner.enable_steady_tick(Duration::from_millis(100));
         }
-        Self {
-            spinner,
-            name,
-            began: Instant::now(),
-            finished: false,
-            quiet,
-        }
+        Self { spinner, name, began: Instant::now(), finished: false, quiet }
     }
 
     /// Changes what is shown after the name.
@@ -45,11 +39,7 @@ impl Step {
         self.spinner.finish_and_clear();
         if !self.quiet {
             let colon = if outcome.is_empty() { "" } else { ": " };
-            eprintln!(
-                "  ✓ {}{colon}{outcome} ({:.1} s)",
-                self.name,
-                self.began.elapsed().as_secs_f64()
-            );
+            eprintln!("  ✓ {}{colon}{outcome} ({:.1} s)", self.name, self.began.elapsed().as_secs_f64());
         }
     }
 }

@@ -53,9 +53,7 @@ pub fn store(root: &Path, name: &str, value: &str) -> Result<()> {
     if text.lines().any(|existing| existing == line) {
         return Ok(());
     }
-    let others = text
-        .lines()
-        .filter(|existing| existing.split('=').next() != Some(name));
+    let others = text.lines().filter(|existing| existing.split('=').next() != Some(name));
     let mut lines: Vec<&str> = others.collect();
     if lines.is_empty() {
         lines.push("# Made up by mw dev for this clone; for development only.");
@@ -73,15 +71,9 @@ fn write(root: &Path, text: &str) -> Result<()> {
     let path = folder::made(folder::state(root))?.join("env");
     let aside = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = OpenOptions::new();
-    let mut file = options
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&aside)
-        .while_doing("write .mw/env")?;
-    file.write_all(text.as_bytes())
-        .while_doing("write .mw/env")?;
+    let mut file =
+        options.create(true).truncate(true).write(true).mode(0o600).open(&aside).while_doing("write .mw/env")?;
+    file.write_all(text.as_bytes()).while_doing("write .mw/env")?;
     fs::rename(&aside, &path).while_doing("write .mw/env")
 }
 
@@ -101,15 +93,8 @@ mod tests {
         let second = read(&root);
         assert_eq!(second, format!("{first}DATABASE_URL=postgresql://a/2\n"));
         let secrets = settings::parse_lines(&second);
-        assert!(
-            NAMES
-                .iter()
-                .all(|name| secrets[*name].starts_with("dev-") && secrets[*name].len() > 30)
-        );
-        let mode = fs::metadata(folder::state(&root).join("env"))
-            .unwrap()
-            .permissions()
-            .mode();
+        assert!(NAMES.iter().all(|name| secrets[*name].starts_with("dev-") && secrets[*name].len() > 30));
+        let mode = fs::metadata(folder::state(&root).join("env")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::remove_dir_all(root).unwrap();
     }

@@ -26,15 +26,8 @@ impl Server {
     pub(super) fn locate(cluster: &Cluster) -> Result<Self> {
         let data = cluster.folder.join("data");
         let account = Account::choose(&cluster.folder, &data)?;
-        let made_by = fs::read_to_string(cluster.folder.join("version"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        Ok(Self {
-            cluster: cluster.clone(),
-            data,
-            programs: prerequisites::postgres_programs(made_by)?,
-            account,
-        })
+        let made_by = fs::read_to_string(cluster.folder.join("version")).ok().and_then(|text| text.trim().parse().ok());
+        Ok(Self { cluster: cluster.clone(), data, programs: prerequisites::postgres_programs(made_by)?, account })
     }
 
     /// Returns the port.
@@ -58,8 +51,7 @@ impl Server {
             }
         }
         fs::create_dir(&fresh).while_doing("make the cluster's folder")?;
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o700))
-            .while_doing("close the cluster's folder")?;
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o700)).while_doing("close the cluster's folder")?;
         let password = write_password(folder, SUPERUSER)?;
         write_password(folder, OWNER)?;
         let password_file = fresh.with_extension("password");
@@ -67,21 +59,13 @@ impl Server {
         self.give(&fresh)?;
         self.give(&password_file)?;
         let mut command = self.command("initdb");
-        command.args([
-            "--username",
-            SUPERUSER,
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--pwfile",
-        ]);
+        command.args(["--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--pwfile"]);
         command.arg(&password_file).arg("-D").arg(&fresh);
         let made = run(command, "initdb");
         let _ = fs::remove_file(&password_file);
         made?;
         fs::rename(&fresh, &self.data).while_doing("keep the new cluster")?;
-        let version =
-            fs::read_to_string(self.data.join("PG_VERSION")).while_doing("read PG_VERSION")?;
+        let version = fs::read_to_string(self.data.join("PG_VERSION")).while_doing("read PG_VERSION")?;
         fs::write(folder.join("version"), version).while_doing("note the cluster's version")
     }
 
@@ -89,53 +73,38 @@ impl Server {
     fn start(&self) -> Result<u16> {
         self.forget_stale_pid()?;
         let remembered = self.cluster.folder.join("port");
-        let mut wanted = fs::read_to_string(&remembered)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(FIRST_PORT);
+        let mut wanted =
+            fs::read_to_string(&remembered).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(FIRST_PORT);
         for _ in 0..20 {
             let port = ports::free_from(wanted)?;
             match self.start_at(port) {
                 Ok(()) => {
-                    fs::write(&remembered, port.to_string())
-                        .while_doing("note the cluster's port")?;
+                    fs::write(&remembered, port.to_string()).while_doing("note the cluster's port")?;
                     return Ok(port);
                 }
                 Err(error) if error.to_string().contains("could not bind") => wanted = port + 1,
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::failed(format!(
-            "PostgreSQL found no port to listen on from {FIRST_PORT} on"
-        )))
+        Err(Error::failed(format!("PostgreSQL found no port to listen on from {FIRST_PORT} on")))
     }
 
     fn start_at(&self, port: u16) -> Result<()> {
         self.configure(port)?;
         self.prepare_log()?;
         let mut command = self.command("pg_ctl");
-        command
-            .args(["start", "-w", "-t", "60", "-D"])
-            .arg(&self.data)
-            .arg("-l")
-            .arg(&self.cluster.log);
+        command.args(["start", "-w", "-t", "60", "-D"]).arg(&self.data).arg("-l").arg(&self.cluster.log);
         run(command, "pg_ctl start").map(drop).map_err(|error| {
             let log = fs::read_to_string(&self.cluster.log).unwrap_or_default();
             let mut tail: Vec<&str> = log.lines().rev().take(6).collect();
             tail.reverse();
-            Error::failed(format!(
-                "PostgreSQL did not start: {error}\n{}",
-                tail.join("\n")
-            ))
+            Error::failed(format!("PostgreSQL did not start: {error}\n{}", tail.join("\n")))
         })
     }
 
     fn configure(&self, port: u16) -> Result<()> {
-        let durability = if self.cluster.durable {
-            ""
-        } else {
-            "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
-        };
+        let durability =
+            if self.cluster.durable { "" } else { "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n" };
         let text = format!(
             "# Written by mw dev at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
              max_connections = 400\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}"
@@ -149,11 +118,7 @@ impl Server {
         if let Some(parent) = self.cluster.log.parent() {
             folder::made(parent.to_path_buf())?;
         }
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.cluster.log)
-            .while_doing("open PostgreSQL's log")?;
+        OpenOptions::new().create(true).append(true).open(&self.cluster.log).while_doing("open PostgreSQL's log")?;
         self.give(&self.cluster.log)
     }
 
@@ -163,9 +128,7 @@ impl Server {
             return Ok(());
         }
         let mut command = self.command("pg_ctl");
-        command
-            .args(["stop", "-w", "-t", "60", "-m", mode, "-D"])
-            .arg(&self.data);
+        command.args(["stop", "-w", "-t", "60", "-m", mode, "-D"]).arg(&self.data);
         run(command, "pg_ctl stop").map(drop)
     }
 
@@ -182,10 +145,7 @@ impl Server {
     fn forget_stale_pid(&self) -> Result<()> {
         let path = self.data.join("postmaster.pid");
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let process = text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse().ok());
+        let process = text.lines().next().and_then(|line| line.trim().parse().ok());
         if process.is_some_and(|process| !process::is_running(process, "postgres")) {
             fs::remove_file(&path).while_doing("remove a stale postmaster.pid")?;
         }
@@ -194,23 +154,15 @@ impl Server {
 
     fn command(&self, program: &str) -> Command {
         let program = self.programs.join(program);
-        let mut command = self.account.as_ref().map_or_else(
-            || Command::new(&program),
-            |account| account.command(&program),
-        );
+        let mut command =
+            self.account.as_ref().map_or_else(|| Command::new(&program), |account| account.command(&program));
         // PostgreSQL's programs want to read the current folder, which their user might not be allowed to.
-        command
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .env("LC_ALL", "C")
-            .env_remove("PGDATA");
+        command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C").env_remove("PGDATA");
         command
     }
 
     fn give(&self, path: &Path) -> Result<()> {
-        self.account
-            .as_ref()
-            .map_or(Ok(()), |account| account.give(path))
+        self.account.as_ref().map_or(Ok(()), |account| account.give(path))
     }
 }
 
@@ -219,12 +171,8 @@ fn run(mut command: Command, what: &str) -> Result<Output> {
     if output.status.success() {
         return Ok(output);
     }
-    let words = String::from_utf8_lossy(if output.stderr.is_empty() {
-        &output.stdout
-    } else {
-        &output.stderr
-    })
-    .into_owned();
+    let words =
+        String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr }).into_owned();
     Err(Error::failed(format!("{what} failed: {}", words.trim())))
 }
 
@@ -233,8 +181,7 @@ fn password_path(folder: &Path, user: &str) -> PathBuf {
 }
 
 pub(super) fn read_password(folder: &Path, user: &str) -> Result<String> {
-    fs::read_to_string(password_path(folder, user))
-        .while_doing(format!("read the password of {user}"))
+    fs::read_to_string(password_path(folder, user)).while_doing(format!("read the password of {user}"))
 }
 
 fn write_password(folder: &Path, user: &str) -> Result<String> {
@@ -246,12 +193,7 @@ fn write_password(folder: &Path, user: &str) -> Result<String> {
 fn write_private(path: &Path, text: &str) -> Result<()> {
     let _ = fs::remove_file(path);
     let mut options = OpenOptions::new();
-    let mut file = options
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .while_doing(format!("write {}", path.display()))?;
-    std::io::Write::write_all(&mut file, text.as_bytes())
-        .while_doing(format!("write {}", path.display()))
+    let mut file =
+        options.create_new(true).write(true).mode(0o600).open(path).while_doing(format!("write {}", path.display()))?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).while_doing(format!("write {}", path.display()))
 }

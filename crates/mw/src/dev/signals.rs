@@ -11,11 +11,7 @@ static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 /// From now on these signals no longer end this process by themselves.
 pub fn listen() -> Result<()> {
     let asked = ASKED.get_or_init(Arc::default);
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(asked)).while_doing("listen for signals")?;
     }
     Ok(())
@@ -24,16 +20,10 @@ pub fn listen() -> Result<()> {
 /// Whether somebody asked us to stop.
 #[must_use]
 pub fn asked_to_stop() -> bool {
-    ASKED
-        .get()
-        .is_some_and(|asked| asked.load(Ordering::Relaxed))
+    ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed))
 }
 
 /// Ends a waiting when somebody asked us to stop.
 pub fn go_on() -> Result<()> {
-    if asked_to_stop() {
-        Err(Error::failed("stopped before it was done"))
-    } else {
-        Ok(())
-    }
+    if asked_to_stop() { Err(Error::failed("stopped before it was done")) } else { Ok(()) }
 }

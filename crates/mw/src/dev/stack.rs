@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! let mut stack = mw::dev::builder::Builder::new().hosts(3).start()?;
-//! stack.host(1).kill();
+//! stack.host(1)?.kill();
 //! stack.start_host_again(1)?;
 //! # Ok::<(), mw::Error>(())
 //! ```
@@ -58,18 +58,9 @@ impl Stack {
         cron: bool,
     ) -> Result<Self> {
         folder::made(plan.log.clone())?;
-        let mut stack = Self {
-            cron: None,
-            hosts: Vec::new(),
-            simulator: None,
-            database,
-            plan,
-        };
+        let mut stack = Self { cron: None, hosts: Vec::new(), simulator: None, database, plan };
         stack.prepare_database()?;
-        let first = host_ports
-            .first()
-            .copied()
-            .ok_or_else(|| Error::misuse("a stack needs at least one host"))?;
+        let first = host_ports.first().copied().ok_or_else(|| Error::misuse("a stack needs at least one host"))?;
         stack.fix_addresses(first, simulator_port);
         if stack.plan.mode == Mode::Sim {
             let step = Step::begin("provider simulator", stack.plan.quiet);
@@ -95,11 +86,7 @@ impl Stack {
         let list = migrations::from_folder(&self.plan.root.join("migrations"))?;
         let mut client = migrations::connect(self.database.url())?;
         let applied = migrations::migrate(&mut client, &list)?;
-        step.done(&if applied.is_empty() {
-            "nothing new".to_owned()
-        } else {
-            format!("{} applied", applied.len())
-        });
+        step.done(&if applied.is_empty() { "nothing new".to_owned() } else { format!("{} applied", applied.len()) });
         let step = Step::begin("projects", self.plan.quiet);
         let mut client = projects::connect(self.database.url())?;
         let mut keys = Vec::new();
@@ -118,10 +105,7 @@ impl Stack {
         fixed.insert("DATABASE_URL".into(), self.database.url().to_owned());
         fixed.insert("SWEEP_URL".into(), format!("{base}/v1/sweep"));
         fixed.insert("PROVIDERS_MODE".into(), self.plan.mode.name().into());
-        fixed.insert(
-            "USE_MOCK_PROVIDERS".into(),
-            (self.plan.mode == Mode::Mock).to_string(),
-        );
+        fixed.insert("USE_MOCK_PROVIDERS".into(), (self.plan.mode == Mode::Mock).to_string());
         for name in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL"] {
             if self.plan.settings.get(name).is_none() {
                 fixed.entry(name.into()).or_insert_with(|| base.clone());
@@ -143,14 +127,10 @@ impl Stack {
     fn start_simulator(&self, port: u16) -> Result<Process> {
         // The simulator checks our keys and signs with our secrets, as the providers would.
         let secrets = variables::PROVIDER_SECRETS.into_iter();
-        let mut environment: BTreeMap<String, String> = secrets
-            .filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned())))
-            .collect();
+        let mut environment: BTreeMap<String, String> =
+            secrets.filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned()))).collect();
         let callbacks = self.setting("WEBHOOK_BASE_URL").unwrap_or_default();
-        environment.insert(
-            "UPLOAD_POST_WEBHOOK_URL".into(),
-            format!("{callbacks}/v1/webhooks/upload-post"),
-        );
+        environment.insert("UPLOAD_POST_WEBHOOK_URL".into(), format!("{callbacks}/v1/webhooks/upload-post"));
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
         let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
         wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), false)?;
@@ -165,11 +145,7 @@ impl Stack {
 
     fn add_host_at(&mut self, port: u16) -> Result<()> {
         let number = self.hosts.len();
-        let name = if number == 0 {
-            "host".to_owned()
-        } else {
-            format!("host-{number}")
-        };
+        let name = if number == 0 { "host".to_owned() } else { format!("host-{number}") };
         let step = Step::begin(format!("local {name}"), self.plan.quiet);
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
         wait_for_answer(&mut process, &format!("{}/ready", url(port)), true)?;
@@ -181,14 +157,9 @@ impl Stack {
     fn host_launch(&self, name: &str, manifest: &str, port: Option<u16>) -> Result<Launch> {
         let manifest = self.plan.root.join(manifest);
         prerequisites::components_built(&manifest)?;
-        let text = std::fs::read_to_string(&manifest)
-            .while_doing(format!("read {}", manifest.display()))?;
-        let environment = variables::for_host(
-            &variables::declared(&text)?,
-            &self.plan.fixed,
-            &self.plan.settings,
-            self.plan.mode,
-        )?;
+        let text = std::fs::read_to_string(&manifest).while_doing(format!("read {}", manifest.display()))?;
+        let environment =
+            variables::for_host(&variables::declared(&text)?, &self.plan.fixed, &self.plan.settings, self.plan.mode)?;
         let mut arguments = vec!["--manifest".to_owned(), manifest.display().to_string()];
         if let Some(port) = port {
             arguments.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
@@ -217,20 +188,12 @@ impl Stack {
     /// A setting of this stack, by its upper-case name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
-        self.plan
-            .fixed
-            .get(name)
-            .map(String::as_str)
-            .or_else(|| self.plan.settings.get(name))
+        self.plan.fixed.get(name).map(String::as_str).or_else(|| self.plan.settings.get(name))
     }
 
     /// The person's real secrets never reach the simulator.
     fn provider_secret(&self, name: &str) -> Option<&str> {
-        self.plan
-            .fixed
-            .get(name)
-            .map(String::as_str)
-            .or_else(|| self.plan.settings.development(name))
+        self.plan.fixed.get(name).map(String::as_str).or_else(|| self.plan.settings.development(name))
     }
 
     /// The addresses of its hosts; the first is the one that providers call back.
@@ -241,10 +204,7 @@ impl Stack {
 
     #[must_use]
     pub fn base_url(&self) -> String {
-        self.hosts
-            .first()
-            .map(|(port, _)| url(*port))
-            .unwrap_or_default()
+        self.hosts.first().map(|(port, _)| url(*port)).unwrap_or_default()
     }
 
     /// The address of its simulator, in sim mode.
@@ -279,10 +239,8 @@ impl Stack {
 
     /// Starts a host again on its port, after `kill` or instead of what runs there.
     pub fn start_host_again(&mut self, number: usize) -> Result<()> {
-        let (port, process) = self
-            .hosts
-            .get_mut(number)
-            .ok_or_else(|| Error::misuse(format!("there is no host {number}")))?;
+        let (port, process) =
+            self.hosts.get_mut(number).ok_or_else(|| Error::misuse(format!("there is no host {number}")))?;
         process.start_again()?;
         wait_for_answer(process, &format!("{}/ready", url(*port)), true)
     }
@@ -316,18 +274,11 @@ fn wait_for_answer(process: &mut Process, address: &str, ready: bool) -> Result<
         if !ready || answer.status().is_success() {
             return Ok(Some(()));
         }
-        said = format!(
-            "{}: {}",
-            answer.status(),
-            answer.body_mut().read_to_string().unwrap_or_default()
-        );
+        said = format!("{}: {}", answer.status(), answer.body_mut().read_to_string().unwrap_or_default());
         Ok(None)
     });
     waited.map_err(|error| match said.is_empty() {
         true => error,
-        false => Error::failed(format!(
-            "{error}; {address} says {said}\n{}",
-            process.log_tail()
-        )),
+        false => Error::failed(format!("{error}; {address} says {said}\n{}", process.log_tail())),
     })
 }

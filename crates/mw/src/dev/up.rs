@@ -64,11 +64,7 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
     if mode == Mode::Live {
         variables::need_live_secrets(&settings)?;
     }
-    ports::need_free(
-        options.port,
-        "the API",
-        "stop that program, or choose another: ./dev up --port 3001",
-    )?;
+    ports::need_free(options.port, "the API", "stop that program, or choose another: ./dev up --port 3001")?;
     if mode == Mode::Sim {
         ports::need_free(
             options.sim_port,
@@ -76,21 +72,18 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
             "stop that program, or choose another: ./dev up --sim-port 3901",
         )?;
     }
-    let given = settings
-        .given("DATABASE_URL")
-        .or_else(|| settings.given("DB_URL"))
-        .map(str::to_owned);
+    let given = settings.given("DATABASE_URL").or_else(|| settings.given("DB_URL")).map(str::to_owned);
     let database = product_database(root, given.as_deref())?;
     secrets::store(root, "DATABASE_URL", database.url())?;
-    secrets::store(
-        root,
-        "API_BASE_URL",
-        &format!("http://127.0.0.1:{}", options.port),
-    )?;
+    secrets::store(root, "API_BASE_URL", &format!("http://127.0.0.1:{}", options.port))?;
+    let log = folder::state(root).join("log");
+    for name in ["host.log", "sim.log", "cron.log"] {
+        let _ = fs::remove_file(log.join(name));
+    }
     let plan = Plan {
         root: root.to_path_buf(),
         mode,
-        log: folder::state(root).join("log"),
+        log,
         fixed: BTreeMap::new(),
         settings: Settings::load(Some(root)),
         inherit_variables: true,
@@ -100,11 +93,7 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
 }
 
 fn product_database(root: &Path, given: Option<&str>) -> Result<Database> {
-    let name = if given.is_some() {
-        "database of DATABASE_URL"
-    } else {
-        "private PostgreSQL"
-    };
+    let name = if given.is_some() { "database of DATABASE_URL" } else { "private PostgreSQL" };
     let step = Step::begin(name, false);
     let database = Database::product(root, given)?;
     step.done(&database_host(database.url())?);
@@ -115,13 +104,8 @@ fn product_database(root: &Path, given: Option<&str>) -> Result<Database> {
 fn only_one(root: &Path) -> Result<File> {
     let path = folder::made(folder::state(root))?.join("up.lock");
     let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .while_doing("open .mw/up.lock")?;
+    let mut file =
+        options.create(true).truncate(false).read(true).write(true).open(&path).while_doing("open .mw/up.lock")?;
     if file.try_lock().is_err() {
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
@@ -140,26 +124,19 @@ fn processes_file(root: &Path) -> std::path::PathBuf {
 }
 
 fn note_processes(root: &Path, stack: &mut Stack) -> Result<()> {
-    let lines: Vec<String> = stack
-        .processes()
-        .map(|process| format!("{} {}", process.id(), process.program()))
-        .collect();
+    let lines: Vec<String> =
+        stack.processes().map(|process| format!("{} {}", process.id(), process.program())).collect();
     fs::write(processes_file(root), lines.join("\n")).while_doing("note the processes")
 }
 
 /// Stops what an `up` that could not clean up left running.
 fn stop_leftovers(root: &Path) {
-    for line in fs::read_to_string(processes_file(root))
-        .unwrap_or_default()
-        .lines()
-    {
+    for line in fs::read_to_string(processes_file(root)).unwrap_or_default().lines() {
         if let Some((id, program)) = line.split_once(' ')
             && let Ok(id) = id.parse()
             && process::stop_leftover(id, program)
         {
-            eprintln!(
-                "mw: stopped {program} (process {id}), left by an earlier ./dev up that was killed"
-            );
+            eprintln!("mw: stopped {program} (process {id}), left by an earlier ./dev up that was killed");
         }
     }
 }
@@ -182,10 +159,7 @@ fn watch(root: &Path, stack: &mut Stack) -> Result<()> {
                 return Err(Error::failed(format!("{name} ended ({status}):\n{log}")));
             }
             process.start_again()?;
-            eprintln!(
-                "mw: {name} ended ({status}) and was started again; see {}",
-                process.log().display()
-            );
+            eprintln!("mw: {name} ended ({status}) and was started again; see {}", process.log().display());
             started_again = true;
         }
         if started_again {
@@ -205,10 +179,7 @@ fn print_welcome(root: &Path, stack: &Stack) {
 fn welcome(root: &Path, stack: &Stack) -> String {
     let base = stack.base_url();
     let key = stack.setting("API_KEY").unwrap_or_default();
-    let simulator = stack
-        .simulator_url()
-        .map(|url| format!("  simulator  {url}/_sim/\n"))
-        .unwrap_or_default();
+    let simulator = stack.simulator_url().map(|url| format!("  simulator  {url}/_sim/\n")).unwrap_or_default();
     let place = folder::state(root);
     format!(
         "\nMyloWare runs. Providers: {mode}. Ctrl-C stops it.\n\n  API        {base}\n  API key    {key}\n{simulator}  \

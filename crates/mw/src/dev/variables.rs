@@ -39,16 +39,13 @@ impl Mode {
             Some("sim") => Some(Self::Sim),
             Some("live") => Some(Self::Live),
             Some(other) => {
-                return Err(Error::misuse(format!(
-                    "PROVIDERS_MODE is {other}: it must be mock, sim or live"
-                )));
+                return Err(Error::misuse(format!("PROVIDERS_MODE is {other}: it must be mock, sim or live")));
             }
         };
         match (settings.get("USE_MOCK_PROVIDERS"), named) {
-            (Some("true" | "1"), Some(Self::Sim | Self::Live))
-            | (Some("false" | "0"), Some(Self::Mock)) => Err(Error::misuse(
-                "USE_MOCK_PROVIDERS and PROVIDERS_MODE contradict each other: set one of them",
-            )),
+            (Some("true" | "1"), Some(Self::Sim | Self::Live)) | (Some("false" | "0"), Some(Self::Mock)) => {
+                Err(Error::misuse("USE_MOCK_PROVIDERS and PROVIDERS_MODE contradict each other: set one of them"))
+            }
             (_, Some(mode)) => Ok(mode),
             (Some("true" | "1"), None) => Ok(Self::Mock),
             (Some("false" | "0"), None) => Ok(Self::Live),
@@ -69,36 +66,21 @@ pub const PROVIDER_SECRETS: [&str; 6] = [
 
 /// Live mode needs the person's own secrets, all but the optional LLM's.
 pub fn need_live_secrets(settings: &Settings) -> Result<()> {
-    let required = PROVIDER_SECRETS
-        .iter()
-        .filter(|name| **name != "OPENAI_API_KEY");
-    let missing: Vec<&str> = required
-        .copied()
-        .filter(|name| {
-            settings
-                .given(name)
-                .is_none_or(|value| value.starts_with("dev-"))
-        })
-        .collect();
+    let required = PROVIDER_SECRETS.iter().filter(|name| **name != "OPENAI_API_KEY");
+    let missing: Vec<&str> =
+        required.copied().filter(|name| settings.given(name).is_none_or(|value| value.starts_with("dev-"))).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::misuse(format!(
-        "live mode needs real secrets in the environment or .env: {}",
-        missing.join(", ")
-    )))
+    Err(Error::misuse(format!("live mode needs real secrets in the environment or .env: {}", missing.join(", "))))
 }
 
 /// The names of the variables that a manifest declares.
 pub fn declared(manifest: &str) -> Result<BTreeSet<String>> {
-    let parsed: toml::Table = manifest
-        .parse()
-        .map_err(|error| Error::misuse(format!("the manifest is no TOML: {error}")))?;
+    let parsed: toml::Table =
+        manifest.parse().map_err(|error| Error::misuse(format!("the manifest is no TOML: {error}")))?;
     let variables = parsed.get("variables").and_then(toml::Value::as_table);
-    Ok(variables
-        .into_iter()
-        .flat_map(|table| table.keys().cloned())
-        .collect())
+    Ok(variables.into_iter().flat_map(|table| table.keys().cloned()).collect())
 }
 
 /// The environment for a host: `fixed` values (by upper-case name) win over the settings.
@@ -110,16 +92,8 @@ pub fn for_host(
 ) -> Result<BTreeMap<String, String>> {
     let value = |name: &str| {
         let real_secret = mode != Mode::Live && PROVIDER_SECRETS.contains(&name);
-        let setting = if real_secret {
-            settings.development(name)
-        } else {
-            settings.get(name)
-        };
-        fixed
-            .get(name)
-            .map(String::as_str)
-            .or(setting)
-            .map(str::to_owned)
+        let setting = if real_secret { settings.development(name) } else { settings.get(name) };
+        fixed.get(name).map(String::as_str).or(setting).map(str::to_owned)
     };
     let mut environment = BTreeMap::new();
     for variable in declared {
@@ -138,9 +112,7 @@ pub fn for_host(
 
 /// KIEAI → KIEAI_BASE_URL, SWEEP → SWEEP_URL
 fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
-    [format!("{base}_BASE_URL"), format!("{base}_URL")]
-        .into_iter()
-        .find_map(|key| value(&key).map(|url| (key, url)))
+    [format!("{base}_BASE_URL"), format!("{base}_URL")].into_iter().find_map(|key| value(&key).map(|url| (key, url)))
 }
 
 #[cfg(test)]
@@ -152,13 +124,7 @@ mod tests {
         let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nkieai_host = {}\nkieai_base_url = {}\n\
                         kieai_api_key = {}\nsweep_host = {}\nsweep_url = {}\n";
         let settings = Settings::of(parse_lines(given));
-        for_host(
-            &declared(manifest).unwrap(),
-            &parse_lines(fixed),
-            &settings,
-            mode,
-        )
-        .unwrap()
+        for_host(&declared(manifest).unwrap(), &parse_lines(fixed), &settings, mode).unwrap()
     }
 
     #[test]
@@ -175,21 +141,10 @@ mod tests {
     fn real_provider_secrets_are_for_live_mode_only() {
         let given = "KIEAI_API_KEY=real\nDATABASE_URL=postgresql://h/x";
         assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_KIEAI_API_KEY"));
-        assert_eq!(
-            environment(given, "", Mode::Live)["SPIN_VARIABLE_KIEAI_API_KEY"],
-            "real"
-        );
-        assert_eq!(
-            environment(given, "KIEAI_API_KEY=dev-1", Mode::Sim)["SPIN_VARIABLE_KIEAI_API_KEY"],
-            "dev-1"
-        );
-        let error = need_live_secrets(&Settings::of(parse_lines(given)))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("SHOTSTACK_API_KEY") && !error.contains("KIEAI_API_KEY,"),
-            "{error}"
-        );
+        assert_eq!(environment(given, "", Mode::Live)["SPIN_VARIABLE_KIEAI_API_KEY"], "real");
+        assert_eq!(environment(given, "KIEAI_API_KEY=dev-1", Mode::Sim)["SPIN_VARIABLE_KIEAI_API_KEY"], "dev-1");
+        let error = need_live_secrets(&Settings::of(parse_lines(given))).unwrap_err().to_string();
+        assert!(error.contains("SHOTSTACK_API_KEY") && !error.contains("KIEAI_API_KEY,"), "{error}");
     }
 
     #[test]
@@ -198,22 +153,9 @@ mod tests {
         assert_eq!(choose("").unwrap(), Mode::Sim);
         assert_eq!(choose("USE_MOCK_PROVIDERS=true").unwrap(), Mode::Mock);
         assert_eq!(choose("USE_MOCK_PROVIDERS=false").unwrap(), Mode::Live);
-        assert_eq!(
-            choose("USE_MOCK_PROVIDERS=false\nPROVIDERS_MODE=sim").unwrap(),
-            Mode::Sim
-        );
-        assert_eq!(
-            choose("USE_MOCK_PROVIDERS=true\nPROVIDERS_MODE=live")
-                .unwrap_err()
-                .exit_code(),
-            2
-        );
+        assert_eq!(choose("USE_MOCK_PROVIDERS=false\nPROVIDERS_MODE=sim").unwrap(), Mode::Sim);
+        assert_eq!(choose("USE_MOCK_PROVIDERS=true\nPROVIDERS_MODE=live").unwrap_err().exit_code(), 2);
         assert_eq!(choose("PROVIDERS_MODE=other").unwrap_err().exit_code(), 2);
-        assert_eq!(
-            Mode::choose(Some(Mode::Live), &Settings::default())
-                .unwrap()
-                .name(),
-            "live"
-        );
+        assert_eq!(Mode::choose(Some(Mode::Live), &Settings::default()).unwrap().name(), "live");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{signals, stack::Stack};
 use crate::error::{Error, Result, While};
-use std::{collections::BTreeMap, ffi::OsString, process::Command, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, process::Command, time::Duration};
 
 /// What the command is told about the stack.
 #[must_use]
@@ -30,16 +30,12 @@ pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
 
 /// Runs the command and returns its exit code. A signal to us waits for the command, which the terminal has told too.
 pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
-    let (program, arguments) = command
-        .split_first()
-        .ok_or_else(|| Error::misuse("name a command after --"))?;
+    let (program, arguments) = command.split_first().ok_or_else(|| Error::misuse("name a command after --"))?;
     let mut child = Command::new(program)
         .args(arguments)
         .envs(environment(&stack))
         .spawn()
-        .map_err(|error| {
-            Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy()))
-        })?;
+        .map_err(|error| Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy())))?;
     let mut told = false;
     let status = loop {
         if let Some(status) = child.try_wait().while_doing("wait for the command")? {
@@ -47,10 +43,7 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
         }
         if signals::asked_to_stop() && !told {
             told = true;
-            if let Some(process) = i32::try_from(child.id())
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-            {
+            if let Some(process) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
                 let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
             }
         }
@@ -62,12 +55,19 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
         let _ = std::fs::remove_dir_all(log);
         return Ok(0);
     }
-    eprintln!(
-        "mw: the command ended with {status}; the stack's logs are in {}",
-        log.display()
-    );
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1))
+    if std::env::var_os("CI").is_some() {
+        print_logs(&log);
+    }
+    eprintln!("mw: the command ended with {status}; the stack's logs are in {}", log.display());
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Where nobody can look at the files afterwards.
+fn print_logs(folder: &Path) {
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
+        eprintln!("── {}\n{}", file.path().display(), tail.join("\n"));
+    }
 }
