@@ -54,11 +54,7 @@ impl AllowedHosts {
                 true => entry(),
                 false => format!("{} (which is {resolved:?})", entry()),
             };
-            parsed.extend(
-                Entry::parse(&resolved)
-                    .with_context(resolved_note)?
-                    .expanded(components),
-            );
+            parsed.extend(Entry::parse(&resolved).with_context(resolved_note)?.expanded(components));
         }
         Ok(Self { entries: parsed })
     }
@@ -70,9 +66,7 @@ impl AllowedHosts {
         let Some(port) = port.or_else(|| default_port(scheme)) else {
             return false;
         };
-        self.entries
-            .iter()
-            .any(|entry| entry.allows(scheme, &host, port))
+        self.entries.iter().any(|entry| entry.allows(scheme, &host, port))
     }
 
     pub fn allow_uri(&self, uri: &http::Uri) -> bool {
@@ -84,15 +78,10 @@ impl AllowedHosts {
 impl Entry {
     fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
-        let (scheme, rest) = text
-            .split_once("://")
-            .context("must be <scheme>://<host>[:<port>], with '*' allowed for each")?;
+        let (scheme, rest) =
+            text.split_once("://").context("must be <scheme>://<host>[:<port>], with '*' allowed for each")?;
         let (host, port) = split_port(rest);
-        Ok(Self {
-            scheme: parse_scheme(scheme)?,
-            ports: parse_port(port, scheme)?,
-            host: parse_host(host)?,
-        })
+        Ok(Self { scheme: parse_scheme(scheme)?, ports: parse_port(port, scheme)?, host: parse_host(host)? })
     }
 
     /// The wildcard of service chaining names every component of the application, nothing else.
@@ -145,25 +134,20 @@ fn parse_scheme(scheme: &str) -> Result<Option<String>> {
     match scheme {
         "*" => Ok(None),
         "http" | "https" | "postgres" => Ok(Some(scheme.to_owned())),
-        _ => bail!(
-            "mw-host does not implement the scheme {scheme:?}, only http, https and postgres: remove the entry"
-        ),
+        _ => bail!("mw-host does not implement the scheme {scheme:?}, only http, https and postgres: remove the entry"),
     }
 }
 
 fn parse_port(port: &str, scheme: &str) -> Result<PortRule> {
     if port.is_empty() {
-        let port = default_port(scheme)
-            .with_context(|| format!("no port, and scheme {scheme:?} has no default port"))?;
+        let port =
+            default_port(scheme).with_context(|| format!("no port, and scheme {scheme:?} has no default port"))?;
         return Ok(PortRule::Exactly(port));
     }
     if port == "*" {
         return Ok(PortRule::Any);
     }
-    let number = |text: &str| {
-        text.parse::<u16>()
-            .with_context(|| format!("port {port:?} is not a number"))
-    };
+    let number = |text: &str| text.parse::<u16>().with_context(|| format!("port {port:?} is not a number"));
     match port.split_once("..") {
         Some((from, to)) => Ok(PortRule::Range(number(from)?..number(to)?)),
         None => Ok(PortRule::Exactly(number(port)?)),
@@ -180,21 +164,13 @@ fn parse_host(host: &str) -> Result<HostRule> {
         !matches!(host, "self" | "self.alt"),
         "mw-host does not implement self requests: name the component as http://<component>.spin.internal"
     );
-    ensure!(
-        !host.contains('/'),
-        "must not have a path (address ranges are not implemented)"
-    );
+    ensure!(!host.contains('/'), "must not have a path (address ranges are not implemented)");
     let (rule, name): (fn(Host) -> HostRule, _) = match host.strip_prefix("*.") {
         Some(domain) => (|domain| HostRule::Subdomains(format!(".{domain}")), domain),
         None => (HostRule::Exactly, host),
     };
-    ensure!(
-        !name.contains('*'),
-        "a wildcard is allowed as the first label only"
-    );
-    Ok(rule(
-        Host::parse(name).with_context(|| format!("invalid host {name:?}"))?,
-    ))
+    ensure!(!name.contains('*'), "a wildcard is allowed as the first label only");
+    Ok(rule(Host::parse(name).with_context(|| format!("invalid host {name:?}"))?))
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -211,9 +187,7 @@ mod tests {
     use super::*;
 
     fn parse(entries: &[&str]) -> Result<AllowedHosts> {
-        let declared =
-            toml::from_str("host = { default = 'http://h:3900' }\nempty = { default = '' }")
-                .unwrap();
+        let declared = toml::from_str("host = { default = 'http://h:3900' }\nempty = { default = '' }").unwrap();
         let variables = Variables::resolve(&declared, |_| None).unwrap();
         let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
         AllowedHosts::parse(&entries, &variables, &["dispatch", "sweep"])
@@ -232,60 +206,24 @@ mod tests {
             ("https://*.kie.ai", "https://evil-kie.ai/", false),
             ("*://*:*", "http://anything:9/", true),
             ("http://*:80", "http://anything/", true),
-            (
-                "http://127.0.0.1:3000..3002",
-                "http://127.0.0.1:3001/",
-                true,
-            ),
-            (
-                "http://127.0.0.1:3000..3002",
-                "http://127.0.0.1:3002/",
-                false,
-            ),
+            ("http://127.0.0.1:3000..3002", "http://127.0.0.1:3001/", true),
+            ("http://127.0.0.1:3000..3002", "http://127.0.0.1:3002/", false),
             ("http://[::1]:80", "http://[::1]/", true),
             ("http://[::1]", "http://[::1]/", true),
             ("{{ host }}", "http://h:3900/x", true),
             ("{{ empty }}", "http://h/", false),
             ("http://{{ empty }}", "http://h/", false),
-            (
-                "http://dispatch.spin.internal",
-                "http://dispatch.spin.internal/x",
-                true,
-            ),
-            (
-                "http://dispatch.spin.internal",
-                "http://sweep.spin.internal/x",
-                false,
-            ),
-            (
-                "http://*.spin.internal",
-                "http://sweep.spin.internal/x",
-                true,
-            ),
-            (
-                "http://*.spin.internal",
-                "http://nobody.spin.internal/x",
-                false,
-            ),
+            ("http://dispatch.spin.internal", "http://dispatch.spin.internal/x", true),
+            ("http://dispatch.spin.internal", "http://sweep.spin.internal/x", false),
+            ("http://*.spin.internal", "http://sweep.spin.internal/x", true),
+            ("http://*.spin.internal", "http://nobody.spin.internal/x", false),
         ];
         for (entry, uri, expected) in cases {
-            assert_eq!(
-                parse(&[entry]).unwrap().allow_uri(&uri.parse().unwrap()),
-                *expected,
-                "{entry} for {uri}"
-            );
+            assert_eq!(parse(&[entry]).unwrap().allow_uri(&uri.parse().unwrap()), *expected, "{entry} for {uri}");
         }
         assert!(!parse(&[]).unwrap().allow("postgres", "h", None));
-        assert!(
-            parse(&["postgres://h"])
-                .unwrap()
-                .allow("postgres", "h", None)
-        );
-        assert!(
-            !parse(&["postgres://h"])
-                .unwrap()
-                .allow("postgres", "h", Some(5433))
-        );
+        assert!(parse(&["postgres://h"]).unwrap().allow("postgres", "h", None));
+        assert!(!parse(&["postgres://h"]).unwrap().allow("postgres", "h", Some(5433)));
     }
 
     #[test]
@@ -304,10 +242,7 @@ mod tests {
         ];
         for (entry, reason) in cases {
             let error = format!("{:#}", parse(&[entry]).unwrap_err());
-            assert!(
-                error.contains(reason) && error.contains("allowed_outbound_hosts"),
-                "{entry}: {error}"
-            );
+            assert!(error.contains(reason) && error.contains("allowed_outbound_hosts"), "{entry}: {error}");
         }
     }
 

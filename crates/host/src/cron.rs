@@ -21,21 +21,15 @@ pub struct Job {
 
 /// Checks the expressions, so that a wrong one is told at start.
 pub fn plan(triggers: &[CronTrigger]) -> Result<Vec<Job>> {
-    let job = |trigger: &CronTrigger| {
-        Ok(Job {
-            component: trigger.component.clone(),
-            schedule: parse(&trigger.expression)?,
-        })
-    };
+    let job =
+        |trigger: &CronTrigger| Ok(Job { component: trigger.component.clone(), schedule: parse(&trigger.expression)? });
     triggers.iter().map(job).collect()
 }
 
 pub fn parse(expression: &str) -> Result<Cron> {
-    Cron::new(expression)
-        .with_seconds_required()
-        .with_dom_and_dow()
-        .parse()
-        .with_context(|| format!("cron_expression {expression:?}: needs six fields: second minute hour day month weekday"))
+    Cron::new(expression).with_seconds_required().with_dom_and_dow().parse().with_context(|| {
+        format!("cron_expression {expression:?}: needs six fields: second minute hour day month weekday")
+    })
 }
 
 /// Rings every job at its times; never returns.
@@ -63,9 +57,7 @@ async fn run_job(app: Arc<App>, job: Job) {
 }
 
 async fn ring(app: &Arc<App>, component: &Arc<Component>) -> Result<()> {
-    let Entry::Cron(_) = &component.entry else {
-        bail!("is no cron component")
-    };
+    let Entry::Cron(_) = &component.entry else { bail!("is no cron component") };
     let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut store = app.new_store(component);
     let component = Arc::clone(component);
@@ -74,9 +66,7 @@ async fn ring(app: &Arc<App>, component: &Arc<Component>) -> Result<()> {
             return Ok(());
         };
         let instance = entry.instantiate_async(&mut store).await?;
-        let outcome = instance
-            .call_handle_cron_event(&mut store, Metadata { timestamp })
-            .await?;
+        let outcome = instance.call_handle_cron_event(&mut store, Metadata { timestamp }).await?;
         outcome.map_err(|error| wasmtime::Error::msg(format!("{error:?}")))
     });
     call.await.context("the call panicked")??;
@@ -104,12 +94,6 @@ mod tests {
         let start = chrono::DateTime::from_timestamp(1_000_000_001, 0).unwrap();
         let next = schedule.find_next_occurrence(&start, false).unwrap();
         assert_eq!(next.timestamp(), 1_000_000_005);
-        assert_eq!(
-            schedule
-                .find_next_occurrence(&next, false)
-                .unwrap()
-                .timestamp(),
-            1_000_000_010
-        );
+        assert_eq!(schedule.find_next_occurrence(&next, false).unwrap().timestamp(), 1_000_000_010);
     }
 }

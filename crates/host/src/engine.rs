@@ -53,16 +53,12 @@ pub fn new_engine(options: &Options) -> Result<Engine> {
         }
     }
     Engine::new(&config).map_err(|error| {
-        anyhow!(
-            "cannot reserve memory for {instances} instances: lower --max-instances ({})",
-            flat(&error)
-        )
+        anyhow!("cannot reserve memory for {instances} instances: lower --max-instances ({})", flat(&error))
     })
 }
 
 fn open_cache(folder: &Path) -> Result<wasmtime::Cache> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut config = wasmtime::CacheConfig::new();
     config.with_directory(folder.canonicalize()?);
     Ok(wasmtime::Cache::new(config)?)
@@ -77,31 +73,21 @@ pub fn new_linker(engine: &Engine) -> Result<Linker<State>> {
 }
 
 /// `sources`: each file with a component that uses it, for the message when something is wrong.
-pub fn compile_all<'a>(
-    engine: &Engine,
-    sources: BTreeMap<&'a Path, &str>,
-) -> Result<BTreeMap<&'a Path, Component>> {
+pub fn compile_all<'a>(engine: &Engine, sources: BTreeMap<&'a Path, &str>) -> Result<BTreeMap<&'a Path, Component>> {
     std::thread::scope(|scope| {
         let start = |(source, id)| (source, scope.spawn(move || compile(engine, id, source)));
         let threads: Vec<_> = sources.into_iter().map(start).collect();
         let finish = |thread: std::thread::ScopedJoinHandle<'_, Result<Component>>| {
-            thread
-                .join()
-                .map_err(|_| anyhow!("the compiler panicked"))?
+            thread.join().map_err(|_| anyhow!("the compiler panicked"))?
         };
-        threads
-            .into_iter()
-            .map(|(source, thread)| Ok((source, finish(thread)?)))
-            .collect()
+        threads.into_iter().map(|(source, thread)| Ok((source, finish(thread)?))).collect()
     })
 }
 
 fn compile(engine: &Engine, id: &str, source: &Path) -> Result<Component> {
     let file = source.display();
     if !source.exists() {
-        bail!(
-            "component {id:?}: {file} is missing: build it first (cargo build --release --target wasm32-wasip2)"
-        );
+        bail!("component {id:?}: {file} is missing: build it first (cargo build --release --target wasm32-wasip2)");
     }
     Component::from_file(engine, source).map_err(|error| {
         let reason = flat(&error);
@@ -111,10 +97,7 @@ fn compile(engine: &Engine, id: &str, source: &Path) -> Result<Component> {
 
 pub fn link(linker: &Linker<State>, component: &Component, is_cron: bool) -> Result<Entry> {
     let pre: InstancePre<State> = linker.instantiate_pre(component).map_err(|error| {
-        anyhow!(
-            "imports what mw-host does not implement: run it with Spin, or do without ({})",
-            flat(&error)
-        )
+        anyhow!("imports what mw-host does not implement: run it with Spin, or do without ({})", flat(&error))
     })?;
     if is_cron {
         let entry = SpinCronPre::new(pre).map_err(|error| {
@@ -132,8 +115,5 @@ pub fn link(linker: &Linker<State>, component: &Component, is_cron: bool) -> Res
 
 /// An error of wasmtime's on one line.
 fn flat(error: &wasmtime::Error) -> String {
-    format!("{error:#}")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }

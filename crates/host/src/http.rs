@@ -41,12 +41,7 @@ struct Server {
 }
 
 /// Runs until `stop` resolves; guests that are running then are the caller's business.
-pub async fn serve(
-    app: Arc<App>,
-    router: Router,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn serve(app: Arc<App>, router: Router, listener: TcpListener, stop: impl Future<Output = ()>) {
     let server = Arc::new(Server { app, router });
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -76,18 +71,12 @@ async fn serve_connection(server: Arc<Server>, stream: TcpStream, client: Socket
     });
     let connection = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
     // What goes wrong here is the client's doing: it hung up, or sent what isn't HTTP.
-    let _ = connection
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Server {
     /// An error makes hyper close the connection without an answer, which is what Spin does with such requests.
-    async fn answer(
-        &self,
-        mut request: Request<WasiBody>,
-        client: SocketAddr,
-    ) -> Result<Response<WasiBody>> {
+    async fn answer(&self, mut request: Request<WasiBody>, client: SocketAddr) -> Result<Response<WasiBody>> {
         strip_transport_headers(&mut request);
         let path = request.uri().path().to_owned();
         if let Some(well_known) = path.strip_prefix("/.well-known/spin/") {
@@ -96,10 +85,7 @@ impl Server {
         let Some(route) = self.router.find(&path) else {
             return Ok(plain(StatusCode::NOT_FOUND, ""));
         };
-        let component = self
-            .app
-            .component(&route.component)
-            .context("a route without its component")?;
+        let component = self.app.component(&route.component).context("a route without its component")?;
         make_absolute(&mut request)?;
         Ok(respond(&self.app, &component, route, request, client).await)
     }
@@ -113,14 +99,8 @@ impl Server {
                 if let Some(version) = &self.app.version {
                     info.insert("version".into(), version.clone().into());
                 }
-                let mut response = plain(
-                    StatusCode::OK,
-                    format!("{:#}", serde_json::Value::Object(info)),
-                );
-                response.headers_mut().insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json"),
-                );
+                let mut response = plain(StatusCode::OK, format!("{:#}", serde_json::Value::Object(info)));
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
             }
             _ => plain(StatusCode::NOT_FOUND, ""),
@@ -149,52 +129,30 @@ pub async fn respond(
     }
 }
 
-async fn call(
-    app: &Arc<App>,
-    component: &Arc<Component>,
-    request: Request<WasiBody>,
-) -> Result<Response<WasiBody>> {
-    let Entry::Http(entry) = &component.entry else {
-        bail!("is no HTTP component")
-    };
+async fn call(app: &Arc<App>, component: &Arc<Component>, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
+    let Entry::Http(entry) = &component.entry else { bail!("is no HTTP component") };
     let mut store = app.new_store(component);
-    let instance = entry
-        .instantiate_async(&mut store)
-        .await
-        .map_err(anyhow::Error::from)
-        .context("cannot make an instance")?;
+    let instance =
+        entry.instantiate_async(&mut store).await.map_err(anyhow::Error::from).context("cannot make an instance")?;
     let (sender, receiver) = oneshot::channel();
-    let request = store
-        .data_mut()
-        .http()
-        .new_incoming_request(Scheme::Http, request)?;
+    let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
     let outparam = store.data_mut().http().new_response_outparam(sender)?;
-    let task = app.start(async move {
-        instance
-            .wasi_http_incoming_handler()
-            .call_handle(&mut store, request, outparam)
-            .await
-    });
+    let task = app
+        .start(async move { instance.wasi_http_incoming_handler().call_handle(&mut store, request, outparam).await });
     match receiver.await {
         Ok(response) => {
             report_late_failure(component, task);
             response.map_err(|code| anyhow::anyhow!("the guest answered with the error {code:?}"))
         }
         Err(_) => {
-            task.await
-                .context("the call panicked")?
-                .map_err(anyhow::Error::from)
-                .context("the guest trapped")?;
+            task.await.context("the call panicked")?.map_err(anyhow::Error::from).context("the guest trapped")?;
             bail!("the guest ended without an answer")
         }
     }
 }
 
 /// The answer is on its way; only the log can still hear of a trap.
-fn report_late_failure(
-    component: &Arc<Component>,
-    task: tokio::task::JoinHandle<wasmtime::Result<()>>,
-) {
+fn report_late_failure(component: &Arc<Component>, task: tokio::task::JoinHandle<wasmtime::Result<()>>) {
     let component = Arc::clone(component);
     tokio::spawn(async move {
         let problem = match task.await {
@@ -202,22 +160,15 @@ fn report_late_failure(
             Ok(Err(error)) => format!("{error:#}"),
             Err(error) => error.to_string(),
         };
-        logs::note(&format!(
-            "component {} failed after it had begun to answer: {problem}",
-            component.id
-        ));
+        logs::note(&format!("component {} failed after it had begun to answer: {problem}", component.id));
     });
 }
 
 /// A request for a chained host can't come from outside; `Connection` is between the client and us.
 fn strip_transport_headers(request: &mut Request<WasiBody>) {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let is_chained = host
-        .and_then(|host| host.parse::<Uri>().ok())
-        .is_some_and(|uri| chained_component(&uri).is_some());
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_chained =
+        host.and_then(|host| host.parse::<Uri>().ok()).is_some_and(|uri| chained_component(&uri).is_some());
     if is_chained {
         request.headers_mut().remove(header::HOST);
     }
@@ -228,11 +179,7 @@ fn strip_transport_headers(request: &mut Request<WasiBody>) {
 fn make_absolute(request: &mut Request<WasiBody>) -> Result<()> {
     let from_header = match request.headers().get(header::HOST) {
         None => None,
-        Some(host) => Some(
-            host.to_str()
-                .context("'Host' header is not valid UTF-8")?
-                .parse::<http::uri::Authority>()?,
-        ),
+        Some(host) => Some(host.to_str().context("'Host' header is not valid UTF-8")?.parse::<http::uri::Authority>()?),
     };
     let mut parts = request.uri().clone().into_parts();
     let authority = match (from_header, parts.authority) {
@@ -249,11 +196,7 @@ fn make_absolute(request: &mut Request<WasiBody>) -> Result<()> {
 }
 
 /// Headers must be text for a guest; Spin's own come after the client's of the same name.
-fn set_spin_headers(
-    request: &mut Request<WasiBody>,
-    route: &Match,
-    client: SocketAddr,
-) -> Result<()> {
+fn set_spin_headers(request: &mut Request<WasiBody>, route: &Match, client: SocketAddr) -> Result<()> {
     for value in request.headers().values() {
         std::str::from_utf8(value.as_bytes()).context("a request header is not UTF-8")?;
     }
@@ -262,8 +205,7 @@ fn set_spin_headers(
         None => "localhost".to_owned(),
     };
     for (name, value) in route.headers(request.uri(), &host, client)? {
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
-        else {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
             continue;
         };
         request.headers_mut().append(name, value);
@@ -272,9 +214,7 @@ fn set_spin_headers(
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<WasiBody> {
-    let body = Full::new(text.into())
-        .map_err(|never: Infallible| match never {})
-        .boxed_unsync();
+    let body = Full::new(text.into()).map_err(|never: Infallible| match never {}).boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response
@@ -292,11 +232,7 @@ async fn complete_if_small(response: Response<WasiBody>) -> Response<WasiBody> {
             Ok(None) => return Response::from_parts(head, whole(seen)),
             Ok(Some(frame)) => {
                 let is_plain = frame.as_ref().is_ok_and(Frame::is_data);
-                size_bytes += frame
-                    .as_ref()
-                    .ok()
-                    .and_then(Frame::data_ref)
-                    .map_or(0, Bytes::len);
+                size_bytes += frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
                 seen.push_back(frame);
                 if !is_plain {
                     break;
@@ -309,17 +245,12 @@ async fn complete_if_small(response: Response<WasiBody>) -> Response<WasiBody> {
 }
 
 fn whole(frames: VecDeque<Result<Frame<Bytes>, Error>>) -> WasiBody {
-    let mut pieces: Vec<Bytes> = frames
-        .into_iter()
-        .filter_map(|frame| frame.ok()?.into_data().ok())
-        .collect();
+    let mut pieces: Vec<Bytes> = frames.into_iter().filter_map(|frame| frame.ok()?.into_data().ok()).collect();
     let body = match pieces.len() {
         0 | 1 => pieces.pop().unwrap_or_default(),
         _ => pieces.concat().into(),
     };
-    Full::new(body)
-        .map_err(|never: Infallible| match never {})
-        .boxed_unsync()
+    Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
 /// The frames already taken, then the rest.

@@ -48,11 +48,7 @@ impl HostStore for State {
         Ok(self.table.push(store).map_err(|_| Error::StoreTableFull))
     }
 
-    async fn get(
-        &mut self,
-        store: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+    async fn get(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         Ok(Ok(self.table.get(&store)?.contents().get(&key).cloned()))
     }
 
@@ -66,34 +62,17 @@ impl HostStore for State {
         Ok(Ok(()))
     }
 
-    async fn delete(
-        &mut self,
-        store: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<(), Error>> {
+    async fn delete(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<(), Error>> {
         self.table.get(&store)?.contents().remove(&key);
         Ok(Ok(()))
     }
 
-    async fn exists(
-        &mut self,
-        store: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<bool, Error>> {
+    async fn exists(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<bool, Error>> {
         Ok(Ok(self.table.get(&store)?.contents().contains_key(&key)))
     }
 
-    async fn get_keys(
-        &mut self,
-        store: Resource<Store>,
-    ) -> wasmtime::Result<Result<Vec<String>, Error>> {
-        Ok(Ok(self
-            .table
-            .get(&store)?
-            .contents()
-            .keys()
-            .cloned()
-            .collect()))
+    async fn get_keys(&mut self, store: Resource<Store>) -> wasmtime::Result<Result<Vec<String>, Error>> {
+        Ok(Ok(self.table.get(&store)?.contents().keys().cloned().collect()))
     }
 
     async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {

@@ -1,7 +1,7 @@
 //! What components print, line by line into the host's log (stderr), each line under its component's name.
 //!
 //! - `ComponentOutput`: a guest's stdout or stderr; a partial last line is written when the guest ends.
-//! - `note`: a line of the host itself. `chain`: an error with its causes, never with a backtrace of the host.
+//! - `note`: what the host itself has to say. `chain`: an error with its causes, never with a backtrace of the host.
 
 use std::io::Write;
 use std::pin::Pin;
@@ -17,7 +17,9 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 const LONGEST_LINE_BYTES: usize = 64 << 10;
 
 pub fn note(message: &str) {
-    write_line("mw-host", message.as_bytes());
+    for line in message.lines() {
+        write_line("mw-host", line.as_bytes());
+    }
 }
 
 /// The form in which Spin hands errors to guests: the message, then its causes.
@@ -27,11 +29,8 @@ pub fn chain(error: &anyhow::Error) -> String {
         [] => error.to_string(),
         [only] => format!("{error}\n\nCaused by:\n    {only}"),
         many => {
-            let numbered: Vec<_> = many
-                .iter()
-                .enumerate()
-                .map(|(number, cause)| format!("{number:>5}: {cause}"))
-                .collect();
+            let numbered: Vec<_> =
+                many.iter().enumerate().map(|(number, cause)| format!("{number:>5}: {cause}")).collect();
             format!("{error}\n\nCaused by:\n{}", numbered.join("\n"))
         }
     }
@@ -55,20 +54,12 @@ struct Lines {
 
 impl ComponentOutput {
     pub fn new(component: &Arc<str>) -> Self {
-        let lines = Lines {
-            component: Arc::clone(component),
-            partial: Vec::new(),
-        };
-        Self {
-            lines: Arc::new(Mutex::new(lines)),
-        }
+        let lines = Lines { component: Arc::clone(component), partial: Vec::new() };
+        Self { lines: Arc::new(Mutex::new(lines)) }
     }
 
     fn push(&self, bytes: &[u8]) {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(bytes);
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
     }
 }
 
@@ -133,11 +124,7 @@ impl Pollable for ComponentOutput {
 }
 
 impl AsyncWrite for ComponentOutput {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

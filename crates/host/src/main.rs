@@ -50,12 +50,7 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     drain_seconds: f32,
     /// Guests at one time, of all components together; one more gets a 500, as on Spin
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1000,
-        env = "SPIN_MAX_INSTANCE_COUNT"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "SPIN_MAX_INSTANCE_COUNT")]
     max_instances: u32,
     /// Where compiled components are kept [default: mw-host in the user's cache folder]
     #[arg(long, value_name = "FOLDER", env = "MW_CACHE_DIR")]
@@ -64,14 +59,12 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = tokio::runtime::Runtime::new()
-        .context("cannot start the async runtime")
-        .and_then(|runtime| {
-            let outcome = runtime.block_on(run(arguments));
-            // Guests still running are abandoned, as Spin abandons them.
-            runtime.shutdown_background();
-            outcome
-        });
+    let outcome = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
+        let outcome = runtime.block_on(run(arguments));
+        // Guests still running are abandoned, as Spin abandons them.
+        runtime.shutdown_background();
+        outcome
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -116,42 +109,27 @@ async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// Checks the variables, then compiles on another thread.
-fn start_loading(
-    arguments: &Arguments,
-    manifest: &Arc<Manifest>,
-) -> Result<JoinHandle<Result<Arc<App>>>> {
+fn start_loading(arguments: &Arguments, manifest: &Arc<Manifest>) -> Result<JoinHandle<Result<Arc<App>>>> {
     let path = arguments.manifest.display().to_string();
-    let variables =
-        Variables::from_environment(&manifest.variables).with_context(|| path.clone())?;
-    let request_timeout = arguments
-        .request_timeout
-        .map(seconds)
-        .transpose()
-        .context("--request-timeout")?;
+    let variables = Variables::from_environment(&manifest.variables).with_context(|| path.clone())?;
+    let request_timeout = arguments.request_timeout.map(seconds).transpose().context("--request-timeout")?;
     let options = Options {
         max_instances: arguments.max_instances,
         request_timeout,
         cache_folder: arguments.cache_dir.clone().or_else(user_cache),
     };
     let manifest = Arc::clone(manifest);
-    let loading = tokio::task::spawn_blocking(move || {
-        App::load(&manifest, &variables, &options).context(path)
-    });
+    let loading = tokio::task::spawn_blocking(move || App::load(&manifest, &variables, &options).context(path));
     Ok(loading)
 }
 
 fn user_cache() -> Option<PathBuf> {
     let of_user = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
-    let folder = of_user
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    let folder = of_user.map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
     Some(folder.join("mw-host"))
 }
 
-async fn unless_stopped<T>(
-    work: impl Future<Output = Result<T>>,
-    stop: impl Future<Output = ()>,
-) -> Result<Option<T>> {
+async fn unless_stopped<T>(work: impl Future<Output = Result<T>>, stop: impl Future<Output = ()>) -> Result<Option<T>> {
     tokio::select! {
         done = work => done.map(Some),
         () = stop => Ok(None),
@@ -163,10 +141,7 @@ async fn drain_guests(app: &App, limit: Duration) {
         return;
     }
     if tokio::time::timeout(limit, app.idle()).await.is_err() {
-        logs::note(&format!(
-            "{} guests were still running when the drain time ended",
-            app.running_count()
-        ));
+        logs::note(&format!("{} guests were still running when the drain time ended", app.running_count()));
     }
 }
 
@@ -175,16 +150,14 @@ fn seconds(value: f32) -> Result<Duration> {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-                "{address} is already in use: stop what uses it, or choose another with --listen"
-            ),
-            _ => {
-                anyhow::anyhow!("cannot listen on {address}: {error}: choose another with --listen")
-            }
-        })
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("{address} is already in use: stop what uses it, or choose another with --listen")
+        }
+        _ => {
+            anyhow::anyhow!("cannot listen on {address}: {error}: choose another with --listen")
+        }
+    })
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>> {

@@ -25,10 +25,7 @@ pub struct Outbound {
     pub component: Arc<Component>,
 }
 
-type Exchange = (
-    http::Response<WasiBody>,
-    Box<dyn Future<Output = Result<(), Error>> + Send>,
-);
+type Exchange = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 impl WasiHttpHooks for Outbound {
     fn send_request(
@@ -44,10 +41,9 @@ impl WasiHttpHooks for Outbound {
     fn p2_error_from_connect(&mut self, error: &std::io::Error) -> ErrorCode {
         // A failed look-up carries no errno; a failed connect does.
         match error.raw_os_error() {
-            None => ErrorCode::DnsError(DnsErrorPayload {
-                rcode: Some("address not available".into()),
-                info_code: Some(0),
-            }),
+            None => {
+                ErrorCode::DnsError(DnsErrorPayload { rcode: Some("address not available".into()), info_code: Some(0) })
+            }
             Some(_) => ErrorCode::ConnectionRefused,
         }
     }
@@ -61,22 +57,15 @@ async fn send(
 ) -> Result<Exchange, Error> {
     if !component.allowed_hosts.allow_uri(request.uri()) {
         let uri = request.uri();
-        let target = format!(
-            "{}://{}",
-            uri.scheme_str().unwrap_or("https"),
-            uri.authority().map_or("self", |a| a.as_str())
-        );
+        let target =
+            format!("{}://{}", uri.scheme_str().unwrap_or("https"), uri.authority().map_or("self", |a| a.as_str()));
         logs::note(&format!(
             "{} may not call {target}: add it to allowed_outbound_hosts of [component.{}]",
             component.id, component.id
         ));
         return Err(Error::HttpRequestDenied);
     }
-    let target = app
-        .has_chaining()
-        .then(|| chained_component(request.uri()))
-        .flatten()
-        .map(str::to_owned);
+    let target = app.has_chaining().then(|| chained_component(request.uri())).flatten().map(str::to_owned);
     if let Some(target) = target {
         // Spin takes the host off before it looks at the target.
         request.headers_mut().remove(http::header::HOST);
@@ -89,14 +78,7 @@ async fn send(
             return Err(Error::DestinationNotFound);
         };
         // Boxed: a chained component may chain in its turn.
-        let response = Box::pin(crate::http::respond(
-            &app,
-            &callee,
-            route,
-            request,
-            CHAINED_CLIENT,
-        ))
-        .await;
+        let response = Box::pin(crate::http::respond(&app, &callee, route, request, CHAINED_CLIENT)).await;
         return Ok((response, Box::new(async { Ok(()) })));
     }
     let (response, connection) = wasmtime_wasi_http::default_send_request(request, options).await?;

@@ -43,16 +43,11 @@ impl Router {
                 continue;
             };
             if route.starts_with(WELL_KNOWN_PREFIX) {
-                logs::note(&format!(
-                    "route {route:?} is under {WELL_KNOWN_PREFIX} and will never be reached"
-                ));
+                logs::note(&format!("route {route:?} is under {WELL_KNOWN_PREFIX} and will never be reached"));
             }
             // As on Spin, the last of two equal routes wins.
             if let Some((_, component)) = by_path.iter_mut().find(|(path, _)| *path == route) {
-                logs::note(&format!(
-                    "route {route:?} is given twice: {} hides {component}",
-                    trigger.component
-                ));
+                logs::note(&format!("route {route:?} is given twice: {} hides {component}", trigger.component));
                 *component = &trigger.component;
             } else {
                 by_path.push((route, &trigger.component));
@@ -61,13 +56,8 @@ impl Router {
         let mut routes = routefinder::Router::new();
         for (raw, component) in by_path {
             let pattern = pattern_of(raw);
-            let route = Route {
-                component: component.to_owned(),
-                raw: raw.to_owned(),
-            };
-            routes
-                .add(pattern.as_str(), route)
-                .map_err(|reason| anyhow!("route {raw:?} of {component}: {reason}"))?;
+            let route = Route { component: component.to_owned(), raw: raw.to_owned() };
+            routes.add(pattern.as_str(), route).map_err(|reason| anyhow!("route {raw:?} of {component}: {reason}"))?;
         }
         Ok(Self { routes })
     }
@@ -75,18 +65,12 @@ impl Router {
     pub fn find(&self, path: &str) -> Option<Match> {
         let best = self.routes.best_match(path)?;
         let captures = best.captures();
-        let path_info = captures
-            .wildcard()
-            .map(|rest| path_info_of(rest, path))
-            .unwrap_or_default();
+        let path_info = captures.wildcard().map(|rest| path_info_of(rest, path)).unwrap_or_default();
         Some(Match {
             component: best.handler().component.clone(),
             raw_route: best.handler().raw.clone(),
             path_info,
-            named: captures
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            named: captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         })
     }
 }
@@ -103,43 +87,21 @@ impl Match {
     }
 
     /// The headers Spin adds, in its order.
-    pub fn headers(
-        &self,
-        uri: &http::Uri,
-        host: &str,
-        client: SocketAddr,
-    ) -> Result<Vec<(String, String)>> {
+    pub fn headers(&self, uri: &http::Uri, host: &str, client: SocketAddr) -> Result<Vec<(String, String)>> {
         let path_and_query = uri.path_and_query().context("the request has no path")?;
         let scheme = uri.scheme_str().unwrap_or("http");
         let fixed = [
             ("spin-path-info", self.path_info.clone()),
-            (
-                "spin-full-url",
-                format!("{scheme}://{host}{path_and_query}"),
-            ),
+            ("spin-full-url", format!("{scheme}://{host}{path_and_query}")),
             ("spin-matched-route", based(&self.raw_route)),
             ("spin-base-path", "/".to_owned()),
             ("spin-raw-component-route", self.raw_route.clone()),
-            (
-                "spin-component-route",
-                self.raw_route
-                    .strip_suffix("/...")
-                    .unwrap_or(&self.raw_route)
-                    .to_owned(),
-            ),
+            ("spin-component-route", self.raw_route.strip_suffix("/...").unwrap_or(&self.raw_route).to_owned()),
             ("spin-client-addr", client.to_string()),
         ];
-        let fixed = fixed
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value));
+        let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value));
         let named = self.named.iter().map(|(name, value)| {
-            (
-                format!(
-                    "spin-path-match-{}",
-                    name.to_ascii_lowercase().replace('_', "-")
-                ),
-                value.clone(),
-            )
+            (format!("spin-path-match-{}", name.to_ascii_lowercase().replace('_', "-")), value.clone())
         });
         Ok(fixed.chain(named).collect())
     }
@@ -147,15 +109,8 @@ impl Match {
 
 /// The route under the application's base path, which is always `/`.
 fn based(raw: &str) -> String {
-    let absolute = if raw.starts_with('/') {
-        raw.to_owned()
-    } else {
-        format!("/{raw}")
-    };
-    absolute
-        .strip_suffix('/')
-        .map(str::to_owned)
-        .unwrap_or(absolute)
+    let absolute = if raw.starts_with('/') { raw.to_owned() } else { format!("/{raw}") };
+    absolute.strip_suffix('/').map(str::to_owned).unwrap_or(absolute)
 }
 
 fn pattern_of(raw: &str) -> String {
@@ -232,24 +187,13 @@ mod tests {
 
     #[test]
     fn the_last_of_two_equal_routes_wins() {
-        assert_eq!(
-            router(&[("/a", "first"), ("/a", "second")])
-                .find("/a")
-                .unwrap()
-                .component,
-            "second"
-        );
+        assert_eq!(router(&[("/a", "first"), ("/a", "second")]).find("/a").unwrap().component, "second");
     }
 
     #[test]
     fn wildcards_keep_their_slashes() {
         let router = router(&[("/foo/...", "foo")]);
-        let cases = [
-            ("/foo", ""),
-            ("/foo/", "/"),
-            ("/foo/bar", "/bar"),
-            ("/foo/bar/", "/bar/"),
-        ];
+        let cases = [("/foo", ""), ("/foo/", "/"), ("/foo/bar", "/bar"), ("/foo/bar/", "/bar/")];
         for (path, path_info) in cases {
             assert_eq!(router.find(path).unwrap().path_info, path_info, "{path}");
         }
@@ -259,11 +203,7 @@ mod tests {
     fn headers_tell_the_match() {
         let router = router(&[("/v1/:the_id/...", "one")]);
         let uri = "http://h:1/v1/7/rest?q=1".parse().unwrap();
-        let headers = router
-            .find("/v1/7/rest")
-            .unwrap()
-            .headers(&uri, "h:1", ([127, 0, 0, 1], 9).into())
-            .unwrap();
+        let headers = router.find("/v1/7/rest").unwrap().headers(&uri, "h:1", ([127, 0, 0, 1], 9).into()).unwrap();
         let expected = [
             ("spin-path-info", "/rest"),
             ("spin-full-url", "http://h:1/v1/7/rest?q=1"),
@@ -274,10 +214,7 @@ mod tests {
             ("spin-client-addr", "127.0.0.1:9"),
             ("spin-path-match-the-id", "7"),
         ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
+        let expected: Vec<_> = expected.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         assert_eq!(headers, expected);
     }
 }

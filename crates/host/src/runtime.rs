@@ -71,11 +71,7 @@ pub struct State {
 }
 
 impl App {
-    pub fn load(
-        manifest: &Manifest,
-        variables: &Variables,
-        options: &Options,
-    ) -> Result<Arc<Self>> {
+    pub fn load(manifest: &Manifest, variables: &Variables, options: &Options) -> Result<Arc<Self>> {
         let engine = engine::new_engine(options)?;
         let is_cron = matches!(manifest.triggers, Triggers::Cron(_));
         let mut ids = manifest.triggers.components();
@@ -87,22 +83,15 @@ impl App {
             .filter_map(|id| Some((*id, manifest.components.get(*id)?)))
             .map(|(id, declared)| Ok((id, declared, Grants::new(id, declared, variables, &ids)?)))
             .collect::<Result<Vec<_>>>()?;
-        let sources = granted
-            .iter()
-            .map(|(id, declared, _)| (declared.source.as_path(), *id));
+        let sources = granted.iter().map(|(id, declared, _)| (declared.source.as_path(), *id));
         let compiled = engine::compile_all(&engine, sources.collect())?;
         let linker = engine::new_linker(&engine)?;
         let mut components = BTreeMap::new();
         for (id, declared, grants) in granted {
             let place = || format!("component {id:?} ({})", declared.source.display());
-            let component = compiled
-                .get(declared.source.as_path())
-                .with_context(place)?;
+            let component = compiled.get(declared.source.as_path()).with_context(place)?;
             let entry = engine::link(&linker, component, is_cron).with_context(place)?;
-            components.insert(
-                id.to_owned(),
-                Arc::new(grants.into_component(id, declared, entry)),
-            );
+            components.insert(id.to_owned(), Arc::new(grants.into_component(id, declared, entry)));
         }
         if options.request_timeout.is_some() {
             let ticking = engine.clone();
@@ -146,10 +135,7 @@ impl App {
             shared: Arc::clone(self),
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound {
-                app: Arc::clone(self),
-                component: Arc::clone(component),
-            },
+            outbound: Outbound { app: Arc::clone(self), component: Arc::clone(component) },
         };
         let mut store = Store::new(&self.engine, state);
         if let Some(timeout) = self.request_timeout {
@@ -171,10 +157,7 @@ impl App {
             match timeout {
                 None => call.await,
                 Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
-                    Err(wasmtime::Error::msg(format!(
-                        "stopped after {} s (--request-timeout)",
-                        limit.as_secs_f32()
-                    )))
+                    Err(wasmtime::Error::msg(format!("stopped after {} s (--request-timeout)", limit.as_secs_f32())))
                 }),
             }
         })
@@ -214,18 +197,10 @@ struct Grants {
 }
 
 impl Grants {
-    fn new(
-        id: &str,
-        declared: &manifest::Component,
-        variables: &Variables,
-        ids: &[&str],
-    ) -> Result<Self> {
+    fn new(id: &str, declared: &manifest::Component, variables: &Variables, ids: &[&str]) -> Result<Self> {
         let allowed_hosts = AllowedHosts::parse(&declared.allowed_outbound_hosts, variables, ids)
             .with_context(|| format!("component {id:?}"))?;
-        Ok(Self {
-            allowed_hosts,
-            variables: variables.for_component(id, &declared.variables)?,
-        })
+        Ok(Self { allowed_hosts, variables: variables.for_component(id, &declared.variables)? })
     }
 
     fn into_component(self, id: &str, declared: &manifest::Component, entry: Entry) -> Component {
@@ -243,20 +218,13 @@ impl Grants {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: &mut self.outbound,
-        }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
     }
 }
 

@@ -50,14 +50,12 @@ impl Template {
     }
 
     pub fn is_literal(&self) -> bool {
-        self.parts
-            .iter()
-            .all(|part| matches!(part, Part::Literal(_)))
+        self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
     }
 }
 
-/// All variables of the application, resolved.
-#[derive(Debug, Default)]
+/// All variables of the application, resolved. Not Debug: secrets are among them.
+#[derive(Default)]
 pub struct Variables {
     values: BTreeMap<String, String>,
 }
@@ -66,9 +64,7 @@ impl Variables {
     /// Reads the environment of this process, as Spin does by default.
     pub fn from_environment(declared: &BTreeMap<String, VariableDeclaration>) -> Result<Self> {
         let file = read_dotenv(Path::new(".env"));
-        Self::resolve(declared, |name| {
-            std::env::var(name).ok().or_else(|| file.get(name).cloned())
-        })
+        Self::resolve(declared, |name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
 
     pub fn resolve(
@@ -87,10 +83,7 @@ impl Variables {
             }
         }
         if !missing.is_empty() {
-            bail!(
-                "required variables have no value: set {} in the environment",
-                missing.join(", ")
-            );
+            bail!("required variables have no value: set {} in the environment", missing.join(", "));
         }
         Ok(Self { values })
     }
@@ -101,9 +94,10 @@ impl Variables {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Expression(name) => {
-                    let value = self.values.get(name).with_context(|| {
-                        format!("unknown variable {name:?}: declare it under [variables]")
-                    })?;
+                    let value = self
+                        .values
+                        .get(name)
+                        .with_context(|| format!("unknown variable {name:?}: declare it under [variables]"))?;
                     text.push_str(value);
                 }
             }
@@ -112,11 +106,7 @@ impl Variables {
     }
 
     /// The values that `[component.<id>.variables]` grants.
-    pub fn for_component(
-        &self,
-        id: &str,
-        templates: &BTreeMap<String, String>,
-    ) -> Result<ComponentVariables> {
+    pub fn for_component(&self, id: &str, templates: &BTreeMap<String, String>) -> Result<ComponentVariables> {
         let values = templates
             .iter()
             .map(|(name, text)| {
@@ -126,14 +116,10 @@ impl Variables {
                 Ok((name.clone(), value))
             })
             .collect::<Result<_>>()?;
-        Ok(ComponentVariables {
-            component: id.to_owned(),
-            values,
-        })
+        Ok(ComponentVariables { component: id.to_owned(), values })
     }
 }
 
-#[derive(Debug)]
 pub struct ComponentVariables {
     component: String,
     values: BTreeMap<String, String>,
@@ -144,8 +130,7 @@ impl ComponentVariables {
         if let Some(reason) = name_fault(name) {
             return Err(Error::InvalidName(format!("{name:?}: {reason}")));
         }
-        let undefined =
-            || Error::Undefined(format!("no variable for {:?}.{name:?}", self.component));
+        let undefined = || Error::Undefined(format!("no variable for {:?}.{name:?}", self.component));
         self.values.get(name).cloned().ok_or_else(undefined)
     }
 }
@@ -167,8 +152,7 @@ fn name_fault(name: &str) -> Option<String> {
     if !name.ends_with(|c: char| c.is_ascii_alphanumeric()) {
         return Some("must end with a lowercase ASCII letter or digit".into());
     }
-    name.contains("__")
-        .then(|| "must not contain multiple consecutive underscores".into())
+    name.contains("__").then(|| "must not contain multiple consecutive underscores".into())
 }
 
 /// Spin also looks into `.env` of the folder it is started in; only its SPIN_VARIABLE_ lines matter.
@@ -182,11 +166,7 @@ fn read_dotenv(path: &Path) -> BTreeMap<String, String> {
 }
 
 fn unquote(value: &str) -> &str {
-    let inside = |quote: char| {
-        value
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote))
-    };
+    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
@@ -195,12 +175,7 @@ mod tests {
     use super::*;
 
     fn resolved(toml: &str, environment: &[(&str, &str)]) -> Result<Variables> {
-        let lookup = |name: &str| {
-            environment
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, value)| value.to_string())
-        };
+        let lookup = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string());
         Variables::resolve(&toml::from_str(toml).unwrap(), lookup)
     }
 
@@ -211,42 +186,25 @@ mod tests {
     #[test]
     fn templates_are_filled_in() {
         let variables = resolved("a = { default = '1' }\nb_c = { default = '' }", &[]).unwrap();
-        let cases = [
-            ("", ""),
-            ("plain", "plain"),
-            ("{{a}}", "1"),
-            ("x{{ a }}y{{b_c}}z", "x1yz"),
-            ("}} {", "}} {"),
-        ];
+        let cases = [("", ""), ("plain", "plain"), ("{{a}}", "1"), ("x{{ a }}y{{b_c}}z", "x1yz"), ("}} {", "}} {")];
         for (text, expected) in cases {
             assert_eq!(render(&variables, text).unwrap(), expected, "{text}");
         }
         assert!(Template::parse("{{ a").is_err());
-        assert!(
-            render(&variables, "{{ nobody }}")
-                .unwrap_err()
-                .to_string()
-                .contains("nobody")
-        );
+        assert!(render(&variables, "{{ nobody }}").unwrap_err().to_string().contains("nobody"));
     }
 
     #[test]
     fn the_environment_overrides_the_default() {
         let toml = "a = { default = '1' }\nb = { required = true, secret = true }";
-        let variables =
-            resolved(toml, &[("SPIN_VARIABLE_A", "2"), ("SPIN_VARIABLE_B", "")]).unwrap();
+        let variables = resolved(toml, &[("SPIN_VARIABLE_A", "2"), ("SPIN_VARIABLE_B", "")]).unwrap();
         assert_eq!(render(&variables, "{{a}}{{b}}").unwrap(), "2");
     }
 
     #[test]
     fn all_missing_variables_are_named() {
-        let error = resolved("a = { required = true }\nb = { required = true }", &[])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("SPIN_VARIABLE_A, SPIN_VARIABLE_B"),
-            "{error}"
-        );
+        let error = resolved("a = { required = true }\nb = { required = true }", &[]).err().unwrap().to_string();
+        assert!(error.contains("SPIN_VARIABLE_A, SPIN_VARIABLE_B"), "{error}");
     }
 
     #[test]
@@ -255,33 +213,19 @@ mod tests {
         let granted = [("x".to_owned(), "<{{ a }}>".to_owned())].into();
         let component = variables.for_component("c", &granted).unwrap();
         assert_eq!(component.get("x").unwrap(), "<1>");
-        assert!(
-            matches!(component.get("a"), Err(Error::Undefined(text)) if text == r#"no variable for "c"."a""#)
-        );
+        assert!(matches!(component.get("a"), Err(Error::Undefined(text)) if text == r#"no variable for "c"."a""#));
         for bad in ["", "A", "1a", "a_", "a__b", "a-b"] {
-            assert!(
-                matches!(component.get(bad), Err(Error::InvalidName(_))),
-                "{bad}"
-            );
+            assert!(matches!(component.get(bad), Err(Error::InvalidName(_))), "{bad}");
         }
     }
 
     #[test]
     fn dotenv_lines_are_read() {
         let file = std::env::temp_dir().join(format!("mw-host-dotenv-{}", std::process::id()));
-        std::fs::write(
-            &file,
-            "OTHER=1\nexport SPIN_VARIABLE_A=\"two words\"\nSPIN_VARIABLE_B='x'\n# no\n",
-        )
-        .unwrap();
+        std::fs::write(&file, "OTHER=1\nexport SPIN_VARIABLE_A=\"two words\"\nSPIN_VARIABLE_B='x'\n# no\n").unwrap();
         let values = read_dotenv(&file);
         std::fs::remove_file(&file).unwrap();
         let expected = [("SPIN_VARIABLE_A", "two words"), ("SPIN_VARIABLE_B", "x")];
-        assert_eq!(
-            values,
-            expected
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into()
-        );
+        assert_eq!(values, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 }

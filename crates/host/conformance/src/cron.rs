@@ -14,17 +14,13 @@ impl Guest for Ticks {
     fn handle_cron_event(metadata: Metadata) -> Result<(), Error> {
         let url = variables::get("cron_url").map_err(|error| Error::Other(error.to_string()))?;
         println!("tick {}", metadata.timestamp);
-        let request = Request::builder()
-            .method(Method::Post)
-            .uri(url)
-            .body(metadata.timestamp.to_string())
-            .build();
+        let request = Request::builder().method(Method::Post).uri(url).body(metadata.timestamp.to_string()).build();
         let sent: Result<Response, _> = run(send(request));
         sent.map_err(|error| Error::Other(error.to_string()))?;
-        if metadata.timestamp % 7 == 0 {
+        if metadata.timestamp.is_multiple_of(7) {
             std::process::abort();
         }
-        if metadata.timestamp % 3 == 0 {
+        if metadata.timestamp.is_multiple_of(3) {
             return Err(Error::Other("a tick that can be divided by 3".into()));
         }
         Ok(())

@@ -19,48 +19,16 @@ fn samples() -> Vec<(&'static str, &'static str, ParameterValue)> {
         ("str", "text", ParameterValue::Str("größer".into())),
         ("varchar", "varchar", ParameterValue::Str("short".into())),
         ("binary", "bytea", ParameterValue::Binary(vec![0, 1, 255])),
-        (
-            "jsonb",
-            "jsonb",
-            ParameterValue::Jsonb(br#"{"b": [1, 2.5], "a": null}"#.to_vec()),
-        ),
+        ("jsonb", "jsonb", ParameterValue::Jsonb(br#"{"b": [1, 2.5], "a": null}"#.to_vec())),
         ("uuid", "uuid", ParameterValue::Uuid(UUID.into())),
         ("date", "date", ParameterValue::Date((2026, 2, 28))),
         ("time", "time", ParameterValue::Time((23, 59, 58, 123_000))),
-        (
-            "datetime",
-            "timestamp",
-            ParameterValue::Datetime((2026, 2, 28, 1, 2, 3, 4_000)),
-        ),
-        (
-            "decimal",
-            "numeric",
-            ParameterValue::Decimal("12.340".into()),
-        ),
-        (
-            "interval",
-            "interval",
-            ParameterValue::Interval(Interval {
-                micros: 5,
-                days: 6,
-                months: 7,
-            }),
-        ),
-        (
-            "array-int32",
-            "int4[]",
-            ParameterValue::ArrayInt32(vec![Some(1), None]),
-        ),
-        (
-            "array-int64",
-            "int8[]",
-            ParameterValue::ArrayInt64(vec![Some(1), None]),
-        ),
-        (
-            "array-str",
-            "text[]",
-            ParameterValue::ArrayStr(vec![Some("a".into()), None]),
-        ),
+        ("datetime", "timestamp", ParameterValue::Datetime((2026, 2, 28, 1, 2, 3, 4_000))),
+        ("decimal", "numeric", ParameterValue::Decimal("12.340".into())),
+        ("interval", "interval", ParameterValue::Interval(Interval { micros: 5, days: 6, months: 7 })),
+        ("array-int32", "int4[]", ParameterValue::ArrayInt32(vec![Some(1), None])),
+        ("array-int64", "int8[]", ParameterValue::ArrayInt64(vec![Some(1), None])),
+        ("array-str", "text[]", ParameterValue::ArrayStr(vec![Some("a".into()), None])),
         ("db-null", "text", ParameterValue::DbNull),
     ]
 }
@@ -71,6 +39,7 @@ pub(crate) fn respond(path: &str, query: &str) -> Option<Value> {
         "/pg/unknown-type" => single("SELECT '(1,2)'::point"),
         "/pg/no-rows" => single("SELECT 1 WHERE false"),
         "/pg/one" => single("SELECT 1"),
+        "/pg/hold" => single("SELECT pg_sleep(0.3)"),
         "/pg/backend" => single("SELECT pg_backend_pid()"),
         "/pg/timestamptz" => single("SELECT now()"),
         "/pg/execute" => open().and_then(|connection| {
@@ -78,19 +47,14 @@ pub(crate) fn respond(path: &str, query: &str) -> Option<Value> {
             Ok(json!({ "count": count }))
         }),
         "/pg/open" => {
-            let address = crate::parameter(query, "address")
-                .unwrap_or_default()
-                .replace("%20", " ");
+            let address = crate::parameter(query, "address").unwrap_or_default().replace("%20", " ");
             Connection::open(&address).map(|_| json!("opened"))
         }
         "/pg/error/parse" => single("SELEKT 1"),
         "/pg/error/two-statements" => single("SELECT 1; SELECT 2"),
         "/pg/error/rows" => single("SELECT 1 / (random() * 0)::int"),
         "/pg/error/execute" => open().and_then(|connection| {
-            connection.execute(
-                "CREATE TEMP TABLE unique_thing (id int CONSTRAINT only_once PRIMARY KEY)",
-                &[],
-            )?;
+            connection.execute("CREATE TEMP TABLE unique_thing (id int CONSTRAINT only_once PRIMARY KEY)", &[])?;
             let twice = connection.execute("INSERT INTO unique_thing VALUES (1), (1)", &[]);
             connection.execute("DROP TABLE unique_thing", &[])?;
             twice.map(|count| json!({ "count": count }))
@@ -99,40 +63,24 @@ pub(crate) fn respond(path: &str, query: &str) -> Option<Value> {
         "/pg/error/type" => with("SELECT $1::int4", ParameterValue::Str("1".into())),
         "/pg/transaction/leave-open" => leave_open(false),
         "/pg/transaction/trap" => leave_open(true),
-        "/pg/transaction/look" => {
-            single("SELECT pg_backend_pid(), (SELECT count(*) FROM conformance_leak)")
-        }
+        "/pg/transaction/look" => single("SELECT pg_backend_pid(), (SELECT count(*) FROM conformance_leak)"),
         "/pg/transaction/in-one" => single("SELECT txid_current_if_assigned() IS NOT NULL"),
-        "/pg/transaction/rollback" => {
-            open().and_then(|connection| Ok(json!(connection.execute("ROLLBACK", &[])?)))
-        }
+        "/pg/transaction/rollback" => open().and_then(|connection| Ok(json!(connection.execute("ROLLBACK", &[])?))),
         _ => return None,
     };
     Some(result.unwrap_or_else(|error| describe(&error)))
 }
 
 fn open() -> Result<Connection, PgError> {
-    let address =
-        variables::get("database_url").map_err(|error| PgError::Other(error.to_string()))?;
+    let address = variables::get("database_url").map_err(|error| PgError::Other(error.to_string()))?;
     Connection::open(&address)
 }
 
 fn single(statement: &str) -> Result<Value, PgError> {
     let set = open()?.query(statement, &[])?;
-    let columns: Vec<_> = set
-        .columns
-        .iter()
-        .map(|column| (&column.name, format!("{:?}", column.data_type)))
-        .collect();
-    let rows: Vec<_> = set
-        .rows
-        .iter()
-        .map(|row| {
-            row.iter()
-                .map(|value| format!("{value:?}"))
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let columns: Vec<_> = set.columns.iter().map(|column| (&column.name, format!("{:?}", column.data_type))).collect();
+    let rows: Vec<_> =
+        set.rows.iter().map(|row| row.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>()).collect();
     Ok(json!({ "columns": columns, "rows": rows }))
 }
 
@@ -147,15 +95,8 @@ fn types() -> Result<Value, PgError> {
     let mut seen = serde_json::Map::new();
     for (name, cast, parameter) in samples() {
         let set = connection.query(&format!("SELECT $1::{cast}"), &[parameter])?;
-        let column = set
-            .columns
-            .first()
-            .map(|column| format!("{:?}", column.data_type));
-        let value = set
-            .rows
-            .first()
-            .and_then(|row| row.first())
-            .map(|value| format!("{value:?}"));
+        let column = set.columns.first().map(|column| format!("{:?}", column.data_type));
+        let value = set.rows.first().and_then(|row| row.first()).map(|value| format!("{value:?}"));
         seen.insert(name.into(), json!([column, value]));
     }
     Ok(Value::Object(seen))

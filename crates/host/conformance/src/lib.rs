@@ -1,7 +1,7 @@
 //! One handler; each path exercises one thing and answers what it saw as JSON. A host is right when its answers are
 //! Spin's: `crates/host/tests/conformance.rs` has them, and runs against any base URL.
 //!
-//! - this file: routing, `/headers`, `/echo`, `/log`, `/environment`, `/trap`, `/silent`, `/after-answer`
+//! - this file: routing, `/headers`, `/echo`, `/log`, `/environment`, `/trap`, `/silent`, `/sleep`, `/spin`, `/stream`, `/after-answer`
 //! - `cron`: the same component under a cron trigger
 //! - `database`: `/pg/...`; `services`: `/kv/...`, `/variables`, `/outbound`
 
@@ -14,6 +14,7 @@ mod services;
 
 use std::time::Duration;
 
+use futures::SinkExt;
 use serde_json::{Value, json};
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
 use spin_sdk::http_component;
@@ -24,6 +25,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let (path, query) = uri.split_once('?').unwrap_or((&uri, ""));
     match path {
         "/after-answer" => after_answer(query, out).await,
+        "/stream" => stream(query, out).await,
         "/trap-after-answer" => {
             answer(out, 200, &json!("answered")).await;
             std::process::abort();
@@ -36,12 +38,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         },
         "/echo" => {
             let body = request.into_body().await.unwrap_or_default();
-            answer(
-                out,
-                200,
-                &json!({ "length": body.len(), "text": String::from_utf8_lossy(&body) }),
-            )
-            .await;
+            answer(out, 200, &json!({ "length": body.len(), "text": String::from_utf8_lossy(&body) })).await;
         }
         _ => match respond(&request, path, query).await {
             Some(value) => answer(out, 200, &value).await,
@@ -102,10 +99,19 @@ async fn after_answer(query: &str, out: ResponseOutparam) {
     services::remember("after-answer", "done");
 }
 
+/// Two pieces with a pause between them.
+async fn stream(query: &str, out: ResponseOutparam) {
+    let response = OutgoingResponse::new(Fields::new());
+    let mut body = response.take_body();
+    out.set(response);
+    // A client that hangs up is no concern of this check.
+    let _ = body.send(b"first,".to_vec()).await;
+    sleep(query);
+    let _ = body.send(b"second".to_vec()).await;
+}
+
 fn sleep(query: &str) {
-    let milliseconds = parameter(query, "ms")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
+    let milliseconds = parameter(query, "ms").and_then(|text| text.parse().ok()).unwrap_or(0);
     std::thread::sleep(Duration::from_millis(milliseconds));
 }
 
@@ -115,14 +121,10 @@ async fn answer(out: ResponseOutparam, status: u16, value: &Value) {
     let _ = headers.append("content-type", b"application/json");
     let response = OutgoingResponse::new(headers);
     let _ = response.set_status_code(status);
-    let _ = out
-        .set_with_body(response, value.to_string().into_bytes())
-        .await;
+    let _ = out.set_with_body(response, value.to_string().into_bytes()).await;
 }
 
 /// A query parameter, percent-decoding left out: no check needs it.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

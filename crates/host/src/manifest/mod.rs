@@ -50,8 +50,8 @@ pub struct VariableDeclaration {
     pub default: Option<String>,
     #[serde(default)]
     pub required: bool,
-    #[serde(default)]
-    pub secret: bool,
+    #[serde(default, rename = "secret")]
+    _secret: bool,
     #[serde(default, rename = "description")]
     _description: String,
 }
@@ -67,12 +67,8 @@ pub struct Component {
 
 impl Manifest {
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!(
-                "cannot read the manifest {}: give its path with --manifest",
-                path.display()
-            )
-        })?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the manifest {}: give its path with --manifest", path.display()))?;
         let folder = path
             .canonicalize()
             .ok()
@@ -100,9 +96,7 @@ impl Manifest {
             .into_iter()
             .map(|(id, component)| {
                 check_id(&id, '-').with_context(|| format!("component id {id:?}"))?;
-                let checked = component
-                    .check(folder)
-                    .with_context(|| format!("component {id:?}"))?;
+                let checked = component.check(folder).with_context(|| format!("component {id:?}"))?;
                 Ok((id, checked))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
@@ -126,14 +120,8 @@ impl Manifest {
 impl Triggers {
     pub fn components(&self) -> Vec<&str> {
         match self {
-            Self::Http(triggers) => triggers
-                .iter()
-                .map(|trigger| trigger.component.as_str())
-                .collect(),
-            Self::Cron(triggers) => triggers
-                .iter()
-                .map(|trigger| trigger.component.as_str())
-                .collect(),
+            Self::Http(triggers) => triggers.iter().map(|trigger| trigger.component.as_str()).collect(),
+            Self::Cron(triggers) => triggers.iter().map(|trigger| trigger.component.as_str()).collect(),
         }
     }
 }
@@ -146,17 +134,11 @@ impl RawComponent {
             ("sqlite_databases", !self.sqlite_databases.is_empty()),
             ("ai_models", !self.ai_models.is_empty()),
             ("dependencies", !self.dependencies.is_empty()),
-            (
-                "dependencies_inherit_configuration",
-                self.dependencies_inherit_configuration.is_some(),
-            ),
+            ("dependencies_inherit_configuration", self.dependencies_inherit_configuration.is_some()),
             ("profile", !self.profile.is_empty()),
         ];
         for (key, used) in unimplemented {
-            ensure!(
-                !used,
-                "mw-host does not implement the key {key:?}: remove it, or run this manifest with Spin"
-            );
+            ensure!(!used, "mw-host does not implement the key {key:?}: remove it, or run this manifest with Spin");
         }
         for store in &self.key_value_stores {
             ensure!(
@@ -183,10 +165,7 @@ impl RawComponent {
 }
 
 fn parse_triggers(raw: BTreeMap<String, Vec<toml::Table>>) -> Result<Triggers> {
-    if let Some(unknown) = raw
-        .keys()
-        .find(|kind| !matches!(kind.as_str(), "http" | "cron"))
-    {
+    if let Some(unknown) = raw.keys().find(|kind| !matches!(kind.as_str(), "http" | "cron")) {
         bail!(
             "trigger type {unknown:?} is not implemented by mw-host, only http and cron are: move it to a manifest for Spin"
         );
@@ -196,17 +175,11 @@ fn parse_triggers(raw: BTreeMap<String, Vec<toml::Table>>) -> Result<Triggers> {
             "the manifest has http and cron triggers, which Spin runs in two processes: put the cron triggers into a manifest of their own"
         ),
         (Some(tables), None) => {
-            let triggers = tables
-                .iter()
-                .map(parse_http_trigger)
-                .collect::<Result<_>>()?;
+            let triggers = tables.iter().map(parse_http_trigger).collect::<Result<_>>()?;
             Ok(Triggers::Http(triggers))
         }
         (None, Some(tables)) => {
-            let triggers = tables
-                .iter()
-                .map(parse_cron_trigger)
-                .collect::<Result<_>>()?;
+            let triggers = tables.iter().map(parse_cron_trigger).collect::<Result<_>>()?;
             Ok(Triggers::Cron(triggers))
         }
         (None, None) => {
@@ -218,11 +191,7 @@ fn parse_triggers(raw: BTreeMap<String, Vec<toml::Table>>) -> Result<Triggers> {
 fn parse_http_trigger(table: &toml::Table) -> Result<HttpTrigger> {
     let place = || format!("[[trigger.http]] {}", describe(table));
     for key in ["static_response", "components", "dependencies"] {
-        ensure!(
-            !table.contains_key(key),
-            "{}: mw-host does not implement {key:?}: remove it",
-            place()
-        );
+        ensure!(!table.contains_key(key), "{}: mw-host does not implement {key:?}: remove it", place());
     }
     let raw: RawHttpTrigger = table.clone().try_into().map_err(flat).with_context(place)?;
     if let Some(executor) = raw.executor {
@@ -240,25 +209,19 @@ fn parse_http_trigger(table: &toml::Table) -> Result<HttpTrigger> {
             bail!("{}: route must be a path or {{ private = true }}", place())
         }
     };
-    Ok(HttpTrigger {
-        component: component_name(&raw.component).with_context(place)?,
-        route,
-    })
+    Ok(HttpTrigger { component: component_name(&raw.component).with_context(place)?, route })
 }
 
 fn parse_cron_trigger(table: &toml::Table) -> Result<CronTrigger> {
     let place = || format!("[[trigger.cron]] {}", describe(table));
     let raw: RawCronTrigger = table.clone().try_into().map_err(flat).with_context(place)?;
-    Ok(CronTrigger {
-        component: component_name(&raw.component).with_context(place)?,
-        expression: raw.cron_expression,
-    })
+    Ok(CronTrigger { component: component_name(&raw.component).with_context(place)?, expression: raw.cron_expression })
 }
 
 fn component_name(value: &toml::Value) -> Result<String> {
-    let name = value.as_str().context(
-        "component is written in place, which mw-host does not implement: name a [component.<id>]",
-    )?;
+    let name = value
+        .as_str()
+        .context("component is written in place, which mw-host does not implement: name a [component.<id>]")?;
     Ok(name.to_owned())
 }
 
@@ -271,10 +234,7 @@ fn describe(table: &toml::Table) -> String {
 fn check_variables(variables: &BTreeMap<String, VariableDeclaration>) -> Result<()> {
     for (name, variable) in variables {
         check_id(name, '_').with_context(|| format!("variable {name:?}"))?;
-        ensure!(
-            name == &name.to_lowercase(),
-            "variable {name:?}: must be lower case"
-        );
+        ensure!(name == &name.to_lowercase(), "variable {name:?}: must be lower case");
         ensure!(
             variable.required ^ variable.default.is_some(),
             "variable {name:?}: must be `required` OR have a `default`"
@@ -286,12 +246,8 @@ fn check_variables(variables: &BTreeMap<String, VariableDeclaration>) -> Result<
 /// Spin's rule for names: words that start with a letter, in one case, joined by one separator.
 fn check_id(id: &str, separator: char) -> Result<()> {
     for word in id.split(separator) {
-        let starts_well = word
-            .chars()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic());
-        let one_case = !(word.chars().any(|c| c.is_ascii_uppercase())
-            && word.chars().any(|c| c.is_ascii_lowercase()));
+        let starts_well = word.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
+        let one_case = !(word.chars().any(|c| c.is_ascii_uppercase()) && word.chars().any(|c| c.is_ascii_lowercase()));
         ensure!(
             starts_well && one_case && word.chars().all(|c| c.is_ascii_alphanumeric()),
             "must be words joined by {separator:?}, each starting with a letter, in one case"
@@ -338,31 +294,21 @@ mod tests {
              [component.a.variables]\nk = '{{{{ k }}}}'\n"
         );
         let manifest = parse(&text).unwrap();
-        let Triggers::Http(triggers) = &manifest.triggers else {
-            panic!("not HTTP")
-        };
-        let routes: Vec<_> = triggers
-            .iter()
-            .map(|trigger| trigger.route.as_deref())
-            .collect();
+        let Triggers::Http(triggers) = &manifest.triggers else { panic!("not HTTP") };
+        let routes: Vec<_> = triggers.iter().map(|trigger| trigger.route.as_deref()).collect();
         assert_eq!(routes, [Some("/..."), None]);
         assert_eq!(manifest.components["a"].source, Path::new("/folder/a.wasm"));
     }
 
     #[test]
     fn cron_triggers_are_read() {
-        let text = format!(
-            "{HEAD}[[trigger.cron]]\ncron_expression = '* * * * * *'\ncomponent = 'a'\n{COMPONENT}"
-        );
-        assert!(
-            matches!(parse(&text).unwrap().triggers, Triggers::Cron(triggers) if triggers.len() == 1)
-        );
+        let text = format!("{HEAD}[[trigger.cron]]\ncron_expression = '* * * * * *'\ncomponent = 'a'\n{COMPONENT}");
+        assert!(matches!(parse(&text).unwrap().triggers, Triggers::Cron(triggers) if triggers.len() == 1));
     }
 
     /// One bad thing inside an otherwise good manifest: before the trigger, instead of it, or in the component.
     fn refusal(variables: &str, trigger: &str, component: &str) -> String {
-        let error =
-            parse(&format!("{HEAD}{variables}{trigger}{COMPONENT}{component}")).unwrap_err();
+        let error = parse(&format!("{HEAD}{variables}{trigger}{COMPONENT}{component}")).unwrap_err();
         format!("{error:#}")
     }
 
@@ -378,86 +324,30 @@ mod tests {
             ("", TRIGGER, "files = ['f']", "files"),
             ("", TRIGGER, "sqlite_databases = ['d']", "sqlite_databases"),
             ("", TRIGGER, "key_value_stores = ['other']", "other"),
-            (
-                "",
-                TRIGGER,
-                "[component.b]\nsource = { url = 'u', digest = 'd' }",
-                "local path",
-            ),
+            ("", TRIGGER, "[component.b]\nsource = { url = 'u', digest = 'd' }", "local path"),
             ("", TRIGGER, "[component.a_b]\nsource = 's'", "a_b"),
-            (
-                "",
-                "[[trigger.http]]\nroute = '/'\nstatic_response = {}\n",
-                "",
-                "static_response",
-            ),
-            (
-                "",
-                "[[trigger.http]]\nroute = '/'\ncomponent = 'b'\n",
-                "",
-                "[component.b]",
-            ),
-            (
-                "",
-                "[[trigger.http]]\nroute = '/'\ncomponent = { source = 's' }\n",
-                "",
-                "in place",
-            ),
-            (
-                "",
-                "[[trigger.http]]\nroute = '/'\ncomponent = 'a'\nexecutor = { type = 'wagi' }\n",
-                "",
-                "wagi",
-            ),
-            (
-                "",
-                "[[trigger.http]]\nroute = { private = false }\ncomponent = 'a'\n",
-                "",
-                "private = true",
-            ),
+            ("", "[[trigger.http]]\nroute = '/'\nstatic_response = {}\n", "", "static_response"),
+            ("", "[[trigger.http]]\nroute = '/'\ncomponent = 'b'\n", "", "[component.b]"),
+            ("", "[[trigger.http]]\nroute = '/'\ncomponent = { source = 's' }\n", "", "in place"),
+            ("", "[[trigger.http]]\nroute = '/'\ncomponent = 'a'\nexecutor = { type = 'wagi' }\n", "", "wagi"),
+            ("", "[[trigger.http]]\nroute = { private = false }\ncomponent = 'a'\n", "", "private = true"),
             ("", "[[trigger.http]]\ncomponent = 'a'\n", "", "route"),
-            (
-                "",
-                "[[trigger.cron]]\ncron-expression = 'x'\ncomponent = 'a'\n",
-                "",
-                "cron-expression",
-            ),
-            (
-                "[application.trigger.http]\nbase = '/b'\n",
-                TRIGGER,
-                "",
-                "application.trigger.http",
-            ),
-            (
-                "[variables]\nk = {}\n",
-                TRIGGER,
-                "",
-                "`required` OR have a `default`",
-            ),
-            (
-                "[variables]\nK = { default = '' }\n",
-                TRIGGER,
-                "",
-                "lower case",
-            ),
+            ("", "[[trigger.cron]]\ncron-expression = 'x'\ncomponent = 'a'\n", "", "cron-expression"),
+            ("[application.trigger.http]\nbase = '/b'\n", TRIGGER, "", "application.trigger.http"),
+            ("[variables]\nk = {}\n", TRIGGER, "", "`required` OR have a `default`"),
+            ("[variables]\nK = { default = '' }\n", TRIGGER, "", "lower case"),
             ("[variables]\nk_1 = { default = '' }\n", TRIGGER, "", "k_1"),
         ];
         for (variables, trigger, component, reason) in cases {
             let error = refusal(variables, trigger, component);
-            assert!(
-                error.contains(reason) && !error.contains('\n'),
-                "{reason}: {error}"
-            );
+            assert!(error.contains(reason) && !error.contains('\n'), "{reason}: {error}");
         }
     }
 
     #[test]
     fn other_versions_and_broken_files_are_refused() {
         let cases = [
-            (
-                "spin_manifest_version = 1\n[application]\nname = 'x'\n",
-                "only 2 is implemented",
-            ),
+            ("spin_manifest_version = 1\n[application]\nname = 'x'\n", "only 2 is implemented"),
             ("spin_manifest_version = ", "line 1"),
         ];
         for (text, reason) in cases {

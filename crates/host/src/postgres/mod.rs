@@ -49,19 +49,12 @@ pub struct Pools {
 
 impl Pools {
     async fn connect(&self, address: &str) -> anyhow::Result<Connection> {
-        let pool = self
-            .pool(address)
-            .context("establishing PostgreSQL connection pool")?;
-        Ok(Connection {
-            client: pool.get().await?,
-        })
+        let pool = self.pool(address).context("establishing PostgreSQL connection pool")?;
+        Ok(Connection { client: pool.get().await? })
     }
 
     fn pool(&self, address: &str) -> anyhow::Result<Pool> {
-        let mut pools = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = pools.get(address) {
             return Ok(pool.clone());
         }
@@ -76,42 +69,27 @@ impl Pools {
 }
 
 fn new_pool(address: &str) -> anyhow::Result<Pool> {
-    let config: Config = address
-        .parse()
-        .context("parsing Postgres connection string")?;
+    let config: Config = address.parse().context("parsing Postgres connection string")?;
     let tls_free = matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer);
-    anyhow::ensure!(
-        tls_free,
-        "mw-host does not implement TLS to PostgreSQL: use sslmode=disable, or run with Spin"
-    );
-    let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Clean,
-    };
+    anyhow::ensure!(tls_free, "mw-host does not implement TLS to PostgreSQL: use sslmode=disable, or run with Spin");
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Clean };
     let manager = deadpool_postgres::Manager::from_config(config, NoTls, recycling);
-    Pool::builder(manager)
-        .max_size(CONNECTIONS_PER_POOL)
-        .build()
-        .context("building Postgres connection pool")
+    Pool::builder(manager).max_size(CONNECTIONS_PER_POOL).build().context("building Postgres connection pool")
 }
 
 fn check_allowed(address: &str, allowed: &AllowedHosts) -> Result<(), Error> {
-    let config: Config = address
-        .parse()
-        .map_err(|error: tokio_postgres::Error| Error::ConnectionFailed(error.to_string()))?;
+    let config: Config =
+        address.parse().map_err(|error: tokio_postgres::Error| Error::ConnectionFailed(error.to_string()))?;
     let ports = config.get_ports();
     for (index, host) in config.get_hosts().iter().enumerate() {
         let PostgresHost::Tcp(name) = host else {
-            return Err(Error::ConnectionFailed(
-                "Unix sockets are not supported on WebAssembly".into(),
-            ));
+            return Err(Error::ConnectionFailed("Unix sockets are not supported on WebAssembly".into()));
         };
         let only_port = (ports.len() == 1).then(|| ports.first()).flatten();
         let port = ports.get(index).or(only_port).copied();
         if !allowed.allow("postgres", name, port) {
             let port_text = port.map(|port| format!(":{port}")).unwrap_or_default();
-            return Err(Error::ConnectionFailed(format!(
-                "address postgres://{name}{port_text} is not permitted"
-            )));
+            return Err(Error::ConnectionFailed(format!("address postgres://{name}{port_text} is not permitted")));
         }
     }
     Ok(())
@@ -120,10 +98,7 @@ fn check_allowed(address: &str, allowed: &AllowedHosts) -> Result<(), Error> {
 impl Host for State {}
 
 impl HostConnection for State {
-    async fn open(
-        &mut self,
-        address: String,
-    ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+    async fn open(&mut self, address: String) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         if let Err(error) = check_allowed(&address, &self.component.allowed_hosts) {
             return Ok(Err(error));
         }
@@ -140,11 +115,7 @@ impl HostConnection for State {
         statement: String,
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<RowSet, Error>> {
-        Ok(self
-            .table
-            .get(&connection)?
-            .query(&statement, &parameters)
-            .await)
+        Ok(self.table.get(&connection)?.query(&statement, &parameters).await)
     }
 
     async fn execute(
@@ -153,11 +124,7 @@ impl HostConnection for State {
         statement: String,
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(self
-            .table
-            .get(&connection)?
-            .execute(&statement, &parameters)
-            .await)
+        Ok(self.table.get(&connection)?.execute(&statement, &parameters).await)
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -168,47 +135,29 @@ impl HostConnection for State {
 
 impl Connection {
     async fn execute(&self, statement: &str, parameters: &[ParameterValue]) -> Result<u64, Error> {
-        let parameters = types::to_sql_all(parameters)
-            .map_err(|error| Error::ValueConversionFailed(chain(&error)))?;
-        let references: Vec<&(dyn ToSql + Sync)> =
-            parameters.iter().map(|value| value.as_ref() as _).collect();
-        self.client
-            .execute(statement, &references)
-            .await
-            .map_err(query_failed)
+        let parameters = types::to_sql_all(parameters).map_err(|error| Error::ValueConversionFailed(chain(&error)))?;
+        let references: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value.as_ref() as _).collect();
+        self.client.execute(statement, &references).await.map_err(query_failed)
     }
 
     async fn query(&self, statement: &str, parameters: &[ParameterValue]) -> Result<RowSet, Error> {
-        let parameters =
-            types::to_sql_all(parameters).map_err(|error| Error::BadParameter(chain(&error)))?;
-        let stream = self
-            .client
-            .query_raw(statement, parameters)
-            .await
-            .map_err(query_failed)?;
-        collect_rows(stream)
-            .await
-            .map_err(|error| Error::QueryFailed(QueryError::Text(chain(&error))))
+        let parameters = types::to_sql_all(parameters).map_err(|error| Error::BadParameter(chain(&error)))?;
+        let stream = self.client.query_raw(statement, parameters).await.map_err(query_failed)?;
+        collect_rows(stream).await.map_err(|error| Error::QueryFailed(QueryError::Text(chain(&error))))
     }
 }
 
 /// An error in here reaches the guest as text, whatever PostgreSQL said: so it is on Spin.
 async fn collect_rows(stream: tokio_postgres::RowStream) -> anyhow::Result<RowSet> {
     let mut stream = std::pin::pin!(stream);
-    let mut set = RowSet {
-        columns: Vec::new(),
-        rows: Vec::new(),
-    };
+    let mut set = RowSet { columns: Vec::new(), rows: Vec::new() };
     let mut size_bytes = 0;
     while let Some(row) = stream.try_next().await.map_err(query_failed)? {
         if set.rows.is_empty() {
             set.columns = columns_of(&row);
         }
         size_bytes += row.raw_size_bytes();
-        anyhow::ensure!(
-            size_bytes <= RESULT_LIMIT_BYTES,
-            "query result exceeds limit of {RESULT_LIMIT_BYTES} bytes"
-        );
+        anyhow::ensure!(size_bytes <= RESULT_LIMIT_BYTES, "query result exceeds limit of {RESULT_LIMIT_BYTES} bytes");
         set.rows.push(types::from_sql_row(&row)?);
     }
     Ok(set)

@@ -32,33 +32,26 @@ fn to_sql(parameter: &ParameterValue) -> Result<BoxedSql> {
         ParameterValue::Binary(value) => Box::new(value.clone()),
         ParameterValue::Date(value) => Box::new(to_date(*value)?),
         ParameterValue::Time(value) => Box::new(to_time(*value)?),
-        ParameterValue::Datetime((year, month, day, hour, minute, second, nanosecond)) => {
-            Box::new(NaiveDateTime::new(
-                to_date((*year, *month, *day))?,
-                to_time((*hour, *minute, *second, *nanosecond))?,
-            ))
-        }
+        ParameterValue::Datetime((year, month, day, hour, minute, second, nanosecond)) => Box::new(NaiveDateTime::new(
+            to_date((*year, *month, *day))?,
+            to_time((*hour, *minute, *second, *nanosecond))?,
+        )),
         ParameterValue::Timestamp(value) => Box::new(
-            chrono::DateTime::from_timestamp(*value, 0)
-                .with_context(|| format!("invalid epoch timestamp {value}"))?,
+            chrono::DateTime::from_timestamp(*value, 0).with_context(|| format!("invalid epoch timestamp {value}"))?,
         ),
         ParameterValue::Uuid(value) => {
             Box::new(uuid::Uuid::parse_str(value).with_context(|| format!("invalid UUID {value}"))?)
         }
         ParameterValue::Jsonb(value) => {
             let json = serde_json::from_slice::<serde_json::Value>(value);
-            Box::new(
-                json.with_context(|| format!("invalid JSON {}", String::from_utf8_lossy(value)))?,
-            )
+            Box::new(json.with_context(|| format!("invalid JSON {}", String::from_utf8_lossy(value)))?)
         }
         ParameterValue::Decimal(value) => Box::new(to_decimal(value)?),
         ParameterValue::ArrayInt32(values) => Box::new(values.clone()),
         ParameterValue::ArrayInt64(values) => Box::new(values.clone()),
         ParameterValue::ArrayStr(values) => Box::new(values.clone()),
         ParameterValue::ArrayDecimal(values) => {
-            let decimals = values
-                .iter()
-                .map(|value| value.as_deref().map(to_decimal).transpose());
+            let decimals = values.iter().map(|value| value.as_deref().map(to_decimal).transpose());
             Box::new(decimals.collect::<Result<Vec<_>>>()?)
         }
         ParameterValue::Interval(value) => Box::new(SqlInterval(*value)),
@@ -114,85 +107,46 @@ fn from_sql(row: &Row, index: usize) -> Result<DbValue> {
         Type::INT2 => value(row, index, |v: i16| Ok(DbValue::Int16(v))),
         Type::INT4 => value(row, index, |v: i32| Ok(DbValue::Int32(v))),
         Type::INT8 => value(row, index, |v: i64| Ok(DbValue::Int64(v))),
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR => {
-            value(row, index, |v: String| Ok(DbValue::Str(v)))
-        }
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR => value(row, index, |v: String| Ok(DbValue::Str(v))),
         // Spin reads both into a time without zone, which the driver allows for `timestamp` only.
         Type::TIMESTAMP | Type::TIMESTAMPTZ => value(row, index, from_datetime),
         Type::DATE => value(row, index, from_date),
         Type::TIME => value(row, index, from_time),
         Type::UUID => value(row, index, |v: uuid::Uuid| Ok(DbValue::Uuid(v.to_string()))),
-        Type::JSONB => value(row, index, |v: serde_json::Value| {
-            Ok(DbValue::Jsonb(serde_json::to_vec(&v)?))
-        }),
+        Type::JSONB => value(row, index, |v: serde_json::Value| Ok(DbValue::Jsonb(serde_json::to_vec(&v)?))),
         Type::NUMERIC => value(row, index, |v: Decimal| Ok(DbValue::Decimal(v.to_string()))),
         Type::INT4_ARRAY => value(row, index, |v: Vec<Option<i32>>| Ok(DbValue::ArrayInt32(v))),
         Type::INT8_ARRAY => value(row, index, |v: Vec<Option<i64>>| Ok(DbValue::ArrayInt64(v))),
         Type::TEXT_ARRAY | Type::VARCHAR_ARRAY | Type::BPCHAR_ARRAY => {
-            value(row, index, |v: Vec<Option<String>>| {
-                Ok(DbValue::ArrayStr(v))
-            })
+            value(row, index, |v: Vec<Option<String>>| Ok(DbValue::ArrayStr(v)))
         }
         Type::NUMERIC_ARRAY => value(row, index, |values: Vec<Option<Decimal>>| {
-            Ok(DbValue::ArrayDecimal(
-                values
-                    .into_iter()
-                    .map(|v| v.map(|v| v.to_string()))
-                    .collect(),
-            ))
+            Ok(DbValue::ArrayDecimal(values.into_iter().map(|v| v.map(|v| v.to_string())).collect()))
         }),
         Type::INTERVAL => value(row, index, |v: SqlInterval| Ok(DbValue::Interval(v.0))),
         Type::INT4_RANGE | Type::INT8_RANGE | Type::NUM_RANGE => {
-            bail!(
-                "mw-host does not implement columns of type {}: select a cast to text",
-                column.type_()
-            )
+            bail!("mw-host does not implement columns of type {}: select a cast to text", column.type_())
         }
         _ => value(row, index, |v: Raw| Ok(DbValue::Unsupported(v.0))),
     }
 }
 
-fn value<'a, T: FromSql<'a>>(
-    row: &'a Row,
-    index: usize,
-    convert: impl Fn(T) -> Result<DbValue>,
-) -> Result<DbValue> {
-    row.try_get::<_, Option<T>>(index)?
-        .map_or(Ok(DbValue::DbNull), convert)
+fn value<'a, T: FromSql<'a>>(row: &'a Row, index: usize, convert: impl Fn(T) -> Result<DbValue>) -> Result<DbValue> {
+    row.try_get::<_, Option<T>>(index)?.map_or(Ok(DbValue::DbNull), convert)
 }
 
 fn from_datetime(value: NaiveDateTime) -> Result<DbValue> {
     let (month, day) = (value.month().try_into()?, value.day().try_into()?);
-    let (hour, minute, second) = (
-        value.hour().try_into()?,
-        value.minute().try_into()?,
-        value.second().try_into()?,
-    );
-    Ok(DbValue::Datetime((
-        value.year(),
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        value.nanosecond(),
-    )))
+    let (hour, minute, second) = (value.hour().try_into()?, value.minute().try_into()?, value.second().try_into()?);
+    Ok(DbValue::Datetime((value.year(), month, day, hour, minute, second, value.nanosecond())))
 }
 
 fn from_date(value: NaiveDate) -> Result<DbValue> {
-    Ok(DbValue::Date((
-        value.year(),
-        value.month().try_into()?,
-        value.day().try_into()?,
-    )))
+    Ok(DbValue::Date((value.year(), value.month().try_into()?, value.day().try_into()?)))
 }
 
 fn from_time(value: NaiveTime) -> Result<DbValue> {
-    let (hour, minute, second) = (
-        value.hour().try_into()?,
-        value.minute().try_into()?,
-        value.second().try_into()?,
-    );
+    let (hour, minute, second) = (value.hour().try_into()?, value.minute().try_into()?, value.second().try_into()?);
     Ok(DbValue::Time((hour, minute, second, value.nanosecond())))
 }
 
@@ -260,11 +214,7 @@ impl ToSql for SqlInterval {
 impl FromSql<'_> for SqlInterval {
     fn from_sql(_: &Type, mut raw: &[u8]) -> Result<Self, SqlError> {
         let (micros, days, months) = (raw.try_get_i64()?, raw.try_get_i32()?, raw.try_get_i32()?);
-        Ok(Self(Interval {
-            micros,
-            days,
-            months,
-        }))
+        Ok(Self(Interval { micros, days, months }))
     }
 
     fn accepts(sql: &Type) -> bool {
