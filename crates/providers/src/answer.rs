@@ -32,9 +32,7 @@ impl NoAnswer {
     pub(crate) fn into_fault(self) -> Fault {
         match self {
             NoAnswer::NotSent(fault) => fault,
-            NoAnswer::Unanswered(message) => {
-                Fault::new(FaultClass::Retryable, "no_answer", message)
-            }
+            NoAnswer::Unanswered(message) => Fault::new(FaultClass::Retryable, "no_answer", message),
         }
     }
 }
@@ -55,26 +53,16 @@ impl Call<'_> {
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
         match client.send(request).await {
             Ok(response) => Ok(Answer::read(response)),
-            Err(TransportError::NotSent(message)) => Err(NoAnswer::NotSent(Fault::new(
-                FaultClass::Retryable,
-                "not_sent",
-                redacted(&message, &secret),
-            ))),
-            Err(TransportError::Unanswered(message)) => {
-                Err(NoAnswer::Unanswered(redacted(&message, &secret)))
+            Err(TransportError::NotSent(message)) => {
+                Err(NoAnswer::NotSent(Fault::new(FaultClass::Retryable, "not_sent", redacted(&message, &secret))))
             }
+            Err(TransportError::Unanswered(message)) => Err(NoAnswer::Unanswered(redacted(&message, &secret))),
         }
     }
 
     fn into_request(self) -> Result<http::Request<Vec<u8>>, Fault> {
         // The builder's error may quote a value, so it is not passed on.
-        let unwritable = || {
-            Fault::new(
-                FaultClass::Final,
-                "invalid_settings",
-                "the URL or a header cannot be written",
-            )
-        };
+        let unwritable = || Fault::new(FaultClass::Final, "invalid_settings", "the URL or a header cannot be written");
         let (name, value) = self.authorization;
         let mut value = http::HeaderValue::from_str(&value).map_err(|_| unwritable())?;
         value.set_sensitive(true);
@@ -110,12 +98,7 @@ impl Answer {
                 Err(_) => (Value::Null, Some("the answer is not JSON")),
             }
         };
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-            unreadable,
-        }
+        Answer { status: parts.status, headers: parts.headers, body, unreadable }
     }
 
     /// The fault of an answer whose HTTP status says that the call failed.
@@ -124,21 +107,13 @@ impl Answer {
             let reason = self.status.canonical_reason().unwrap_or("no reason given");
             format!("HTTP {} {reason}", self.status.as_u16())
         });
-        Fault::new(
-            http_class(self.status),
-            self.status.as_str(),
-            redacted(&message, secret),
-        )
-        .after(retry_after::of_answer(&self.headers))
+        Fault::new(http_class(self.status), self.status.as_str(), redacted(&message, secret))
+            .after(retry_after::of_answer(&self.headers))
     }
 
     /// The fault of an answer that says success and cannot be understood.
     pub(crate) fn malformed(&self, what: &str) -> Fault {
-        Fault::new(
-            FaultClass::Retryable,
-            "malformed_answer",
-            self.unreadable.unwrap_or(what),
-        )
+        Fault::new(FaultClass::Retryable, "malformed_answer", self.unreadable.unwrap_or(what))
     }
 
     /// The error text, wherever the provider put it.
@@ -153,9 +128,9 @@ impl Answer {
 pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Object(fields) => ["message", "error", "detail"]
-            .into_iter()
-            .find_map(|name| fields.get(name)?.as_str().map(str::to_owned)),
+        Value::Object(fields) => {
+            ["message", "error", "detail"].into_iter().find_map(|name| fields.get(name)?.as_str().map(str::to_owned))
+        }
         _ => None,
     }
 }
@@ -172,9 +147,7 @@ pub(crate) fn http_class(status: StatusCode) -> FaultClass {
 pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -182,18 +155,12 @@ pub(crate) fn percent_encoded(text: &str) -> String {
 
 /// A base URL and a path, with exactly one slash between them.
 pub(crate) fn joined(base_url: &str, path: &str) -> String {
-    format!(
-        "{}/{}",
-        base_url.trim_end_matches('/'),
-        path.trim_start_matches('/')
-    )
+    format!("{}/{}", base_url.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
 /// A field that is a number, or a text of one.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
-    value
-        .as_i64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// A field that is a text with something in it, or a number.
@@ -208,9 +175,7 @@ pub(crate) fn id(value: &Value) -> Option<String> {
 /// A URL that a renderer, a publisher or a person could open.
 pub(crate) fn web_url(value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
-    let is_web = ["https://", "http://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
     (is_web && !text.contains(char::is_whitespace)).then(|| text.to_owned())
 }
 
@@ -221,10 +186,7 @@ mod tests {
 
     #[test]
     fn keys_are_cut_out_of_texts() {
-        assert_eq!(
-            redacted("bad key sk-123456", "Bearer sk-123456"),
-            "bad key ***"
-        );
+        assert_eq!(redacted("bad key sk-123456", "Bearer sk-123456"), "bad key ***");
         assert_eq!(redacted("bad key", ""), "bad key");
     }
 
@@ -245,14 +207,8 @@ mod tests {
     #[test]
     fn large_and_broken_bodies_are_not_read() {
         let read = |body: Vec<u8>| Answer::read(http::Response::new(body));
-        assert_eq!(
-            read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable,
-            Some("the answer is larger than 1 MB")
-        );
-        assert_eq!(
-            read(b"{".to_vec()).unreadable,
-            Some("the answer is not JSON")
-        );
+        assert_eq!(read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable, Some("the answer is larger than 1 MB"));
+        assert_eq!(read(b"{".to_vec()).unreadable, Some("the answer is not JSON"));
         assert_eq!(read(b"{}".to_vec()).unreadable, None);
     }
 

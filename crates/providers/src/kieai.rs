@@ -31,10 +31,7 @@ pub async fn submit(
     let family = Family::of_model(&spec.model);
     let body = wire::create_body(family, context, spec);
     let url = joined(&settings.base_url, family.create_path());
-    match call(settings, Method::POST, url, Some(&body))
-        .send(client)
-        .await
-    {
+    match call(settings, Method::POST, url, Some(&body)).send(client).await {
         Ok(answer) => read_submission(&answer, settings),
         Err(NoAnswer::NotSent(fault)) => Submission::Refused(fault),
         Err(NoAnswer::Unanswered(message)) => Submission::Unanswered(message),
@@ -90,22 +87,10 @@ pub async fn adopt(
     }
 }
 
-async fn record(
-    client: &impl HttpClient,
-    settings: &Settings,
-    family: Family,
-    task_id: &str,
-) -> Result<Answer, Fault> {
-    let path = format!(
-        "{}?taskId={}",
-        family.query_path(),
-        percent_encoded(task_id)
-    );
+async fn record(client: &impl HttpClient, settings: &Settings, family: Family, task_id: &str) -> Result<Answer, Fault> {
+    let path = format!("{}?taskId={}", family.query_path(), percent_encoded(task_id));
     let url = joined(&settings.base_url, &path);
-    call(settings, Method::GET, url, None)
-        .send(client)
-        .await
-        .map_err(NoAnswer::into_fault)
+    call(settings, Method::GET, url, None).send(client).await.map_err(NoAnswer::into_fault)
 }
 
 fn call(settings: &Settings, method: Method, url: String, body: Option<&Value>) -> Call<'static> {
@@ -117,8 +102,6 @@ fn call(settings: &Settings, method: Method, url: String, body: Option<&Value>) 
             Some(_) => &[("content-type", "application/json")],
             None => &[],
         },
-        body: body
-            .map(|body| body.to_string().into_bytes())
-            .unwrap_or_default(),
+        body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
     }
 }

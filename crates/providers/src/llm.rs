@@ -52,11 +52,7 @@ enum Limit {
 }
 
 /// Asks the model. The answer is JSON; that it satisfies the schema is for the caller to check when reading it.
-pub async fn complete(
-    client: &impl HttpClient,
-    settings: &Settings,
-    prompt: &Prompt,
-) -> Result<Value, Fault> {
+pub async fn complete(client: &impl HttpClient, settings: &Settings, prompt: &Prompt) -> Result<Value, Fault> {
     let mut answer = ask(client, settings, prompt, Limit::MaxCompletionTokens).await?;
     if knows_only_max_tokens(&answer) {
         answer = ask(client, settings, prompt, Limit::MaxTokens).await?;
@@ -67,16 +63,8 @@ pub async fn complete(
     content(&answer, prompt)
 }
 
-async fn ask(
-    client: &impl HttpClient,
-    settings: &Settings,
-    prompt: &Prompt,
-    limit: Limit,
-) -> Result<Answer, Fault> {
-    let base_url = settings
-        .base_url
-        .trim_end_matches('/')
-        .trim_end_matches("/v1");
+async fn ask(client: &impl HttpClient, settings: &Settings, prompt: &Prompt, limit: Limit) -> Result<Answer, Fault> {
+    let base_url = settings.base_url.trim_end_matches('/').trim_end_matches("/v1");
     let call = Call {
         method: Method::POST,
         url: joined(base_url, "/v1/chat/completions"),
@@ -107,69 +95,41 @@ fn request(settings: &Settings, prompt: &Prompt, limit: Limit) -> Value {
 }
 
 fn knows_only_max_tokens(answer: &Answer) -> bool {
-    matches!(answer.status.as_u16(), 400 | 422)
-        && answer.body.to_string().contains("max_completion_tokens")
+    matches!(answer.status.as_u16(), 400 | 422) && answer.body.to_string().contains("max_completion_tokens")
 }
 
 /// The official client also repeats 409, and does what `x-should-retry` says.
 fn http_fault(answer: &Answer, settings: &Settings) -> Fault {
     let mut fault = answer.http_fault(&settings.api_key);
-    let advice = answer
-        .headers
-        .get("x-should-retry")
-        .and_then(|value| value.to_str().ok());
+    let advice = answer.headers.get("x-should-retry").and_then(|value| value.to_str().ok());
     match (advice, fault.class) {
         (Some("false"), _) => fault.class = FaultClass::Final,
         (Some("true"), FaultClass::Final) => fault.class = FaultClass::Retryable,
-        (None, FaultClass::Final) if answer.status.as_u16() == 409 => {
-            fault.class = FaultClass::Retryable
-        }
+        (None, FaultClass::Final) if answer.status.as_u16() == 409 => fault.class = FaultClass::Retryable,
         _ => {}
     }
     fault
 }
 
 fn content(answer: &Answer, prompt: &Prompt) -> Result<Value, Fault> {
-    let retryable =
-        |code: &str, message: &str| Err(Fault::new(FaultClass::Retryable, code, message));
-    let choice = answer
-        .body
-        .get("choices")
-        .and_then(|choices| choices.get(0));
+    let retryable = |code: &str, message: &str| Err(Fault::new(FaultClass::Retryable, code, message));
+    let choice = answer.body.get("choices").and_then(|choices| choices.get(0));
     let Some(message) = choice.and_then(|choice| choice.get("message")) else {
         return Err(answer.malformed("the answer has no choice"));
     };
-    if let Some(refusal) = message
-        .get("refusal")
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-    {
-        return Err(Fault::new(
-            FaultClass::Final,
-            "refusal",
-            redacted(refusal, ""),
-        ));
+    if let Some(refusal) = message.get("refusal").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+        return Err(Fault::new(FaultClass::Final, "refusal", redacted(refusal, "")));
     }
-    match choice
-        .and_then(|choice| choice.get("finish_reason"))
-        .and_then(Value::as_str)
-    {
+    match choice.and_then(|choice| choice.get("finish_reason")).and_then(Value::as_str) {
         Some("content_filter") => {
-            return Err(Fault::new(
-                FaultClass::Final,
-                "content_filter",
-                "the model's answer was filtered",
-            ));
+            return Err(Fault::new(FaultClass::Final, "content_filter", "the model's answer was filtered"));
         }
         Some("length" | "max_tokens") => {
             return retryable("length", "the model's answer was cut off");
         }
         _ => {}
     }
-    let text = message
-        .get("content")
-        .and_then(Value::as_str)
-        .filter(|text| !text.trim().is_empty());
+    let text = message.get("content").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     match text.or_else(|| arguments(message, prompt)) {
         None => retryable("no_content", "the model's answer is empty"),
         Some(text) => match serde_json::from_str(unfenced(text)) {
@@ -181,26 +141,16 @@ fn content(answer: &Answer, prompt: &Prompt) -> Result<Value, Fault> {
 
 /// Some servers give structured answers as a call of a tool with the schema's name.
 fn arguments<'a>(message: &'a Value, prompt: &Prompt) -> Option<&'a str> {
-    message
-        .get("tool_calls")?
-        .as_array()?
-        .iter()
-        .find_map(|call| {
-            let function = call.get("function")?;
-            let is_ours = function.get("name")?.as_str()? == prompt.schema_name;
-            is_ours
-                .then(|| function.get("arguments")?.as_str())
-                .flatten()
-        })
+    message.get("tool_calls")?.as_array()?.iter().find_map(|call| {
+        let function = call.get("function")?;
+        let is_ours = function.get("name")?.as_str()? == prompt.schema_name;
+        is_ours.then(|| function.get("arguments")?.as_str()).flatten()
+    })
 }
 
 /// The text without the code fence that models like to put around JSON.
 fn unfenced(text: &str) -> &str {
     let text = text.trim();
-    let inner = text
-        .strip_prefix("```")
-        .and_then(|text| text.strip_suffix("```"));
-    inner.map_or(text, |inner| {
-        inner.strip_prefix("json").unwrap_or(inner).trim()
-    })
+    let inner = text.strip_prefix("```").and_then(|text| text.strip_suffix("```"));
+    inner.map_or(text, |inner| inner.strip_prefix("json").unwrap_or(inner).trim())
 }

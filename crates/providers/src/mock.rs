@@ -9,16 +9,11 @@ use crate::callback::hex;
 use crate::outcome::{JobContext, Output, Progress, Submission};
 
 pub fn submit(context: &JobContext, spec: &JobSpec) -> Submission {
-    Submission::Accepted {
-        task_id: task_id(context, spec),
-    }
+    Submission::Accepted { task_id: task_id(context, spec) }
 }
 
 pub fn query(context: &JobContext, spec: &JobSpec) -> Progress {
-    Progress::Done(Output {
-        url: url(context, spec),
-        raw: json!({"mock": true, "taskId": task_id(context, spec)}),
-    })
+    Progress::Done(Output { url: url(context, spec), raw: json!({"mock": true, "taskId": task_id(context, spec)}) })
 }
 
 fn task_id(context: &JobContext, spec: &JobSpec) -> String {
@@ -49,12 +44,7 @@ fn post_url(spec: &PublishSpec) -> String {
         .filter(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_'))
         .take(100)
         .collect();
-    let what = [
-        &spec.video_url,
-        &spec.caption,
-        &spec.account,
-        &spec.platforms.join(","),
-    ];
+    let what = [&spec.video_url, &spec.caption, &spec.account, &spec.platforms.join(",")];
     let hash = hex(&Sha256::digest(what.map(String::as_str).join("\n")));
     let hash: String = hash.chars().take(6).collect();
     match name.is_empty() {

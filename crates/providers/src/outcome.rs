@@ -15,10 +15,7 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Settings")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Settings").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -133,10 +130,7 @@ mod tests {
 
     #[test]
     fn settings_hide_the_key() {
-        let settings = Settings {
-            base_url: "https://x".into(),
-            api_key: "topsecret".into(),
-        };
+        let settings = Settings { base_url: "https://x".into(), api_key: "topsecret".into() };
         assert!(!format!("{settings:?}").contains("topsecret"));
     }
 

@@ -22,20 +22,13 @@ pub fn seconds(value: &str, now_unix: u64) -> Option<u64> {
 /// no agreement between clocks; without one it cannot be read. `retry-after-ms`, which OpenAI's client honours, comes first.
 pub(crate) fn of_answer(headers: &HeaderMap) -> Option<u64> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(milliseconds) =
-        text("retry-after-ms").and_then(|value| value.trim().parse::<f64>().ok())
-    {
+    if let Some(milliseconds) = text("retry-after-ms").and_then(|value| value.trim().parse::<f64>().ok()) {
         return Some(ceil(milliseconds / 1000.0)?.min(LONGEST_WAIT_SECONDS));
     }
     let value = text(RETRY_AFTER.as_str())?;
     match text(DATE.as_str()).and_then(unix) {
         Some(now_unix) => seconds(value, now_unix),
-        None => value
-            .trim()
-            .parse::<f64>()
-            .is_ok()
-            .then(|| seconds(value, 0))
-            .flatten(),
+        None => value.trim().parse::<f64>().is_ok().then(|| seconds(value, 0)).flatten(),
     }
 }
 
@@ -81,15 +74,9 @@ mod tests {
     fn an_answer_brings_its_own_clock() {
         let mut headers = HeaderMap::new();
         assert_eq!(of_answer(&headers), None);
-        headers.insert(
-            RETRY_AFTER,
-            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:47 GMT"),
-        );
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:47 GMT"));
         assert_eq!(of_answer(&headers), None);
-        headers.insert(
-            DATE,
-            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
-        );
+        headers.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
         assert_eq!(of_answer(&headers), Some(10));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
         assert_eq!(of_answer(&headers), Some(7));

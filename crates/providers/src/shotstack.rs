@@ -14,9 +14,7 @@ use mw_core::job::RenderSpec;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Call, NoAnswer, id, joined, text_of, web_url};
-use crate::outcome::{
-    Adoption, Fault, FaultClass, JobContext, Output, Progress, Settings, Submission,
-};
+use crate::outcome::{Adoption, Fault, FaultClass, JobContext, Output, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
 pub use timeline::timeline;
@@ -37,10 +35,7 @@ pub async fn submit(
         method: Method::POST,
         url: joined(&settings.base_url, "/render"),
         authorization: ("x-api-key", settings.api_key.clone()),
-        headers: &[
-            ("content-type", "application/json"),
-            ("idempotency-key", &context.idempotency_key),
-        ],
+        headers: &[("content-type", "application/json"), ("idempotency-key", &context.idempotency_key)],
         body: body.to_string().into_bytes(),
     };
     match call.send(client).await {
@@ -56,11 +51,7 @@ fn read_submission(answer: &Answer, settings: &Settings) -> Submission {
     if says_no || !(succeeded || answer.status.is_server_error()) {
         return Submission::Refused(fault_of(answer, settings));
     }
-    match answer
-        .body
-        .get("response")
-        .and_then(|response| id(response.get("id")?))
-    {
+    match answer.body.get("response").and_then(|response| id(response.get("id")?)) {
         Some(task_id) if succeeded => Submission::Accepted { task_id },
         _ => {
             let message = answer.unreadable.unwrap_or("the answer names no render");
@@ -70,19 +61,12 @@ fn read_submission(answer: &Answer, settings: &Settings) -> Submission {
 }
 
 /// Asks what became of a render. `Err` says nothing about the render.
-pub async fn query(
-    client: &impl HttpClient,
-    settings: &Settings,
-    task_id: &str,
-) -> Result<Progress, Fault> {
+pub async fn query(client: &impl HttpClient, settings: &Settings, task_id: &str) -> Result<Progress, Fault> {
     let answer = render(client, settings, task_id, false).await?;
     let response = response_of(&answer, settings)?;
     match response.get("status").and_then(Value::as_str) {
         Some("done" | "success" | "completed") => match response.get("url").and_then(web_url) {
-            Some(url) => Ok(Progress::Done(Output {
-                url,
-                raw: answer.body.clone(),
-            })),
+            Some(url) => Ok(Progress::Done(Output { url, raw: answer.body.clone() })),
             None => Err(answer.malformed("the render is done and names no URL")),
         },
         Some("failed" | "error") => Ok(Progress::Failed(render_fault(response))),
@@ -93,12 +77,7 @@ pub async fn query(
 }
 
 /// Whether the render was submitted for our job: Shotstack shows the edit of a render, our callback URL in it.
-pub async fn adopt(
-    client: &impl HttpClient,
-    settings: &Settings,
-    task_id: &str,
-    job_id: &str,
-) -> Adoption {
+pub async fn adopt(client: &impl HttpClient, settings: &Settings, task_id: &str, job_id: &str) -> Adoption {
     if !is_render_id(task_id) {
         return Adoption::NotOurs;
     }
@@ -109,17 +88,13 @@ pub async fn adopt(
     match response_of(&answer, settings) {
         Ok(response) if carries(response, job_id) => Adoption::Ours,
         Ok(_) => Adoption::NotOurs,
-        Err(fault) if matches!(answer.status.as_u16(), 400 | 404) && fault.is_final() => {
-            Adoption::NotOurs
-        }
+        Err(fault) if matches!(answer.status.as_u16(), 400 | 404) && fault.is_final() => Adoption::NotOurs,
         Err(fault) => Adoption::Unknown(fault),
     }
 }
 
 fn carries(response: &Value, job_id: &str) -> bool {
-    let callback = response
-        .get("data")
-        .and_then(|data| data.get("callback")?.as_str());
+    let callback = response.get("data").and_then(|data| data.get("callback")?.as_str());
     !job_id.is_empty() && callback.is_some_and(|url| url.contains(job_id))
 }
 
@@ -130,18 +105,11 @@ async fn render(
     with_data: bool,
 ) -> Result<Answer, Fault> {
     if !is_render_id(task_id) {
-        return Err(Fault::new(
-            FaultClass::Final,
-            "invalid_task_id",
-            "not an id of a render",
-        ));
+        return Err(Fault::new(FaultClass::Final, "invalid_task_id", "not an id of a render"));
     }
     let call = Call {
         method: Method::GET,
-        url: joined(
-            &settings.base_url,
-            &format!("/render/{task_id}?data={with_data}"),
-        ),
+        url: joined(&settings.base_url, &format!("/render/{task_id}?data={with_data}")),
         authorization: ("x-api-key", settings.api_key.clone()),
         headers: &[],
         body: Vec::new(),
@@ -151,20 +119,14 @@ async fn render(
 
 /// The id goes into the path, and may come from a callback that anybody can send.
 fn is_render_id(task_id: &str) -> bool {
-    (1..=64).contains(&task_id.len())
-        && task_id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=64).contains(&task_id.len()) && task_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn response_of<'a>(answer: &'a Answer, settings: &Settings) -> Result<&'a Value, Fault> {
     if !answer.status.is_success() || answer.body.get("success") == Some(&json!(false)) {
         return Err(fault_of(answer, settings));
     }
-    let response = answer
-        .body
-        .get("response")
-        .filter(|response| response.is_object());
+    let response = answer.body.get("response").filter(|response| response.is_object());
     response.ok_or_else(|| answer.malformed("the answer has no response"))
 }
 
@@ -177,22 +139,15 @@ fn fault_of(answer: &Answer, settings: &Settings) -> Fault {
     let detail = answer.body.get("response").and_then(text_of);
     if let Some(detail) = detail.filter(|detail| *detail != fault.message) {
         let detail = crate::answer::redacted(&detail, &settings.api_key);
-        return Fault::new(
-            fault.class,
-            fault.code,
-            format!("{}: {detail}", fault.message),
-        )
-        .after(fault.retry_after_seconds);
+        return Fault::new(fault.class, fault.code, format!("{}: {detail}", fault.message))
+            .after(fault.retry_after_seconds);
     }
     fault
 }
 
 /// Why a render has failed; the words are those after which Shotstack's own command submits once more.
 fn render_fault(response: &Value) -> Fault {
-    let message = response
-        .get("error")
-        .and_then(text_of)
-        .unwrap_or_else(|| "render failed".to_owned());
+    let message = response.get("error").and_then(text_of).unwrap_or_else(|| "render failed".to_owned());
     let class = match is_transient(&message) {
         true => FaultClass::Retryable,
         false => FaultClass::Final,

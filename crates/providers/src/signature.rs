@@ -45,11 +45,7 @@ const GENERIC_HEADERS: [&str; 3] = ["x-signature", "x-kie-signature", "x-webhook
 
 /// The usable secrets: an empty one would let anybody sign.
 pub(crate) fn usable<'a>(secrets: &[&'a str]) -> Vec<&'a str> {
-    secrets
-        .iter()
-        .map(|secret| secret.trim())
-        .filter(|secret| !secret.is_empty())
-        .collect()
+    secrets.iter().map(|secret| secret.trim()).filter(|secret| !secret.is_empty()).collect()
 }
 
 /// HMAC-SHA256 over the parts, one after the other.
@@ -85,9 +81,7 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 /// Whether a signed Unix time is near enough to ours.
 pub(crate) fn is_fresh(timestamp: &str, now_unix: u64) -> bool {
     timestamp.bytes().all(|byte| byte.is_ascii_digit())
-        && timestamp
-            .parse::<u64>()
-            .is_ok_and(|time| time.abs_diff(now_unix) <= TOLERANCE_SECONDS)
+        && timestamp.parse::<u64>().is_ok_and(|time| time.abs_diff(now_unix) <= TOLERANCE_SECONDS)
 }
 
 /// The generic scheme: the first of three headers is the bare lower-case hex HMAC-SHA256 of the body.
@@ -96,16 +90,12 @@ pub(crate) fn generic_is_valid(headers: &HeaderMap, body: &[u8], secrets: &[&str
         return false;
     };
     let given = header(headers, given).unwrap_or_default();
-    secrets
-        .iter()
-        .any(|secret| same(given, &hmac_hex(secret, &[body])))
+    secrets.iter().any(|secret| same(given, &hmac_hex(secret, &[body])))
 }
 
 /// The name of the generic scheme's header that came, if any did.
 pub(crate) fn generic_header(headers: &HeaderMap) -> Option<&'static str> {
-    GENERIC_HEADERS
-        .into_iter()
-        .find(|name| headers.contains_key(*name))
+    GENERIC_HEADERS.into_iter().find(|name| headers.contains_key(*name))
 }
 
 #[cfg(test)]
@@ -153,10 +143,7 @@ mod tests {
     #[test]
     fn hmac_matches_rfc_4231() {
         let hex = hmac_hex("Jefe", &[b"what do ya want ", b"for nothing?"]);
-        assert_eq!(
-            hex,
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
+        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 
     #[test]

@@ -32,10 +32,7 @@ pub async fn submit(
         method: Method::POST,
         url: joined(&settings.base_url, "/upload"),
         authorization: authorization(settings),
-        headers: &[
-            ("content-type", &content_type),
-            ("idempotency-key", &context.idempotency_key),
-        ],
+        headers: &[("content-type", &content_type), ("idempotency-key", &context.idempotency_key)],
         body,
     };
     match call.send(client).await {
@@ -46,11 +43,7 @@ pub async fn submit(
 }
 
 /// Asks what became of a post. `Err` says nothing about the post.
-pub async fn query(
-    client: &impl HttpClient,
-    settings: &Settings,
-    task_id: &str,
-) -> Result<Progress, Fault> {
+pub async fn query(client: &impl HttpClient, settings: &Settings, task_id: &str) -> Result<Progress, Fault> {
     let answer = status(client, settings, task_id).await?;
     wire::progress(&answer, settings, task_id)
 }
@@ -63,15 +56,8 @@ pub async fn recover(client: &impl HttpClient, settings: &Settings, job_id: &str
     }
 }
 
-async fn status(
-    client: &impl HttpClient,
-    settings: &Settings,
-    request_id: &str,
-) -> Result<Answer, Fault> {
-    let path = format!(
-        "/uploadposts/status?request_id={}",
-        percent_encoded(request_id)
-    );
+async fn status(client: &impl HttpClient, settings: &Settings, request_id: &str) -> Result<Answer, Fault> {
+    let path = format!("/uploadposts/status?request_id={}", percent_encoded(request_id));
     let call = Call {
         method: Method::GET,
         url: joined(&settings.base_url, &path),

@@ -67,9 +67,7 @@ impl Config {
 
 /// The text, unless it is empty.
 pub(crate) fn present(text: &Option<String>) -> Option<&str> {
-    text.as_deref()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// How long a job takes, from its acceptance to its end.
@@ -83,11 +81,7 @@ pub struct Latency {
 
 impl Default for Latency {
     fn default() -> Latency {
-        Latency {
-            kieai_ms: 300,
-            shotstack_ms: 500,
-            upload_post_ms: 300,
-        }
+        Latency { kieai_ms: 300, shotstack_ms: 500, upload_post_ms: 300 }
     }
 }
 

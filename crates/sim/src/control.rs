@@ -56,9 +56,7 @@ fn submitted_twice(world: &World) -> Vec<Value> {
     let mut jobs: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for task in &world.tasks {
         if let Some(job) = &task.job_id {
-            jobs.entry((task.provider, job))
-                .or_default()
-                .push(&task.task_id);
+            jobs.entry((task.provider, job)).or_default().push(&task.task_id);
         }
     }
     jobs.into_iter()
@@ -137,10 +135,7 @@ async fn set_latency(State(app): State<App>, Json(changes): Json<Value>) -> Resp
 }
 
 /// What the model answers from now on, by the name of the schema.
-async fn set_canned(
-    State(app): State<App>,
-    Json(answers): Json<BTreeMap<String, Value>>,
-) -> Json<Value> {
+async fn set_canned(State(app): State<App>, Json(answers): Json<BTreeMap<String, Value>>) -> Json<Value> {
     let mut world = app.world();
     world.canned.extend(answers);
     Json(json!({"schemas": world.canned.keys().collect::<Vec<_>>()}))

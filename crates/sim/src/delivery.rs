@@ -11,6 +11,8 @@ use crate::world::{App, Task, World};
 
 /// A reordered callback waits so long for another one to overtake it.
 const LONGEST_STASH: Duration = Duration::from_secs(1);
+/// Callbacks that have an order leave so far apart.
+const STEP: Duration = Duration::from_millis(50);
 
 /// One callback.
 #[derive(Debug, Clone)]
@@ -27,9 +29,7 @@ pub(crate) struct Delivery {
 /// Sends a job's callbacks when it is finished, and what a stranger sends at half-time.
 pub(crate) fn schedule(app: &App, task: &Task, real: Vec<Delivery>, forged: Vec<Delivery>) {
     let epoch = app.world().epoch;
-    let late = task
-        .quirk(Fault::CallbackLate)
-        .map_or(0, |quirk| quirk.delay_ms());
+    let late = task.quirk(Fault::CallbackLate).map_or(0, |quirk| quirk.delay_ms());
     let half = task.latency / 2;
     let rest = task.latency - half + Duration::from_millis(late);
     let (app, task) = (app.clone(), task.clone());
@@ -39,7 +39,10 @@ pub(crate) fn schedule(app: &App, task: &Task, real: Vec<Delivery>, forged: Vec<
             depart(&app, epoch, delivery);
         }
         tokio::time::sleep(rest).await;
-        for delivery in real {
+        for (position, delivery) in real.into_iter().enumerate() {
+            if position > 0 {
+                tokio::time::sleep(STEP).await;
+            }
             for delivery in copies(&task, delivery) {
                 meet_faults(&app, epoch, &task, delivery);
             }
@@ -63,29 +66,25 @@ fn meet_faults(app: &App, epoch: u64, task: &Task, delivery: Delivery) {
     }
     if task.has(Fault::CallbackReordered) {
         let provider = delivery.provider;
-        app.world()
-            .stashed
-            .entry(provider)
-            .or_default()
-            .push(delivery);
-        let app = app.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(LONGEST_STASH).await;
-            overtaken(&app, epoch, provider);
-        });
+        app.world().stashed.entry(provider).or_default().push(delivery);
+        overtaken_after(LONGEST_STASH, app, epoch, provider);
         return;
     }
     let provider = delivery.provider;
     depart(app, epoch, delivery);
-    overtaken(app, epoch, provider);
+    overtaken_after(STEP, app, epoch, provider);
 }
 
-/// Sends what has waited to be overtaken.
-fn overtaken(app: &App, epoch: u64, provider: Provider) {
-    let stashed = app.world().stashed.remove(&provider).unwrap_or_default();
-    for delivery in stashed {
-        depart(app, epoch, delivery);
-    }
+/// Sends what has waited to be overtaken, a little later.
+fn overtaken_after(delay: Duration, app: &App, epoch: u64, provider: Provider) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        let stashed = app.world().stashed.remove(&provider).unwrap_or_default();
+        for delivery in stashed {
+            depart(&app, epoch, delivery);
+        }
+    });
 }
 
 /// Sends the callback now, unless callbacks are held.
@@ -129,13 +128,7 @@ async fn send(app: App, epoch: u64, delivery: Delivery) {
         }
         let status = attempt_once(&app, &delivery).await;
         let delivered = status.is_some_and(|status| is_delivered(delivery.provider, status));
-        record(
-            &mut app.world(),
-            &delivery,
-            status,
-            delivered,
-            app.config.retry_scale,
-        );
+        record(&mut app.world(), &delivery, status, delivered, app.config.retry_scale);
         if delivered {
             return;
         }
@@ -165,22 +158,14 @@ fn is_resting(app: &App, delivery: &Delivery) -> bool {
         return false;
     }
     let mut world = app.world();
-    let rests = world
-        .channel_rests_until
-        .is_some_and(|until| Instant::now() < until);
+    let rests = world.channel_rests_until.is_some_and(|until| Instant::now() < until);
     if let (true, Some(task)) = (rests, world.task(delivery.provider, &delivery.task_id)) {
         task.callbacks.dropped += 1;
     }
     rests
 }
 
-fn record(
-    world: &mut World,
-    delivery: &Delivery,
-    status: Option<u16>,
-    delivered: bool,
-    retry_scale: f64,
-) {
+fn record(world: &mut World, delivery: &Delivery, status: Option<u16>, delivered: bool, retry_scale: f64) {
     if delivery.is_forged {
         return;
     }
@@ -191,15 +176,10 @@ fn record(
         task.callbacks.last_status = status;
     }
     if delivery.provider == Provider::UploadPost {
-        world.channel_failures = if delivered {
-            0
-        } else {
-            world.channel_failures + 1
-        };
+        world.channel_failures = if delivered { 0 } else { world.channel_failures + 1 };
         if world.channel_failures >= 5 {
             world.channel_failures = 0;
-            world.channel_rests_until =
-                Some(Instant::now() + Duration::from_secs(1800).mul_f64(retry_scale));
+            world.channel_rests_until = Some(Instant::now() + Duration::from_secs(1800).mul_f64(retry_scale));
         }
     }
 }
@@ -208,17 +188,11 @@ async fn attempt_once(app: &App, delivery: &Delivery) -> Option<u16> {
     let (app, delivery) = (app.clone(), delivery.clone());
     let call = move || {
         let body = delivery.body.to_string();
-        let mut request = app
-            .agent
-            .post(&delivery.url)
-            .header("content-type", "application/json");
+        let mut request = app.agent.post(&delivery.url).header("content-type", "application/json");
         for (name, value) in delivery.signer.headers(&app.config, body.as_bytes()) {
             request = request.header(name, value);
         }
-        request
-            .send(body)
-            .ok()
-            .map(|response| response.status().as_u16())
+        request.send(body).ok().map(|response| response.status().as_u16())
     };
     tokio::task::spawn_blocking(call).await.ok().flatten()
 }
@@ -238,9 +212,7 @@ mod tests {
 
     #[test]
     fn shotstack_waits_as_documented() {
-        let gaps: Vec<u64> = (1..10)
-            .map(|attempt| gap(Provider::Shotstack, attempt).as_secs())
-            .collect();
+        let gaps: Vec<u64> = (1..10).map(|attempt| gap(Provider::Shotstack, attempt).as_secs()).collect();
         assert_eq!(gaps, [8, 27, 64, 125, 216, 343, 512, 729, 900]);
         assert_eq!(gaps.iter().sum::<u64>(), 48 * 60 + 44);
     }

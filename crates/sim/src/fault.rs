@@ -13,12 +13,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    pub const ALL: [Provider; 4] = [
-        Provider::Kieai,
-        Provider::Shotstack,
-        Provider::UploadPost,
-        Provider::Openai,
-    ];
+    pub const ALL: [Provider; 4] = [Provider::Kieai, Provider::Shotstack, Provider::UploadPost, Provider::Openai];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -200,10 +195,7 @@ impl Rule {
     pub fn objection(&self) -> Option<String> {
         let known = KNOWN.iter().find(|known| known.fault == self.fault)?;
         if !known.providers.contains(&self.provider) {
-            return Some(format!(
-                "{:?} is not a fault of {:?}",
-                self.fault, self.provider
-            ));
+            return Some(format!("{:?} is not a fault of {:?}", self.fault, self.provider));
         }
         let probability = self.probability.unwrap_or(1.0);
         if !(0.0..=1.0).contains(&probability) {
@@ -232,10 +224,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_known_once() {
-        let names: HashSet<String> = KNOWN
-            .iter()
-            .map(|known| format!("{:?}", known.fault))
-            .collect();
+        let names: HashSet<String> = KNOWN.iter().map(|known| format!("{:?}", known.fault)).collect();
         assert_eq!(names.len(), KNOWN.len());
         // The last variant's number tells how many there are.
         assert_eq!(KNOWN.len(), Fault::OnlyMaxTokens as usize + 1);
@@ -244,20 +233,8 @@ mod tests {
     #[test]
     fn senseless_rules_are_refused() {
         let rule = |json: &str| serde_json::from_str::<Rule>(json).unwrap();
-        assert!(
-            rule(r#"{"provider":"kieai","fault":"code_402"}"#)
-                .objection()
-                .is_none()
-        );
-        assert!(
-            rule(r#"{"provider":"upload_post","fault":"code_402"}"#)
-                .objection()
-                .is_some()
-        );
-        assert!(
-            rule(r#"{"provider":"kieai","fault":"delay","probability":2}"#)
-                .objection()
-                .is_some()
-        );
+        assert!(rule(r#"{"provider":"kieai","fault":"code_402"}"#).objection().is_none());
+        assert!(rule(r#"{"provider":"upload_post","fault":"code_402"}"#).objection().is_some());
+        assert!(rule(r#"{"provider":"kieai","fault":"delay","probability":2}"#).objection().is_some());
     }
 }

@@ -23,11 +23,7 @@ pub(crate) fn around(routes: Router<App>, app: &App, provider: Provider) -> Rout
     routes.layer(from_fn_with_state((app.clone(), provider), guard))
 }
 
-async fn guard(
-    State((app, provider)): State<(App, Provider)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn guard(State((app, provider)): State<(App, Provider)>, request: Request, next: Next) -> Response {
     let on = match *request.method() {
         Method::GET => On::Query,
         _ => On::Create,
@@ -46,11 +42,7 @@ async fn guard(
 /// An answer without any work done.
 fn refusal(app: &App, provider: Provider, on: On) -> Option<Response> {
     if app.strikes(provider, Fault::Status500, on).is_some() {
-        return Some(in_own_words(
-            provider,
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Internal Server Error",
-        ));
+        return Some(in_own_words(provider, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"));
     }
     let rule = app.strikes(provider, Fault::Status429, on)?;
     let mut answer = in_own_words(provider, StatusCode::TOO_MANY_REQUESTS, "Too many requests");
@@ -80,15 +72,8 @@ async fn spoilt(app: &App, provider: Provider, on: On, mut answer: Response) -> 
         answer.extensions_mut().insert(HangUp);
         return answer;
     }
-    if app
-        .strikes(provider, Fault::GatewayErrorAfterWork, on)
-        .is_some()
-    {
-        return (
-            StatusCode::BAD_GATEWAY,
-            Html("<html><h1>502 Bad Gateway</h1></html>"),
-        )
-            .into_response();
+    if app.strikes(provider, Fault::GatewayErrorAfterWork, on).is_some() {
+        return (StatusCode::BAD_GATEWAY, Html("<html><h1>502 Bad Gateway</h1></html>")).into_response();
     }
     if app.strikes(provider, Fault::OversizedAnswer, on).is_some() {
         return Json(json!({"padding": "x".repeat(1_100_000)})).into_response();

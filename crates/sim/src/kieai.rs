@@ -62,28 +62,14 @@ fn refused(code: u16, message: &str) -> Json<Value> {
 }
 
 fn is_authorized(app: &App, headers: &HeaderMap) -> bool {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    app.config.accepts(
-        PROVIDER,
-        value.and_then(|value| value.strip_prefix("Bearer ")),
-    )
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    app.config.accepts(PROVIDER, value.and_then(|value| value.strip_prefix("Bearer ")))
 }
 
-async fn create(
-    family: Family,
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Json<Value> {
+async fn create(family: Family, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Json<Value> {
     match accept(family, &app, &headers, &body) {
         Ok(task) => {
-            let name = if task.has(Fault::IdsAsTaskId) {
-                "task_id"
-            } else {
-                "taskId"
-            };
+            let name = if task.has(Fault::IdsAsTaskId) { "task_id" } else { "taskId" };
             Json(json!({"code": 200, "msg": "success", "data": {name: task.task_id}}))
         }
         Err((code, message)) => {
@@ -93,32 +79,19 @@ async fn create(
     }
 }
 
-fn accept(
-    family: Family,
-    app: &App,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Task, (u16, String)> {
+fn accept(family: Family, app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Task, (u16, String)> {
     if !is_authorized(app, headers) {
         return Err((401, "You do not have access permissions".to_owned()));
     }
-    let body: Value =
-        serde_json::from_slice(body).map_err(|_| (400, "The request is not JSON".to_owned()))?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| (400, "The request is not JSON".to_owned()))?;
     requests::check(family, &body).map_err(|message| (422, message))?;
     told_to_refuse(app)?;
-    let callback_url = body
-        .get("callBackUrl")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let callback_url = body.get("callBackUrl").and_then(Value::as_str).map(str::to_owned);
     let id = Uuid::new_v4().simple().to_string();
     let task = app.world().create(NewTask {
         provider: PROVIDER,
         kind: family.name(),
-        task_id: if family == Family::Veo {
-            format!("veo_task_{id}")
-        } else {
-            id
-        },
+        task_id: if family == Family::Veo { format!("veo_task_{id}") } else { id },
         job_id: callback_url.as_deref().and_then(job_in),
         callback_url,
         idempotency_key: None,
@@ -130,16 +103,8 @@ fn accept(
 
 fn told_to_refuse(app: &App) -> Result<(), (u16, String)> {
     let codes = [
-        (
-            Fault::Code402,
-            402,
-            "The current credits are insufficient. Please top up.",
-        ),
-        (
-            Fault::Code429,
-            429,
-            "Your call frequency is too high. Please try again later.",
-        ),
+        (Fault::Code402, 402, "The current credits are insufficient. Please top up."),
+        (Fault::Code429, 429, "Your call frequency is too high. Please try again later."),
         (Fault::Code455, 455, "The server is under maintenance."),
         (Fault::Code501, 501, "Video generation failed."),
     ];
@@ -148,11 +113,7 @@ fn told_to_refuse(app: &App) -> Result<(), (u16, String)> {
             return Err((code, message.to_owned()));
         }
     }
-    match app
-        .strikes(PROVIDER, Fault::AccountLimit, On::Create)
-        .is_some()
-        && is_over_limit(app)
-    {
+    match app.strikes(PROVIDER, Fault::AccountLimit, On::Create).is_some() && is_over_limit(app) {
         true => Err((429, "Too many requests: 20 per 10 seconds.".to_owned())),
         false => Ok(()),
     }
@@ -161,10 +122,7 @@ fn told_to_refuse(app: &App) -> Result<(), (u16, String)> {
 fn is_over_limit(app: &App) -> bool {
     let mut world = app.world();
     let recent = &mut world.recent_creates;
-    while recent
-        .front()
-        .is_some_and(|time| time.elapsed() > ACCOUNT_WINDOW)
-    {
+    while recent.front().is_some_and(|time| time.elapsed() > ACCOUNT_WINDOW) {
         recent.pop_front();
     }
     if recent.len() >= ACCOUNT_LIMIT {
@@ -187,23 +145,13 @@ fn call_back(family: Family, app: &App, task: &Task) {
         signer,
         is_forged,
     };
-    let signer = Signer::Kieai {
-        task_id: task.task_id.clone(),
-    };
+    let signer = Signer::Kieai { task_id: task.task_id.clone() };
     let mut forged = Vec::new();
     if task.has(Fault::ForgedBodyValidSignature) {
-        forged.push(delivery(
-            answers::forged_callback(family, task),
-            signer.clone(),
-            true,
-        ));
+        forged.push(delivery(answers::forged_callback(family, task), signer.clone(), true));
     }
     if task.has(Fault::CallbackForged) {
-        forged.push(delivery(
-            answers::forged_callback(family, task),
-            Signer::ForgedKieai,
-            true,
-        ));
+        forged.push(delivery(answers::forged_callback(family, task), Signer::ForgedKieai, true));
     }
     let real = delivery(answers::callback(family, app, task), signer, false);
     delivery::schedule(app, task, vec![real], forged);
@@ -223,9 +171,7 @@ async fn record(
     };
     let task = app.world().queried(PROVIDER, task_id);
     match task.filter(|task| task.kind == family.name()) {
-        Some(task) => Json(
-            json!({"code": 200, "msg": "success", "data": answers::record(family, &app, &task)}),
-        ),
+        Some(task) => Json(json!({"code": 200, "msg": "success", "data": answers::record(family, &app, &task)})),
         None => refused(422, "recordInfo is null"),
     }
 }

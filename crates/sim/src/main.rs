@@ -59,9 +59,7 @@ struct Arguments {
 impl Arguments {
     fn into_config(self, address: &str) -> Config {
         Config {
-            public_url: self
-                .public_url
-                .unwrap_or_else(|| format!("http://{address}")),
+            public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
             kieai_api_key: self.kieai_api_key,
             shotstack_api_key: self.shotstack_api_key,
             upload_post_api_key: self.upload_post_api_key,

@@ -9,9 +9,7 @@ use axum::routing::get;
 use crate::world::App;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/media/{name}", get(media))
-        .route("/posts/{platform}/{id}", get(post))
+    Router::new().route("/media/{name}", get(media)).route("/posts/{platform}/{id}", get(post))
 }
 
 /// Any name gives the same film: none.
@@ -23,15 +21,10 @@ async fn media(Path(name): Path<String>) -> Response {
 }
 
 async fn post(Path((platform, id)): Path<(String, String)>) -> Response {
-    let is_plain = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     match is_plain(&platform) && is_plain(&id) {
-        true => Html(format!(
-            "<!doctype html><title>{id}</title><h1>Simulated post {id} on {platform}</h1>"
-        ))
-        .into_response(),
+        true => Html(format!("<!doctype html><title>{id}</title><h1>Simulated post {id} on {platform}</h1>"))
+            .into_response(),
         false => StatusCode::NOT_FOUND.into_response(),
     }
 }

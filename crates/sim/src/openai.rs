@@ -19,8 +19,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 fn refused(status: StatusCode, message: &str, param: Option<&str>, code: &str) -> Response {
-    let error =
-        json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
+    let error = json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
     (status, Json(json!({"error": error}))).into_response()
 }
 
@@ -38,54 +37,23 @@ async fn complete(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
 }
 
 fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Box<Response>> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    if !app.config.accepts(
-        PROVIDER,
-        value.and_then(|value| value.strip_prefix("Bearer ")),
-    ) {
-        return Err(Box::new(refused(
-            StatusCode::UNAUTHORIZED,
-            "Incorrect API key provided",
-            None,
-            "invalid_api_key",
-        )));
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !app.config.accepts(PROVIDER, value.and_then(|value| value.strip_prefix("Bearer "))) {
+        return Err(Box::new(refused(StatusCode::UNAUTHORIZED, "Incorrect API key provided", None, "invalid_api_key")));
     }
-    let bad = |message: &str, param| {
-        Box::new(refused(
-            StatusCode::BAD_REQUEST,
-            message,
-            param,
-            "invalid_request",
-        ))
-    };
-    let body: Value =
-        serde_json::from_slice(body).map_err(|_| bad("We could not parse the JSON body", None))?;
-    if body
-        .get("model")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
+    let bad = |message: &str, param| Box::new(refused(StatusCode::BAD_REQUEST, message, param, "invalid_request"));
+    let body: Value = serde_json::from_slice(body).map_err(|_| bad("We could not parse the JSON body", None))?;
+    if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(bad("you must provide a model parameter", Some("model")));
     }
-    if body
-        .get("messages")
-        .and_then(Value::as_array)
-        .is_none_or(Vec::is_empty)
-    {
+    if body.get("messages").and_then(Value::as_array).is_none_or(Vec::is_empty) {
         return Err(bad("'messages' is required", Some("messages")));
     }
-    if app
-        .strikes(PROVIDER, Fault::Overloaded529, On::Create)
-        .is_some()
-    {
+    if app.strikes(PROVIDER, Fault::Overloaded529, On::Create).is_some() {
         return Err(Box::new(overloaded()));
     }
     let knows_old_only = body.get("max_completion_tokens").is_some()
-        && app
-            .strikes(PROVIDER, Fault::OnlyMaxTokens, On::Create)
-            .is_some();
+        && app.strikes(PROVIDER, Fault::OnlyMaxTokens, On::Create).is_some();
     if knows_old_only {
         return Err(bad(
             "Unrecognized request argument supplied: max_completion_tokens",
@@ -103,28 +71,16 @@ fn overloaded() -> Response {
 }
 
 fn completion(app: &App, request: &Value) -> Value {
-    let format = request
-        .get("response_format")
-        .and_then(|format| format.get("json_schema"));
-    let name = format
-        .and_then(|format| format.get("name"))
-        .and_then(Value::as_str)
-        .unwrap_or("answer");
+    let format = request.get("response_format").and_then(|format| format.get("json_schema"));
+    let name = format.and_then(|format| format.get("name")).and_then(Value::as_str).unwrap_or("answer");
     let canned = app.world().canned.get(name).cloned();
-    let content =
-        canned.or_else(|| Some(smallest(format?.get("schema")?, format?.get("schema")?, 0)));
-    let content = content.map_or_else(
-        || "This is a simulated answer.".to_owned(),
-        |content| content.to_string(),
-    );
+    let content = canned.or_else(|| Some(smallest(format?.get("schema")?, format?.get("schema")?, 0)));
+    let content = content.map_or_else(|| "This is a simulated answer.".to_owned(), |content| content.to_string());
     let strikes = |fault| app.strikes(PROVIDER, fault, On::Create).is_some();
     let plain = |content: Value| json!({"role": "assistant", "content": content, "refusal": null});
     let (message, reason) = if strikes(Fault::Refusal) {
         let refusal = "I'm sorry, I can't help with that.";
-        (
-            json!({"role": "assistant", "content": null, "refusal": refusal}),
-            "stop",
-        )
+        (json!({"role": "assistant", "content": null, "refusal": refusal}), "stop")
     } else if strikes(Fault::NullContent) {
         (plain(Value::Null), "stop")
     } else if strikes(Fault::CutOff) {
@@ -134,10 +90,7 @@ fn completion(app: &App, request: &Value) -> Value {
         (plain(json!("Sure! Here is your JSON: {")), "stop")
     } else if strikes(Fault::InvalidJsonArguments) {
         let call = json!({"id": "call_1", "type": "function", "function": {"name": name, "arguments": "{\"a\": "}});
-        (
-            json!({"role": "assistant", "content": null, "tool_calls": [call]}),
-            "tool_calls",
-        )
+        (json!({"role": "assistant", "content": null, "tool_calls": [call]}), "tool_calls")
     } else {
         (plain(json!(content)), "stop")
     };
@@ -158,14 +111,8 @@ fn smallest(schema: &Value, root: &Value, depth: u32) -> Value {
     if depth > DEEPEST {
         return Value::Null;
     }
-    if let Some(target) = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|path| path.strip_prefix('#'))
-    {
-        return root
-            .pointer(target)
-            .map_or(Value::Null, |target| smallest(target, root, depth + 1));
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#')) {
+        return root.pointer(target).map_or(Value::Null, |target| smallest(target, root, depth + 1));
     }
     let first = |name: &str| schema.get(name).and_then(|choices| choices.get(0));
     if let Some(value) = schema.get("const").or_else(|| first("enum")) {
@@ -174,33 +121,20 @@ fn smallest(schema: &Value, root: &Value, depth: u32) -> Value {
     if let Some(choice) = first("anyOf").or_else(|| first("oneOf")) {
         return smallest(choice, root, depth + 1);
     }
-    let number =
-        |name: &str, default: u64| schema.get(name).and_then(Value::as_u64).unwrap_or(default);
+    let number = |name: &str, default: u64| schema.get(name).and_then(Value::as_u64).unwrap_or(default);
     let kind = schema.get("type").map(|kind| kind.get(0).unwrap_or(kind));
     match kind.and_then(Value::as_str) {
         Some("object") => {
-            let properties = schema
-                .get("properties")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default();
-            let filled = properties
-                .iter()
-                .map(|(name, schema)| (name.clone(), smallest(schema, root, depth + 1)));
+            let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+            let filled = properties.iter().map(|(name, schema)| (name.clone(), smallest(schema, root, depth + 1)));
             Value::Object(filled.collect::<Map<_, _>>())
         }
         Some("array") => {
             let items = schema.get("items").unwrap_or(&Value::Null);
             let count = number("minItems", 1).min(1000);
-            (0..count)
-                .map(|_| smallest(items, root, depth + 1))
-                .collect()
+            (0..count).map(|_| smallest(items, root, depth + 1)).collect()
         }
-        Some("string") => json!(
-            "simulated "
-                .repeat(1 + number("minLength", 0).min(1000) as usize / 10)
-                .trim()
-        ),
+        Some("string") => json!("simulated ".repeat(1 + number("minLength", 0).min(1000) as usize / 10).trim()),
         Some("integer" | "number") => json!(number("minimum", 1)),
         Some("boolean") => json!(true),
         _ => Value::Null,
@@ -230,10 +164,6 @@ mod tests {
         let expected = json!({"title": "simulated", "kind": "a", "clips": [clip, clip], "note": "simulated", "any": true, "none": null});
         assert_eq!(value, expected);
         let endless = json!({"type": "array", "items": {"$ref": "#"}});
-        assert!(
-            smallest(&endless, &endless, 0)
-                .to_string()
-                .starts_with("[[")
-        );
+        assert!(smallest(&endless, &endless, 0).to_string().starts_with("[["));
     }
 }

@@ -36,19 +36,11 @@ fn router(app: App) -> Router {
     let guarded = |routes: Router<App>, provider| guard::around(routes, &app, provider);
     Router::new()
         .nest("/kieai", guarded(kieai::routes(), Provider::Kieai))
-        .nest(
-            "/shotstack",
-            guarded(shotstack::routes(), Provider::Shotstack),
-        )
-        .nest(
-            "/upload-post",
-            guarded(upload_post::routes(), Provider::UploadPost),
-        )
+        .nest("/shotstack", guarded(shotstack::routes(), Provider::Shotstack))
+        .nest("/upload-post", guarded(upload_post::routes(), Provider::UploadPost))
         .nest("/openai", guarded(openai::routes(), Provider::Openai))
         .nest("/_sim", control::routes().merge(media::routes()))
-        .fallback(|| async {
-            (StatusCode::NOT_FOUND, "mw-sim: nothing here; see /_sim").into_response()
-        })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "mw-sim: nothing here; see /_sim").into_response() })
         .layer(DefaultBodyLimit::max(LONGEST_REQUEST_BYTES))
         .with_state(app)
 }
@@ -62,9 +54,7 @@ async fn converse(stream: TcpStream, router: Router) {
         async move { answer(router, request.map(Body::new)).await }
     });
     // Errors here are the clients' (they leave) or asked for.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(router: Router, request: Request<Body>) -> Result<Response<Body>, io::Error> {

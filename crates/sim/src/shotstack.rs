@@ -28,11 +28,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 fn refused(status: StatusCode, message: &str, detail: &str) -> Response {
-    (
-        status,
-        Json(json!({"success": false, "message": message, "response": detail})),
-    )
-        .into_response()
+    (status, Json(json!({"success": false, "message": message, "response": detail}))).into_response()
 }
 
 /// The gateway before Shotstack speaks for itself.
@@ -40,24 +36,16 @@ fn unauthorized(app: &App, stage: &str, headers: &HeaderMap) -> Option<Response>
     if !["v1", "stage"].contains(&stage) {
         return Some(refused(StatusCode::NOT_FOUND, "Not Found", "unknown stage"));
     }
-    let key = headers
-        .get("x-api-key")
-        .and_then(|value| value.to_str().ok());
+    let key = headers.get("x-api-key").and_then(|value| value.to_str().ok());
     let forbidden = (StatusCode::FORBIDDEN, Json(json!({"message": "Forbidden"})));
     (!app.config.accepts(PROVIDER, key)).then(|| forbidden.into_response())
 }
 
-async fn create(
-    State(app): State<App>,
-    Path(stage): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn create(State(app): State<App>, Path(stage): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let refusal = unauthorized(&app, &stage, &headers);
     let edit = match refusal {
         Some(refusal) => Err(refusal),
-        None => edit_in(&body)
-            .map_err(|detail| refused(StatusCode::BAD_REQUEST, "Bad Request", &detail)),
+        None => edit_in(&body).map_err(|detail| refused(StatusCode::BAD_REQUEST, "Bad Request", &detail)),
     };
     match edit {
         Ok(edit) => accept(&app, &headers, edit),
@@ -69,73 +57,42 @@ async fn create(
 }
 
 fn edit_in(body: &[u8]) -> Result<Value, String> {
-    let edit: Value =
-        serde_json::from_slice(body).map_err(|_| "Malformed JSON in request body".to_owned())?;
+    let edit: Value = serde_json::from_slice(body).map_err(|_| "Malformed JSON in request body".to_owned())?;
     check(&edit)?;
     Ok(edit)
 }
 
 /// What Shotstack accepts.
 fn check(edit: &Value) -> Result<(), String> {
-    let tracks = edit
-        .get("timeline")
-        .and_then(|timeline| timeline.get("tracks"))
-        .and_then(Value::as_array);
-    let tracks = tracks
-        .filter(|tracks| !tracks.is_empty())
-        .ok_or("\"timeline.tracks\" is required")?;
+    let tracks = edit.get("timeline").and_then(|timeline| timeline.get("tracks")).and_then(Value::as_array);
+    let tracks = tracks.filter(|tracks| !tracks.is_empty()).ok_or("\"timeline.tracks\" is required")?;
     for track in tracks {
-        let clips = track
-            .get("clips")
-            .and_then(Value::as_array)
-            .filter(|clips| !clips.is_empty());
-        clips
-            .ok_or("\"clips\" is required")?
-            .iter()
-            .try_for_each(check_clip)?;
+        let clips = track.get("clips").and_then(Value::as_array).filter(|clips| !clips.is_empty());
+        clips.ok_or("\"clips\" is required")?.iter().try_for_each(check_clip)?;
     }
     let output = edit.get("output").ok_or("\"output\" is required")?;
     let formats = ["mp4", "gif", "mp3", "jpg", "png", "bmp"];
-    let format = output
-        .get("format")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let format = output.get("format").and_then(Value::as_str).unwrap_or_default();
     if !formats.contains(&format) {
         return Err("\"output.format\" is required".to_owned());
     }
-    one_of(
-        output,
-        "resolution",
-        &["preview", "mobile", "sd", "hd", "1080", "4k"],
-    )?;
-    one_of(
-        output,
-        "aspectRatio",
-        &["16:9", "9:16", "1:1", "4:5", "4:3"],
-    )
+    one_of(output, "resolution", &["preview", "mobile", "sd", "hd", "1080", "4k"])?;
+    one_of(output, "aspectRatio", &["16:9", "9:16", "1:1", "4:5", "4:3"])
 }
 
 fn check_clip(clip: &Value) -> Result<(), String> {
     let asset = clip.get("asset").ok_or("\"asset\" is required")?;
-    let kind = asset
-        .get("type")
-        .and_then(Value::as_str)
-        .ok_or("\"asset.type\" is required")?;
+    let kind = asset.get("type").and_then(Value::as_str).ok_or("\"asset.type\" is required")?;
     let needed = match kind {
         "text" => "text",
         _ => "src",
     };
-    let content = asset
-        .get(needed)
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let content = asset.get(needed).and_then(Value::as_str).unwrap_or_default();
     if content.is_empty() {
         return Err(format!("\"asset.{needed}\" is required"));
     }
     for (name, words) in [("start", ["auto", "auto"]), ("length", ["auto", "end"])] {
-        let value = clip
-            .get(name)
-            .ok_or_else(|| format!("\"{name}\" is required"))?;
+        let value = clip.get(name).ok_or_else(|| format!("\"{name}\" is required"))?;
         let is_time = value.as_f64().is_some_and(|time| time >= 0.0);
         if !is_time && !value.as_str().is_some_and(|word| words.contains(&word)) {
             return Err(format!("\"{name}\" must be a number"));
@@ -146,22 +103,16 @@ fn check_clip(clip: &Value) -> Result<(), String> {
 
 fn one_of(home: &Value, name: &str, known: &[&str]) -> Result<(), String> {
     match home.get(name) {
-        Some(value) if !value.as_str().is_some_and(|text| known.contains(&text)) => Err(format!(
-            "\"output.{name}\" must be one of [{}]",
-            known.join(", ")
-        )),
+        Some(value) if !value.as_str().is_some_and(|text| known.contains(&text)) => {
+            Err(format!("\"output.{name}\" must be one of [{}]", known.join(", ")))
+        }
         _ => Ok(()),
     }
 }
 
 fn accept(app: &App, headers: &HeaderMap, edit: Value) -> Response {
-    let callback_url = edit
-        .get("callback")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|value| value.to_str().ok());
+    let callback_url = edit.get("callback").and_then(Value::as_str).map(str::to_owned);
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let task = app.world().create(NewTask {
         provider: PROVIDER,
         kind: "render",
@@ -245,17 +196,14 @@ fn forged(task: &Task) -> Value {
 }
 
 fn error_text(task: &Task) -> String {
-    let text = task
-        .quirk(Fault::RenderFails)
-        .and_then(|quirk| quirk.text.clone());
+    let text = task.quirk(Fault::RenderFails).and_then(|quirk| quirk.text.clone());
     text.unwrap_or_else(|| "Failed to download an asset".to_owned())
 }
 
 fn now() -> String {
     let nanoseconds = i128::from(unix_ms()) * 1_000_000;
     let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 async fn status(
@@ -268,18 +216,13 @@ async fn status(
         return refusal;
     }
     if Uuid::parse_str(&id).is_err() {
-        return refused(
-            StatusCode::BAD_REQUEST,
-            "Bad Request",
-            "\"id\" must be a valid GUID",
-        );
+        return refused(StatusCode::BAD_REQUEST, "Bad Request", "\"id\" must be a valid GUID");
     }
     let Some(task) = app.world().queried(PROVIDER, &id) else {
         return refused(StatusCode::NOT_FOUND, "Not Found", "Render not found");
     };
     let with_data = query.get("data").is_none_or(|data| data == "true");
-    let body =
-        json!({"success": true, "message": "OK", "response": render(&app, &task, with_data)});
+    let body = json!({"success": true, "message": "OK", "response": render(&app, &task, with_data)});
     Json(body).into_response()
 }
 

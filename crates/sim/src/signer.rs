@@ -38,9 +38,7 @@ impl Signer {
             },
             Signer::UploadPost { event, delivery } => {
                 let secret = present(&config.upload_post_signing_secret);
-                let mut headers = secret
-                    .map(|secret| upload_post_headers(secret, timestamp, body))
-                    .unwrap_or_default();
+                let mut headers = secret.map(|secret| upload_post_headers(secret, timestamp, body)).unwrap_or_default();
                 headers.push(("x-upload-post-event", (*event).to_owned()));
                 headers.push(("x-upload-post-delivery", delivery.clone()));
                 headers
@@ -53,26 +51,13 @@ impl Signer {
 
 fn kieai_headers(secret: &str, task_id: &str, timestamp: String) -> Vec<(&'static str, String)> {
     let signature = STANDARD.encode(hmac(secret, format!("{task_id}.{timestamp}").as_bytes()));
-    vec![
-        ("x-webhook-timestamp", timestamp),
-        ("x-webhook-signature", signature),
-    ]
+    vec![("x-webhook-timestamp", timestamp), ("x-webhook-signature", signature)]
 }
 
-fn upload_post_headers(
-    secret: &str,
-    timestamp: String,
-    body: &[u8],
-) -> Vec<(&'static str, String)> {
+fn upload_post_headers(secret: &str, timestamp: String, body: &[u8]) -> Vec<(&'static str, String)> {
     let signed = [timestamp.as_bytes(), b".", body].concat();
-    let hex: String = hmac(secret, &signed)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    vec![
-        ("x-upload-post-timestamp", timestamp),
-        ("x-upload-post-signature", format!("sha256={hex}")),
-    ]
+    let hex: String = hmac(secret, &signed).iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![("x-upload-post-timestamp", timestamp), ("x-upload-post-signature", format!("sha256={hex}"))]
 }
 
 fn hmac(secret: &str, message: &[u8]) -> Vec<u8> {
@@ -90,17 +75,10 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        let headers = kieai_headers(
-            "test-hmac-key",
-            "bd8f4b1a52048d0f17a38b49591abfa1",
-            "1787567409".into(),
-        );
+        let headers = kieai_headers("test-hmac-key", "bd8f4b1a52048d0f17a38b49591abfa1", "1787567409".into());
         assert_eq!(headers[1].1, "6sSlfWgiUUHoxYfa+JmQexhTXd7JRR+gMaYDX9CBlnQ=");
         let body = r#"{"event":"upload_completed","job_id":"j1","platform":"tiktok","result":{"success":true,"url":"https://example.com/p/1"}}"#;
         let headers = upload_post_headers("test-secret", "1787567409".into(), body.as_bytes());
-        assert_eq!(
-            headers[1].1,
-            "sha256=7ee56e1f6f40fb16fd365f5cf407a37cdc8e5f44d2a6176d130d784a3832b8b8"
-        );
+        assert_eq!(headers[1].1, "sha256=7ee56e1f6f40fb16fd365f5cf407a37cdc8e5f44d2a6176d130d784a3832b8b8");
     }
 }

@@ -34,9 +34,7 @@ fn refused(status: StatusCode, message: &str) -> Response {
 }
 
 fn unauthorized(app: &App, headers: &HeaderMap) -> Option<Response> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Apikey "));
     let refusal = || refused(StatusCode::UNAUTHORIZED, "Invalid or expired token");
     (!app.config.accepts(PROVIDER, key)).then(refusal)
@@ -45,10 +43,7 @@ fn unauthorized(app: &App, headers: &HeaderMap) -> Option<Response> {
 async fn upload(State(app): State<App>, headers: HeaderMap, form: Option<Multipart>) -> Response {
     let checked = match (unauthorized(&app, &headers), form) {
         (Some(refusal), _) => Err(refusal),
-        (None, None) => Err(refused(
-            StatusCode::BAD_REQUEST,
-            "multipart/form-data is required",
-        )),
+        (None, None) => Err(refused(StatusCode::BAD_REQUEST, "multipart/form-data is required")),
         (None, Some(form)) => fields(form).await,
     };
     match checked {
@@ -68,10 +63,7 @@ async fn fields(mut form: Multipart) -> Result<Map<String, Value>, Response> {
     while let Some(field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
         let value = match field.file_name() {
-            Some(_) => format!(
-                "<file of {} bytes>",
-                field.bytes().await.map_err(broken)?.len()
-            ),
+            Some(_) => format!("<file of {} bytes>", field.bytes().await.map_err(broken)?.len()),
             None => field.text().await.map_err(broken)?,
         };
         match name.as_str() {
@@ -95,32 +87,16 @@ fn objection(form: &Map<String, Value>) -> Option<String> {
         }
     }
     let platforms = form.get("platform").and_then(Value::as_array);
-    let known = [
-        "tiktok",
-        "youtube",
-        "instagram",
-        "linkedin",
-        "facebook",
-        "x",
-        "threads",
-        "pinterest",
-        "reddit",
-        "bluesky",
-    ];
-    let platforms: Vec<&str> = platforms
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let known =
+        ["tiktok", "youtube", "instagram", "linkedin", "facebook", "x", "threads", "pinterest", "reddit", "bluesky"];
+    let platforms: Vec<&str> = platforms.into_iter().flatten().filter_map(Value::as_str).collect();
     if platforms.is_empty() {
         return Some("platform[] is required".to_owned());
     }
     if let Some(unknown) = platforms.iter().find(|platform| !known.contains(platform)) {
         return Some(format!("unsupported platform: {unknown}"));
     }
-    let needs_title = platforms
-        .iter()
-        .any(|platform| ["youtube", "reddit"].contains(platform));
+    let needs_title = platforms.iter().any(|platform| ["youtube", "reddit"].contains(platform));
     (needs_title && text(form, "title").is_empty()).then(|| "title is required".to_owned())
 }
 
@@ -129,22 +105,11 @@ fn text<'a>(form: &'a Map<String, Value>, name: &str) -> &'a str {
 }
 
 async fn accept(app: &App, headers: &HeaderMap, form: Map<String, Value>) -> Response {
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("idempotency-key");
     if let Some(known) = key.as_deref().and_then(|key| replayed(app, key)) {
-        let is_conflict = app
-            .strikes(PROVIDER, Fault::ReplayAnswers409, On::Create)
-            .is_some();
-        let status = if is_conflict {
-            StatusCode::CONFLICT
-        } else {
-            StatusCode::OK
-        };
+        let is_conflict = app.strikes(PROVIDER, Fault::ReplayAnswers409, On::Create).is_some();
+        let status = if is_conflict { StatusCode::CONFLICT } else { StatusCode::OK };
         return (status, Json(answers::accepted(&known))).into_response();
     }
     let named = Some(text(&form, "request_id").to_owned()).filter(|id| !id.is_empty());
@@ -154,9 +119,7 @@ async fn accept(app: &App, headers: &HeaderMap, form: Map<String, Value>) -> Res
     let task = app.world().create(NewTask {
         provider: PROVIDER,
         kind: "upload",
-        task_id: request_id
-            .clone()
-            .unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
+        task_id: request_id.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
         job_id: request_id,
         callback_url: None,
         idempotency_key: key,
@@ -177,9 +140,7 @@ async fn accept(app: &App, headers: &HeaderMap, form: Map<String, Value>) -> Res
 /// The job that this key has made before.
 fn replayed(app: &App, key: &str) -> Option<Task> {
     let mut world = app.world();
-    let is_it = |task: &&mut Task| {
-        task.provider == PROVIDER && task.idempotency_key.as_deref() == Some(key)
-    };
+    let is_it = |task: &&mut Task| task.provider == PROVIDER && task.idempotency_key.as_deref() == Some(key);
     let task = world.tasks.iter_mut().find(is_it)?;
     task.creates += 1;
     let task = task.clone();
@@ -202,57 +163,34 @@ fn call_back(app: &App, task: &Task) {
     };
     let signer = || match task.has(Fault::UnsignedDelivery) {
         true => Signer::Unsigned,
-        false => Signer::UploadPost {
-            event: "upload_completed",
-            delivery: Uuid::new_v4().to_string(),
-        },
+        false => Signer::UploadPost { event: "upload_completed", delivery: Uuid::new_v4().to_string() },
     };
     let events = answers::events(app, task);
-    let forged = task
-        .has(Fault::CallbackForged)
-        .then(|| delivery(answers::forged_event(task), Signer::ForgedUploadPost, true));
-    let real = events
-        .into_iter()
-        .map(|event| delivery(event, signer(), false))
-        .collect();
+    let forged =
+        task.has(Fault::CallbackForged).then(|| delivery(answers::forged_event(task), Signer::ForgedUploadPost, true));
+    let real = events.into_iter().map(|event| delivery(event, signer(), false)).collect();
     delivery::schedule(app, task, real, forged.into_iter().collect());
 }
 
-async fn status(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+async fn status(State(app): State<App>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
     if let Some(refusal) = unauthorized(&app, &headers) {
         return refusal;
     }
-    let id = query
-        .get("request_id")
-        .or_else(|| query.get("job_id"))
-        .filter(|id| !id.is_empty());
+    let id = query.get("request_id").or_else(|| query.get("job_id")).filter(|id| !id.is_empty());
     let Some(id) = id else {
-        return (
-            StatusCode::BAD_REQUEST,
-            Json(json!({"error": "request_id is required"})),
-        )
-            .into_response();
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "request_id is required"}))).into_response();
     };
     let task = app.world().queried(PROVIDER, id);
     match task {
         Some(task) => Json(answers::status(&app, &task)).into_response(),
         None => {
-            let body =
-                json!({"request_id": id, "status": "not_found", "message": "Upload not found"});
+            let body = json!({"request_id": id, "status": "not_found", "message": "Upload not found"});
             (StatusCode::NOT_FOUND, Json(body)).into_response()
         }
     }
 }
 
-async fn history(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+async fn history(State(app): State<App>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
     if let Some(refusal) = unauthorized(&app, &headers) {
         return refusal;
     }
@@ -262,20 +200,12 @@ async fn history(
         let given = task.request.get("external_id").and_then(Value::as_str);
         task.provider == PROVIDER && wanted.is_none_or(|wanted| given == Some(wanted))
     };
-    let rows: Vec<Value> = tasks
-        .iter()
-        .filter(is_wanted)
-        .map(|task| answers::status(&app, task))
-        .collect();
+    let rows: Vec<Value> = tasks.iter().filter(is_wanted).map(|task| answers::status(&app, task)).collect();
     Json(json!({"history": rows, "total": rows.len(), "page": 1})).into_response()
 }
 
 /// Both spellings of the account's notification settings.
-async fn notifications(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
+async fn notifications(State(app): State<App>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     if let Some(refusal) = unauthorized(&app, &headers) {
         return refusal;
     }

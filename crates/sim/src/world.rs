@@ -40,11 +40,7 @@ impl App {
             .build()
             .new_agent();
         let world = Mutex::new(World::new(&config, 0));
-        App(Arc::new(Inner {
-            config,
-            agent,
-            world,
-        }))
+        App(Arc::new(Inner { config, agent, world }))
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -210,9 +206,7 @@ impl World {
 
     /// Accepts a job: from now on its time runs and its faults are drawn.
     pub(crate) fn create(&mut self, new: NewTask) -> Task {
-        let quirks = job_faults(new.provider)
-            .filter_map(|fault| self.strikes(new.provider, fault, On::Any))
-            .collect();
+        let quirks = job_faults(new.provider).filter_map(|fault| self.strikes(new.provider, fault, On::Any)).collect();
         let latency = self.latency.of(new.provider);
         let created = Instant::now();
         let task = Task {
@@ -240,9 +234,7 @@ impl World {
 
     pub(crate) fn task(&mut self, provider: Provider, task_id: &str) -> Option<&mut Task> {
         let position = *self.index.get(task_id)?;
-        self.tasks
-            .get_mut(position)
-            .filter(|task| task.provider == provider)
+        self.tasks.get_mut(position).filter(|task| task.provider == provider)
     }
 
     /// The task, counted as asked about once more.
@@ -274,28 +266,20 @@ impl World {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_be_bytes());
         hash.update(self.draws.to_be_bytes());
-        let number = hash
-            .finalize()
-            .iter()
-            .take(6)
-            .fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = hash.finalize().iter().take(6).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         number as f64 / (1u64 << 48) as f64
     }
 }
 
 pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The `job` in a callback URL of ours.
 pub(crate) fn job_in(callback_url: &str) -> Option<String> {
     let (_, query) = callback_url.split_once('?')?;
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("job=").map(str::to_owned))
+    query.split('&').find_map(|pair| pair.strip_prefix("job=").map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -309,14 +293,8 @@ mod tests {
     #[test]
     fn rules_strike_as_often_as_told() {
         let mut world = World::new(&Config::default(), 0);
-        world
-            .rules
-            .push(rule(r#"{"provider":"kieai","fault":"code_402","times":2}"#));
-        let mut strike = || {
-            world
-                .strikes(Provider::Kieai, Fault::Code402, On::Create)
-                .is_some()
-        };
+        world.rules.push(rule(r#"{"provider":"kieai","fault":"code_402","times":2}"#));
+        let mut strike = || world.strikes(Provider::Kieai, Fault::Code402, On::Create).is_some();
         assert_eq!([strike(), strike(), strike()], [true, true, false]);
     }
 
@@ -324,14 +302,8 @@ mod tests {
     fn rules_strike_as_probably_as_told_and_repeatably() {
         let run = || {
             let mut world = World::new(&Config::default(), 0);
-            world.rules.push(rule(
-                r#"{"provider":"kieai","fault":"delay","probability":0.3}"#,
-            ));
-            let strikes = (0..1000).map(|_| {
-                world
-                    .strikes(Provider::Kieai, Fault::Delay, On::Any)
-                    .is_some()
-            });
+            world.rules.push(rule(r#"{"provider":"kieai","fault":"delay","probability":0.3}"#));
+            let strikes = (0..1000).map(|_| world.strikes(Provider::Kieai, Fault::Delay, On::Any).is_some());
             strikes.collect::<Vec<_>>()
         };
         let struck = run().into_iter().filter(|strike| *strike).count();
@@ -342,24 +314,10 @@ mod tests {
     #[test]
     fn rules_strike_only_what_they_mean() {
         let mut world = World::new(&Config::default(), 0);
-        world
-            .rules
-            .push(rule(r#"{"provider":"kieai","fault":"delay","on":"query"}"#));
-        assert!(
-            world
-                .strikes(Provider::Kieai, Fault::Delay, On::Create)
-                .is_none()
-        );
-        assert!(
-            world
-                .strikes(Provider::Shotstack, Fault::Delay, On::Query)
-                .is_none()
-        );
-        assert!(
-            world
-                .strikes(Provider::Kieai, Fault::Delay, On::Query)
-                .is_some()
-        );
+        world.rules.push(rule(r#"{"provider":"kieai","fault":"delay","on":"query"}"#));
+        assert!(world.strikes(Provider::Kieai, Fault::Delay, On::Create).is_none());
+        assert!(world.strikes(Provider::Shotstack, Fault::Delay, On::Query).is_none());
+        assert!(world.strikes(Provider::Kieai, Fault::Delay, On::Query).is_some());
     }
 
     #[test]

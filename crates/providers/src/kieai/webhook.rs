@@ -7,20 +7,13 @@ use super::wire::{self, State};
 use crate::answer::{id, integer, text_of};
 use crate::callback::{Callback, CallbackError, Hint};
 use crate::outcome::{Fault, FaultClass, Output};
-use crate::signature::{
-    self, SignatureStatus, generic_header, generic_is_valid, header, hmac_base64, is_fresh, same,
-};
+use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_base64, is_fresh, same};
 
 const SIGNATURE: &str = "x-webhook-signature";
 const TIMESTAMP: &str = "x-webhook-timestamp";
 
 /// Checks `base64(HMAC(taskId.timestamp))`, then the generic scheme over the body.
-pub fn verify(
-    headers: &HeaderMap,
-    body: &[u8],
-    secrets: &[&str],
-    now_unix: u64,
-) -> SignatureStatus {
+pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> SignatureStatus {
     let secrets = signature::usable(secrets);
     if secrets.is_empty() {
         return SignatureStatus::Unsigned;
@@ -28,17 +21,14 @@ pub fn verify(
     if generic_header(headers).is_none() {
         return SignatureStatus::Missing;
     }
-    match own_is_valid(headers, body, &secrets, now_unix)
-        || generic_is_valid(headers, body, &secrets)
-    {
+    match own_is_valid(headers, body, &secrets, now_unix) || generic_is_valid(headers, body, &secrets) {
         true => SignatureStatus::Valid,
         false => SignatureStatus::Invalid,
     }
 }
 
 fn own_is_valid(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> bool {
-    let (Some(given), Some(timestamp)) = (header(headers, SIGNATURE), header(headers, TIMESTAMP))
-    else {
+    let (Some(given), Some(timestamp)) = (header(headers, SIGNATURE), header(headers, TIMESTAMP)) else {
         return false;
     };
     let Ok(body) = serde_json::from_slice::<Value>(body) else {
@@ -64,11 +54,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
     let data = body.get("data").filter(|data| data.is_object());
     let data = data.ok_or(CallbackError::Missing("data"))?;
     Ok(Callback {
-        event: data
-            .get("state")
-            .and_then(Value::as_str)
-            .unwrap_or("callback")
-            .to_owned(),
+        event: data.get("state").and_then(Value::as_str).unwrap_or("callback").to_owned(),
         task_id: wire::task_id(&body),
         run_id: run_id(&body, data),
         video_index: video_index(&body, data),
@@ -80,18 +66,12 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
 
 fn run_id(body: &Value, data: &Value) -> Option<String> {
     let homes = [body.get("metadata"), Some(data), data.get("metadata")];
-    homes
-        .into_iter()
-        .flatten()
-        .find_map(|home| id(home.get("runId")?))
+    homes.into_iter().flatten().find_map(|home| id(home.get("runId")?))
 }
 
 fn video_index(body: &Value, data: &Value) -> Option<u32> {
     let homes = [body.get("metadata"), data.get("metadata"), Some(data)];
-    let index = homes
-        .into_iter()
-        .flatten()
-        .find_map(|home| integer(home.get("videoIndex")?))?;
+    let index = homes.into_iter().flatten().find_map(|home| integer(home.get("videoIndex")?))?;
     u32::try_from(index).ok()
 }
 
@@ -99,19 +79,12 @@ fn video_index(body: &Value, data: &Value) -> Option<u32> {
 fn hint(body: &Value, data: &Value) -> Hint {
     let code = body.get("code").and_then(integer).unwrap_or(200);
     let state = wire::named_state(data);
-    if code != 200 || state == Some(State::Failed) || data.get("error").and_then(text_of).is_some()
-    {
+    if code != 200 || state == Some(State::Failed) || data.get("error").and_then(text_of).is_some() {
         return Hint::Failed(failure(code, body, data));
     }
     match (state, wire::result_url(data)) {
-        (_, Some(url)) => Hint::Done(Output {
-            url,
-            raw: body.clone(),
-        }),
-        (Some(State::Success), None) => Hint::Done(Output {
-            url: String::new(),
-            raw: body.clone(),
-        }),
+        (_, Some(url)) => Hint::Done(Output { url, raw: body.clone() }),
+        (Some(State::Success), None) => Hint::Done(Output { url: String::new(), raw: body.clone() }),
         _ => Hint::Running,
     }
 }

@@ -126,11 +126,7 @@ pub(super) fn refusal(answer: &Answer, settings: &Settings) -> Option<Fault> {
         return None;
     }
     let message = answer.message().unwrap_or_else(|| "no message".to_owned());
-    let fault = Fault::new(
-        class_of_code(code),
-        code.to_string(),
-        redacted(&message, &settings.api_key),
-    );
+    let fault = Fault::new(class_of_code(code), code.to_string(), redacted(&message, &settings.api_key));
     Some(fault.after(retry_after::of_answer(&answer.headers)))
 }
 
@@ -157,11 +153,7 @@ pub(super) fn task_id(body: &Value) -> Option<String> {
 }
 
 /// What a query says about the task.
-pub(super) fn progress(
-    family: Family,
-    answer: &Answer,
-    settings: &Settings,
-) -> Result<Progress, Fault> {
+pub(super) fn progress(family: Family, answer: &Answer, settings: &Settings) -> Result<Progress, Fault> {
     if let Some(fault) = record_fault(answer, settings) {
         // 501 and 451 are verdicts on the generation, given as the code of the query.
         return match fault.code.as_str() {
@@ -176,10 +168,7 @@ pub(super) fn progress(
         State::Running => Ok(Progress::Running),
         State::Failed => Ok(Progress::Failed(task_fault(data))),
         State::Success => match result_url(data) {
-            Some(url) => Ok(Progress::Done(Output {
-                url,
-                raw: answer.body.clone(),
-            })),
+            Some(url) => Ok(Progress::Done(Output { url, raw: answer.body.clone() })),
             None => Err(answer.malformed("the task has succeeded and names no result")),
         },
     }
@@ -216,10 +205,7 @@ pub(super) fn named_state(data: &Value) -> Option<State> {
 pub(super) fn task_fault(data: &Value) -> Fault {
     let field = |names: [&str; 2]| names.into_iter().find_map(|name| data.get(name));
     let code = field(["failCode", "errorCode"]).and_then(id);
-    let class = code
-        .as_deref()
-        .and_then(|code| code.parse().ok())
-        .map_or(FaultClass::Final, class_of_code);
+    let class = code.as_deref().and_then(|code| code.parse().ok()).map_or(FaultClass::Final, class_of_code);
     let message = field(["failMsg", "errorMessage"])
         .and_then(text_of)
         .or_else(|| text_of(data.get("error")?))
@@ -242,12 +228,8 @@ pub(super) fn result_url(data: &Value) -> Option<String> {
 }
 
 fn url_in(home: &Value) -> Option<String> {
-    let single = ["videoUrl", "video_url"]
-        .into_iter()
-        .find_map(|name| web_url(home.get(name)?));
-    let listed = ["resultUrls", "result_urls"]
-        .into_iter()
-        .find_map(|name| first_url(home.get(name)?));
+    let single = ["videoUrl", "video_url"].into_iter().find_map(|name| web_url(home.get(name)?));
+    let listed = ["resultUrls", "result_urls"].into_iter().find_map(|name| first_url(home.get(name)?));
     single.or(listed).or_else(|| web_url(home.get("assetUrl")?))
 }
 
@@ -289,12 +271,8 @@ fn callback_urls(data: &Map<String, Value>) -> Vec<String> {
         .into_iter()
         .filter_map(|name| data.get(name).map(unpacked))
         .flat_map(|parameters| {
-            ["callBackUrl", "callbackUrl", "callback_url"].map(|name| {
-                parameters
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .map(str::to_owned)
-            })
+            ["callBackUrl", "callbackUrl", "callback_url"]
+                .map(|name| parameters.get(name).and_then(Value::as_str).map(str::to_owned))
         })
         .flatten()
         .collect()

@@ -19,21 +19,9 @@ struct TextBox {
     offset_y: f64,
 }
 
-const HEADER: TextBox = TextBox {
-    size: 92,
-    weight: Some(500),
-    width: 1000,
-    height: 400,
-    offset_y: 0.0,
-};
+const HEADER: TextBox = TextBox { size: 92, weight: Some(500), width: 1000, height: 400, offset_y: 0.0 };
 /// A little below the header (Shotstack counts upwards, in parts of the height).
-const SUBJECT: TextBox = TextBox {
-    size: 64,
-    weight: None,
-    width: 1000,
-    height: 250,
-    offset_y: -0.12,
-};
+const SUBJECT: TextBox = TextBox { size: 64, weight: None, width: 1000, height: 250, offset_y: -0.12 };
 
 /// The body of a render request, without a callback.
 pub fn timeline(spec: &RenderSpec) -> Value {
@@ -52,10 +40,7 @@ pub fn timeline(spec: &RenderSpec) -> Value {
         .zip(&starts)
         .enumerate()
         .map(|(position, (clip, start))| video_clip(clip, *start, position == last, spec.effects));
-    let tracks: Vec<Value> = texts
-        .chain(videos)
-        .map(|clip| json!({"clips": [clip]}))
-        .collect();
+    let tracks: Vec<Value> = texts.chain(videos).map(|clip| json!({"clips": [clip]})).collect();
     json!({
         "timeline": {"background": "#000000", "tracks": tracks},
         "output": {
@@ -110,13 +95,7 @@ fn video_clip(clip: &RenderClip, start: f64, is_last: bool, effects: bool) -> Va
     video
 }
 
-fn text_clip(
-    text: &str,
-    style: &TextBox,
-    clip: &RenderClip,
-    start: f64,
-    spec: &RenderSpec,
-) -> Value {
+fn text_clip(text: &str, style: &TextBox, clip: &RenderClip, start: f64, spec: &RenderSpec) -> Value {
     let room = (length(clip) - TEXT_DELAY_SECONDS).max(SHORTEST_SECONDS);
     let mut placed = json!({
         "asset": text_asset(text, style, &spec.overlay),
@@ -136,11 +115,7 @@ fn text_asset(text: &str, style: &TextBox, overlay: &OverlayStyle) -> Value {
         true => text.trim().to_uppercase(),
         false => text.trim().to_owned(),
     };
-    let (digits, opacity) = overlay
-        .color
-        .as_deref()
-        .and_then(color)
-        .unwrap_or(("#FFFFFF".to_owned(), 1.0));
+    let (digits, opacity) = overlay.color.as_deref().and_then(color).unwrap_or(("#FFFFFF".to_owned(), 1.0));
     let mut font = Map::from_iter([
         ("family".to_owned(), json!("Futura")),
         ("size".to_owned(), json!(style.size)),
@@ -160,10 +135,7 @@ fn text_asset(text: &str, style: &TextBox, overlay: &OverlayStyle) -> Value {
     });
     let background = overlay.background.as_deref().and_then(color);
     if let (Some((color, opacity)), Some(fields)) = (background, asset.as_object_mut()) {
-        fields.insert(
-            "background".into(),
-            json!({"color": color, "opacity": opacity}),
-        );
+        fields.insert("background".into(), json!({"color": color, "opacity": opacity}));
     }
     asset
 }
@@ -179,29 +151,14 @@ fn color(text: &str) -> Option<(String, f64)> {
         8 => f64::from(u8::from_str_radix(digits.get(6..)?, 16).ok()?) / 255.0,
         _ => return None,
     };
-    Some((
-        format!("#{}", digits.get(..6)?),
-        (opacity * 100.0).round() / 100.0,
-    ))
+    Some((format!("#{}", digits.get(..6)?), (opacity * 100.0).round() / 100.0))
 }
 
 /// One of Shotstack's positions; a project's unknown word stands in the middle.
 fn position(overlay: &OverlayStyle) -> &'static str {
-    const POSITIONS: [&str; 8] = [
-        "top",
-        "topRight",
-        "right",
-        "bottomRight",
-        "bottom",
-        "bottomLeft",
-        "left",
-        "topLeft",
-    ];
+    const POSITIONS: [&str; 8] = ["top", "topRight", "right", "bottomRight", "bottom", "bottomLeft", "left", "topLeft"];
     let wanted = overlay.position.as_deref().unwrap_or_default().trim();
-    POSITIONS
-        .into_iter()
-        .find(|position| position.eq_ignore_ascii_case(wanted))
-        .unwrap_or("center")
+    POSITIONS.into_iter().find(|position| position.eq_ignore_ascii_case(wanted)).unwrap_or("center")
 }
 
 /// Shotstack's name of a size, which may be given as `WxH` (its shorter side counts).
@@ -211,12 +168,9 @@ fn resolution(wanted: &str) -> &'static str {
     if let Some(name) = NAMES.into_iter().find(|name| *name == wanted) {
         return name;
     }
-    let sides = wanted.split_once('x').and_then(|(width, height)| {
-        Some((
-            width.trim().parse::<u32>().ok()?,
-            height.trim().parse::<u32>().ok()?,
-        ))
-    });
+    let sides = wanted
+        .split_once('x')
+        .and_then(|(width, height)| Some((width.trim().parse::<u32>().ok()?, height.trim().parse::<u32>().ok()?)));
     match sides.map(|(width, height)| width.min(height)) {
         Some(2160..) => "4k",
         Some(1080..) => "1080",

@@ -9,12 +9,7 @@ use crate::outcome::Output;
 use crate::signature::SignatureStatus;
 
 /// Shotstack signs nothing, so nothing that a stranger adds makes a difference.
-pub fn verify(
-    _headers: &HeaderMap,
-    _body: &[u8],
-    _secrets: &[&str],
-    _now_unix: u64,
-) -> SignatureStatus {
+pub fn verify(_headers: &HeaderMap, _body: &[u8], _secrets: &[&str], _now_unix: u64) -> SignatureStatus {
     SignatureStatus::Unsigned
 }
 
@@ -37,20 +32,15 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
         video_index: None,
         profile: None,
         platform: None,
-        hint: if is_render {
-            hint(&body)
-        } else {
-            Hint::Unrelated
-        },
+        hint: if is_render { hint(&body) } else { Hint::Unrelated },
     })
 }
 
 fn hint(body: &Value) -> Hint {
     match body.get("status").and_then(Value::as_str) {
-        Some("done") => Hint::Done(Output {
-            url: body.get("url").and_then(web_url).unwrap_or_default(),
-            raw: body.clone(),
-        }),
+        Some("done") => {
+            Hint::Done(Output { url: body.get("url").and_then(web_url).unwrap_or_default(), raw: body.clone() })
+        }
         Some("failed") => Hint::Failed(super::render_fault(body)),
         _ => Hint::Running,
     }

@@ -17,15 +17,10 @@ pub(super) fn encoded(fields: &[(&'static str, String)]) -> (String, Vec<u8>) {
     let boundary = format!("mw-{}", hex(&hash.finalize()));
     let mut body = String::new();
     for (name, value) in fields {
-        body.push_str(&format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        ));
+        body.push_str(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
     }
     body.push_str(&format!("--{boundary}--\r\n"));
-    (
-        format!("multipart/form-data; boundary={boundary}"),
-        body.into_bytes(),
-    )
+    (format!("multipart/form-data; boundary={boundary}"), body.into_bytes())
 }
 
 #[cfg(test)]
@@ -36,9 +31,7 @@ mod tests {
     #[test]
     fn fields_stand_between_boundaries() {
         let (content_type, body) = encoded(&[("user", "brand".into()), ("title", "a\r\nb".into())]);
-        let boundary = content_type
-            .strip_prefix("multipart/form-data; boundary=")
-            .unwrap();
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
         assert!(boundary.len() <= 70);
         let body = String::from_utf8(body).unwrap();
         let expected = format!(

@@ -4,18 +4,12 @@ use mw_core::job::PublishSpec;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, id, text_of, web_url};
-use crate::outcome::{
-    Fault, FaultClass, JobContext, Output, Progress, Recovery, Settings, Submission,
-};
+use crate::outcome::{Fault, FaultClass, JobContext, Output, Progress, Recovery, Settings, Submission};
 
 /// The form of an upload. The video is a URL in a text field, so that no component carries a file.
 pub(super) fn fields(context: &JobContext, spec: &PublishSpec) -> Vec<(&'static str, String)> {
     let mut fields = vec![("user", spec.account.clone())];
-    fields.extend(
-        spec.platforms
-            .iter()
-            .map(|platform| ("platform[]", platform.clone())),
-    );
+    fields.extend(spec.platforms.iter().map(|platform| ("platform[]", platform.clone())));
     fields.extend([
         ("video", spec.video_url.clone()),
         ("title", spec.title.clone()),
@@ -46,9 +40,7 @@ fn accepted(answer: &Answer, settings: &Settings, job_id: &str) -> Submission {
     if let Some(reason) = answer.unreadable {
         return Submission::Unanswered(format!("HTTP {}: {reason}", answer.status.as_u16()));
     }
-    let named = ["request_id", "job_id"]
-        .into_iter()
-        .find_map(|name| id(answer.body.get(name)?));
+    let named = ["request_id", "job_id"].into_iter().find_map(|name| id(answer.body.get(name)?));
     let says_no = answer.body.get("success") == Some(&json!(false));
     let is_replay = answer.status.as_u16() == 409;
     match named {
@@ -62,25 +54,15 @@ fn accepted(answer: &Answer, settings: &Settings, job_id: &str) -> Submission {
             fault.code = "refused".to_owned();
             Submission::Refused(fault)
         }
-        None => Submission::Accepted {
-            task_id: job_id.to_owned(),
-        },
+        None => Submission::Accepted { task_id: job_id.to_owned() },
     }
 }
 
 /// What the status says. Rows are believed only once the whole has ended: a row may say `success` while it is queued.
-pub(super) fn progress(
-    answer: &Answer,
-    settings: &Settings,
-    task_id: &str,
-) -> Result<Progress, Fault> {
+pub(super) fn progress(answer: &Answer, settings: &Settings, task_id: &str) -> Result<Progress, Fault> {
     if is_unknown(answer) {
         // Just accepted uploads may not be listed yet; the job's deadline ends one that never is.
-        let fault = Fault::new(
-            FaultClass::Retryable,
-            "not_found",
-            "upload-post does not know the upload",
-        );
+        let fault = Fault::new(FaultClass::Retryable, "not_found", "upload-post does not know the upload");
         return Err(fault);
     }
     if !answer.status.is_success() {
@@ -90,10 +72,7 @@ pub(super) fn progress(
     if !body.is_object() {
         return Err(answer.malformed("the answer is not an object"));
     }
-    let status = body
-        .get("status")
-        .and_then(Value::as_str)
-        .map(str::to_ascii_lowercase);
+    let status = body.get("status").and_then(Value::as_str).map(str::to_ascii_lowercase);
     match status.as_deref() {
         Some("completed") => Ok(verdict(body, task_id, false)),
         Some("failed") => Ok(verdict(body, task_id, true)),
@@ -105,8 +84,7 @@ pub(super) fn progress(
 }
 
 fn is_unknown(answer: &Answer) -> bool {
-    answer.status.as_u16() == 404
-        || answer.body.get("status").and_then(Value::as_str) == Some("not_found")
+    answer.status.as_u16() == 404 || answer.body.get("status").and_then(Value::as_str) == Some("not_found")
 }
 
 pub(super) fn recovery(answer: &Answer, settings: &Settings, job_id: &str) -> Recovery {
@@ -133,20 +111,13 @@ fn rows(body: &Value) -> Vec<Row> {
         Some(Value::Array(results)) => results
             .iter()
             .map(|result| Row {
-                platform: result
-                    .get("platform")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned(),
+                platform: result.get("platform").and_then(Value::as_str).unwrap_or_default().to_owned(),
                 result: result.clone(),
             })
             .collect(),
         Some(Value::Object(results)) => results
             .iter()
-            .map(|(platform, result)| Row {
-                platform: platform.clone(),
-                result: result.clone(),
-            })
+            .map(|(platform, result)| Row { platform: platform.clone(), result: result.clone() })
             .collect(),
         _ => Vec::new(),
     }
@@ -159,53 +130,34 @@ fn verdict(body: &Value, task_id: &str, given_up: bool) -> Progress {
     if let Some(row) = published {
         let url = row.url(task_id).or_else(|| url_in(body));
         let url = url.unwrap_or_else(|| format!("upload-post://{task_id}"));
-        return Progress::Done(Output {
-            url,
-            raw: body.clone(),
-        });
+        return Progress::Done(Output { url, raw: body.clone() });
     }
     if let (false, true, Some(url)) = (given_up, rows.is_empty(), url_in(body)) {
-        return Progress::Done(Output {
-            url,
-            raw: body.clone(),
-        });
+        return Progress::Done(Output { url, raw: body.clone() });
     }
     Progress::Failed(failure(&rows, body))
 }
 
 fn failure(rows: &[Row], body: &Value) -> Fault {
     if rows.iter().any(Row::went_to_inbox) {
-        return Fault::new(
-            FaultClass::Final,
-            "inbox_fallback",
-            "not published, sent to inbox",
-        );
+        return Fault::new(FaultClass::Final, "inbox_fallback", "not published, sent to inbox");
     }
     let message = failures(rows)
-        .or_else(|| {
-            ["message", "error", "detail"]
-                .into_iter()
-                .find_map(|name| text_of(body.get(name)?))
-        })
+        .or_else(|| ["message", "error", "detail"].into_iter().find_map(|name| text_of(body.get(name)?)))
         .unwrap_or_else(|| "no platform reports a post".to_owned());
     Fault::new(FaultClass::Final, "failed", message)
 }
 
 /// What went wrong, platform by platform.
 fn failures(rows: &[Row]) -> Option<String> {
-    let texts: Vec<String> = rows
-        .iter()
-        .filter_map(|row| Some(format!("{}: {}", row.platform, row.error()?)))
-        .collect();
+    let texts: Vec<String> =
+        rows.iter().filter_map(|row| Some(format!("{}: {}", row.platform, row.error()?))).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 impl Row {
     pub(super) fn new(platform: &str, result: &Value) -> Row {
-        Row {
-            platform: platform.to_owned(),
-            result: result.clone(),
-        }
+        Row { platform: platform.to_owned(), result: result.clone() }
     }
 
     pub(super) fn went_to_inbox(&self) -> bool {
@@ -222,29 +174,22 @@ impl Row {
 
     /// The post's address, else one made of its id, as the original did.
     pub(super) fn url(&self, task_id: &str) -> Option<String> {
-        url_in(&self.result)
-            .or_else(|| Some(format!("upload-post://{task_id}/{}", self.publish_id()?)))
+        url_in(&self.result).or_else(|| Some(format!("upload-post://{task_id}/{}", self.publish_id()?)))
     }
 
     fn publish_id(&self) -> Option<String> {
-        ["publish_id", "post_id", "id"]
-            .into_iter()
-            .find_map(|name| id(self.result.get(name)?))
+        ["publish_id", "post_id", "id"].into_iter().find_map(|name| id(self.result.get(name)?))
     }
 
     pub(super) fn error(&self) -> Option<String> {
         if self.result.get("success") == Some(&json!(true)) {
             return None;
         }
-        let text = ["message", "error", "detail"]
-            .into_iter()
-            .find_map(|name| text_of(self.result.get(name)?));
+        let text = ["message", "error", "detail"].into_iter().find_map(|name| text_of(self.result.get(name)?));
         Some(text.unwrap_or_else(|| "failed without a reason".to_owned()))
     }
 }
 
 fn url_in(home: &Value) -> Option<String> {
-    ["canonicalUrl", "url", "post_url"]
-        .into_iter()
-        .find_map(|name| web_url(home.get(name)?))
+    ["canonicalUrl", "url", "post_url"].into_iter().find_map(|name| web_url(home.get(name)?))
 }

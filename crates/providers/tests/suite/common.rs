@@ -23,10 +23,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn answering(answers: impl IntoIterator<Item = Answer>) -> Client {
-        Client {
-            answers: RefCell::new(answers.into_iter().collect()),
-            requests: RefCell::default(),
-        }
+        Client { answers: RefCell::new(answers.into_iter().collect()), requests: RefCell::default() }
     }
 
     pub(crate) fn json(status: u16, body: Value) -> Client {
@@ -55,10 +52,7 @@ pub(crate) fn answer(status: u16, body: Value) -> Answer {
 }
 
 pub(crate) fn text(status: u16, body: &str) -> Answer {
-    Ok(Response::builder()
-        .status(status)
-        .body(body.as_bytes().to_vec())
-        .unwrap())
+    Ok(Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap())
 }
 
 pub(crate) fn with_header(answer: Answer, name: &'static str, value: &str) -> Answer {
@@ -77,19 +71,14 @@ pub(crate) fn now<F: Future>(future: F) -> F::Output {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings {
-        base_url: "https://provider.example/base/".into(),
-        api_key: KEY.into(),
-    }
+    Settings { base_url: "https://provider.example/base/".into(), api_key: KEY.into() }
 }
 
 pub(crate) fn context() -> JobContext {
     JobContext {
         run_id: "run-1".into(),
         job_id: JOB.into(),
-        callback_url: Some(format!(
-            "https://us.example/v1/webhooks/p?run_id=run-1&job={JOB}"
-        )),
+        callback_url: Some(format!("https://us.example/v1/webhooks/p?run_id=run-1&job={JOB}")),
         idempotency_key: format!("{JOB}:1"),
     }
 }

@@ -6,11 +6,7 @@ use mw_providers::{Fault, FaultClass, TransportError};
 use serde_json::{Value, json};
 
 fn settings() -> Settings {
-    Settings {
-        base_url: "https://llm.example/v1/".into(),
-        api_key: KEY.into(),
-        model: "gpt-x".into(),
-    }
+    Settings { base_url: "https://llm.example/v1/".into(), api_key: KEY.into(), model: "gpt-x".into() }
 }
 
 fn ask(client: &Client) -> Result<Value, Fault> {
@@ -28,10 +24,7 @@ fn choice(message: Value, reason: &str) -> Value {
 }
 
 fn content(text: &str) -> Value {
-    choice(
-        json!({"role": "assistant", "content": text, "refusal": null}),
-        "stop",
-    )
+    choice(json!({"role": "assistant", "content": text, "refusal": null}), "stop")
 }
 
 #[test]
@@ -43,10 +36,7 @@ fn the_request() {
     assert_eq!(request.headers()["authorization"], format!("Bearer {KEY}"));
     let body = client.request_body();
     assert_eq!(body["model"], "gpt-x");
-    assert_eq!(
-        body["messages"][0],
-        json!({"role": "system", "content": "You are iggy."})
-    );
+    assert_eq!(body["messages"][0], json!({"role": "system", "content": "You are iggy."}));
     assert_eq!(
         body["response_format"]["json_schema"],
         json!({"name": "storyboard", "strict": true, "schema": {"type": "object"}})
@@ -57,12 +47,8 @@ fn the_request() {
 
 #[test]
 fn a_server_that_knows_only_max_tokens_is_asked_again_once() {
-    let unknown = || {
-        answer(
-            400,
-            json!({"error": {"message": "Unrecognized argument", "param": "max_completion_tokens"}}),
-        )
-    };
+    let unknown =
+        || answer(400, json!({"error": {"message": "Unrecognized argument", "param": "max_completion_tokens"}}));
     let client = Client::answering([unknown(), answer(200, content("[1]"))]);
     assert_eq!(ask(&client), Ok(json!([1])));
     let body = client.request_body();
@@ -81,60 +67,27 @@ fn json_is_found_in_every_dress() {
             "tool_calls",
         )
     };
-    for body in [
-        content(" {\"a\":1}\n"),
-        content("```json\n{\"a\":1}\n```"),
-        content("```\n{\"a\":1}```"),
-        call("storyboard"),
-    ] {
-        assert_eq!(
-            ask(&Client::json(200, body.clone())),
-            Ok(json!({"a": 1})),
-            "{body}"
-        );
+    for body in
+        [content(" {\"a\":1}\n"), content("```json\n{\"a\":1}\n```"), content("```\n{\"a\":1}```"), call("storyboard")]
+    {
+        assert_eq!(ask(&Client::json(200, body.clone())), Ok(json!({"a": 1})), "{body}");
     }
-    assert_eq!(
-        ask(&Client::json(200, call("other"))).unwrap_err().code,
-        "no_content"
-    );
+    assert_eq!(ask(&Client::json(200, call("other"))).unwrap_err().code, "no_content");
 }
 
 #[test]
 fn what_is_no_answer() {
-    let arguments = json!({"content": null, "tool_calls": [{"function": {"name": "storyboard", "arguments": "{\"a\":"}}]});
+    let arguments =
+        json!({"content": null, "tool_calls": [{"function": {"name": "storyboard", "arguments": "{\"a\":"}}]});
     for (body, class, code) in [
-        (
-            choice(json!({"content": null, "refusal": "I can't"}), "stop"),
-            FaultClass::Final,
-            "refusal",
-        ),
-        (
-            choice(json!({"content": "{}", "refusal": ""}), "content_filter"),
-            FaultClass::Final,
-            "content_filter",
-        ),
-        (
-            choice(json!({"content": "{\"a\""}), "length"),
-            FaultClass::Retryable,
-            "length",
-        ),
-        (
-            choice(json!({"content": null}), "stop"),
-            FaultClass::Retryable,
-            "no_content",
-        ),
+        (choice(json!({"content": null, "refusal": "I can't"}), "stop"), FaultClass::Final, "refusal"),
+        (choice(json!({"content": "{}", "refusal": ""}), "content_filter"), FaultClass::Final, "content_filter"),
+        (choice(json!({"content": "{\"a\""}), "length"), FaultClass::Retryable, "length"),
+        (choice(json!({"content": null}), "stop"), FaultClass::Retryable, "no_content"),
         (content("  "), FaultClass::Retryable, "no_content"),
         (content("Sure! {"), FaultClass::Retryable, "invalid_json"),
-        (
-            choice(arguments, "tool_calls"),
-            FaultClass::Retryable,
-            "invalid_json",
-        ),
-        (
-            json!({"choices": []}),
-            FaultClass::Retryable,
-            "malformed_answer",
-        ),
+        (choice(arguments, "tool_calls"), FaultClass::Retryable, "invalid_json"),
+        (json!({"choices": []}), FaultClass::Retryable, "malformed_answer"),
         (json!("x"), FaultClass::Retryable, "malformed_answer"),
     ] {
         let fault = ask(&Client::json(200, body.clone())).unwrap_err();
@@ -146,53 +99,20 @@ fn what_is_no_answer() {
 fn errors_of_the_server() {
     let error = json!({"error": {"message": "why", "type": "t", "param": null, "code": null}});
     for (status, headers, class, wait) in [
-        (
-            429,
-            vec![("retry-after", "3")],
-            FaultClass::RateLimited,
-            Some(3),
-        ),
-        (
-            529,
-            vec![("retry-after-ms", "1500"), ("retry-after", "9")],
-            FaultClass::RateLimited,
-            Some(2),
-        ),
+        (429, vec![("retry-after", "3")], FaultClass::RateLimited, Some(3)),
+        (529, vec![("retry-after-ms", "1500"), ("retry-after", "9")], FaultClass::RateLimited, Some(2)),
         (500, vec![], FaultClass::Retryable, None),
         (409, vec![], FaultClass::Retryable, None),
         (401, vec![], FaultClass::Final, None),
-        (
-            429,
-            vec![("x-should-retry", "false")],
-            FaultClass::Final,
-            None,
-        ),
-        (
-            400,
-            vec![("x-should-retry", "true")],
-            FaultClass::Retryable,
-            None,
-        ),
+        (429, vec![("x-should-retry", "false")], FaultClass::Final, None),
+        (400, vec![("x-should-retry", "true")], FaultClass::Retryable, None),
     ] {
         let answer = headers
             .iter()
-            .fold(answer(status, error.clone()), |answer, (name, value)| {
-                with_header(answer, name, value)
-            });
+            .fold(answer(status, error.clone()), |answer, (name, value)| with_header(answer, name, value));
         let fault = ask(&Client::answering([answer])).unwrap_err();
-        assert_eq!(
-            (
-                fault.class,
-                fault.retry_after_seconds,
-                fault.message.as_str()
-            ),
-            (class, wait, "why"),
-            "{status}"
-        );
+        assert_eq!((fault.class, fault.retry_after_seconds, fault.message.as_str()), (class, wait, "why"), "{status}");
     }
-    let fault = ask(&Client::answering([Err(TransportError::Unanswered(
-        "late".into(),
-    ))]))
-    .unwrap_err();
+    let fault = ask(&Client::answering([Err(TransportError::Unanswered("late".into()))])).unwrap_err();
     assert_eq!(fault.class, FaultClass::Retryable);
 }

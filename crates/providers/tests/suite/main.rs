@@ -1,9 +1,14 @@
 //! The providers' contracts, shape by shape: what is sent, what is understood, what is believed.
 
+#![cfg(test)]
+
 mod common;
 mod kieai;
+mod kieai_callbacks;
+mod kieai_tasks;
 mod llm;
 mod mock;
 mod shotstack;
 mod signatures;
+mod timeline;
 mod upload_post;

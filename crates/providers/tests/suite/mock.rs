@@ -17,23 +17,10 @@ fn url(spec: &JobSpec) -> String {
 #[test]
 fn ids_and_urls() {
     for (spec, task_id, expected) in [
-        (
-            JobSpec::Generate(generate("veo3")),
-            "run-1-1",
-            "https://assets.mock/run-1-1.mp4",
-        ),
-        (
-            JobSpec::Render(render()),
-            "run-1-render",
-            "https://mock.video.myloware/run-1-final.mp4",
-        ),
+        (JobSpec::Generate(generate("veo3")), "run-1-1", "https://assets.mock/run-1-1.mp4"),
+        (JobSpec::Render(render()), "run-1-render", "https://mock.video.myloware/run-1-final.mp4"),
     ] {
-        assert_eq!(
-            mock::submit(&context(), &spec),
-            Submission::Accepted {
-                task_id: task_id.into()
-            }
-        );
+        assert_eq!(mock::submit(&context(), &spec), Submission::Accepted { task_id: task_id.into() });
         assert_eq!(url(&spec), expected);
     }
 }
@@ -42,10 +29,7 @@ fn ids_and_urls() {
 fn posts_are_named_after_their_video_and_content() {
     let post = url(&JobSpec::Publish(publish()));
     let hash = post.strip_prefix("https://publish.mock/final-").unwrap();
-    assert!(
-        hash.len() == 6 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "{post}"
-    );
+    assert!(hash.len() == 6 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{post}");
     assert_eq!(url(&JobSpec::Publish(publish())), post);
     let mut other = publish();
     other.caption = "another".into();

@@ -9,20 +9,11 @@ use serde_json::{Value, json};
 const ID: &str = "2abd5c11-0f3d-4c6d-ba20-235fc9b8e8b7";
 
 fn submit(client: &Client) -> Submission {
-    now(shotstack::submit(
-        client,
-        &settings(),
-        &context(),
-        &render(),
-    ))
+    now(shotstack::submit(client, &settings(), &context(), &render()))
 }
 
 fn query(status: u16, body: Value) -> Result<Progress, mw_providers::Fault> {
-    now(shotstack::query(
-        &Client::json(status, body),
-        &settings(),
-        ID,
-    ))
+    now(shotstack::query(&Client::json(status, body), &settings(), ID))
 }
 
 fn render_answer(response: Value) -> Value {
@@ -40,10 +31,7 @@ fn a_render_is_asked_for() {
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://provider.example/base/render");
     assert_eq!(request.headers()["x-api-key"], KEY);
-    assert_eq!(
-        request.headers()["idempotency-key"],
-        context().idempotency_key
-    );
+    assert_eq!(request.headers()["idempotency-key"], context().idempotency_key);
     let mut body = client.request_body();
     let callback = body.as_object_mut().unwrap().remove("callback");
     assert_eq!(callback, Some(json!(context().callback_url)));
@@ -54,35 +42,17 @@ fn a_render_is_asked_for() {
 fn refusals_are_told_from_silence() {
     for (answer, class) in [
         (
-            answer(
-                400,
-                json!({"success": false, "message": "Bad Request", "response": "\"output\" is required"}),
-            ),
+            answer(400, json!({"success": false, "message": "Bad Request", "response": "\"output\" is required"})),
             FaultClass::Final,
         ),
+        (answer(403, json!({"message": "Forbidden"})), FaultClass::Final),
+        (answer(429, json!({"message": "Too Many Requests"})), FaultClass::RateLimited),
         (
-            answer(403, json!({"message": "Forbidden"})),
-            FaultClass::Final,
-        ),
-        (
-            answer(429, json!({"message": "Too Many Requests"})),
-            FaultClass::RateLimited,
-        ),
-        (
-            answer(
-                500,
-                json!({"success": false, "message": "Internal", "response": {"error": "db"}}),
-            ),
+            answer(500, json!({"success": false, "message": "Internal", "response": {"error": "db"}})),
             FaultClass::Retryable,
         ),
-        (
-            answer(200, json!({"success": false, "message": "no"})),
-            FaultClass::Final,
-        ),
-        (
-            Err(TransportError::NotSent("dns".into())),
-            FaultClass::Retryable,
-        ),
+        (answer(200, json!({"success": false, "message": "no"})), FaultClass::Final),
+        (Err(TransportError::NotSent("dns".into())), FaultClass::Retryable),
     ] {
         let shown = format!("{answer:?}");
         match submit(&Client::answering([answer])) {
@@ -94,31 +64,19 @@ fn refusals_are_told_from_silence() {
         text(502, "<html>"),
         answer(504, json!({"message": "Endpoint request timed out"})),
         text(201, "{\"success\":true,\"resp"),
-        answer(
-            201,
-            json!({"success": true, "response": {"message": "Queued"}}),
-        ),
+        answer(201, json!({"success": true, "response": {"message": "Queued"}})),
         answer(200, json!({"success": true, "response": "?"})),
         Err(TransportError::Unanswered("reset".into())),
     ] {
         let shown = format!("{answer:?}");
-        assert!(
-            matches!(
-                submit(&Client::answering([answer])),
-                Submission::Unanswered(_)
-            ),
-            "{shown}"
-        );
+        assert!(matches!(submit(&Client::answering([answer])), Submission::Unanswered(_)), "{shown}");
     }
 }
 
 #[test]
 fn a_refusal_keeps_the_detail_and_loses_the_key() {
-    let body =
-        json!({"success": false, "message": "Bad Request", "response": format!("bad {KEY}")});
-    let Submission::Refused(fault) = submit(&Client::json(400, body)) else {
-        panic!("refused")
-    };
+    let body = json!({"success": false, "message": "Bad Request", "response": format!("bad {KEY}")});
+    let Submission::Refused(fault) = submit(&Client::json(400, body)) else { panic!("refused") };
     assert_eq!(fault.message, "Bad Request: bad ***");
     assert_eq!(fault.code, "400");
 }
@@ -129,14 +87,7 @@ fn only_a_done_render_has_a_url() {
     assert!(
         matches!(query(200, body.clone()), Ok(Progress::Done(output)) if output.url == "https://r.example/f.mp4" && output.raw == body)
     );
-    for status in [
-        "queued",
-        "fetching",
-        "rendering",
-        "saving",
-        "preprocessing",
-        "dreaming",
-    ] {
+    for status in ["queued", "fetching", "rendering", "saving", "preprocessing", "dreaming"] {
         let body = render_answer(json!({"status": status, "url": "https://early.example"}));
         assert_eq!(query(200, body), Ok(Progress::Running), "{status}");
     }
@@ -156,10 +107,7 @@ fn failed_renders_are_repeated_after_the_words_of_the_official_command() {
         ("Asset not found", FaultClass::Final),
         ("", FaultClass::Final),
     ] {
-        match query(
-            200,
-            render_answer(json!({"status": "failed", "error": error})),
-        ) {
+        match query(200, render_answer(json!({"status": "failed", "error": error}))) {
             Ok(Progress::Failed(fault)) => assert_eq!(fault.class, class, "{error}"),
             other => panic!("{other:?}"),
         }
@@ -169,26 +117,14 @@ fn failed_renders_are_repeated_after_the_words_of_the_official_command() {
 #[test]
 fn a_query_may_tell_nothing() {
     for (status, body, class) in [
-        (
-            404,
-            json!({"success": false, "message": "Not Found", "response": "no"}),
-            FaultClass::Final,
-        ),
+        (404, json!({"success": false, "message": "Not Found", "response": "no"}), FaultClass::Final),
         (429, json!({"message": "slow"}), FaultClass::RateLimited),
         (503, json!("down"), FaultClass::Retryable),
         (200, json!({"success": true}), FaultClass::Retryable),
         (200, render_answer(json!({})), FaultClass::Retryable),
-        (
-            200,
-            render_answer(json!({"status": "done", "url": null})),
-            FaultClass::Retryable,
-        ),
+        (200, render_answer(json!({"status": "done", "url": null})), FaultClass::Retryable),
     ] {
-        assert_eq!(
-            query(status, body.clone()).unwrap_err().class,
-            class,
-            "{body}"
-        );
+        assert_eq!(query(status, body.clone()).unwrap_err().class, class, "{body}");
     }
 }
 
@@ -196,16 +132,8 @@ fn a_query_may_tell_nothing() {
 fn ids_that_are_none_never_reach_a_path() {
     let client = Client::answering([]);
     for id in ["", "../render", "a/b", "a?b", "é", &"a".repeat(65)] {
-        assert_eq!(
-            now(shotstack::query(&client, &settings(), id))
-                .unwrap_err()
-                .code,
-            "invalid_task_id"
-        );
-        assert_eq!(
-            now(shotstack::adopt(&client, &settings(), id, JOB)),
-            Adoption::NotOurs
-        );
+        assert_eq!(now(shotstack::query(&client, &settings(), id)).unwrap_err().code, "invalid_task_id");
+        assert_eq!(now(shotstack::adopt(&client, &settings(), id, JOB)), Adoption::NotOurs);
     }
 }
 
@@ -216,10 +144,7 @@ fn only_a_render_with_our_callback_is_ours() {
     let adopt = |client: &Client| now(shotstack::adopt(client, &settings(), ID, JOB));
     let client = Client::json(200, render_answer(ours));
     assert_eq!(adopt(&client), Adoption::Ours);
-    assert_eq!(
-        client.request().uri().to_string(),
-        format!("https://provider.example/base/render/{ID}?data=true")
-    );
+    assert_eq!(client.request().uri().to_string(), format!("https://provider.example/base/render/{ID}?data=true"));
     for answer in [
         answer(200, render_answer(theirs)),
         answer(200, render_answer(json!({"status": "done"}))),
@@ -228,15 +153,8 @@ fn only_a_render_with_our_callback_is_ours() {
     ] {
         assert_eq!(adopt(&Client::answering([answer])), Adoption::NotOurs);
     }
-    for answer in [
-        text(401, ""),
-        text(500, ""),
-        Err(TransportError::Unanswered("late".into())),
-    ] {
-        assert!(matches!(
-            adopt(&Client::answering([answer])),
-            Adoption::Unknown(_)
-        ));
+    for answer in [text(401, ""), text(500, ""), Err(TransportError::Unanswered("late".into()))] {
+        assert!(matches!(adopt(&Client::answering([answer])), Adoption::Unknown(_)));
     }
 }
 
@@ -246,202 +164,20 @@ fn only_edit_and_render_tell_about_a_render() {
     let done = parse(
         json!({"type": "edit", "action": "render", "id": ID, "status": "done", "url": "https://r.example/f.mp4", "error": null}),
     );
-    assert_eq!(
-        (done.event.as_str(), done.task_id.as_deref()),
-        ("edit.render", Some(ID))
-    );
+    assert_eq!((done.event.as_str(), done.task_id.as_deref()), ("edit.render", Some(ID)));
     assert!(matches!(done.hint, Hint::Done(output) if output.url == "https://r.example/f.mp4"));
-    let failed = parse(
-        json!({"type": "edit", "action": "render", "id": ID, "status": "failed", "error": "timeout"}),
-    );
+    let failed = parse(json!({"type": "edit", "action": "render", "id": ID, "status": "failed", "error": "timeout"}));
     assert!(matches!(failed.hint, Hint::Failed(fault) if fault.class == FaultClass::Retryable));
     let unknown = parse(json!({"type": "edit", "action": "render", "id": ID, "status": "paused"}));
     assert_eq!(unknown.hint, Hint::Running);
-    let copy = parse(
-        json!({"type": "serve", "action": "copy", "id": "asset", "render": ID, "status": "ready"}),
-    );
-    assert_eq!(
-        (copy.task_id.as_deref(), copy.hint),
-        (Some(ID), Hint::Unrelated)
-    );
+    let copy = parse(json!({"type": "serve", "action": "copy", "id": "asset", "render": ID, "status": "ready"}));
+    assert_eq!((copy.task_id.as_deref(), copy.hint), (Some(ID), Hint::Unrelated));
     for body in ["", "[]", "{}"] {
         assert!(shotstack::parse_callback(body.as_bytes()).is_err());
     }
 }
 
-/// The tracks of a timeline that hold this type of asset, as (start, length, clip).
-fn clips(timeline: &Value, kind: &str) -> Vec<Value> {
-    let tracks = timeline["timeline"]["tracks"].as_array().unwrap();
-    tracks
-        .iter()
-        .map(|track| track["clips"][0].clone())
-        .filter(|clip| clip["asset"]["type"] == kind)
-        .collect()
-}
-
-#[test]
-fn the_template_of_two_clips() {
-    let timeline = shotstack::timeline(&render());
-    assert_eq!(timeline["timeline"]["background"], "#000000");
-    assert_eq!(
-        timeline["output"],
-        json!({"format": "mp4", "resolution": "hd", "aspectRatio": "9:16", "fps": 30})
-    );
-    let texts = clips(&timeline, "text");
-    let shown: Vec<&str> = texts
-        .iter()
-        .map(|text| text["asset"]["text"].as_str().unwrap())
-        .collect();
-    assert_eq!(shown, ["cheeseburger", "subject 0", "pickle", "subject 1"]);
-    let header = &texts[0];
-    assert_eq!(
-        (&header["start"], &header["length"]),
-        (&json!(0.5), &json!(5.0))
-    );
-    assert_eq!(
-        header["asset"]["font"],
-        json!({"family": "Futura", "size": 92, "weight": 500, "color": "#FFFFFF", "opacity": 1.0})
-    );
-    assert_eq!(
-        (&header["asset"]["width"], &header["asset"]["height"]),
-        (&json!(1000), &json!(400))
-    );
-    assert_eq!(header["transition"], json!({"in": "fade", "out": "fade"}));
-    assert_eq!(
-        (&header["position"], header["asset"].get("background")),
-        (&json!("center"), None)
-    );
-    assert_eq!(
-        (
-            &texts[1]["asset"]["font"]["size"],
-            &texts[1]["asset"]["height"]
-        ),
-        (&json!(64), &json!(250))
-    );
-    assert_eq!(texts[2]["start"], json!(7.0));
-    let videos = clips(&timeline, "video");
-    assert_eq!(
-        (&videos[0]["start"], &videos[0]["length"]),
-        (&json!(0.0), &json!(8.0))
-    );
-    assert_eq!(
-        (&videos[0]["transition"], &videos[0]["effect"]),
-        (&json!({"in": "fade", "out": "fade"}), &json!("zoomInSlow"))
-    );
-    assert_eq!(
-        (&videos[1]["start"], &videos[1]["transition"]),
-        (&json!(6.5), &json!({"in": "fade"}))
-    );
-    // Texts are the upper layers.
-    assert_eq!(
-        timeline["timeline"]["tracks"][0]["clips"][0]["asset"]["type"],
-        "text"
-    );
-}
-
-#[test]
-fn the_overlay_of_a_project() {
-    let mut spec = render();
-    spec.overlay.position = Some("Top".into());
-    spec.overlay.uppercase = true;
-    spec.overlay.background = Some("#000000AA".into());
-    spec.overlay.color = Some("#FFEE00".into());
-    spec.clips[0].subject = " ".into();
-    let texts = clips(&shotstack::timeline(&spec), "text");
-    assert_eq!(texts.len(), 3);
-    assert_eq!(texts[0]["asset"]["text"], "CHEESEBURGER");
-    assert_eq!(texts[0]["position"], "top");
-    assert_eq!(
-        texts[0]["asset"]["background"],
-        json!({"color": "#000000", "opacity": 0.67})
-    );
-    assert_eq!(texts[0]["asset"]["font"]["color"], "#FFEE00");
-}
-
-#[test]
-fn senseless_styles_fall_back() {
-    let mut spec = render();
-    spec.overlay.position = Some("somewhere".into());
-    spec.overlay.background = Some("black".into());
-    spec.overlay.color = Some("#12345".into());
-    spec.clips[0].duration_seconds = f64::NAN;
-    let timeline = shotstack::timeline(&spec);
-    let texts = clips(&timeline, "text");
-    assert_eq!(
-        (&texts[0]["position"], texts[0]["asset"].get("background")),
-        (&json!("center"), None)
-    );
-    assert_eq!(texts[0]["asset"]["font"]["color"], "#FFFFFF");
-    assert_eq!(clips(&timeline, "video")[0]["length"], json!(0.5));
-    for color in ["#00000", "#gggggg", "#é0000"] {
-        spec.overlay.color = Some(color.into());
-        assert_eq!(
-            clips(&shotstack::timeline(&spec), "text")[0]["asset"]["font"]["color"],
-            "#FFFFFF"
-        );
-    }
-}
-
-#[test]
-fn without_effects_clips_are_joined() {
-    let mut spec = render();
-    spec.effects = false;
-    let timeline = shotstack::timeline(&spec);
-    let videos = clips(&timeline, "video");
-    assert_eq!(videos[1]["start"], json!(8.0));
-    assert_eq!(
-        (videos[0].get("effect"), videos[0].get("transition")),
-        (None, None)
-    );
-    assert_eq!(clips(&timeline, "text")[0].get("transition"), None);
-}
-
-#[test]
-fn sizes_have_names() {
-    for (wanted, name) in [
-        ("hd", "hd"),
-        ("1080", "1080"),
-        (" 4K ", "4k"),
-        ("1080x1920", "1080"),
-        ("1920x1080", "1080"),
-        ("2160x3840", "4k"),
-        ("720x1280", "hd"),
-        ("540 x 960", "sd"),
-        ("360x640", "mobile"),
-        ("huge", "hd"),
-        ("axb", "hd"),
-    ] {
-        let mut spec = render();
-        spec.resolution = wanted.into();
-        assert_eq!(
-            shotstack::timeline(&spec)["output"]["resolution"],
-            name,
-            "{wanted}"
-        );
-    }
-}
-
 proptest! {
-    #[test]
-    fn clips_start_in_order_and_texts_stay_within_theirs(
-        durations in prop::collection::vec(0.0f64..60.0, 1..20), effects: bool,
-    ) {
-        let mut spec = render();
-        spec.effects = effects;
-        spec.clips = durations.iter().enumerate().map(|(index, duration)| {
-            let mut clip = clip(index as u32, "h");
-            clip.duration_seconds = *duration;
-            clip
-        }).collect();
-        let timeline = shotstack::timeline(&spec);
-        let starts: Vec<f64> = clips(&timeline, "video").iter().map(|clip| clip["start"].as_f64().unwrap()).collect();
-        prop_assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
-        prop_assert_eq!(starts.len(), durations.len());
-        for clip in clips(&timeline, "text") {
-            prop_assert!((0.5..=5.0).contains(&clip["length"].as_f64().unwrap()));
-        }
-    }
-
     #[test]
     fn no_callback_breaks_the_reader(body: Vec<u8>) {
         let _ = shotstack::parse_callback(&body);

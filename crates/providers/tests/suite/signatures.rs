@@ -11,12 +11,10 @@ const TIME: &str = "1787567409";
 
 const KIE_SECRET: &str = "test-hmac-key";
 const KIE_SIGNATURE: &str = "6sSlfWgiUUHoxYfa+JmQexhTXd7JRR+gMaYDX9CBlnQ=";
-const KIE_BODY: &str =
-    r#"{"code":200,"data":{"taskId":"bd8f4b1a52048d0f17a38b49591abfa1","state":"success"}}"#;
+const KIE_BODY: &str = r#"{"code":200,"data":{"taskId":"bd8f4b1a52048d0f17a38b49591abfa1","state":"success"}}"#;
 
 const POST_SECRET: &str = "test-secret";
-const POST_SIGNATURE: &str =
-    "sha256=7ee56e1f6f40fb16fd365f5cf407a37cdc8e5f44d2a6176d130d784a3832b8b8";
+const POST_SIGNATURE: &str = "sha256=7ee56e1f6f40fb16fd365f5cf407a37cdc8e5f44d2a6176d130d784a3832b8b8";
 const POST_BODY: &str = r#"{"event":"upload_completed","job_id":"j1","platform":"tiktok","result":{"success":true,"url":"https://example.com/p/1"}}"#;
 
 type Verify = fn(&http::HeaderMap, &[u8], &[&str], u64) -> SignatureStatus;
@@ -73,15 +71,9 @@ fn vectors_are_valid_within_the_tolerance() {
 #[test]
 fn header_names_have_no_case() {
     for scheme in [KIE, POST] {
-        let (upper, lower) = (
-            scheme.signature.0.to_uppercase(),
-            scheme.timestamp.to_lowercase(),
-        );
+        let (upper, lower) = (scheme.signature.0.to_uppercase(), scheme.timestamp.to_lowercase());
         let pairs = [(upper.as_str(), scheme.signature.1), (lower.as_str(), TIME)];
-        assert_eq!(
-            scheme.check(&pairs, &[scheme.secret], NOW),
-            SignatureStatus::Valid
-        );
+        assert_eq!(scheme.check(&pairs, &[scheme.secret], NOW), SignatureStatus::Valid);
     }
 }
 
@@ -104,10 +96,7 @@ fn missing_headers() {
         assert_eq!(check(&[]), SignatureStatus::Missing);
         assert_eq!(check(&[(scheme.timestamp, TIME)]), SignatureStatus::Missing);
         assert_eq!(check(&[scheme.signature]), SignatureStatus::Invalid);
-        assert_eq!(
-            check(&[("x-uploadpost-signature", POST_SIGNATURE)]),
-            SignatureStatus::Missing
-        );
+        assert_eq!(check(&[("x-uploadpost-signature", POST_SIGNATURE)]), SignatureStatus::Missing);
     }
 }
 
@@ -135,11 +124,7 @@ fn spoilt_headers() {
             (signature, ""),
         ];
         for (signature, time) in spoilt {
-            let status = scheme.check(
-                &[(name, signature), (scheme.timestamp, time)],
-                &[scheme.secret],
-                NOW,
-            );
+            let status = scheme.check(&[(name, signature), (scheme.timestamp, time)], &[scheme.secret], NOW);
             assert_eq!(status, SignatureStatus::Invalid, "{signature} {time}");
         }
     }
@@ -148,30 +133,17 @@ fn spoilt_headers() {
 #[test]
 fn upload_post_wants_its_prefix() {
     let bare = POST_SIGNATURE.strip_prefix("sha256=").unwrap();
-    for value in [
-        bare.to_owned(),
-        format!("sha1={bare}"),
-        format!("SHA256={bare}"),
-    ] {
+    for value in [bare.to_owned(), format!("sha1={bare}"), format!("SHA256={bare}")] {
         let pairs = [(POST.signature.0, value.as_str()), (POST.timestamp, TIME)];
-        assert_eq!(
-            POST.check(&pairs, &[POST_SECRET], NOW),
-            SignatureStatus::Invalid
-        );
+        assert_eq!(POST.check(&pairs, &[POST_SECRET], NOW), SignatureStatus::Invalid);
     }
 }
 
 #[test]
 fn upload_post_signs_the_body_with_its_time() {
     let over_the_body_alone = format!("sha256={}", generic(POST_SECRET, POST_BODY));
-    let pairs = [
-        (POST.signature.0, over_the_body_alone.as_str()),
-        (POST.timestamp, TIME),
-    ];
-    assert_eq!(
-        POST.check(&pairs, &[POST_SECRET], NOW),
-        SignatureStatus::Invalid
-    );
+    let pairs = [(POST.signature.0, over_the_body_alone.as_str()), (POST.timestamp, TIME)];
+    assert_eq!(POST.check(&pairs, &[POST_SECRET], NOW), SignatureStatus::Invalid);
 }
 
 #[test]
@@ -188,26 +160,13 @@ fn kie_finds_the_id_under_both_names() {
 #[test]
 fn kie_does_not_sign_the_body() {
     let forged = KIE_BODY.replace("success", "forged");
-    let status = kieai::verify(
-        &headers(&KIE.pairs()),
-        forged.as_bytes(),
-        &[KIE_SECRET],
-        NOW,
-    );
+    let status = kieai::verify(&headers(&KIE.pairs()), forged.as_bytes(), &[KIE_SECRET], NOW);
     assert_eq!(status, SignatureStatus::Valid);
 }
 
 #[test]
 fn kie_bodies_without_a_task_are_invalid() {
-    for body in [
-        "",
-        "{",
-        "[]",
-        "{}",
-        r#"{"data":{}}"#,
-        r#"{"data":{"taskId":7}}"#,
-        r#"{"data":null}"#,
-    ] {
+    for body in ["", "{", "[]", "{}", r#"{"data":{}}"#, r#"{"data":{"taskId":7}}"#, r#"{"data":null}"#] {
         let status = kieai::verify(&headers(&KIE.pairs()), body.as_bytes(), &[KIE_SECRET], NOW);
         assert_eq!(status, SignatureStatus::Invalid, "{body}");
     }
@@ -225,14 +184,8 @@ fn the_generic_scheme_is_accepted_beside() {
         let status = scheme.check(&[("x-signature", &upper)], &[scheme.secret], NOW);
         assert_eq!(status, SignatureStatus::Invalid);
         // Only the first header counts.
-        let pairs = [
-            ("x-signature", "0000"),
-            ("x-webhook-signature", signature.as_str()),
-        ];
-        assert_eq!(
-            scheme.check(&pairs, &[scheme.secret], NOW),
-            SignatureStatus::Invalid
-        );
+        let pairs = [("x-signature", "0000"), ("x-webhook-signature", signature.as_str())];
+        assert_eq!(scheme.check(&pairs, &[scheme.secret], NOW), SignatureStatus::Invalid);
     }
 }
 
@@ -240,10 +193,7 @@ fn the_generic_scheme_is_accepted_beside() {
 fn shotstack_is_unsigned_whatever_comes() {
     let signature = generic("secret", "{}");
     let headers = headers(&[("x-signature", &signature)]);
-    assert_eq!(
-        shotstack::verify(&headers, b"{}", &["secret"], NOW),
-        SignatureStatus::Unsigned
-    );
+    assert_eq!(shotstack::verify(&headers, b"{}", &["secret"], NOW), SignatureStatus::Unsigned);
 }
 
 #[test]
@@ -266,11 +216,7 @@ fn the_delivery_id_is_told_and_is_no_key() {
 fn generic(secret: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 proptest! {

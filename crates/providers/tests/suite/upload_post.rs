@@ -6,48 +6,26 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn submit(client: &Client) -> Submission {
-    now(upload_post::submit(
-        client,
-        &settings(),
-        &context(),
-        &publish(),
-    ))
+    now(upload_post::submit(client, &settings(), &context(), &publish()))
 }
 
 fn query(status: u16, body: Value) -> Result<Progress, mw_providers::Fault> {
-    now(upload_post::query(
-        &Client::json(status, body),
-        &settings(),
-        "r1",
-    ))
+    now(upload_post::query(&Client::json(status, body), &settings(), "r1"))
 }
 
 fn accepted(task_id: &str) -> Submission {
-    Submission::Accepted {
-        task_id: task_id.into(),
-    }
+    Submission::Accepted { task_id: task_id.into() }
 }
 
 #[test]
 fn a_post_is_asked_for() {
-    let client = Client::json(
-        200,
-        json!({"success": true, "request_id": JOB, "total_platforms": 2}),
-    );
+    let client = Client::json(200, json!({"success": true, "request_id": JOB, "total_platforms": 2}));
     assert_eq!(submit(&client), accepted(JOB));
     let request = client.request();
     assert_eq!(request.uri(), "https://provider.example/base/upload");
     assert_eq!(request.headers()["authorization"], format!("Apikey {KEY}"));
-    assert_eq!(
-        request.headers()["idempotency-key"],
-        context().idempotency_key
-    );
-    assert!(
-        request.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("multipart/form-data; boundary=")
-    );
+    assert_eq!(request.headers()["idempotency-key"], context().idempotency_key);
+    assert!(request.headers()["content-type"].to_str().unwrap().starts_with("multipart/form-data; boundary="));
     let body = String::from_utf8(request.into_body()).unwrap();
     for (name, value) in [
         ("user", "AISMR"),
@@ -61,10 +39,7 @@ fn a_post_is_asked_for() {
         ("external_id", JOB),
         ("disable_inbox_fallback", "true"),
     ] {
-        assert!(
-            body.contains(&format!("name=\"{name}\"\r\n\r\n{value}\r\n")),
-            "{name}={value}"
-        );
+        assert!(body.contains(&format!("name=\"{name}\"\r\n\r\n{value}\r\n")), "{name}={value}");
     }
     assert!(!body.contains("filename"));
 }
@@ -72,74 +47,31 @@ fn a_post_is_asked_for() {
 #[test]
 fn every_way_to_accept() {
     for (status, body, task_id) in [
-        (
-            200,
-            json!({"success": true, "request_id": "theirs"}),
-            "theirs",
-        ),
+        (200, json!({"success": true, "request_id": "theirs"}), "theirs"),
         (200, json!({"success": true}), JOB),
-        (
-            202,
-            json!({"success": true, "job_id": "scheduled"}),
-            "scheduled",
-        ),
-        (
-            409,
-            json!({"success": false, "message": "already exists", "request_id": "first"}),
-            "first",
-        ),
+        (202, json!({"success": true, "job_id": "scheduled"}), "scheduled"),
+        (409, json!({"success": false, "message": "already exists", "request_id": "first"}), "first"),
         (409, json!({"error": "duplicate idempotency key"}), JOB),
-        (
-            200,
-            json!({"success": true, "results": {"tiktok": {"success": true, "publish_id": "1"}}}),
-            JOB,
-        ),
+        (200, json!({"success": true, "results": {"tiktok": {"success": true, "publish_id": "1"}}}), JOB),
     ] {
-        assert_eq!(
-            submit(&Client::json(status, body.clone())),
-            accepted(task_id),
-            "{body}"
-        );
+        assert_eq!(submit(&Client::json(status, body.clone())), accepted(task_id), "{body}");
     }
 }
 
 #[test]
 fn refusals_are_told_from_silence() {
     for (answer, class, message) in [
+        (answer(400, json!({"error": "user is required"})), FaultClass::Final, "user is required"),
         (
-            answer(400, json!({"error": "user is required"})),
-            FaultClass::Final,
-            "user is required",
-        ),
-        (
-            answer(
-                401,
-                json!({"success": false, "message": "Invalid or expired token"}),
-            ),
+            answer(401, json!({"success": false, "message": "Invalid or expired token"})),
             FaultClass::Final,
             "Invalid or expired token",
         ),
-        (
-            answer(403, json!({"detail": "plan"})),
-            FaultClass::Final,
-            "plan",
-        ),
-        (
-            answer(429, json!({"message": "limit", "usage": {"count": 1}})),
-            FaultClass::RateLimited,
-            "limit",
-        ),
-        (
-            answer(500, json!({"error": "Failed", "details": "db"})),
-            FaultClass::Retryable,
-            "Failed",
-        ),
+        (answer(403, json!({"detail": "plan"})), FaultClass::Final, "plan"),
+        (answer(429, json!({"message": "limit", "usage": {"count": 1}})), FaultClass::RateLimited, "limit"),
+        (answer(500, json!({"error": "Failed", "details": "db"})), FaultClass::Retryable, "Failed"),
         (text(404, ""), FaultClass::Final, "HTTP 404 Not Found"),
-        (
-            answer(200, json!({"success": false, "message": "no"})),
-            FaultClass::Final,
-            "no",
-        ),
+        (answer(200, json!({"success": false, "message": "no"})), FaultClass::Final, "no"),
         (
             answer(
                 200,
@@ -148,19 +80,13 @@ fn refusals_are_told_from_silence() {
             FaultClass::Final,
             "x: expired; y: failed without a reason",
         ),
-        (
-            Err(TransportError::NotSent("dns".into())),
-            FaultClass::Retryable,
-            "dns",
-        ),
+        (Err(TransportError::NotSent("dns".into())), FaultClass::Retryable, "dns"),
     ] {
         let shown = format!("{answer:?}");
         match submit(&Client::answering([answer])) {
-            Submission::Refused(fault) => assert_eq!(
-                (fault.class, fault.message.as_str()),
-                (class, message),
-                "{shown}"
-            ),
+            Submission::Refused(fault) => {
+                assert_eq!((fault.class, fault.message.as_str()), (class, message), "{shown}")
+            }
             other => panic!("{shown}: {other:?}"),
         }
     }
@@ -171,32 +97,15 @@ fn refusals_are_told_from_silence() {
         Err(TransportError::Unanswered("59 s".into())),
     ] {
         let shown = format!("{answer:?}");
-        assert!(
-            matches!(
-                submit(&Client::answering([answer])),
-                Submission::Unanswered(_)
-            ),
-            "{shown}"
-        );
+        assert!(matches!(submit(&Client::answering([answer])), Submission::Unanswered(_)), "{shown}");
     }
 }
 
 #[test]
 fn rows_are_believed_once_the_whole_has_ended() {
     let queued = json!([{"platform": "x", "success": true, "message": "Queued"}]);
-    for status in [
-        "pending",
-        "queued",
-        "processing",
-        "in_progress",
-        "IN_PROGRESS",
-        "dreaming",
-    ] {
-        assert_eq!(
-            query(200, json!({"status": status, "results": queued})),
-            Ok(Progress::Running),
-            "{status}"
-        );
+    for status in ["pending", "queued", "processing", "in_progress", "IN_PROGRESS", "dreaming"] {
+        assert_eq!(query(200, json!({"status": status, "results": queued})), Ok(Progress::Running), "{status}");
     }
     // An hour without activity: queued rows are no posts.
     let given_up = query(200, json!({"status": "failed", "results": queued}));
@@ -208,42 +117,18 @@ fn one_platform_is_enough_to_be_published() {
     let good = json!({"platform": "tiktok", "success": true, "url": "https://t.example/1", "publish_id": "7"});
     let bad = json!({"platform": "linkedin", "success": false, "error": "session expired"});
     for (body, url) in [
-        (
-            json!({"status": "completed", "results": [good]}),
-            "https://t.example/1",
-        ),
-        (
-            json!({"status": "completed", "results": [bad, good]}),
-            "https://t.example/1",
-        ),
-        (
-            json!({"status": "failed", "results": [bad, good]}),
-            "https://t.example/1",
-        ),
-        (
-            json!({"status": "completed", "results": {"linkedin": bad, "tiktok": good}}),
-            "https://t.example/1",
-        ),
-        (
-            json!({"success": true, "results": {"tiktok": good}}),
-            "https://t.example/1",
-        ),
-        (
-            json!({"status": "completed", "results": [{"success": true, "publish_id": 7}]}),
-            "upload-post://r1/7",
-        ),
-        (
-            json!({"status": "completed", "results": [{"success": true}]}),
-            "upload-post://r1",
-        ),
+        (json!({"status": "completed", "results": [good]}), "https://t.example/1"),
+        (json!({"status": "completed", "results": [bad, good]}), "https://t.example/1"),
+        (json!({"status": "failed", "results": [bad, good]}), "https://t.example/1"),
+        (json!({"status": "completed", "results": {"linkedin": bad, "tiktok": good}}), "https://t.example/1"),
+        (json!({"success": true, "results": {"tiktok": good}}), "https://t.example/1"),
+        (json!({"status": "completed", "results": [{"success": true, "publish_id": 7}]}), "upload-post://r1/7"),
+        (json!({"status": "completed", "results": [{"success": true}]}), "upload-post://r1"),
         (
             json!({"status": "completed", "results": [{"success": true, "canonicalUrl": "https://c", "url": "https://u"}]}),
             "https://c",
         ),
-        (
-            json!({"status": "completed", "url": "https://top.example/1"}),
-            "https://top.example/1",
-        ),
+        (json!({"status": "completed", "url": "https://top.example/1"}), "https://top.example/1"),
     ] {
         match query(200, body.clone()) {
             Ok(Progress::Done(output)) => {
@@ -257,26 +142,10 @@ fn one_platform_is_enough_to_be_published() {
 #[test]
 fn no_platform_is_a_failure() {
     for (body, code, message) in [
-        (
-            json!({"status": "completed", "results": []}),
-            "failed",
-            "no platform reports a post",
-        ),
-        (
-            json!({"status": "failed", "error": "stalled"}),
-            "failed",
-            "stalled",
-        ),
-        (
-            json!({"status": "failed", "url": "https://stale.example"}),
-            "failed",
-            "no platform reports a post",
-        ),
-        (
-            json!({"status": "completed", "results": {"x": {"success": false, "message": "m"}}}),
-            "failed",
-            "x: m",
-        ),
+        (json!({"status": "completed", "results": []}), "failed", "no platform reports a post"),
+        (json!({"status": "failed", "error": "stalled"}), "failed", "stalled"),
+        (json!({"status": "failed", "url": "https://stale.example"}), "failed", "no platform reports a post"),
+        (json!({"status": "completed", "results": {"x": {"success": false, "message": "m"}}}), "failed", "x: m"),
         (
             json!({"status": "completed", "results": [{"platform": "tiktok", "success": true, "publish_id": "1", "fallback_to_inbox": true}]}),
             "inbox_fallback",
@@ -284,10 +153,7 @@ fn no_platform_is_a_failure() {
         ),
     ] {
         match query(200, body.clone()) {
-            Ok(Progress::Failed(fault)) => assert_eq!(
-                (fault.code.as_str(), fault.message.as_str()),
-                (code, message)
-            ),
+            Ok(Progress::Failed(fault)) => assert_eq!((fault.code.as_str(), fault.message.as_str()), (code, message)),
             other => panic!("{body}: {other:?}"),
         }
     }
@@ -298,24 +164,12 @@ fn a_query_may_tell_nothing() {
     for (status, body, class) in [
         (404, json!({"status": "not_found"}), FaultClass::Retryable),
         (200, json!({"status": "not_found"}), FaultClass::Retryable),
-        (
-            401,
-            json!({"message": "Invalid or expired token"}),
-            FaultClass::Final,
-        ),
-        (
-            500,
-            json!({"error": "Failed to get status", "details": "x"}),
-            FaultClass::Retryable,
-        ),
+        (401, json!({"message": "Invalid or expired token"}), FaultClass::Final),
+        (500, json!({"error": "Failed to get status", "details": "x"}), FaultClass::Retryable),
         (200, json!([]), FaultClass::Retryable),
         (200, json!({}), FaultClass::Retryable),
     ] {
-        assert_eq!(
-            query(status, body.clone()).unwrap_err().class,
-            class,
-            "{body}"
-        );
+        assert_eq!(query(status, body.clone()).unwrap_err().class, class, "{body}");
     }
 }
 
@@ -325,25 +179,13 @@ fn a_lost_answer_is_found_by_our_own_id() {
     let client = Client::json(200, json!({"request_id": JOB, "status": "in_progress"}));
     assert_eq!(recover(&client), Recovery::Found(JOB.into()));
     let uri = client.request().uri().to_string();
-    assert_eq!(
-        uri,
-        format!("https://provider.example/base/uploadposts/status?request_id={JOB}")
-    );
-    for client in [
-        Client::json(404, json!({"status": "not_found"})),
-        Client::json(200, json!({"status": "not_found"})),
-    ] {
+    assert_eq!(uri, format!("https://provider.example/base/uploadposts/status?request_id={JOB}"));
+    for client in [Client::json(404, json!({"status": "not_found"})), Client::json(200, json!({"status": "not_found"}))]
+    {
         assert_eq!(recover(&client), Recovery::NotFound);
     }
-    for answer in [
-        text(500, ""),
-        text(200, "<html>"),
-        Err(TransportError::Unanswered("late".into())),
-    ] {
-        assert!(matches!(
-            recover(&Client::answering([answer])),
-            Recovery::Unknown(_)
-        ));
+    for answer in [text(500, ""), text(200, "<html>"), Err(TransportError::Unanswered("late".into()))] {
+        assert!(matches!(recover(&Client::answering([answer])), Recovery::Unknown(_)));
     }
 }
 
@@ -351,15 +193,9 @@ fn a_lost_answer_is_found_by_our_own_id() {
 fn events_are_read() {
     let parse = |body: Value| upload_post::parse_callback(body.to_string().as_bytes()).unwrap();
     let event = |result: Value| json!({"event": "upload_completed", "job_id": "j1", "profile_username": "brand", "platform": "instagram", "result": result});
-    let done = parse(event(
-        json!({"success": true, "url": "https://i.example/p", "publish_id": "17"}),
-    ));
+    let done = parse(event(json!({"success": true, "url": "https://i.example/p", "publish_id": "17"})));
     assert_eq!(
-        (
-            done.task_id.as_deref(),
-            done.platform.as_deref(),
-            done.profile.as_deref()
-        ),
+        (done.task_id.as_deref(), done.platform.as_deref(), done.profile.as_deref()),
         (Some("j1"), Some("instagram"), Some("brand"))
     );
     assert!(matches!(done.hint, Hint::Done(output) if output.url == "https://i.example/p"));
@@ -372,21 +208,9 @@ fn events_are_read() {
     let inbox = parse(event(json!({"success": true, "fallback_to_inbox": true})));
     assert!(matches!(inbox.hint, Hint::Failed(fault) if fault.code == "inbox_fallback"));
     let other = parse(json!({"event": "social_account_disconnected", "external_id": "e"}));
-    assert_eq!(
-        (other.hint, other.task_id.as_deref()),
-        (Hint::Unrelated, Some("e"))
-    );
-    for body in [
-        "",
-        "[]",
-        "{}",
-        r#"{"event":"upload_completed"}"#,
-        r#"{"event":"upload_completed","result":1}"#,
-    ] {
-        assert!(
-            upload_post::parse_callback(body.as_bytes()).is_err(),
-            "{body}"
-        );
+    assert_eq!((other.hint, other.task_id.as_deref()), (Hint::Unrelated, Some("e")));
+    for body in ["", "[]", "{}", r#"{"event":"upload_completed"}"#, r#"{"event":"upload_completed","result":1}"#] {
+        assert!(upload_post::parse_callback(body.as_bytes()).is_err(), "{body}");
     }
 }
 

@@ -41,11 +41,7 @@ pub(super) fn record(family: Family, app: &App, task: &Task) -> Value {
 }
 
 fn id_name(task: &Task) -> &'static str {
-    if task.has(Fault::IdsAsTaskId) {
-        "task_id"
-    } else {
-        "taskId"
-    }
+    if task.has(Fault::IdsAsTaskId) { "task_id" } else { "taskId" }
 }
 
 fn result_urls(app: &App, task: &Task) -> Value {
@@ -64,9 +60,8 @@ fn veo_record(app: &App, task: &Task) -> Value {
         Stage::Unknown => 9,
         _ => 0,
     };
-    let response = (stage == Stage::Success).then(|| {
-        json!({"taskId": task.task_id, "resultUrls": result_urls(app, task), "resolution": "720p"})
-    });
+    let response = (stage == Stage::Success)
+        .then(|| json!({"taskId": task.task_id, "resultUrls": result_urls(app, task), "resolution": "720p"}));
     let failed = stage == Stage::Failed;
     json!({
         id_name(task): task.task_id,
@@ -82,11 +77,8 @@ fn veo_record(app: &App, task: &Task) -> Value {
 /// Veo's times have no zone.
 fn zoneless(unix_ms: u64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    let time = i64::try_from(unix_ms / 1000)
-        .ok()
-        .and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-    time.and_then(|time| time.format(format).ok())
-        .unwrap_or_default()
+    let time = i64::try_from(unix_ms / 1000).ok().and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+    time.and_then(|time| time.format(format).ok()).unwrap_or_default()
 }
 
 fn market_record(app: &App, task: &Task) -> Value {
@@ -128,8 +120,7 @@ fn runway_record(app: &App, task: &Task) -> Value {
         Stage::Success => "success",
         Stage::Failed => "fail",
     };
-    let video =
-        (stage == Stage::Success).then(|| json!({"videoUrl": app.media_url(&task.task_id)}));
+    let video = (stage == Stage::Success).then(|| json!({"videoUrl": app.media_url(&task.task_id)}));
     let failed = stage == Stage::Failed;
     json!({
         id_name(task): task.task_id,

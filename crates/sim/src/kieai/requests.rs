@@ -17,38 +17,24 @@ pub(super) fn check(family: Family, body: &Value) -> Result<(), String> {
 fn veo(body: &Value) -> Result<(), String> {
     prompt(body)?;
     one_of(body, "model", &["veo3", "veo3_fast", "veo3_lite"])?;
-    let kinds = [
-        "TEXT_2_VIDEO",
-        "FIRST_AND_LAST_FRAMES_2_VIDEO",
-        "REFERENCE_2_VIDEO",
-    ];
+    let kinds = ["TEXT_2_VIDEO", "FIRST_AND_LAST_FRAMES_2_VIDEO", "REFERENCE_2_VIDEO"];
     one_of(body, "generationType", &kinds)?;
     one_of(body, "aspect_ratio", &["16:9", "9:16", "Auto"])?;
     one_of(body, "aspectRatio", &["16:9", "9:16", "Auto"])?;
     one_of(body, "resolution", &["720p", "1080p", "4k"])?;
-    let seed = body
-        .get("seeds")
-        .map(|seed| seed.as_u64().unwrap_or_default());
+    let seed = body.get("seeds").map(|seed| seed.as_u64().unwrap_or_default());
     match seed {
-        Some(seed) if !(10_000..=99_999).contains(&seed) => {
-            Err("seeds must be between 10000 and 99999".to_owned())
-        }
+        Some(seed) if !(10_000..=99_999).contains(&seed) => Err("seeds must be between 10000 and 99999".to_owned()),
         _ => Ok(()),
     }
 }
 
 fn market(body: &Value) -> Result<(), String> {
-    let model = body
-        .get("model")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     if model.is_empty() {
         return Err("model is required".to_owned());
     }
-    let input = body
-        .get("input")
-        .filter(|input| input.is_object())
-        .ok_or("input is required")?;
+    let input = body.get("input").filter(|input| input.is_object()).ok_or("input is required")?;
     prompt(input)?;
     if model.starts_with("sora") {
         one_of(input, "aspect_ratio", &["portrait", "landscape"])?;
@@ -62,10 +48,7 @@ fn runway(body: &Value) -> Result<(), String> {
     prompt(body)?;
     one_of(body, "aspectRatio", &["16:9", "9:16", "1:1", "4:3", "3:4"])?;
     one_of(body, "quality", &["720p", "1080p"])?;
-    let duration = body
-        .get("duration")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    let duration = body.get("duration").and_then(Value::as_u64).unwrap_or_default();
     if ![5, 8, 10].contains(&duration) {
         return Err("duration must be 5 or 10".to_owned());
     }
@@ -76,10 +59,7 @@ fn runway(body: &Value) -> Result<(), String> {
 }
 
 fn prompt(home: &Value) -> Result<(), String> {
-    let prompt = home
-        .get("prompt")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let prompt = home.get("prompt").and_then(Value::as_str).unwrap_or_default();
     match prompt.trim().is_empty() {
         true => Err("prompt is required".to_owned()),
         false => Ok(()),
@@ -87,10 +67,8 @@ fn prompt(home: &Value) -> Result<(), String> {
 }
 
 fn callback_url(body: &Value) -> Result<(), String> {
-    let is_url = |url: &Value| {
-        url.as_str()
-            .is_some_and(|url| url.starts_with("http://") || url.starts_with("https://"))
-    };
+    let is_url =
+        |url: &Value| url.as_str().is_some_and(|url| url.starts_with("http://") || url.starts_with("https://"));
     match body.get("callBackUrl") {
         Some(url) if !is_url(url) => Err("callBackUrl must be a URL".to_owned()),
         _ => Ok(()),

@@ -7,11 +7,7 @@ use crate::world::{App, Task};
 
 fn platforms(task: &Task) -> Vec<&str> {
     let asked = task.request.get("platform").and_then(Value::as_array);
-    let mut platforms: Vec<&str> = asked
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let mut platforms: Vec<&str> = asked.into_iter().flatten().filter_map(Value::as_str).collect();
     // Partial success needs two: the second is then one that the profile adds by itself.
     if task.has(Fault::PartialSuccess) && platforms.len() == 1 {
         platforms.push("linkedin");
@@ -24,20 +20,14 @@ fn results(app: &App, task: &Task) -> Vec<(String, Value)> {
     let platforms = platforms(task);
     let last = platforms.len().saturating_sub(1);
     let result = |position: usize, platform: &str| {
-        let fails =
-            task.has(Fault::PostFails) || (task.has(Fault::PartialSuccess) && position == last);
+        let fails = task.has(Fault::PostFails) || (task.has(Fault::PartialSuccess) && position == last);
         if fails {
             return json!({"success": false, "error": "session expired, reconnect the account"});
         }
         if task.has(Fault::FallbackToInbox) {
             return json!({"success": true, "fallback_to_inbox": true, "publish_id": "v_inbox_1", "status": "SEND_TO_USER_INBOX"});
         }
-        let id: String = task
-            .task_id
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(12)
-            .collect();
+        let id: String = task.task_id.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
         let base = app.config.public_url.trim_end_matches('/');
         json!({
             "success": true,
@@ -66,9 +56,7 @@ pub(super) fn accepted(task: &Task) -> Value {
 
 pub(super) fn synchronous(app: &App, task: &Task) -> Value {
     let results: Map<String, Value> = results(app, task).into_iter().collect();
-    let success = results
-        .values()
-        .any(|result| result.get("success") == Some(&json!(true)));
+    let success = results.values().any(|result| result.get("success") == Some(&json!(true)));
     json!({"success": success, "results": results, "usage": {"count": 5, "limit": 120}})
 }
 
@@ -79,10 +67,7 @@ pub(super) fn status(app: &App, task: &Task) -> Value {
         (false, true) => queued(task),
         (false, false) => Vec::new(),
     };
-    let succeeded = results
-        .iter()
-        .filter(|(_, result)| result.get("success") == Some(&json!(true)))
-        .count();
+    let succeeded = results.iter().filter(|(_, result)| result.get("success") == Some(&json!(true))).count();
     let word = match (finished, succeeded, task.progress()) {
         (true, 0, _) => "failed",
         (true, ..) => "completed",
@@ -102,12 +87,8 @@ pub(super) fn status(app: &App, task: &Task) -> Value {
 }
 
 fn queued(task: &Task) -> Vec<(String, Value)> {
-    let row =
-        json!({"success": true, "message": "Queued", "upload_timestamp": "2025-01-01T12:34:56Z"});
-    platforms(task)
-        .into_iter()
-        .map(|platform| (platform.to_owned(), row.clone()))
-        .collect()
+    let row = json!({"success": true, "message": "Queued", "upload_timestamp": "2025-01-01T12:34:56Z"});
+    platforms(task).into_iter().map(|platform| (platform.to_owned(), row.clone())).collect()
 }
 
 /// An array of rows, or an object by platform.
@@ -125,19 +106,12 @@ fn shaped(task: &Task, results: Vec<(String, Value)>) -> Value {
 }
 
 pub(super) fn events(app: &App, task: &Task) -> Vec<Value> {
-    results(app, task)
-        .into_iter()
-        .map(|(platform, result)| event(task, &platform, result))
-        .collect()
+    results(app, task).into_iter().map(|(platform, result)| event(task, &platform, result)).collect()
 }
 
 /// A stranger's lie: it is posted, and this is the address.
 pub(super) fn forged_event(task: &Task) -> Value {
-    let platform = platforms(task)
-        .first()
-        .copied()
-        .unwrap_or("tiktok")
-        .to_owned();
+    let platform = platforms(task).first().copied().unwrap_or("tiktok").to_owned();
     let result = json!({"success": true, "url": "https://evil.example/post", "publish_id": "1", "error": null});
     event(task, &platform, result)
 }

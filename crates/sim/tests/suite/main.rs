@@ -1,0 +1,12 @@
+//! The providers' real clients against the simulator, through every fault that it knows.
+
+#![cfg(test)]
+
+mod callbacks;
+mod common;
+mod control;
+mod faults;
+mod kieai;
+mod openai;
+mod shotstack;
+mod upload_post;
