@@ -159,7 +159,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
         }
         JobSpec::Render(spec) => {
             let indexes: Vec<u32> = spec.clips.iter().map(|clip| clip.index).collect();
-            let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": task_id(&job.phase)});
+            let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": job.phase.task_id()});
             vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(Some("alex"))]
         }
         JobSpec::Publish(spec) => {
@@ -185,13 +185,6 @@ fn wait_over(run: &Run, step: u32) -> Option<Artifact> {
         }))
         .by(Some("riley"))
     })
-}
-
-fn task_id(phase: &JobPhase) -> Option<&str> {
-    match phase {
-        JobPhase::Submitted { task_id } | JobPhase::Succeeded { task_id, .. } => Some(task_id),
-        JobPhase::Requested | JobPhase::Failed { .. } => None,
-    }
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {

@@ -140,7 +140,7 @@ impl Rows {
 
     fn job(&mut self, run: &Run, job_id: &str, state: JobState) {
         if let Some(job) = run.jobs.get(job_id) {
-            self.jobs.push(job_row(job_id, &job.spec, state, None));
+            self.jobs.push(job_row(job_id, &job.spec, state, job.phase.task_id()));
         }
     }
 }

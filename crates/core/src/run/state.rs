@@ -103,6 +103,16 @@ pub enum JobPhase {
     Failed { code: String, message: String },
 }
 
+impl JobPhase {
+    /// The provider's id of the job, once it has one.
+    pub fn task_id(&self) -> Option<&str> {
+        match self {
+            JobPhase::Submitted { task_id } | JobPhase::Succeeded { task_id, .. } => Some(task_id),
+            JobPhase::Requested | JobPhase::Failed { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenGate {
     pub gate: GateName,
@@ -250,10 +260,7 @@ impl Run {
 
     fn evolve_job_succeeded(&mut self, job_id: &str, url: &str) {
         let Some(job) = self.jobs.get(job_id) else { return };
-        let task_id = match &job.phase {
-            JobPhase::Submitted { task_id } | JobPhase::Succeeded { task_id, .. } => task_id.clone(),
-            JobPhase::Requested | JobPhase::Failed { .. } => String::new(),
-        };
+        let task_id = job.phase.task_id().unwrap_or_default().to_owned();
         match &job.spec {
             JobSpec::Generate(spec) => self.set_clip(spec.index, ClipState::Generated { url: url.to_owned() }),
             JobSpec::Render(_) => self.render_url = Some(url.to_owned()),

@@ -1,7 +1,7 @@
 //! The run as the API shows it: `runs.payload` and `runs.result` (contract, section 2.3).
 
 use crate::definition::Step;
-use crate::run::state::{ClipState, Job, JobPhase, Run};
+use crate::run::state::{ClipState, Job, Run};
 use crate::job::JobSpec;
 use serde_json::{json, Map, Value};
 
@@ -87,10 +87,7 @@ impl Run {
     }
 
     fn render_task(&self) -> Option<&str> {
-        self.jobs.values().filter(|job| is_render(job)).find_map(|job| match &job.phase {
-            JobPhase::Succeeded { task_id, .. } => Some(task_id.as_str()),
-            JobPhase::Requested | JobPhase::Submitted { .. } | JobPhase::Failed { .. } => None,
-        })
+        self.jobs.values().filter(|job| is_render(job)).find_map(|job| job.phase.task_id())
     }
 }
 

@@ -1,0 +1,289 @@
+//! One test's world: a database, a simulator, a clock, and the runs in it.
+
+use mw_core::definition::Definition;
+use mw_core::run::{start, Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest};
+use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
+use mw_core::Timestamp;
+use mw_dispatch::{Report, Settings, World};
+use mw_providers::{llm, HttpClient, TransportError};
+use mw_store::commit::{commit, transition, Committed, Decision};
+use mw_store::native::Client;
+use mw_store::webhooks::{accept, Accepted, Delivery, Match};
+use mw_store::{runs, Database, DbError};
+use serde_json::{json, Value};
+use time::Duration;
+
+pub(crate) struct Engine {
+    pub(crate) database_url: String,
+    admin_url: String,
+    name: String,
+    pub(crate) sim: String,
+    /// How far the clock is ahead of the wall.
+    pub(crate) ahead: Duration,
+    pub(crate) settings: Settings,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Engine {
+        let admin_url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with DATABASE_URL=$(mw dev db)");
+        let name = format!("engine_{}", uuid::Uuid::new_v4().simple());
+        Client::connect(&admin_url).unwrap().driver().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        let database_url = beside(&admin_url, &name);
+        migrate(&database_url);
+        let sim = start_simulator();
+        let provider = |path: &str| mw_providers::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
+        let settings = Settings {
+            kieai: provider("/kieai"),
+            shotstack: provider("/shotstack/edit/v1"),
+            upload_post: provider("/upload-post/api"),
+            llm: Some(llm::Settings { base_url: format!("{sim}/openai"), api_key: "key".into(), model: "sim".into() }),
+            // Nobody listens there: callbacks are brought by the tests.
+            webhook_base_url: "http://127.0.0.1:1".into(),
+            adopt_wait_seconds: 90,
+        };
+        Engine { database_url, admin_url, name, sim, ahead: Duration::ZERO, settings }
+    }
+
+    pub(crate) fn db(&self) -> Client {
+        Client::connect(&self.database_url).unwrap()
+    }
+
+    /// Another dispatcher on the same database and simulator.
+    pub(crate) fn twin(&self) -> Twin {
+        Twin { database_url: self.database_url.clone(), ahead: self.ahead }
+    }
+
+    pub(crate) fn start(&mut self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Run {
+        let path = format!("{}/../../projects/{project}.json", env!("CARGO_MANIFEST_DIR"));
+        let definition = Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let request = StartRequest {
+            run_id: fresh_id(),
+            digest: definition.digest(),
+            definition,
+            input: Input { object: Some("candle".into()), ..Input::default() },
+            options: json!({}),
+            user_id: "user".into(),
+            mode,
+            personas,
+            skip: Vec::new(),
+            add: Vec::new(),
+        };
+        let mut new_id = fresh_id;
+        let transition = start(request, &mut Context { now: self.now(), new_id: &mut new_id }).unwrap();
+        let run = transition.run.clone();
+        let decision = Decision { transition: Some(transition), ..Decision::default() };
+        assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
+        run
+    }
+
+    /// A run whose clips are requested.
+    pub(crate) fn generating(&mut self, project: &str) -> Run {
+        let run = self.start(project, ProvidersMode::Sim, PersonaSource::Rules);
+        self.approve(&run.run_id, GateName::Workflow);
+        self.approve(&run.run_id, GateName::Ideate)
+    }
+
+    pub(crate) fn tell(&mut self, run_id: &str, command: &Command) -> Run {
+        let run = self.run(run_id);
+        let now = self.now();
+        let mut new_id = fresh_id;
+        transition(&mut self.db(), run, command, "tester", &mut Context { now, new_id: &mut new_id }).unwrap().run
+    }
+
+    pub(crate) fn approve(&mut self, run_id: &str, gate: GateName) -> Run {
+        let decision = GateDecision {
+            gate,
+            opening: None,
+            verdict: Verdict::Approve,
+            approver: "operator".into(),
+            channel: Channel::Api,
+            comment: None,
+            note: None,
+            ip: None,
+            user_agent: None,
+        };
+        self.tell(run_id, &Command::DecideGate(decision))
+    }
+
+    pub(crate) fn run(&self, run_id: &str) -> Run {
+        runs::load(&mut self.db(), self.now(), run_id, None).unwrap().run.unwrap()
+    }
+
+    /// Dispatches once: everything that is due now.
+    pub(crate) fn dispatch(&mut self) -> Report {
+        let (settings, http) = (self.settings.clone(), Http);
+        futures::executor::block_on(mw_dispatch::work(self, &http, &settings)).unwrap()
+    }
+
+    /// Dispatches, and lets the time pass until the next effect is due, until the run waits for a person or has ended.
+    pub(crate) fn carry(&mut self, run_id: &str) -> Run {
+        for _ in 0..100 {
+            self.dispatch();
+            let run = self.run(run_id);
+            if run.gate.is_some() || run.status.is_terminal() {
+                return run;
+            }
+            self.pass_until_due();
+        }
+        panic!("the run goes nowhere: {:?}", self.run(run_id));
+    }
+
+    pub(crate) fn pass_until_due(&mut self) {
+        let sql = "SELECT coalesce(extract(epoch FROM min(due_at) - $1::text::timestamptz), 60)::float8 FROM outbox WHERE state = 'due'";
+        let now = mw_core::run::rfc3339(self.now());
+        let seconds: f64 = self.db().driver().query_one(sql, &[&now]).unwrap().get(0);
+        self.ahead += Duration::seconds_f64(seconds.max(0.0) + 0.001);
+    }
+
+    pub(crate) fn sweep(&mut self) -> mw_sweep::Report {
+        let now = self.now();
+        mw_sweep::sweep(&mut self.db(), now, "tester", &mut fresh_id).unwrap()
+    }
+
+    pub(crate) fn fault(&self, rule: &Value) {
+        ureq::post(format!("{}/_sim/faults", self.sim)).send_json(rule).unwrap();
+    }
+
+    pub(crate) fn sim_state(&self) -> Value {
+        ureq::get(format!("{}/_sim/state", self.sim)).call().unwrap().body_mut().read_json().unwrap()
+    }
+
+    /// Task ids that the simulator has for one of our jobs.
+    pub(crate) fn tasks_of(&self, job_id: &str) -> Vec<String> {
+        let state = self.sim_state();
+        let tasks = state["tasks"].as_array().unwrap().iter();
+        tasks.filter(|task| task["job_id"] == job_id).map(|task| task["task_id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A callback as its component would accept it.
+    pub(crate) fn callback(&self, provider: &str, job_id: &str, task_id: &str) -> Accepted {
+        let delivery = Delivery {
+            provider,
+            key: &fresh_id(),
+            headers: json!({}),
+            query: "",
+            signature_status: "unsigned",
+            ignore: false,
+            matching: Match { job_id: Some(job_id.to_owned()), ..Match::default() },
+            hint: json!({"task_id": task_id}),
+        };
+        accept(&mut self.db(), self.now(), &delivery, b"{}").unwrap()
+    }
+
+    /// Names of the run's events.
+    pub(crate) fn events(&self, run_id: &str) -> Vec<Recorded> {
+        let sql = "SELECT body FROM run_events WHERE run_id = $1 ORDER BY seq";
+        let rows = self.db().driver().query(sql, &[&run_id]).unwrap();
+        let events: Vec<Recorded> = rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
+        assert_eq!(mw_core::run::fold(run_id, &events), self.run(run_id), "the state is the fold of the timeline");
+        events
+    }
+
+    pub(crate) fn count_events(&self, run_id: &str, name: &str) -> usize {
+        self.events(run_id).iter().filter(|event| event.event.name() == name).count()
+    }
+
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        self.db().driver().query_one(sql, &[]).unwrap().get(0)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Ok(mut client) = Client::connect(&self.admin_url) {
+            let _ = client.driver().batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        }
+    }
+}
+
+pub(crate) struct Twin {
+    database_url: String,
+    ahead: Duration,
+}
+
+macro_rules! world {
+    ($name:ty) => {
+        impl World for $name {
+            fn database(&mut self) -> Result<Box<dyn Database + '_>, DbError> {
+                Ok(Box::new(Client::connect(&self.database_url)?))
+            }
+            fn now(&self) -> Timestamp {
+                let now = Timestamp::now_utc() + self.ahead;
+                now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap()
+            }
+            fn new_id(&mut self) -> String {
+                fresh_id()
+            }
+            fn random(&mut self) -> u8 {
+                0
+            }
+            fn sleep(&mut self, duration: Duration) {
+                self.ahead += duration;
+            }
+        }
+    };
+}
+world!(Engine);
+world!(Twin);
+
+/// The providers' port over a blocking client.
+pub(crate) struct Http;
+
+impl HttpClient for Http {
+    async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, TransportError> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.run(request).map_err(|error| match error {
+            ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => TransportError::NotSent(error.to_string()),
+            other => TransportError::Unanswered(other.to_string()),
+        })?;
+        let body = answer.body_mut().read_to_vec().map_err(|error| TransportError::Unanswered(error.to_string()))?;
+        let (parts, _) = answer.into_parts();
+        Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+pub(crate) fn fresh_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+pub(crate) fn is_published(run: &Run) -> bool {
+    run.status == Status::Published
+}
+
+fn beside(url: &str, name: &str) -> String {
+    let (server, query) = url.split_once('?').map_or((url, String::new()), |(server, query)| (server, format!("?{query}")));
+    let (server, _) = server.rsplit_once('/').unwrap();
+    format!("{server}/{name}{query}")
+}
+
+fn migrate(url: &str) {
+    let mut client = Client::connect(url).unwrap();
+    client.driver().batch_execute("CREATE TABLE schema_migrations (version integer)").unwrap();
+    let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files {
+        client.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
+    }
+}
+
+fn start_simulator() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let config = mw_sim::Config {
+        public_url: url.clone(),
+        latency: mw_sim::Latency { kieai_ms: 0, shotstack_ms: 0, upload_post_ms: 0 },
+        ..mw_sim::Config::default()
+    };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            mw_sim::serve(listener, config).await.unwrap();
+        });
+    });
+    url
+}

@@ -1,0 +1,11 @@
+//! The dispatcher and the sweep against a real PostgreSQL and the provider simulator, natively and on a clock of their
+//! own: waiting takes no time. `DATABASE_URL` names a server on which each test makes a database of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod fixture;
+mod journey;
+mod lost_answers;
+mod personas;
+mod refusals;
+mod sweeping;
