@@ -25,11 +25,7 @@ pub fn check_key(request: &Request, config: &Config) -> Result<KeyCheck, Problem
         return Ok(KeyCheck::Absent);
     };
     let expected = config.required("api_key")?;
-    Ok(if same_secret(sent, &expected) {
-        KeyCheck::Right
-    } else {
-        KeyCheck::Wrong
-    })
+    Ok(if same_secret(sent, &expected) { KeyCheck::Right } else { KeyCheck::Wrong })
 }
 
 /// 401 unless the key is right. Called before anything else is looked at.
@@ -45,19 +41,10 @@ pub fn limiter_subject(request: &Request, key: KeyCheck) -> String {
     match (key, request.header("x-api-key")) {
         (KeyCheck::Right, Some(sent)) => {
             let digest = Sha256::digest(sent.as_bytes());
-            let start: String = digest
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let start: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             format!("key:{start}")
         }
-        _ => format!(
-            "ip:{}",
-            request
-                .client_address()
-                .unwrap_or_else(|| "unknown".to_owned())
-        ),
+        _ => format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned())),
     }
 }
 
@@ -70,27 +57,12 @@ mod tests {
     #[test]
     fn only_the_right_key_opens() {
         let config = config(&[("api_key", "correct-horse")]);
-        assert!(
-            require_key(
-                &request("GET", "/", &[("x-api-key", "correct-horse")], ""),
-                &config
-            )
-            .is_ok()
-        );
+        assert!(require_key(&request("GET", "/", &[("x-api-key", "correct-horse")], ""), &config).is_ok());
         for sent in ["", "correct", "correct-horse ", "Correct-horse"] {
-            let refused =
-                require_key(&request("GET", "/", &[("x-api-key", sent)], ""), &config).unwrap_err();
-            assert_eq!(
-                (refused.status, refused.detail.as_str()),
-                (401, "Invalid API key")
-            );
+            let refused = require_key(&request("GET", "/", &[("x-api-key", sent)], ""), &config).unwrap_err();
+            assert_eq!((refused.status, refused.detail.as_str()), (401, "Invalid API key"));
         }
-        assert_eq!(
-            require_key(&request("GET", "/", &[], ""), &config)
-                .unwrap_err()
-                .status,
-            401
-        );
+        assert_eq!(require_key(&request("GET", "/", &[], ""), &config).unwrap_err().status, 401);
     }
 
     #[test]
@@ -103,12 +75,7 @@ mod tests {
 
     #[test]
     fn limits_count_by_key_or_address_and_never_show_the_key() {
-        let asked = request(
-            "GET",
-            "/",
-            &[("x-api-key", "secret"), ("spin-client-addr", "10.1.1.1:9")],
-            "",
-        );
+        let asked = request("GET", "/", &[("x-api-key", "secret"), ("spin-client-addr", "10.1.1.1:9")], "");
         let by_key = limiter_subject(&asked, KeyCheck::Right);
         assert!(by_key.starts_with("key:") && !by_key.contains("secret"));
         assert_eq!(limiter_subject(&asked, KeyCheck::Wrong), "ip:10.1.1.1");

@@ -24,20 +24,11 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| problem::invalid_field("#", format!("JSON decode error: {error}")))?;
     let Value::Object(map) = value else {
-        return Err(problem::invalid_field(
-            "#",
-            "Input should be a valid dictionary",
-        ));
+        return Err(problem::invalid_field("#", "Input should be a valid dictionary"));
     };
     // PostgreSQL can store every character but this one.
-    if let Some(pointer) = map
-        .iter()
-        .find_map(|(name, value)| null_character(value, &format!("#/{name}"), name))
-    {
-        return Err(problem::invalid_field(
-            &pointer,
-            "Input should not contain null characters",
-        ));
+    if let Some(pointer) = map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
+        return Err(problem::invalid_field(&pointer, "Input should not contain null characters"));
     }
     Ok(map)
 }
@@ -49,13 +40,12 @@ fn null_character(value: &Value, pointer: &str, name: &str) -> Option<String> {
     }
     match value {
         Value::String(text) => text.contains('\0').then(|| pointer.to_owned()),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(index, item)| null_character(item, &format!("{pointer}/{index}"), "")),
-        Value::Object(map) => map
-            .iter()
-            .find_map(|(name, value)| null_character(value, &format!("{pointer}/{name}"), name)),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| null_character(item, &format!("{pointer}/{index}"), ""))
+        }
+        Value::Object(map) => {
+            map.iter().find_map(|(name, value)| null_character(value, &format!("{pointer}/{name}"), name))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
@@ -70,16 +60,11 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// `pointer` is the object's own place: `#` or `#/input`.
     pub fn new(map: &'a Map<String, Value>, pointer: &str) -> Fields<'a> {
-        Fields {
-            map,
-            pointer: pointer.to_owned(),
-            errors: Vec::new(),
-        }
+        Fields { map, pointer: pointer.to_owned(), errors: Vec::new() }
     }
 
     pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
-        self.errors
-            .push(FieldError::new(format!("{}/{name}", self.pointer), detail));
+        self.errors.push(FieldError::new(format!("{}/{name}", self.pointer), detail));
     }
 
     /// A text that may be absent or null, within its length in characters.
@@ -89,15 +74,9 @@ impl<'a> Fields<'a> {
             Some(Value::String(text)) => {
                 let length = text.chars().count();
                 if length < least {
-                    self.fail(
-                        name,
-                        format!("String should have at least {}", characters(least)),
-                    );
+                    self.fail(name, format!("String should have at least {}", characters(least)));
                 } else if length > most {
-                    self.fail(
-                        name,
-                        format!("String should have at most {}", characters(most)),
-                    );
+                    self.fail(name, format!("String should have at most {}", characters(most)));
                 }
                 Some(text.clone())
             }
@@ -140,11 +119,7 @@ impl<'a> Fields<'a> {
         match self.map.get(name) {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => {
-                let texts: Vec<String> = items
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect();
+                let texts: Vec<String> = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
                 if texts.len() != items.len() {
                     self.fail(name, "Input should be a list of valid strings");
                 }
@@ -159,11 +134,7 @@ impl<'a> Fields<'a> {
 
     /// 422 when anything was wrong.
     pub fn finish(self) -> Result<(), Problem> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(problem::invalid(self.errors))
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(problem::invalid(self.errors)) }
     }
 }
 
@@ -177,12 +148,7 @@ mod tests {
     use crate::request::tests::request;
 
     fn post(content_type: &str, body: &str) -> Result<Map<String, Value>, Problem> {
-        json_object(&mut request(
-            "POST",
-            "/",
-            &[("content-type", content_type)],
-            body,
-        ))
+        json_object(&mut request("POST", "/", &[("content-type", content_type)], body))
     }
 
     #[test]
@@ -190,18 +156,9 @@ mod tests {
         assert!(post("application/json; charset=utf-8", "{\"a\":1}").is_ok());
         assert!(post("application/json", "").unwrap().is_empty());
         assert_eq!(post("text/plain", "{}").unwrap_err().status, 415);
-        assert_eq!(
-            post("application/x-www-form-urlencoded", "a=1")
-                .unwrap_err()
-                .status,
-            415
-        );
+        assert_eq!(post("application/x-www-form-urlencoded", "a=1").unwrap_err().status, 415);
         for broken in ["{", "[1]", "null", "\"x\"", "{\"a\":\"\\ud800\"}", "\u{0}"] {
-            assert_eq!(
-                post("application/json", broken).unwrap_err().status,
-                422,
-                "{broken:?}"
-            );
+            assert_eq!(post("application/json", broken).unwrap_err().status, 422, "{broken:?}");
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         assert_eq!(post("application/json", &deep).unwrap_err().status, 422);
@@ -210,26 +167,16 @@ mod tests {
 
     #[test]
     fn null_characters_are_refused_wherever_they_hide() {
-        for body in [
-            r#"{"a":"x\u0000"}"#,
-            r#"{"a":[1,{"b":"\u0000"}]}"#,
-            r#"{"a\u0000":1}"#,
-            r#"{"a":{"\u0000":1}}"#,
-        ] {
-            assert_eq!(
-                post("application/json", body).unwrap_err().status,
-                422,
-                "{body}"
-            );
+        for body in [r#"{"a":"x\u0000"}"#, r#"{"a":[1,{"b":"\u0000"}]}"#, r#"{"a\u0000":1}"#, r#"{"a":{"\u0000":1}}"#] {
+            assert_eq!(post("application/json", body).unwrap_err().status, 422, "{body}");
         }
     }
 
     #[test]
     fn every_fault_is_named_with_its_place() {
-        let value: Value = serde_json::from_str(
-            r#"{"title":"ab","prompt":7,"options":[],"modifiers":["x",2],"long":"abcd"}"#,
-        )
-        .unwrap();
+        let value: Value =
+            serde_json::from_str(r#"{"title":"ab","prompt":7,"options":[],"modifiers":["x",2],"long":"abcd"}"#)
+                .unwrap();
         let mut fields = Fields::new(value.as_object().unwrap(), "#/input");
         fields.text("title", 3, 200);
         fields.text("prompt", 3, 400);
@@ -238,11 +185,8 @@ mod tests {
         fields.texts("modifiers");
         fields.required_text("project", 1, 10);
         let problem = fields.finish().unwrap_err();
-        let found: Vec<(&str, &str)> = problem
-            .errors
-            .iter()
-            .map(|error| (error.pointer.as_str(), error.detail.as_str()))
-            .collect();
+        let found: Vec<(&str, &str)> =
+            problem.errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str())).collect();
         assert_eq!(
             found,
             [
@@ -250,10 +194,7 @@ mod tests {
                 ("#/input/prompt", "Input should be a valid string"),
                 ("#/input/long", "String should have at most 3 characters"),
                 ("#/input/options", "Input should be a valid dictionary"),
-                (
-                    "#/input/modifiers",
-                    "Input should be a list of valid strings"
-                ),
+                ("#/input/modifiers", "Input should be a list of valid strings"),
                 ("#/input/project", "Field required"),
             ]
         );

@@ -59,11 +59,7 @@ fn parse(request: &mut Request) -> Result<Asked, Problem> {
 }
 
 fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Response, Problem> {
-    let projects: Vec<KnownProject> = loaded
-        .projects
-        .iter()
-        .map(|project| project.known.clone())
-        .collect();
+    let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
     reply::notices(&mut reply, context, asked.user_id.as_str(), loaded)?;
@@ -72,13 +68,7 @@ fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<R
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(
-                &mut reply,
-                context,
-                asked.user_id.as_str(),
-                loaded,
-                run_id.as_deref(),
-            )?;
+            reply::link(&mut reply, context, asked.user_id.as_str(), loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
         Intent::Decline => reply.say(reply::HELP),
@@ -96,25 +86,15 @@ fn start(
     proposal: Proposal,
     mut reply: Reply,
 ) -> Result<Response, Problem> {
-    let project = loaded
-        .projects
-        .iter()
-        .find(|project| project.known.key == proposal.project);
+    let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
     let Some(project) = project.filter(|project| project.known.has_runs) else {
-        return Err(problem::unavailable("no project is loaded")
-            .because(format!("{} is missing", proposal.project)));
+        return Err(problem::unavailable("no project is loaded").because(format!("{} is missing", proposal.project)));
     };
     let version = project.project_version();
     let definition = definitions::get(context, &version)?;
     let options = options(asked, &proposal, &definition);
     let title = project.known.title.clone();
-    let begin = Begin {
-        version,
-        input: proposal.input,
-        options,
-        skip: proposal.skip,
-        add: proposal.add,
-    };
+    let begin = Begin { version, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
     let keep = |run: &Run| {
         let kept = [reply.kept(), reply::started_text(&title, run)];
         let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();
@@ -129,10 +109,7 @@ fn start(
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
-    let said = |role: &str, content: String| Said {
-        role: role.to_owned(),
-        content,
-    };
+    let said = |role: &str, content: String| Said { role: role.to_owned(), content };
     Turn {
         user_id: asked.user_id.clone(),
         messages: vec![said("user", asked.message.clone()), said("brendan", kept)],
@@ -142,12 +119,7 @@ fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
 
 /// The user's runs, oldest first.
 fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
-    loaded
-        .runs
-        .iter()
-        .rev()
-        .map(|run| run.known.run_id.clone())
-        .collect()
+    loaded.runs.iter().rev().map(|run| run.known.run_id.clone()).collect()
 }
 
 fn spoken(reply: &Reply, run_ids: Vec<String>, begun: Option<&Begun>) -> Response {
@@ -157,11 +129,7 @@ fn spoken(reply: &Reply, run_ids: Vec<String>, begun: Option<&Begun>) -> Respons
         "run_ids": run_ids,
         "citations": [],
     }));
-    if begun.is_some_and(|begun| begun.kick) {
-        response.then(kick::dispatch)
-    } else {
-        response
-    }
+    if begun.is_some_and(|begun| begun.kick) { response.then(kick::dispatch) } else { response }
 }
 
 /// What the run remembers of the conversation that started it.
@@ -169,9 +137,10 @@ fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value
     let mut pipeline = Vec::new();
     let mut gates = Vec::new();
     for step in &definition.steps {
-        let added = definition.optional_personas.iter().filter(|optional| {
-            optional.before == step.name() && proposal.add.contains(&optional.persona)
-        });
+        let added = definition
+            .optional_personas
+            .iter()
+            .filter(|optional| optional.before == step.name() && proposal.add.contains(&optional.persona));
         pipeline.extend(added.map(|optional| optional.persona.clone()));
         match step {
             Step::Gate { gate, .. } => gates.push(gate.as_str()),
@@ -206,12 +175,9 @@ mod tests {
     fn a_turn_needs_a_user_and_a_message() {
         let parsed = |body: &str| parse(&mut request("POST", "/", &[], body));
         assert!(parsed(r#"{"user_id":"ann","message":"hello","more":1}"#).is_ok());
-        for body in [
-            "{}",
-            r#"{"user_id":"ann"}"#,
-            r#"{"user_id":"","message":"x"}"#,
-            r#"{"user_id":"a\nb","message":"x"}"#,
-        ] {
+        for body in
+            ["{}", r#"{"user_id":"ann"}"#, r#"{"user_id":"","message":"x"}"#, r#"{"user_id":"a\nb","message":"x"}"#]
+        {
             assert_eq!(parsed(body).err().unwrap().status, 422, "{body}");
         }
         let long = format!(r#"{{"user_id":"ann","message":"{}"}}"#, "x".repeat(8001));

@@ -17,9 +17,7 @@ const RUN_ID_LENGTH_MAX: usize = 128;
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Problem {
         match error {
-            DbError::Unavailable(cause) => {
-                problem::unavailable("database unavailable").because(cause)
-            }
+            DbError::Unavailable(cause) => problem::unavailable("database unavailable").because(cause),
             DbError::Failed(cause) => problem::internal().because(cause),
         }
     }
@@ -68,29 +66,15 @@ pub struct Outcome {
 }
 
 /// Decides a command on a loaded run and commits it, again and again while others are faster.
-pub fn carry_out(
-    context: &mut Context,
-    run: Run,
-    command: &Command,
-    actor: &str,
-) -> Result<Outcome, TransitionError> {
+pub fn carry_out(context: &mut Context, run: Run, command: &Command, actor: &str) -> Result<Outcome, TransitionError> {
     let version = run.version;
     let database = context.database().map_err(|problem| {
-        TransitionError::Database(DbError::Failed(
-            problem.cause.map_or(problem.detail, String::from),
-        ))
+        TransitionError::Database(DbError::Failed(problem.cause.map_or(problem.detail, String::from)))
     })?;
     let mut new_id = new_id;
-    let mut decision_context = run::Context {
-        now: clock::now(),
-        new_id: &mut new_id,
-    };
+    let mut decision_context = run::Context { now: clock::now(), new_id: &mut new_id };
     let moved = mw_store::commit::transition(database, run, command, actor, &mut decision_context)?;
-    Ok(Outcome {
-        changed: moved.run.version != version,
-        run: moved.run,
-        kick: moved.kick,
-    })
+    Ok(Outcome { changed: moved.run.version != version, run: moved.run, kick: moved.kick })
 }
 
 /// A fresh unguessable id.
@@ -141,20 +125,10 @@ fn refused(refusal: &Refusal) -> Problem {
 /// Why a gate that isn't open has nothing to show or link to.
 pub fn nothing_to_decide(run: &Run, gate: GateName) -> Problem {
     let run_id = run.run_id.clone();
-    let decided = run
-        .decided
-        .iter()
-        .rev()
-        .find(|decided| decided.gate == gate);
+    let decided = run.decided.iter().rev().find(|decided| decided.gate == gate);
     refused(&match decided {
-        Some(decided) => Refusal::AlreadyDecided {
-            gate,
-            decided: Box::new(decided.clone()),
-        },
-        None if run.status.is_terminal() => Refusal::AlreadyTerminal {
-            run_id,
-            status: run.status,
-        },
+        Some(decided) => Refusal::AlreadyDecided { gate, decided: Box::new(decided.clone()) },
+        None if run.status.is_terminal() => Refusal::AlreadyTerminal { run_id, status: run.status },
         None => Refusal::NotWaiting { run_id, gate },
     })
 }
@@ -168,16 +142,10 @@ mod tests {
     fn texts_of_refusals_are_the_contracts() {
         let mut run = Run::unborn("r1".to_owned());
         let waiting = nothing_to_decide(&run, GateName::Ideate);
-        assert_eq!(
-            (waiting.status, waiting.detail.as_str()),
-            (409, "Run r1 is not waiting at gate ideate")
-        );
+        assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
         run.status = Status::Cancelled;
         let ended = nothing_to_decide(&run, GateName::Ideate);
-        assert_eq!(
-            (ended.status, ended.detail.as_str()),
-            (409, "Run r1 is already cancelled")
-        );
+        assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));
     }
 
     #[test]
@@ -186,10 +154,7 @@ mod tests {
         assert_eq!(Problem::from(away()).status, 503);
         assert_eq!(Problem::from(DbError::Failed("x".to_owned())).status, 500);
         let at_gate = gate_problem(TransitionError::Database(away()));
-        assert_eq!(
-            (at_gate.status, at_gate.detail.as_str()),
-            (502, "failed to resume run")
-        );
+        assert_eq!((at_gate.status, at_gate.detail.as_str()), (502, "failed to resume run"));
     }
 
     #[test]

@@ -58,12 +58,7 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
 
     log_access(&request, &context, status, started);
     if let Err(error) = sent {
-        context.log.write(
-            Level::Warn,
-            "myloware.api",
-            "answer not sent",
-            &[("cause", error.into())],
-        );
+        context.log.write(Level::Warn, "myloware.api", "answer not sent", &[("cause", error.into())]);
     }
     if let Some(work) = afterwards {
         work(&mut context);
@@ -76,18 +71,11 @@ fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Re
         context.log_problem(&problem);
         problem.into_response(&context.request_id)
     });
-    let has_caching = response
-        .headers
-        .iter()
-        .any(|(name, _)| *name == "cache-control");
+    let has_caching = response.headers.iter().any(|(name, _)| *name == "cache-control");
     let response = response
         .with_header("x-request-id", context.request_id.clone())
         .with_header("x-content-type-options", "nosniff");
-    if has_caching {
-        response
-    } else {
-        response.with_header("cache-control", "no-store")
-    }
+    if has_caching { response } else { response.with_header("cache-control", "no-store") }
 }
 
 fn log_access(request: &Request, context: &Context, status: u16, started: Instant) {
@@ -98,7 +86,5 @@ fn log_access(request: &Request, context: &Context, status: u16, started: Instan
         ("status", status.into()),
         ("duration_ms", elapsed_ms.into()),
     ];
-    context
-        .log
-        .write(Level::Info, "myloware.api.access", "request", &fields);
+    context.log.write(Level::Info, "myloware.api.access", "request", &fields);
 }

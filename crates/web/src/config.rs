@@ -28,8 +28,7 @@ impl Config {
 
     /// A variable that this component cannot work without.
     pub fn required(&self, name: &str) -> Result<String, Problem> {
-        self.optional(name)
-            .ok_or_else(|| problem::misconfigured().because(format!("variable {name} is not set")))
+        self.optional(name).ok_or_else(|| problem::misconfigured().because(format!("variable {name} is not set")))
     }
 
     pub fn or(&self, name: &str, default: &str) -> String {
@@ -40,21 +39,15 @@ impl Config {
     pub fn number(&self, name: &str, default: u64) -> Result<u64, Problem> {
         match self.optional(name) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| {
-                problem::misconfigured().because(format!("variable {name} is not a whole number"))
-            }),
+            Some(text) => text
+                .parse()
+                .map_err(|_| problem::misconfigured().because(format!("variable {name} is not a whole number"))),
         }
     }
 
     /// The current secret and, during a rotation, the previous one.
     pub fn secrets(&self, name: &str) -> Vec<String> {
-        [
-            self.optional(name),
-            self.optional(&format!("{name}_previous")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        [self.optional(name), self.optional(&format!("{name}_previous"))].into_iter().flatten().collect()
     }
 
     /// A base URL without a trailing slash, so that paths can be appended.
@@ -68,26 +61,13 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
-        let variables: Vec<(String, String)> = variables
-            .iter()
-            .map(|(n, v)| (n.to_string(), v.to_string()))
-            .collect();
-        Config::new(Box::new(move |name| {
-            variables
-                .iter()
-                .find(|(n, _)| n == name)
-                .map(|(_, value)| value.clone())
-        }))
+        let variables: Vec<(String, String)> = variables.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        Config::new(Box::new(move |name| variables.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())))
     }
 
     #[test]
     fn empty_is_unset() {
-        let config = config(&[
-            ("a", " "),
-            ("b", "x"),
-            ("hitl_secret", "new"),
-            ("hitl_secret_previous", ""),
-        ]);
+        let config = config(&[("a", " "), ("b", "x"), ("hitl_secret", "new"), ("hitl_secret_previous", "")]);
         assert_eq!(config.optional("a"), None);
         assert_eq!(config.or("a", "default"), "default");
         assert_eq!(config.required("b").unwrap(), "x");
@@ -107,9 +87,6 @@ pub(crate) mod tests {
 
     #[test]
     fn base_urls_lose_their_slash() {
-        assert_eq!(
-            config(&[("u", "http://a/b//")]).base_url("u").unwrap(),
-            "http://a/b"
-        );
+        assert_eq!(config(&[("u", "http://a/b//")]).base_url("u").unwrap(), "http://a/b");
     }
 }

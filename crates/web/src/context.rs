@@ -18,13 +18,7 @@ impl Context {
     pub fn new(config: Config, request_id: String) -> Context {
         let level = Level::parse(&config.or("log_level", "info"));
         let log = Log::new(level, &request_id);
-        Context {
-            config,
-            log,
-            request_id,
-            route: "",
-            database: None,
-        }
+        Context { config, log, request_id, route: "", database: None }
     }
 
     /// The request's connection; opened at the first statement, never a second one beside it.
@@ -43,15 +37,8 @@ impl Context {
     /// Logs a problem's cause, once, where there is one.
     pub fn log_problem(&self, problem: &Problem) {
         if let Some(cause) = &problem.cause {
-            let level = if problem.status >= 500 {
-                Level::Error
-            } else {
-                Level::Warn
-            };
-            let fields = [
-                ("status", problem.status.into()),
-                ("cause", cause.to_string().into()),
-            ];
+            let level = if problem.status >= 500 { Level::Error } else { Level::Warn };
+            let fields = [("status", problem.status.into()), ("cause", cause.to_string().into())];
             self.log.write(level, "myloware.api", problem.code, &fields);
         }
     }

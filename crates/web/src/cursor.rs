@@ -25,10 +25,7 @@ impl Cursor {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (created_at, run_id) = decoded.split_once(' ')?;
         clock::parse(created_at)?;
-        let cursor = Cursor {
-            created_at: created_at.to_owned(),
-            run_id: run_id.to_owned(),
-        };
+        let cursor = Cursor { created_at: created_at.to_owned(), run_id: run_id.to_owned() };
         commands::is_run_id(run_id).then_some(cursor)
     }
 }
@@ -42,20 +39,14 @@ mod tests {
     fn a_cursor_comes_back() {
         let run = json!({"createdAt": "2025-11-14T12:00:00.123456+00:00", "runId": "r 1"});
         let cursor = Cursor::parse(&Cursor::after(&run).unwrap()).unwrap();
-        assert_eq!(
-            (cursor.created_at.as_str(), cursor.run_id.as_str()),
-            ("2025-11-14T12:00:00.123456+00:00", "r 1")
-        );
+        assert_eq!((cursor.created_at.as_str(), cursor.run_id.as_str()), ("2025-11-14T12:00:00.123456+00:00", "r 1"));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
-        for text in [
-            "",
-            "xyz",
-            &URL_SAFE_NO_PAD.encode("yesterday r1"),
-            &URL_SAFE_NO_PAD.encode("2025-11-14T12:00:00Z "),
-        ] {
+        for text in
+            ["", "xyz", &URL_SAFE_NO_PAD.encode("yesterday r1"), &URL_SAFE_NO_PAD.encode("2025-11-14T12:00:00Z ")]
+        {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
     }

@@ -11,10 +11,7 @@ pub struct PooledDatabase {
 
 impl PooledDatabase {
     pub fn new(address: String) -> PooledDatabase {
-        PooledDatabase {
-            address,
-            connection: None,
-        }
+        PooledDatabase { address, connection: None }
     }
 
     /// Gives the connection back to the pool; the next statement opens again.
@@ -24,11 +21,7 @@ impl PooledDatabase {
 }
 
 impl Database for PooledDatabase {
-    fn query(
-        &mut self,
-        sql: &'static str,
-        params: &[Param<'_>],
-    ) -> Result<serde_json::Value, DbError> {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<serde_json::Value, DbError> {
         let values: Vec<ParameterValue> = params.iter().map(value).collect();
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -38,10 +31,7 @@ impl Database for PooledDatabase {
         // Only a connection that has just worked is used again.
         self.connection = Some(connection);
         let cell = rows.rows.first().and_then(|row| row.first());
-        cell.map_or_else(
-            || Err(DbError::Failed("statement gave no row".to_owned())),
-            json,
-        )
+        cell.map_or_else(|| Err(DbError::Failed("statement gave no row".to_owned())), json)
     }
 }
 
@@ -63,9 +53,7 @@ fn json(cell: &DbValue) -> Result<serde_json::Value, DbError> {
 
 /// SQLSTATEs of a server that is full, starting, stopping or gone, of statements that it cut off to protect itself, and
 /// of two writers that met: trying again later is right for all of them.
-const PASSING: [&str; 10] = [
-    "53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "08000", "08003", "08006",
-];
+const PASSING: [&str; 10] = ["53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "08000", "08003", "08006"];
 /// The same as Spin flattens them, and what its pool and driver say when there is no server.
 const PASSING_TEXTS: [&str; 12] = [
     "too many clients",
@@ -85,30 +73,30 @@ const PASSING_TEXTS: [&str; 12] = [
 fn classify(error: Error) -> DbError {
     match error {
         Error::ConnectionFailed(text) => DbError::Unavailable(text),
-        Error::QueryFailed(QueryError::DbError(error))
-            if PASSING.contains(&error.code.as_str()) =>
-        {
+        Error::QueryFailed(QueryError::DbError(error)) if PASSING.contains(&error.code.as_str()) => {
             DbError::Unavailable(format!("{}: {}", error.code, error.message))
         }
-        Error::QueryFailed(QueryError::DbError(error)) => {
-            DbError::Failed(format!("{}: {}", error.code, error.message))
-        }
+        Error::QueryFailed(QueryError::DbError(error)) => DbError::Failed(format!("{}: {}", error.code, error.message)),
         Error::QueryFailed(QueryError::Text(text)) | Error::Other(text) => classify_text(text),
         Error::BadParameter(text) | Error::ValueConversionFailed(text) => DbError::Failed(text),
     }
 }
 
+/// Spin flattens errors of a running query into debug text. Where that names a SQLSTATE, the state decides; the rest of the
+/// text may quote data.
 fn classify_text(text: String) -> DbError {
     let lower = text.to_ascii_lowercase();
-    let quoted_code =
-        |code: &&str| text.contains(&format!("\"{code}\"")) || text.contains(&format!("({code})"));
-    let named = |name: &&str| lower.contains(*name);
-    if PASSING.iter().any(quoted_code) || PASSING_TEXTS.iter().any(named)
-    {
-        DbError::Unavailable(text)
-    } else {
-        DbError::Failed(text)
-    }
+    let passing = match sql_state(&text) {
+        Some(state) => PASSING.contains(&state),
+        None => PASSING_TEXTS.iter().any(|name| lower.contains(name)),
+    };
+    if passing { DbError::Unavailable(text) } else { DbError::Failed(text) }
+}
+
+/// The five characters in `SqlState(E57P01)`.
+fn sql_state(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("SqlState(E")?;
+    after.get(..5)
 }
 
 #[cfg(test)]
@@ -121,9 +109,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_gone_full_or_restarting_is_unavailable() {
-        assert!(unavailable(Error::ConnectionFailed(
-            "error connecting to server".to_owned()
-        )));
+        assert!(unavailable(Error::ConnectionFailed("error connecting to server".to_owned())));
         let flattened = [
             "Error { kind: Db, cause: Some(DbError { severity: \"FATAL\", code: SqlState(E57P01), message: \"terminating connection due to administrator command\" }) }",
             "db error: FATAL: sorry, too many clients already",
@@ -131,24 +117,15 @@ mod tests {
             "error communicating with the server: Connection reset by peer (os error 104)",
         ];
         for text in flattened {
-            assert!(
-                unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))),
-                "{text}"
-            );
+            assert!(unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))), "{text}");
         }
     }
 
     #[test]
     fn our_own_mistakes_are_failures() {
-        let texts = [
-            "db error: ERROR: invalid input syntax for type json",
-            "column \"x\" does not exist",
-        ];
+        let texts = ["db error: ERROR: invalid input syntax for type json", "column \"x\" does not exist"];
         for text in texts {
-            assert!(
-                !unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))),
-                "{text}"
-            );
+            assert!(!unavailable(Error::QueryFailed(QueryError::Text(text.to_owned()))), "{text}");
         }
         assert!(!unavailable(Error::ValueConversionFailed("x".to_owned())));
     }

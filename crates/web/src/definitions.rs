@@ -10,19 +10,12 @@ use spin_sdk::key_value::Store;
 pub fn get(context: &mut Context, project: &ProjectVersion) -> Result<Definition, Problem> {
     let entry = format!("project/{}@{}", project.key, project.version);
     let store = Store::open_default().ok();
-    let cached = store
-        .as_ref()
-        .and_then(|store| store.get(&entry).ok().flatten());
-    if let Some(definition) = cached
-        .as_deref()
-        .and_then(|bytes| parse(bytes, &project.digest))
-    {
+    let cached = store.as_ref().and_then(|store| store.get(&entry).ok().flatten());
+    if let Some(definition) = cached.as_deref().and_then(|bytes| parse(bytes, &project.digest)) {
         return Ok(definition);
     }
-    let stored =
-        mw_store::projects::definition(context.database()?, &project.key, &project.version)?;
-    let definition =
-        stored.ok_or_else(|| problem::internal().because(format!("{entry} is not stored")))?;
+    let stored = mw_store::projects::definition(context.database()?, &project.key, &project.version)?;
+    let definition = stored.ok_or_else(|| problem::internal().because(format!("{entry} is not stored")))?;
     if let (Some(store), Ok(bytes)) = (store, serde_json::to_vec(&definition)) {
         // A cache that cannot be written costs a statement next time, nothing else.
         let _ = store.set(&entry, &bytes);

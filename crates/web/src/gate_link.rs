@@ -18,9 +18,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         return Ok(answer);
     }
     let gate = GateName::parse(&request.segment(4)).ok_or_else(unmatched::unknown_gate)?;
-    let approver = request
-        .query("approver")
-        .unwrap_or_else(|| OPERATOR.to_owned());
+    let approver = request.query("approver").unwrap_or_else(|| OPERATOR.to_owned());
     let fit = (1..=APPROVER_LENGTH_MAX).contains(&approver.chars().count());
     if !fit || approver.chars().any(char::is_control) {
         let detail = format!("approver should be 1 to {APPROVER_LENGTH_MAX} printable characters");

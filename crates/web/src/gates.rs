@@ -19,11 +19,7 @@ use serde_json::json;
 /// Who decides when the API key does: the runbook's operator with curl.
 pub const OPERATOR: &str = "operator";
 
-pub fn handle(
-    gate: GateName,
-    request: &mut Request,
-    context: &mut Context,
-) -> Result<Response, Problem> {
+pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
     match answer(gate, request, context) {
         Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
@@ -34,11 +30,7 @@ pub fn handle(
     }
 }
 
-fn answer(
-    gate: GateName,
-    request: &mut Request,
-    context: &mut Context,
-) -> Result<Response, Problem> {
+fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let key = auth::check_key(request, &context.config)?;
     let token = request.query("token").filter(|token| !token.is_empty());
     if key == KeyCheck::Wrong || (key == KeyCheck::Absent && token.is_none()) {
@@ -58,8 +50,7 @@ fn answer(
     let run = run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token.as_deref())?;
 
-    let decides =
-        request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
+    let decides = request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
     let response = if decides {
         decide(request, context, run, gate, key, claims, wish)?
     } else {
@@ -69,12 +60,7 @@ fn answer(
 }
 
 /// A token that is sent must be good, key or no key.
-fn check_token(
-    context: &Context,
-    run: &Run,
-    gate: GateName,
-    token: Option<&str>,
-) -> Result<Option<Claims>, Problem> {
+fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
     let Some(token) = token else { return Ok(None) };
     let secrets = links::secrets(&context.config)?;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -86,12 +72,7 @@ fn check_token(
 }
 
 /// The page of an open gate; nothing is decided.
-fn show(
-    run: &Run,
-    gate: GateName,
-    claims: Option<Claims>,
-    token: Option<&str>,
-) -> Result<Response, Problem> {
+fn show(run: &Run, gate: GateName, claims: Option<Claims>, token: Option<&str>) -> Result<Response, Problem> {
     let open = run.gate.as_ref().filter(|open| open.gate == gate);
     let Some(open) = open else {
         return Err(commands::nothing_to_decide(run, gate));
@@ -126,13 +107,11 @@ fn decide(
         comment: wish.comment,
         note: wish.approver,
         ip: request.client_address(),
-        user_agent: request
-            .header("user-agent")
-            .map(|agent| agent.chars().take(200).collect()),
+        user_agent: request.header("user-agent").map(|agent| agent.chars().take(200).collect()),
     };
     let run_id = run.run_id.clone();
-    let outcome = commands::carry_out(context, run, &Command::DecideGate(decision), &approver)
-        .map_err(commands::gate_problem)?;
+    let outcome =
+        commands::carry_out(context, run, &Command::DecideGate(decision), &approver).map_err(commands::gate_problem)?;
     log_decision(context, gate, wish.verdict.outcome(), &approver, &outcome);
     let response = if request.wants_html() {
         pages::decided(&run_id, gate, wish.verdict)?
@@ -140,20 +119,10 @@ fn decide(
         let status = wish.verdict.outcome();
         Response::ok(&json!({"status": status, "runId": run_id, "gate": gate.as_str()}))
     };
-    Ok(if outcome.kick {
-        response.then(kick::dispatch)
-    } else {
-        response
-    })
+    Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
 }
 
-fn log_decision(
-    context: &Context,
-    gate: GateName,
-    status: &str,
-    approver: &str,
-    outcome: &Outcome,
-) {
+fn log_decision(context: &Context, gate: GateName, status: &str, approver: &str, outcome: &Outcome) {
     let fields = [
         ("runId", outcome.run.run_id.clone().into()),
         ("gate", gate.as_str().into()),
@@ -161,7 +130,5 @@ fn log_decision(
         ("approver", approver.into()),
         ("repeated", (!outcome.changed).into()),
     ];
-    context
-        .log
-        .write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
+    context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
 }

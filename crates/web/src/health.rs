@@ -26,9 +26,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         ["ready"] => ready(context),
         ["openapi.json"] => Ok(Response::new(200, "application/json", OPENAPI)),
         ["version"] => Ok(version(context)),
-        ["v1", "ping"] => Ok(Response::ok(
-            &json!({"message": "pong", "request_id": context.request_id}),
-        )),
+        ["v1", "ping"] => Ok(Response::ok(&json!({"message": "pong", "request_id": context.request_id}))),
         _ => Err(problem::not_found("Not Found")),
     }
 }
@@ -64,24 +62,15 @@ fn ready(context: &mut Context) -> Result<Response, Problem> {
         "request_id": context.request_id,
     });
     let response = Response::json(if reasons.is_empty() { 200 } else { 503 }, &body);
-    Ok(if reasons.is_empty() {
-        response
-    } else {
-        response.with_header("retry-after", "5")
-    })
+    Ok(if reasons.is_empty() { response } else { response.with_header("retry-after", "5") })
 }
 
 fn database_state(context: &mut Context) -> Result<(), String> {
-    let database = context
-        .database()
-        .map_err(|_| "DATABASE_URL is not set".to_owned())?;
+    let database = context.database().map_err(|_| "DATABASE_URL is not set".to_owned())?;
     let needed = mw_store::MIGRATIONS;
     match mw_store::projects::readiness(database) {
         Ok(readiness) if readiness.migrations >= needed => Ok(()),
-        Ok(readiness) => Err(format!(
-            "migrations are behind: {} of {needed} applied",
-            readiness.migrations
-        )),
+        Ok(readiness) => Err(format!("migrations are behind: {} of {needed} applied", readiness.migrations)),
         Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
         // Before the first migration there is nothing to ask.
         Err(DbError::Failed(_)) => Err(format!("migrations are behind: 0 of {needed} applied")),

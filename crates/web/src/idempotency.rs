@@ -12,17 +12,12 @@ pub fn key(request: &Request) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let bare = sent.trim();
-    let bare = bare
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(bare);
-    let fit = (1..=KEY_LENGTH_MAX).contains(&bare.len())
-        && bare.bytes().all(|byte| byte.is_ascii_graphic());
+    let bare = bare.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(bare);
+    let fit = (1..=KEY_LENGTH_MAX).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_graphic());
     if fit {
         Ok(Some(bare.to_owned()))
     } else {
-        let detail =
-            format!("Idempotency-Key should be 1 to {KEY_LENGTH_MAX} visible ASCII characters");
+        let detail = format!("Idempotency-Key should be 1 to {KEY_LENGTH_MAX} visible ASCII characters");
         Err(problem::invalid_field("header:idempotency-key", detail))
     }
 }
@@ -30,10 +25,7 @@ pub fn key(request: &Request) -> Result<Option<String>, Problem> {
 /// What the same key must come with again.
 pub fn fingerprint(payload: &serde_json::Value) -> String {
     // Object keys of serde_json's map are sorted, so equal payloads have equal texts.
-    Sha256::digest(payload.to_string().as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(payload.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

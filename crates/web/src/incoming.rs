@@ -17,19 +17,9 @@ pub(crate) fn request(request: IncomingRequest) -> Request {
         .headers()
         .entries()
         .into_iter()
-        .map(|(name, value)| {
-            (
-                name.to_ascii_lowercase(),
-                String::from_utf8_lossy(&value).into_owned(),
-            )
-        })
+        .map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()))
         .collect();
-    Request::new(
-        &method,
-        &target,
-        headers,
-        Box::new(move |limit| read_body(&request, limit)),
-    )
+    Request::new(&method, &target, headers, Box::new(move |limit| read_body(&request, limit)))
 }
 
 fn method_name(method: Method) -> String {
@@ -71,9 +61,5 @@ fn wait_for(stream: &InputStream, deadline: u64) -> Result<(), BodyError> {
     let readable = stream.subscribe();
     let expired = monotonic_clock::subscribe_instant(deadline);
     let ready = poll::poll(&[&readable, &expired]);
-    if ready.contains(&0) {
-        Ok(())
-    } else {
-        Err(BodyError::TimedOut)
-    }
+    if ready.contains(&0) { Ok(()) } else { Err(BodyError::TimedOut) }
 }

@@ -19,9 +19,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 /// To be called after the answer has left. Waits for the 202: dropping the call would abort it.
 pub fn dispatch(context: &mut Context) {
     context.release_database();
-    let request = http::Request::post(DISPATCH_URL)
-        .header("x-request-id", &context.request_id)
-        .body(Vec::new());
+    let request = http::Request::post(DISPATCH_URL).header("x-request-id", &context.request_id).body(Vec::new());
     let outcome = match request {
         Ok(request) => outbound::block_on(Outbound { timeouts: TIMEOUTS }.send(request)),
         Err(error) => return log_failure(context, &error.to_string()),
@@ -34,10 +32,5 @@ pub fn dispatch(context: &mut Context) {
 }
 
 fn log_failure(context: &Context, cause: &str) {
-    context.log.write(
-        Level::Warn,
-        "myloware.kick",
-        "dispatch not reached",
-        &[("cause", cause.into())],
-    );
+    context.log.write(Level::Warn, "myloware.kick", "dispatch not reached", &[("cause", cause.into())]);
 }

@@ -15,53 +15,27 @@ pub struct Limiter {
     pub default_per_minute: u32,
 }
 
-pub const RUNS_START: Limiter = Limiter {
-    name: "runs_start",
-    variable: "runs_start_per_minute",
-    default_per_minute: 10,
-};
-pub const HITL_APPROVE: Limiter = Limiter {
-    name: "hitl_approve",
-    variable: "hitl_approve_per_minute",
-    default_per_minute: 25,
-};
-pub const CHAT_BRENDAN: Limiter = Limiter {
-    name: "chat_brendan",
-    variable: "chat_per_minute",
-    default_per_minute: 45,
-};
+pub const RUNS_START: Limiter =
+    Limiter { name: "runs_start", variable: "runs_start_per_minute", default_per_minute: 10 };
+pub const HITL_APPROVE: Limiter =
+    Limiter { name: "hitl_approve", variable: "hitl_approve_per_minute", default_per_minute: 25 };
+pub const CHAT_BRENDAN: Limiter = Limiter { name: "chat_brendan", variable: "chat_per_minute", default_per_minute: 45 };
 
 impl Limiter {
     /// The limit as the database takes it.
     pub fn limit<'a>(self, config: &Config, caller: &'a str) -> Result<Limit<'a>, Problem> {
         let configured = config.number(self.variable, u64::from(self.default_per_minute))?;
         let limit = u32::try_from(configured).unwrap_or(u32::MAX).min(1_000_000);
-        Ok(Limit {
-            name: self.name,
-            caller,
-            limit,
-            window_seconds: WINDOW_SECONDS,
-        })
+        Ok(Limit { name: self.name, caller, limit, window_seconds: WINDOW_SECONDS })
     }
 
     /// `RateLimit-Policy` and `RateLimit`, for the answer of a request that was counted.
     pub fn headers(self, taken: &Taken) -> Vec<(&'static str, String)> {
         let Limiter { name, .. } = self;
-        let Taken {
-            limit,
-            remaining,
-            reset_seconds,
-            ..
-        } = taken;
+        let Taken { limit, remaining, reset_seconds, .. } = taken;
         vec![
-            (
-                "ratelimit-policy",
-                format!("\"{name}\";q={limit};w={WINDOW_SECONDS}"),
-            ),
-            (
-                "ratelimit",
-                format!("\"{name}\";r={remaining};t={reset_seconds}"),
-            ),
+            ("ratelimit-policy", format!("\"{name}\";q={limit};w={WINDOW_SECONDS}")),
+            ("ratelimit", format!("\"{name}\";r={remaining};t={reset_seconds}")),
         ]
     }
 
@@ -74,8 +48,7 @@ impl Limiter {
         if taken.allowed {
             return Ok(headers);
         }
-        let mut problem = problem::rate_limited()
-            .with_header("retry-after", taken.reset_seconds.max(1).to_string());
+        let mut problem = problem::rate_limited().with_header("retry-after", taken.reset_seconds.max(1).to_string());
         problem.headers.extend(headers);
         Err(problem.with_member("violated-policies", serde_json::json!([self.name])))
     }
@@ -88,12 +61,7 @@ mod tests {
 
     #[test]
     fn headers_follow_the_draft() {
-        let taken = Taken {
-            allowed: true,
-            limit: 10,
-            remaining: 3,
-            reset_seconds: 30,
-        };
+        let taken = Taken { allowed: true, limit: 10, remaining: 3, reset_seconds: 30 };
         assert_eq!(
             RUNS_START.check(Some(&taken)).unwrap(),
             [
@@ -105,17 +73,9 @@ mod tests {
 
     #[test]
     fn over_the_limit_says_when_to_come_back_and_never_at_once() {
-        let taken = Taken {
-            allowed: false,
-            limit: 10,
-            remaining: 0,
-            reset_seconds: 0,
-        };
+        let taken = Taken { allowed: false, limit: 10, remaining: 0, reset_seconds: 0 };
         let problem = RUNS_START.check(Some(&taken)).unwrap_err();
-        assert_eq!(
-            (problem.status, problem.detail.as_str()),
-            (429, "rate limit exceeded")
-        );
+        assert_eq!((problem.status, problem.detail.as_str()), (429, "rate limit exceeded"));
         assert!(problem.headers.contains(&("retry-after", "1".to_owned())));
     }
 
@@ -124,10 +84,6 @@ mod tests {
         let configured = config(&[("chat_per_minute", "7")]);
         assert_eq!(CHAT_BRENDAN.limit(&configured, "c").unwrap().limit, 7);
         assert_eq!(RUNS_START.limit(&configured, "c").unwrap().limit, 10);
-        assert!(
-            CHAT_BRENDAN
-                .limit(&config(&[("chat_per_minute", "-1")]), "c")
-                .is_err()
-        );
+        assert!(CHAT_BRENDAN.limit(&config(&[("chat_per_minute", "-1")]), "c").is_err());
     }
 }

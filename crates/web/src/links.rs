@@ -17,54 +17,28 @@ pub struct Link {
 /// that outside local deployments.
 pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
     let secrets = config.secrets("hitl_secret");
-    if secrets.is_empty() {
-        Ok(vec![config.required("api_key")?])
-    } else {
-        Ok(secrets)
-    }
+    if secrets.is_empty() { Ok(vec![config.required("api_key")?]) } else { Ok(secrets) }
 }
 
 /// The path that a link points to, percent-encoded.
 pub fn path(run_id: &str, gate: GateName, token: &str) -> String {
-    format!(
-        "/v1/hitl/approve/{}/{}?token={}",
-        percent_encode(run_id),
-        gate.as_str(),
-        percent_encode(token)
-    )
+    format!("/v1/hitl/approve/{}/{}?token={}", percent_encode(run_id), gate.as_str(), percent_encode(token))
 }
 
 /// Makes the link of one opening of a gate for one approver.
-pub fn make(
-    config: &Config,
-    run_id: &str,
-    gate: GateName,
-    opening: u32,
-    approver: &str,
-) -> Result<Link, Problem> {
+pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approver: &str) -> Result<Link, Problem> {
     let secrets = secrets(config)?;
     let secret = secrets.first().map(String::as_str).unwrap_or_default();
-    let expiry_hours = config
-        .number("hitl_token_expiry_hours", 24)?
-        .clamp(1, 24 * 365);
+    let expiry_hours = config.number("hitl_token_expiry_hours", 24)?.clamp(1, 24 * 365);
     let claims = Claims {
         opening,
         approver: approver.to_owned(),
-        expires_at: crate::clock::unix_seconds()
-            .saturating_add(i64::try_from(expiry_hours).unwrap_or(24) * 3600),
+        expires_at: crate::clock::unix_seconds().saturating_add(i64::try_from(expiry_hours).unwrap_or(24) * 3600),
         nonce: uuid::Uuid::new_v4().simple().to_string(),
     };
     let token = token::issue(secret, run_id, gate, &claims);
-    let url = format!(
-        "{}{}",
-        config.base_url("public_base_url")?,
-        path(run_id, gate, &token)
-    );
-    Ok(Link {
-        token,
-        url,
-        expiry_hours,
-    })
+    let url = format!("{}{}", config.base_url("public_base_url")?, path(run_id, gate, &token));
+    Ok(Link { token, url, expiry_hours })
 }
 
 #[cfg(test)]
@@ -74,36 +48,17 @@ mod tests {
 
     #[test]
     fn a_link_opens_its_gate_and_survives_a_base_url_with_a_slash() {
-        let config = config(&[
-            ("hitl_secret", "s3cret-s3cret"),
-            ("public_base_url", "https://x.example/"),
-        ]);
+        let config = config(&[("hitl_secret", "s3cret-s3cret"), ("public_base_url", "https://x.example/")]);
         let link = make(&config, "run 1", GateName::Ideate, 2, "ann").unwrap();
-        assert!(
-            link.url
-                .starts_with("https://x.example/v1/hitl/approve/run%201/ideate?token=")
-        );
-        let claims = token::verify(
-            &["s3cret-s3cret"],
-            "run 1",
-            GateName::Ideate,
-            &link.token,
-            crate::clock::now(),
-        )
-        .unwrap();
+        assert!(link.url.starts_with("https://x.example/v1/hitl/approve/run%201/ideate?token="));
+        let claims =
+            token::verify(&["s3cret-s3cret"], "run 1", GateName::Ideate, &link.token, crate::clock::now()).unwrap();
         assert_eq!((claims.opening, claims.approver.as_str()), (2, "ann"));
     }
 
     #[test]
     fn without_a_secret_the_api_key_signs() {
         assert_eq!(secrets(&config(&[("api_key", "k")])).unwrap(), ["k"]);
-        assert_eq!(
-            secrets(&config(&[
-                ("hitl_secret", "a"),
-                ("hitl_secret_previous", "b")
-            ]))
-            .unwrap(),
-            ["a", "b"]
-        );
+        assert_eq!(secrets(&config(&[("hitl_secret", "a"), ("hitl_secret_previous", "b")])).unwrap(), ["a", "b"]);
     }
 }

@@ -41,11 +41,7 @@ pub struct Log {
 
 impl Log {
     pub fn new(lowest: Level, request_id: &str) -> Log {
-        Log {
-            lowest,
-            request_id: request_id.to_owned(),
-            run_id: None,
-        }
+        Log { lowest, request_id: request_id.to_owned(), run_id: None }
     }
 
     /// From here on every line names this run.
@@ -61,10 +57,7 @@ impl Log {
 
     fn line(&self, level: Level, logger: &str, message: &str, fields: &[(&str, Value)]) -> String {
         let mut line = Map::new();
-        line.insert(
-            "time".to_owned(),
-            crate::clock::rfc3339(crate::clock::now()).into(),
-        );
+        line.insert("time".to_owned(), crate::clock::rfc3339(crate::clock::now()).into());
         line.insert("level".to_owned(), level.name().into());
         line.insert("logger".to_owned(), logger.into());
         line.insert("message".to_owned(), message.into());
@@ -87,12 +80,7 @@ mod tests {
     fn a_line_is_one_json_object_on_one_line() {
         let mut log = Log::new(Level::Info, "req-1");
         log.about_run("run-1");
-        let line = log.line(
-            Level::Warn,
-            "webhook",
-            "refused\n\"quoted\"",
-            &[("provider", "kieai".into())],
-        );
+        let line = log.line(Level::Warn, "webhook", "refused\n\"quoted\"", &[("provider", "kieai".into())]);
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["level"], "warn");

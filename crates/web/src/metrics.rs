@@ -13,38 +13,14 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A family's type and help.
 const FAMILIES: [(&str, &str, &str); 8] = [
-    (
-        "api_rate_limited_requests_total",
-        "counter",
-        "Requests answered 429, by limiter.",
-    ),
-    (
-        "mock_publish_seconds",
-        "histogram",
-        "Active time from run start to published in mock mode.",
-    ),
+    ("api_rate_limited_requests_total", "counter", "Requests answered 429, by limiter."),
+    ("mock_publish_seconds", "histogram", "Active time from run start to published in mock mode."),
     ("outbox_depth", "gauge", "Effects that wait or are at work."),
     ("runs_active", "gauge", "Runs that have not ended."),
-    (
-        "runs_finished_total",
-        "counter",
-        "Runs that ended, by project and status.",
-    ),
-    (
-        "sweep_last_success_timestamp_seconds",
-        "gauge",
-        "When the sweep last succeeded; 0 for never.",
-    ),
-    (
-        "webhook_dlq_depth",
-        "gauge",
-        "Dead letters that wait, by provider.",
-    ),
-    (
-        "webhook_verify_total",
-        "counter",
-        "Webhook deliveries, by provider and signature status.",
-    ),
+    ("runs_finished_total", "counter", "Runs that ended, by project and status."),
+    ("sweep_last_success_timestamp_seconds", "gauge", "When the sweep last succeeded; 0 for never."),
+    ("webhook_dlq_depth", "gauge", "Dead letters that wait, by provider."),
+    ("webhook_verify_total", "counter", "Webhook deliveries, by provider and signature status."),
 ];
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -60,9 +36,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 
 /// The text format: each family once, its samples together.
 fn text(mut samples: Vec<Sample>) -> String {
-    samples.sort_by(|a, b| {
-        (family(&a.name), &a.name, &a.labels).cmp(&(family(&b.name), &b.name, &b.labels))
-    });
+    samples.sort_by(|a, b| (family(&a.name), &a.name, &a.labels).cmp(&(family(&b.name), &b.name, &b.labels)));
     let mut text = String::new();
     let mut current = String::new();
     for sample in &samples {
@@ -71,11 +45,7 @@ fn text(mut samples: Vec<Sample>) -> String {
             current = name.to_owned();
             head(&mut text, name);
         }
-        let labels = if sample.labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{}}}", sample.labels)
-        };
+        let labels = if sample.labels.is_empty() { String::new() } else { format!("{{{}}}", sample.labels) };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}{labels} {}", sample.name, sample.value);
     }
@@ -84,25 +54,15 @@ fn text(mut samples: Vec<Sample>) -> String {
 
 fn head(text: &mut String, name: &str) {
     let known = FAMILIES.iter().find(|(family, _, _)| *family == name);
-    let (kind, help) = known.map_or(("untyped", "No description."), |(_, kind, help)| {
-        (*kind, *help)
-    });
+    let (kind, help) = known.map_or(("untyped", "No description."), |(_, kind, help)| (*kind, *help));
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// A histogram's buckets, sum and count are one family.
 fn family(name: &str) -> &str {
-    let base = ["_bucket", "_sum", "_count"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix));
+    let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
     match base {
-        Some(base)
-            if FAMILIES
-                .iter()
-                .any(|(family, kind, _)| *family == base && *kind == "histogram") =>
-        {
-            base
-        }
+        Some(base) if FAMILIES.iter().any(|(family, kind, _)| *family == base && *kind == "histogram") => base,
         _ => name,
     }
 }
@@ -112,28 +72,16 @@ mod tests {
     use super::*;
 
     fn sample(name: &str, labels: &str, value: f64) -> Sample {
-        Sample {
-            name: name.to_owned(),
-            labels: labels.to_owned(),
-            value,
-        }
+        Sample { name: name.to_owned(), labels: labels.to_owned(), value }
     }
 
     #[test]
     fn families_stand_together_with_type_and_help() {
         let text = text(vec![
-            sample(
-                "webhook_verify_total",
-                "provider=\"kieai\",status=\"valid\"",
-                3.0,
-            ),
+            sample("webhook_verify_total", "provider=\"kieai\",status=\"valid\"", 3.0),
             sample("mock_publish_seconds_sum", "", 1.5),
             sample("mock_publish_seconds_bucket", "le=\"+Inf\"", 2.0),
-            sample(
-                "webhook_verify_total",
-                "provider=\"kieai\",status=\"invalid\"",
-                1.0,
-            ),
+            sample("webhook_verify_total", "provider=\"kieai\",status=\"invalid\"", 1.0),
         ]);
         assert_eq!(
             text,

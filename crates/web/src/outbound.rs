@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
-    ErrorCode, FutureIncomingResponse, Headers, IncomingBody, IncomingResponse, Method,
-    OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    ErrorCode, FutureIncomingResponse, Headers, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
 };
 use wasi::io::poll::Pollable;
 use wasi::io::streams::{InputStream, StreamError};
@@ -44,10 +44,7 @@ pub struct Outbound {
 }
 
 impl HttpClient for Outbound {
-    async fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+    async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, TransportError> {
         let pending = start(request, self.timeouts)?;
         let response = head(&pending).await?;
         let status = response.status();
@@ -56,34 +53,21 @@ impl HttpClient for Outbound {
             answer = answer.header(name, value);
         }
         let body = body(response).await?;
-        answer
-            .body(body)
-            .map_err(|error| TransportError::Unanswered(error.to_string()))
+        answer.body(body).map_err(|error| TransportError::Unanswered(error.to_string()))
     }
 }
 
 /// Hands a request to the host, its body included; nothing has been waited for yet.
-fn start(
-    request: http::Request<Vec<u8>>,
-    timeouts: Timeouts,
-) -> Result<FutureIncomingResponse, TransportError> {
+fn start(request: http::Request<Vec<u8>>, timeouts: Timeouts) -> Result<FutureIncomingResponse, TransportError> {
     let (parts, bytes) = request.into_parts();
     let outgoing = OutgoingRequest::new(headers(&parts, bytes.len())?);
     let refused = |what: &str| TransportError::NotSent(format!("{what} refused by the host"));
-    outgoing
-        .set_method(&method(&parts.method))
-        .map_err(|()| refused("method"))?;
-    outgoing
-        .set_scheme(Some(&scheme(&parts.uri)))
-        .map_err(|()| refused("scheme"))?;
+    outgoing.set_method(&method(&parts.method)).map_err(|()| refused("method"))?;
+    outgoing.set_scheme(Some(&scheme(&parts.uri))).map_err(|()| refused("scheme"))?;
     let authority = parts.uri.authority().map(|authority| authority.as_str());
-    outgoing
-        .set_authority(authority)
-        .map_err(|()| refused("authority"))?;
+    outgoing.set_authority(authority).map_err(|()| refused("authority"))?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    outgoing
-        .set_path_with_query(Some(path))
-        .map_err(|()| refused("path"))?;
+    outgoing.set_path_with_query(Some(path)).map_err(|()| refused("path"))?;
 
     let body = outgoing.body().map_err(|()| refused("body"))?;
     let stream = body.write().map_err(|()| refused("body"))?;
@@ -102,24 +86,18 @@ fn start(
         stream.blocking_write_and_flush(chunk).map_err(unanswered)?;
     }
     drop(stream);
-    OutgoingBody::finish(body, None)
-        .map_err(|error| TransportError::Unanswered(format!("{error:?}")))?;
+    OutgoingBody::finish(body, None).map_err(|error| TransportError::Unanswered(format!("{error:?}")))?;
     Ok(pending)
 }
 
-fn write_some(
-    stream: &wasi::io::streams::OutputStream,
-    bytes: &[u8],
-) -> Result<usize, TransportError> {
+fn write_some(stream: &wasi::io::streams::OutputStream, bytes: &[u8]) -> Result<usize, TransportError> {
     let not_sent = |error: StreamError| TransportError::NotSent(format!("{error:?}"));
     if bytes.is_empty() {
         return Ok(0);
     }
     let room = usize::try_from(stream.check_write().map_err(not_sent)?).unwrap_or(usize::MAX);
     let count = room.min(bytes.len());
-    stream
-        .write(bytes.get(..count).unwrap_or_default())
-        .map_err(not_sent)?;
+    stream.write(bytes.get(..count).unwrap_or_default()).map_err(not_sent)?;
     Ok(count)
 }
 
@@ -133,8 +111,7 @@ fn headers(parts: &http::request::Parts, length: usize) -> Result<Headers, Trans
     if length > 0 || parts.method == http::Method::POST {
         entries.push(("content-length".to_owned(), length.to_string().into_bytes()));
     }
-    Headers::from_list(&entries)
-        .map_err(|error| TransportError::NotSent(format!("headers refused: {error:?}")))
+    Headers::from_list(&entries).map_err(|error| TransportError::NotSent(format!("headers refused: {error:?}")))
 }
 
 fn method(method: &http::Method) -> Method {
@@ -157,19 +134,12 @@ fn scheme(uri: &http::Uri) -> Scheme {
 }
 
 fn options(timeouts: Timeouts) -> Result<RequestOptions, TransportError> {
-    let nanoseconds =
-        |duration: Duration| Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    let nanoseconds = |duration: Duration| Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     let refused = |()| TransportError::NotSent("time-outs refused by the host".to_owned());
     let options = RequestOptions::new();
-    options
-        .set_connect_timeout(nanoseconds(timeouts.connect))
-        .map_err(refused)?;
-    options
-        .set_first_byte_timeout(nanoseconds(timeouts.first_byte))
-        .map_err(refused)?;
-    options
-        .set_between_bytes_timeout(nanoseconds(timeouts.between_bytes))
-        .map_err(refused)?;
+    options.set_connect_timeout(nanoseconds(timeouts.connect)).map_err(refused)?;
+    options.set_first_byte_timeout(nanoseconds(timeouts.first_byte)).map_err(refused)?;
+    options.set_between_bytes_timeout(nanoseconds(timeouts.between_bytes)).map_err(refused)?;
     Ok(options)
 }
 
@@ -183,27 +153,19 @@ async fn head(pending: &FutureIncomingResponse) -> Result<IncomingResponse, Tran
     match answered {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(code)) => Err(fault(code)),
-        Err(()) => Err(TransportError::Unanswered(
-            "answer was taken already".to_owned(),
-        )),
+        Err(()) => Err(TransportError::Unanswered("answer was taken already".to_owned())),
     }
 }
 
 async fn body(response: IncomingResponse) -> Result<Vec<u8>, TransportError> {
     let unanswered = |text: String| TransportError::Unanswered(text);
-    let body: IncomingBody = response
-        .consume()
-        .map_err(|()| unanswered("answer has no body".to_owned()))?;
-    let stream = body
-        .stream()
-        .map_err(|()| unanswered("answer has no stream".to_owned()))?;
+    let body: IncomingBody = response.consume().map_err(|()| unanswered("answer has no body".to_owned()))?;
+    let stream = body.stream().map_err(|()| unanswered("answer has no stream".to_owned()))?;
     let mut bytes = Vec::new();
     while let Some(chunk) = chunk(&stream).await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > ANSWER_LIMIT_BYTES {
-            return Err(unanswered(format!(
-                "answer is longer than {ANSWER_LIMIT_BYTES} bytes"
-            )));
+            return Err(unanswered(format!("answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
         }
     }
     Ok(bytes)
@@ -222,11 +184,7 @@ async fn chunk(stream: &InputStream) -> Result<Option<Vec<u8>>, TransportError> 
 }
 
 /// Registers with the executor; the registration is withdrawn when the future is dropped.
-fn wait<T>(
-    waiting: &mut Option<CancelOnDropToken>,
-    until: Pollable,
-    context: &mut Context<'_>,
-) -> Poll<T> {
+fn wait<T>(waiting: &mut Option<CancelOnDropToken>, until: Pollable, context: &mut Context<'_>) -> Poll<T> {
     let token = spin_executor::push_waker_and_get_token(until, context.waker().clone());
     *waiting = Some(CancelOnDropToken::from(token));
     Poll::Pending
@@ -261,18 +219,10 @@ mod tests {
 
     #[test]
     fn only_errors_from_before_the_request_left_are_not_sent() {
-        for code in [
-            ErrorCode::ConnectionRefused,
-            ErrorCode::DnsTimeout,
-            ErrorCode::HttpRequestDenied,
-        ] {
+        for code in [ErrorCode::ConnectionRefused, ErrorCode::DnsTimeout, ErrorCode::HttpRequestDenied] {
             assert!(matches!(fault(code), TransportError::NotSent(_)));
         }
-        let unsure = [
-            ErrorCode::ConnectionTerminated,
-            ErrorCode::HttpResponseTimeout,
-            ErrorCode::InternalError(None),
-        ];
+        let unsure = [ErrorCode::ConnectionTerminated, ErrorCode::HttpResponseTimeout, ErrorCode::InternalError(None)];
         for code in unsure {
             assert!(matches!(fault(code), TransportError::Unanswered(_)));
         }

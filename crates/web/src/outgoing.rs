@@ -14,12 +14,8 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) -> Result<(), Stri
             return Err(error);
         }
     };
-    let body = outgoing
-        .body()
-        .map_err(|()| "no body to write to".to_owned())?;
-    let stream = body
-        .write()
-        .map_err(|()| "no stream to write to".to_owned())?;
+    let body = outgoing.body().map_err(|()| "no body to write to".to_owned())?;
+    let stream = body.write().map_err(|()| "no stream to write to".to_owned())?;
     let written = write_some(&stream, &response.body)?;
     let rest = response.body.get(written..).unwrap_or_default();
     if rest.is_empty() {
@@ -36,21 +32,12 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) -> Result<(), Stri
 }
 
 fn head(response: &Response) -> Result<OutgoingResponse, String> {
-    let mut entries: Vec<(String, Vec<u8>)> = response
-        .headers
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-        .collect();
-    entries.push((
-        "content-length".to_owned(),
-        response.body.len().to_string().into_bytes(),
-    ));
-    let headers =
-        Headers::from_list(&entries).map_err(|error| format!("headers refused: {error:?}"))?;
+    let mut entries: Vec<(String, Vec<u8>)> =
+        response.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    entries.push(("content-length".to_owned(), response.body.len().to_string().into_bytes()));
+    let headers = Headers::from_list(&entries).map_err(|error| format!("headers refused: {error:?}"))?;
     let outgoing = OutgoingResponse::new(headers);
-    outgoing
-        .set_status_code(response.status)
-        .map_err(|()| format!("status {} refused", response.status))?;
+    outgoing.set_status_code(response.status).map_err(|()| format!("status {} refused", response.status))?;
     Ok(outgoing)
 }
 
@@ -61,9 +48,7 @@ fn write_some(stream: &OutputStream, bytes: &[u8]) -> Result<usize, String> {
     }
     let room = stream.check_write().map_err(text)?;
     let count = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-    stream
-        .write(bytes.get(..count).unwrap_or_default())
-        .map_err(text)?;
+    stream.write(bytes.get(..count).unwrap_or_default()).map_err(text)?;
     Ok(count)
 }
 

@@ -47,17 +47,10 @@ struct Refused<'a> {
 }
 
 /// The page of an open gate. `action` is where the form goes: the gate's path with the link's token.
-pub fn decision(
-    run: &Run,
-    gate: GateName,
-    summary: &str,
-    action: &str,
-) -> Result<Response, Problem> {
+pub fn decision(run: &Run, gate: GateName, summary: &str, action: &str) -> Result<Response, Problem> {
     let decide_by = run.deadline.map(|at| {
         let text = crate::clock::rfc3339(at);
-        text.get(..16)
-            .map(|minute| format!("{} UTC", minute.replace('T', " ")))
-            .unwrap_or(text)
+        text.get(..16).map(|minute| format!("{} UTC", minute.replace('T', " "))).unwrap_or(text)
     });
     let nonce = nonce();
     let page = Decision {
@@ -104,29 +97,17 @@ pub fn refused(problem: &Problem, request_id: &str) -> Result<Response, Problem>
             "This link no longer works",
             "Links are for one person, one decision and a limited time. Ask Brendan for a new one.",
         ),
-        404 => (
-            "There is no such run",
-            "Check that the link was copied whole.",
-        ),
+        404 => ("There is no such run", "Check that the link was copied whole."),
         409 => (
             "There is nothing left to decide",
             "Somebody was faster, or the run has moved on. Nothing was changed by opening this.",
         ),
         429 => ("Too many tries", "Wait a minute and open the link again."),
-        _ => (
-            "That did not work",
-            "Nothing was decided. Try again in a moment.",
-        ),
+        _ => ("That did not work", "Nothing was decided. Try again in a moment."),
     };
     let nonce = nonce();
-    let page = Refused {
-        nonce: nonce.clone(),
-        status: problem.status,
-        heading,
-        detail: &problem.detail,
-        advice,
-        request_id,
-    };
+    let page =
+        Refused { nonce: nonce.clone(), status: problem.status, heading, detail: &problem.detail, advice, request_id };
     let response = answer(problem.status, page.render(), &nonce)?;
     Ok(response.with_headers(problem.headers.clone()))
 }
@@ -199,20 +180,9 @@ mod tests {
     #[test]
     fn the_policy_lets_in_our_styles_and_nothing_else() {
         let page = decided("run-1", GateName::Workflow, Verdict::Reject).unwrap();
-        let policy = &page
-            .headers
-            .iter()
-            .find(|(name, _)| *name == "content-security-policy")
-            .unwrap()
-            .1;
+        let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
-        let nonce = policy
-            .split("'nonce-")
-            .nth(1)
-            .unwrap()
-            .split('\'')
-            .next()
-            .unwrap();
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
         assert!(text(&page).contains(&format!("nonce=\"{nonce}\"")));
         assert!(!text(&page).contains("<script"));
         assert!(text(&page).contains("rejected"));

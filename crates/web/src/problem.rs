@@ -18,10 +18,7 @@ pub struct FieldError {
 
 impl FieldError {
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> FieldError {
-        FieldError {
-            detail: detail.into(),
-            pointer: pointer.into(),
-        }
+        FieldError { detail: detail.into(), pointer: pointer.into() }
     }
 }
 
@@ -63,9 +60,7 @@ impl Problem {
     }
 
     pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Problem {
-        self.members
-            .get_or_insert_default()
-            .insert(name.to_owned(), value.into());
+        self.members.get_or_insert_default().insert(name.to_owned(), value.into());
         self
     }
 
@@ -163,31 +158,18 @@ pub fn payload_too_large() -> Problem {
 }
 
 pub fn webhook_payload_too_large() -> Problem {
-    Problem {
-        detail: "webhook payload too large".to_owned(),
-        ..payload_too_large()
-    }
+    Problem { detail: "webhook payload too large".to_owned(), ..payload_too_large() }
 }
 
 pub fn unsupported_content_type(value: &str) -> Problem {
     let shown: String = value.chars().take(100).collect();
-    Problem::new(
-        415,
-        "unsupported-content-type",
-        format!("unsupported content-type: {shown}"),
-    )
+    Problem::new(415, "unsupported-content-type", format!("unsupported content-type: {shown}"))
 }
 
 /// 422 with its fields; `detail` is the first one's text.
 pub fn invalid(errors: Vec<FieldError>) -> Problem {
-    let detail = errors
-        .first()
-        .map(|error| error.detail.clone())
-        .unwrap_or_else(|| "invalid request".to_owned());
-    Problem {
-        errors,
-        ..Problem::new(422, "invalid-request", detail)
-    }
+    let detail = errors.first().map(|error| error.detail.clone()).unwrap_or_else(|| "invalid request".to_owned());
+    Problem { errors, ..Problem::new(422, "invalid-request", detail) }
 }
 
 pub fn invalid_field(pointer: &str, detail: impl Into<String>) -> Problem {
@@ -195,11 +177,7 @@ pub fn invalid_field(pointer: &str, detail: impl Into<String>) -> Problem {
 }
 
 pub fn idempotency_key_reused() -> Problem {
-    Problem::new(
-        422,
-        "idempotency-key-reused",
-        "Idempotency-Key was used with another payload",
-    )
+    Problem::new(422, "idempotency-key-reused", "Idempotency-Key was used with another payload")
 }
 
 pub fn rate_limited() -> Problem {
@@ -230,20 +208,14 @@ mod tests {
 
     fn body_of(problem: Problem) -> Value {
         let response = problem.into_response("req-1");
-        assert_eq!(
-            response.headers[0],
-            ("content-type", "application/problem+json".to_owned())
-        );
+        assert_eq!(response.headers[0], ("content-type", "application/problem+json".to_owned()));
         serde_json::from_slice(&response.body).unwrap()
     }
 
     #[test]
     fn a_problem_has_the_members_of_the_standard_and_ours() {
         let body = body_of(invalid_api_key());
-        assert_eq!(
-            body["type"],
-            "https://myloware.com/docs/errors#invalid-api-key"
-        );
+        assert_eq!(body["type"], "https://myloware.com/docs/errors#invalid-api-key");
         assert_eq!(body["title"], "Unauthorized");
         assert_eq!(body["status"], 401);
         assert_eq!(body["detail"], "Invalid API key");
@@ -265,9 +237,7 @@ mod tests {
 
     #[test]
     fn further_members_stand_beside() {
-        let body = body_of(
-            conflict("already-decided", "already approved").with_member("decided_by", "ann"),
-        );
+        let body = body_of(conflict("already-decided", "already approved").with_member("decided_by", "ann"));
         assert_eq!(body["decided_by"], "ann");
     }
 }

@@ -17,6 +17,8 @@ const RUNS_LISTED_MAX: usize = 10;
 #[derive(Default)]
 pub struct Reply {
     lines: Vec<Line>,
+    /// Runs whose link has been said; nobody needs it twice.
+    linked: Vec<String>,
 }
 
 struct Line {
@@ -27,17 +29,11 @@ struct Line {
 
 impl Reply {
     pub fn say(&mut self, text: impl Into<String>) {
-        self.lines.push(Line {
-            text: text.into(),
-            link: None,
-        });
+        self.lines.push(Line { text: text.into(), link: None });
     }
 
     fn say_with_link(&mut self, text: String, link: String) {
-        self.lines.push(Line {
-            text,
-            link: Some(link),
-        });
+        self.lines.push(Line { text, link: Some(link) });
     }
 
     /// What the user reads.
@@ -51,26 +47,14 @@ impl Reply {
 
     /// What the conversation keeps.
     pub fn kept(&self) -> String {
-        self.lines
-            .iter()
-            .map(|line| line.text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n\n")
+        self.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n\n")
     }
 }
 
 /// What happened since the last answer; a gate that has been decided meanwhile is no news.
-pub fn notices(
-    reply: &mut Reply,
-    context: &Context,
-    user_id: &str,
-    loaded: &ChatLoaded,
-) -> Result<(), Problem> {
+pub fn notices(reply: &mut Reply, context: &Context, user_id: &str, loaded: &ChatLoaded) -> Result<(), Problem> {
     for notice in &loaded.notices {
-        let run = notice
-            .run_id
-            .as_deref()
-            .and_then(|run_id| find(loaded, run_id));
+        let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
             (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
                 say_gate(reply, context, user_id, run, notice.content.clone())?;
@@ -82,16 +66,14 @@ pub fn notices(
     Ok(())
 }
 
-fn say_gate(
-    reply: &mut Reply,
-    context: &Context,
-    user_id: &str,
-    run: &ChatRun,
-    text: String,
-) -> Result<(), Problem> {
+fn say_gate(reply: &mut Reply, context: &Context, user_id: &str, run: &ChatRun, text: String) -> Result<(), Problem> {
+    if reply.linked.contains(&run.known.run_id) {
+        return Ok(());
+    }
     match (run.known.awaiting_gate, run.opening) {
         (Some(gate), Some(opening)) => {
             let link = links::make(&context.config, &run.known.run_id, gate, opening, user_id)?;
+            reply.linked.push(run.known.run_id.clone());
             reply.say_with_link(text, link.url);
         }
         _ => reply.say(text),
@@ -113,12 +95,7 @@ fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRu
 
 pub fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
     match chosen(loaded, run_id) {
-        Some(run) => reply.say(format!(
-            "Run {} ({}) {}.",
-            run.known.run_id,
-            run.known.project,
-            stands(run)
-        )),
+        Some(run) => reply.say(format!("Run {} ({}) {}.", run.known.run_id, run.known.project, stands(run))),
         None => reply.say("You have no runs yet. Tell me what the first one should be about."),
     }
 }
@@ -127,18 +104,12 @@ pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
     if loaded.runs.is_empty() {
         return reply.say("You have no runs yet. Tell me what the first one should be about.");
     }
-    let lines = loaded.runs.iter().take(RUNS_LISTED_MAX).map(|run| {
-        format!(
-            "- {} ({}): {}",
-            run.known.run_id,
-            run.known.project,
-            stands(run)
-        )
-    });
-    reply.say(format!(
-        "Your runs, newest first:\n{}",
-        lines.collect::<Vec<_>>().join("\n")
-    ));
+    let lines = loaded
+        .runs
+        .iter()
+        .take(RUNS_LISTED_MAX)
+        .map(|run| format!("- {} ({}): {}", run.known.run_id, run.known.project, stands(run)));
+    reply.say(format!("Your runs, newest first:\n{}", lines.collect::<Vec<_>>().join("\n")));
 }
 
 pub fn link(
@@ -150,28 +121,15 @@ pub fn link(
 ) -> Result<(), Problem> {
     let run = match run_id {
         Some(run_id) => find(loaded, run_id),
-        None => loaded
-            .runs
-            .iter()
-            .find(|run| run.known.awaiting_gate.is_some()),
+        None => loaded.runs.iter().find(|run| run.known.awaiting_gate.is_some()),
     };
     match run {
         Some(run) if run.known.awaiting_gate.is_some() => {
             let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
-            say_gate(
-                reply,
-                context,
-                user_id,
-                run,
-                format!("Run {} waits at the {gate} gate:", run.known.run_id),
-            )
+            say_gate(reply, context, user_id, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
         }
         Some(run) => {
-            reply.say(format!(
-                "Run {} waits for nobody: it {}.",
-                run.known.run_id,
-                stands(run)
-            ));
+            reply.say(format!("Run {} waits for nobody: it {}.", run.known.run_id, stands(run)));
             Ok(())
         }
         None => {
@@ -183,11 +141,7 @@ pub fn link(
 
 /// What is said about a run that has just started.
 pub fn started_text(title: &str, run: &Run) -> String {
-    let gates = run
-        .pipeline
-        .iter()
-        .filter(|step| matches!(step, mw_core::definition::Step::Gate { .. }))
-        .count();
+    let gates = run.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
     let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());
     format!(
         "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
@@ -196,23 +150,11 @@ pub fn started_text(title: &str, run: &Run) -> String {
     )
 }
 
-pub fn started(
-    reply: &mut Reply,
-    context: &Context,
-    user_id: &str,
-    title: &str,
-    run: &Run,
-) -> Result<(), Problem> {
+pub fn started(reply: &mut Reply, context: &Context, user_id: &str, title: &str, run: &Run) -> Result<(), Problem> {
     let text = started_text(title, run);
     match &run.gate {
         Some(open) => {
-            let link = links::make(
-                &context.config,
-                &run.run_id,
-                open.gate,
-                open.opening,
-                user_id,
-            )?;
+            let link = links::make(&context.config, &run.run_id, open.gate, open.opening, user_id)?;
             reply.say_with_link(format!("{text}\nIt waits for your approval:"), link.url);
         }
         None => reply.say(text),
@@ -238,21 +180,13 @@ mod tests {
     use mw_store::chat::Notice;
 
     fn context() -> Context {
-        let variables = [
-            ("hitl_secret", "a-long-secret"),
-            ("public_base_url", "http://x"),
-        ];
+        let variables = [("hitl_secret", "a-long-secret"), ("public_base_url", "http://x")];
         Context::new(config(&variables), "r".to_owned())
     }
 
     fn loaded() -> ChatLoaded {
         let run = |run_id: &str, status, awaiting_gate, opening| ChatRun {
-            known: KnownRun {
-                run_id: run_id.to_owned(),
-                project: "aismr".to_owned(),
-                status,
-                awaiting_gate,
-            },
+            known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status, awaiting_gate },
             opening,
         };
         ChatLoaded {
@@ -260,12 +194,7 @@ mod tests {
             projects: Vec::new(),
             runs: vec![
                 run("r2", Status::Published, None, None),
-                run(
-                    "r1",
-                    Status::AwaitingIdeate,
-                    Some(GateName::Ideate),
-                    Some(2),
-                ),
+                run("r1", Status::AwaitingIdeate, Some(GateName::Ideate), Some(2)),
             ],
             history: Vec::new(),
             notices: Vec::new(),
@@ -276,29 +205,16 @@ mod tests {
     fn a_link_is_said_and_not_kept() {
         let mut reply = Reply::default();
         link(&mut reply, &context(), "ann", &loaded(), None).unwrap();
-        assert!(
-            reply
-                .text()
-                .contains("http://x/v1/hitl/approve/r1/ideate?token=")
-        );
+        assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));
         assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
     }
 
     #[test]
     fn a_gate_that_was_decided_is_no_news() {
         let mut loaded = loaded();
-        for (gate, content) in [
-            (Some(GateName::Workflow), "old"),
-            (Some(GateName::Ideate), "new"),
-            (None, "done"),
-        ] {
+        for (gate, content) in [(Some(GateName::Workflow), "old"), (Some(GateName::Ideate), "new"), (None, "done")] {
             let content = content.to_owned();
-            loaded.notices.push(Notice {
-                message_id: 1,
-                content,
-                run_id: Some("r1".to_owned()),
-                gate,
-            });
+            loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }
         let mut reply = Reply::default();
         notices(&mut reply, &context(), "ann", &loaded).unwrap();

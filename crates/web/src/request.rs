@@ -62,12 +62,7 @@ pub struct Request {
 
 impl Request {
     /// `target` is the request target: path and query. Header names must be lower case.
-    pub fn new(
-        method: &str,
-        target: &str,
-        headers: Vec<(String, String)>,
-        body: BodySource,
-    ) -> Request {
+    pub fn new(method: &str, target: &str, headers: Vec<(String, String)>, body: BodySource) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Request {
             method: Method::parse(method),
@@ -90,10 +85,7 @@ impl Request {
 
     /// The segment at this position, or an empty text, which no id is.
     pub fn segment(&self, position: usize) -> String {
-        self.segments()
-            .into_iter()
-            .nth(position)
-            .unwrap_or_default()
+        self.segments().into_iter().nth(position).unwrap_or_default()
     }
 
     /// The first value of a query parameter, decoded.
@@ -107,10 +99,7 @@ impl Request {
 
     /// A header's value; the name must be lower case. Repeated headers give the first.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(header, _)| header == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
     pub fn headers(&self) -> &[(String, String)] {
@@ -119,9 +108,7 @@ impl Request {
 
     /// The body, at most `limit_bytes` of it, else 413.
     pub fn body(&mut self, limit_bytes: usize) -> Result<Vec<u8>, Problem> {
-        let announced = self
-            .header("content-length")
-            .and_then(|v| v.parse::<u64>().ok());
+        let announced = self.header("content-length").and_then(|v| v.parse::<u64>().ok());
         if announced.is_some_and(|length| length > limit_bytes as u64) {
             return Err(problem::payload_too_large());
         }
@@ -144,8 +131,7 @@ impl Request {
 
     /// Whether the caller would rather read HTML: a browser, not curl (`*/*` is not a wish).
     pub fn wants_html(&self) -> bool {
-        self.header("accept")
-            .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+        self.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
     }
 
     /// The peer's address without its port, as the host saw it. Behind a proxy this is the proxy.
@@ -214,37 +200,21 @@ pub fn percent_encode(text: &str) -> String {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn request(
-        method: &str,
-        target: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Request {
-        let headers = headers
-            .iter()
-            .map(|(n, v)| (n.to_string(), v.to_string()))
-            .collect();
+    pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request {
+        let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         let body = body.as_bytes().to_vec();
         Request::new(
             method,
             target,
             headers,
-            Box::new(move |limit| {
-                if body.len() > limit {
-                    Err(BodyError::TooLarge)
-                } else {
-                    Ok(body)
-                }
-            }),
+            Box::new(move |limit| if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) }),
         )
     }
 

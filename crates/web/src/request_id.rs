@@ -20,13 +20,7 @@ mod tests {
     fn fit_ids_are_echoed_and_others_replaced() {
         assert_eq!(choose(Some("abc-123")), "abc-123");
         assert_eq!(choose(Some(&"x".repeat(128))), "x".repeat(128));
-        for unfit in [
-            None,
-            Some(""),
-            Some("two words"),
-            Some("tab\there"),
-            Some("ümlaut"),
-        ] {
+        for unfit in [None, Some(""), Some("two words"), Some("tab\there"), Some("ümlaut")] {
             assert_eq!(choose(unfit).len(), 36);
         }
         assert_eq!(choose(Some(&"x".repeat(129))).len(), 36);

@@ -26,12 +26,7 @@ impl Response {
 
     /// A status and nothing else.
     pub fn empty(status: u16) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-            afterwards: None,
-        }
+        Response { status, headers: Vec::new(), body: Vec::new(), afterwards: None }
     }
 
     pub fn json(status: u16, value: &impl Serialize) -> Response {

@@ -25,25 +25,17 @@ pub fn sweep() -> Ring {
     let outcome = ring(&config, &request_id);
     if let Ring::Failed(reason) = &outcome {
         let log = Log::new(Level::parse(&config.or("log_level", "info")), &request_id);
-        log.write(
-            Level::Error,
-            "myloware.cron",
-            "sweep not rung",
-            &[("cause", reason.clone().into())],
-        );
+        log.write(Level::Error, "myloware.cron", "sweep not rung", &[("cause", reason.clone().into())]);
     }
     outcome
 }
 
 fn ring(config: &Config, request_id: &str) -> Ring {
-    let (Some(url), Some(key)) = (config.optional("sweep_url"), config.optional("sweep_key"))
-    else {
+    let (Some(url), Some(key)) = (config.optional("sweep_url"), config.optional("sweep_key")) else {
         return Ring::Failed("sweep_url or sweep_key is not set".to_owned());
     };
-    let request = http::Request::post(url)
-        .header("x-sweep-key", key)
-        .header("x-request-id", request_id)
-        .body(Vec::new());
+    let request =
+        http::Request::post(url).header("x-sweep-key", key).header("x-request-id", request_id).body(Vec::new());
     let Ok(request) = request else {
         return Ring::Failed("sweep_url is not a URL".to_owned());
     };

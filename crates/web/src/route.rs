@@ -36,30 +36,13 @@ mod tests {
 
     #[test]
     fn other_methods_are_405_with_allow() {
-        let refused = allow(&request("DELETE", "/", &[], ""), &[Method::Get])
-            .err()
-            .unwrap();
+        let refused = allow(&request("DELETE", "/", &[], ""), &[Method::Get]).err().unwrap();
         assert_eq!(refused.status, 405);
-        assert_eq!(
-            refused.headers,
-            [("allow", "GET, HEAD, OPTIONS".to_owned())]
-        );
+        assert_eq!(refused.headers, [("allow", "GET, HEAD, OPTIONS".to_owned())]);
         assert!(allow(&request("HEAD", "/", &[], ""), &[Method::Post]).is_err());
-        assert!(
-            allow(&request("HEAD", "/", &[], ""), &[Method::Get])
-                .unwrap()
-                .is_none()
-        );
-        let options = allow(
-            &request("OPTIONS", "/", &[], ""),
-            &[Method::Get, Method::Post],
-        )
-        .unwrap()
-        .unwrap();
+        assert!(allow(&request("HEAD", "/", &[], ""), &[Method::Get]).unwrap().is_none());
+        let options = allow(&request("OPTIONS", "/", &[], ""), &[Method::Get, Method::Post]).unwrap().unwrap();
         assert_eq!(options.status, 204);
-        assert_eq!(
-            options.headers,
-            [("allow", "GET, HEAD, POST, OPTIONS".to_owned())]
-        );
+        assert_eq!(options.headers, [("allow", "GET, HEAD, POST, OPTIONS".to_owned())]);
     }
 }

@@ -33,37 +33,17 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let loaded = mw_store::runs::start_load(context.database()?, clock::now(), project, &limit)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| with_headers(problem, &headers))?;
-    let Some(version) = loaded
-        .project
-        .filter(|project| loaded.known.contains(&project.key))
-    else {
+    let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
         return Err(with_headers(unknown_project(&loaded.known), &headers));
     };
 
-    let idempotency = key.map(|key| Idempotency {
-        caller,
-        key,
-        fingerprint: idempotency::fingerprint(&wish.payload),
-    });
-    let begin = Begin {
-        version,
-        input: wish.input,
-        options: wish.options,
-        skip: Vec::new(),
-        add: Vec::new(),
-    };
-    let begun = begin
-        .carry_out(context, idempotency, None)
-        .map_err(|problem| with_headers(problem, &headers))?;
+    let idempotency = key.map(|key| Idempotency { caller, key, fingerprint: idempotency::fingerprint(&wish.payload) });
+    let begin = Begin { version, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() };
+    let begun = begin.carry_out(context, idempotency, None).map_err(|problem| with_headers(problem, &headers))?;
     context.log.about_run(&begun.run_id);
-    let response =
-        Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
+    let response = Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
     let response = response.with_headers(headers);
-    Ok(if begun.kick {
-        response.then(kick::dispatch)
-    } else {
-        response
-    })
+    Ok(if begun.kick { response.then(kick::dispatch) } else { response })
 }
 
 fn with_headers(mut problem: Problem, headers: &[(&'static str, String)]) -> Problem {
@@ -87,9 +67,7 @@ fn parse(request: &mut Request) -> Result<Wish, Problem> {
     let input = fields.required_object("input");
     let options = fields.object("options").cloned().unwrap_or_default();
     let mut errors = fields.errors;
-    let input = input
-        .map(|input| parse_input(input, &mut errors))
-        .unwrap_or_default();
+    let input = input.map(|input| parse_input(input, &mut errors)).unwrap_or_default();
     let mut option_fields = Fields::new(&options, "#/options");
     option_fields.text("user_id", 1, USER_ID_LENGTH_MAX);
     errors.append(&mut option_fields.errors);
@@ -97,29 +75,16 @@ fn parse(request: &mut Request) -> Result<Wish, Problem> {
         return Err(problem::invalid(errors));
     }
     let payload = json!({"project": project, "input": input, "options": options});
-    Ok(Wish {
-        project,
-        input,
-        options: Value::Object(options),
-        payload,
-    })
+    Ok(Wish { project, input, options: Value::Object(options), payload })
 }
 
 /// The types are checked here, the rules by core.
 fn parse_input(members: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Input {
     let mut fields = Fields::new(members, "#/input");
     let mut text = |name: &str| fields.text(name, 0, usize::MAX);
-    let [title, prompt, object, subject, topic] =
-        ["title", "prompt", "object", "subject", "topic"].map(&mut text);
+    let [title, prompt, object, subject, topic] = ["title", "prompt", "object", "subject", "topic"].map(&mut text);
     let modifiers = fields.texts("modifiers");
-    let input = Input {
-        title,
-        prompt,
-        object,
-        subject,
-        topic,
-        modifiers,
-    };
+    let input = Input { title, prompt, object, subject, topic, modifiers };
     if fields.errors.is_empty() {
         errors.extend(field_errors(input.errors()));
     }
@@ -128,9 +93,7 @@ fn parse_input(members: &Map<String, Value>, errors: &mut Vec<FieldError>) -> In
 }
 
 fn field_errors(errors: Vec<run::FieldError>) -> impl Iterator<Item = FieldError> {
-    errors
-        .into_iter()
-        .map(|error| FieldError::new(error.pointer, error.detail))
+    errors.into_iter().map(|error| FieldError::new(error.pointer, error.detail))
 }
 
 /// Names the projects that are loaded, as the original named its two.
@@ -173,35 +136,14 @@ impl Begin {
         let request = self.request(&context.config, mode, definition);
         let now = clock::now();
         let mut new_id = new_id;
-        let transition = run::start(
-            request,
-            &mut run::Context {
-                now,
-                new_id: &mut new_id,
-            },
-        )
-        .map_err(invalid_input)?;
+        let transition = run::start(request, &mut run::Context { now, new_id: &mut new_id }).map_err(invalid_input)?;
         let run = transition.run.clone();
         let chat = chat.map(|turn| turn(&run));
-        let decision = Decision {
-            transition: Some(transition),
-            idempotency,
-            chat,
-            ..Decision::default()
-        };
-        let answer =
-            mw_store::commit::commit(context.database()?, now, std::slice::from_ref(&decision))?;
+        let decision = Decision { transition: Some(transition), idempotency, chat, ..Decision::default() };
+        let answer = mw_store::commit::commit(context.database()?, now, std::slice::from_ref(&decision))?;
         match answer.results.into_iter().next() {
-            Some(Committed::Committed) => Ok(Begun {
-                run_id: run.run_id.clone(),
-                run,
-                kick: answer.kick,
-            }),
-            Some(Committed::Replay { run_id }) => Ok(Begun {
-                run_id,
-                run,
-                kick: false,
-            }),
+            Some(Committed::Committed) => Ok(Begun { run_id: run.run_id.clone(), run, kick: answer.kick }),
+            Some(Committed::Replay { run_id }) => Ok(Begun { run_id, run, kick: false }),
             Some(Committed::Mismatch { .. }) => Err(problem::idempotency_key_reused()),
             Some(Committed::Conflict { .. } | Committed::Fenced) | None => {
                 Err(problem::internal().because("unexpected result of run_commit"))
@@ -216,14 +158,9 @@ impl Begin {
         definition: mw_core::definition::Definition,
     ) -> StartRequest {
         let run_id = new_id();
-        let user_id = self
-            .options
-            .get("user_id")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let user_id = self.options.get("user_id").and_then(Value::as_str).map(str::to_owned);
         StartRequest {
-            user_id: user_id
-                .unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
+            user_id: user_id.unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
             run_id,
             digest: self.version.digest,
             definition,
@@ -259,22 +196,11 @@ mod tests {
     use crate::request::tests::request;
 
     fn parsed(body: &str) -> Result<Wish, Problem> {
-        parse(&mut request(
-            "POST",
-            "/v1/runs/start",
-            &[("content-type", "application/json")],
-            body,
-        ))
+        parse(&mut request("POST", "/v1/runs/start", &[("content-type", "application/json")], body))
     }
 
     fn pointers(body: &str) -> Vec<String> {
-        parsed(body)
-            .err()
-            .unwrap()
-            .errors
-            .into_iter()
-            .map(|error| error.pointer)
-            .collect()
+        parsed(body).err().unwrap().errors.into_iter().map(|error| error.pointer).collect()
     }
 
     #[test]
@@ -293,39 +219,18 @@ mod tests {
         assert_eq!(pointers("{}"), ["#/project", "#/input"]);
         assert_eq!(pointers(r#"{"project":"aismr","input":{}}"#), ["#/input"]);
         assert_eq!(
-            pointers(
-                r#"{"project":7,"input":{"title":1,"modifiers":"x"},"options":{"user_id":""}}"#
-            ),
-            [
-                "#/project",
-                "#/input/title",
-                "#/input/modifiers",
-                "#/options/user_id"
-            ]
+            pointers(r#"{"project":7,"input":{"title":1,"modifiers":"x"},"options":{"user_id":""}}"#),
+            ["#/project", "#/input/title", "#/input/modifiers", "#/options/user_id"]
         );
-        assert_eq!(
-            pointers(r#"{"project":"aismr","input":[],"options":1}"#),
-            ["#/input", "#/options"]
-        );
-        let missing = parsed(r#"{"project":"aismr","input":{"title":null}}"#)
-            .err()
-            .unwrap();
-        assert!(
-            missing
-                .detail
-                .contains("Provide at least one of title, prompt, object, subject, or topic")
-        );
+        assert_eq!(pointers(r#"{"project":"aismr","input":[],"options":1}"#), ["#/input", "#/options"]);
+        let missing = parsed(r#"{"project":"aismr","input":{"title":null}}"#).err().unwrap();
+        assert!(missing.detail.contains("Provide at least one of title, prompt, object, subject, or topic"));
     }
 
     #[test]
     fn an_unknown_project_is_told_the_known_ones() {
-        let known = |keys: &[&str]| {
-            unknown_project(&keys.iter().map(|key| key.to_string()).collect::<Vec<_>>()).detail
-        };
-        assert_eq!(
-            known(&["aismr", "test_video_gen"]),
-            "Input should be 'aismr' or 'test_video_gen'"
-        );
+        let known = |keys: &[&str]| unknown_project(&keys.iter().map(|key| key.to_string()).collect::<Vec<_>>()).detail;
+        assert_eq!(known(&["aismr", "test_video_gen"]), "Input should be 'aismr' or 'test_video_gen'");
         assert_eq!(known(&["aismr"]), "Input should be 'aismr'");
         assert_eq!(known(&[]), "no project is loaded");
     }
@@ -333,17 +238,8 @@ mod tests {
     #[test]
     fn a_model_speaks_only_with_a_key_and_a_network() {
         let with_key = config(&[("openai_api_key", "k")]);
-        assert_eq!(
-            personas(&with_key, ProvidersMode::Mock),
-            PersonaSource::Rules
-        );
-        assert_eq!(
-            personas(&with_key, ProvidersMode::Sim),
-            PersonaSource::Model
-        );
-        assert_eq!(
-            personas(&config(&[]), ProvidersMode::Live),
-            PersonaSource::Rules
-        );
+        assert_eq!(personas(&with_key, ProvidersMode::Mock), PersonaSource::Rules);
+        assert_eq!(personas(&with_key, ProvidersMode::Sim), PersonaSource::Model);
+        assert_eq!(personas(&config(&[]), ProvidersMode::Live), PersonaSource::Rules);
     }
 }

@@ -48,9 +48,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     };
     let before = match request.query("cursor") {
         None => None,
-        Some(text) => Some(
-            Cursor::parse(&text).ok_or_else(|| invalid_query("cursor", "is not one of ours"))?,
-        ),
+        Some(text) => Some(Cursor::parse(&text).ok_or_else(|| invalid_query("cursor", "is not one of ours"))?),
     };
     let filter = Filter {
         status,
@@ -60,11 +58,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     };
     let limit = page_size(request)?;
     let mut page = mw_store::runs::list(context.database()?, &filter, limit)?;
-    let next = page
-        .runs
-        .last()
-        .filter(|_| page.more)
-        .and_then(Cursor::after);
+    let next = page.runs.last().filter(|_| page.more).and_then(Cursor::after);
     page.runs.iter_mut().for_each(normalise_times);
     let response = Response::ok(&json!({"runs": page.runs, "next_cursor": next}));
     Ok(match next {
@@ -75,10 +69,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
 
 /// The same query with another cursor, as `Link: <…>; rel="next"`.
 fn next_link(request: &Request, cursor: &str) -> String {
-    let kept = request
-        .raw_query()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let kept = request.raw_query().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let mut query: Vec<String> = kept.map(str::to_owned).collect();
     query.push(format!("cursor={cursor}"));
     // A query may hold what would end the link's brackets.
@@ -87,14 +78,8 @@ fn next_link(request: &Request, cursor: &str) -> String {
 }
 
 fn unknown_status() -> Problem {
-    let words: Vec<String> = Status::ALL
-        .iter()
-        .map(|status| format!("'{status}'"))
-        .collect();
-    problem::invalid_field(
-        "query:status",
-        format!("Input should be one of {}", words.join(", ")),
-    )
+    let words: Vec<String> = Status::ALL.iter().map(|status| format!("'{status}'")).collect();
+    problem::invalid_field("query:status", format!("Input should be one of {}", words.join(", ")))
 }
 
 fn invalid_query(name: &str, what: &str) -> Problem {
@@ -103,9 +88,7 @@ fn invalid_query(name: &str, what: &str) -> Problem {
 
 fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     match request.query(name) {
-        Some(text) if text.len() > 200 || text.contains('\0') => {
-            Err(invalid_query(name, "is not a name"))
-        }
+        Some(text) if text.len() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
         text => Ok(text.filter(|text| !text.is_empty())),
     }
 }
@@ -162,16 +145,9 @@ fn events(run_id: &str, request: &Request, context: &mut Context) -> Result<Resp
         return Err(not_found());
     }
     context.log.about_run(run_id);
-    let page = mw_store::runs::timeline(context.database()?, run_id, after, limit)?
-        .ok_or_else(not_found)?;
-    let next = page
-        .events
-        .last()
-        .filter(|_| page.more)
-        .and_then(|event| event.get("seq").cloned());
-    Ok(Response::ok(
-        &json!({"runId": run_id, "events": page.events, "next_after": next}),
-    ))
+    let page = mw_store::runs::timeline(context.database()?, run_id, after, limit)?.ok_or_else(not_found)?;
+    let next = page.events.last().filter(|_| page.more).and_then(|event| event.get("seq").cloned());
+    Ok(Response::ok(&json!({"runId": run_id, "events": page.events, "next_after": next})))
 }
 
 fn cancel(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -181,19 +157,13 @@ fn cancel(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     let actor = fields.text("actor", 0, 200);
     fields.finish()?;
     let or = |text: Option<String>, default: &str| {
-        text.filter(|text| !text.trim().is_empty())
-            .unwrap_or_else(|| default.to_owned())
+        text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| default.to_owned())
     };
     let actor = or(actor, "api");
-    let command = Command::Cancel {
-        reason: or(reason, "cancelled via API"),
-        actor: actor.clone(),
-    };
+    let command = Command::Cancel { reason: or(reason, "cancelled via API"), actor: actor.clone() };
     let run = commands::load(context, run_id)?;
     let outcome = commands::carry_out(context, run, &command, &actor)?;
-    Ok(Response::ok(
-        &json!({"runId": outcome.run.run_id, "status": outcome.run.status.as_str()}),
-    ))
+    Ok(Response::ok(&json!({"runId": outcome.run.run_id, "status": outcome.run.status.as_str()})))
 }
 
 fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -201,14 +171,9 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     let artifact_type = attachment.artifact_type.clone();
     let run = commands::load(context, run_id)?;
     let outcome = commands::carry_out(context, run, &Command::Attach(attachment), "api")?;
-    let answer =
-        json!({"status": "ok", "runId": outcome.run.run_id, "artifactType": artifact_type});
+    let answer = json!({"status": "ok", "runId": outcome.run.run_id, "artifactType": artifact_type});
     let response = Response::ok(&answer);
-    Ok(if outcome.kick {
-        response.then(kick::dispatch)
-    } else {
-        response
-    })
+    Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
 }
 
 fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
@@ -246,12 +211,7 @@ mod tests {
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
         let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-        handle(
-            &mut request(method, target, &[("x-api-key", "k")], body),
-            &mut context,
-        )
-        .err()
-        .unwrap()
+        handle(&mut request(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
     }
 
     #[test]
@@ -281,10 +241,7 @@ mod tests {
 
     #[test]
     fn impossible_ids_are_404_and_wrong_methods_405() {
-        assert_eq!(
-            refusal("GET", &format!("/v1/runs/{}", "x".repeat(200)), "").detail,
-            "run not found"
-        );
+        assert_eq!(refusal("GET", &format!("/v1/runs/{}", "x".repeat(200)), "").detail, "run not found");
         assert_eq!(refusal("GET", "/v1/runs/%00", "").status, 404);
         assert_eq!(refusal("DELETE", "/v1/runs/r1", "").status, 405);
         assert_eq!(refusal("GET", "/v1/runs/r1/cancel", "").status, 405);
@@ -301,9 +258,6 @@ mod tests {
     #[test]
     fn the_next_link_keeps_the_filters() {
         let asked = request("GET", "/v1/runs?status=failed&cursor=old&limit=5", &[], "");
-        assert_eq!(
-            next_link(&asked, "new"),
-            "</v1/runs?status=failed&limit=5&cursor=new>; rel=\"next\""
-        );
+        assert_eq!(next_link(&asked, "new"), "</v1/runs?status=failed&limit=5&cursor=new>; rel=\"next\"");
     }
 }

@@ -25,18 +25,16 @@ pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Res
         (None, Some(false)) => Ok(Mode::Live),
         (Some(mode), None) => Ok(mode),
         (Some(mode), Some(mock)) if (mode == Mode::Mock) == mock => Ok(mode),
-        (Some(mode), Some(mock)) => Err(format!(
-            "USE_MOCK_PROVIDERS={mock} contradicts PROVIDERS_MODE={}",
-            mode.as_str()
-        )),
+        (Some(mode), Some(mock)) => {
+            Err(format!("USE_MOCK_PROVIDERS={mock} contradicts PROVIDERS_MODE={}", mode.as_str()))
+        }
     }
 }
 
 pub fn mode(config: &Config) -> Result<Mode, Problem> {
     let named = config.optional("providers_mode");
     let mock = config.optional("use_mock_providers");
-    resolve_mode(named.as_deref(), mock.as_deref())
-        .map_err(|reason| problem::misconfigured().because(reason))
+    resolve_mode(named.as_deref(), mock.as_deref()).map_err(|reason| problem::misconfigured().because(reason))
 }
 
 /// Secrets that no deployment on real providers, and no staging or production, may leave at a known or short value.
@@ -89,12 +87,10 @@ fn weakness(config: &Config, name: &str) -> Option<String> {
     let shown = name.to_ascii_uppercase();
     match config.optional(name) {
         None => Some(format!("{shown} is not set")),
-        Some(value) if KNOWN_VALUES.contains(&value.as_str()) => {
-            Some(format!("{shown} is a development default"))
+        Some(value) if KNOWN_VALUES.contains(&value.as_str()) => Some(format!("{shown} is a development default")),
+        Some(value) if value.len() < SECRET_LENGTH_MIN => {
+            Some(format!("{shown} is shorter than {SECRET_LENGTH_MIN} characters"))
         }
-        Some(value) if value.len() < SECRET_LENGTH_MIN => Some(format!(
-            "{shown} is shorter than {SECRET_LENGTH_MIN} characters"
-        )),
         Some(_) => None,
     }
 }
@@ -123,41 +119,21 @@ mod tests {
             (None, Some("maybe"), Err(())),
         ];
         for (named, mock, expected) in table {
-            assert_eq!(
-                resolve_mode(named, mock).map_err(|_| ()),
-                expected,
-                "{named:?} {mock:?}"
-            );
+            assert_eq!(resolve_mode(named, mock).map_err(|_| ()), expected, "{named:?} {mock:?}");
         }
     }
 
     #[test]
     fn a_contradiction_is_503_with_the_reason_in_the_log() {
-        let problem = mode(&config(&[
-            ("providers_mode", "live"),
-            ("use_mock_providers", "true"),
-        ]))
-        .unwrap_err();
+        let problem = mode(&config(&[("providers_mode", "live"), ("use_mock_providers", "true")])).unwrap_err();
         assert_eq!(problem.status, 503);
-        assert_eq!(
-            problem.cause.as_deref(),
-            Some("USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live")
-        );
+        assert_eq!(problem.cause.as_deref(), Some("USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live"));
     }
 
     #[test]
     fn local_and_mock_needs_only_a_key_and_a_database() {
-        assert!(
-            reasons(&config(&[
-                ("api_key", "x"),
-                ("database_url", "postgres://")
-            ]))
-            .is_empty()
-        );
-        assert_eq!(
-            reasons(&config(&[("api_key", "x")])),
-            ["DATABASE_URL is not set"]
-        );
+        assert!(reasons(&config(&[("api_key", "x"), ("database_url", "postgres://")])).is_empty());
+        assert_eq!(reasons(&config(&[("api_key", "x")])), ["DATABASE_URL is not set"]);
     }
 
     #[test]

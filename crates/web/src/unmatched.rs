@@ -24,10 +24,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 
 /// 422 for a gate name that isn't one of the three.
 pub fn unknown_gate() -> Problem {
-    problem::invalid_field(
-        "path:gate",
-        "Input should be 'workflow', 'ideate' or 'prepublish'",
-    )
+    problem::invalid_field("path:gate", "Input should be 'workflow', 'ideate' or 'prepublish'")
 }
 
 #[cfg(test)]
@@ -48,9 +45,6 @@ mod tests {
         assert_eq!(status("/v1/nowhere", "the-key"), 404);
         assert_eq!(status("/v1/hitl/approve/run-1/final", "wrong"), 401);
         assert_eq!(status("/v1/hitl/approve/run-1/final", "the-key"), 422);
-        assert_eq!(
-            status("/v1/hitl/approve/run-1/final?token=1:ab", "wrong"),
-            422
-        );
+        assert_eq!(status("/v1/hitl/approve/run-1/final?token=1:ab", "wrong"), 422);
     }
 }

@@ -19,11 +19,7 @@ pub struct Wish {
 
 impl Wish {
     pub fn approve() -> Wish {
-        Wish {
-            verdict: Verdict::Approve,
-            comment: None,
-            approver: None,
-        }
+        Wish { verdict: Verdict::Approve, comment: None, approver: None }
     }
 }
 
@@ -44,29 +40,18 @@ pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
         fields.fail("decision", "Input should be 'approve' or 'reject'");
     }
     fields.finish()?;
-    let present = |text: Option<String>| {
-        text.map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-    };
-    Ok(Wish {
-        verdict: verdict.ok_or_else(problem::internal)?,
-        comment: present(comment),
-        approver: present(approver),
-    })
+    let present = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    Ok(Wish { verdict: verdict.ok_or_else(problem::internal)?, comment: present(comment), approver: present(approver) })
 }
 
 fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
     let bytes = request.body(BODY_LIMIT_BYTES)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
     let mut members = Map::new();
     for name in ["decision", "comment", "approver"] {
         if let Some(value) = form_value(&text, name) {
             if value.contains('\0') {
-                return Err(problem::invalid_field(
-                    &format!("#/{name}"),
-                    "Input should not contain null characters",
-                ));
+                return Err(problem::invalid_field(&format!("#/{name}"), "Input should not contain null characters"));
             }
             // Browsers send line ends as CRLF.
             members.insert(name.to_owned(), Value::String(value.replace("\r\n", "\n")));
@@ -81,12 +66,7 @@ mod tests {
     use crate::request::tests::request;
 
     fn parse_as(content_type: &str, body: &str) -> Result<Wish, Problem> {
-        parse(&mut request(
-            "POST",
-            "/",
-            &[("content-type", content_type)],
-            body,
-        ))
+        parse(&mut request("POST", "/", &[("content-type", content_type)], body))
     }
 
     #[test]
@@ -97,12 +77,8 @@ mod tests {
             approver: Some("Ann".to_owned()),
         };
         let form = "comment=too%0D%0Along+%26+dull&approver=+Ann&decision=reject";
-        assert_eq!(
-            parse_as("application/x-www-form-urlencoded", form).unwrap(),
-            expected
-        );
-        let json =
-            r#"{"decision":"reject","comment":"too\nlong & dull","approver":"Ann","extra":1}"#;
+        assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
+        let json = r#"{"decision":"reject","comment":"too\nlong & dull","approver":"Ann","extra":1}"#;
         assert_eq!(parse_as("application/json", json).unwrap(), expected);
     }
 
@@ -110,19 +86,10 @@ mod tests {
     fn an_empty_post_approves_and_an_unknown_word_is_422() {
         assert_eq!(parse_as("application/json", "").unwrap(), Wish::approve());
         for word in ["Approve", "yes", ""] {
-            let refused =
-                parse_as("application/json", &format!("{{\"decision\":\"{word}\"}}")).unwrap_err();
-            assert_eq!(
-                (refused.status, refused.errors[0].pointer.as_str()),
-                (422, "#/decision")
-            );
+            let refused = parse_as("application/json", &format!("{{\"decision\":\"{word}\"}}")).unwrap_err();
+            assert_eq!((refused.status, refused.errors[0].pointer.as_str()), (422, "#/decision"));
         }
         assert_eq!(parse_as("text/plain", "approve").unwrap_err().status, 415);
-        assert_eq!(
-            parse_as("application/x-www-form-urlencoded", "comment=%00")
-                .unwrap_err()
-                .status,
-            422
-        );
+        assert_eq!(parse_as("application/x-www-form-urlencoded", "comment=%00").unwrap_err().status, 422);
     }
 }

@@ -60,48 +60,30 @@ pub static UPLOAD_POST: Provider = Provider {
 };
 
 /// Headers that are secrets or the host's own are not stored.
-const UNSTORED_HEADERS: [&str; 4] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "x-api-key",
-];
+const UNSTORED_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 const HEADERS_MAX: usize = 64;
 const HEADER_LENGTH_MAX: usize = 1024;
 const QUERY_LENGTH_MAX: usize = 2048;
 const ID_LENGTH_MAX: usize = 512;
 
-pub fn receive(
-    provider: &Provider,
-    request: &mut Request,
-    context: &mut Context,
-) -> Result<Response, Problem> {
+pub fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = provider.route;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
     check_content_type(request)?;
-    let body = request
-        .body(WEBHOOK_BODY_LIMIT_BYTES)
-        .map_err(|problem| match problem.status {
-            413 => problem::webhook_payload_too_large(),
-            _ => problem,
-        })?;
+    let body = request.body(WEBHOOK_BODY_LIMIT_BYTES).map_err(|problem| match problem.status {
+        413 => problem::webhook_payload_too_large(),
+        _ => problem,
+    })?;
     let headers = header_map(request);
-    let secrets = provider
-        .secret
-        .map(|name| context.config.secrets(name))
-        .unwrap_or_default();
+    let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let now_unix = u64::try_from(clock::unix_seconds()).unwrap_or_default();
     let status = (provider.verify)(&headers, &body, &secrets, now_unix);
     match status {
-        SignatureStatus::Valid | SignatureStatus::Unsigned => {
-            accept(provider, status, request, context, &body)
-        }
-        SignatureStatus::Invalid | SignatureStatus::Missing => {
-            Err(refuse(provider, status, request, context, &body)?)
-        }
+        SignatureStatus::Valid | SignatureStatus::Unsigned => accept(provider, status, request, context, &body),
+        SignatureStatus::Invalid | SignatureStatus::Missing => Err(refuse(provider, status, request, context, &body)?),
     }
 }
 
@@ -132,22 +114,9 @@ fn refuse(
 ) -> Result<Problem, Problem> {
     let (now, hash) = (clock::now(), dedup_key(body));
     let headers = stored_headers(request);
-    webhooks::refuse(
-        context.database()?,
-        now,
-        provider.name,
-        status.as_str(),
-        &hash,
-        headers,
-        body,
-    )?;
-    let fields = [
-        ("provider", provider.name.into()),
-        ("signature_status", status.as_str().into()),
-    ];
-    context
-        .log
-        .write(Level::Warn, "webhook", "refused", &fields);
+    webhooks::refuse(context.database()?, now, provider.name, status.as_str(), &hash, headers, body)?;
+    let fields = [("provider", provider.name.into()), ("signature_status", status.as_str().into())];
+    context.log.write(Level::Warn, "webhook", "refused", &fields);
     Ok(problem::invalid_signature())
 }
 
@@ -161,10 +130,7 @@ fn accept(
     let callback = match (provider.parse)(body) {
         Ok(callback) => Some(callback),
         Err(CallbackError::NotAnObject) => {
-            return Err(problem::invalid_field(
-                "#",
-                "payload should be a JSON object",
-            ));
+            return Err(problem::invalid_field("#", "payload should be a JSON object"));
         }
         // Nothing to believe, but our own job id in the URL may still name a job to look at.
         Err(CallbackError::Missing(_)) => None,
@@ -176,40 +142,28 @@ fn accept(
         headers: stored_headers(request),
         query: &query,
         signature_status: status.as_str(),
-        ignore: callback
-            .as_ref()
-            .is_some_and(|callback| callback.hint == Hint::Unrelated),
+        ignore: callback.as_ref().is_some_and(|callback| callback.hint == Hint::Unrelated),
         matching: matching(provider, request, callback.as_ref()),
         hint: hint(callback.as_ref()),
     };
     let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
     log_accepted(context, provider, status, callback.as_ref(), &accepted);
     let response = Response::ok(&answer(provider, accepted.status));
-    Ok(if accepted.kick {
-        response.then(kick::dispatch)
-    } else {
-        response
-    })
+    Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
 }
 
 fn matching(provider: &Provider, request: &Request, callback: Option<&Callback>) -> Match {
     let account = callback.and_then(|callback| callback.profile.clone());
     Match {
         job_id: request.query("job").and_then(storable),
-        task_id: callback
-            .and_then(|callback| callback.task_id.clone())
-            .and_then(storable),
-        account: account
-            .and_then(storable)
-            .filter(|_| provider.name == "upload-post"),
+        task_id: callback.and_then(|callback| callback.task_id.clone()).and_then(storable),
+        account: account.and_then(storable).filter(|_| provider.name == "upload-post"),
     }
 }
 
 fn hint(callback: Option<&Callback>) -> Value {
     let mut hint = Map::new();
-    let task_id = callback
-        .and_then(|callback| callback.task_id.clone())
-        .and_then(storable);
+    let task_id = callback.and_then(|callback| callback.task_id.clone()).and_then(storable);
     if let Some(task_id) = task_id {
         hint.insert("task_id".to_owned(), task_id.into());
     }
@@ -230,16 +184,9 @@ fn stored_headers(request: &Request) -> Value {
     let kept = request
         .headers()
         .iter()
-        .filter(|(name, _)| {
-            !UNSTORED_HEADERS.contains(&name.as_str()) && !name.starts_with("spin-")
-        })
+        .filter(|(name, _)| !UNSTORED_HEADERS.contains(&name.as_str()) && !name.starts_with("spin-"))
         .take(HEADERS_MAX)
-        .map(|(name, value)| {
-            (
-                name.clone(),
-                Value::from(value.chars().take(HEADER_LENGTH_MAX).collect::<String>()),
-            )
-        });
+        .map(|(name, value)| (name.clone(), Value::from(value.chars().take(HEADER_LENGTH_MAX).collect::<String>())));
     Value::Object(kept.collect())
 }
 
@@ -270,14 +217,9 @@ fn log_accepted(
         ("provider", provider.name.into()),
         ("signature_status", status.as_str().into()),
         ("outcome", json!(accepted.status)),
-        (
-            "event",
-            callback.map(|callback| callback.event.clone()).into(),
-        ),
+        ("event", callback.map(|callback| callback.event.clone()).into()),
     ];
-    context
-        .log
-        .write(Level::Info, "webhook", "accepted", &fields);
+    context.log.write(Level::Info, "webhook", "accepted", &fields);
 }
 
 #[cfg(test)]
@@ -288,33 +230,16 @@ mod tests {
 
     fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
         let mut context = Context::new(config(&[]), "r".to_owned());
-        receive(
-            provider,
-            &mut request(method, "/v1/webhooks/x", headers, body),
-            &mut context,
-        )
-        .err()
-        .unwrap()
+        receive(provider, &mut request(method, "/v1/webhooks/x", headers, body), &mut context).err().unwrap()
     }
 
     #[test]
     fn wrong_methods_types_and_sizes_touch_no_database() {
         assert_eq!(refusal(&KIEAI, "GET", &[], "").status, 405);
-        let typed = refusal(
-            &SHOTSTACK,
-            "POST",
-            &[("content-type", "text/html; charset=x")],
-            "{}",
-        );
-        assert_eq!(
-            (typed.status, typed.detail.as_str()),
-            (415, "unsupported content-type: text/html")
-        );
+        let typed = refusal(&SHOTSTACK, "POST", &[("content-type", "text/html; charset=x")], "{}");
+        assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
         let large = refusal(&UPLOAD_POST, "POST", &[("content-length", "1000001")], "{}");
-        assert_eq!(
-            (large.status, large.detail.as_str()),
-            (413, "webhook payload too large")
-        );
+        assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
         assert_eq!(refusal(&SHOTSTACK, "POST", &[], "not json").status, 422);
     }
 
@@ -345,10 +270,7 @@ mod tests {
 
     #[test]
     fn each_provider_gets_the_answer_it_expects() {
-        assert_eq!(
-            answer(&KIEAI, Receipt::Accepted),
-            json!({"status": "accepted", "code": 200, "msg": "success"})
-        );
+        assert_eq!(answer(&KIEAI, Receipt::Accepted), json!({"status": "accepted", "code": 200, "msg": "success"}));
         assert_eq!(answer(&SHOTSTACK, Receipt::Dlq), json!({"status": "dlq"}));
     }
 }
