@@ -8,5 +8,6 @@ mod control;
 mod faults;
 mod kieai;
 mod openai;
+mod program;
 mod shotstack;
 mod upload_post;
