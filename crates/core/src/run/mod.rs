@@ -26,6 +26,8 @@ mod start;
 mod state;
 mod submit_job;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 pub(crate) mod testing;
 mod view;
 

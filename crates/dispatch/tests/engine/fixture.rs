@@ -125,7 +125,7 @@ impl Engine {
             }
             self.pass_until_due();
         }
-        panic!("the run goes nowhere: {:?}", self.run(run_id));
+        panic!("the run goes nowhere: {:?}", self.open_effects());
     }
 
     pub(crate) fn pass_until_due(&mut self) {
@@ -183,6 +183,12 @@ impl Engine {
         self.events(run_id).iter().filter(|event| event.event.name() == name).count()
     }
 
+    /// What is not done, for the message of a failed test.
+    pub(crate) fn open_effects(&self) -> Vec<String> {
+        let sql = "SELECT to_jsonb(outbox)::text FROM outbox WHERE state <> 'done'";
+        self.db().driver().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
     pub(crate) fn count(&self, sql: &str) -> i64 {
         self.db().driver().query_one(sql, &[]).unwrap().get(0)
     }
@@ -234,6 +240,9 @@ impl HttpClient for Http {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut answer = agent.run(request).map_err(|error| match error {
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => TransportError::NotSent(error.to_string()),
+            ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+                TransportError::NotSent(io.to_string())
+            }
             other => TransportError::Unanswered(other.to_string()),
         })?;
         let body = answer.body_mut().read_to_vec().map_err(|error| TransportError::Unanswered(error.to_string()))?;

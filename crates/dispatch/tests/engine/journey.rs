@@ -40,7 +40,7 @@ fn a_run_of_twelve_clips_is_published_with_one_task_for_each_job() {
 fn four_dispatchers_at_once_lose_no_clip_and_make_none_twice() {
     let mut engine = Engine::new();
     let run = engine.generating("aismr");
-    for _ in 0..40 {
+    for _ in 0..100 {
         if engine.run(&run.run_id).gate.is_some() {
             break;
         }
@@ -54,7 +54,7 @@ fn four_dispatchers_at_once_lose_no_clip_and_make_none_twice() {
         engine.pass_until_due();
     }
     let run = engine.run(&run.run_id);
-    assert_eq!(run.status, Status::AwaitingPrepublish);
+    assert_eq!(run.status, Status::AwaitingPrepublish, "{:?}", engine.open_effects());
     assert_eq!(engine.count_events(&run.run_id, "job.succeeded"), 13);
     assert_eq!(engine.sim_state()["submitted_twice"].as_array().unwrap().len(), 0);
 }
