@@ -30,6 +30,7 @@ pub enum Hint {
     /// Not about the outcome of a task of ours.
     Unrelated,
     Running,
+    /// From upload-post both outcomes speak for one platform only: where others are asked too, query the whole.
     /// The output's URL may be empty: a query fills it.
     Done(Output),
     Failed(Fault),

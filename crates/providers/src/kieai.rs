@@ -15,7 +15,7 @@ use mw_core::job::GenerateSpec;
 use serde_json::Value;
 
 use crate::answer::{Answer, Call, NoAnswer, joined, percent_encoded};
-use crate::outcome::{Adoption, Fault, JobContext, Progress, Settings, Submission};
+use crate::outcome::{Adoption, Fault, FaultClass, JobContext, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
 pub use webhook::{parse_callback, verify};
@@ -61,7 +61,11 @@ pub async fn query(
 ) -> Result<Progress, Fault> {
     let family = Family::of_model(model);
     let answer = record(client, settings, family, task_id).await?;
-    wire::progress(family, &answer, settings)
+    wire::progress(family, &answer, settings).map_err(|fault| match fault.code.as_str() {
+        // A task of a moment ago may not be listed yet; the job's deadline ends one that never is.
+        "404" | "422" => Fault { class: FaultClass::Retryable, ..fault },
+        _ => fault,
+    })
 }
 
 /// Whether the task was submitted for our job: kie.ai shows the parameters of a task, our callback URL among them.

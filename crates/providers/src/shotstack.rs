@@ -63,7 +63,11 @@ fn read_submission(answer: &Answer, settings: &Settings) -> Submission {
 /// Asks what became of a render. `Err` says nothing about the render.
 pub async fn query(client: &impl HttpClient, settings: &Settings, task_id: &str) -> Result<Progress, Fault> {
     let answer = render(client, settings, task_id, false).await?;
-    let response = response_of(&answer, settings)?;
+    let response = response_of(&answer, settings).map_err(|fault| match fault.code.as_str() {
+        // A render of a moment ago may not be listed yet; the job's deadline ends one that never is.
+        "404" => Fault { class: FaultClass::Retryable, ..fault },
+        _ => fault,
+    })?;
     match response.get("status").and_then(Value::as_str) {
         Some("done" | "success" | "completed") => match response.get("url").and_then(web_url) {
             Some(url) => Ok(Progress::Done(Output { url, raw: answer.body.clone() })),

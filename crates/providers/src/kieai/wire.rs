@@ -266,6 +266,7 @@ pub(super) fn belongs_to(body: &Value, job_id: &str) -> bool {
     !job_id.is_empty() && callback_urls(data).iter().any(|url| url.contains(job_id))
 }
 
+/// Market and Veo document their field; that Runway shows the callback URL in `generateParam` is not confirmed.
 fn callback_urls(data: &Map<String, Value>) -> Vec<String> {
     ["param", "paramJson", "generateParam"]
         .into_iter()

@@ -110,7 +110,8 @@ fn a_query_may_tell_nothing() {
     for (status, body, class) in [
         (200, json!({"code": 429, "msg": "slow"}), FaultClass::RateLimited),
         (200, json!({"code": 455, "msg": "maintenance"}), FaultClass::Retryable),
-        (200, json!({"code": 422, "msg": "recordInfo is null"}), FaultClass::Final),
+        (200, json!({"code": 401, "msg": "key"}), FaultClass::Final),
+        (200, json!({"code": 422, "msg": "recordInfo is null"}), FaultClass::Retryable),
         (200, json!({"code": 200, "data": null}), FaultClass::Retryable),
         (200, json!({"code": 200, "data": {"successFlag": 1}}), FaultClass::Retryable),
         (

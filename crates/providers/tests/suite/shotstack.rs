@@ -117,7 +117,7 @@ fn failed_renders_are_repeated_after_the_words_of_the_official_command() {
 #[test]
 fn a_query_may_tell_nothing() {
     for (status, body, class) in [
-        (404, json!({"success": false, "message": "Not Found", "response": "no"}), FaultClass::Final),
+        (404, json!({"success": false, "message": "Not Found", "response": "no"}), FaultClass::Retryable),
         (429, json!({"message": "slow"}), FaultClass::RateLimited),
         (503, json!("down"), FaultClass::Retryable),
         (200, json!({"success": true}), FaultClass::Retryable),
