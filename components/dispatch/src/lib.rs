@@ -18,12 +18,8 @@ fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Pro
 fn work(context: &mut Context) {
     let outcome = settings::read(&context.config).and_then(|settings| {
         let mut world = world::Host::new(&context.config)?;
-        let http = Outbound {
-            timeouts: PROVIDER_TIMEOUTS,
-        };
-        Ok(outbound::block_on(mw_dispatch::work(
-            &mut world, &http, &settings,
-        ))?)
+        let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
+        Ok(outbound::block_on(mw_dispatch::work(&mut world, &http, &settings))?)
     });
     match outcome {
         Ok(report) if report.claimed == 0 => {}
@@ -33,9 +29,7 @@ fn work(context: &mut Context) {
                 ("committed", report.committed.into()),
                 ("again", report.again.into()),
             ];
-            context
-                .log
-                .write(Level::Info, "myloware.dispatch", "worked", &fields);
+            context.log.write(Level::Info, "myloware.dispatch", "worked", &fields);
         }
         // Effects that were claimed come back when their leases expire.
         Err(problem) => context.log_problem(&problem),

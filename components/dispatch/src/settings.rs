@@ -33,9 +33,5 @@ fn model(config: &Config) -> Result<Option<llm::Settings>, Problem> {
         return Ok(None);
     };
     let base_url = config.base_url("openai_base_url")?;
-    Ok(Some(llm::Settings {
-        base_url,
-        api_key,
-        model: config.or("openai_model", MODEL_DEFAULT),
-    }))
+    Ok(Some(llm::Settings { base_url, api_key, model: config.or("openai_model", MODEL_DEFAULT) }))
 }

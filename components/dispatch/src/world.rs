@@ -13,9 +13,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(config: &Config) -> Result<Host, Problem> {
-        Ok(Host {
-            database_url: config.required("database_url")?,
-        })
+        Ok(Host { database_url: config.required("database_url")? })
     }
 }
 

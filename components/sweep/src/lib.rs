@@ -11,25 +11,14 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
         return Ok(answer);
     }
     let holder = context.request_id.clone();
-    let report = mw_sweep::sweep(
-        context.database()?,
-        clock::now(),
-        &holder,
-        &mut commands::new_id,
-    )?;
+    let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, &mut commands::new_id)?;
     let response = Response::ok(&report);
-    Ok(if report.kick {
-        response.then(kick::dispatch)
-    } else {
-        response
-    })
+    Ok(if report.kick { response.then(kick::dispatch) } else { response })
 }
 
 fn require_either_key(request: &Request, context: &Context) -> Result<(), Problem> {
     let sweep_key = context.config.optional("sweep_key").unwrap_or_default();
-    let rung = request
-        .header("x-sweep-key")
-        .is_some_and(|sent| auth::same_secret(sent, &sweep_key));
+    let rung = request.header("x-sweep-key").is_some_and(|sent| auth::same_secret(sent, &sweep_key));
     if rung || auth::check_key(request, &context.config)? == KeyCheck::Right {
         Ok(())
     } else {

@@ -1,0 +1,66 @@
+//! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const MANIFEST: &str = include_str!("../../../spin.toml");
+
+fn openapi() -> Value {
+    serde_json::from_str(mw_web::health::OPENAPI).unwrap()
+}
+
+/// Routes of spin.toml in OpenAPI's words; the catch-all and the second spelling of the list of projects are none.
+fn manifest_routes() -> BTreeSet<String> {
+    let routes = MANIFEST.lines().filter_map(|line| line.strip_prefix("route = \"")?.strip_suffix('"'));
+    let routes = routes.filter(|route| *route != "/..." && *route != "/v1/projects/");
+    routes
+        .map(|route| {
+            let segments = route.split('/').map(|segment| match segment.strip_prefix(':') {
+                Some(name) => format!("{{{name}}}"),
+                None => segment.to_owned(),
+            });
+            segments.collect::<Vec<_>>().join("/")
+        })
+        .collect()
+}
+
+#[test]
+fn every_route_is_described_and_every_description_has_a_route() {
+    let described: BTreeSet<String> = openapi()["paths"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(described, manifest_routes());
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn check(value: &Value, root: &Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(reference)) = map.get("$ref") {
+                    let pointer = reference.strip_prefix('#').unwrap();
+                    assert!(root.pointer(pointer).is_some(), "{reference}");
+                }
+                map.values().for_each(|value| check(value, root));
+            }
+            Value::Array(items) => items.iter().for_each(|value| check(value, root)),
+            _ => {}
+        }
+    }
+    let openapi = openapi();
+    check(&openapi, &openapi);
+}
+
+#[test]
+fn statuses_are_those_of_the_core() {
+    let openapi = openapi();
+    let words: Vec<&str> = openapi["components"]["schemas"]["Status"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut expected: Vec<&str> = mw_core::status::Status::ALL.iter().map(|status| status.as_str()).collect();
+    let mut found = words.clone();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
