@@ -28,7 +28,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/reset", post(reset))
 }
 
-async fn index() -> Json<Value> {
+pub(crate) async fn index() -> Json<Value> {
     Json(json!({
         "service": "mw-sim",
         "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai"},

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
+use axum::routing::get;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -40,6 +41,7 @@ fn router(app: App) -> Router {
         .nest("/upload-post", guarded(upload_post::routes(), Provider::UploadPost))
         .nest("/openai", guarded(openai::routes(), Provider::Openai))
         .nest("/_sim", control::routes().merge(media::routes()))
+        .route("/_sim/", get(control::index))
         .fallback(|| async { (StatusCode::NOT_FOUND, "mw-sim: nothing here; see /_sim").into_response() })
         .layer(DefaultBodyLimit::max(LONGEST_REQUEST_BYTES))
         .with_state(app)

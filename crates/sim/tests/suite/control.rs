@@ -64,6 +64,6 @@ fn results_resolve() {
     assert_eq!(sim.get("/_sim/media/any-name.exe").0, 404);
     assert_eq!(sim.get("/_sim/posts/tiktok/abc").0, 200);
     assert_eq!(sim.get("/_sim/posts/tiktok/%3Cb%3E").0, 404);
-    assert_eq!(sim.get("/_sim").0, 200);
+    assert_eq!((sim.get("/_sim").0, sim.get("/_sim/").0), (200, 200));
     assert_eq!(sim.get("/elsewhere").0, 404);
 }
