@@ -1,0 +1,28 @@
+//! A stack of a test's own, through the development library: for killing hosts, for several hosts, for low limits.
+
+use super::service::Service;
+use mw::dev::builder::Builder;
+use mw::dev::stack::Stack;
+
+/// Limits that no suite reaches.
+pub(crate) fn builder() -> Builder {
+    ["RUNS_START_PER_MINUTE", "HITL_APPROVE_PER_MINUTE", "CHAT_PER_MINUTE"]
+        .into_iter()
+        .fold(Builder::new().fast(true), |builder, name| builder.setting(name, "100000"))
+}
+
+/// The stack as the suites see a service.
+pub(crate) fn service_of(stack: &Stack) -> Service {
+    let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();
+    Service {
+        base_url: stack.base_url(),
+        api_key: setting("API_KEY"),
+        sweep_key: setting("SWEEP_KEY"),
+        database_url: stack.database().url().to_owned(),
+        mode: stack.mode().name().to_owned(),
+        sim_url: stack.simulator_url(),
+        hitl_secret: setting("HITL_SECRET"),
+        kieai_secret: setting("KIEAI_SIGNING_SECRET"),
+        upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET"),
+    }
+}
