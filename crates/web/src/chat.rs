@@ -64,7 +64,7 @@ fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<R
     let mut reply = Reply::default();
     reply::notices(&mut reply, context, asked.user_id.as_str(), loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
-        Intent::Start(proposal) => return start(context, asked, loaded, proposal, reply),
+        Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {

@@ -39,7 +39,7 @@ macro_rules! component {
         }
 
         #[cfg(not(target_arch = "wasm32"))]
-        pub use HANDLER as handler;
+        const _: $crate::component::Handler = HANDLER;
     };
 }
 

@@ -68,7 +68,7 @@ fn ready(context: &mut Context) -> Result<Response, Problem> {
 fn database_state(context: &mut Context) -> Result<(), String> {
     let database = context.database().map_err(|_| "DATABASE_URL is not set".to_owned())?;
     let needed = mw_store::MIGRATIONS;
-    match mw_store::projects::readiness(database) {
+    match mw_store::readiness::readiness(database) {
         Ok(readiness) if readiness.migrations >= needed => Ok(()),
         Ok(readiness) => Err(format!("migrations are behind: {} of {needed} applied", readiness.migrations)),
         Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
