@@ -10,9 +10,7 @@ struct SweepCron;
 mod world {
     wit_bindgen::generate!({ path: "../../wit/spin-cron", world: "spin-cron" });
 
-    #[cfg(target_arch = "wasm32")]
     use super::SweepCron;
-    #[cfg(target_arch = "wasm32")]
     export!(SweepCron);
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 const MANIFEST: &str = include_str!("../../../spin.toml");
 
+/// Null when it is no JSON, which no test survives.
 fn openapi() -> Value {
-    serde_json::from_str(mw_web::health::OPENAPI).unwrap()
+    serde_json::from_str(mw_web::health::OPENAPI).unwrap_or_default()
 }
 
 /// Routes of spin.toml in OpenAPI's words; the catch-all and the second spelling of the list of projects are none.
