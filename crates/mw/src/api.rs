@@ -1,6 +1,7 @@
 //! The HTTP API as the command uses it: JSON in and out, refusals as sentences, and patience while a host restarts.
 
 use crate::{
+    dev::signals,
     error::{Error, Result},
     settings::Settings,
 };
@@ -79,7 +80,7 @@ impl Api {
             if began.elapsed() + pause > self.patience {
                 return outcome;
             }
-            std::thread::sleep(pause);
+            signals::pause(pause)?;
         }
     }
 

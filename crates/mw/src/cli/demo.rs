@@ -4,6 +4,7 @@
 use super::{Context, gates, runs, show};
 use crate::{
     api::{Api, Call, list, text},
+    dev::signals,
     error::{Error, Result},
 };
 use clap::Args;
@@ -119,7 +120,7 @@ impl Demo<'_> {
                     json!({ "response": "(the answer was lost; the run was started)", "runId": text(run, "runId") }),
                 );
             }
-            std::thread::sleep(Duration::from_secs(1));
+            signals::pause(Duration::from_secs(1))?;
         }
     }
 
@@ -145,7 +146,7 @@ impl Demo<'_> {
             if self.began.elapsed() > self.limit {
                 return Err(Error::failed(format!("run {run} is still {status} after {} s", self.limit.as_secs())));
             }
-            std::thread::sleep(self.pause);
+            signals::pause(self.pause)?;
         }
     }
 

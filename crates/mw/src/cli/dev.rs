@@ -95,7 +95,11 @@ fn run_demo(context: &Context, options: &demo::Options) -> Result<u8> {
     eprintln!("Nothing answers at {}: starting a stack for this demo.", context.settings.api_base_url());
     let stack = Builder::new().quiet(context.json).start()?;
     let api = Api::at(stack.base_url(), stack.setting("API_KEY").unwrap_or_default());
-    demo::against(context, api, options)
+    let outcome = demo::against(context, api, options);
+    if !matches!(outcome, Ok(0)) {
+        eprintln!("mw: the stack's logs are in {}", stack.log().display());
+    }
+    outcome
 }
 
 fn run_with(arguments: With) -> Result<u8> {

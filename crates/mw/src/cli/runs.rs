@@ -3,6 +3,7 @@
 use super::{Context, show};
 use crate::{
     api::{Api, escaped, list, text},
+    dev::signals,
     error::{Error, Result},
 };
 use clap::Subcommand;
@@ -173,7 +174,7 @@ fn watch(context: &Context, api: &Api, run: &str, limit: Duration, pause: Durati
         if began.elapsed() + pause > limit {
             return Err(Error::failed(format!("run {run} is still {status} after {} s", limit.as_secs())));
         }
-        std::thread::sleep(pause);
+        signals::pause(pause)?;
     }
 }
 

@@ -72,25 +72,32 @@ pub(crate) fn event(event: &Value) -> String {
         at.get(11..23).or_else(|| at.get(11..19)).unwrap_or(at).trim_end_matches('Z'),
         event.get("seq").map(ToString::to_string).unwrap_or_default(),
         text(event, "type"),
-        text(event, "actor"),
+        shortened(text(event, "actor"), 14),
         details.collect::<Vec<_>>().join(" ")
     )
     .trim_end()
     .to_owned()
 }
 
+/// What a line of a timeline leaves out; the JSON has it all.
+const LEFT_OUT: [&str; 9] = ["at", "deadline", "effects", "ip", "opening", "personas", "step", "user_agent", "user_id"];
+
 /// Short values only: a timeline is to be read at a glance.
 fn detail(key: &str, value: &Value) -> Option<String> {
     let value = match value {
-        Value::String(text) if text.chars().count() > 60 => {
-            format!("{}…", text.chars().take(57).collect::<String>())
-        }
-        Value::String(text) => text.clone(),
+        Value::String(text) => shortened(text, if key.ends_with("_id") { 24 } else { 60 }),
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
-    (!value.is_empty()).then(|| format!("{key}={value}"))
+    (!value.is_empty() && !LEFT_OUT.contains(&key)).then(|| format!("{key}={value}"))
+}
+
+fn shortened(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    text.chars().take(longest - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

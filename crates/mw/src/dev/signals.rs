@@ -1,9 +1,12 @@
 //! Ctrl-C, SIGTERM and SIGHUP: noted, and looked at wherever something waits.
 
 use crate::error::{Error, Result, While};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -26,4 +29,14 @@ pub fn asked_to_stop() -> bool {
 /// Ends a waiting when somebody asked us to stop.
 pub fn go_on() -> Result<()> {
     if asked_to_stop() { Err(Error::failed("stopped before it was done")) } else { Ok(()) }
+}
+
+/// Waits, but not on when somebody asks us to stop.
+pub fn pause(time: Duration) -> Result<()> {
+    let until = Instant::now() + time;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        go_on()?;
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
+    go_on()
 }
