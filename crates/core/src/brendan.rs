@@ -35,14 +35,20 @@ pub struct KnownRun {
 /// What the user wants.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Intent {
-    Start(Proposal),
+    Start(Box<Proposal>),
     /// How one run stands, or the newest.
-    ShowStatus { run_id: Option<String> },
+    ShowStatus {
+        run_id: Option<String>,
+    },
     ListRuns,
     /// The link of the open gate, of one run or of the newest that waits.
-    SendLink { run_id: Option<String> },
+    SendLink {
+        run_id: Option<String>,
+    },
     /// Something about a video, but not enough to start.
-    AskBack { question: String },
+    AskBack {
+        question: String,
+    },
     /// Nothing that he does.
     Decline,
 }
@@ -66,7 +72,8 @@ pub enum Complexity {
     Complex,
 }
 
-const MAKE_WORDS: &[&str] = &["make", "create", "generate", "produce", "start", "build", "render", "film", "run a", "new run"];
+const MAKE_WORDS: &[&str] =
+    &["make", "create", "generate", "produce", "start", "build", "render", "film", "run a", "new run"];
 const VIDEO_WORDS: &[&str] = &["video", "clip", "run", "reel", "short", "film", "tiktok"];
 const SIMPLE_WORDS: &[&str] = &["no editing", "without editing", "simple"];
 const SOUND_WORDS: &[&str] = &["soundtrack", "sound design", "custom music"];
@@ -84,7 +91,11 @@ pub fn plan(message: &str, projects: &[KnownProject], runs: &[KnownRun]) -> Inte
         if has_words(&text, "my runs") || has_words(&text, "list runs") || has_words(&text, "which runs") {
             return Intent::ListRuns;
         }
-        if run_id.is_some() || ["status", "how is", "how far", "progress", "what happened", "where is"].iter().any(|words| has_words(&text, words)) {
+        if run_id.is_some()
+            || ["status", "how is", "how far", "progress", "what happened", "where is"]
+                .iter()
+                .any(|words| has_words(&text, words))
+        {
             return Intent::ShowStatus { run_id };
         }
     }
@@ -109,7 +120,7 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
     let project = named.map_or(DEFAULT_PROJECT, |project| project.key.as_str()).to_owned();
     let simple = SIMPLE_WORDS.iter().any(|word| has_words(text, word));
     let sound = SOUND_WORDS.iter().any(|word| has_words(text, word));
-    Intent::Start(Proposal {
+    Intent::Start(Box::new(Proposal {
         project,
         input: Input { prompt: Some(prompt(message)), object: about, ..Input::default() },
         skip: if simple { vec!["alex".to_owned()] } else { Vec::new() },
@@ -120,7 +131,7 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
             (false, false) => Complexity::Standard,
         },
         confidence,
-    })
+    }))
 }
 
 /// How sure the words make us. A wish to make something of a named project, or about a subject, is enough to start; a
@@ -138,12 +149,13 @@ fn subject(message: &str) -> Option<String> {
     if lower.len() != message.len() {
         return None;
     }
-    let after = [" about ", " of ", " featuring ", " with "].iter().find_map(|word| {
-        lower.find(word).and_then(|at| message.get(at + word.len()..))
-    })?;
+    let after = [" about ", " of ", " featuring ", " with "]
+        .iter()
+        .find_map(|word| lower.find(word).and_then(|at| message.get(at + word.len()..)))?;
     let end = after.find(['.', ',', '!', '?', ';', '\n']).unwrap_or(after.len());
     let subject = after.get(..end)?.trim();
-    let subject = ["a ", "an ", "the ", "some "].iter().find_map(|article| subject.strip_prefix(article)).unwrap_or(subject);
+    let subject =
+        ["a ", "an ", "the ", "some "].iter().find_map(|article| subject.strip_prefix(article)).unwrap_or(subject);
     let subject: String = subject.chars().take(200).collect();
     (!subject.trim().is_empty()).then(|| subject.trim().to_owned())
 }
@@ -155,7 +167,12 @@ fn prompt(message: &str) -> String {
 
 /// Whether the words stand in the text as whole words; `_` and `-` read as spaces.
 fn has_words(text: &str, words: &str) -> bool {
-    let plain = |text: &str| format!(" {} ", text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" "));
+    let plain = |text: &str| {
+        format!(
+            " {} ",
+            text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+        )
+    };
     plain(text).contains(&plain(words))
 }
 
@@ -189,7 +206,7 @@ mod tests {
 
     fn proposal(message: &str) -> Proposal {
         match plan(message, &projects(), &runs()) {
-            Intent::Start(proposal) => proposal,
+            Intent::Start(proposal) => *proposal,
             other => panic!("{message}: {other:?}"),
         }
     }

@@ -287,9 +287,13 @@ impl Definition {
 
     fn validate_optional_personas(&self) -> Result<(), DefinitionError> {
         for optional in &self.optional_personas {
-            let known = self.steps.iter().any(|step| matches!(step, Step::Persona { .. }) && step.name() == optional.before);
+            let known =
+                self.steps.iter().any(|step| matches!(step, Step::Persona { .. }) && step.name() == optional.before);
             if !known {
-                return Err(rule(format!("{} goes before {}, which is no persona of the steps", optional.persona, optional.before)));
+                return Err(rule(format!(
+                    "{} goes before {}, which is no persona of the steps",
+                    optional.persona, optional.before
+                )));
             }
         }
         Ok(())
@@ -368,7 +372,12 @@ mod tests {
             ("exactly one generate", |v| {
                 v["steps"].as_array_mut().unwrap().remove(4);
             }),
-            ("publish is the last", |v| v["steps"].as_array_mut().unwrap().push(serde_json::json!({"kind":"persona","persona":"x","role":"edit"}))),
+            ("publish is the last", |v| {
+                v["steps"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(serde_json::json!({"kind":"persona","persona":"x","role":"edit"}))
+            }),
             ("write persona, generate", |v| v["steps"].as_array_mut().unwrap().swap(3, 4)),
             ("clips.count", |v| v["settings"]["clips"]["count"] = 0.into()),
             ("clips.duration_seconds", |v| v["settings"]["clips"]["duration_seconds"] = 0.into()),

@@ -77,9 +77,6 @@ pub struct RenderSpec {
     pub aspect_ratio: String,
     /// False when the editing persona is skipped: clips are joined without zoom and fades.
     pub effects: bool,
-    /// Sound design of an optional persona, as free text items.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sound: Vec<String>,
 }
 
 /// The post to publish.

@@ -1,10 +1,10 @@
 //! Signed links of gates. A token is good for one run, one gate, one opening of it, one approver and until one
 //! moment: `base64url(claims) "." base64url(HMAC-SHA256(secret, run, gate, claims))`. To everybody else it is opaque.
 
-use crate::status::GateName;
 use crate::Timestamp;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::status::GateName;
 use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;

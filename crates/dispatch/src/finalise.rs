@@ -1,13 +1,13 @@
 //! Turns what came of effects into decisions and commits them, several in one statement. A run that moved on meanwhile
 //! is decided again; after [`TRIES_MAX`] tries or [`TRY_SECONDS`] the effect stays due with its attempt uncounted.
 
-use crate::perform::Performed;
 use crate::World;
+use crate::perform::Performed;
 use mw_core::retry::retry_wait_seconds;
-use mw_core::run::{apply, Command, Context, Run};
-use mw_store::commit::{commit, Committed, Decision, Outcome, Settle};
-use mw_store::effects::Claimed;
+use mw_core::run::{Command, Context, Run, apply};
 use mw_store::DbError;
+use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
+use mw_store::effects::Claimed;
 use std::collections::BTreeMap;
 use time::Duration;
 
@@ -48,7 +48,10 @@ pub(crate) fn finalise(
                     conflicts.push((effect, performed));
                 }
                 // The lease or the run is gone: whoever took it over is answerable now.
-                Committed::Conflict { run: None } | Committed::Fenced | Committed::Replay { .. } | Committed::Mismatch { .. } => {}
+                Committed::Conflict { run: None }
+                | Committed::Fenced
+                | Committed::Replay { .. }
+                | Committed::Mismatch { .. } => {}
             }
         }
         if conflicts.is_empty() {

@@ -1,8 +1,8 @@
 //! One effect is carried out. Nothing here touches the database.
 
-use crate::{persona, poll, submit, Settings};
-use mw_core::run::{Command, EffectKind, Job, Run};
+use crate::{Settings, persona, poll, submit};
 use mw_core::Timestamp;
+use mw_core::run::{Command, EffectKind, Job, Run};
 use mw_providers::{Fault, HttpClient, JobContext};
 use mw_store::effects::Claimed;
 

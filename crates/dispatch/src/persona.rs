@@ -1,12 +1,12 @@
 //! Asks the language model for a persona's answer. An answer of the wrong shape counts as a failed attempt; a persona
 //! that cannot answer fails its run, and no rule speaks in its place.
 
-use crate::perform::Performed;
 use crate::Settings;
+use crate::perform::Performed;
 use mw_core::definition::{Role, Step};
-use mw_core::persona::{brief, PersonaOutput};
+use mw_core::persona::{PersonaOutput, brief};
 use mw_core::run::{Command, Run};
-use mw_providers::llm::{complete, Prompt};
+use mw_providers::llm::{Prompt, complete};
 use mw_providers::{Fault, FaultClass, HttpClient};
 
 pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &Run) -> Performed {

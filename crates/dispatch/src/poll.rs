@@ -1,12 +1,12 @@
 //! Asks a provider how a job stands. What a callback said is only a hint; this answer, got with our key, decides.
 
-use crate::perform::{job_context, Again, Performed};
 use crate::Settings;
+use crate::perform::{Again, Performed, job_context};
 use mw_core::job::JobSpec;
 use mw_core::retry::poll_wait_seconds;
 use mw_core::run::{Command, Job, JobPhase, Run};
 use mw_core::status::ProvidersMode;
-use mw_providers::{kieai, mock, shotstack, upload_post, Fault, HttpClient, Progress};
+use mw_providers::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
 
 pub(crate) async fn perform(

@@ -2,13 +2,13 @@
 //! task, which the provider must confirm as ours; upload-post can be asked by our own id. Only when the waiting time
 //! has passed is it sent once more.
 
-use crate::perform::{job_context, Again, Performed};
 use crate::Settings;
+use crate::perform::{Again, Performed, job_context};
+use mw_core::Timestamp;
 use mw_core::job::JobSpec;
 use mw_core::run::{Command, Job, JobPhase, Run};
 use mw_core::status::ProvidersMode;
-use mw_core::Timestamp;
-use mw_providers::{kieai, mock, shotstack, upload_post, Adoption, FaultClass, HttpClient, Recovery, Submission};
+use mw_providers::{Adoption, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
 use time::Duration;
 

@@ -1,10 +1,10 @@
 //! Conversations with Brendan.
 
 use crate::runs::ProjectVersion;
-use crate::{call, text, Database, DbError, Limit, Taken};
+use crate::{Database, DbError, Limit, Taken, call, text};
+use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
 use mw_core::status::GateName;
-use mw_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -2,11 +2,11 @@
 //! (the dispatcher), each guarded by its run's version and answered for itself.
 
 use crate::chat::Turn;
-use crate::{call, text, Database, DbError};
-use mw_core::run::{apply, Command, Context, Recorded, Refusal, Run, Transition};
+use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
+use mw_core::run::{Command, Context, Recorded, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Tries of one person's decision against a run that keeps moving.
 const TRIES_MAX: u32 = 20;
@@ -64,13 +64,19 @@ pub struct Decision {
 pub enum Committed {
     Committed,
     /// The run moved on; here it is, for another try.
-    Conflict { run: Option<Box<Run>> },
+    Conflict {
+        run: Option<Box<Run>>,
+    },
     /// The effect's lease is somebody else's now.
     Fenced,
     /// The idempotency key is known; this run was made then.
-    Replay { run_id: String },
+    Replay {
+        run_id: String,
+    },
     /// The idempotency key is known for another request.
-    Mismatch { run_id: String },
+    Mismatch {
+        run_id: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

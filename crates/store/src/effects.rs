@@ -1,10 +1,10 @@
 //! The dispatcher's claim.
 
-use crate::{call, text, Database, DbError};
-use mw_core::run::{EffectKind, Run};
+use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
+use mw_core::run::{EffectKind, Run};
 use serde::Deserialize;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// An effect under our lease.

@@ -2,7 +2,7 @@
 //! each statement here calls one function there, hands over one JSON and gets one JSON back, in exactly one row.
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
-//! - [`runs`], [`projects`], [`chat`], [`webhooks`]: what requests need.
+//! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`effects`]: the dispatcher's claim. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
@@ -13,6 +13,7 @@ pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 pub mod projects;
+pub mod readiness;
 pub mod runs;
 pub mod sweep;
 pub mod webhooks;

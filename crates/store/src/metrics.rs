@@ -1,6 +1,6 @@
 //! What /metrics reads: stored totals and cheap gauges of what is open.
 
-use crate::{call, text, Database, DbError};
+use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
 use serde::Deserialize;
 use serde_json::json;

@@ -29,7 +29,8 @@ impl Database for Client {
         for param in params {
             match param {
                 Param::Json(text) => {
-                    let value: Value = serde_json::from_str(text).map_err(|error| DbError::Failed(error.to_string()))?;
+                    let value: Value =
+                        serde_json::from_str(text).map_err(|error| DbError::Failed(error.to_string()))?;
                     values.push(Box::new(Json(value)));
                 }
                 Param::Bytes(bytes) => values.push(Box::new(*bytes)),
@@ -53,6 +54,7 @@ fn classify(error: postgres::Error) -> DbError {
             ]
             .contains(db.code()),
         };
-    let text = error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.code().code(), db.message()));
+    let text =
+        error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.code().code(), db.message()));
     if unavailable { DbError::Unavailable(text) } else { DbError::Failed(text) }
 }

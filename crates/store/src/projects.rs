@@ -1,9 +1,9 @@
 //! Definitions of projects. A stored version never changes.
 
-use crate::{call, Database, DbError};
+use crate::{Database, DbError, call};
 use mw_core::definition::Definition;
 use serde::Deserialize;
-use serde_json::{json, Value};
+use serde_json::json;
 
 /// What applying a definition did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,16 +43,4 @@ struct ListAnswer {
 /// Lists the current version of every project, or of one, by key.
 pub fn list(db: &mut dyn Database, key: Option<&str>) -> Result<Vec<Definition>, DbError> {
     call::<ListAnswer>(db, "SELECT project_list($1)", &json!({"key": key})).map(|answer| answer.projects)
-}
-
-/// How many migrations are applied.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Readiness {
-    pub migrations: u64,
-    pub sweep_last_success_at: Option<String>,
-}
-
-/// Asks whether the database is reachable and current.
-pub fn readiness(db: &mut dyn Database) -> Result<Readiness, DbError> {
-    call(db, "SELECT readiness($1)", &Value::Object(serde_json::Map::new()))
 }

@@ -1,11 +1,11 @@
 //! What requests read of runs.
 
-use crate::{call, text, Database, DbError, Limit, Taken};
+use crate::{Database, DbError, Limit, Taken, call, text};
+use mw_core::Timestamp;
 use mw_core::run::Run;
 use mw_core::status::Status;
-use mw_core::Timestamp;
 use serde::Deserialize;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// A loaded run with what is left of the caller's limit.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -37,7 +37,12 @@ pub struct ProjectVersion {
 }
 
 /// Loads a project's current version and takes one from a limit.
-pub fn start_load(db: &mut dyn Database, now: Timestamp, project: &str, limit: &Limit<'_>) -> Result<StartLoaded, DbError> {
+pub fn start_load(
+    db: &mut dyn Database,
+    now: Timestamp,
+    project: &str,
+    limit: &Limit<'_>,
+) -> Result<StartLoaded, DbError> {
     call(db, "SELECT start_load($1)", &json!({"now": text(now), "project": project, "limit": limit}))
 }
 

@@ -1,10 +1,10 @@
 //! The reconcilers' statements. Each is bounded, may be repeated and may run twice at once.
 
-use crate::{call, text, Database, DbError};
-use mw_core::run::Run;
+use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
+use mw_core::run::Run;
 use serde::Deserialize;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// What the sweep finds when it takes its lease.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,8 @@ pub fn begin(db: &mut dyn Database, now: Timestamp, holder: &str, lease_seconds:
 
 /// Gives the lease back and records the success; an older holder records nothing.
 pub fn finish(db: &mut dyn Database, now: Timestamp, fence: i64, report: &Value) -> Result<(), DbError> {
-    call::<Value>(db, "SELECT sweep_finish($1)", &json!({"now": text(now), "fence": fence, "report": report})).map(|_| ())
+    call::<Value>(db, "SELECT sweep_finish($1)", &json!({"now": text(now), "fence": fence, "report": report}))
+        .map(|_| ())
 }
 
 /// Number of rows that a statement acted on.
@@ -55,8 +56,14 @@ struct Overdue {
 }
 
 /// Reads a page of overdue runs, after the given one by deadline and id.
-pub fn overdue_runs(db: &mut dyn Database, now: Timestamp, after: Option<&Run>, limit: u32) -> Result<Vec<Run>, DbError> {
-    let after = after.and_then(|run| run.deadline.map(|deadline| json!({"deadline": text(deadline), "run_id": run.run_id})));
+pub fn overdue_runs(
+    db: &mut dyn Database,
+    now: Timestamp,
+    after: Option<&Run>,
+    limit: u32,
+) -> Result<Vec<Run>, DbError> {
+    let after =
+        after.and_then(|run| run.deadline.map(|deadline| json!({"deadline": text(deadline), "run_id": run.run_id})));
     let request = json!({"now": text(now), "after": after, "limit": limit});
     call::<Overdue>(db, "SELECT runs_overdue($1)", &request).map(|overdue| overdue.runs)
 }

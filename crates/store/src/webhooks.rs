@@ -1,9 +1,9 @@
 //! Receipts of webhooks.
 
-use crate::{read, text, Database, DbError, Param};
+use crate::{Database, DbError, Param, read, text};
 use mw_core::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// By what a callback is matched to a job: first our own id, then the provider's, then the profile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -50,7 +50,12 @@ pub enum Receipt {
 }
 
 /// Stores a delivery and makes its job due for a look.
-pub fn accept(db: &mut dyn Database, now: Timestamp, delivery: &Delivery<'_>, body: &[u8]) -> Result<Accepted, DbError> {
+pub fn accept(
+    db: &mut dyn Database,
+    now: Timestamp,
+    delivery: &Delivery<'_>,
+    body: &[u8],
+) -> Result<Accepted, DbError> {
     let request = json!({
         "now": text(now), "provider": delivery.provider, "key": delivery.key, "headers": delivery.headers,
         "query": delivery.query, "signature_status": delivery.signature_status, "ignore": delivery.ignore,

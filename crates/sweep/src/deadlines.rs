@@ -2,12 +2,16 @@
 //! stepped over and starves nobody.
 
 use crate::{PAGE, PAGES_MAX};
-use mw_core::run::{apply, Command, Context, Run};
 use mw_core::Timestamp;
-use mw_store::commit::{commit, Committed, Decision};
-use mw_store::{sweep, Database, DbError};
+use mw_core::run::{Command, Context, Run, apply};
+use mw_store::commit::{Committed, Decision, commit};
+use mw_store::{Database, DbError, sweep};
 
-pub(crate) fn reconcile(db: &mut dyn Database, now: Timestamp, new_id: &mut dyn FnMut() -> String) -> Result<u64, DbError> {
+pub(crate) fn reconcile(
+    db: &mut dyn Database,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> String,
+) -> Result<u64, DbError> {
     let mut ended = 0;
     let mut after: Option<Run> = None;
     for _ in 0..PAGES_MAX {

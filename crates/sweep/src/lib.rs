@@ -42,7 +42,12 @@ pub struct Report {
 }
 
 /// Sweeps once.
-pub fn sweep(db: &mut dyn Database, now: Timestamp, holder: &str, new_id: &mut dyn FnMut() -> String) -> Result<Report, DbError> {
+pub fn sweep(
+    db: &mut dyn Database,
+    now: Timestamp,
+    holder: &str,
+    new_id: &mut dyn FnMut() -> String,
+) -> Result<Report, DbError> {
     let begun = begin(db, now, holder, LEASE_SECONDS)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());

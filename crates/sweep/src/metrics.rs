@@ -1,7 +1,7 @@
 //! Observations, written beside the work that they count, become totals.
 
 use crate::PAGES_MAX;
-use mw_store::{sweep, Database, DbError};
+use mw_store::{Database, DbError, sweep};
 
 /// Observations are small: a larger page.
 const PAGE: u32 = 5_000;

@@ -4,9 +4,9 @@
 use crate::definition::{Settings, Step};
 use crate::job::{GenerateSpec, JobSpec, PublishSpec, RenderClip, RenderSpec};
 use crate::persona;
+use crate::run::Context;
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{ClipState, PersonaSource, Run};
-use crate::run::Context;
 
 /// Events and the state after them, growing together while a decision is made.
 pub(super) struct Draft {
@@ -58,7 +58,8 @@ fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option
         Step::Persona { persona, role, .. } => match draft.run.personas {
             PersonaSource::Rules => {
                 let output = persona::by_rules(&draft.run, role);
-                draft.push(Event::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }, context);
+                draft
+                    .push(Event::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }, context);
                 Some(index + 1)
             }
             PersonaSource::Model => {
@@ -98,18 +99,22 @@ fn fault(error_type: &str, error_message: &str) -> Event {
 
 fn generate_specs(run: &Run, settings: &Settings) -> Vec<JobSpec> {
     let clips = &settings.clips;
-    run.clips.iter().enumerate().map(|(index, clip)| {
-        JobSpec::Generate(GenerateSpec {
-            index: index as u32,
-            subject: clip.subject.clone(),
-            header: clip.header.clone(),
-            prompt: clip.prompt.clone().unwrap_or_else(|| clip.subject.clone()),
-            model: clips.model.clone(),
-            duration_seconds: clips.duration_seconds,
-            quality: clips.quality.clone(),
-            aspect_ratio: clips.aspect_ratio.clone(),
+    run.clips
+        .iter()
+        .enumerate()
+        .map(|(index, clip)| {
+            JobSpec::Generate(GenerateSpec {
+                index: index as u32,
+                subject: clip.subject.clone(),
+                header: clip.header.clone(),
+                prompt: clip.prompt.clone().unwrap_or_else(|| clip.subject.clone()),
+                model: clips.model.clone(),
+                duration_seconds: clips.duration_seconds,
+                quality: clips.quality.clone(),
+                aspect_ratio: clips.aspect_ratio.clone(),
+            })
         })
-    }).collect()
+        .collect()
 }
 
 fn render_spec(run: &Run, settings: &Settings) -> RenderSpec {
@@ -129,7 +134,6 @@ fn render_spec(run: &Run, settings: &Settings) -> RenderSpec {
         resolution: settings.render.resolution.clone(),
         aspect_ratio: settings.clips.aspect_ratio.clone(),
         effects: run.effects,
-        sound: Vec::new(),
     }
 }
 

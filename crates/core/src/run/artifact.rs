@@ -7,7 +7,7 @@ use crate::run::event::{Event, Recorded};
 use crate::run::state::{JobPhase, Run};
 use crate::status::GateName;
 use serde::Serialize;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// One artifact row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,10 +65,14 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
             vec![Artifact::new("run.start", "api", json!({"input": started.input, "options": started.options}))]
         }
         Event::GateOpened { gate, summary, .. } => gate_opened(run, *gate, summary, recorded),
-        Event::GateDecided(decided) => vec![Artifact::new("hitl.approval", "api", json!({
-            "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
-            "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
-        }))],
+        Event::GateDecided(decided) => vec![Artifact::new(
+            "hitl.approval",
+            "api",
+            json!({
+                "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
+                "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
+            }),
+        )],
         Event::PersonaFinished { persona, output, .. } if !output.sound.is_empty() => {
             vec![Artifact::new("sound.design", "orchestrator", json!({"items": output.sound})).by(Some(persona))]
         }
@@ -91,9 +95,13 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
         Event::RunExpired { gate } => vec![notification(run, "expired", Some(*gate), "Nobody decided in time.")],
         Event::RunFailed { error_type, error_message } => vec![
-            Artifact::new("run.failed", "orchestrator", json!({
-                "error_type": error_type, "error_message": error_message, "project": project,
-            })),
+            Artifact::new(
+                "run.failed",
+                "orchestrator",
+                json!({
+                    "error_type": error_type, "error_message": error_message, "project": project,
+                }),
+            ),
             notification(run, "failed", None, error_message),
         ],
         Event::RunCancelled { reason, actor } => {
@@ -131,10 +139,14 @@ fn last_persona(run: &Run) -> &str {
 }
 
 fn notification(run: &Run, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
-    Artifact::new("notification", "orchestrator", json!({
-        "type": kind, "message": message, "user_id": run.user_id, "run_id": run.run_id,
-        "gate": gate, "project": run.definition.key,
-    }))
+    Artifact::new(
+        "notification",
+        "orchestrator",
+        json!({
+            "type": kind, "message": message, "user_id": run.user_id, "run_id": run.run_id,
+            "gate": gate, "project": run.definition.key,
+        }),
+    )
 }
 
 fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
@@ -180,24 +192,40 @@ fn wait_over(run: &Run, step: u32) -> Option<Artifact> {
     let jobs: Vec<_> = run.jobs.values().filter(|job| job.step == step).collect();
     let generated = jobs.iter().filter(|job| matches!(job.phase, JobPhase::Succeeded { .. })).count();
     (generated == jobs.len()).then(|| {
-        Artifact::new("kieai.wait", "kieai", json!({
-            "expectedCount": jobs.len(), "generatedCount": generated, "status": "completed",
-        }))
+        Artifact::new(
+            "kieai.wait",
+            "kieai",
+            json!({
+                "expectedCount": jobs.len(), "generatedCount": generated, "status": "completed",
+            }),
+        )
         .by(Some("riley"))
     })
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {
     match run.jobs.get(job_id).map(|job| &job.spec) {
-        Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.error", "kieai", json!({
-            "prompt": spec.prompt, "model": spec.model, "videoIndex": spec.index,
-            "errorCode": code, "errorMessage": message,
-        })).by(Some("riley"))],
+        Some(JobSpec::Generate(spec)) => vec![
+            Artifact::new(
+                "kieai.error",
+                "kieai",
+                json!({
+                    "prompt": spec.prompt, "model": spec.model, "videoIndex": spec.index,
+                    "errorCode": code, "errorMessage": message,
+                }),
+            )
+            .by(Some("riley")),
+        ],
         Some(JobSpec::Render(_)) => {
-            vec![Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(Some("alex"))]
+            vec![
+                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(Some("alex")),
+            ]
         }
         Some(JobSpec::Publish(_)) => {
-            vec![Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code})).by(Some("quinn"))]
+            vec![
+                Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code}))
+                    .by(Some("quinn")),
+            ]
         }
         None => Vec::new(),
     }
@@ -205,8 +233,8 @@ fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifac
 
 #[cfg(test)]
 mod tests {
-    use crate::run::testing::{approve, request, with_context, T0};
-    use crate::run::{apply, start, Command, JobPhase};
+    use crate::run::testing::{T0, approve, request, with_context};
+    use crate::run::{Command, JobPhase, apply, start};
 
     /// Walks a project to `published` and returns the artifact types in order.
     fn artifact_types(project: &str) -> Vec<String> {
@@ -222,9 +250,12 @@ mod tests {
             let requested = run.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
             let command = match (&run.gate, requested) {
                 (Some(open), _) => Command::DecideGate(approve(open.gate)),
-                (None, Some((id, _))) => Command::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false },
+                (None, Some((id, _))) => {
+                    Command::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false }
+                }
                 (None, None) => {
-                    let (id, _) = run.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
+                    let (id, _) =
+                        run.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
                     Command::FinishJob { job_id: id.clone(), url: format!("https://files.test/{id}") }
                 }
             };
@@ -235,10 +266,27 @@ mod tests {
     #[test]
     fn the_reference_sequence_of_artifacts_is_kept() {
         let sequence = |clips: usize| {
-            let mut types = vec!["run.start", "hitl.request", "notification", "hitl.approval", "hitl.request", "notification", "hitl.approval"];
+            let mut types = vec![
+                "run.start",
+                "hitl.request",
+                "notification",
+                "hitl.approval",
+                "hitl.request",
+                "notification",
+                "hitl.approval",
+            ];
             types.extend(std::iter::repeat_n("kieai.job", clips));
             types.extend(std::iter::repeat_n("kieai.clip", clips));
-            types.extend(["kieai.wait", "shotstack.timeline", "render.url", "hitl.request", "notification", "hitl.approval", "publish.url", "notification"]);
+            types.extend([
+                "kieai.wait",
+                "shotstack.timeline",
+                "render.url",
+                "hitl.request",
+                "notification",
+                "hitl.approval",
+                "publish.url",
+                "notification",
+            ]);
             types
         };
         assert_eq!(artifact_types("test_video_gen"), sequence(2));

@@ -2,7 +2,7 @@
 
 use crate::run::event::Event;
 use crate::run::state::Run;
-use crate::run::{refuse_terminal, Refusal};
+use crate::run::{Refusal, refuse_terminal};
 
 pub(super) fn decide(run: &Run, reason: &str, actor: &str) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;

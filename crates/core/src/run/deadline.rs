@@ -1,9 +1,9 @@
 //! A step's time is over. A gate expires; work that did not end fails the run.
 
+use crate::Timestamp;
 use crate::run::event::Event;
 use crate::run::state::Run;
-use crate::run::{refuse_terminal, Refusal};
-use crate::Timestamp;
+use crate::run::{Refusal, refuse_terminal};
 
 pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;
@@ -25,7 +25,7 @@ pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use crate::run::testing::{every_state, try_command_at, T0};
+    use crate::run::testing::{T0, every_state, try_command_at};
     use crate::run::{Command, Refusal};
     use crate::status::Status;
     use time::Duration;

@@ -1,13 +1,13 @@
 //! What can happen to a run. Events are facts: append-only, hash-chained in the database, and enough to rebuild the
 //! state. Adding a variant or a field with a default is fine; changing the meaning of an old one is not.
 
+use crate::Timestamp;
 use crate::definition::{Settings, Step};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
 use crate::run::attach::Attachment;
 use crate::run::state::{DecidedGate, PersonaSource};
 use crate::status::{GateName, ProvidersMode};
-use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,7 +27,12 @@ pub enum Event {
     RunStarted(Box<Started>),
     /// The run entered a step of its pipeline.
     #[serde(rename = "step.started")]
-    StepStarted { step: u32, name: String, #[serde(with = "time::serde::rfc3339")] deadline: Timestamp },
+    StepStarted {
+        step: u32,
+        name: String,
+        #[serde(with = "time::serde::rfc3339")]
+        deadline: Timestamp,
+    },
     #[serde(rename = "gate.opened")]
     GateOpened { gate: GateName, opening: u32, summary: String },
     #[serde(rename = "gate.decided")]

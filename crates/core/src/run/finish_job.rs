@@ -1,10 +1,10 @@
 //! A provider finished a job, or it is given up. A step of several jobs ends when none is open any more: clips that
 //! were made stay in the result, also when another one failed.
 
-use crate::run::advance::{enter_next, Draft};
+use crate::run::advance::{Draft, enter_next};
 use crate::run::event::Event;
 use crate::run::state::{JobPhase, Run};
-use crate::run::{refuse_terminal, Context, Refusal};
+use crate::run::{Context, Refusal, refuse_terminal};
 
 pub(super) fn decide(run: &Run, job_id: &str, url: &str, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;
@@ -28,11 +28,8 @@ pub(super) fn fail(
     refuse_terminal(run)?;
     match run.jobs.get(job_id).map(|job| &job.phase) {
         Some(JobPhase::Requested | JobPhase::Submitted { .. }) => {
-            let event = Event::JobFailed {
-                job_id: job_id.to_owned(),
-                code: code.to_owned(),
-                message: message.to_owned(),
-            };
+            let event =
+                Event::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() };
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Failed { .. }) => Ok(Vec::new()),

@@ -2,10 +2,10 @@
 
 use crate::definition::Step;
 use crate::persona::PersonaOutput;
-use crate::run::advance::{enter_next, Draft};
+use crate::run::advance::{Draft, enter_next};
 use crate::run::event::Event;
 use crate::run::state::Run;
-use crate::run::{refuse_terminal, Context, Refusal};
+use crate::run::{Context, Refusal, refuse_terminal};
 
 pub(super) fn decide(
     run: &Run,
@@ -16,8 +16,7 @@ pub(super) fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     let persona = persona_at(run, step)?;
     let mut draft = Draft::of(run);
-    let event =
-        Event::PersonaFinished { step, persona, source: source.to_owned(), output: output.clone() };
+    let event = Event::PersonaFinished { step, persona, source: source.to_owned(), output: output.clone() };
     draft.push(event, context);
     enter_next(&mut draft, context);
     Ok(draft.events)
@@ -33,7 +32,13 @@ fn persona_at(run: &Run, step: u32) -> Result<String, Refusal> {
     refuse_terminal(run)?;
     match run.current_step() {
         Some(Step::Persona { persona, .. }) if run.step == step => Ok(persona.clone()),
-        Some(Step::Persona { .. } | Step::Gate { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. })
+        Some(
+            Step::Persona { .. }
+            | Step::Gate { .. }
+            | Step::Generate { .. }
+            | Step::Render { .. }
+            | Step::Publish { .. },
+        )
         | None => Err(Refusal::StaleStep { run_id: run.run_id.clone(), step }),
     }
 }

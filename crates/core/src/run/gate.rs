@@ -1,9 +1,9 @@
 //! A person decides at a gate. The one decision function: every channel comes through here.
 
-use crate::run::advance::{enter_next, Draft};
+use crate::run::advance::{Draft, enter_next};
 use crate::run::event::Event;
 use crate::run::state::{DecidedGate, Run};
-use crate::run::{refuse_terminal, Context, Refusal};
+use crate::run::{Context, Refusal, refuse_terminal};
 use crate::status::{Channel, GateName, Verdict};
 
 /// What arrived from a channel.
@@ -54,9 +54,13 @@ pub(super) fn decide(run: &Run, decision: &GateDecision, context: &mut Context<'
 }
 
 fn earlier_decision<'a>(run: &'a Run, decision: &GateDecision) -> Option<&'a DecidedGate> {
-    run.decided.iter().rev().find(|decided| {
-        decided.gate == decision.gate && decision.opening.is_none_or(|opening| opening == decided.opening)
-    }).filter(|_| run.gate.as_ref().is_none_or(|open| open.gate != decision.gate))
+    run.decided
+        .iter()
+        .rev()
+        .find(|decided| {
+            decided.gate == decision.gate && decision.opening.is_none_or(|opening| opening == decided.opening)
+        })
+        .filter(|_| run.gate.as_ref().is_none_or(|open| open.gate != decision.gate))
 }
 
 fn decided(decision: &GateDecision, opening: u32, context: &Context<'_>) -> DecidedGate {
@@ -90,8 +94,8 @@ pub(super) fn summary(run: &Run, gate: GateName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::{approve, at_gate, context_at, decide_with, T0};
-    use crate::run::{decide as decide_any, Command};
+    use crate::run::testing::{T0, approve, at_gate, context_at, decide_with};
+    use crate::run::{Command, decide as decide_any};
     use crate::status::Status;
 
     #[test]
@@ -105,7 +109,8 @@ mod tests {
     #[test]
     fn rejecting_ends_the_run_with_the_comment_kept() {
         let run = at_gate(GateName::Ideate);
-        let decision = GateDecision { verdict: Verdict::Reject, comment: Some("dull".into()), ..approve(GateName::Ideate) };
+        let decision =
+            GateDecision { verdict: Verdict::Reject, comment: Some("dull".into()), ..approve(GateName::Ideate) };
         let next = decide_with(&run, Command::DecideGate(decision));
         assert_eq!(next.status, Status::Rejected);
         assert_eq!(next.decided.last().unwrap().comment.as_deref(), Some("dull"));
@@ -115,7 +120,9 @@ mod tests {
     fn the_same_approver_repeating_the_same_decision_changes_nothing() {
         let run = decide_with(&at_gate(GateName::Workflow), Command::DecideGate(approve(GateName::Workflow)));
         let mut context_ids = || "id".to_owned();
-        let events = decide_any(&run, &Command::DecideGate(approve(GateName::Workflow)), &mut context_at(T0, &mut context_ids)).unwrap();
+        let events =
+            decide_any(&run, &Command::DecideGate(approve(GateName::Workflow)), &mut context_at(T0, &mut context_ids))
+                .unwrap();
         assert!(events.is_empty());
     }
 
@@ -138,7 +145,8 @@ mod tests {
         let run = at_gate(GateName::Workflow);
         for gate in [GateName::Ideate, GateName::Prepublish] {
             let mut ids = || "id".to_owned();
-            let refusal = decide_any(&run, &Command::DecideGate(approve(gate)), &mut context_at(T0, &mut ids)).unwrap_err();
+            let refusal =
+                decide_any(&run, &Command::DecideGate(approve(gate)), &mut context_at(T0, &mut ids)).unwrap_err();
             assert_eq!(refusal, Refusal::NotWaiting { run_id: run.run_id.clone(), gate });
         }
     }
@@ -157,7 +165,9 @@ mod tests {
         let run = at_gate(GateName::Workflow);
         let late = run.deadline.unwrap();
         let mut ids = || "id".to_owned();
-        let refusal = decide_any(&run, &Command::DecideGate(approve(GateName::Workflow)), &mut context_at(late, &mut ids)).unwrap_err();
+        let refusal =
+            decide_any(&run, &Command::DecideGate(approve(GateName::Workflow)), &mut context_at(late, &mut ids))
+                .unwrap_err();
         assert!(matches!(refusal, Refusal::NotWaiting { .. }));
     }
 }

@@ -39,9 +39,9 @@ pub use rows::{Effect, EffectKind, GateRow, JobRow, Rows};
 pub use start::{FieldError, Input, InputError, StartRequest};
 pub use state::{Clip, ClipState, DecidedGate, Job, JobPhase, OpenGate, PersonaSource, Run, RunError};
 
+use crate::Timestamp;
 use crate::persona::PersonaOutput;
 use crate::status::{GateName, Status};
-use crate::Timestamp;
 
 /// Everything that may be asked of an existing run.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,7 +130,12 @@ pub fn start(request: StartRequest, context: &mut Context<'_>) -> Result<Transit
 }
 
 /// Decides a command and gathers what must be committed. `None` when nothing changes.
-pub fn apply(run: &Run, command: &Command, actor: &str, context: &mut Context<'_>) -> Result<Option<Transition>, Refusal> {
+pub fn apply(
+    run: &Run,
+    command: &Command,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Option<Transition>, Refusal> {
     let events = decide(run, command, context)?;
     Ok(if events.is_empty() { None } else { Some(record(run.clone(), events, context.now, actor)) })
 }

@@ -3,7 +3,7 @@
 
 use crate::run::event::Event;
 use crate::run::state::{JobPhase, Run};
-use crate::run::{refuse_terminal, Refusal};
+use crate::run::{Refusal, refuse_terminal};
 
 pub(super) fn decide(run: &Run, job_id: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;

@@ -1,15 +1,15 @@
 //! What a transition writes beside the run and its events: artifacts, jobs, gates and effects, each following from an
 //! event. The database keeps them for people, for claims and for webhooks; the events alone would rebuild them.
 
+use crate::Timestamp;
 use crate::job::{JobKind, JobSpec};
 use crate::retry;
 use crate::run::artifact::{self, Artifact};
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{DecidedGate, Run};
 use crate::status::{GateName, ProvidersMode};
-use crate::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// The rows of one transition.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -93,7 +93,9 @@ impl Rows {
                 deadline: run.deadline,
                 decision: None,
             }),
-            Event::GateDecided(decided) => self.close_gate(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided)),
+            Event::GateDecided(decided) => {
+                self.close_gate(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided))
+            }
             Event::GateExpired { gate, opening } => self.close_gate(*gate, *opening, "expired", None),
             Event::PersonaRequested { step, .. } => self.effects.push(Effect {
                 key: format!("persona:{}:{step}", run.run_id),
@@ -124,7 +126,13 @@ impl Rows {
     }
 
     fn close_gate(&mut self, gate: GateName, opening: u32, state: &str, decision: Option<&DecidedGate>) {
-        self.gates.push(GateRow { gate, opening, state: state.to_owned(), deadline: None, decision: decision.cloned() });
+        self.gates.push(GateRow {
+            gate,
+            opening,
+            state: state.to_owned(),
+            deadline: None,
+            decision: decision.cloned(),
+        });
     }
 
     fn submitted(&mut self, run: &Run, job_id: &str, task_id: &str, at: Timestamp) {

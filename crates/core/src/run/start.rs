@@ -2,10 +2,10 @@
 //! adds, the clips are planned, and the first step is entered.
 
 use crate::definition::{Definition, Role, Settings, Step, Subjects};
-use crate::run::advance::{enter, Draft};
+use crate::run::Context;
+use crate::run::advance::{Draft, enter};
 use crate::run::event::{DefinitionRef, Event, PlannedClip, Started};
 use crate::run::state::{PersonaSource, Run};
-use crate::run::Context;
 use crate::status::ProvidersMode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -216,9 +216,9 @@ fn capitalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::{definition, request, started};
     use crate::run::start;
-    use crate::run::testing::{with_context, T0};
+    use crate::run::testing::{T0, with_context};
+    use crate::run::testing::{definition, request, started};
     use crate::status::Status;
 
     #[test]
@@ -232,7 +232,8 @@ mod tests {
     #[test]
     fn headers_of_a_request_project_are_its_modifiers_then_numbers() {
         let mut request = request("aismr");
-        request.input = Input { object: Some("candle".into()), modifiers: vec!["Void Candle".into()], ..Input::default() };
+        request.input =
+            Input { object: Some("candle".into()), modifiers: vec!["Void Candle".into()], ..Input::default() };
         let run = with_context(T0, |context| start(request, context)).unwrap().run;
         assert_eq!(run.clips.len(), 12);
         assert_eq!(run.clips[0].header, "Void Candle");
@@ -247,7 +248,10 @@ mod tests {
         with.add = vec!["morgan".into(), "nobody".into()];
         let run = with_context(T0, |context| start(with, context)).unwrap().run;
         let names: Vec<_> = run.pipeline.iter().map(Step::name).collect();
-        assert_eq!(names, ["workflow", "iggy", "ideate", "riley", "generate", "render", "prepublish", "morgan", "quinn", "publish"]);
+        assert_eq!(
+            names,
+            ["workflow", "iggy", "ideate", "riley", "generate", "render", "prepublish", "morgan", "quinn", "publish"]
+        );
         assert!(!run.effects);
     }
 
@@ -266,8 +270,14 @@ mod tests {
             (Input { title: Some("ab".into()), ..Input::default() }, "#/input/title"),
             (Input { prompt: Some(long), ..Input::default() }, "#/input/prompt"),
             (Input { object: Some(" ".into()), ..Input::default() }, "#/input/object"),
-            (Input { topic: Some("t".into()), modifiers: vec![String::new()], ..Input::default() }, "#/input/modifiers"),
-            (Input { topic: Some("t".into()), modifiers: vec!["m".into(); 51], ..Input::default() }, "#/input/modifiers"),
+            (
+                Input { topic: Some("t".into()), modifiers: vec![String::new()], ..Input::default() },
+                "#/input/modifiers",
+            ),
+            (
+                Input { topic: Some("t".into()), modifiers: vec!["m".into(); 51], ..Input::default() },
+                "#/input/modifiers",
+            ),
         ];
         for (input, pointer) in cases {
             let errors = input.errors();

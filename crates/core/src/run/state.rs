@@ -1,10 +1,10 @@
 //! The state of a run and how events change it. `evolve` never decides: it believes every event.
 
+use crate::Timestamp;
 use crate::definition::{Role, Settings, Step};
 use crate::job::JobSpec;
 use crate::run::event::{DefinitionRef, Event, Recorded, Started};
 use crate::status::{Channel, GateName, ProvidersMode, Status, Verdict};
-use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -98,9 +98,17 @@ pub enum JobPhase {
     /// Asked of us, not yet accepted by the provider.
     Requested,
     /// The provider works on it.
-    Submitted { task_id: String },
-    Succeeded { task_id: String, url: String },
-    Failed { code: String, message: String },
+    Submitted {
+        task_id: String,
+    },
+    Succeeded {
+        task_id: String,
+        url: String,
+    },
+    Failed {
+        code: String,
+        message: String,
+    },
 }
 
 impl JobPhase {
@@ -250,12 +258,16 @@ impl Run {
         self.options = started.options.clone();
         self.effects = started.effects;
         self.started_at = at;
-        self.clips = started.clips.iter().map(|clip| Clip {
-            subject: clip.subject.clone(),
-            header: clip.header.clone(),
-            prompt: None,
-            state: ClipState::Pending,
-        }).collect();
+        self.clips = started
+            .clips
+            .iter()
+            .map(|clip| Clip {
+                subject: clip.subject.clone(),
+                header: clip.header.clone(),
+                prompt: None,
+                state: ClipState::Pending,
+            })
+            .collect();
     }
 
     fn evolve_job_succeeded(&mut self, job_id: &str, url: &str) {

@@ -2,18 +2,16 @@
 
 use crate::run::event::Event;
 use crate::run::state::{JobPhase, Run};
-use crate::run::{refuse_terminal, Refusal};
+use crate::run::{Refusal, refuse_terminal};
 
 pub(super) fn decide(run: &Run, job_id: &str, task_id: &str, adopted: bool) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;
     let stale = || Refusal::StaleJob { run_id: run.run_id.clone(), job_id: job_id.to_owned() };
     let job = run.jobs.get(job_id).ok_or_else(stale)?;
     match &job.phase {
-        JobPhase::Requested => Ok(vec![Event::JobSubmitted {
-            job_id: job_id.to_owned(),
-            task_id: task_id.to_owned(),
-            adopted,
-        }]),
+        JobPhase::Requested => {
+            Ok(vec![Event::JobSubmitted { job_id: job_id.to_owned(), task_id: task_id.to_owned(), adopted }])
+        }
         JobPhase::Submitted { task_id: known } if known == task_id => Ok(Vec::new()),
         JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => Err(stale()),
     }

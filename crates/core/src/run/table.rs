@@ -2,7 +2,7 @@
 //! `UPDATE_DOCS=1 cargo test -p mw-core` writes it anew.
 
 use crate::persona::PersonaOutput;
-use crate::run::testing::{approve, every_state, try_command_at, T0};
+use crate::run::testing::{T0, approve, every_state, try_command_at};
 use crate::run::{Attachment, Command, GateDecision, Refusal, Run};
 use crate::status::{Status, Verdict};
 use std::collections::BTreeSet;
@@ -21,14 +21,23 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     };
     let job_ids: Vec<String> = run.jobs.keys().cloned().chain(["unknown".to_owned()]).collect();
     let jobs = |make: &dyn Fn(String) -> Command| job_ids.iter().cloned().map(make).collect();
-    let attachment =
-        Attachment { artifact_type: "note".into(), provider: "api".into(), url: None, checksum: None, persona: None, metadata: serde_json::json!({}) };
+    let attachment = Attachment {
+        artifact_type: "note".into(),
+        provider: "api".into(),
+        url: None,
+        checksum: None,
+        persona: None,
+        metadata: serde_json::json!({}),
+    };
     vec![
         ("approve", decide(Verdict::Approve)),
         ("reject", decide(Verdict::Reject)),
         ("cancel", vec![Command::Cancel { reason: "r".into(), actor: "a".into() }]),
         ("deadline passes", vec![Command::PassDeadline]),
-        ("persona answers", vec![Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }]),
+        (
+            "persona answers",
+            vec![Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }],
+        ),
         ("persona fails", vec![Command::FailPersona { step: run.step, code: "c".into(), message: "m".into() }]),
         ("job submitted", jobs(&|job_id| Command::SubmitJob { job_id, task_id: "t".into(), adopted: false })),
         ("job done", jobs(&|job_id| Command::FinishJob { job_id, url: "u".into() })),
@@ -69,7 +78,8 @@ fn table() -> String {
     let mut run = generating.clone();
     runs.push(generating);
     for id in &ids {
-        run = try_command_at(&run, Command::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }, T0).unwrap();
+        run = try_command_at(&run, Command::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }, T0)
+            .unwrap();
         runs.push(run.clone());
     }
     runs.push(try_command_at(&run, Command::FinishJob { job_id: ids[0].clone(), url: "u".into() }, T0).unwrap());

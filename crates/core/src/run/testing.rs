@@ -1,9 +1,11 @@
 //! Runs in every state, for the tests of each command.
 
-use crate::definition::Definition;
-use crate::run::{self, fold, Command, Context, GateDecision, Input, PersonaSource, Recorded, Refusal, Run, StartRequest};
-use crate::status::{Channel, GateName, ProvidersMode, Verdict};
 use crate::Timestamp;
+use crate::definition::Definition;
+use crate::run::{
+    self, Command, Context, GateDecision, Input, PersonaSource, Recorded, Refusal, Run, StartRequest, fold,
+};
+use crate::status::{Channel, GateName, ProvidersMode, Verdict};
 use std::cell::Cell;
 
 /// The moment at which every test begins.
@@ -212,7 +214,9 @@ fn next_job_command(run: &Run) -> Command {
     use crate::run::JobPhase;
     for (job_id, job) in run.step_jobs() {
         match &job.phase {
-            JobPhase::Requested => return Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false },
+            JobPhase::Requested => {
+                return Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false };
+            }
             JobPhase::Submitted { .. } => return Command::FinishJob { job_id: job_id.clone(), url: "u".into() },
             JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => {}
         }

@@ -1,9 +1,9 @@
 //! The run as the API shows it: `runs.payload` and `runs.result` (contract, section 2.3).
 
 use crate::definition::Step;
-use crate::run::state::{ClipState, Job, Run};
 use crate::job::JobSpec;
-use serde_json::{json, Map, Value};
+use crate::run::state::{ClipState, Job, Run};
+use serde_json::{Map, Value, json};
 
 impl Run {
     /// What the run was asked to be; written once.

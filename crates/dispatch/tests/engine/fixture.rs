@@ -1,16 +1,16 @@
 //! One test's world: a database, a simulator, a clock, and the runs in it.
 
-use mw_core::definition::Definition;
-use mw_core::run::{start, Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest};
-use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_core::Timestamp;
+use mw_core::definition::Definition;
+use mw_core::run::{Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, start};
+use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_dispatch::{Report, Settings, World};
-use mw_providers::{llm, HttpClient, TransportError};
-use mw_store::commit::{commit, transition, Committed, Decision};
+use mw_providers::{HttpClient, TransportError, llm};
+use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::native::Client;
-use mw_store::webhooks::{accept, Accepted, Delivery, Match};
-use mw_store::{runs, Database, DbError};
-use serde_json::{json, Value};
+use mw_store::webhooks::{Accepted, Delivery, Match, accept};
+use mw_store::{Database, DbError, runs};
+use serde_json::{Value, json};
 use time::Duration;
 
 pub(crate) struct Engine {
@@ -25,7 +25,8 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new() -> Engine {
-        let admin_url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with DATABASE_URL=$(mw dev db)");
+        let admin_url =
+            std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with DATABASE_URL=$(mw dev db)");
         let name = format!("engine_{}", uuid::Uuid::new_v4().simple());
         Client::connect(&admin_url).unwrap().driver().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         let database_url = beside(&admin_url, &name);
@@ -260,7 +261,8 @@ pub(crate) fn is_published(run: &Run) -> bool {
 }
 
 fn beside(url: &str, name: &str) -> String {
-    let (server, query) = url.split_once('?').map_or((url, String::new()), |(server, query)| (server, format!("?{query}")));
+    let (server, query) =
+        url.split_once('?').map_or((url, String::new()), |(server, query)| (server, format!("?{query}")));
     let (server, _) = server.rsplit_once('/').unwrap();
     format!("{server}/{name}{query}")
 }

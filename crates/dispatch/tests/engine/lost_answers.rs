@@ -28,9 +28,10 @@ fn a_callback_tells_the_task_and_the_provider_confirms_it() {
     engine.dispatch();
     assert!(!matches!(phase(&engine, &run, &job_id), JobPhase::Requested));
     assert_eq!(engine.tasks_of(&job_id), [task]);
-    let adopted = engine.events(&run.run_id).into_iter().any(|event| {
-        matches!(event.event, mw_core::run::Event::JobSubmitted { adopted: true, .. })
-    });
+    let adopted = engine
+        .events(&run.run_id)
+        .into_iter()
+        .any(|event| matches!(event.event, mw_core::run::Event::JobSubmitted { adopted: true, .. }));
     assert!(adopted);
 }
 
@@ -104,7 +105,8 @@ fn a_post_is_recovered_by_our_own_id() {
     engine.approve(&run.run_id, GateName::Prepublish);
     assert!(is_published(&engine.carry(&run.run_id)));
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 0);
-    let posts = engine.sim_state()["tasks"].as_array().unwrap().iter().filter(|t| t["provider"] == "upload-post").count();
+    let posts =
+        engine.sim_state()["tasks"].as_array().unwrap().iter().filter(|t| t["provider"] == "upload-post").count();
     assert_eq!(posts, 1);
 }
 

@@ -113,7 +113,6 @@ pub(crate) fn render() -> RenderSpec {
         resolution: "hd".into(),
         aspect_ratio: "9:16".into(),
         effects: true,
-        sound: Vec::new(),
     }
 }
 

@@ -256,7 +256,6 @@ pub(crate) fn render() -> RenderSpec {
         resolution: "1080x1920".into(),
         aspect_ratio: "9:16".into(),
         effects: true,
-        sound: Vec::new(),
     }
 }
 

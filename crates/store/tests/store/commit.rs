@@ -1,7 +1,7 @@
 use crate::fixture::*;
-use mw_core::run::{apply, Command, Context};
+use mw_core::run::{Command, Context, apply};
 use mw_core::status::{GateName, ProvidersMode, Status};
-use mw_store::commit::{commit, Committed, Decision, Idempotency};
+use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use std::sync::Barrier;
 
 #[test]
@@ -37,17 +37,19 @@ fn twenty_people_at_one_gate_make_one_decision() {
     let run = started(&mut connect(), "test_video_gen", ProvidersMode::Mock);
     let barrier = Barrier::new(20);
     let outcomes: Vec<bool> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..20).map(|index| {
-            let (run, barrier) = (&run, &barrier);
-            scope.spawn(move || {
-                let mut db = connect();
-                barrier.wait();
-                let mut new_id = fresh_id;
-                let mut context = Context { now: now(), new_id: &mut new_id };
-                let command = approve(GateName::Workflow, &format!("person {index}"));
-                mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
+        let threads: Vec<_> = (0..20)
+            .map(|index| {
+                let (run, barrier) = (&run, &barrier);
+                scope.spawn(move || {
+                    let mut db = connect();
+                    barrier.wait();
+                    let mut new_id = fresh_id;
+                    let mut context = Context { now: now(), new_id: &mut new_id };
+                    let command = approve(GateName::Workflow, &format!("person {index}"));
+                    mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
+                })
             })
-        }).collect();
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|won| **won).count(), 1);

@@ -1,9 +1,9 @@
 use crate::fixture::*;
+use mw_core::Timestamp;
 use mw_core::run::Command;
 use mw_core::status::ProvidersMode;
-use mw_core::Timestamp;
-use mw_store::commit::{commit, Committed, Decision, Outcome, Settle};
-use mw_store::effects::{claim, Claimed};
+use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
+use mw_store::effects::{Claimed, claim};
 use mw_store::native::Client;
 use mw_store::sweep;
 use time::Duration;
@@ -12,9 +12,12 @@ use time::Duration;
 fn claim_of(db: &mut Client, run_id: &str, at: Timestamp) -> Vec<Claimed> {
     let (mine, others): (Vec<_>, Vec<_>) =
         claim(db, at, 1000, 45).unwrap().effects.into_iter().partition(|effect| effect.run_id == run_id);
-    let back: Vec<Decision> = others.iter().map(|effect| {
-        settle(effect, Outcome::Again { due_at: at, not_sent: effect.sent_before.is_none(), uncounted: true })
-    }).collect();
+    let back: Vec<Decision> = others
+        .iter()
+        .map(|effect| {
+            settle(effect, Outcome::Again { due_at: at, not_sent: effect.sent_before.is_none(), uncounted: true })
+        })
+        .collect();
     commit(db, at, &back).unwrap();
     mine
 }
@@ -92,7 +95,8 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     let task_id = fresh_id();
     tell(&mut db, &run, &Command::SubmitJob { job_id: id.clone(), task_id: task_id.clone(), adopted: false });
     let due = |db: &mut Client| -> bool {
-        let sql = "SELECT count(*) FROM outbox WHERE job_id = $1 AND kind = 'poll' AND state = 'due' AND due_at <= now()";
+        let sql =
+            "SELECT count(*) FROM outbox WHERE job_id = $1 AND kind = 'poll' AND state = 'due' AND due_at <= now()";
         count(db, sql, &id) == 1
     };
     assert!(!due(&mut db));
@@ -104,7 +108,12 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     assert!(due(&mut db));
     let effect = loop {
         let mine = claim_of(&mut db, &run.run_id, now());
-        if let Some(effect) = mine.into_iter().find(|effect| effect.job_id.as_deref() == Some(&id) && effect.sent_before.is_none() && effect.payload.is_object() && effect.kind == mw_core::run::EffectKind::Poll) {
+        if let Some(effect) = mine.into_iter().find(|effect| {
+            effect.job_id.as_deref() == Some(&id)
+                && effect.sent_before.is_none()
+                && effect.payload.is_object()
+                && effect.kind == mw_core::run::EffectKind::Poll
+        }) {
             break effect;
         }
     };

@@ -1,12 +1,14 @@
 //! A database, and runs in it.
 
-use mw_core::definition::Definition;
-use mw_core::run::{start, Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition};
-use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
 use mw_core::Timestamp;
-use mw_store::commit::{commit, transition, Committed, Decision};
+use mw_core::definition::Definition;
+use mw_core::run::{
+    Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
+};
+use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
+use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::native::Client;
-use mw_store::{projects, runs, Database};
+use mw_store::{Database, projects, runs};
 
 /// Now, to the microsecond that PostgreSQL keeps.
 pub(crate) fn now() -> Timestamp {

@@ -1,8 +1,9 @@
 use crate::fixture::*;
 use mw_core::status::{ProvidersMode, Status};
-use mw_store::projects::{apply, definition as stored, list, readiness, Applied};
-use mw_store::runs::{list as list_runs, load, start_load, timeline, view, Filter};
-use mw_store::{chat, metrics, Limit, MIGRATIONS};
+use mw_store::projects::{Applied, apply, definition as stored, list};
+use mw_store::readiness::readiness;
+use mw_store::runs::{Filter, list as list_runs, load, start_load, timeline, view};
+use mw_store::{Limit, MIGRATIONS, chat, metrics};
 use time::Duration;
 
 #[test]
@@ -41,7 +42,7 @@ fn a_stored_definition_never_changes_under_its_version() {
     changed.version = "2".into();
     assert_eq!(apply(&mut db, &changed).unwrap(), Applied::Added);
     assert_eq!(apply(&mut db, &first).unwrap(), Applied::Current);
-    assert_eq!(list(&mut db, Some(&first.key)).unwrap(), [first.clone()]);
+    assert_eq!(list(&mut db, Some(&first.key)).unwrap(), std::slice::from_ref(&first));
     assert_eq!(stored(&mut db, &first.key, "2").unwrap(), Some(changed));
     let limit = Limit { name: "test", caller: "c", limit: 1_000_000, window_seconds: 60 };
     let loaded = start_load(&mut db, now(), &first.key, &limit).unwrap();

@@ -30,7 +30,8 @@ fn no_other_status_is_set_by_hand_and_no_terminal_run_moves() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     for status in Status::ALL.iter().filter(|status| !matches!(status, Status::Failed | Status::PendingWorkflow)) {
-        let error = db.driver().execute("UPDATE runs SET status = $2 WHERE run_id = $1", &[&run.run_id, &status.as_str()]);
+        let error =
+            db.driver().execute("UPDATE runs SET status = $2 WHERE run_id = $1", &[&run.run_id, &status.as_str()]);
         let error = error.unwrap_err();
         assert!(error.as_db_error().unwrap().hint().unwrap().contains("mw "), "{status}");
     }
@@ -50,9 +51,21 @@ fn impossible_rows_are_refused() {
         ("runs_terminal", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),
         ("runs_gate", &run.run_id, "UPDATE runs SET awaiting_gate = 'ideate' WHERE run_id = $1"),
         ("runs_version_check", &run.run_id, "UPDATE runs SET version = 0 WHERE run_id = $1"),
-        ("gates_one_open", &waiting.run_id, "INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline) VALUES ($1, 'prepublish', 9, 'open', now(), now())"),
-        ("gates_decided", &waiting.run_id, "UPDATE gates SET decided_at = NULL WHERE run_id = $1 AND state = 'approved'"),
-        ("hitl_approvals_run_id_gate_opening_key", &waiting.run_id, "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'x', 'api', now())"),
+        (
+            "gates_one_open",
+            &waiting.run_id,
+            "INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline) VALUES ($1, 'prepublish', 9, 'open', now(), now())",
+        ),
+        (
+            "gates_decided",
+            &waiting.run_id,
+            "UPDATE gates SET decided_at = NULL WHERE run_id = $1 AND state = 'approved'",
+        ),
+        (
+            "hitl_approvals_run_id_gate_opening_key",
+            &waiting.run_id,
+            "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'x', 'api', now())",
+        ),
         ("outbox_lease", &run.run_id, "UPDATE outbox SET state = 'leased' WHERE run_id = $1"),
         ("jobs_submitted", &run.run_id, "UPDATE jobs SET state = 'submitted' WHERE run_id = $1"),
         ("jobs_state_check", &run.run_id, "UPDATE jobs SET state = 'lost' WHERE run_id = $1"),

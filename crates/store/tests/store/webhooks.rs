@@ -2,8 +2,8 @@ use crate::fixture::*;
 use mw_core::run::Command;
 use mw_core::status::ProvidersMode;
 use mw_store::native::Client;
-use mw_store::webhooks::{accept, refuse, Delivery, Match, Receipt};
 use mw_store::sweep;
+use mw_store::webhooks::{Delivery, Match, Receipt, accept, refuse};
 use serde_json::json;
 use time::Duration;
 

@@ -1,0 +1,17 @@
+//! Whether the database is reachable and current.
+
+use crate::{Database, DbError, call};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// How many migrations are applied.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Readiness {
+    pub migrations: u64,
+    pub sweep_last_success_at: Option<String>,
+}
+
+/// Asks whether the database is reachable and current.
+pub fn readiness(db: &mut dyn Database) -> Result<Readiness, DbError> {
+    call(db, "SELECT readiness($1)", &Value::Object(serde_json::Map::new()))
+}
