@@ -11,8 +11,10 @@ const MICROS: &[BorrowedFormatItem<'static>] =
 const MICROS_WITH_OFFSET: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
 
+/// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
 pub fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)
 }
 
 pub fn unix_seconds() -> i64 {
