@@ -46,17 +46,31 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
     };
     let run_id = request.segment(3);
     let (taken, run) = commands::load_counted(context, &run_id, HITL_APPROVE, request, key)?;
+    let headers = HITL_APPROVE.check(taken.as_ref())?;
+    match weigh(gate, request, context, key, token.as_deref(), run, wish) {
+        Ok(response) => Ok(response.with_headers(headers)),
+        Err(mut problem) => {
+            problem.headers.extend(headers);
+            Err(problem)
+        }
+    }
+}
+
+/// What comes after the count: run, token, state.
+fn weigh(
+    gate: GateName,
+    request: &Request,
+    context: &mut Context,
+    key: KeyCheck,
+    token: Option<&str>,
+    run: Option<Run>,
+    wish: Result<verdict::Wish, Problem>,
+) -> Result<Response, Problem> {
     let wish = wish?;
     let run = run.ok_or_else(|| problem::not_found("run not found"))?;
-    let claims = check_token(context, &run, gate, token.as_deref())?;
-
+    let claims = check_token(context, &run, gate, token)?;
     let decides = request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
-    let response = if decides {
-        decide(request, context, run, gate, key, claims, wish)?
-    } else {
-        show(&run, gate, claims, token.as_deref())?
-    };
-    Ok(response.with_headers(HITL_APPROVE.check(taken.as_ref())?))
+    if decides { decide(request, context, run, gate, key, claims, wish) } else { show(&run, gate, claims, token) }
 }
 
 /// A token that is sent must be good, key or no key.
