@@ -33,12 +33,11 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
     let loaded = mw_store::chat::load(context.database()?, clock::now(), user_id, &limit)?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    let turn = turn.map_err(|mut problem| {
-        problem.headers.extend_from_slice(&headers);
-        problem
-    })?;
-    let answered = answer(context, &turn, &loaded)?;
-    Ok(answered.with_headers(headers))
+    let answered = turn.and_then(|turn| answer(context, &turn, &loaded));
+    match answered {
+        Ok(response) => Ok(response.with_headers(headers)),
+        Err(problem) => Err(problem.with_headers(&headers)),
+    }
 }
 
 struct Asked {

@@ -12,6 +12,9 @@ const MICROS_WITH_OFFSET: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
 
 /// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
+/// `2025-11-14 12:00 UTC`
+const MINUTE: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)
@@ -31,6 +34,11 @@ pub fn rfc3339_with_offset(at: OffsetDateTime) -> String {
     at.format(MICROS_WITH_OFFSET).unwrap_or_default()
 }
 
+/// For people.
+pub fn minute(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC).format(MINUTE).unwrap_or_default()
+}
+
 /// Reads RFC 3339 with any offset; gives UTC.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
     let time = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
@@ -46,5 +54,6 @@ mod tests {
         let at = OffsetDateTime::from_unix_timestamp(1_763_121_600).unwrap();
         assert_eq!(rfc3339(at), "2025-11-14T12:00:00.000000Z");
         assert_eq!(rfc3339_with_offset(at), "2025-11-14T12:00:00.000000+00:00");
+        assert_eq!(minute(at), "2025-11-14 12:00 UTC");
     }
 }

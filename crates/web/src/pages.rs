@@ -18,10 +18,16 @@ struct Decision<'a> {
     title: &'a str,
     run_id: &'a str,
     releases: &'static str,
-    decide_by: Option<String>,
+    decide_by: Option<Moment>,
     preview_url: Option<&'a str>,
     clips: &'a [mw_core::run::Clip],
     action: &'a str,
+}
+
+/// A time, as `<time>` wants it and as people read it.
+struct Moment {
+    machine: String,
+    people: String,
 }
 
 #[derive(Template)]
@@ -48,10 +54,8 @@ struct Refused<'a> {
 
 /// The page of an open gate. `action` is where the form goes: the gate's path with the link's token.
 pub fn decision(run: &Run, gate: GateName, summary: &str, action: &str) -> Result<Response, Problem> {
-    let decide_by = run.deadline.map(|at| {
-        let text = crate::clock::rfc3339(at);
-        text.get(..16).map(|minute| format!("{} UTC", minute.replace('T', " "))).unwrap_or(text)
-    });
+    let decide_by =
+        run.deadline.map(|at| Moment { machine: crate::clock::rfc3339(at), people: crate::clock::minute(at) });
     let nonce = nonce();
     let page = Decision {
         nonce: nonce.clone(),

@@ -32,23 +32,18 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let limit = RUNS_START.limit(&context.config, &caller)?;
     let loaded = mw_store::runs::start_load(context.database()?, clock::now(), project, &limit)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
-    let (key, wish) = wish.map_err(|problem| with_headers(problem, &headers))?;
+    let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
     let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
-        return Err(with_headers(unknown_project(&loaded.known), &headers));
+        return Err(unknown_project(&loaded.known).with_headers(&headers));
     };
 
     let idempotency = key.map(|key| Idempotency { caller, key, fingerprint: idempotency::fingerprint(&wish.payload) });
     let begin = Begin { version, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() };
-    let begun = begin.carry_out(context, idempotency, None).map_err(|problem| with_headers(problem, &headers))?;
+    let begun = begin.carry_out(context, idempotency, None).map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);
     let response = Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
     let response = response.with_headers(headers);
     Ok(if begun.kick { response.then(kick::dispatch) } else { response })
-}
-
-fn with_headers(mut problem: Problem, headers: &[(&'static str, String)]) -> Problem {
-    problem.headers.extend_from_slice(headers);
-    problem
 }
 
 /// The request's body.
