@@ -1,5 +1,5 @@
 //! The command as a person runs it, against a stack of its own: what it prints and how it exits.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use mw::dev::{
     builder::Builder,
