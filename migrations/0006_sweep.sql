@@ -1,25 +1,32 @@
 -- What the sweep's reconcilers do, one bounded statement each; and what /metrics reads.
 
--- {"now", "holder", "lease_seconds"} → {"granted", "fence", "due": {...}}. The lease statement says what is due, so
--- that an idle sweep is this one statement.
+-- {"now", "holder", "lease_seconds"} → {"granted", "fence", "due": {...}}. The lease statement says what is due; when no
+-- reconciler has work it records the success and holds nothing, so that an idle sweep is this one statement.
 CREATE OR REPLACE FUNCTION sweep_begin(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     a_now timestamptz := (request->>'now')::timestamptz;
-    granted_fence bigint;
-BEGIN
-    UPDATE leases SET holder = request->>'holder', fence = fence + 1,
-           held_until = a_now + make_interval(secs => (request->>'lease_seconds')::integer)
-     WHERE name = (SELECT name FROM leases WHERE name = 'sweep' AND held_until <= a_now FOR UPDATE SKIP LOCKED)
-    RETURNING fence INTO granted_fence;
-    RETURN jsonb_build_object('granted', granted_fence IS NOT NULL, 'fence', granted_fence, 'due', jsonb_build_object(
+    effects boolean := EXISTS (SELECT FROM outbox WHERE state = 'due' AND due_at <= a_now);
+    due jsonb := jsonb_build_object(
         'expired_leases', EXISTS (SELECT FROM outbox WHERE state = 'leased' AND lease_until <= a_now),
         'deadlines', EXISTS (SELECT FROM runs WHERE finished_at IS NULL AND deadline <= a_now),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),
-        'retention', EXISTS (SELECT FROM webhook_events WHERE received_at < a_now - interval '14 days')
-                  OR EXISTS (SELECT FROM webhook_events WHERE outcome = 'refused' AND received_at < a_now - interval '1 day'),
-        'effects', EXISTS (SELECT FROM outbox WHERE state = 'due' AND due_at <= a_now)));
+        'retention', EXISTS (SELECT FROM webhook_events WHERE outcome IN ('accepted', 'ignored')
+                                AND received_at < a_now - interval '14 days')
+                  OR EXISTS (SELECT FROM webhook_events WHERE outcome = 'refused'
+                                AND received_at < a_now - interval '1 day'));
+    idle boolean := NOT due @? '$.* ? (@ == true)';
+    granted_fence bigint;
+BEGIN
+    UPDATE leases SET holder = request->>'holder', fence = fence + 1,
+           held_until = CASE WHEN idle THEN held_until
+                             ELSE a_now + make_interval(secs => (request->>'lease_seconds')::integer) END,
+           last_success_at = CASE WHEN idle THEN a_now ELSE last_success_at END
+     WHERE name = (SELECT name FROM leases WHERE name = 'sweep' AND held_until <= a_now FOR UPDATE SKIP LOCKED)
+    RETURNING fence INTO granted_fence;
+    RETURN jsonb_build_object('granted', granted_fence IS NOT NULL, 'idle', idle, 'fence', granted_fence,
+                              'due', due || jsonb_build_object('effects', effects));
 END $$;
 
 -- {"now", "fence", "report"} → {"recorded"}: gives the lease back. An older holder records nothing.

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub struct Begun {
     /// False while another sweep holds the lease.
     pub granted: bool,
+    /// No reconciler has work: the success is recorded, and no lease is held.
+    pub idle: bool,
     pub fence: Option<i64>,
     pub due: Due,
 }

@@ -42,6 +42,8 @@ fn more_overdue_runs_than_a_page_all_end() {
 #[test]
 fn one_sweep_works_while_another_holds_the_lease_and_takes_over_when_it_died() {
     let mut engine = Engine::new();
+    engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
+    engine.ahead += Duration::days(8);
     let now = mw_dispatch::World::now(&engine);
     let held = mw_store::sweep::begin(&mut engine.db(), now, "dead", 60).unwrap();
     assert!(held.granted);
