@@ -1,6 +1,6 @@
 //! From the host's request to ours. The body stays with the host until a handler asks for it.
 
-use crate::request::{BodyError, Request};
+use crate::request::{BodyError, DRAINED_BYTES_MAX, Request};
 use wasi::clocks::monotonic_clock;
 use wasi::http::types::{IncomingRequest, Method};
 use wasi::io::poll;
@@ -42,15 +42,19 @@ fn read_body(request: &IncomingRequest, limit: usize) -> Result<Vec<u8>, BodyErr
     let stream = body.stream().map_err(|()| BodyError::Broken)?;
     let deadline = monotonic_clock::now().saturating_add(BODY_TIME_LIMIT_NANOSECONDS);
     let mut bytes = Vec::new();
+    let mut length = 0_u64;
     loop {
         match stream.read(READ_SIZE_BYTES) {
             Ok(chunk) if chunk.is_empty() => wait_for(&stream, deadline)?,
             Ok(chunk) => {
-                bytes.extend_from_slice(&chunk);
-                if bytes.len() > limit {
+                length = length.saturating_add(chunk.len() as u64);
+                if length <= limit as u64 {
+                    bytes.extend_from_slice(&chunk);
+                } else if length > DRAINED_BYTES_MAX {
                     return Err(BodyError::TooLarge);
                 }
             }
+            Err(StreamError::Closed) if length > limit as u64 => return Err(BodyError::TooLarge),
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(_)) => return Err(BodyError::Broken),
         }

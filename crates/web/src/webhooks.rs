@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(refusal(&KIEAI, "GET", &[], "").status, 405);
         let typed = refusal(&SHOTSTACK, "POST", &[("content-type", "text/html; charset=x")], "{}");
         assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
-        let large = refusal(&UPLOAD_POST, "POST", &[("content-length", "1000001")], "{}");
+        let large = refusal(&UPLOAD_POST, "POST", &[("content-length", "10000001")], "{}");
         assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
         assert_eq!(refusal(&SHOTSTACK, "POST", &[], "not json").status, 422);
     }

@@ -1,0 +1,31 @@
+//! docs/errors.md lists exactly the codes that the source can answer.
+
+use std::collections::BTreeSet;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The first quoted word after each constructor of a problem.
+fn codes_in(source: &str) -> impl Iterator<Item = String> + '_ {
+    ["Problem::new(", "conflict("].into_iter().flat_map(move |constructor| {
+        source.split(constructor).skip(1).filter_map(|rest| {
+            let arguments = rest.split(')').next()?;
+            let word = arguments.split('"').nth(1)?;
+            Some(word.to_owned())
+        })
+    })
+}
+
+#[test]
+fn the_page_lists_every_code_and_no_other() {
+    let mut answered = BTreeSet::new();
+    for entry in std::fs::read_dir(format!("{ROOT}/src")).unwrap() {
+        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        // Tests make up codes of their own.
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        answered.extend(codes_in(code));
+    }
+    let page = std::fs::read_to_string(format!("{ROOT}/../../docs/errors.md")).unwrap();
+    let listed: BTreeSet<String> =
+        page.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    assert_eq!(listed, answered);
+}
