@@ -13,7 +13,7 @@ pub(crate) mod wait;
 pub(crate) use http::{Answer, Call};
 pub(crate) use run::Run;
 pub(crate) use service::{Service, service};
-pub(crate) use wait::{eventually, eventually_within};
+pub(crate) use wait::eventually;
 
 /// A name that no other test uses.
 pub(crate) fn unique(prefix: &str) -> String {

@@ -1,7 +1,7 @@
 //! A run, driven over HTTP as its user and its approver would.
 
 use super::service::Service;
-use super::wait::eventually;
+use super::wait::within;
 use super::{service, unique};
 use mw_core::run::Recorded;
 use serde_json::{Value, json};
@@ -51,7 +51,8 @@ impl Run {
     #[track_caller]
     pub(crate) fn wait_for(&self, status: &str) -> Value {
         let mut looks = 0;
-        eventually(&format!("run {} {status}", self.id), || {
+        let limit = std::time::Duration::from_secs(30);
+        let found = within(limit, || {
             let view = self.view();
             let now = view["status"].as_str().unwrap();
             if now == status {
@@ -63,7 +64,18 @@ impl Run {
                 self.pass_time();
             }
             None
-        })
+        });
+        found.unwrap_or_else(|| panic!("run {} not {status} within {limit:?}:\n{}", self.id, self.whereabouts()))
+    }
+
+    /// Where a run is that does not go on.
+    fn whereabouts(&self) -> String {
+        let sql = "SELECT kind, provider, state, attempt, due_at, lease_until, sent_at, poked, last_error FROM outbox
+                   WHERE run_id = $1 AND state <> 'done' ORDER BY effect_id";
+        let effects = self.service.database().rows(sql, &[&self.id]);
+        let mut lines = vec![format!("status {}, events {:?}", self.status(), self.event_types())];
+        lines.extend(effects.iter().map(Value::to_string));
+        lines.join("\n")
     }
 
     pub(crate) fn waiting_for(self, status: &str) -> Run {

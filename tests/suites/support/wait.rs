@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Asks again and again until there is a value; panics after half a minute.
+#[track_caller]
 pub(crate) fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    eventually_within(LONGEST_WAIT, what, ask)
+    within(LONGEST_WAIT, ask).unwrap_or_else(|| panic!("{what}: not within {LONGEST_WAIT:?}"))
 }
 
-pub(crate) fn eventually_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+/// Asks again and again, for so long at most.
+pub(crate) fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     let mut pause = Duration::from_millis(10);
     loop {
-        if let Some(value) = ask() {
-            return value;
+        let found = ask();
+        if found.is_some() || began.elapsed() >= limit {
+            return found;
         }
-        assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
         std::thread::sleep(pause);
         pause = (pause * 3 / 2).min(Duration::from_millis(250));
     }
