@@ -116,7 +116,7 @@ fn nothing_to_talk_to() {
 
 #[test]
 fn a_killed_host_comes_back_on_its_port_and_finishes_the_run() {
-    let mut stack = Builder::new().fast(true).hosts(2).setting("POLL_SECONDS", "1").start().unwrap();
+    let mut stack = Builder::new().fast(true).hosts(2).setting("ADOPT_WAIT_SECONDS", "1").start().unwrap();
     let extra = stack.add_host().unwrap();
     assert_eq!((extra, stack.base_urls().len()), (2, 3));
     let urls = stack.base_urls();

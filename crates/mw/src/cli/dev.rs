@@ -28,7 +28,7 @@ MW_MODE, MW_LOG, DATABASE_URL, API_BASE_URL, API_KEY, HITL_SECRET and the provid
 
 Examples:
   mw dev with -- cargo test -p mw-tests
-  mw dev with --mode mock --hosts 3 --set POLL_SECONDS=1 -- ./my-check")]
+  mw dev with --mode mock --hosts 3 --set ADOPT_WAIT_SECONDS=1 -- ./my-check")]
     With(With),
     /// Print the sizes of the built components; fails when one is too large.
     Sizes,

@@ -72,7 +72,6 @@ fn check_settings(settings: &Settings) -> Result<()> {
         "HITL_APPROVE_PER_MINUTE",
         "CHAT_PER_MINUTE",
         "ADOPT_WAIT_SECONDS",
-        "POLL_SECONDS",
     ] {
         if let Some(value) = settings.get(key).filter(|value| value.parse::<u32>().is_err()) {
             return Err(Error::misuse(format!("{key} is {value}: it must be a whole number")));
@@ -89,9 +88,9 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_named() {
         let check = |text: &str| check_settings(&Settings::of(parse_lines(text)));
-        assert!(check("POLL_SECONDS=3\nDATABASE_URL=postgresql://h/x").is_ok());
+        assert!(check("ADOPT_WAIT_SECONDS=3\nDATABASE_URL=postgresql://h/x").is_ok());
         for (bad, name) in [
-            ("POLL_SECONDS=often", "POLL_SECONDS"),
+            ("ADOPT_WAIT_SECONDS=often", "ADOPT_WAIT_SECONDS"),
             ("PUBLIC_BASE_URL=here", "PUBLIC_BASE_URL"),
             ("DATABASE_URL=x", "DATABASE_URL"),
         ] {

@@ -75,7 +75,7 @@ impl Builder {
         self
     }
 
-    /// Sets one setting by its upper-case name, like `POLL_SECONDS`.
+    /// Sets one setting by its upper-case name, like `ADOPT_WAIT_SECONDS`.
     #[must_use]
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.insert(name.into(), value.into());
