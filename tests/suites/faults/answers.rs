@@ -1,0 +1,110 @@
+//! Answers that get lost on their way.
+
+use super::{assert_submitted_once, tasks};
+use crate::support::{Run, eventually, service, simulator};
+use serde_json::json;
+
+/// One answer to a creation at kie.ai is lost in this way; the callback tells the task, and it is adopted.
+fn lost_answer_is_adopted(fault: &str) {
+    let Some(storm) = simulator::storm() else { return };
+    storm.fault(json!({"provider": "kieai", "fault": fault, "on": "create", "times": 1}));
+    let run = Run::generating().waiting_for("awaiting_prepublish");
+    assert_submitted_once(&storm, &run);
+    let adopted = run
+        .events()
+        .iter()
+        .filter(|event| event["type"] == "job.submitted" && event["data"]["adopted"] == true)
+        .count();
+    assert_eq!(adopted, 1);
+    assert_eq!(run.count_events("job.submission_repeated"), 0);
+    run.assert_state_is_fold();
+}
+
+#[test]
+fn a_job_whose_answer_was_lost_is_adopted_through_its_callback() {
+    lost_answer_is_adopted("drop_connection");
+}
+
+#[test]
+fn a_gateways_error_after_the_work_submits_nothing_twice() {
+    lost_answer_is_adopted("gateway_error_after_work");
+}
+
+#[test]
+fn half_of_an_answer_submits_nothing_twice() {
+    lost_answer_is_adopted("malformed_json");
+}
+
+#[test]
+fn a_lost_answer_of_shotstack_is_adopted_too() {
+    let Some(storm) = simulator::storm() else { return };
+    storm.fault(json!({"provider": "shotstack", "fault": "drop_connection", "on": "create", "times": 1}));
+    let run = Run::generating().waiting_for("awaiting_prepublish");
+    assert_submitted_once(&storm, &run);
+    assert_eq!(tasks(&storm, &run, "shotstack").len(), 1);
+}
+
+#[test]
+fn a_lost_answer_of_upload_post_is_recovered_by_our_own_id() {
+    let Some(storm) = simulator::storm() else { return };
+    storm.fault(json!([{"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1},
+                       {"provider": "upload-post", "fault": "callback_dropped"}]));
+    let run = Run::start().published();
+    assert_submitted_once(&storm, &run);
+    let posts = tasks(&storm, &run, "upload-post");
+    assert_eq!((posts.len(), &posts[0]["creates"]), (1, &json!(1)), "{posts:?}");
+    assert_eq!(run.count_events("job.submission_repeated"), 0);
+}
+
+#[test]
+fn a_lost_answer_waits_for_its_callback_as_long_as_it_may_come() {
+    let Some(storm) = simulator::storm() else { return };
+    storm.hold();
+    storm.fault(json!({"provider": "kieai", "fault": "drop_connection", "on": "create", "times": 1}));
+    let run = Run::generating();
+    eventually("one clip is done, the other unknown", || {
+        let states =
+            run.jobs("generate").iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        run.pass_time();
+        (states.iter().any(|state| state == "requested") && states.iter().any(|state| state == "succeeded"))
+            .then_some(())
+    });
+    for _ in 0..3 {
+        run.pass_time();
+    }
+    assert_submitted_once(&storm, &run);
+    assert_eq!(run.status(), "running");
+    storm.release();
+    run.wait_for("awaiting_prepublish");
+    assert_submitted_once(&storm, &run);
+}
+
+#[test]
+fn only_after_the_waiting_time_is_it_sent_once_more_and_the_timeline_says_so() {
+    let Some(storm) = simulator::storm() else { return };
+    storm.fault(json!([{"provider": "kieai", "fault": "drop_connection", "on": "create", "times": 1},
+                       {"provider": "kieai", "fault": "callback_dropped"}]));
+    let run = Run::generating();
+    let unknown = "SELECT FROM outbox WHERE run_id = $1 AND kind = 'submit' AND state = 'due' AND sent_at IS NOT NULL";
+    eventually("one submission is unanswered", || (service().database().count(unknown, &[&run.id]) == 1).then_some(()));
+    service().database().pass_adoption(&run.id);
+    let run = run.waiting_for("awaiting_prepublish");
+    assert_eq!(run.count_events("job.submission_repeated"), 1);
+    assert_eq!(tasks(&storm, &run, "kieai").len(), 3, "the documented exception");
+    run.assert_state_is_fold();
+}
+
+#[test]
+fn a_repeated_post_is_taken_for_the_first_by_its_key() {
+    let Some(storm) = simulator::storm() else { return };
+    for replay in ["replay_answers409", "replay_answers_409"] {
+        let known = storm.state();
+        assert!(known.is_object(), "{replay}");
+    }
+    // The status of the lost one cannot be asked either: after the wait it is posted again, under the same key.
+    storm.fault(json!([{"provider": "upload-post", "fault": "gateway_error_after_work", "on": "create", "times": 1},
+                       {"provider": "upload-post", "fault": "status500", "on": "query", "times": 2}]));
+    let run = Run::start().published();
+    let posts = tasks(&storm, &run, "upload-post");
+    assert_eq!(posts.len(), 1, "{posts:?}");
+}
