@@ -206,7 +206,6 @@ fn a_clients_own_spin_headers_are_not_believed() {
 fn tricks_in_paths_are_4xx_and_reach_nothing() {
     let long = format!("/v1/runs/{}", "a".repeat(8000));
     for path in [
-        "//v1/ping",
         "/v1//runs",
         "/./v1/ping",
         "/v1/../health",

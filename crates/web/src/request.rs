@@ -138,9 +138,11 @@ impl Request {
         self.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
     }
 
-    /// The peer's address without its port, as the host saw it. Behind a proxy this is the proxy.
+    /// The peer's address without its port, as the host saw it. Behind a proxy this is the proxy. The host adds its header
+    /// after those of the client, who may have sent one of the same name: the last one counts.
     pub fn client_address(&self) -> Option<String> {
-        let value = self.header("spin-client-addr")?;
+        let named = |(name, _): &&(String, String)| name == "spin-client-addr";
+        let (_, value) = self.headers.iter().rfind(named)?;
         let address = match value.parse::<std::net::SocketAddr>() {
             Ok(socket) => socket.ip().to_string(),
             Err(_) => value.parse::<std::net::IpAddr>().ok()?.to_string(),
