@@ -3,6 +3,7 @@
 
 use crate::definition::Step;
 use crate::job::JobSpec;
+use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{JobPhase, Run};
 use crate::status::GateName;
@@ -59,7 +60,6 @@ pub(super) fn of(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
 }
 
 fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
-    let project = &run.definition.key;
     match &recorded.event {
         Event::RunStarted(started) => {
             vec![Artifact::new("run.start", "api", json!({"input": started.input, "options": started.options}))]
@@ -94,16 +94,7 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         Event::RunPublished => vec![notification(run, "completed", None, "Your video is published.")],
         Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
         Event::RunExpired { gate } => vec![notification(run, "expired", Some(*gate), "Nobody decided in time.")],
-        Event::RunFailed { error_type, error_message } => vec![
-            Artifact::new(
-                "run.failed",
-                "orchestrator",
-                json!({
-                    "error_type": error_type, "error_message": error_message, "project": project,
-                }),
-            ),
-            notification(run, "failed", None, error_message),
-        ],
+        Event::RunFailed { error_type, error_message } => run_failed(run, error_type, error_message),
         Event::RunCancelled { reason, actor } => {
             vec![Artifact::new("run.cancelled", "api", json!({"reason": reason, "actor": actor}))]
         }
@@ -189,18 +180,32 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
 
 /// One `kieai.wait` when the last clip has come.
 fn wait_over(run: &Run, step: u32) -> Option<Artifact> {
-    let jobs: Vec<_> = run.jobs.values().filter(|job| job.step == step).collect();
-    let generated = jobs.iter().filter(|job| matches!(job.phase, JobPhase::Succeeded { .. })).count();
-    (generated == jobs.len()).then(|| {
-        Artifact::new(
-            "kieai.wait",
-            "kieai",
-            json!({
-                "expectedCount": jobs.len(), "generatedCount": generated, "status": "completed",
-            }),
-        )
-        .by(Some("riley"))
-    })
+    let (expected, generated) = clips_of(run, step);
+    (generated == expected).then(|| wait(expected, generated, "completed"))
+}
+
+/// How many clips a step asked for, and how many have come.
+fn clips_of(run: &Run, step: u32) -> (usize, usize) {
+    let jobs = run.jobs.values().filter(|job| job.step == step);
+    let generated = jobs.clone().filter(|job| matches!(job.phase, JobPhase::Succeeded { .. })).count();
+    (jobs.count(), generated)
+}
+
+fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
+    let metadata = json!({"expectedCount": expected, "generatedCount": generated, "status": status});
+    Artifact::new("kieai.wait", "kieai", metadata).by(Some("riley"))
+}
+
+fn run_failed(run: &Run, error_type: &str, error_message: &str) -> Vec<Artifact> {
+    let mut artifacts = Vec::new();
+    if error_type == STEP_TIMEOUT && matches!(run.current_step(), Some(Step::Generate { .. })) {
+        let (expected, generated) = clips_of(run, run.step);
+        artifacts.push(wait(expected, generated, "timeout"));
+    }
+    let metadata = json!({"error_type": error_type, "error_message": error_message, "project": run.definition.key});
+    artifacts.push(Artifact::new("run.failed", "orchestrator", metadata));
+    artifacts.push(notification(run, "failed", None, error_message));
+    artifacts
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {

@@ -5,6 +5,9 @@ use crate::run::event::Event;
 use crate::run::state::Run;
 use crate::run::{Refusal, refuse_terminal};
 
+/// The error type of a run whose step did not end in time.
+pub(super) const STEP_TIMEOUT: &str = "step_timeout";
+
 pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;
     if run.deadline.is_none_or(|deadline| deadline > now) {
@@ -18,15 +21,15 @@ pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     }
     let step = run.current_step().map_or("unknown", |step| step.name());
     Ok(vec![Event::RunFailed {
-        error_type: "step_timeout".to_owned(),
+        error_type: STEP_TIMEOUT.to_owned(),
         error_message: format!("step {step} did not end in time"),
     }])
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::run::testing::{T0, every_state, try_command_at};
-    use crate::run::{Command, Refusal};
+    use crate::run::testing::{T0, at_generate, every_state, try_command_at, with_context};
+    use crate::run::{Command, Refusal, apply};
     use crate::status::Status;
     use time::Duration;
 
@@ -47,5 +50,16 @@ mod tests {
             let early = run.deadline.unwrap_or(T0) - Duration::microseconds(1);
             assert!(matches!(try_command_at(&run, Command::PassDeadline, early), Err(Refusal::NotDue { .. })));
         }
+    }
+
+    #[test]
+    fn clips_that_did_not_come_in_time_are_counted() {
+        let run = at_generate();
+        let overdue = run.deadline.unwrap();
+        let transition = with_context(overdue, |context| apply(&run, &Command::PassDeadline, "t", context));
+        let artifacts = transition.unwrap().unwrap().rows.artifacts;
+        assert_eq!(artifacts[0].artifact_type, "kieai.wait");
+        assert_eq!(artifacts[0].metadata["status"], "timeout");
+        assert_eq!(artifacts[0].metadata["expectedCount"], 2);
     }
 }
