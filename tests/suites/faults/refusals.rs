@@ -15,40 +15,40 @@ fn passes(provider: &str, fault: &str) {
 
 #[test]
 fn kieais_429_is_tried_again() {
-    passes("kieai", "status429");
+    passes("kieai", "status_429");
 }
 
 #[test]
 fn kieais_429_in_a_200_is_tried_again() {
-    passes("kieai", "code429");
+    passes("kieai", "code_429");
 }
 
 #[test]
 fn kieais_maintenance_is_tried_again() {
-    passes("kieai", "code455");
+    passes("kieai", "code_455");
 }
 
 #[test]
 fn kieais_500_is_tried_again() {
-    passes("kieai", "status500");
+    passes("kieai", "status_500");
 }
 
 #[test]
 fn shotstacks_429_is_tried_again() {
-    passes("shotstack", "status429");
+    passes("shotstack", "status_429");
 }
 
 #[test]
 fn upload_posts_500_and_429_are_tried_again() {
-    passes("upload-post", "status500");
-    passes("upload-post", "status429");
+    passes("upload-post", "status_500");
+    passes("upload-post", "status_429");
 }
 
 #[test]
 fn failing_questions_are_asked_again() {
     let Some(storm) = simulator::storm() else { return };
     for provider in ["kieai", "shotstack", "upload-post"] {
-        for fault in ["status500", "status429", "drop_connection", "malformed_json"] {
+        for fault in ["status_500", "status_429", "drop_connection", "malformed_json"] {
             storm.fault(json!({"provider": provider, "fault": fault, "on": "query", "times": 1}));
         }
     }
@@ -59,7 +59,7 @@ fn failing_questions_are_asked_again() {
 #[test]
 fn a_final_refusal_fails_the_run_and_says_why() {
     let Some(storm) = simulator::storm() else { return };
-    storm.fault(json!({"provider": "kieai", "fault": "code402"}));
+    storm.fault(json!({"provider": "kieai", "fault": "code_402"}));
     let run = Run::generating();
     let view = run.wait_for("failed");
     assert_eq!(view["result"]["error"]["project"], "test_video_gen");
@@ -120,7 +120,7 @@ fn a_failed_post_fails_the_run_without_a_word_of_success() {
 #[test]
 fn a_provider_that_stays_down_ends_the_run_after_bounded_tries() {
     let Some(storm) = simulator::storm() else { return };
-    storm.fault(json!({"provider": "kieai", "fault": "status500", "on": "create"}));
+    storm.fault(json!({"provider": "kieai", "fault": "status_500", "on": "create"}));
     let run = Run::generating();
     let view = eventually("the run gives up", || {
         run.pass_time();
