@@ -151,7 +151,7 @@ BEGIN
         END IF;
     END IF;
     IF decision ? 'settle' AND NOT effect_settle(decision->'settle', a_now) THEN
-        RETURN jsonb_build_object('result', 'fenced');
+        RETURN jsonb_build_object('result', 'fenced', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
     END IF;
     IF decision ? 'run' THEN
         PERFORM run_write(decision, a_now);
@@ -192,23 +192,41 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick"}.
+-- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick"}, the results in the decisions' order. Decisions
+-- are taken in the order of their runs, so that two batches over the same runs cannot deadlock. A run may have several,
+-- each built on the one before: when one did not happen, neither do its successors, even where their version fits the
+-- moved run by accident.
 CREATE OR REPLACE FUNCTION run_commit(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     a_now timestamptz := (request->>'now')::timestamptz;
-    results jsonb := '[]';
+    answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(request->'decisions')]);
+    answer jsonb;
     decision jsonb;
+    place bigint;
+    a_run_id text;
+    broken_run_id text := '';
     due boolean := false;
 BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
-    FOR decision IN SELECT value FROM jsonb_array_elements(request->'decisions') LOOP
-        results := results || run_commit_one(decision, a_now);
-        due := due OR EXISTS (SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
-                               WHERE (row->>'due_at')::timestamptz <= a_now);
+    FOR decision, place IN SELECT value, ordinality FROM jsonb_array_elements(request->'decisions') WITH ORDINALITY
+                            ORDER BY value->'run'->>'run_id' NULLS LAST, ordinality LOOP
+        a_run_id := decision->'run'->>'run_id';
+        IF a_run_id = broken_run_id THEN
+            answer := jsonb_build_object('result', 'conflict', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
+        ELSE
+            answer := run_commit_one(decision, a_now);
+        END IF;
+        IF answer->>'result' = 'committed' THEN
+            due := due OR EXISTS (SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
+                                   WHERE (row->>'due_at')::timestamptz <= a_now);
+        ELSE
+            broken_run_id := coalesce(a_run_id, broken_run_id);
+        END IF;
+        answers[place] := answer;
     END LOOP;
-    RETURN jsonb_build_object('results', results, 'kick', due AND kick_take(a_now));
+    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now));
 END $$;
 
 -- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status

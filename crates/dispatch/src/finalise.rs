@@ -47,11 +47,16 @@ pub(crate) fn finalise(
                     runs.insert(effect.run_id.clone(), *fresh);
                     conflicts.push((effect, performed));
                 }
-                // The lease or the run is gone: whoever took it over is answerable now.
-                Committed::Conflict { run: None }
-                | Committed::Fenced
+                // Whoever holds the lease now is answerable. What we thought of the run never happened.
+                Committed::Fenced { run: Some(fresh) } => {
+                    runs.insert(effect.run_id.clone(), *fresh);
+                }
+                Committed::Fenced { run: None }
+                | Committed::Conflict { run: None }
                 | Committed::Replay { .. }
-                | Committed::Mismatch { .. } => {}
+                | Committed::Mismatch { .. } => {
+                    runs.remove(&effect.run_id);
+                }
             }
         }
         if conflicts.is_empty() {

@@ -67,8 +67,10 @@ pub enum Committed {
     Conflict {
         run: Option<Box<Run>>,
     },
-    /// The effect's lease is somebody else's now.
-    Fenced,
+    /// The effect's lease is somebody else's now; the run, if the decision had one, is this.
+    Fenced {
+        run: Option<Box<Run>>,
+    },
     /// The idempotency key is known; this run was made then.
     Replay {
         run_id: String,
@@ -166,7 +168,7 @@ pub fn transition(
             Some(Committed::Conflict { run: Some(fresh) }) => run = *fresh,
             Some(
                 Committed::Conflict { run: None }
-                | Committed::Fenced
+                | Committed::Fenced { .. }
                 | Committed::Replay { .. }
                 | Committed::Mismatch { .. },
             )

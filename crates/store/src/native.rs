@@ -51,6 +51,8 @@ fn classify(error: postgres::Error) -> DbError {
                 SqlState::CANNOT_CONNECT_NOW,
                 SqlState::ADMIN_SHUTDOWN,
                 SqlState::CRASH_SHUTDOWN,
+                SqlState::T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_DEADLOCK_DETECTED,
             ]
             .contains(db.code()),
         };

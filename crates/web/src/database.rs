@@ -53,7 +53,8 @@ fn json(cell: &DbValue) -> Result<serde_json::Value, DbError> {
 
 /// SQLSTATEs of a server that is full, starting, stopping or gone, of statements that it cut off to protect itself, and
 /// of two writers that met: trying again later is right for all of them.
-const PASSING: [&str; 10] = ["53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "08000", "08003", "08006"];
+const PASSING: [&str; 12] =
+    ["40001", "40P01", "53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "08000", "08003", "08006"];
 /// The same as Spin flattens them, and what its pool and driver say when there is no server.
 const PASSING_TEXTS: [&str; 12] = [
     "too many clients",

@@ -134,3 +134,47 @@ fn a_run_and_its_timeline_are_deleted_together() {
     db.driver().execute("DELETE FROM runs WHERE run_id = $1", &[&run.run_id]).unwrap();
     assert_eq!(count(&mut db, "SELECT count(*) FROM run_events WHERE run_id = $1", &run.run_id), 0);
 }
+
+#[test]
+fn what_was_built_on_a_decision_that_did_not_happen_does_not_happen() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let submit = |place: usize| Command::SubmitJob { job_id: job_id(&run, place), task_id: fresh_id(), adopted: false };
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let first = apply(&run, &submit(0), "t", &mut context).unwrap().unwrap();
+    let second = apply(&first.run, &submit(1), "t", &mut context).unwrap().unwrap();
+    // Somebody else adds one event: the second decision's version now fits by accident.
+    let moved = tell(&mut db, &run, &submit(0));
+    assert_eq!(moved.version, second.expected_version);
+    let results = commit(&mut db, now(), &[of(first), of(second)]).unwrap().results;
+    assert!(results.iter().all(|result| matches!(result, Committed::Conflict { .. })), "{results:?}");
+    assert_eq!(loaded(&mut db, &run.run_id), moved);
+    assert_eq!(folded(&mut db, &run.run_id), moved);
+}
+
+#[test]
+fn batches_over_the_same_runs_in_opposite_order_do_not_deadlock() {
+    let runs: Vec<_> = (0..8).map(|_| started(&mut connect(), "test_video_gen", ProvidersMode::Mock)).collect();
+    let barrier = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (runs, barrier) = (&runs, &barrier);
+            scope.spawn(move || {
+                let mut db = connect();
+                let mut new_id = fresh_id;
+                let mut context = Context { now: now(), new_id: &mut new_id };
+                let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
+                let mut decisions: Vec<Decision> =
+                    runs.iter().map(|run| of(apply(run, &cancel, "a", &mut context).unwrap().unwrap())).collect();
+                if thread % 2 == 0 {
+                    decisions.reverse();
+                }
+                barrier.wait();
+                commit(&mut db, now(), &decisions).unwrap();
+            });
+        }
+    });
+    let mut db = connect();
+    assert!(runs.iter().all(|run| loaded(&mut db, &run.run_id).status == Status::Cancelled));
+}

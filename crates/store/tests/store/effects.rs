@@ -6,7 +6,15 @@ use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::{Claimed, claim};
 use mw_store::native::Client;
 use mw_store::sweep;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::Duration;
+
+/// A claim takes whatever is due, other tests' effects too: one test at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Claims until the effects of this run are among the claimed; gives the others back.
 fn claim_of(db: &mut Client, run_id: &str, at: Timestamp) -> Vec<Claimed> {
@@ -29,6 +37,7 @@ fn settle(effect: &Claimed, outcome: Outcome) -> Decision {
 
 #[test]
 fn a_claimed_effect_is_nobody_elses() {
+    let _alone = alone();
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let first = claim_of(&mut db, &run.run_id, now());
@@ -39,6 +48,7 @@ fn a_claimed_effect_is_nobody_elses() {
 
 #[test]
 fn an_old_fencing_token_changes_neither_effect_nor_run() {
+    let _alone = alone();
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let mut effects = Vec::new();
@@ -55,12 +65,13 @@ fn an_old_fencing_token_changes_neither_effect_nor_run() {
     let command = Command::SubmitJob { job_id, task_id: fresh_id(), adopted: false };
     let transition = mw_core::run::apply(&run, &command, "t", &mut context).unwrap();
     let decision = Decision { transition, ..settle(effect, Outcome::Done) };
-    assert_eq!(commit_one(&mut db, decision), Committed::Fenced);
+    assert_eq!(commit_one(&mut db, decision), Committed::Fenced { run: Some(Box::new(run.clone())) });
     assert_eq!(loaded(&mut db, &run.run_id), run);
 }
 
 #[test]
 fn a_submission_counts_as_sent_from_its_claim_until_it_is_known_not_to_be() {
+    let _alone = alone();
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let at = now();
@@ -89,6 +100,7 @@ fn a_submission_counts_as_sent_from_its_claim_until_it_is_known_not_to_be() {
 
 #[test]
 fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
+    let _alone = alone();
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let id = job_id(&run, 0);
