@@ -164,7 +164,7 @@ fn a_poke_makes_the_provider_be_asked_at_once() {
     let (job, task) = task_of(&run, "generate");
     let later = "UPDATE outbox SET due_at = now() + interval '1 hour' WHERE run_id = $1 AND state = 'due'";
     eventually("nobody asks any more", || (service().database().execute(later, &[&run.id]) == 2).then_some(()));
-    let asked = || -> u64 { storm.tasks(&[job.clone()])[0]["queries"].as_u64().unwrap() };
+    let asked = || -> u64 { storm.tasks(std::slice::from_ref(&job))[0]["queries"].as_u64().unwrap() };
     let before = asked();
     kieai(&format!("?run_id={}&job={job}", run.id), &task, &kieai_body(&task, EVIL)).send().expect(200);
     eventually("the provider is asked", || (asked() > before).then_some(()));
