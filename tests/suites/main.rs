@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod chat;
+mod configuration;
 mod faults;
 mod gates;
 mod journey;

@@ -57,6 +57,10 @@ const KNOWN_VALUES: [&str; 7] = [
     "upload-post-secret",
 ];
 const SECRET_LENGTH_MIN: usize = 12;
+/// What the development stack makes up begins with this.
+const DEVELOPMENT_PREFIX: &str = "dev-";
+/// Development's own key and link secret may be used with real providers on the developer's machine.
+const OURS: [&str; 2] = ["api_key", "hitl_secret"];
 
 /// Why this configuration must not take traffic; empty when it may. Names variables, never values.
 pub fn reasons(config: &Config) -> Vec<String> {
@@ -78,16 +82,20 @@ pub fn reasons(config: &Config) -> Vec<String> {
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
     }
     if environment != "local" || mode == Ok(Mode::Live) {
-        reasons.extend(SECRETS.iter().filter_map(|name| weakness(config, name)));
+        let is_local = environment == "local";
+        reasons.extend(SECRETS.iter().filter_map(|name| weakness(config, name, is_local && OURS.contains(name))));
     }
     reasons
 }
 
-fn weakness(config: &Config, name: &str) -> Option<String> {
+fn weakness(config: &Config, name: &str, may_be_made_up: bool) -> Option<String> {
     let shown = name.to_ascii_uppercase();
     match config.optional(name) {
         None => Some(format!("{shown} is not set")),
         Some(value) if KNOWN_VALUES.contains(&value.as_str()) => Some(format!("{shown} is a development default")),
+        Some(value) if value.starts_with(DEVELOPMENT_PREFIX) && !may_be_made_up => {
+            Some(format!("{shown} is a development secret"))
+        }
         Some(value) if value.len() < SECRET_LENGTH_MIN => {
             Some(format!("{shown} is shorter than {SECRET_LENGTH_MIN} characters"))
         }

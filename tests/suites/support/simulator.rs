@@ -83,6 +83,11 @@ impl Simulator {
         self.control("DELETE", "/_sim/faults", &Value::Null);
     }
 
+    /// What the language model answers from now on, by the name of the schema.
+    pub(crate) fn model_says(&self, answers: Value) {
+        self.control("POST", "/_sim/llm", &answers);
+    }
+
     /// Keeps callbacks until they are released.
     pub(crate) fn hold(&self) {
         self.control("POST", "/_sim/callbacks/hold", &Value::Null);

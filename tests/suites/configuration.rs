@@ -1,0 +1,175 @@
+//! What the configuration changes, on stacks of these tests' own: secrets that rotate, personas with a language model,
+//! readiness.
+
+use crate::support::simulator::Simulator;
+use crate::support::{Run, Service, eventually, service, signing, stack, unique};
+use mw::dev::stack::Stack;
+use mw::dev::variables::Mode;
+use mw::settings::Settings;
+use mw_core::status::GateName;
+use mw_core::token::{Claims, issue};
+use serde_json::{Value, json};
+
+#[test]
+fn two_secrets_are_valid_at_once_during_a_rotation() {
+    let builder = stack::builder().mode(Mode::Mock).cron(false);
+    let stack = builder
+        .setting("HITL_SECRET_PREVIOUS", "the-previous-hitl-secret")
+        .setting("KIEAI_SIGNING_SECRET_PREVIOUS", "the-previous-kieai-secret")
+        .setting("UPLOAD_POST_SIGNING_SECRET_PREVIOUS", "the-previous-upload-post-secret")
+        .start()
+        .unwrap();
+    let service = stack::service_of(&stack);
+    let run = Run::start_at(&service, "test_video_gen");
+    let claims =
+        Claims { opening: 1, approver: "ann".to_owned(), expires_at: signing::unix_now() + 60, nonce: "n".to_owned() };
+    let token = issue("the-previous-hitl-secret", &run.id, GateName::Workflow, &claims);
+    let path = format!("{}?token={token}", run.gate_path("workflow"));
+    service.call("POST", &path).send().expect(200);
+
+    for secret in ["the-previous-kieai-secret", service.kieai_secret.as_str()] {
+        let body = json!({"code": 200, "data": {"taskId": "task", "info": {"resultUrls": [secret.len().to_string()]}}});
+        let call = service.call("POST", "/v1/webhooks/kieai").json(&body);
+        let headers = signing::kieai(secret, "task", signing::unix_now());
+        headers.iter().fold(call, |call, (name, value)| call.header(name, value)).send().expect(200);
+    }
+    for secret in ["the-previous-upload-post-secret", service.upload_post_secret.as_str()] {
+        let body = json!({"event": "account_connected", "job_id": secret}).to_string();
+        let headers = signing::upload_post(secret, body.as_bytes(), signing::unix_now());
+        let call = service.call("POST", "/v1/webhooks/upload-post").body("application/json", body);
+        headers.iter().fold(call, |call, (name, value)| call.header(name, value)).send().expect(200);
+    }
+}
+
+#[test]
+fn it_is_not_ready_while_migrations_are_behind() {
+    let stack = stack::builder().mode(Mode::Mock).cron(false).start().unwrap();
+    let service = stack::service_of(&stack);
+    service.call("GET", "/ready").send().expect(200);
+    let newest = "DELETE FROM schema_migrations WHERE ctid = (SELECT max(ctid) FROM schema_migrations)";
+    service.database().execute(newest, &[]);
+    let answer = service.call("GET", "/ready").try_send().unwrap().expect(503);
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    let reasons = answer.json()["reasons"].to_string();
+    assert!(reasons.contains("migrations are behind"), "{reasons}");
+    // Alive all the same: a restart would cure nothing.
+    service.call("GET", "/health").send().expect(200);
+}
+
+/// One more host on the environment's database, with other settings; gone when dropped.
+struct Host {
+    process: std::process::Child,
+    service: Service,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn host(settings: &[(&str, &str)]) -> Host {
+    let manifest = mw::dev::folder::root().unwrap().join("spin.toml");
+    let declared = mw::dev::variables::declared(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+    let ours = service();
+    let base =
+        [("DATABASE_URL", ours.database_url.as_str()), ("API_KEY", &ours.api_key), ("HITL_SECRET", &ours.hitl_secret)];
+    let fixed = base.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let variables = mw::dev::variables::for_host(&declared, &fixed, &Settings::default(), Mode::Mock).unwrap();
+    let address = format!("127.0.0.1:{}", mw::dev::ports::free().unwrap());
+    let process = std::process::Command::new(mw::dev::prerequisites::own_program("mw-host").unwrap())
+        .args(["--manifest", manifest.to_str().unwrap(), "--listen", &address])
+        .envs(variables)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let host = Host { process, service: ours.through(&format!("http://{address}")) };
+    eventually("the host answers", || host.service.call("GET", "/health").try_send().ok());
+    host
+}
+
+fn reasons(host: &Host) -> String {
+    host.service.call("GET", "/ready").try_send().unwrap().expect(503).json()["reasons"].to_string()
+}
+
+#[test]
+fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
+    let host = host(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true")]);
+    assert!(reasons(&host).contains("contradicts"), "{}", reasons(&host));
+    let user = unique("user");
+    let body = json!({"project": "aismr", "input": {"topic": "x"}, "options": {"user_id": user}});
+    let answer = host.service.post("/v1/runs/start").json(&body).try_send().unwrap().expect(503);
+    assert_eq!(answer.json()["detail"], "service is misconfigured");
+    assert_eq!(service().database().count("SELECT FROM runs WHERE user_id = $1", &[&user]), 0);
+}
+
+#[test]
+fn production_refuses_development_secrets_by_name_and_never_shows_them() {
+    let host = host(&[("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short")]);
+    let reasons = reasons(&host);
+    for piece in [
+        "API_KEY is a development secret",
+        "HITL_SECRET is a development secret",
+        "KIEAI_API_KEY is shorter",
+        "SHOTSTACK_API_KEY is not set",
+    ] {
+        assert!(reasons.contains(piece), "{piece}: {reasons}");
+    }
+    assert!(!reasons.contains(&service().api_key) && !reasons.contains(&service().hitl_secret));
+}
+
+/// A stack whose personas have a model.
+fn with_model() -> Option<(Stack, Service, Simulator)> {
+    if service().is_mock() {
+        return None;
+    }
+    let stack = stack::builder().setting("OPENAI_API_KEY", "dev-openai-key").start().unwrap();
+    let service = stack::service_of(&stack);
+    let simulator = Simulator::of(&service);
+    Some((stack, service, simulator))
+}
+
+fn sources(run: &Run) -> Vec<Value> {
+    let finished = run.events().into_iter().filter(|event| event["type"] == "persona.finished");
+    finished.map(|event| event["data"]["source"].clone()).collect()
+}
+
+#[test]
+fn personas_speak_through_the_model_where_there_is_one_and_are_asked_again_when_it_stumbles() {
+    let Some((_stack, service, simulator)) = with_model() else { return };
+    simulator.model_says(json!({
+        "ideate": {"summary": "Two cats.", "headers": ["Cat A", "Cat B"]},
+        "write": {"summary": "Prompts.", "prompts": ["first prompt", "second prompt"]},
+        "edit": {"summary": "Cut."},
+        "caption": {"summary": "Caption.", "caption": "Two cats!", "title": "Cats"},
+    }));
+    simulator.fault(json!([
+        {"provider": "openai", "fault": "overloaded_529", "times": 1},
+        {"provider": "openai", "fault": "status_500", "times": 1},
+    ]));
+    let run = Run::start_at(&service, "test_video_gen").published();
+    let sources = sources(&run);
+    assert_eq!(sources.len(), 4, "iggy, riley, alex, quinn");
+    assert!(sources.iter().all(|source| *source == sources[0] && *source != "rules"), "{sources:?}");
+    assert_eq!(run.view()["result"]["videos"][1]["header"], "Cat B");
+    assert_eq!(run.artifacts("publish.url")[0]["metadata"]["caption"], "Two cats!");
+    assert!(simulator.state()["counts"]["openai"]["creates"].as_u64().unwrap() >= 4);
+    run.assert_state_is_fold();
+}
+
+#[test]
+fn a_persona_that_keeps_failing_fails_its_run_and_is_never_replaced_by_rules() {
+    let Some((_stack, service, simulator)) = with_model() else { return };
+    simulator.fault(json!({"provider": "openai", "fault": "refusal"}));
+    let run = Run::start_at(&service, "test_video_gen").approved("workflow");
+    let view = eventually("the run gives up", || {
+        run.pass_time();
+        Some(run.view()).filter(|view| view["status"] == "failed")
+    });
+    assert!(view["result"]["error"]["error_message"].is_string(), "{view}");
+    assert_eq!(sources(&run), Vec::<Value>::new());
+    assert_eq!(run.artifact_names().last().unwrap(), "notification(failed)");
+    run.assert_state_is_fold();
+}
