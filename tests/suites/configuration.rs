@@ -96,7 +96,7 @@ fn reasons(host: &Host) -> String {
 
 #[test]
 fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
-    let host = host(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true")]);
+    let host = host(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
     assert!(reasons(&host).contains("contradicts"), "{}", reasons(&host));
     let user = unique("user");
     let body = json!({"project": "aismr", "input": {"topic": "x"}, "options": {"user_id": user}});
