@@ -34,8 +34,13 @@ Examples:
     Sizes,
     /// Print how much of the native crates the tests ran; fails below the minimum.
     Coverage(coverage::Options),
-    /// Start the private PostgreSQL cluster, leave it running, and print the address of a fresh, empty database.
-    #[command(after_help = "Example:\n  DATABASE_URL=$(mw dev db) cargo test -p mw-store")]
+    /// Start the private PostgreSQL cluster, leave it running, and print the address of a fresh, empty database; or run a
+    /// command with a fresh, migrated one that is dropped afterwards.
+    #[command(after_help = "\
+Examples:
+  mw dev db -- cargo test -p mw-store
+  psql $(mw dev db)
+  mw dev db --stop")]
     Db {
         /// Stop the cluster instead (as soon as nobody uses it).
         #[arg(long)]
@@ -43,6 +48,9 @@ Examples:
         /// A cluster that does not wait for the disk: faster, for tests only.
         #[arg(long)]
         fast: bool,
+        /// The command and its arguments, which find DATABASE_URL in their environment.
+        #[arg(last = true, conflicts_with = "stop")]
+        command: Vec<OsString>,
     },
 }
 
@@ -80,8 +88,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         Command::With(arguments) => run_with(arguments),
         Command::Sizes => sizes::run(&folder::root()?),
         Command::Coverage(options) => coverage::run(&options),
-        Command::Db { stop: true, fast } => stop_database(fast),
-        Command::Db { stop: false, fast } => print_database(fast),
+        Command::Db { stop: true, fast, .. } => stop_database(fast),
+        Command::Db { fast, command, .. } if command.is_empty() => print_database(fast),
+        Command::Db { fast, command, .. } => with_database(fast, &command),
     }
 }
 
@@ -117,6 +126,14 @@ fn run_with(arguments: With) -> Result<u8> {
 fn cluster(fast: bool) -> Result<Cluster> {
     let root = folder::root()?;
     Ok(if fast { Cluster::fast(&root) } else { Cluster::of(&root) })
+}
+
+fn with_database(fast: bool, command: &[OsString]) -> Result<u8> {
+    signals::listen()?;
+    let root = folder::root()?;
+    let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+    let database = Database::scratch(&root, given.as_deref(), fast)?;
+    with::run_with_database(&root, database, command)
 }
 
 fn print_database(fast: bool) -> Result<u8> {

@@ -1,8 +1,18 @@
-//! `mw dev with`: a stack of its own for one command, with its addresses and secrets in the environment.
+//! `mw dev with` and `mw dev db -- …`: a stack, or only a database, of its own for one command, which finds the addresses
+//! and secrets in its environment.
 
-use super::{signals, stack::Stack};
-use crate::error::{Error, Result, While};
-use std::{collections::BTreeMap, ffi::OsString, path::Path, process::Command, time::Duration};
+use super::{database::Database, signals, stack::Stack};
+use crate::{
+    error::{Error, Result, While},
+    migrations,
+};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::Path,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
 
 /// What the command is told about the stack.
 #[must_use]
@@ -28,27 +38,9 @@ pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
     environment
 }
 
-/// Runs the command and returns its exit code. A signal to us waits for the command, which the terminal has told too.
+/// Runs the command against the stack and returns its exit code; then the stack is gone.
 pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
-    let (program, arguments) = command.split_first().ok_or_else(|| Error::misuse("name a command after --"))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .envs(environment(&stack))
-        .spawn()
-        .map_err(|error| Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy())))?;
-    let mut told = false;
-    let status = loop {
-        if let Some(status) = child.try_wait().while_doing("wait for the command")? {
-            break status;
-        }
-        if signals::asked_to_stop() && !told {
-            told = true;
-            if let Some(process) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-                let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let status = run_command(command, &environment(&stack))?;
     let log = stack.log().to_path_buf();
     drop(stack);
     if status.success() {
@@ -59,7 +51,42 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
         print_logs(&log);
     }
     eprintln!("mw: the command ended with {status}; the stack's logs are in {}", log.display());
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    Ok(exit_code(status))
+}
+
+/// Runs the command with a migrated database of its own and returns its exit code; then the database is gone.
+pub fn run_with_database(root: &Path, database: Database, command: &[OsString]) -> Result<u8> {
+    let list = migrations::from_folder(&root.join("migrations"))?;
+    migrations::migrate(&mut migrations::connect(database.url())?, &list)?;
+    let environment = BTreeMap::from([("DATABASE_URL".to_owned(), database.url().to_owned())]);
+    run_command(command, &environment).map(exit_code)
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// A signal to us waits for the command, which the terminal has told too.
+fn run_command(command: &[OsString], environment: &BTreeMap<String, String>) -> Result<ExitStatus> {
+    let (program, arguments) = command.split_first().ok_or_else(|| Error::misuse("name a command after --"))?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(environment)
+        .spawn()
+        .map_err(|error| Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy())))?;
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait().while_doing("wait for the command")? {
+            return Ok(status);
+        }
+        if signals::asked_to_stop() && !told {
+            told = true;
+            if let Some(process) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Where nobody can look at the files afterwards.
