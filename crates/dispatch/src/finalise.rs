@@ -6,13 +6,16 @@ use crate::perform::Performed;
 use mw_core::retry::retry_wait_seconds;
 use mw_core::run::{Command, Context, Run, apply};
 use mw_store::DbError;
-use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
+use mw_store::commit::{CommitAnswer, Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::Claimed;
 use std::collections::BTreeMap;
 use time::Duration;
 
 const TRIES_MAX: u32 = 20;
 const TRY_SECONDS: i64 = 1;
+/// Tries of a commit while the database has no connection for us.
+const DATABASE_TRIES_MAX: u32 = 20;
+const DATABASE_WAIT_MILLISECONDS: i64 = 250;
 
 /// What finalising a batch did.
 #[derive(Debug, Default)]
@@ -36,8 +39,7 @@ pub(crate) fn finalise(
         let last = attempt >= TRIES_MAX || world.now() >= give_up_at;
         let decisions: Vec<Decision> =
             outcomes.iter().map(|(effect, performed)| decide(world, runs, effect, performed, last)).collect();
-        let now = world.now();
-        let answer = commit(&mut *world.database()?, now, &decisions)?;
+        let answer = commit_patiently(world, &decisions)?;
         finalised.kick |= answer.kick;
         let mut conflicts = Vec::new();
         for ((effect, performed), result) in outcomes.into_iter().zip(answer.results) {
@@ -65,6 +67,20 @@ pub(crate) fn finalise(
         outcomes = conflicts;
     }
     Ok(finalised)
+}
+
+/// The work is done and only has to be told: a database without a free connection is asked again for a while. Repeating
+/// is safe, since a commit that did happen makes its repetition a conflict or fenced.
+fn commit_patiently(world: &mut dyn World, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
+    for _ in 0..DATABASE_TRIES_MAX {
+        let now = world.now();
+        let answer = world.database().and_then(|mut db| commit(&mut *db, now, decisions));
+        match answer {
+            Err(DbError::Unavailable(_)) => world.sleep(Duration::milliseconds(DATABASE_WAIT_MILLISECONDS)),
+            answer => return answer,
+        }
+    }
+    Err(DbError::Unavailable(format!("not within {DATABASE_TRIES_MAX} tries")))
 }
 
 fn note(finalised: &mut Finalised, effect: Claimed, performed: &Performed) {

@@ -21,6 +21,9 @@ pub(crate) struct Engine {
     /// How far the clock is ahead of the wall.
     pub(crate) ahead: Duration,
     pub(crate) settings: Settings,
+    /// Connections opened so far, and which of them are refused.
+    pub(crate) opened: u32,
+    pub(crate) outage: std::ops::Range<u32>,
 }
 
 impl Engine {
@@ -42,7 +45,7 @@ impl Engine {
             webhook_base_url: "http://127.0.0.1:1".into(),
             adopt_wait_seconds: 90,
         };
-        Engine { database_url, admin_url, name, sim, ahead: Duration::ZERO, settings }
+        Engine { database_url, admin_url, name, sim, ahead: Duration::ZERO, settings, opened: 0, outage: 0..0 }
     }
 
     pub(crate) fn db(&self) -> Client {
@@ -51,7 +54,7 @@ impl Engine {
 
     /// Another dispatcher on the same database and simulator.
     pub(crate) fn twin(&self) -> Twin {
-        Twin { database_url: self.database_url.clone(), ahead: self.ahead }
+        Twin { database_url: self.database_url.clone(), ahead: self.ahead, opened: 0, outage: 0..0 }
     }
 
     pub(crate) fn start(&mut self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Run {
@@ -206,12 +209,18 @@ impl Drop for Engine {
 pub(crate) struct Twin {
     database_url: String,
     ahead: Duration,
+    opened: u32,
+    outage: std::ops::Range<u32>,
 }
 
 macro_rules! world {
     ($name:ty) => {
         impl World for $name {
             fn database(&mut self) -> Result<Box<dyn Database + '_>, DbError> {
+                self.opened += 1;
+                if self.outage.contains(&self.opened) {
+                    return Err(DbError::Unavailable("too many connections".into()));
+                }
                 Ok(Box::new(Client::connect(&self.database_url)?))
             }
             fn now(&self) -> Timestamp {

@@ -126,3 +126,16 @@ fn a_dispatcher_that_died_after_sending_is_followed_by_one_that_asks_first() {
     assert_eq!(run.status, Status::AwaitingPrepublish);
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 2);
 }
+
+#[test]
+fn a_database_without_a_free_connection_is_told_a_little_later() {
+    let mut engine = Engine::new();
+    let run = engine.generating("test_video_gen");
+    // The claim gets its connection; the ten openings after it, which would tell the outcomes, get none.
+    engine.outage = engine.opened + 2..engine.opened + 12;
+    engine.dispatch();
+    assert!(engine.count_events(&run.run_id, "job.submitted") >= 2);
+    assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);
+    assert_eq!(engine.sim_state()["submitted_twice"].as_array().unwrap().len(), 0);
+    assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 0);
+}
