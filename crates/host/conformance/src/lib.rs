@@ -7,6 +7,8 @@
 
 // The SDK's macro exports the handler by hand.
 #![allow(unsafe_code)]
+// The SDK's error type is large where the compiler runs.
+#![allow(clippy::result_large_err)]
 
 mod cron;
 mod database;
