@@ -208,7 +208,9 @@ mod tests {
     fn stopping_takes_the_whole_group_and_starting_again_works() {
         let mut process = Process::start(shell("sleep 100 & wait")).unwrap();
         let id = i32::try_from(process.id()).unwrap();
-        assert!(is_running(id, "sh") && !is_running(id, "postgres"));
+        // The system shows a program's name a moment after it was started.
+        crate::dev::ports::wait_for(GRACE, "it", || Ok(is_running(id, "sh").then_some(()))).unwrap();
+        assert!(!is_running(id, "postgres"));
         process.start_again().unwrap();
         assert!(!is_running(id, "sh"));
         process.kill();
