@@ -1,5 +1,5 @@
 use crate::fixture::*;
-use mw_core::run::PersonaSource;
+use mw_core::run::{Command, PersonaSource};
 use mw_core::status::{ProvidersMode, Status};
 use time::Duration;
 
@@ -60,4 +60,35 @@ fn a_sweep_asks_for_a_dispatcher_when_effects_are_due() {
     let mut engine = Engine::new();
     engine.generating("test_video_gen");
     assert!(engine.sweep().kick);
+}
+
+#[test]
+fn a_callback_that_overtook_its_job_is_matched_and_old_receipts_go() {
+    let mut engine = Engine::new();
+    let run = engine.generating("test_video_gen");
+    let job_id = run.step_jobs().next().unwrap().0.clone();
+    let old = "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome,
+        received_at) VALUES ('old', 'kieai', '{}', '', 'invalid', 'refused', now() - interval '2 days')";
+    engine.db().driver().batch_execute(old).unwrap();
+    // The provider calls back by its own id before we know it.
+    let early = mw_store::webhooks::Delivery {
+        provider: "kieai",
+        key: "early",
+        headers: serde_json::json!({}),
+        query: "",
+        signature_status: "valid",
+        ignore: false,
+        matching: mw_store::webhooks::Match { task_id: Some("task-1".into()), ..Default::default() },
+        hint: serde_json::json!({}),
+    };
+    let now = mw_dispatch::World::now(&engine);
+    let receipt = mw_store::webhooks::accept(&mut engine.db(), now, &early, b"{}").unwrap();
+    assert_eq!(receipt.status, mw_store::webhooks::Receipt::Dlq);
+    engine.tell(&run.run_id, &Command::SubmitJob { job_id, task_id: "task-1".into(), adopted: false });
+    engine.ahead += Duration::seconds(6);
+    let report = engine.sweep();
+    assert_eq!((report.dead_letters, report.retention), (1, 1));
+    assert!(report.kick);
+    assert_eq!(engine.count("SELECT count(*) FROM webhook_dlq"), 0);
+    assert_eq!(engine.count("SELECT count(*) FROM webhook_events WHERE outcome = 'accepted'"), 1);
 }
