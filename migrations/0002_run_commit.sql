@@ -41,7 +41,9 @@ BEGIN
     UPDATE outbox SET
         state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead'
                      WHEN 'resend' THEN 'leased' ELSE 'due' END,
-        lease_until = CASE WHEN settle->>'outcome' = 'resend' THEN lease_until END,
+        -- Asking the provider used up the claim's lease; sending gets a whole one.
+        lease_until = CASE WHEN settle->>'outcome' = 'resend'
+                           THEN a_now + make_interval(secs => (settle->>'lease_seconds')::integer) END,
         attempt = CASE WHEN (settle->>'uncounted')::boolean THEN attempt - 1 ELSE attempt END,
         due_at = CASE WHEN poked AND settle->>'outcome' = 'again' THEN a_now
                       ELSE coalesce((settle->>'due_at')::timestamptz, due_at) END,

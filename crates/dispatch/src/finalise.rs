@@ -1,8 +1,8 @@
 //! Turns what came of effects into decisions and commits them, several in one statement. A run that moved on meanwhile
 //! is decided again; after [`TRIES_MAX`] tries or [`TRY_SECONDS`] the effect stays due with its attempt uncounted.
 
-use crate::World;
 use crate::perform::Performed;
+use crate::{LEASE_SECONDS, World};
 use mw_core::retry::retry_wait_seconds;
 use mw_core::run::{Command, Context, Run, apply};
 use mw_store::DbError;
@@ -121,7 +121,7 @@ fn decide(
         }
         Performed::Repeat { job_id, reason } => {
             let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
-            tell(world, runs, effect, &command, Outcome::Resend)
+            tell(world, runs, effect, &command, Outcome::Resend { lease_seconds: LEASE_SECONDS })
         }
         Performed::Stale => settled(effect, Outcome::Done, Some("the run is elsewhere".to_owned())),
     }

@@ -36,8 +36,10 @@ pub enum Outcome {
         not_sent: bool,
         uncounted: bool,
     },
-    /// Kept under the lease and sent once more now.
-    Resend,
+    /// Kept, under a lease that starts now, and sent once more.
+    Resend {
+        lease_seconds: u32,
+    },
 }
 
 /// A client's Idempotency-Key.

@@ -134,3 +134,22 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     commit(&mut db, now(), &[settle(&effect, outcome)]).unwrap();
     assert!(due(&mut db), "a poke during the lease makes it due at once");
 }
+
+#[test]
+fn a_submission_that_is_sent_once_more_has_a_whole_lease_for_it() {
+    let _alone = alone();
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let at = now();
+    let effect = loop {
+        if let Some(effect) = claim_of(&mut db, &run.run_id, at).into_iter().next() {
+            break effect;
+        }
+    };
+    // Asking the provider took most of the claim's 45 seconds.
+    let later = at + Duration::seconds(40);
+    commit(&mut db, later, &[settle(&effect, Outcome::Resend { lease_seconds: 45 })]).unwrap();
+    sweep::expire_leases(&mut db, at + Duration::seconds(60), 1000).unwrap();
+    let sql = "SELECT count(*) FROM outbox WHERE effect_id::text = $1 AND state = 'leased'";
+    assert_eq!(count(&mut db, sql, &effect.effect_id.to_string()), 1);
+}
