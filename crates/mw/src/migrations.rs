@@ -1,7 +1,8 @@
 //! The migrations, built in from migrations/*.sql, and applying them.
 //!
 //! Forward only: each file runs once, in order, in a transaction of its own, under one advisory lock, and is written down
-//! in `schema_migrations` with the hash of its text. A file that was edited after it was applied is refused.
+//! in `schema_migrations` with the hash of its text. A file that was edited after it was applied is refused. Tables grow
+//! by new files; a file of functions that changes is renamed to the next number, so that each function has one home.
 
 use crate::error::{Error, Result, While};
 use postgres::{Client, NoTls};

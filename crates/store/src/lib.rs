@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Number of migrations that this code needs; `/ready` is 503 while fewer are applied.
-pub const MIGRATIONS: u64 = 6;
+/// The newest migration that this code needs; `/ready` is 503 while it is not applied.
+pub const MIGRATION: u64 = 14;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -4,10 +4,10 @@ use crate::{Database, DbError, call};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How many migrations are applied.
+/// The newest migration that is applied.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Readiness {
-    pub migrations: u64,
+    pub migration: u64,
     pub sweep_last_success_at: Option<String>,
 }
 

@@ -67,12 +67,12 @@ fn ready(context: &mut Context) -> Result<Response, Problem> {
 
 fn database_state(context: &mut Context) -> Result<(), String> {
     let database = context.database().map_err(|_| "DATABASE_URL is not set".to_owned())?;
-    let needed = mw_store::MIGRATIONS;
+    let needed = mw_store::MIGRATION;
     match mw_store::readiness::readiness(database) {
-        Ok(readiness) if readiness.migrations >= needed => Ok(()),
-        Ok(readiness) => Err(format!("migrations are behind: {} of {needed} applied", readiness.migrations)),
+        Ok(readiness) if readiness.migration >= needed => Ok(()),
+        Ok(readiness) => Err(format!("migrations are behind: {} of {needed}", readiness.migration)),
         Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
         // Before the first migration there is nothing to ask.
-        Err(DbError::Failed(_)) => Err(format!("migrations are behind: 0 of {needed} applied")),
+        Err(DbError::Failed(_)) => Err(format!("migrations are behind: 0 of {needed}")),
     }
 }

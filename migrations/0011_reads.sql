@@ -184,6 +184,6 @@ $$;
 -- {} → {"version": newest applied migration}.
 CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('migrations', (SELECT count(*) FROM schema_migrations),
+    SELECT jsonb_build_object('migration', (SELECT coalesce(max(version), 0) FROM schema_migrations),
                               'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep'))
 $$;
