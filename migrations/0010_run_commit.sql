@@ -27,24 +27,24 @@ END $$;
 CREATE OR REPLACE FUNCTION run_fence(a_run_id text, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
     UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
-     WHERE run_id = a_run_id AND state IN ('due', 'leased');
+     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held');
     UPDATE jobs SET state = 'fenced', updated_at = a_now
      WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
-    UPDATE gates SET state = 'closed', decided_at = a_now WHERE run_id = a_run_id AND state = 'open';
+    UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
 $$;
 
--- Settles the effect that a decision answers: `done`, `again` (due later), `dead`, or `resend` (kept, and about to be
--- sent once more). False when the fencing token is an old one.
+-- Settles the effect that a decision answers: `done`, `again` (due later), `dead`, `hold` (its run is paused), or `resend`
+-- (kept, and about to be sent once more). False when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE outbox SET
-        state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead'
+        state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead' WHEN 'hold' THEN 'held'
                      WHEN 'resend' THEN 'leased' ELSE 'due' END,
         -- Asking the provider used up the claim's lease; sending gets a whole one.
         lease_until = CASE WHEN settle->>'outcome' = 'resend'
                            THEN a_now + make_interval(secs => (settle->>'lease_seconds')::integer) END,
-        attempt = CASE WHEN (settle->>'uncounted')::boolean THEN attempt - 1 ELSE attempt END,
+        attempt = CASE WHEN (settle->>'uncounted')::boolean OR settle->>'outcome' = 'hold' THEN attempt - 1 ELSE attempt END,
         due_at = CASE WHEN poked AND settle->>'outcome' = 'again' THEN a_now
                       ELSE coalesce((settle->>'due_at')::timestamptz, due_at) END,
         sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL
@@ -69,9 +69,14 @@ BEGIN
     ON CONFLICT (job_id) DO UPDATE
        SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
 
-    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline)
-    SELECT a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz
-      FROM jsonb_array_elements(rows->'gates') AS row WHERE row->>'state' = 'open';
+    -- The last row of a gate is how it stands now.
+    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at)
+    SELECT DISTINCT ON (row->>'gate', row->>'opening')
+           a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz,
+           (row->>'warn_at')::timestamptz
+      FROM jsonb_array_elements(rows->'gates') WITH ORDINALITY AS listed (row, position) WHERE row->>'state' = 'open'
+     ORDER BY row->>'gate', row->>'opening', position DESC
+    ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
 
     INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
     SELECT a_run_id, row->>'gate', (row->>'opening')::integer, row->>'state', row->'decision'->>'ip',
@@ -91,37 +96,64 @@ BEGIN
       FROM jsonb_array_elements(rows->'effects') AS row
     ON CONFLICT (key) DO NOTHING;
 
+    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
+           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
+      FROM jsonb_array_elements(rows->'rearmed') AS row
+     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
+
     INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
     SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now
       FROM jsonb_array_elements(rows->'artifacts') AS row WHERE row->>'type' = 'notification';
 END $$;
 
+-- A paused run sends nothing new: its submissions and personas are held; polls go on, since they only look. One that is
+-- on its way is not called back: when it comes back for another try, the dispatcher sees the pause and holds it.
+CREATE OR REPLACE FUNCTION run_hold(a_run_id text, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE outbox SET state = 'held', updated_at = a_now
+     WHERE run_id = a_run_id AND state = 'due' AND kind IN ('submit', 'persona');
+$$;
+
+CREATE OR REPLACE FUNCTION run_release(a_run_id text, a_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE outbox SET state = 'due', due_at = greatest(due_at, a_now), updated_at = a_now
+     WHERE run_id = a_run_id AND state = 'held';
+    RETURN FOUND;
+END $$;
+
 -- Closes the gates that a decision's events closed. Before new rows, since a run has one open gate at a time.
 CREATE OR REPLACE FUNCTION run_close_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
-    UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision'
+    UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
       FROM jsonb_array_elements(rows->'gates') AS row
      WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
        AND gates.state = 'open' AND row->>'state' <> 'open';
 $$;
 
--- Writes the run itself: a new one, or the next version of one whose row is locked.
-CREATE OR REPLACE FUNCTION run_write(decision jsonb, a_now timestamptz) RETURNS void
+-- Writes the run itself: a new one, or the next version of one whose row is locked. False when it is a successor that is
+-- there already. A paused run waits at its gate, but nobody can decide there: `awaiting_gate` is for those who can.
+CREATE OR REPLACE FUNCTION run_write(decision jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     run jsonb := decision->'run';
+    awaiting text := CASE WHEN run->>'status' <> 'paused' THEN run->'gate'->>'gate' END;
 BEGIN
     IF (decision->>'expected_version')::bigint = 0 THEN
         INSERT INTO runs (run_id, project, status, payload, result, created_at, updated_at, user_id, version, state,
-                          awaiting_gate, deadline, finished_at)
+                          awaiting_gate, deadline, finished_at, parent_run_id, successor_key)
         VALUES (run->>'run_id', run->'definition'->>'key', run->>'status', decision->'payload', decision->'result',
-                a_now, a_now, run->>'user_id', (run->>'version')::bigint, run, run->'gate'->>'gate',
-                (run->>'deadline')::timestamptz, (run->>'finished_at')::timestamptz);
+                a_now, a_now, run->>'user_id', (run->>'version')::bigint, run, awaiting,
+                (run->>'deadline')::timestamptz, (run->>'finished_at')::timestamptz,
+                run->'inheritance'->>'parent_run_id', run->'inheritance'->>'key')
+        ON CONFLICT (parent_run_id, successor_key) WHERE parent_run_id IS NOT NULL DO NOTHING;
+        RETURN FOUND;
     ELSE
         UPDATE runs SET status = run->>'status', result = decision->'result', updated_at = a_now,
-               version = (run->>'version')::bigint, state = run, awaiting_gate = run->'gate'->>'gate',
+               version = (run->>'version')::bigint, state = run, awaiting_gate = awaiting,
                deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
          WHERE run_id = run->>'run_id';
+        RETURN true;
     END IF;
 END $$;
 
@@ -132,6 +164,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
+    released boolean := false;
 BEGIN
     IF decision ? 'idempotency' THEN
         INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
@@ -156,10 +189,19 @@ BEGIN
         RETURN jsonb_build_object('result', 'fenced', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
     END IF;
     IF decision ? 'run' THEN
-        PERFORM run_write(decision, a_now);
+        IF NOT run_write(decision, a_now) THEN
+            RETURN jsonb_build_object('result', 'replay', 'run_id', (
+                SELECT run_id FROM runs WHERE parent_run_id = decision->'run'->'inheritance'->>'parent_run_id'
+                   AND successor_key = decision->'run'->'inheritance'->>'key'));
+        END IF;
         PERFORM run_append(a_run_id, decision->'events');
         PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
         PERFORM run_rows(a_run_id, decision->'rows', a_now);
+        IF decision->'run'->>'status' = 'paused' THEN
+            PERFORM run_hold(a_run_id, a_now);
+        ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
+            released := run_release(a_run_id, a_now);
+        END IF;
         IF decision->'run'->>'finished_at' IS NOT NULL THEN
             PERFORM run_fence(a_run_id, a_now);
             INSERT INTO metric_observations (name, labels, value)
@@ -170,7 +212,9 @@ BEGIN
     IF decision ? 'chat' THEN
         PERFORM chat_append(decision->'chat', a_now);
     END IF;
-    RETURN jsonb_build_object('result', 'committed');
+    RETURN jsonb_build_object('result', 'committed', 'due', released OR EXISTS (
+        SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
+         WHERE (row->>'due_at')::timestamptz <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
 END $$;
 
 -- Appends a turn of a conversation and marks the notices that it told.
@@ -221,8 +265,7 @@ BEGIN
             answer := run_commit_one(decision, a_now);
         END IF;
         IF answer->>'result' = 'committed' THEN
-            due := due OR EXISTS (SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
-                                   WHERE (row->>'due_at')::timestamptz <= a_now);
+            due := due OR coalesce((answer->>'due')::boolean, false);
         ELSE
             broken_run_id := coalesce(a_run_id, broken_run_id);
         END IF;
@@ -232,14 +275,15 @@ BEGIN
 END $$;
 
 -- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status
--- set by hand is refused with the verb that does it.
+-- set by hand is refused with the verb that does it. run_force_end comes this way too, with its own actor and words.
 CREATE OR REPLACE FUNCTION runs_guard() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     at timestamptz := clock_timestamp();
     at_text text := to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    actor text := 'sql:' || session_user;
-    message text := 'marked failed by ' || session_user;
+    actor text := coalesce(nullif(current_setting('mw.actor', true), ''), 'sql:' || session_user);
+    message text := coalesce(nullif(current_setting('mw.message', true), ''), 'marked failed by ' || session_user);
+    error_type text := CASE WHEN actor LIKE 'sql:%' THEN 'marked_failed' ELSE 'terminated' END;
 BEGIN
     IF coalesce(current_setting('mw.commit', true), '') = 'on' OR NEW.status = OLD.status THEN
         RETURN NEW;
@@ -252,20 +296,20 @@ BEGIN
             USING HINT = 'use: mw gates approve|reject, mw runs cancel; only status = ''failed'' works in SQL';
     END IF;
     NEW.version := OLD.version + 1;
-    NEW.state := (OLD.state - 'gate') || jsonb_build_object('status', 'failed', 'version', NEW.version,
+    NEW.state := (OLD.state - 'gate' - 'pause') || jsonb_build_object('status', 'failed', 'version', NEW.version,
         'deadline', NULL, 'finished_at', at_text,
-        'error', jsonb_build_object('error_type', 'marked_failed', 'error_message', message));
+        'error', jsonb_build_object('error_type', error_type, 'error_message', message));
     NEW.result := coalesce(OLD.result, '{}') || jsonb_build_object('error', jsonb_build_object(
-        'error_type', 'marked_failed', 'error_message', message, 'project', OLD.project));
+        'error_type', error_type, 'error_message', message, 'project', OLD.project));
     NEW.awaiting_gate := NULL;
     NEW.deadline := NULL;
     NEW.finished_at := at;
     NEW.updated_at := at;
     PERFORM run_append(OLD.run_id, jsonb_build_array(jsonb_build_object('seq', NEW.version, 'type', 'run.failed',
         'at', at_text, 'actor', actor, 'body', json_build_object('seq', NEW.version, 'at', at_text, 'actor', actor,
-        'type', 'run.failed', 'data', json_build_object('error_type', 'marked_failed', 'error_message', message))::text)));
+        'type', 'run.failed', 'data', json_build_object('error_type', error_type, 'error_message', message))::text)));
     INSERT INTO artifacts (run_id, type, provider, metadata, created_at)
-    VALUES (OLD.run_id, 'run.failed', 'orchestrator', jsonb_build_object('error_type', 'marked_failed',
+    VALUES (OLD.run_id, 'run.failed', 'orchestrator', jsonb_build_object('error_type', error_type,
             'error_message', message, 'project', OLD.project), at);
     PERFORM run_fence(OLD.run_id, at);
     RETURN NEW;
@@ -273,6 +317,22 @@ END $$;
 
 CREATE OR REPLACE TRIGGER runs_guard BEFORE UPDATE OF status ON runs
     FOR EACH ROW EXECUTE FUNCTION runs_guard();
+
+-- {"run_id", "actor", "message"} → {"result": "ended" | "terminal" | "missing"}: ends a run whose state this version of
+-- the code cannot read, so that no run is beyond reach.
+CREATE OR REPLACE FUNCTION run_force_end(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    ended boolean;
+BEGIN
+    SELECT finished_at IS NOT NULL INTO ended FROM runs WHERE run_id = request->>'run_id' FOR UPDATE;
+    IF ended IS NOT FALSE THEN
+        RETURN jsonb_build_object('result', CASE WHEN ended THEN 'terminal' ELSE 'missing' END);
+    END IF;
+    PERFORM set_config('mw.actor', request->>'actor', true), set_config('mw.message', request->>'message', true);
+    UPDATE runs SET status = 'failed' WHERE run_id = request->>'run_id';
+    RETURN jsonb_build_object('result', 'ended');
+END $$;
 
 -- The timeline is append-only: rows are only deleted together with their run.
 CREATE OR REPLACE FUNCTION run_events_guard() RETURNS trigger

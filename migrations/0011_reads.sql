@@ -95,7 +95,10 @@ LANGUAGE sql STABLE AS $$
         SELECT jsonb_build_object('runId', run_id, 'project', project, 'status', status, 'awaiting_gate', awaiting_gate,
             'result', result, 'userId', user_id, 'version', version, 'createdAt', created_at, 'updatedAt', updated_at,
             'deadline', deadline, 'finishedAt', finished_at, 'providersMode', state->>'mode',
-            'definitionVersion', state->'definition'->>'version', 'artifacts', (
+            'definitionVersion', state->'definition'->>'version', 'parentRunId', parent_run_id, 'successors', (
+                SELECT coalesce(jsonb_agg(run_id ORDER BY created_at, run_id), '[]')
+                  FROM (SELECT run_id, created_at FROM runs AS successor WHERE successor.parent_run_id = runs.run_id
+                         ORDER BY created_at DESC LIMIT 100) AS newest), 'artifacts', (
             SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'type', type, 'url', url, 'provider', provider,
                        'checksum', checksum, 'metadata', metadata, 'createdAt', created_at, 'persona', persona)
                        ORDER BY position), '[]')
@@ -104,14 +107,12 @@ LANGUAGE sql STABLE AS $$
           FROM runs WHERE run_id = request->>'run_id'), 'null')
 $$;
 
--- {"status"?, "project"?, "user_id"?, "before"?: {"created_at", "run_id"}, "limit"} → {"runs": [...], "more"}, newest
--- first, by key. The conditions are constant texts; the values are parameters.
-CREATE OR REPLACE FUNCTION run_list(request jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
+-- The conditions of a list of runs, as constant texts over the parameter $1, so that each list uses its own index:
+-- {"status"?, "project"?, "user_id"?, "created_before"?, "before"?: {"created_at", "run_id"}}.
+CREATE OR REPLACE FUNCTION run_conditions(request jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    page integer := (request->>'limit')::integer;
     conditions text := 'true';
-    rows jsonb;
 BEGIN
     IF request->>'status' IS NOT NULL THEN
         conditions := conditions || ' AND status = $1->>''status''';
@@ -122,19 +123,69 @@ BEGIN
     IF request->>'user_id' IS NOT NULL THEN
         conditions := conditions || ' AND user_id = $1->>''user_id''';
     END IF;
+    IF request->>'created_before' IS NOT NULL THEN
+        conditions := conditions || ' AND created_at < ($1->>''created_before'')::timestamptz';
+    END IF;
     IF request->'before'->>'run_id' IS NOT NULL THEN
         conditions := conditions
             || ' AND (created_at, run_id) < (($1->''before''->>''created_at'')::timestamptz, $1->''before''->>''run_id'')';
     END IF;
+    RETURN conditions;
+END $$;
+
+-- {"limit", conditions…} → {"runs": [...], "more"}, newest first, by key.
+CREATE OR REPLACE FUNCTION run_list(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    page integer := (request->>'limit')::integer;
+    rows jsonb;
+BEGIN
     EXECUTE 'SELECT coalesce(jsonb_agg(jsonb_build_object(''runId'', run_id, ''project'', project, ''status'', status,
                 ''awaiting_gate'', awaiting_gate, ''userId'', user_id, ''createdAt'', created_at,
                 ''updatedAt'', updated_at, ''deadline'', deadline) ORDER BY created_at DESC, run_id DESC), ''[]'')
-               FROM (SELECT * FROM runs WHERE ' || conditions || '
+               FROM (SELECT * FROM runs WHERE ' || run_conditions(request) || '
                       ORDER BY created_at DESC, run_id DESC LIMIT $2) AS page'
        INTO rows USING request, page + 1;
     RETURN jsonb_build_object('runs', CASE WHEN jsonb_array_length(rows) > page THEN rows - page ELSE rows END,
                               'more', jsonb_array_length(rows) > page);
 END $$;
+
+-- {"now", "rate"?, "filter": {"limit", conditions…}} → {"limit", "runs": [{"run_id", "created_at", "run"}], "more"}: the states of a
+-- list of runs, for a verb in bulk; takes one from a rate.
+CREATE OR REPLACE FUNCTION run_states(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    page integer := (request->'filter'->>'limit')::integer;
+    taken jsonb := rate_take(nullif(request->'rate', 'null'), (request->>'now')::timestamptz);
+    rows jsonb := '[]';
+BEGIN
+    IF coalesce((taken->>'allowed')::boolean, true) THEN
+        EXECUTE 'SELECT coalesce(jsonb_agg(jsonb_build_object(''run_id'', run_id, ''created_at'', created_at,
+                    ''run'', state) ORDER BY created_at DESC, run_id DESC), ''[]'')
+                   FROM (SELECT * FROM runs WHERE ' || run_conditions(request->'filter') || '
+                          ORDER BY created_at DESC, run_id DESC LIMIT $2) AS page'
+           INTO rows USING request->'filter', page + 1;
+    END IF;
+    RETURN jsonb_build_object('limit', taken, 'more', jsonb_array_length(rows) > page,
+        'runs', CASE WHEN jsonb_array_length(rows) > page THEN rows - page ELSE rows END);
+END $$;
+
+-- {"run_id"} → {"run", "facts"}: the run with what is known of its work, for the explanation of what it waits for; or null.
+CREATE OR REPLACE FUNCTION run_facts(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((
+        SELECT jsonb_build_object('run', state, 'facts', jsonb_build_object(
+            'step_since', (SELECT at FROM run_events WHERE run_events.run_id = runs.run_id AND type = 'step.started'
+                            ORDER BY seq DESC LIMIT 1),
+            'effects', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'provider', provider, 'state', oldest.state,
+                           'attempt', attempt, 'due_at', due_at, 'job_id', job_id, 'last_error', last_error,
+                           'unanswered', sent_at IS NOT NULL AND oldest.state = 'due') ORDER BY effect_id), '[]')
+                  FROM (SELECT * FROM outbox WHERE outbox.run_id = runs.run_id
+                           AND outbox.state IN ('due', 'leased', 'held', 'dead')
+                         ORDER BY effect_id LIMIT 50) AS oldest)))
+          FROM runs WHERE run_id = request->>'run_id'), 'null')
+$$;
 
 -- {"run_id", "after", "limit"} → {"events": [...], "more"} from the timeline, or null for an unknown run.
 CREATE OR REPLACE FUNCTION run_timeline(request jsonb) RETURNS jsonb

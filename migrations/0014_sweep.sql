@@ -10,6 +10,10 @@ DECLARE
     due jsonb := jsonb_build_object(
         'expired_leases', EXISTS (SELECT FROM outbox WHERE state = 'leased' AND lease_until <= a_now),
         'deadlines', EXISTS (SELECT FROM runs WHERE finished_at IS NULL AND deadline <= a_now),
+        'gate_warnings', EXISTS (SELECT FROM gates WHERE state = 'open' AND warn_at IS NOT NULL AND warn_at <= a_now),
+        'lost_effects', EXISTS (SELECT FROM leases WHERE name = 'lost_effects' AND held_until <= a_now)
+                    AND (EXISTS (SELECT FROM jobs WHERE state IN ('requested', 'submitted'))
+                         OR EXISTS (SELECT FROM outbox WHERE state = 'held')),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),
         'retention', EXISTS (SELECT FROM webhook_events WHERE outcome IN ('accepted', 'ignored')
@@ -54,16 +58,87 @@ BEGIN
     RETURN jsonb_build_object('acted', acted);
 END $$;
 
--- {"now", "after": {"deadline", "run_id"}?, "limit"} → {"runs": [state]}: overdue runs by key.
+-- {"now", "after": {"at", "run_id"}?, "limit"} → {"runs": [{"run_id", "at", "run"}]}: overdue runs by key.
 CREATE OR REPLACE FUNCTION runs_overdue(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('runs', coalesce(jsonb_agg(state ORDER BY deadline, run_id), '[]'))
+    SELECT jsonb_build_object('runs', coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'at', deadline, 'run', state)
+                                                         ORDER BY deadline, run_id), '[]'))
       FROM (SELECT state, deadline, run_id FROM runs
              WHERE finished_at IS NULL AND deadline <= (request->>'now')::timestamptz
-               AND (deadline, run_id) > (coalesce((request->'after'->>'deadline')::timestamptz, '-infinity'),
+               AND (deadline, run_id) > (coalesce((request->'after'->>'at')::timestamptz, '-infinity'),
                                          coalesce(request->'after'->>'run_id', ''))
              ORDER BY deadline, run_id LIMIT (request->>'limit')::integer) AS page
 $$;
+
+-- {"now", "after": {"at", "run_id"}?, "limit"} → {"runs": [{"run_id", "at", "run"}]}: runs whose gate must be warned about.
+CREATE OR REPLACE FUNCTION runs_to_warn(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('runs', coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'at', warn_at,
+               'run', (SELECT runs.state FROM runs WHERE runs.run_id = page.run_id)) ORDER BY warn_at, run_id), '[]'))
+      FROM (SELECT run_id, warn_at FROM gates
+             WHERE state = 'open' AND warn_at IS NOT NULL AND warn_at <= (request->>'now')::timestamptz
+               AND (warn_at, run_id) > (coalesce((request->'after'->>'at')::timestamptz, '-infinity'),
+                                        coalesce(request->'after'->>'run_id', ''))
+             ORDER BY warn_at, run_id LIMIT (request->>'limit')::integer) AS page
+$$;
+
+-- Gives a job its effect back, unless somebody moves the run just now: 1 or 0.
+CREATE OR REPLACE FUNCTION effect_restore(job jobs, a_now timestamptz) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    needed text := CASE job.state WHEN 'requested' THEN 'submit' ELSE 'poll' END;
+BEGIN
+    PERFORM FROM runs WHERE run_id = job.run_id AND finished_at IS NULL FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM jobs WHERE job_id = job.job_id AND state = job.state)
+        OR EXISTS (SELECT FROM outbox WHERE job_id = job.job_id AND state IN ('due', 'leased', 'held', 'dead')) THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO outbox AS lost (key, run_id, kind, provider, job_id, payload, state, due_at, sent_at, last_error,
+                                created_at, updated_at)
+    VALUES (needed || ':' || job.job_id, job.run_id, needed, job.provider, job.job_id, '{}', 'due', a_now,
+            CASE WHEN needed = 'submit' THEN a_now END, 'the effect was lost', a_now, a_now)
+    ON CONFLICT (key) DO UPDATE SET state = 'due', due_at = a_now, attempt = 0, fence = lost.fence + 1,
+           sent_at = excluded.sent_at, last_error = excluded.last_error, updated_at = a_now;
+    RETURN 1;
+END $$;
+
+-- {"now", "limit"} → {"acted", "more"}: the next page of open jobs; one that nobody works on, which only a fault or a hand
+-- in the tables can cause, gets its effect back. A submission counts as sent, so that it is looked for before anything
+-- goes out. An effect that is held although its run goes on (it came back while the run was resumed) is released. The
+-- lease keeps the place between sweeps, and a minute between two rounds.
+CREATE OR REPLACE FUNCTION effects_restore(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_now timestamptz := (request->>'now')::timestamptz;
+    page integer := (request->>'limit')::integer;
+    first_job_id text;
+    last_job_id text;
+    looked integer;
+    acted integer;
+    job jobs;
+BEGIN
+    SELECT holder INTO first_job_id FROM leases WHERE name = 'lost_effects' AND held_until <= a_now FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN jsonb_build_object('acted', 0, 'more', false);
+    END IF;
+    UPDATE outbox SET state = 'due', due_at = a_now, updated_at = a_now WHERE effect_id IN (
+        SELECT effect_id FROM outbox JOIN runs USING (run_id) WHERE outbox.state = 'held' AND runs.status <> 'paused'
+         LIMIT page FOR UPDATE OF outbox SKIP LOCKED);
+    GET DIAGNOSTICS acted = ROW_COUNT;
+    SELECT max(job_id), count(*) INTO last_job_id, looked FROM (
+        SELECT job_id FROM jobs WHERE state IN ('requested', 'submitted') AND job_id > first_job_id
+         ORDER BY job_id LIMIT page) AS listed;
+    FOR job IN SELECT * FROM jobs WHERE state IN ('requested', 'submitted')
+                  AND job_id > first_job_id AND job_id <= last_job_id
+                  AND NOT EXISTS (SELECT FROM outbox WHERE outbox.job_id = jobs.job_id
+                                     AND outbox.state IN ('due', 'leased', 'held', 'dead')) ORDER BY job_id LOOP
+        acted := acted + effect_restore(job, a_now);
+    END LOOP;
+    UPDATE leases SET holder = CASE WHEN looked = page THEN last_job_id ELSE '' END,
+           held_until = CASE WHEN looked = page THEN held_until ELSE a_now + interval '1 minute' END
+     WHERE name = 'lost_effects';
+    RETURN jsonb_build_object('acted', acted, 'more', looked = page);
+END $$;
 
 -- {"now", "limit"} → {"acted", "kick"}: dead letters that are due are matched again. One that finds its job is
 -- processed and leaves; another waits min(60·2^n, 3600) seconds, 12 times at most.

@@ -76,6 +76,26 @@ impl Status {
 }
 
 words! {
+    /// What an operator may do to a run by name: the routes `POST /v1/runs/:id/<verb>`, `mw runs <verb>`, and in bulk.
+    Verb {
+        /// The owner no longer wants it.
+        Cancel = "cancel",
+        /// Hold it: nothing new is sent, nothing is decided; what is in flight is still collected.
+        Pause = "pause",
+        /// Let a paused run go on where it was.
+        Resume = "resume",
+        /// End it, whatever it is doing.
+        Terminate = "terminate",
+        /// Give it more time.
+        Extend = "extend",
+        /// Try again what failed; of an ended run, in a successor.
+        Retry = "retry",
+        /// Open a successor at a named step.
+        Rerun = "rerun",
+    }
+}
+
+words! {
     /// The three gates at which a person decides.
     GateName {
         Workflow = "workflow",

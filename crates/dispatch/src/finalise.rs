@@ -88,7 +88,7 @@ fn note(finalised: &mut Finalised, effect: Claimed, performed: &Performed) {
         Performed::Tell(_) => finalised.committed += 1,
         Performed::Again(_) | Performed::Retry { .. } => finalised.again += 1,
         Performed::Repeat { .. } => finalised.resend.push(effect),
-        Performed::Stale => {}
+        Performed::Held | Performed::Stale => {}
     }
 }
 
@@ -123,6 +123,7 @@ fn decide(
             let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
             tell(world, runs, effect, &command, Outcome::Resend { lease_seconds: LEASE_SECONDS })
         }
+        Performed::Held => settled(effect, Outcome::Hold { not_sent: effect.sent_before.is_none() }, None),
         Performed::Stale => settled(effect, Outcome::Done, Some("the run is elsewhere".to_owned())),
     }
 }

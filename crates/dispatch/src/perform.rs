@@ -17,6 +17,8 @@ pub(crate) enum Performed {
     Retry { fault: Fault, not_sent: bool, give_up: Command },
     /// The submission must be sent once more; the timeline has to say so first.
     Repeat { job_id: String, reason: String },
+    /// The run is paused: nothing went out, and nothing may until it is resumed.
+    Held,
     /// The run is elsewhere; there is nothing to do.
     Stale,
 }
@@ -38,6 +40,10 @@ pub(crate) async fn perform(
     resend: bool,
 ) -> Performed {
     let Some(run) = run else { return Performed::Stale };
+    // Asking how a job stands goes on while a run is paused; asking for anything new does not.
+    if run.pause.is_some() && !matches!(effect.kind, EffectKind::Poll) {
+        return Performed::Held;
+    }
     match effect.kind {
         EffectKind::Persona => persona::perform(http, settings, run).await,
         EffectKind::Submit => match job(effect, run) {

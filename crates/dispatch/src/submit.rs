@@ -6,7 +6,7 @@ use crate::Settings;
 use crate::perform::{Again, Performed, job_context};
 use mw_core::Timestamp;
 use mw_core::job::JobSpec;
-use mw_core::run::{Command, Job, JobPhase, Run};
+use mw_core::run::{Command, Job, JobPhase, Run, SUBMISSION_UNANSWERED};
 use mw_core::status::ProvidersMode;
 use mw_providers::{Adoption, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
@@ -30,7 +30,10 @@ pub(crate) async fn perform(
 ) -> Performed {
     match job.phase {
         JobPhase::Requested => {}
-        JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => return Performed::Stale,
+        JobPhase::Submitted { .. }
+        | JobPhase::Succeeded { .. }
+        | JobPhase::Failed { .. }
+        | JobPhase::Replaced { .. } => return Performed::Stale,
     }
     match run.mode {
         // The mock has no memory and no cost: asking again is asking for the first time.
@@ -129,7 +132,7 @@ fn repeat(effect: &Claimed, job_id: &str, reason: &str) -> Performed {
     if effect.attempt > SENDS_MAX {
         return Performed::Tell(Command::FailJob {
             job_id: job_id.to_owned(),
-            code: "submission_unanswered".to_owned(),
+            code: SUBMISSION_UNANSWERED.to_owned(),
             message: format!("the provider did not answer {SENDS_MAX} submissions"),
         });
     }

@@ -2,9 +2,9 @@
 //! (the dispatcher), each guarded by its run's version and answered for itself.
 
 use crate::chat::Turn;
-use crate::{Database, DbError, call, text};
+use crate::{Database, DbError, call, runs, text};
 use mw_core::Timestamp;
-use mw_core::run::{Command, Context, Recorded, Refusal, Run, Transition, apply};
+use mw_core::run::{Command, Context, Order, Recorded, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,10 @@ pub enum Outcome {
         due_at: Timestamp,
         not_sent: bool,
         uncounted: bool,
+    },
+    /// Waits for its run to be resumed; the attempt does not count.
+    Hold {
+        not_sent: bool,
     },
     /// Kept, under a lease that starts now, and sent once more.
     Resend {
@@ -73,7 +77,7 @@ pub enum Committed {
     Fenced {
         run: Option<Box<Run>>,
     },
-    /// The idempotency key is known; this run was made then.
+    /// The idempotency key is known, or the parent has this successor; this run was made then.
     Replay {
         run_id: String,
     },
@@ -153,13 +157,35 @@ pub struct Moved {
 /// Decides a command on a loaded run and commits it; decides again when the run moved on meanwhile.
 pub fn transition(
     db: &mut dyn Database,
-    mut run: Run,
+    run: Run,
     command: &Command,
     actor: &str,
     context: &mut Context<'_>,
 ) -> Result<Moved, TransitionError> {
+    decided(db, run, context, |run, context| apply(run, command, actor, context))
+}
+
+/// Carries out an operator's order on a loaded run. The run that comes back is another one when a successor opened, or
+/// was there already.
+pub fn order(
+    db: &mut dyn Database,
+    run: Run,
+    order: &Order,
+    reason: &str,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Moved, TransitionError> {
+    decided(db, run, context, |run, context| order.decide(run, reason, actor, context))
+}
+
+fn decided(
+    db: &mut dyn Database,
+    mut run: Run,
+    context: &mut Context<'_>,
+    decide: impl Fn(&Run, &mut Context<'_>) -> Result<Option<Transition>, Refusal>,
+) -> Result<Moved, TransitionError> {
     for _ in 0..TRIES_MAX {
-        let Some(transition) = apply(&run, command, actor, context)? else {
+        let Some(transition) = decide(&run, context)? else {
             return Ok(Moved { run, kick: false });
         };
         let next = transition.run.clone();
@@ -168,13 +194,14 @@ pub fn transition(
         match answer.results.into_iter().next() {
             Some(Committed::Committed) => return Ok(Moved { run: next, kick: answer.kick }),
             Some(Committed::Conflict { run: Some(fresh) }) => run = *fresh,
-            Some(
-                Committed::Conflict { run: None }
-                | Committed::Fenced { .. }
-                | Committed::Replay { .. }
-                | Committed::Mismatch { .. },
-            )
-            | None => return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into()),
+            Some(Committed::Replay { run_id }) => {
+                let known = runs::load(db, context.now, &run_id, None)?.run;
+                let run = known.ok_or_else(|| DbError::Failed("a known successor is gone".to_owned()))?;
+                return Ok(Moved { run, kick: false });
+            }
+            Some(Committed::Conflict { run: None } | Committed::Fenced { .. } | Committed::Mismatch { .. }) | None => {
+                return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into());
+            }
         }
     }
     Err(TransitionError::Contended)

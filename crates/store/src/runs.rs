@@ -2,7 +2,7 @@
 
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
-use mw_core::run::Run;
+use mw_core::run::{Facts, Run};
 use mw_core::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,6 +57,8 @@ pub struct Filter {
     pub status: Option<Status>,
     pub project: Option<String>,
     pub user_id: Option<String>,
+    /// Only runs made before this moment (RFC 3339).
+    pub created_before: Option<String>,
     /// Creation time and id of the last run of the page before.
     pub before: Option<(String, String)>,
 }
@@ -69,11 +71,94 @@ pub struct Page {
 
 /// Lists runs, newest first, one page by key.
 pub fn list(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, DbError> {
-    let before = filter.before.as_ref().map(|(created_at, run_id)| json!({"created_at": created_at, "run_id": run_id}));
-    let request = json!({
-        "status": filter.status, "project": filter.project, "user_id": filter.user_id, "before": before, "limit": limit,
-    });
-    call(db, "SELECT run_list($1)", &request)
+    call(db, "SELECT run_list($1)", &filter.to_json(limit))
+}
+
+impl Filter {
+    fn to_json(&self, limit: u32) -> Value {
+        let before =
+            self.before.as_ref().map(|(created_at, run_id)| json!({"created_at": created_at, "run_id": run_id}));
+        json!({
+            "status": self.status, "project": self.project, "user_id": self.user_id,
+            "created_before": self.created_before, "before": before, "limit": limit,
+        })
+    }
+}
+
+/// A run of a list with its state; `Err` holds the reason when this version cannot read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    pub run_id: String,
+    /// What the list is sorted by, for the next page's key.
+    pub at: String,
+    pub run: Result<Box<Run>, String>,
+}
+
+impl<'de> Deserialize<'de> for Listed {
+    /// Reads a row whose run may be unreadable: one bad run must not hide the others.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Row {
+            run_id: String,
+            #[serde(alias = "created_at")]
+            at: String,
+            run: Value,
+        }
+        let Row { run_id, at, run } = Row::deserialize(deserializer)?;
+        let run = serde_json::from_value(run).map(Box::new).map_err(|error| error.to_string());
+        Ok(Listed { run_id, at, run })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct States {
+    pub limit: Option<Taken>,
+    pub runs: Vec<Listed>,
+    pub more: bool,
+}
+
+/// Reads the states of a list of runs, newest first, one page by key, and takes one from a limit.
+pub fn states(
+    db: &mut dyn Database,
+    now: Timestamp,
+    filter: &Filter,
+    page: u32,
+    limit: &Limit<'_>,
+) -> Result<States, DbError> {
+    let request = json!({"now": text(now), "rate": limit, "filter": filter.to_json(page)});
+    call(db, "SELECT run_states($1)", &request)
+}
+
+/// A run with what is known of its work.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Explained {
+    pub run: Run,
+    pub facts: Facts,
+}
+
+/// Reads what explains a run; `None` when unknown.
+pub fn facts(db: &mut dyn Database, run_id: &str) -> Result<Option<Explained>, DbError> {
+    call(db, "SELECT run_facts($1)", &json!({"run_id": run_id}))
+}
+
+/// What became of a forced end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForcedEnd {
+    Ended,
+    /// It had ended before.
+    Terminal,
+    Missing,
+}
+
+/// Ends a run whose state this version cannot read.
+pub fn force_end(db: &mut dyn Database, run_id: &str, actor: &str, message: &str) -> Result<ForcedEnd, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        result: ForcedEnd,
+    }
+    let request = json!({"run_id": run_id, "actor": actor, "message": message});
+    call::<Answer>(db, "SELECT run_force_end($1)", &request).map(|answer| answer.result)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

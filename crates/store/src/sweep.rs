@@ -1,8 +1,8 @@
 //! The reconcilers' statements. Each is bounded, may be repeated and may run twice at once.
 
+use crate::runs::Listed;
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
-use mw_core::run::Run;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ pub struct Begun {
 pub struct Due {
     pub expired_leases: bool,
     pub deadlines: bool,
+    pub gate_warnings: bool,
+    pub lost_effects: bool,
     pub dead_letters: bool,
     pub metrics: bool,
     pub retention: bool,
@@ -53,21 +55,47 @@ pub fn expire_leases(db: &mut dyn Database, now: Timestamp, limit: u32) -> Resul
 }
 
 #[derive(Deserialize)]
-struct Overdue {
-    runs: Vec<Run>,
+struct Rows {
+    runs: Vec<Listed>,
+}
+
+fn after_key(after: Option<&Listed>) -> Value {
+    after.map_or(Value::Null, |run| json!({"at": run.at, "run_id": run.run_id}))
 }
 
 /// Reads a page of overdue runs, after the given one by deadline and id.
 pub fn overdue_runs(
     db: &mut dyn Database,
     now: Timestamp,
-    after: Option<&Run>,
+    after: Option<&Listed>,
     limit: u32,
-) -> Result<Vec<Run>, DbError> {
-    let after =
-        after.and_then(|run| run.deadline.map(|deadline| json!({"deadline": text(deadline), "run_id": run.run_id})));
-    let request = json!({"now": text(now), "after": after, "limit": limit});
-    call::<Overdue>(db, "SELECT runs_overdue($1)", &request).map(|overdue| overdue.runs)
+) -> Result<Vec<Listed>, DbError> {
+    let request = json!({"now": text(now), "after": after_key(after), "limit": limit});
+    call::<Rows>(db, "SELECT runs_overdue($1)", &request).map(|rows| rows.runs)
+}
+
+/// Reads a page of runs whose gate must be warned about, after the given one by time and id.
+pub fn runs_to_warn(
+    db: &mut dyn Database,
+    now: Timestamp,
+    after: Option<&Listed>,
+    limit: u32,
+) -> Result<Vec<Listed>, DbError> {
+    let request = json!({"now": text(now), "after": after_key(after), "limit": limit});
+    call::<Rows>(db, "SELECT runs_to_warn($1)", &request).map(|rows| rows.runs)
+}
+
+/// A page of open jobs that was looked over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Restored {
+    pub acted: u64,
+    /// There are more pages in this round.
+    pub more: bool,
+}
+
+/// Gives open jobs that nobody works on their effect back: the next page of jobs.
+pub fn restore_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Restored, DbError> {
+    call(db, "SELECT effects_restore($1)", &json!({"now": text(now), "limit": limit}))
 }
 
 /// Matches dead letters that are due to their jobs once more.

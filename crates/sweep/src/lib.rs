@@ -1,7 +1,9 @@
 //! The sweep: a set of reconcilers, one file each, run under one lease.
 //!
 //! - [`expired_leases`]: effects whose holder went silent are due again.
-//! - [`deadlines`]: overdue gates expire, overdue work fails.
+//! - [`deadlines`]: overdue gates and pauses expire, overdue work fails. A job's deadline is its step's.
+//! - [`gate_warnings`]: whoever should decide is told when most of a gate's time is over.
+//! - [`lost_effects`]: open jobs that nobody works on get their effect back.
 //! - [`dead_letters`]: webhooks that came before their job are matched once more.
 //! - [`metrics`]: observations become totals.
 //! - [`retention`]: what is old goes.
@@ -12,10 +14,15 @@
 mod dead_letters;
 mod deadlines;
 mod expired_leases;
+mod gate_warnings;
+mod lost_effects;
 mod metrics;
 mod retention;
 
 use mw_core::Timestamp;
+use mw_core::run::{Command, Context, apply};
+use mw_store::commit::{Committed, Decision, commit};
+use mw_store::runs::Listed;
 use mw_store::sweep::{begin, finish};
 use mw_store::{Database, DbError};
 use serde::Serialize;
@@ -34,6 +41,8 @@ pub struct Report {
     pub granted: bool,
     pub expired_leases: u64,
     pub deadlines: u64,
+    pub gate_warnings: u64,
+    pub lost_effects: u64,
     pub dead_letters: u64,
     pub metrics: u64,
     pub retention: u64,
@@ -63,6 +72,12 @@ pub fn sweep(
     if due.deadlines {
         report.deadlines = deadlines::reconcile(db, now, new_id)?;
     }
+    if due.gate_warnings {
+        report.gate_warnings = gate_warnings::reconcile(db, now, new_id)?;
+    }
+    if due.lost_effects {
+        report.lost_effects = lost_effects::reconcile(db, now)?;
+    }
     if due.dead_letters {
         report.dead_letters = dead_letters::reconcile(db, now)?;
     }
@@ -72,7 +87,7 @@ pub fn sweep(
     if due.retention {
         report.retention = retention::reconcile(db, now)?;
     }
-    report.kick |= report.expired_leases > 0 || report.dead_letters > 0;
+    report.kick |= report.expired_leases > 0 || report.dead_letters > 0 || report.lost_effects > 0;
     let text = serde_json::to_value(&report).unwrap_or_default();
     finish(db, now, fence, &text)?;
     Ok(report)
@@ -89,4 +104,53 @@ fn by_pages(mut page: impl FnMut() -> Result<u64, DbError>) -> Result<u64, DbErr
         }
     }
     Ok(total)
+}
+
+type ReadPage = fn(&mut dyn Database, Timestamp, Option<&Listed>, u32) -> Result<Vec<Listed>, DbError>;
+
+/// What became of the runs of a reconciler.
+#[derive(Default)]
+struct RunsDone {
+    moved: u64,
+    /// Runs whose state cannot be read, with the reason.
+    unreadable: Vec<(String, String)>,
+}
+
+/// Tells every run of a list a command, a page in one statement. Goes by key, so that a run which cannot be moved now is
+/// stepped over and starves nobody.
+fn runs_by_pages(
+    db: &mut dyn Database,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> String,
+    command: &Command,
+    read: ReadPage,
+) -> Result<RunsDone, DbError> {
+    let mut done = RunsDone::default();
+    let mut after: Option<Listed> = None;
+    for _ in 0..PAGES_MAX {
+        let mut page = read(db, now, after.as_ref(), PAGE)?;
+        let mut context = Context { now, new_id };
+        let mut decisions = Vec::new();
+        for listed in &page {
+            match &listed.run {
+                Ok(run) => {
+                    let transition = apply(run, command, "sweep", &mut context).ok().flatten();
+                    decisions.extend(
+                        transition.map(|transition| Decision { transition: Some(transition), ..Decision::default() }),
+                    );
+                }
+                Err(error) => done.unreadable.push((listed.run_id.clone(), error.clone())),
+            }
+        }
+        if !decisions.is_empty() {
+            // A conflict means that somebody moved the run: then it is theirs, or the next sweep's.
+            let results = commit(db, now, &decisions)?.results;
+            done.moved += results.iter().filter(|result| **result == Committed::Committed).count() as u64;
+        }
+        if page.len() < PAGE as usize {
+            break;
+        }
+        after = page.pop();
+    }
+    Ok(done)
 }

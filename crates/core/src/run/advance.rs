@@ -6,7 +6,7 @@ use crate::job::{GenerateSpec, JobSpec, PublishSpec, RenderClip, RenderSpec};
 use crate::persona;
 use crate::run::Context;
 use crate::run::event::{Event, Recorded};
-use crate::run::state::{ClipState, PersonaSource, Run};
+use crate::run::state::{ClipState, JobPhase, PersonaSource, Run};
 
 /// Events and the state after them, growing together while a decision is made.
 pub(super) struct Draft {
@@ -33,6 +33,52 @@ pub(super) fn enter(draft: &mut Draft, step: u32, context: &mut Context<'_>) {
     while let Some(index) = next {
         next = enter_one(draft, index, context);
     }
+}
+
+/// Leaves the current step when its work is done: onwards, or into failure when a job was given up. A paused run stays,
+/// with what it has; `resume` asks again.
+pub(super) fn leave_when_done(draft: &mut Draft, context: &mut Context<'_>) {
+    if draft.run.pause.is_some() {
+        return;
+    }
+    match work(&draft.run) {
+        Work::Open => {}
+        Work::Done => enter_next(draft, context),
+        Work::Failed { code, message } => {
+            draft.push(Event::RunFailed { error_type: code, error_message: message }, context);
+        }
+    }
+}
+
+/// How the work of the current step stands.
+enum Work {
+    Open,
+    Done,
+    Failed { code: String, message: String },
+}
+
+fn work(run: &Run) -> Work {
+    match run.current_step() {
+        // A gate is left by its decision.
+        Some(Step::Gate { .. }) => Work::Open,
+        Some(Step::Persona { .. }) if run.answered => Work::Done,
+        Some(Step::Persona { .. }) => Work::Open,
+        Some(Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. }) | None => jobs_work(run),
+    }
+}
+
+fn jobs_work(run: &Run) -> Work {
+    let mut failed = None;
+    for (_, job) in run.step_jobs() {
+        match &job.phase {
+            JobPhase::Requested | JobPhase::Submitted { .. } => return Work::Open,
+            JobPhase::Failed { code, message, .. } => {
+                failed = failed.or(Some(Work::Failed { code: code.clone(), message: message.clone() }));
+            }
+            JobPhase::Succeeded { .. } | JobPhase::Replaced { .. } => {}
+        }
+    }
+    failed.unwrap_or(Work::Done)
 }
 
 /// The step after the current one.
@@ -69,7 +115,9 @@ fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option
         },
         Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => {
             request_jobs(draft, &step, index, context);
-            None
+            // A successor may have inherited all of it.
+            let done = !draft.run.status.is_terminal() && matches!(jobs_work(&draft.run), Work::Done);
+            done.then_some(index + 1)
         }
     }
 }
@@ -88,8 +136,9 @@ fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Contex
         Step::Gate { .. } | Step::Persona { .. } => Vec::new(),
     };
     for spec in specs {
-        let job_id = (context.new_id)();
-        draft.push(Event::JobRequested { job_id, step: index, spec }, context);
+        let event = draft.run.inheritance.as_ref().and_then(|inheritance| inheritance.adopt(&spec, index, context));
+        let event = event.unwrap_or_else(|| Event::JobRequested { job_id: (context.new_id)(), step: index, spec });
+        draft.push(event, context);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::definition::Step;
 use crate::job::JobSpec;
 use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::event::{Event, Recorded};
-use crate::run::state::{JobPhase, Run};
+use crate::run::state::{ClipState, Run};
 use crate::status::GateName;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -93,7 +93,17 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         }],
         Event::RunPublished => vec![notification(run, "completed", None, "Your video is published.")],
         Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
-        Event::RunExpired { gate } => vec![notification(run, "expired", Some(*gate), "Nobody decided in time.")],
+        Event::RunExpired { gate } => {
+            let message = if gate.is_some() { "Nobody decided in time." } else { "The run was paused for too long." };
+            vec![notification(run, "expired", *gate, message)]
+        }
+        Event::GateWarned { gate, .. } => {
+            let until = run.deadline.map(super::rfc3339).unwrap_or_default();
+            let message = format!("The {gate} gate closes at {until}: nobody has decided yet.");
+            vec![notification(run, waiting(*gate), Some(*gate), &message)]
+        }
+        Event::JobAdopted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
+        Event::ClipAdopted { index, url, from_run } => clip_adopted(run, *index, url, from_run),
         Event::RunFailed { error_type, error_message } => run_failed(run, error_type, error_message),
         Event::RunCancelled { reason, actor } => {
             vec![Artifact::new("run.cancelled", "api", json!({"reason": reason, "actor": actor}))]
@@ -103,7 +113,13 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         | Event::PersonaRequested { .. }
         | Event::PersonaFinished { .. }
         | Event::JobRequested { .. }
-        | Event::JobSubmissionRepeated { .. } => Vec::new(),
+        | Event::JobSubmissionRepeated { .. }
+        | Event::JobRetried { .. }
+        | Event::JobReplaced { .. }
+        | Event::RunPaused { .. }
+        | Event::RunResumed { .. }
+        | Event::DeadlineExtended { .. }
+        | Event::RunRetried { .. } => Vec::new(),
     }
 }
 
@@ -112,15 +128,19 @@ fn gate_opened(run: &Run, gate: GateName, summary: &str, recorded: &Recorded) ->
         "gate": gate, "project": run.definition.key, "summary": summary,
         "requested_at": super::rfc3339(recorded.at),
     });
-    let waiting = match gate {
+    vec![
+        Artifact::new("hitl.request", "orchestrator", metadata).by(Some(last_persona(run))),
+        notification(run, waiting(gate), Some(gate), summary),
+    ]
+}
+
+/// The type of a notification that asks for a decision.
+fn waiting(gate: GateName) -> &'static str {
+    match gate {
         GateName::Workflow => "awaiting_workflow",
         GateName::Ideate => "awaiting_ideate",
         GateName::Prepublish => "awaiting_prepublish",
-    };
-    vec![
-        Artifact::new("hitl.request", "orchestrator", metadata).by(Some(last_persona(run))),
-        notification(run, waiting, Some(gate), summary),
-    ]
+    }
 }
 
 /// The persona that worked before the current step; brendan before any has.
@@ -157,7 +177,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
         JobSpec::Generate(spec) => {
             let metadata = json!({"videoIndex": spec.index, "subject": spec.subject, "header": spec.header});
             let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
-            artifacts.extend(wait_over(run, job.step));
+            artifacts.extend(wait_over(run));
             artifacts
         }
         JobSpec::Render(spec) => {
@@ -178,17 +198,25 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
     }
 }
 
+fn clip_adopted(run: &Run, index: u32, url: &str, from_run: &str) -> Vec<Artifact> {
+    let Some(clip) = run.clips.get(index as usize) else { return Vec::new() };
+    let metadata =
+        json!({"videoIndex": index, "subject": clip.subject, "header": clip.header, "adoptedFrom": from_run});
+    let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
+    artifacts.extend(wait_over(run));
+    artifacts
+}
+
 /// One `kieai.wait` when the last clip has come.
-fn wait_over(run: &Run, step: u32) -> Option<Artifact> {
-    let (expected, generated) = clips_of(run, step);
+fn wait_over(run: &Run) -> Option<Artifact> {
+    let (expected, generated) = clips_of(run);
     (generated == expected).then(|| wait(expected, generated, "completed"))
 }
 
-/// How many clips a step asked for, and how many have come.
-fn clips_of(run: &Run, step: u32) -> (usize, usize) {
-    let jobs = run.jobs.values().filter(|job| job.step == step);
-    let generated = jobs.clone().filter(|job| matches!(job.phase, JobPhase::Succeeded { .. })).count();
-    (jobs.count(), generated)
+/// How many clips the run needs, and how many have come.
+fn clips_of(run: &Run) -> (usize, usize) {
+    let generated = run.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count();
+    (run.clips.len(), generated)
 }
 
 fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
@@ -199,7 +227,7 @@ fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
 fn run_failed(run: &Run, error_type: &str, error_message: &str) -> Vec<Artifact> {
     let mut artifacts = Vec::new();
     if error_type == STEP_TIMEOUT && matches!(run.current_step(), Some(Step::Generate { .. })) {
-        let (expected, generated) = clips_of(run, run.step);
+        let (expected, generated) = clips_of(run);
         artifacts.push(wait(expected, generated, "timeout"));
     }
     let metadata = json!({"error_type": error_type, "error_message": error_message, "project": run.definition.key});

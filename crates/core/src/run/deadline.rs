@@ -1,4 +1,4 @@
-//! A step's time is over. A gate expires; work that did not end fails the run.
+//! A time is over. A gate expires, and so does a pause; work that did not end fails the run.
 
 use crate::Timestamp;
 use crate::run::event::Event;
@@ -16,8 +16,12 @@ pub(super) fn decide(run: &Run, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     if let Some(open) = &run.gate {
         return Ok(vec![
             Event::GateExpired { gate: open.gate, opening: open.opening },
-            Event::RunExpired { gate: open.gate },
+            Event::RunExpired { gate: Some(open.gate) },
         ]);
+    }
+    // Going on by itself could publish what somebody stopped on purpose.
+    if run.pause.is_some() {
+        return Ok(vec![Event::RunExpired { gate: None }]);
     }
     let step = run.current_step().map_or("unknown", |step| step.name());
     Ok(vec![Event::RunFailed {
@@ -38,7 +42,7 @@ mod tests {
         for run in every_state().into_iter().filter(|run| !run.status.is_terminal()) {
             let deadline = run.deadline.expect("a non-terminal run has a deadline");
             let next = try_command_at(&run, Command::PassDeadline, deadline).unwrap();
-            let expected = if run.gate.is_some() { Status::Expired } else { Status::Failed };
+            let expected = if run.gate.is_some() || run.pause.is_some() { Status::Expired } else { Status::Failed };
             assert_eq!(next.status, expected);
             assert!(next.status.is_terminal());
         }

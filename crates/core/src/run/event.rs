@@ -7,6 +7,7 @@ use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
 use crate::run::attach::Attachment;
 use crate::run::state::{DecidedGate, PersonaSource};
+use crate::run::successor::Inheritance;
 use crate::status::{GateName, ProvidersMode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,6 +41,9 @@ pub enum Event {
     /// Nobody decided in time.
     #[serde(rename = "gate.expired")]
     GateExpired { gate: GateName, opening: u32 },
+    /// Most of the gate's time is over, and nobody has decided.
+    #[serde(rename = "gate.warned")]
+    GateWarned { gate: GateName, opening: u32 },
     /// A language model is asked to speak for a persona.
     #[serde(rename = "persona.requested")]
     PersonaRequested { step: u32, persona: String },
@@ -56,6 +60,41 @@ pub enum Event {
     JobSucceeded { job_id: String, url: String },
     #[serde(rename = "job.failed")]
     JobFailed { job_id: String, code: String, message: String },
+    /// A job that the provider never accepted is asked for again, under its own id; `unanswered`: it may have reached them.
+    #[serde(rename = "job.retried")]
+    JobRetried { job_id: String, unanswered: bool },
+    /// A job that failed at the provider is asked for again, as another one.
+    #[serde(rename = "job.replaced")]
+    JobReplaced { job_id: String, by: String },
+    /// A job that was at work when the parent run ended is followed on, not submitted again.
+    #[serde(rename = "job.adopted")]
+    JobAdopted { job_id: String, step: u32, spec: JobSpec, task_id: String, from_run: String },
+    /// A clip of the parent run is used as it is.
+    #[serde(rename = "clip.adopted")]
+    ClipAdopted { index: u32, url: String, from_run: String },
+    #[serde(rename = "run.paused")]
+    RunPaused {
+        reason: String,
+        actor: String,
+        /// When the pause itself is over, and the run expires.
+        #[serde(with = "time::serde::rfc3339")]
+        until: Timestamp,
+    },
+    #[serde(rename = "run.resumed")]
+    RunResumed {
+        reason: String,
+        #[serde(with = "time::serde::rfc3339")]
+        deadline: Timestamp,
+    },
+    #[serde(rename = "deadline.extended")]
+    DeadlineExtended {
+        reason: String,
+        #[serde(with = "time::serde::rfc3339")]
+        deadline: Timestamp,
+    },
+    /// An operator asks for what failed to be tried again.
+    #[serde(rename = "run.retried")]
+    RunRetried { reason: String },
     #[serde(rename = "artifact.attached")]
     ArtifactAttached(Attachment),
     #[serde(rename = "run.published")]
@@ -63,7 +102,11 @@ pub enum Event {
     #[serde(rename = "run.rejected")]
     RunRejected { gate: GateName },
     #[serde(rename = "run.expired")]
-    RunExpired { gate: GateName },
+    RunExpired {
+        /// The gate at which nobody decided; none when a pause went on for too long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<GateName>,
+    },
     #[serde(rename = "run.failed")]
     RunFailed { error_type: String, error_message: String },
     #[serde(rename = "run.cancelled")]
@@ -79,6 +122,7 @@ impl Event {
             Event::GateOpened { .. } => "gate.opened",
             Event::GateDecided(_) => "gate.decided",
             Event::GateExpired { .. } => "gate.expired",
+            Event::GateWarned { .. } => "gate.warned",
             Event::PersonaRequested { .. } => "persona.requested",
             Event::PersonaFinished { .. } => "persona.finished",
             Event::JobRequested { .. } => "job.requested",
@@ -86,6 +130,14 @@ impl Event {
             Event::JobSubmissionRepeated { .. } => "job.submission_repeated",
             Event::JobSucceeded { .. } => "job.succeeded",
             Event::JobFailed { .. } => "job.failed",
+            Event::JobRetried { .. } => "job.retried",
+            Event::JobReplaced { .. } => "job.replaced",
+            Event::JobAdopted { .. } => "job.adopted",
+            Event::ClipAdopted { .. } => "clip.adopted",
+            Event::RunPaused { .. } => "run.paused",
+            Event::RunResumed { .. } => "run.resumed",
+            Event::DeadlineExtended { .. } => "deadline.extended",
+            Event::RunRetried { .. } => "run.retried",
             Event::ArtifactAttached(_) => "artifact.attached",
             Event::RunPublished => "run.published",
             Event::RunRejected { .. } => "run.rejected",
@@ -111,6 +163,9 @@ pub struct Started {
     pub options: Value,
     pub effects: bool,
     pub clips: Vec<PlannedClip>,
+    /// Of a successor: what it takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inheritance: Option<Box<Inheritance>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! A provider finished a job, or it is given up. A step of several jobs ends when none is open any more: clips that
 //! were made stay in the result, also when another one failed.
 
-use crate::run::advance::{Draft, enter_next};
+use crate::run::advance::{Draft, leave_when_done};
 use crate::run::event::Event;
 use crate::run::state::{JobPhase, Run};
 use crate::run::{Context, Refusal, refuse_terminal};
@@ -14,7 +14,9 @@ pub(super) fn decide(run: &Run, job_id: &str, url: &str, context: &mut Context<'
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Succeeded { .. }) => Ok(Vec::new()),
-        Some(JobPhase::Requested | JobPhase::Failed { .. }) | None => Err(stale(run, job_id)),
+        Some(JobPhase::Requested | JobPhase::Failed { .. } | JobPhase::Replaced { .. }) | None => {
+            Err(stale(run, job_id))
+        }
     }
 }
 
@@ -33,7 +35,7 @@ pub(super) fn fail(
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Failed { .. }) => Ok(Vec::new()),
-        Some(JobPhase::Succeeded { .. }) | None => Err(stale(run, job_id)),
+        Some(JobPhase::Succeeded { .. } | JobPhase::Replaced { .. }) | None => Err(stale(run, job_id)),
     }
 }
 
@@ -44,23 +46,7 @@ fn stale(run: &Run, job_id: &str) -> Refusal {
 fn finish(run: &Run, event: Event, context: &mut Context<'_>) -> Vec<Event> {
     let mut draft = Draft::of(run);
     draft.push(event, context);
-    let open = draft.run.step_jobs().any(|(_, job)| match job.phase {
-        JobPhase::Requested | JobPhase::Submitted { .. } => true,
-        JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => false,
-    });
-    if open {
-        return draft.events;
-    }
-    let failure = draft.run.step_jobs().find_map(|(_, job)| match &job.phase {
-        JobPhase::Failed { code, message } => Some((code.clone(), message.clone())),
-        JobPhase::Requested | JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } => None,
-    });
-    match failure {
-        Some((code, message)) => {
-            draft.push(Event::RunFailed { error_type: code, error_message: message }, context);
-        }
-        None => enter_next(&mut draft, context),
-    }
+    leave_when_done(&mut draft, context);
     draft.events
 }
 

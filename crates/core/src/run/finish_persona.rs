@@ -2,7 +2,7 @@
 
 use crate::definition::Step;
 use crate::persona::PersonaOutput;
-use crate::run::advance::{Draft, enter_next};
+use crate::run::advance::{Draft, leave_when_done};
 use crate::run::event::Event;
 use crate::run::state::Run;
 use crate::run::{Context, Refusal, refuse_terminal};
@@ -18,7 +18,7 @@ pub(super) fn decide(
     let mut draft = Draft::of(run);
     let event = Event::PersonaFinished { step, persona, source: source.to_owned(), output: output.clone() };
     draft.push(event, context);
-    enter_next(&mut draft, context);
+    leave_when_done(&mut draft, context);
     Ok(draft.events)
 }
 
@@ -31,7 +31,7 @@ pub(super) fn fail(run: &Run, step: u32, code: &str, message: &str) -> Result<Ve
 fn persona_at(run: &Run, step: u32) -> Result<String, Refusal> {
     refuse_terminal(run)?;
     match run.current_step() {
-        Some(Step::Persona { persona, .. }) if run.step == step => Ok(persona.clone()),
+        Some(Step::Persona { persona, .. }) if run.step == step && !run.answered => Ok(persona.clone()),
         Some(
             Step::Persona { .. }
             | Step::Gate { .. }

@@ -3,7 +3,7 @@
 use crate::run::advance::{Draft, enter_next};
 use crate::run::event::Event;
 use crate::run::state::{DecidedGate, Run};
-use crate::run::{Context, Refusal, refuse_terminal};
+use crate::run::{Context, Refusal, refuse_paused, refuse_terminal};
 use crate::status::{Channel, GateName, Verdict};
 
 /// What arrived from a channel.
@@ -33,6 +33,7 @@ pub(super) fn decide(run: &Run, decision: &GateDecision, context: &mut Context<'
         };
     }
     refuse_terminal(run)?;
+    refuse_paused(run)?;
     let open = run.gate.as_ref().filter(|open| open.gate == decision.gate);
     let Some(open) = open else {
         return Err(Refusal::NotWaiting { run_id: run.run_id.clone(), gate: decision.gate });

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A run walks its `pipeline` step by step. [`advance`] enters the next step: a gate opens and waits for a person, a
-//! persona works, jobs are requested of providers. Every non-terminal state carries the deadline of its step;
+//! persona works, jobs are requested of providers. What operators ask for by name goes through [`order`], which opens a
+//! [`successor`] where the run has ended; [`why`] explains what a run waits for. Every non-terminal state carries the deadline of its step;
 //! [`deadline`] says what happens when it passes. Terminal states absorb: every command on them is refused or changes
 //! nothing. The state is the fold of the events, so the timeline alone rebuilds it.
 
@@ -17,27 +18,44 @@ mod attach;
 mod cancel;
 mod deadline;
 mod event;
+mod extend;
 mod finish_job;
 mod finish_persona;
 mod gate;
+#[cfg(test)]
+mod model;
+mod order;
+mod pause;
 mod repeat_submission;
+mod retry;
 mod rows;
 mod start;
 mod state;
 mod submit_job;
+mod successor;
 #[cfg(test)]
 mod table;
+mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;
+mod warn;
+mod why;
 
 pub use artifact::Artifact;
 pub use attach::Attachment;
 pub use event::{DefinitionRef, Event, Recorded};
+pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
 pub use gate::GateDecision;
-pub use rows::{Effect, EffectKind, GateRow, JobRow, Rows};
+pub use order::Order;
+pub use pause::PAUSE_DAYS;
+pub use retry::SUBMISSION_UNANSWERED;
+pub use rows::{Effect, EffectKind, GateRow, JobRow, Rearmed, Rows};
 pub use start::{FieldError, Input, InputError, StartRequest};
-pub use state::{Clip, ClipState, DecidedGate, Job, JobPhase, OpenGate, PersonaSource, Run, RunError};
+pub use state::{Clip, ClipState, DecidedGate, Job, JobPhase, OpenGate, Pause, PersonaSource, Run, RunError};
+pub use successor::{Inheritance, Succession};
+pub use terminate::TERMINATED;
+pub use why::{EffectState, Facts, OpenEffect, Why};
 
 use crate::Timestamp;
 use crate::persona::PersonaOutput;
@@ -50,6 +68,18 @@ pub enum Command {
     DecideGate(GateDecision),
     /// An operator or the owner ends the run.
     Cancel { reason: String, actor: String },
+    /// An operator holds the run until a moment at which it expires.
+    Pause { reason: String, actor: String, until: Timestamp },
+    /// An operator lets a paused run go on.
+    Resume { reason: String },
+    /// An operator ends the run, whatever it is doing.
+    Terminate { reason: String, actor: String },
+    /// An operator moves the deadline to a later moment.
+    Extend { until: Timestamp, reason: String },
+    /// An operator asks for the failed jobs of the current step again.
+    Retry { reason: String },
+    /// Most of an open gate's time is over.
+    WarnGate,
     /// A persona's answer came.
     FinishPersona { step: u32, output: PersonaOutput, source: String },
     /// A persona's work failed for good.
@@ -93,6 +123,18 @@ pub enum Refusal {
     StaleStep { run_id: String, step: u32 },
     #[error("run {run_id} is not overdue")]
     NotDue { run_id: String },
+    #[error("run {run_id} is paused: resume it first")]
+    Paused { run_id: String },
+    #[error("run {run_id} is {status}: end it first, with cancel or terminate")]
+    NotEnded { run_id: String, status: Status },
+    #[error("run {run_id} is {status}: nothing failed; rerun opens a successor at a step that you name")]
+    NothingToRetry { run_id: String, status: Status },
+    #[error("there is no step {step}; the steps of this run are {}", .known.join(", "))]
+    UnknownStep { step: String, known: Vec<String> },
+    #[error("step {step} was never reached; the run came as far as {reached}")]
+    StepNotReached { step: String, reached: String },
+    #[error("the deadline may be {latest} at the latest")]
+    DeadlineTooFar { latest: String },
 }
 
 /// Decides one command. Ok with no events means that the wish is already fulfilled.
@@ -100,6 +142,12 @@ pub fn decide(run: &Run, command: &Command, context: &mut Context<'_>) -> Result
     match command {
         Command::DecideGate(decision) => gate::decide(run, decision, context),
         Command::Cancel { reason, actor } => cancel::decide(run, reason, actor),
+        Command::Pause { reason, actor, until } => pause::pause(run, reason, actor, *until),
+        Command::Resume { reason } => pause::resume(run, reason, context),
+        Command::Terminate { reason, actor } => terminate::decide(run, reason, actor),
+        Command::Extend { until, reason } => extend::decide(run, *until, reason, context),
+        Command::Retry { reason } => retry::decide(run, reason, context),
+        Command::WarnGate => warn::decide(run, context.now),
         Command::FinishPersona { step, output, source } => finish_persona::decide(run, *step, output, source, context),
         Command::FailPersona { step, code, message } => finish_persona::fail(run, *step, code, message),
         Command::SubmitJob { job_id, task_id, adopted } => submit_job::decide(run, job_id, task_id, *adopted),
@@ -127,6 +175,12 @@ pub fn start(request: StartRequest, context: &mut Context<'_>) -> Result<Transit
     let run_id = request.run_id.clone();
     let events = start::decide(request, context)?;
     Ok(record(Run::unborn(run_id), events, context.now, &actor))
+}
+
+/// Opens a run that goes on from one that has ended. The parent does not move.
+pub fn succeed(parent: &Run, wish: &Succession, actor: &str, context: &mut Context<'_>) -> Result<Transition, Refusal> {
+    let events = successor::decide(parent, wish, context)?;
+    Ok(record(Run::unborn(wish.run_id.clone()), events, context.now, actor))
 }
 
 /// Decides a command and gathers what must be committed. `None` when nothing changes.
@@ -167,6 +221,13 @@ fn refuse_terminal(run: &Run) -> Result<(), Refusal> {
         return Err(Refusal::AlreadyTerminal { run_id: run.run_id.clone(), status: run.status });
     }
     Ok(())
+}
+
+fn refuse_paused(run: &Run) -> Result<(), Refusal> {
+    match run.pause {
+        Some(_) => Err(Refusal::Paused { run_id: run.run_id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// A timestamp as it stands in every text of ours.

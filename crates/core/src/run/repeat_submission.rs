@@ -11,8 +11,12 @@ pub(super) fn decide(run: &Run, job_id: &str, reason: &str) -> Result<Vec<Event>
         Some(JobPhase::Requested) => {
             Ok(vec![Event::JobSubmissionRepeated { job_id: job_id.to_owned(), reason: reason.to_owned() }])
         }
-        Some(JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } | JobPhase::Failed { .. }) | None => {
-            Err(Refusal::StaleJob { run_id: run.run_id.clone(), job_id: job_id.to_owned() })
-        }
+        Some(
+            JobPhase::Submitted { .. }
+            | JobPhase::Succeeded { .. }
+            | JobPhase::Failed { .. }
+            | JobPhase::Replaced { .. },
+        )
+        | None => Err(Refusal::StaleJob { run_id: run.run_id.clone(), job_id: job_id.to_owned() }),
     }
 }

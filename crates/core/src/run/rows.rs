@@ -7,6 +7,7 @@ use crate::retry;
 use crate::run::artifact::{self, Artifact};
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{DecidedGate, Run};
+use crate::run::warn;
 use crate::status::{GateName, ProvidersMode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +19,16 @@ pub struct Rows {
     pub jobs: Vec<JobRow>,
     pub gates: Vec<GateRow>,
     pub effects: Vec<Effect>,
+    /// Submissions that ended and go out once more.
+    pub rearmed: Vec<Rearmed>,
+}
+
+/// An ended submission that goes out once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rearmed {
+    pub job_id: String,
+    /// It may have reached the provider: reconciled before it is sent.
+    pub unanswered: bool,
 }
 
 /// A provider job, for webhooks to find and for operators to see.
@@ -52,6 +63,9 @@ pub struct GateRow {
     pub state: String,
     #[serde(with = "time::serde::rfc3339::option")]
     pub deadline: Option<Timestamp>,
+    /// When the sweep warns that the time is running out; none when it has, or need not.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub warn_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecidedGate>,
 }
@@ -86,13 +100,11 @@ impl Rows {
     pub(super) fn extend(&mut self, run: &Run, recorded: &Recorded) {
         self.artifacts.extend(artifact::of(run, recorded));
         match &recorded.event {
-            Event::GateOpened { gate, opening, .. } => self.gates.push(GateRow {
-                gate: *gate,
-                opening: *opening,
-                state: "open".to_owned(),
-                deadline: run.deadline,
-                decision: None,
-            }),
+            Event::GateOpened { .. }
+            | Event::GateWarned { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::DeadlineExtended { .. } => self.gates.extend(open_gate(run)),
             Event::GateDecided(decided) => {
                 self.close_gate(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided))
             }
@@ -109,13 +121,22 @@ impl Rows {
                 self.jobs.push(job_row(job_id, spec, JobState::Requested, None));
                 self.effects.push(job_effect(EffectKind::Submit, job_id, spec, recorded.at));
             }
-            Event::JobSubmitted { job_id, task_id, .. } => self.submitted(run, job_id, task_id, recorded.at),
+            Event::JobSubmitted { job_id, task_id, .. } | Event::JobAdopted { job_id, task_id, .. } => {
+                self.submitted(run, job_id, task_id, recorded.at);
+            }
+            Event::JobRetried { job_id, unanswered } => {
+                self.job(run, job_id, JobState::Requested);
+                self.rearmed.push(Rearmed { job_id: job_id.clone(), unanswered: *unanswered });
+            }
             Event::JobSucceeded { job_id, .. } => self.job(run, job_id, JobState::Succeeded),
             Event::JobFailed { job_id, .. } => self.job(run, job_id, JobState::Failed),
             Event::RunStarted(_)
             | Event::StepStarted { .. }
             | Event::PersonaFinished { .. }
             | Event::JobSubmissionRepeated { .. }
+            | Event::JobReplaced { .. }
+            | Event::ClipAdopted { .. }
+            | Event::RunRetried { .. }
             | Event::ArtifactAttached(_)
             | Event::RunPublished
             | Event::RunRejected { .. }
@@ -131,6 +152,7 @@ impl Rows {
             opening,
             state: state.to_owned(),
             deadline: None,
+            warn_at: None,
             decision: decision.cloned(),
         });
     }
@@ -151,6 +173,21 @@ impl Rows {
             self.jobs.push(job_row(job_id, &job.spec, state, job.phase.task_id()));
         }
     }
+}
+
+/// The row of the gate that the run waits at, as its deadline now stands. Nobody is warned while the run is held.
+fn open_gate(run: &Run) -> Option<GateRow> {
+    let open = run.gate.as_ref()?;
+    let quiet = open.warned || run.pause.is_some();
+    let deadline = run.pause.as_ref().map(|pause| pause.step_deadline).or(run.deadline)?;
+    Some(GateRow {
+        gate: open.gate,
+        opening: open.opening,
+        state: "open".to_owned(),
+        deadline: Some(deadline),
+        warn_at: (!quiet).then(|| warn::due_at(open, deadline)),
+        decision: None,
+    })
 }
 
 fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>) -> JobRow {

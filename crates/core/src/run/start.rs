@@ -135,6 +135,7 @@ pub(super) fn decide(request: StartRequest, context: &mut Context<'_>) -> Result
         options: request.options.clone(),
         effects: !skips_editing(definition, &request.skip),
         user_id: request.user_id.clone(),
+        inheritance: None,
     };
     let mut draft = Draft::of(&Run::unborn(request.run_id));
     draft.push(Event::RunStarted(Box::new(started)), context);

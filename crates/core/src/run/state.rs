@@ -4,6 +4,7 @@ use crate::Timestamp;
 use crate::definition::{Role, Settings, Step};
 use crate::job::JobSpec;
 use crate::run::event::{DefinitionRef, Event, Recorded, Started};
+use crate::run::successor::Inheritance;
 use crate::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +34,15 @@ pub struct Run {
     pub gate: Option<OpenGate>,
     #[serde(default)]
     pub decided: Vec<DecidedGate>,
+    /// Set exactly while the run is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The persona of the current step has answered, and the run has not moved on (it is paused).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
+    /// What a successor took over from the run that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inheritance: Option<Box<Inheritance>>,
     /// False when the editing persona is skipped.
     pub effects: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +118,13 @@ pub enum JobPhase {
     Failed {
         code: String,
         message: String,
+        /// Set when the provider had accepted the job: it is never submitted under the same id again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task_id: Option<String>,
+    },
+    /// Failed at the provider, and asked for again as another job.
+    Replaced {
+        by: String,
     },
 }
 
@@ -116,9 +133,22 @@ impl JobPhase {
     pub fn task_id(&self) -> Option<&str> {
         match self {
             JobPhase::Submitted { task_id } | JobPhase::Succeeded { task_id, .. } => Some(task_id),
-            JobPhase::Requested | JobPhase::Failed { .. } => None,
+            JobPhase::Failed { task_id, .. } => task_id.as_deref(),
+            JobPhase::Requested | JobPhase::Replaced { .. } => None,
         }
     }
+}
+
+/// An operator holds the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: Timestamp,
+    /// The step's deadline when the pause began: what was left of it then is given back by `resume`.
+    #[serde(with = "time::serde::rfc3339")]
+    pub step_deadline: Timestamp,
+    pub reason: String,
+    pub actor: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +159,9 @@ pub struct OpenGate {
     pub summary: String,
     #[serde(with = "time::serde::rfc3339")]
     pub opened_at: Timestamp,
+    /// Somebody was told that the time is running out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
 }
 
 /// A decision, attributed.
@@ -179,6 +212,9 @@ impl Run {
             jobs: BTreeMap::new(),
             gate: None,
             decided: Vec::new(),
+            pause: None,
+            answered: false,
+            inheritance: None,
             effects: true,
             concept: None,
             caption: None,
@@ -210,19 +246,35 @@ impl Run {
             Event::RunStarted(started) => self.evolve_started(started, at),
             Event::StepStarted { step, deadline, .. } => {
                 self.step = *step;
+                self.answered = false;
                 self.deadline = Some(*deadline);
                 self.status = self.status_at(*step);
             }
             Event::GateOpened { gate, opening, summary } => {
-                self.gate = Some(OpenGate { gate: *gate, opening: *opening, summary: summary.clone(), opened_at: at });
+                self.gate = Some(OpenGate {
+                    gate: *gate,
+                    opening: *opening,
+                    summary: summary.clone(),
+                    opened_at: at,
+                    warned: false,
+                });
+            }
+            Event::GateWarned { .. } => {
+                if let Some(open) = &mut self.gate {
+                    open.warned = true;
+                }
             }
             Event::GateDecided(decided) => {
                 self.gate = None;
                 self.decided.push(decided.as_ref().clone());
             }
             Event::GateExpired { .. } => self.gate = None,
-            Event::PersonaRequested { .. } | Event::JobSubmissionRepeated { .. } | Event::ArtifactAttached(_) => {}
+            Event::PersonaRequested { .. }
+            | Event::JobSubmissionRepeated { .. }
+            | Event::RunRetried { .. }
+            | Event::ArtifactAttached(_) => {}
             Event::PersonaFinished { step, output, .. } => {
+                self.answered = true;
                 if let Some(role) = self.role_at(*step) {
                     output.apply(role, self);
                 }
@@ -235,6 +287,31 @@ impl Run {
             }
             Event::JobSucceeded { job_id, url } => self.evolve_job_succeeded(job_id, url),
             Event::JobFailed { job_id, code, message } => self.evolve_job_failed(job_id, code, message),
+            Event::JobRetried { job_id, .. } => {
+                self.reopen_clip(job_id);
+                self.set_phase(job_id, JobPhase::Requested);
+            }
+            Event::JobReplaced { job_id, by } => {
+                self.reopen_clip(job_id);
+                self.set_phase(job_id, JobPhase::Replaced { by: by.clone() });
+            }
+            Event::JobAdopted { job_id, step, spec, task_id, .. } => {
+                let phase = JobPhase::Submitted { task_id: task_id.clone() };
+                self.jobs.insert(job_id.clone(), Job { step: *step, spec: spec.clone(), phase });
+            }
+            Event::ClipAdopted { index, url, .. } => self.set_clip(*index, ClipState::Generated { url: url.clone() }),
+            Event::RunPaused { reason, actor, until } => self.evolve_paused(reason, actor, *until, at),
+            Event::RunResumed { deadline, .. } => {
+                self.pause = None;
+                self.deadline = Some(*deadline);
+                self.status = self.status_at(self.step);
+            }
+            Event::DeadlineExtended { deadline, .. } => {
+                self.deadline = Some(*deadline);
+                if let Some(open) = &mut self.gate {
+                    open.warned = false;
+                }
+            }
             Event::RunPublished => self.end(Status::Published, at),
             Event::RunRejected { .. } => self.end(Status::Rejected, at),
             Event::RunExpired { .. } => self.end(Status::Expired, at),
@@ -258,6 +335,10 @@ impl Run {
         self.options = started.options.clone();
         self.effects = started.effects;
         self.started_at = at;
+        if let Some(inheritance) = &started.inheritance {
+            self.inheritance = Some(inheritance.clone());
+            return inheritance.clone().apply(self);
+        }
         self.clips = started
             .clips
             .iter()
@@ -282,14 +363,33 @@ impl Run {
     }
 
     fn evolve_job_failed(&mut self, job_id: &str, code: &str, message: &str) {
-        let Some(job) = self.jobs.get(job_id) else { return };
+        let Some(job) = self.jobs.get(job_id).cloned() else { return };
         match &job.spec {
             JobSpec::Generate(spec) => {
                 self.set_clip(spec.index, ClipState::Failed { code: code.to_owned(), message: message.to_owned() });
             }
             JobSpec::Render(_) | JobSpec::Publish(_) => {}
         }
-        self.set_phase(job_id, JobPhase::Failed { code: code.to_owned(), message: message.to_owned() });
+        let task_id = job.phase.task_id().map(str::to_owned);
+        self.set_phase(job_id, JobPhase::Failed { code: code.to_owned(), message: message.to_owned(), task_id });
+    }
+
+    fn evolve_paused(&mut self, reason: &str, actor: &str, until: Timestamp, at: Timestamp) {
+        self.pause = Some(Pause {
+            since: at,
+            step_deadline: self.deadline.unwrap_or(at),
+            reason: reason.to_owned(),
+            actor: actor.to_owned(),
+        });
+        self.status = Status::Paused;
+        self.deadline = Some(until);
+    }
+
+    fn reopen_clip(&mut self, job_id: &str) {
+        if let Some(JobSpec::Generate(spec)) = self.jobs.get(job_id).map(|job| &job.spec) {
+            let index = spec.index;
+            self.set_clip(index, ClipState::Pending);
+        }
     }
 
     fn set_clip(&mut self, index: u32, state: ClipState) {
@@ -307,6 +407,7 @@ impl Run {
     fn end(&mut self, status: Status, at: Timestamp) {
         self.status = status;
         self.gate = None;
+        self.pause = None;
         self.deadline = None;
         self.finished_at = Some(at);
     }

@@ -13,6 +13,9 @@ pub(super) fn decide(run: &Run, job_id: &str, task_id: &str, adopted: bool) -> R
             Ok(vec![Event::JobSubmitted { job_id: job_id.to_owned(), task_id: task_id.to_owned(), adopted }])
         }
         JobPhase::Submitted { task_id: known } if known == task_id => Ok(Vec::new()),
-        JobPhase::Submitted { .. } | JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => Err(stale()),
+        JobPhase::Submitted { .. }
+        | JobPhase::Succeeded { .. }
+        | JobPhase::Failed { .. }
+        | JobPhase::Replaced { .. } => Err(stale()),
     }
 }

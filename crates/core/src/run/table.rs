@@ -1,15 +1,17 @@
-//! The table of docs/state-machine.md, made from the code: every status × every command. The page is checked here;
+//! The tables of docs/state-machine.md, made from the code: every status × every command, and × every verb. The page is checked here;
 //! `UPDATE_DOCS=1 cargo test -p mw-core` writes it anew.
 
 use crate::persona::PersonaOutput;
-use crate::run::testing::{T0, approve, every_state, try_command_at};
-use crate::run::{Attachment, Command, GateDecision, Refusal, Run};
-use crate::status::{Status, Verdict};
+use crate::run::order::tests::orders;
+use crate::run::testing::{T0, approve, every_state, try_command_at, with_context};
+use crate::run::{Attachment, Command, GateDecision, Order, Refusal, Run};
+use crate::status::{Status, Verb, Verdict};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/state-machine.md");
-const BEGIN: &str = "<!-- generated: status x command -->\n";
+const COMMANDS: &str = "<!-- generated: status x command -->\n";
+const VERBS: &str = "<!-- generated: status x verb -->\n";
 const END: &str = "<!-- end -->";
 
 /// The commands, each made to fit the run as far as it can.
@@ -32,8 +34,8 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     vec![
         ("approve", decide(Verdict::Approve)),
         ("reject", decide(Verdict::Reject)),
-        ("cancel", vec![Command::Cancel { reason: "r".into(), actor: "a".into() }]),
         ("deadline passes", vec![Command::PassDeadline]),
+        ("time runs out", vec![Command::WarnGate]),
         (
             "persona answers",
             vec![Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }],
@@ -52,25 +54,46 @@ fn outcome(run: &Run, commands: Vec<Command>) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for command in commands {
         // Only the passing of time needs the deadline to be over; everything else happens before.
-        let now = if command == Command::PassDeadline { at } else { T0 };
+        let now = match command {
+            Command::PassDeadline => at,
+            Command::WarnGate => at - time::Duration::seconds(1),
+            Command::DecideGate(_)
+            | Command::Attach(_)
+            | Command::Cancel { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Terminate { .. }
+            | Command::Extend { .. }
+            | Command::Retry { .. }
+            | Command::FinishPersona { .. }
+            | Command::FailPersona { .. }
+            | Command::SubmitJob { .. }
+            | Command::RepeatSubmission { .. }
+            | Command::FinishJob { .. }
+            | Command::FailJob { .. } => T0,
+        };
         match try_command_at(run, command, now) {
             Ok(next) if next.version != run.version => words.insert(next.status.to_string()),
             Ok(_) => words.insert("unchanged".to_owned()),
             Err(Refusal::AlreadyDecided { .. }) => words.insert("409 decided".to_owned()),
-            Err(
-                Refusal::AlreadyTerminal { .. }
-                | Refusal::NotWaiting { .. }
-                | Refusal::StaleLink
-                | Refusal::StaleJob { .. }
-                | Refusal::StaleStep { .. }
-                | Refusal::NotDue { .. },
-            ) => false,
+            Err(_) => false,
         };
     }
     words
 }
 
-fn table() -> String {
+/// Where a verb leads.
+fn verb_outcome(run: &Run, order: &Order) -> Option<String> {
+    let decided = with_context(T0, |context| order.decide(run, "r", "a", context)).ok()?;
+    Some(match decided {
+        None => "unchanged".to_owned(),
+        Some(transition) if transition.expected_version == 0 => "successor".to_owned(),
+        Some(transition) => transition.run.status.to_string(),
+    })
+}
+
+/// Runs in every state, and with jobs in every phase.
+fn runs() -> Vec<Run> {
     let mut runs = every_state();
     // Every phase of a job: requested, submitted, and one of two done.
     let generating = crate::run::testing::at_generate();
@@ -82,14 +105,29 @@ fn table() -> String {
             .unwrap();
         runs.push(run.clone());
     }
+    let fail = |job_id: &str| Command::FailJob { job_id: job_id.to_owned(), code: "c".into(), message: "m".into() };
+    runs.push(try_command_at(&run, fail(&ids[0]), T0).unwrap());
     runs.push(try_command_at(&run, Command::FinishJob { job_id: ids[0].clone(), url: "u".into() }, T0).unwrap());
-    let names: Vec<&str> = commands(&runs[0]).into_iter().map(|(name, _)| name).collect();
+    runs
+}
+
+fn command_cells(run: &Run) -> Vec<BTreeSet<String>> {
+    commands(run).into_iter().map(|(_, commands)| outcome(run, commands)).collect()
+}
+
+fn verb_cells(run: &Run) -> Vec<BTreeSet<String>> {
+    orders().iter().map(|order| verb_outcome(run, order).into_iter().collect()).collect()
+}
+
+/// One row for each status; a cell gathers the outcomes over all runs of that status.
+fn table(names: &[&str], cells_of: fn(&Run) -> Vec<BTreeSet<String>>) -> String {
+    let runs = runs();
     let mut text = format!("| status | {} |\n|{}\n", names.join(" | "), "---|".repeat(names.len() + 1));
-    for status in Status::ALL.iter().filter(|status| **status != Status::Paused) {
+    for status in Status::ALL {
         let mut cells = vec![BTreeSet::new(); names.len()];
         for run in runs.iter().filter(|run| run.status == *status) {
-            for (cell, (_, commands)) in cells.iter_mut().zip(commands(run)) {
-                cell.extend(outcome(run, commands));
+            for (cell, words) in cells.iter_mut().zip(cells_of(run)) {
+                cell.extend(words);
             }
         }
         let cells = cells.iter().map(|cell| {
@@ -104,12 +142,19 @@ fn table() -> String {
 #[test]
 fn the_page_of_the_state_machine_is_the_codes() {
     let page = std::fs::read_to_string(PAGE).unwrap();
-    let (head, rest) = page.split_once(BEGIN).expect("the page has the table's marker");
-    let (_, tail) = rest.split_once(END).expect("the page has the end marker");
-    let expected = format!("{head}{BEGIN}{}{END}{tail}", table());
+    let names: Vec<&str> = commands(&every_state()[0]).into_iter().map(|(name, _)| name).collect();
+    let verbs: Vec<&str> = Verb::ALL.iter().map(|verb| verb.as_str()).collect();
+    let expected = with_table(&page, COMMANDS, &table(&names, command_cells));
+    let expected = with_table(&expected, VERBS, &table(&verbs, verb_cells));
     if std::env::var("UPDATE_DOCS").is_ok() {
         std::fs::write(PAGE, expected).unwrap();
     } else {
         assert_eq!(page, expected, "docs/state-machine.md is stale: UPDATE_DOCS=1 cargo test -p mw-core");
     }
+}
+
+fn with_table(page: &str, begin: &str, table: &str) -> String {
+    let (head, rest) = page.split_once(begin).expect("the page has the table's marker");
+    let (_, tail) = rest.split_once(END).expect("the page has the end marker");
+    format!("{head}{begin}{table}{END}{tail}")
 }

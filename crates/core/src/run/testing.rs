@@ -131,6 +131,20 @@ pub(crate) fn step_on(run: &Run) -> Run {
     run
 }
 
+/// The command that pauses a run for the usual time.
+pub(crate) fn pause_at(now: Timestamp) -> Command {
+    let until = now + time::Duration::days(run::PAUSE_DAYS);
+    Command::Pause { reason: "r".into(), actor: "ann".into(), until }
+}
+
+pub(crate) fn paused(run: &Run) -> Run {
+    decide_with(run, pause_at(T0))
+}
+
+pub(crate) fn resume_at(run: &Run, now: Timestamp) -> Run {
+    try_command_at(run, Command::Resume { reason: "r".into() }, now).unwrap()
+}
+
 /// At least one run in every reachable state.
 pub(crate) fn every_state() -> Vec<Run> {
     let mut runs = vec![at_persona()];
@@ -151,15 +165,15 @@ pub(crate) fn every_state() -> Vec<Run> {
     let generating = at_generate();
     let overdue = generating.deadline.unwrap();
     runs.push(try_command_at(&generating, Command::PassDeadline, overdue).unwrap());
+    runs.extend([at_gate(GateName::Ideate), at_generate(), at_persona()].iter().map(paused));
     runs
 }
 
 #[test]
-fn every_status_but_paused_is_reached() {
+fn every_status_is_reached() {
     use crate::status::Status;
     let reached: std::collections::BTreeSet<_> = every_state().iter().map(|run| run.status).collect();
-    let expected: std::collections::BTreeSet<_> =
-        Status::ALL.iter().copied().filter(|status| *status != Status::Paused).collect();
+    let expected: std::collections::BTreeSet<_> = Status::ALL.iter().copied().collect();
     assert_eq!(reached, expected);
 }
 
@@ -170,6 +184,12 @@ fn terminal_states_absorb_every_command() {
         let mut commands = vec![
             Command::Cancel { reason: "r".into(), actor: "a".into() },
             Command::PassDeadline,
+            Command::WarnGate,
+            pause_at(T0),
+            Command::Resume { reason: "r".into() },
+            Command::Terminate { reason: "r".into(), actor: "a".into() },
+            Command::Extend { until: T0 + time::Duration::days(30), reason: "r".into() },
+            Command::Retry { reason: "r".into() },
             Command::FinishPersona { step: run.step, output: Default::default(), source: "m".into() },
             Command::FailPersona { step: run.step, code: "c".into(), message: "m".into() },
             Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false },
@@ -218,7 +238,7 @@ fn next_job_command(run: &Run) -> Command {
                 return Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false };
             }
             JobPhase::Submitted { .. } => return Command::FinishJob { job_id: job_id.clone(), url: "u".into() },
-            JobPhase::Succeeded { .. } | JobPhase::Failed { .. } => {}
+            JobPhase::Succeeded { .. } | JobPhase::Failed { .. } | JobPhase::Replaced { .. } => {}
         }
     }
     panic!("no open job")

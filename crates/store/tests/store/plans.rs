@@ -21,7 +21,7 @@ fn claims_sweeps_lists_and_matches_are_served_by_an_index() {
             "SELECT effect_id FROM outbox WHERE state = 'due' AND due_at <= now() ORDER BY due_at, effect_id LIMIT 16",
         ),
         ("outbox_leased", "SELECT FROM outbox WHERE state = 'leased' AND lease_until <= now()"),
-        ("outbox_open_by_job", "SELECT FROM outbox WHERE job_id = 'x' AND state IN ('due', 'leased')"),
+        ("outbox_by_job", "SELECT FROM outbox WHERE job_id = 'x' AND state IN ('due', 'leased')"),
         (
             "runs_open_by_deadline",
             "SELECT FROM runs WHERE finished_at IS NULL AND deadline <= now() ORDER BY deadline, run_id LIMIT 200",
@@ -32,7 +32,7 @@ fn claims_sweeps_lists_and_matches_are_served_by_an_index() {
         ),
         ("runs_by_status", "SELECT FROM runs WHERE status = 'running' ORDER BY created_at DESC, run_id DESC LIMIT 50"),
         ("runs_by_user", "SELECT FROM runs WHERE user_id = 'x' ORDER BY created_at DESC, run_id DESC LIMIT 50"),
-        ("jobs_by_task", "SELECT FROM jobs WHERE provider = 'kieai' AND task_id = 'x'"),
+        ("jobs_by_provider_task", "SELECT FROM jobs WHERE provider = 'kieai' AND task_id = 'x'"),
         (
             "webhook_events_newest",
             "SELECT provider, signature_status, received_at FROM webhook_events ORDER BY received_at DESC LIMIT 50",

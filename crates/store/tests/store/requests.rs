@@ -59,7 +59,7 @@ fn pages_of_runs_follow_each_other_without_gap_or_repetition() {
         status: Some(Status::PendingWorkflow),
         project: Some("test_video_gen".into()),
         user_id: Some(run.user_id.clone()),
-        before: None,
+        ..Filter::default()
     };
     let page = list_runs(&mut db, &filter, 1).unwrap();
     assert_eq!((page.runs[0]["runId"].as_str(), page.more), (Some(run.run_id.as_str()), false));

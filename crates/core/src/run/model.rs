@@ -1,0 +1,251 @@
+//! The model: every state that a run can reach, found by applying every command at several moments to every state found
+//! so far, until there is nothing new. What must hold is checked in each of them, and each rule is shown to notice the
+//! fault that it is there for.
+
+use crate::Timestamp;
+use crate::definition::{Role, Step};
+use crate::job::JobSpec;
+use crate::persona::PersonaOutput;
+use crate::run::testing::{T0, approve, pause_at, request, with_context};
+use crate::run::{
+    Attachment, Command, Context, Event, GateDecision, JobPhase, PersonaSource, Recorded, Refusal, Run, decide, start,
+};
+use crate::status::{GateName, Status, Verdict};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use time::Duration;
+
+type Decide = fn(&Run, &Command, &mut Context<'_>) -> Result<Vec<Event>, Refusal>;
+
+/// A run without steps that repeat others, so that all its states can be visited.
+fn first_run() -> Run {
+    let mut request = request("test_video_gen");
+    request.personas = PersonaSource::Model;
+    request.definition.steps.retain(|step| {
+        !matches!(step, Step::Persona { role: Role::Edit, .. } | Step::Gate { gate: GateName::Ideate, .. })
+    });
+    with_context(T0, |context| start(request, context)).unwrap().run
+}
+
+/// Every command that could be meant for this run; jobs are named as they are, and wrongly.
+fn commands(run: &Run) -> Vec<Command> {
+    let (reason, actor) = ("r".to_owned(), "a".to_owned());
+    let step = run.step;
+    let attachment = Attachment {
+        artifact_type: "note".into(),
+        provider: "api".into(),
+        url: None,
+        checksum: None,
+        persona: None,
+        metadata: serde_json::Value::Null,
+    };
+    let mut commands = vec![
+        Command::Cancel { reason: reason.clone(), actor: actor.clone() },
+        pause_at(T0),
+        Command::Resume { reason: reason.clone() },
+        Command::Terminate { reason: reason.clone(), actor },
+        Command::Extend { until: T0 + Duration::days(9), reason: reason.clone() },
+        Command::Retry { reason: reason.clone() },
+        Command::WarnGate,
+        Command::PassDeadline,
+        Command::FinishPersona { step, output: PersonaOutput::default(), source: "m".into() },
+        Command::FinishPersona { step: step + 1, output: PersonaOutput::default(), source: "m".into() },
+        Command::FailPersona { step, code: "c".into(), message: "m".into() },
+        Command::Attach(attachment),
+    ];
+    for gate in GateName::ALL {
+        commands.push(Command::DecideGate(approve(*gate)));
+        commands.push(Command::DecideGate(GateDecision { verdict: Verdict::Reject, ..approve(*gate) }));
+    }
+    for job_id in run.jobs.keys().cloned().chain(["unknown".to_owned()]) {
+        let task_id = format!("task-{job_id}");
+        commands.push(Command::SubmitJob { job_id: job_id.clone(), task_id, adopted: false });
+        commands.push(Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() });
+        commands.push(Command::FinishJob { job_id: job_id.clone(), url: "https://u".into() });
+        commands.push(Command::FailJob { job_id, code: "c".into(), message: "m".into() });
+    }
+    commands
+}
+
+/// What tells two states apart: everything but names, times and the length of the timeline.
+fn shape(run: &Run) -> String {
+    let mut jobs: Vec<String> = run.jobs.values().map(job_shape).collect();
+    // A replaced job is history.
+    jobs.retain(|job| !job.ends_with("replaced"));
+    jobs.sort();
+    let clips: Vec<_> = run.clips.iter().map(|clip| std::mem::discriminant(&clip.state)).collect();
+    let verdicts: Vec<_> = run.decided.iter().map(|decided| (decided.gate, decided.verdict)).collect();
+    let gate = run.gate.as_ref().map(|open| (open.gate, open.warned));
+    format!(
+        "{} {} {gate:?} {} {} {jobs:?} {clips:?} {verdicts:?} {}",
+        run.status,
+        run.step,
+        run.pause.is_some(),
+        run.answered,
+        run.render_url.is_some()
+    )
+}
+
+fn job_shape(job: &crate::run::Job) -> String {
+    let (kind, index) = match &job.spec {
+        JobSpec::Generate(spec) => ("generate", spec.index),
+        JobSpec::Render(_) => ("render", 0),
+        JobSpec::Publish(_) => ("publish", 0),
+    };
+    let phase = match &job.phase {
+        JobPhase::Requested => "requested",
+        JobPhase::Submitted { .. } => "submitted",
+        JobPhase::Succeeded { .. } => "succeeded",
+        JobPhase::Failed { task_id: Some(_), .. } => "failed there",
+        JobPhase::Failed { task_id: None, .. } => "failed here",
+        JobPhase::Replaced { .. } => "replaced",
+    };
+    format!("{kind} {index} {phase}")
+}
+
+/// What must hold in every state.
+fn state_faults(run: &Run) -> Vec<&'static str> {
+    let ended = run.status.is_terminal();
+    let gates_passed = run.pipeline.iter().take(run.step as usize).filter_map(|step| match step {
+        Step::Gate { gate, .. } => Some(*gate),
+        Step::Persona { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
+    });
+    let approved =
+        |gate: GateName| run.decided.iter().any(|decided| decided.gate == gate && decided.verdict == Verdict::Approve);
+    let waits = run.gate.as_ref().map(|open| open.gate.waiting_status());
+    let rules = [
+        (ended == run.finished_at.is_some(), "an end and a terminal state go together"),
+        (ended == run.deadline.is_none(), "every open state has a deadline, no ended one has"),
+        ((run.status == Status::Paused) == run.pause.is_some(), "paused means held"),
+        (ended || run.pause.is_some() || waits.is_none_or(|status| status == run.status), "a gate waits in its status"),
+        (!ended || run.gate.is_none(), "no gate is open in an ended run"),
+        (gates_passed.clone().all(approved), "no gate is passed without an approval"),
+        (run.status != Status::Published || run.publish_url.is_some(), "published means that the post is out"),
+        (run.publish_url.is_none() || run.render_url.is_some(), "only a final render is published"),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
+}
+
+/// What must hold of a step from one state to the next.
+fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Vec<&'static str> {
+    let attach = matches!(command, Command::Attach(_));
+    let same = Run { version: run.version, ..next.clone() } == *run;
+    let submitted_twice = events.iter().any(|event| match event {
+        Event::JobSubmitted { job_id, .. } => run.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested),
+        _ => false,
+    });
+    let sent_while_held = run.pause.is_some()
+        && !matches!(command, Command::Resume { .. } | Command::Retry { .. })
+        && events.iter().any(|event| matches!(event, Event::JobRequested { .. } | Event::GateDecided(_)));
+    let rules = [
+        (!run.status.is_terminal() || same, "an ended run never moves"),
+        (!run.status.is_terminal() || attach || events.is_empty(), "an ended run's timeline only grows by notes"),
+        (!submitted_twice, "a job is submitted once"),
+        (!sent_while_held, "a held run sends nothing and decides nothing"),
+        (next.version == run.version + events.len() as u64, "the version counts the events"),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
+}
+
+/// The moments at which a command may come.
+fn moments(run: &Run) -> Vec<Timestamp> {
+    let Some(deadline) = run.deadline else { return vec![T0] };
+    vec![T0, deadline - Duration::seconds(1), deadline]
+}
+
+#[derive(Default)]
+struct Visit {
+    states: usize,
+    steps: usize,
+    faults: BTreeSet<String>,
+    unendable: Vec<String>,
+}
+
+/// Visits every reachable state with a decision function.
+fn visit(decide: Decide, states_max: usize) -> Visit {
+    let mut found = BTreeMap::from([(shape(&first_run()), ())]);
+    let mut queue = VecDeque::from([first_run()]);
+    let mut visit = Visit::default();
+    while let Some(run) = queue.pop_front() {
+        visit.states += 1;
+        visit.faults.extend(state_faults(&run).into_iter().map(str::to_owned));
+        let mut ends = run.status.is_terminal();
+        for command in commands(&run) {
+            for now in moments(&run) {
+                let Ok(events) = with_context(now, |context| decide(&run, &command, context)) else { continue };
+                let next = follow(&run, &events, now);
+                visit.steps += 1;
+                visit.faults.extend(step_faults(&run, &command, &next, &events).into_iter().map(str::to_owned));
+                ends |= matches!(command, Command::Terminate { .. }) && next.status.is_terminal();
+                if found.len() < states_max && found.insert(shape(&next), ()).is_none() {
+                    queue.push_back(next);
+                }
+            }
+        }
+        if !ends {
+            visit.unendable.push(shape(&run));
+        }
+    }
+    visit
+}
+
+fn follow(run: &Run, events: &[Event], at: Timestamp) -> Run {
+    let mut next = run.clone();
+    for event in events {
+        let recorded = Recorded { seq: next.version + 1, at, actor: "model".into(), event: event.clone() };
+        next.evolve(&recorded);
+    }
+    next
+}
+
+#[test]
+fn every_reachable_state_keeps_the_rules_and_can_be_ended() {
+    let visit = visit(decide, 100_000);
+    println!("{} states, {} steps", visit.states, visit.steps);
+    assert_eq!(visit.faults, BTreeSet::new());
+    assert_eq!(visit.unendable, Vec::<String>::new());
+    assert!((200..100_000).contains(&visit.states), "{} states: fewer than there were, or not all", visit.states);
+}
+
+/// A decision function without its guard of ended runs.
+fn without_terminal_guard(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let open = Run { status: Status::Running, deadline: Some(T0), finished_at: None, ..run.clone() };
+    decide(if run.status.is_terminal() { &open } else { run }, command, context)
+}
+
+/// One that takes any provider's word for a submission.
+fn without_job_guard(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::SubmitJob { job_id, task_id, .. } if !run.status.is_terminal() => {
+            let (job_id, task_id) = (job_id.clone(), task_id.clone());
+            Ok(vec![Event::JobSubmitted { job_id, task_id, adopted: false }])
+        }
+        _ => decide(run, command, context),
+    }
+}
+
+/// One that decides gates of held runs.
+fn without_pause_guard(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let open = Run { pause: None, ..run.clone() };
+    decide(if matches!(command, Command::DecideGate(_)) { &open } else { run }, command, context)
+}
+
+/// One that enters the step behind the gate before anybody decides.
+fn without_gates(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let mut events = decide(run, command, context)?;
+    events.retain(|event| !matches!(event, Event::GateDecided(_)));
+    Ok(events)
+}
+
+#[test]
+fn each_guard_that_is_taken_away_is_noticed() {
+    let mutants: [(&str, Decide, &str); 4] = [
+        ("terminal guard", without_terminal_guard, "an ended run never moves"),
+        ("job guard", without_job_guard, "a job is submitted once"),
+        ("pause guard", without_pause_guard, "a held run sends nothing and decides nothing"),
+        ("gate", without_gates, "no gate is passed without an approval"),
+    ];
+    for (name, mutant, rule) in mutants {
+        let faults = visit(mutant, 2_000).faults;
+        assert!(faults.contains(rule), "without its {name} the model should notice: {rule}; it noticed {faults:?}");
+    }
+}

@@ -1,0 +1,334 @@
+//! A run that ended never moves again; going on means a successor: a new run of the same pipeline that starts at a step of
+//! its parent, with the approvals before that step and everything that was finished. No clip is made twice: one whose
+//! order is unchanged is used as it is, and a job that was still at work at its provider is followed on.
+
+use crate::definition::Step;
+use crate::job::JobSpec;
+use crate::run::advance::{Draft, enter};
+use crate::run::event::{Event, PlannedClip, Started};
+use crate::run::state::{Clip, ClipState, DecidedGate, JobPhase, Run};
+use crate::run::{Context, Refusal};
+use crate::status::{Status, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// What a successor is asked to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Succession {
+    pub run_id: String,
+    /// The step to start at; `None` for the one at which the parent stopped.
+    pub from: Option<String>,
+    /// Makes the clips anew, even those that are there.
+    pub fresh: bool,
+    /// Tells successors of one parent and step apart; the same key means the same successor.
+    pub key: String,
+}
+
+/// What a successor takes over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inheritance {
+    pub parent_run_id: String,
+    /// Index of the step at which the successor starts.
+    pub step: u32,
+    /// Unique among the parent's successors.
+    pub key: String,
+    pub clips: Vec<Clip>,
+    #[serde(default)]
+    pub concept: Option<String>,
+    #[serde(default)]
+    pub caption: Option<String>,
+    #[serde(default)]
+    pub post_title: Option<String>,
+    #[serde(default)]
+    pub render_url: Option<String>,
+    /// Approvals of gates before the step: people gave them to the parent.
+    pub approved: Vec<DecidedGate>,
+    /// Clips that are there, by what was ordered.
+    pub finished: Vec<Finished>,
+    /// Jobs that were at work at their provider when the parent ended.
+    pub at_work: Vec<AtWork>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    pub spec: JobSpec,
+    pub url: String,
+    pub from_run: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtWork {
+    pub spec: JobSpec,
+    pub task_id: String,
+    pub from_run: String,
+}
+
+/// The events of a successor's birth.
+pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    if !parent.status.is_terminal() {
+        return Err(Refusal::NotEnded { run_id: parent.run_id.clone(), status: parent.status });
+    }
+    let step = first_step(parent, wish.from.as_deref())?;
+    let Some(settings) = parent.settings.clone() else {
+        return Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status });
+    };
+    let started = Started {
+        definition: parent.definition.clone(),
+        title: parent.title.clone(),
+        user_id: parent.user_id.clone(),
+        mode: parent.mode,
+        personas: parent.personas,
+        pipeline: parent.pipeline.clone(),
+        settings,
+        input: parent.input.clone(),
+        options: parent.options.clone(),
+        effects: parent.effects,
+        clips: parent.clips.iter().map(planned).collect(),
+        inheritance: Some(Box::new(inheritance(parent, step, wish))),
+    };
+    let mut draft = Draft::of(&Run::unborn(wish.run_id.clone()));
+    draft.push(Event::RunStarted(Box::new(started)), context);
+    enter(&mut draft, step, context);
+    Ok(draft.events)
+}
+
+/// Where a successor starts: never behind the step that its parent reached, so that no gate is passed by.
+fn first_step(parent: &Run, from: Option<&str>) -> Result<u32, Refusal> {
+    let Some(name) = from else {
+        return match parent.status {
+            Status::Published => Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status }),
+            Status::PendingWorkflow
+            | Status::Running
+            | Status::AwaitingIdeate
+            | Status::AwaitingPrepublish
+            | Status::Publishing
+            | Status::Paused
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Rejected
+            | Status::Expired => Ok(parent.step),
+        };
+    };
+    let known = || parent.pipeline.iter().map(|step| step.name().to_owned()).collect();
+    let position = parent.pipeline.iter().position(|step| step.name() == name);
+    let step = position.and_then(|position| u32::try_from(position).ok());
+    let step = step.ok_or_else(|| Refusal::UnknownStep { step: name.to_owned(), known: known() })?;
+    if step > parent.step {
+        let reached = parent.current_step().map_or("none", Step::name).to_owned();
+        return Err(Refusal::StepNotReached { step: name.to_owned(), reached });
+    }
+    Ok(step)
+}
+
+fn planned(clip: &Clip) -> PlannedClip {
+    PlannedClip { subject: clip.subject.clone(), header: clip.header.clone() }
+}
+
+fn inheritance(parent: &Run, step: u32, wish: &Succession) -> Inheritance {
+    let passed = parent.pipeline.get(..step as usize).unwrap_or_default();
+    let generated = passed.iter().any(|step| matches!(step, Step::Generate { .. }));
+    let rendered = passed.iter().any(|step| matches!(step, Step::Render { .. }));
+    let clip =
+        |clip: &Clip| Clip { state: if generated { clip.state.clone() } else { ClipState::Pending }, ..clip.clone() };
+    let name = parent.pipeline.get(step as usize).map_or("end", Step::name);
+    Inheritance {
+        parent_run_id: parent.run_id.clone(),
+        step,
+        key: format!("{name}:{}", wish.key),
+        clips: parent.clips.iter().map(clip).collect(),
+        concept: parent.concept.clone(),
+        caption: parent.caption.clone(),
+        post_title: parent.post_title.clone(),
+        render_url: parent.render_url.clone().filter(|_| rendered),
+        approved: approvals(parent, passed),
+        finished: if wish.fresh { Vec::new() } else { finished(parent) },
+        at_work: if wish.fresh { Vec::new() } else { at_work(parent) },
+    }
+}
+
+/// The approvals of the gates that the successor does not open again.
+fn approvals(parent: &Run, passed: &[Step]) -> Vec<DecidedGate> {
+    let inherited = parent.inheritance.iter().flat_map(|inheritance| &inheritance.approved);
+    let approved = inherited.chain(&parent.decided).filter(|decided| decided.verdict == Verdict::Approve);
+    approved.filter(|decided| passed.iter().any(|step| step.name() == decided.gate.as_str())).cloned().collect()
+}
+
+fn finished(parent: &Run) -> Vec<Finished> {
+    let inherited = parent.inheritance.iter().flat_map(|inheritance| inheritance.finished.clone());
+    let own = parent.jobs.values().filter_map(|job| match (&job.spec, &job.phase) {
+        (JobSpec::Generate(_), JobPhase::Succeeded { url, .. }) => {
+            Some(Finished { spec: job.spec.clone(), url: url.clone(), from_run: parent.run_id.clone() })
+        }
+        _ => None,
+    });
+    inherited.chain(own).collect()
+}
+
+fn at_work(parent: &Run) -> Vec<AtWork> {
+    let followed = |spec: &JobSpec| parent.jobs.values().any(|job| job.spec == *spec);
+    let inherited = parent.inheritance.iter().flat_map(|inheritance| inheritance.at_work.clone());
+    let own = parent.jobs.values().filter_map(|job| match &job.phase {
+        JobPhase::Submitted { task_id } => {
+            Some(AtWork { spec: job.spec.clone(), task_id: task_id.clone(), from_run: parent.run_id.clone() })
+        }
+        JobPhase::Requested | JobPhase::Succeeded { .. } | JobPhase::Failed { .. } | JobPhase::Replaced { .. } => None,
+    });
+    inherited.filter(|at_work| !followed(&at_work.spec)).chain(own).collect()
+}
+
+impl Inheritance {
+    /// Puts what was taken over into a run that is being born.
+    pub(super) fn apply(self, run: &mut Run) {
+        run.clips = self.clips;
+        run.concept = self.concept;
+        run.caption = self.caption;
+        run.post_title = self.post_title;
+        run.render_url = self.render_url;
+    }
+
+    /// The event that takes the place of a new order, where the same thing was ordered before.
+    pub(super) fn adopt(&self, spec: &JobSpec, step: u32, context: &mut Context<'_>) -> Option<Event> {
+        if let (JobSpec::Generate(generate), Some(clip)) =
+            (spec, self.finished.iter().find(|finished| finished.spec == *spec))
+        {
+            let (url, from_run) = (clip.url.clone(), clip.from_run.clone());
+            return Some(Event::ClipAdopted { index: generate.index, url, from_run });
+        }
+        let job = self.at_work.iter().find(|at_work| at_work.spec == *spec)?;
+        Some(Event::JobAdopted {
+            job_id: (context.new_id)(),
+            step,
+            spec: spec.clone(),
+            task_id: job.task_id.clone(),
+            from_run: job.from_run.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::testing::{
+        T0, at_gate, at_generate, decide_with, every_state, job_ids, started, step_on, try_command, with_context,
+    };
+    use crate::run::{Command, Transition, succeed};
+    use crate::status::GateName;
+
+    fn wish(from: Option<&str>) -> Succession {
+        Succession { run_id: "run-2".into(), from: from.map(str::to_owned), fresh: false, key: String::new() }
+    }
+
+    fn succeeded(parent: &Run, from: Option<&str>) -> Result<Transition, Refusal> {
+        with_context(T0, |context| succeed(parent, &wish(from), "tester", context))
+    }
+
+    fn cancelled(run: &Run) -> Run {
+        decide_with(run, Command::Cancel { reason: "r".into(), actor: "a".into() })
+    }
+
+    /// A run with one clip done and one at work, cancelled.
+    fn half_generated() -> Run {
+        let mut run = at_generate();
+        let ids = job_ids(&run);
+        for id in &ids {
+            let submit = Command::SubmitJob { job_id: id.clone(), task_id: format!("task-{id}"), adopted: false };
+            run = try_command(&run, submit).unwrap();
+        }
+        let done = Command::FinishJob { job_id: ids[0].clone(), url: "https://clip-0".into() };
+        cancelled(&try_command(&run, done).unwrap())
+    }
+
+    #[test]
+    fn a_successor_starts_where_its_parent_stopped_in_every_state_and_the_parent_never_moves() {
+        for parent in every_state() {
+            match succeeded(&parent, None) {
+                Ok(transition) => {
+                    assert!(parent.status.is_terminal() && parent.status != Status::Published);
+                    assert_eq!((transition.expected_version, transition.run.step >= parent.step), (0, true));
+                    assert_eq!(transition.run.definition, parent.definition);
+                    assert!(!transition.run.status.is_terminal());
+                }
+                Err(Refusal::NotEnded { .. }) => assert!(!parent.status.is_terminal()),
+                Err(Refusal::NothingToRetry { .. }) => assert_eq!(parent.status, Status::Published),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_clip_is_made_twice_and_one_at_work_is_followed_on() {
+        let transition = succeeded(&half_generated(), None).unwrap();
+        let names: Vec<_> = transition.events.iter().map(|event| event.event.name()).collect();
+        assert_eq!(names, ["run.started", "step.started", "clip.adopted", "job.adopted"]);
+        let run = transition.run;
+        assert_eq!(run.clips[0].state, ClipState::Generated { url: "https://clip-0".into() });
+        let kinds: Vec<_> = transition.rows.effects.iter().map(|effect| effect.kind).collect();
+        assert_eq!(kinds, [crate::run::EffectKind::Poll]);
+        let job_id = job_ids(&run)[0].clone();
+        let run = try_command(&run, Command::FinishJob { job_id, url: "https://clip-1".into() }).unwrap();
+        assert_eq!(run.current_step().unwrap().name(), "render");
+    }
+
+    #[test]
+    fn clips_that_are_all_there_carry_the_successor_past_the_step() {
+        let mut run = at_generate();
+        for id in job_ids(&run) {
+            run = try_command(&run, Command::SubmitJob { job_id: id.clone(), task_id: id, adopted: false }).unwrap();
+        }
+        for id in job_ids(&run) {
+            run = try_command(&run, Command::FinishJob { url: format!("https://{id}"), job_id: id }).unwrap();
+        }
+        let transition = succeeded(&cancelled(&run), Some("generate")).unwrap();
+        assert_eq!(transition.run.current_step().unwrap().name(), "render");
+        let fresh = Succession { fresh: true, ..wish(Some("generate")) };
+        let fresh = with_context(T0, |context| succeed(&cancelled(&run), &fresh, "t", context)).unwrap();
+        assert_eq!(fresh.run.current_step().unwrap().name(), "generate");
+        assert_eq!(fresh.rows.effects.len(), 2);
+    }
+
+    #[test]
+    fn a_gate_that_was_refused_or_ran_out_opens_again() {
+        let rejected = every_state().into_iter().find(|run| run.status == Status::Rejected).unwrap();
+        let run = succeeded(&rejected, None).unwrap().run;
+        assert_eq!((run.status, run.gate.unwrap().opening), (Status::PendingWorkflow, 1));
+    }
+
+    #[test]
+    fn approvals_before_the_step_are_shown_with_who_gave_them() {
+        let parent = cancelled(&at_gate(GateName::Prepublish));
+        let run = succeeded(&parent, None).unwrap().run;
+        let approved = run.inheritance.unwrap().approved;
+        let gates: Vec<_> = approved.iter().map(|decided| (decided.gate, decided.approver.as_str())).collect();
+        assert_eq!(gates, [(GateName::Workflow, "operator"), (GateName::Ideate, "operator")]);
+        assert_eq!(run.render_url, parent.render_url);
+        let again = succeeded(&parent, Some("render")).unwrap().run;
+        assert_eq!((&again.render_url, again.current_step().unwrap().name()), (&None, "render"));
+    }
+
+    #[test]
+    fn no_gate_is_passed_by() {
+        let parent = cancelled(&started("test_video_gen"));
+        for step in ["ideate", "generate", "prepublish", "publish"] {
+            assert!(matches!(succeeded(&parent, Some(step)), Err(Refusal::StepNotReached { .. })), "{step}");
+        }
+        assert!(matches!(succeeded(&parent, Some("nowhere")), Err(Refusal::UnknownStep { .. })));
+    }
+
+    #[test]
+    fn a_published_run_can_be_run_again_from_a_step() {
+        let mut parent = started("test_video_gen");
+        while !parent.status.is_terminal() {
+            parent = step_on(&parent);
+        }
+        let run = succeeded(&parent, Some("publish")).unwrap().run;
+        assert_eq!((run.status, run.render_url), (Status::Publishing, parent.render_url));
+    }
+
+    #[test]
+    fn a_successor_of_a_successor_inherits_from_both() {
+        let first = succeeded(&half_generated(), None).unwrap().run;
+        let second = succeeded(&cancelled(&first), None).unwrap();
+        let names: Vec<_> = second.events.iter().map(|event| event.event.name()).collect();
+        assert_eq!(names, ["run.started", "step.started", "clip.adopted", "job.adopted"]);
+        assert_eq!(second.run.inheritance.unwrap().approved.len(), 2);
+    }
+}

@@ -1,0 +1,205 @@
+//! The same random commands are told to the pure model and to PostgreSQL, where others sometimes get in between: at each
+//! step the stored state, its timeline and the rows beside it agree with the model.
+
+use crate::fixture::*;
+use mw_core::persona::PersonaOutput;
+use mw_core::run::{Command, Context, EffectKind, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply};
+use mw_core::status::{GateName, ProvidersMode, Status, Verdict};
+use mw_store::commit::{Committed, TransitionError, order, transition};
+use mw_store::native::Client;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use time::Duration;
+
+/// One thing that happens; jobs are chosen by a number, so that every choice means something in every state.
+#[derive(Debug, Clone)]
+enum Happening {
+    Decide(GateName, bool),
+    Order(Order),
+    Submit(usize),
+    Repeat(usize),
+    Finish(usize),
+    Fail(usize),
+    Warn,
+    Overdue,
+    Persona,
+}
+
+fn happenings() -> impl Strategy<Value = Happening> {
+    let gate = prop::sample::select(GateName::ALL.to_vec());
+    let until = now() + Duration::days(40);
+    let orders = vec![
+        Order::Pause { until },
+        Order::Resume,
+        Order::Resume,
+        Order::Extend { until },
+        Order::Retry { key: String::new(), fresh: false },
+    ];
+    let ends = vec![Order::Cancel, Order::Terminate];
+    prop_oneof![
+        6 => (gate, prop::bool::weighted(0.9)).prop_map(|(gate, approve)| Happening::Decide(gate, approve)),
+        4 => prop::sample::select(orders).prop_map(Happening::Order),
+        1 => prop::sample::select(ends).prop_map(Happening::Order),
+        5 => (0..4_usize).prop_map(Happening::Submit),
+        1 => (0..4_usize).prop_map(Happening::Repeat),
+        5 => (0..4_usize).prop_map(Happening::Finish),
+        2 => (0..4_usize).prop_map(Happening::Fail),
+        1 => Just(Happening::Warn),
+        1 => Just(Happening::Overdue),
+        1 => Just(Happening::Persona),
+    ]
+}
+
+fn command(run: &Run, happening: &Happening) -> Option<Command> {
+    let job = |place: &usize| {
+        let ids: Vec<&String> = run.jobs.keys().collect();
+        ids.get(place % ids.len().max(1)).map_or("unknown".to_owned(), |id| (*id).clone())
+    };
+    Some(match happening {
+        Happening::Decide(gate, yes) => {
+            let verdict = if *yes { Verdict::Approve } else { Verdict::Reject };
+            match approve(*gate, "operator") {
+                Command::DecideGate(decision) => Command::DecideGate(GateDecision { verdict, ..decision }),
+                other => other,
+            }
+        }
+        Happening::Submit(place) => Command::SubmitJob { job_id: job(place), task_id: fresh_id(), adopted: false },
+        Happening::Repeat(place) => Command::RepeatSubmission { job_id: job(place), reason: "r".into() },
+        Happening::Finish(place) => Command::FinishJob { job_id: job(place), url: "https://u".into() },
+        Happening::Fail(place) => Command::FailJob { job_id: job(place), code: "c".into(), message: "m".into() },
+        Happening::Warn => Command::WarnGate,
+        Happening::Overdue => Command::PassDeadline,
+        Happening::Persona => {
+            Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }
+        }
+        Happening::Order(_) => return None,
+    })
+}
+
+/// What happens to a run, decided and not committed.
+fn decide(run: &Run, happening: &Happening, context: &mut Context<'_>) -> Result<Option<Transition>, Refusal> {
+    match (command(run, happening), happening) {
+        (Some(command), _) => apply(run, &command, "tester", context),
+        (None, Happening::Order(wish)) => wish.decide(run, "why", "tester", context),
+        (None, other) => panic!("{other:?}"),
+    }
+}
+
+/// Tells PostgreSQL and the model the same, with the same ids and at the same moment; both must say the same of it.
+fn tell_both(db: &mut Client, model: &Run, stored: &Run, happening: &Happening, seed: u32) -> Run {
+    let at = match happening {
+        Happening::Overdue => model.deadline.unwrap_or_else(now),
+        _ => now(),
+    };
+    let ids = |count: &mut u32| {
+        *count += 1;
+        format!("{}-{seed}-{count}", model.run_id)
+    };
+    let (mut first, mut second) = (0, 0);
+    let (mut model_ids, mut stored_ids) = (|| ids(&mut first), || ids(&mut second));
+    let mut model_context = Context { now: at, new_id: &mut model_ids };
+    let mut stored_context = Context { now: at, new_id: &mut stored_ids };
+    let expected = decide(model, happening, &mut model_context);
+    // Who finds nothing to commit on the run as loaded is answered from that.
+    let mut unused = fresh_id;
+    let peek = decide(stored, happening, &mut Context { now: at, new_id: &mut unused });
+    let stale = matches!(peek, Ok(Some(_)));
+    let known = if stale { stored.clone() } else { model.clone() };
+    let answer = match (command(&known, happening), happening) {
+        (Some(command), _) => transition(db, known, &command, "tester", &mut stored_context),
+        (None, Happening::Order(wish)) => order(db, known, wish, "why", "tester", &mut stored_context),
+        (None, other) => panic!("{other:?}"),
+    };
+    match (expected, answer) {
+        // A successor; the same one when it is asked for again.
+        (Ok(Some(transition)), Ok(moved)) if transition.expected_version == 0 => {
+            assert_eq!(moved.run.inheritance, transition.run.inheritance);
+            assert_eq!(&loaded(db, &model.run_id), model, "the parent does not move");
+            moved.run
+        }
+        (Ok(Some(transition)), Ok(moved)) => {
+            assert_eq!(shape(&moved.run), shape(&transition.run));
+            moved.run
+        }
+        (Ok(None), Ok(moved)) => {
+            assert_eq!(moved.run, *model);
+            model.clone()
+        }
+        (Err(expected), Err(TransitionError::Refused(refusal))) => {
+            assert_eq!(refusal, expected);
+            model.clone()
+        }
+        (expected, answer) => panic!("{happening:?}: the model says {expected:?}, PostgreSQL {answer:?}"),
+    }
+}
+
+/// A run without the names of its jobs, which are made anew at each try.
+fn shape(run: &Run) -> (Run, Vec<(u32, String)>) {
+    let mut jobs: Vec<_> = run.jobs.values().map(|job| (job.step, format!("{:?}", job.phase))).collect();
+    jobs.sort();
+    let jobs = jobs.into_iter().map(|(step, phase)| (step, phase.split([' ', '{']).next().unwrap().to_owned()));
+    (Run { jobs: Default::default(), ..run.clone() }, jobs.collect())
+}
+
+/// The rows beside a run follow from its state.
+fn check_rows(db: &mut Client, run: &Run) {
+    let open = "SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'";
+    assert_eq!(count(db, open, &run.run_id), i64::from(run.gate.is_some()));
+    let jobs: BTreeSet<String> = run
+        .jobs
+        .iter()
+        .filter(|(_, job)| matches!(job.phase, JobPhase::Requested | JobPhase::Submitted { .. }))
+        .map(|(id, _)| id.clone())
+        .filter(|_| !run.status.is_terminal())
+        .collect();
+    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND state IN ('requested', 'submitted')";
+    let rows = db.driver().query(sql, &[&run.run_id]).unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<_, String>(0)).collect::<BTreeSet<_>>(), jobs);
+    let sql = "SELECT job_id, kind, state FROM outbox WHERE run_id = $1 AND state IN ('due', 'leased', 'held')";
+    let rows = db.driver().query(sql, &[&run.run_id]).unwrap();
+    let worked_on: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(jobs.is_subset(&worked_on), "somebody works on every open job: {jobs:?} {worked_on:?}");
+    for row in &rows {
+        let (kind, state): (String, String) = (row.get(1), row.get(2));
+        let held = run.status == Status::Paused && kind == "submit";
+        assert_eq!(state == "held", held, "{kind} {state} in {}", run.status);
+        assert!(
+            [EffectKind::Submit, EffectKind::Poll]
+                .iter()
+                .any(|known| { serde_json::to_value(known).unwrap() == kind.as_str() })
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_model_and_postgresql_agree(happenings in prop::collection::vec(happenings(), 1..40), late in 0..10_usize) {
+        let mut db = connect();
+        let mut model = started(&mut db, "test_video_gen", ProvidersMode::Sim);
+        // Somebody who loaded the run long ago: told of the conflict, decides again on the fresh run.
+        let mut stale = model.clone();
+        for (place, happening) in happenings.iter().enumerate() {
+            model = tell_both(&mut db, &model, &stale, happening, place as u32);
+            if place % (late + 1) == 0 || stale.run_id != model.run_id {
+                stale = model.clone();
+            }
+            prop_assert_eq!(&loaded(&mut db, &model.run_id), &model);
+        }
+        prop_assert_eq!(folded(&mut db, &model.run_id), model.clone());
+        check_rows(&mut db, &model);
+    }
+}
+
+#[test]
+fn a_decision_of_yesterday_changes_nothing_by_itself() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let late = apply(&run, &approve(GateName::Workflow, "ann"), "ann", &mut context).unwrap().unwrap();
+    let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
+    assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if *fresh == ended));
+    assert_eq!(loaded(&mut db, &run.run_id), ended);
+}
