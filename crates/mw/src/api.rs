@@ -140,7 +140,7 @@ fn refusal(status: u16, body: &Value, path: &str) -> Error {
     let fields = body.get("errors").and_then(Value::as_array).map(|errors| {
         let each = errors
             .iter()
-            .map(|error| error.get("msg").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned));
+            .map(|error| error.get("detail").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned));
         format!(": {}", each.collect::<Vec<_>>().join("; "))
     });
     let sentence = format!("{detail}{}", fields.unwrap_or_default());
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!((unknown.exit_code(), unknown.to_string().as_str()), (2, "run not found"));
         assert!(refusal(401, &json!({"detail": "Invalid API key"}), "/").to_string().contains("API_KEY"));
         assert_eq!(refusal(409, &json!({"detail": "decided"}), "/").exit_code(), 1);
-        let fields = refusal(422, &json!({"detail": "invalid", "errors": [{"msg": "too long"}]}), "/");
+        let fields = refusal(422, &json!({"detail": "invalid", "errors": [{"detail": "too long"}]}), "/");
         assert_eq!(fields.to_string(), "invalid: too long");
     }
 

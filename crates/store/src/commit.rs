@@ -178,6 +178,39 @@ pub fn order(
     decided(db, run, context, |run, context| order.decide(run, reason, actor, context))
 }
 
+/// Carries out an operator's order on many runs, in one statement; one that moved on meanwhile is taken again by itself.
+/// The answers are in the runs' order.
+pub fn order_all(
+    db: &mut dyn Database,
+    runs: Vec<Run>,
+    wish: &Order,
+    reason: &str,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Vec<Result<Moved, TransitionError>>, DbError> {
+    let planned: Vec<_> = runs.iter().map(|run| wish.decide(run, reason, actor, context)).collect();
+    let transitions = planned.iter().filter_map(|plan| plan.as_ref().ok().cloned().flatten());
+    let decisions: Vec<Decision> =
+        transitions.map(|transition| Decision { transition: Some(transition), ..Decision::default() }).collect();
+    let answer = match decisions.is_empty() {
+        true => CommitAnswer { results: Vec::new(), kick: false },
+        false => commit(db, context.now, &decisions)?,
+    };
+    let mut results = answer.results.into_iter();
+    let mut moved = Vec::with_capacity(runs.len());
+    for (run, plan) in runs.into_iter().zip(planned) {
+        moved.push(match plan {
+            Err(refusal) => Err(refusal.into()),
+            Ok(None) => Ok(Moved { run, kick: false }),
+            Ok(Some(transition)) => match results.next() {
+                Some(Committed::Committed) => Ok(Moved { run: transition.run, kick: answer.kick }),
+                Some(_) | None => order(db, run, wish, reason, actor, context),
+            },
+        });
+    }
+    Ok(moved)
+}
+
 fn decided(
     db: &mut dyn Database,
     mut run: Run,

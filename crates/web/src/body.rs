@@ -132,6 +132,42 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A truth that may be absent or null.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(truth)) => Some(*truth),
+            Some(_) => {
+                self.fail(name, "Input should be a valid boolean");
+                None
+            }
+        }
+    }
+
+    /// A whole number that may be absent or null.
+    pub fn integer(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                let number = value.as_i64().filter(|number| (least..=most).contains(number));
+                if number.is_none() {
+                    self.fail(name, format!("Input should be a whole number, {least} to {most}"));
+                }
+                number
+            }
+        }
+    }
+
+    /// A moment (RFC 3339) that may be absent or null.
+    pub fn moment(&mut self, name: &str) -> Option<time::OffsetDateTime> {
+        let text = self.text(name, 1, 64)?;
+        let moment = crate::clock::parse(&text);
+        if moment.is_none() {
+            self.fail(name, "Input should be a moment like 2026-01-31T12:00:00Z");
+        }
+        moment
+    }
+
     /// 422 when anything was wrong.
     pub fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() { Ok(()) } else { Err(problem::invalid(self.errors)) }

@@ -11,10 +11,10 @@ const MICROS: &[BorrowedFormatItem<'static>] =
 const MICROS_WITH_OFFSET: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
 
-/// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
 /// `2025-11-14 12:00 UTC`
 const MINUTE: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
 
+/// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)

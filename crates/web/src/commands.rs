@@ -116,6 +116,12 @@ fn refused(refusal: &Refusal) -> Problem {
             .with_member("decided_by", decided.approver.clone())
             .with_member("decided_at", run::rfc3339(decided.at)),
         Refusal::StaleLink => problem::invalid_token().because("token refused: other opening"),
+        Refusal::Paused { .. } => problem::conflict("run-paused", text),
+        Refusal::NotEnded { .. } => problem::conflict("run-not-ended", text),
+        Refusal::NothingToRetry { .. } => problem::conflict("nothing-to-retry", text),
+        Refusal::StepNotReached { .. } => problem::conflict("step-not-reached", text),
+        Refusal::UnknownStep { .. } => problem::invalid_field("#/from", text),
+        Refusal::DeadlineTooFar { .. } => problem::invalid_field("#/until", text),
         Refusal::StaleJob { .. } | Refusal::StaleStep { .. } | Refusal::NotDue { .. } => {
             problem::internal().because(text)
         }

@@ -18,7 +18,11 @@ impl Cursor {
     pub fn after(run: &Value) -> Option<String> {
         let created_at = run.get("createdAt")?.as_str()?;
         let run_id = run.get("runId")?.as_str()?;
-        Some(URL_SAFE_NO_PAD.encode(format!("{created_at} {run_id}")))
+        Some(Cursor::of(created_at, run_id))
+    }
+
+    pub fn of(created_at: &str, run_id: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{created_at} {run_id}"))
     }
 
     pub fn parse(text: &str) -> Option<Cursor> {

@@ -15,6 +15,7 @@
 
 pub mod auth;
 pub mod body;
+pub mod bulk;
 pub mod chat;
 pub mod clock;
 pub mod commands;
@@ -49,6 +50,7 @@ pub mod run_start;
 pub mod runs;
 pub mod startup;
 pub mod unmatched;
+pub mod verbs;
 pub mod verdict;
 pub mod webhooks;
 

@@ -19,6 +19,7 @@ pub const RUNS_START: Limiter =
     Limiter { name: "runs_start", variable: "runs_start_per_minute", default_per_minute: 10 };
 pub const HITL_APPROVE: Limiter =
     Limiter { name: "hitl_approve", variable: "hitl_approve_per_minute", default_per_minute: 25 };
+pub const RUNS_BULK: Limiter = Limiter { name: "runs_bulk", variable: "runs_bulk_per_minute", default_per_minute: 20 };
 pub const CHAT_BRENDAN: Limiter = Limiter { name: "chat_brendan", variable: "chat_per_minute", default_per_minute: 45 };
 
 impl Limiter {

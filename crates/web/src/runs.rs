@@ -1,4 +1,4 @@
-//! Reading, listing and cancelling runs, and attaching artifacts.
+//! Reading, listing and explaining runs, and attaching artifacts.
 
 use crate::body::{self, Fields};
 use crate::context::Context;
@@ -9,7 +9,7 @@ use crate::response::Response;
 use crate::{auth, clock, commands, kick, route};
 use mw_core::run::{Attachment, Command};
 use mw_core::status::Status;
-use mw_store::runs::Filter;
+use mw_store::runs::{Explained, Filter};
 use serde_json::{Value, json};
 
 const PAGE_DEFAULT: u32 = 50;
@@ -23,7 +23,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         ["v1", "runs"] => ("/v1/runs", &[Method::Get]),
         ["v1", "runs", _] => ("/v1/runs/{run_id}", &[Method::Get]),
         ["v1", "runs", _, "events"] => ("/v1/runs/{run_id}/events", &[Method::Get]),
-        ["v1", "runs", _, "cancel"] => ("/v1/runs/{run_id}/cancel", &[Method::Post]),
+        ["v1", "runs", _, "why"] => ("/v1/runs/{run_id}/why", &[Method::Get]),
         ["v1", "runs", _, "artifacts"] => ("/v1/runs/{run_id}/artifacts", &[Method::Post]),
         _ => return Err(problem::not_found("Not Found")),
     };
@@ -35,7 +35,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         ["v1", "runs"] => list(request, context),
         ["v1", "runs", run_id] => show(run_id, context),
         ["v1", "runs", run_id, "events"] => events(run_id, request, context),
-        ["v1", "runs", run_id, "cancel"] => cancel(run_id, request, context),
+        ["v1", "runs", run_id, "why"] => why(run_id, context),
         ["v1", "runs", run_id, "artifacts"] => attach(run_id, request, context),
         _ => Err(problem::not_found("Not Found")),
     }
@@ -44,7 +44,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let status = match request.query("status") {
         None => None,
-        Some(word) => Some(Status::parse(&word).ok_or_else(unknown_status)?),
+        Some(word) => Some(status_of(&word, "query:status")?),
     };
     let before = match request.query("cursor") {
         None => None,
@@ -54,6 +54,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         status,
         project: short_text(request, "project")?,
         user_id: short_text(request, "user_id")?,
+        created_before: None,
         before: before.map(|cursor| (cursor.created_at, cursor.run_id)),
     };
     let limit = page_size(request)?;
@@ -77,9 +78,12 @@ fn next_link(request: &Request, cursor: &str) -> String {
     format!("</v1/runs?{query}>; rel=\"next\"")
 }
 
-fn unknown_status() -> Problem {
-    let words: Vec<String> = Status::ALL.iter().map(|status| format!("'{status}'")).collect();
-    problem::invalid_field("query:status", format!("Input should be one of {}", words.join(", ")))
+/// The status that a word names.
+pub(crate) fn status_of(word: &str, pointer: &str) -> Result<Status, Problem> {
+    Status::parse(word).ok_or_else(|| {
+        let words: Vec<String> = Status::ALL.iter().map(|status| format!("'{status}'")).collect();
+        problem::invalid_field(pointer, format!("Input should be one of {}", words.join(", ")))
+    })
 }
 
 fn invalid_query(name: &str, what: &str) -> Problem {
@@ -150,20 +154,20 @@ fn events(run_id: &str, request: &Request, context: &mut Context) -> Result<Resp
     Ok(Response::ok(&json!({"runId": run_id, "events": page.events, "next_after": next})))
 }
 
-fn cancel(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
-    let reason = fields.text("reason", 0, 500);
-    let actor = fields.text("actor", 0, 200);
-    fields.finish()?;
-    let or = |text: Option<String>, default: &str| {
-        text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| default.to_owned())
-    };
-    let actor = or(actor, "api");
-    let command = Command::Cancel { reason: or(reason, "cancelled via API"), actor: actor.clone() };
-    let run = commands::load(context, run_id)?;
-    let outcome = commands::carry_out(context, run, &command, &actor)?;
-    Ok(Response::ok(&json!({"runId": outcome.run.run_id, "status": outcome.run.status.as_str()})))
+/// What the run waits for, in plain words.
+fn why(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
+    let not_found = || problem::not_found("run not found");
+    if !commands::is_run_id(run_id) {
+        return Err(not_found());
+    }
+    context.log.about_run(run_id);
+    let Explained { run, facts } = mw_store::runs::facts(context.database()?, run_id)?.ok_or_else(not_found)?;
+    let why = run.why(&facts);
+    Ok(Response::ok(&json!({
+        "runId": run.run_id, "status": run.status, "waitingFor": why.waiting_for,
+        "since": why.since.map(clock::rfc3339), "until": why.until.map(clock::rfc3339),
+        "then": why.then, "details": why.details, "can": why.can,
+    })))
 }
 
 fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -229,8 +233,6 @@ mod tests {
             assert_eq!(refusal("GET", target, "").status, 422, "{target}");
         }
         for (target, body) in [
-            ("/v1/runs/r1/cancel", "{\"reason\":1}"),
-            ("/v1/runs/r1/cancel", "["),
             ("/v1/runs/r1/artifacts", "{}"),
             ("/v1/runs/r1/artifacts", "{\"type\":\"x\",\"metadata\":[]}"),
             ("/v1/runs/r1/artifacts", "{\"type\":\"notification\"}"),
@@ -244,7 +246,7 @@ mod tests {
         assert_eq!(refusal("GET", &format!("/v1/runs/{}", "x".repeat(200)), "").detail, "run not found");
         assert_eq!(refusal("GET", "/v1/runs/%00", "").status, 404);
         assert_eq!(refusal("DELETE", "/v1/runs/r1", "").status, 405);
-        assert_eq!(refusal("GET", "/v1/runs/r1/cancel", "").status, 405);
+        assert_eq!(refusal("POST", "/v1/runs/r1/why", "").status, 405);
     }
 
     #[test]

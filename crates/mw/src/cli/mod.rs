@@ -9,6 +9,8 @@ mod runs;
 mod show;
 mod sweep;
 mod validate;
+mod verbs;
+mod why;
 
 use crate::{error::Result, settings::Settings};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -19,6 +21,7 @@ const AFTER_HELP: &str = "\
 Examples:
   mw db migrate                          bring the database up to date
   mw runs list --status awaiting_ideate  runs that wait for a person
+  mw why RUN                             what it waits for, and what you can do
   mw gates link RUN ideate               the link with which a person decides
   mw demo test-video-gen                 watch one run from the message to the published video
 
@@ -49,9 +52,11 @@ enum Command {
     /// Check the configuration before it is used.
     #[command(subcommand)]
     Validate(validate::Command),
-    /// Look at runs, follow them, cancel them.
+    /// Look at runs, follow them, cancel, pause, retry them, one or many.
     #[command(subcommand)]
     Runs(runs::Command),
+    /// Say what a run waits for, since when, until when, and what you can do.
+    Why { run: String },
     /// See what waits for a person, and decide.
     #[command(subcommand)]
     Gates(gates::Command),
@@ -106,6 +111,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Projects(command) => projects::run(&context, command),
         Command::Validate(command) => validate::run(&context, &command),
         Command::Runs(command) => runs::run(&context, command),
+        Command::Why { run } => why::run(&context, &run),
         Command::Gates(command) => gates::run(&context, command),
         Command::Sweep => sweep::run(&context),
         Command::Demo(options) => demo::run(&context, &options),

@@ -1,5 +1,6 @@
-//! `mw runs`: look at runs, follow them, cancel them.
+//! `mw runs`: look at runs, follow them. What is done to them is in `verbs`.
 
+use super::verbs::{Bulk, Order, Said, Successor, Until};
 use super::{Context, show};
 use crate::{
     api::{Api, escaped, list, text},
@@ -7,11 +8,8 @@ use crate::{
     error::{Error, Result},
 };
 use clap::Subcommand;
-use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use serde_json::Value;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -48,13 +46,66 @@ pub(crate) enum Command {
     /// Cancel a run; its pipeline stops.
     Cancel {
         run: String,
-        /// Why, for the timeline.
-        #[arg(long)]
-        reason: Option<String>,
-        /// Who, for the timeline.
-        #[arg(long)]
-        actor: Option<String>,
+        #[command(flatten)]
+        said: Said,
     },
+    /// Hold a run: nothing new is sent, nobody decides; what is in flight is still collected.
+    #[command(
+        after_help = "Example:\n  mw runs pause RUN --for 2d --reason 'provider on fire'\n\nWithout --for or --until: 7 days, then it expires."
+    )]
+    Pause {
+        run: String,
+        #[command(flatten)]
+        until: Until,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// Let a paused run go on where it was.
+    Resume {
+        run: String,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// End a run, whatever it is doing; works in every state.
+    Terminate {
+        run: String,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// Give a run more time: its step, its gate or its pause.
+    #[command(after_help = "Example:\n  mw runs extend RUN --for 12h")]
+    Extend {
+        run: String,
+        #[command(flatten)]
+        until: Until,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// Try again what failed; of an ended run, in a successor that goes on where it stopped.
+    Retry {
+        run: String,
+        #[command(flatten)]
+        successor: Successor,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// Open a successor of an ended run at a step: workflow, iggy, ideate, generate, render, prepublish, publish, …
+    #[command(after_help = "Example:\n  mw runs rerun RUN --from render")]
+    Rerun {
+        run: String,
+        /// The step to start at; one that the run has reached.
+        #[arg(long)]
+        from: String,
+        #[command(flatten)]
+        successor: Successor,
+        #[command(flatten)]
+        said: Said,
+    },
+    /// A verb for all runs that match a filter; shows what would happen until you say --yes.
+    #[command(
+        after_help = "Examples:\n  mw runs bulk cancel --project aismr --older-than 7d\n  mw runs bulk retry --status failed --yes\n  mw runs bulk rerun --status failed --from render --yes"
+    )]
+    Bulk(Bulk),
 }
 
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
@@ -80,16 +131,20 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
             api.patience = Duration::from_secs(30).min(Duration::from_secs(timeout));
             watch(context, &api, &run, Duration::from_secs(timeout), pause(poll_interval)?)
         }
-        Command::Cancel { run, reason, actor } => {
-            let mut body = json!({});
-            for (name, value) in [("reason", reason), ("actor", actor)] {
-                if let (Some(value), Some(body)) = (value, body.as_object_mut()) {
-                    body.insert(name.to_owned(), value.into());
-                }
-            }
-            let answer = api.post(&format!("{}/cancel", run_path(&run)), body)?;
-            context.print(&answer, |answer| println!("{} is {}", run, text(answer, "status")))
+        Command::Cancel { run, said } => Order::new("cancel", &said).carry_out(context, &api, &run),
+        Command::Pause { run, until, said } => Order::new("pause", &said).until(&until).carry_out(context, &api, &run),
+        Command::Resume { run, said } => Order::new("resume", &said).carry_out(context, &api, &run),
+        Command::Terminate { run, said } => Order::new("terminate", &said).carry_out(context, &api, &run),
+        Command::Extend { run, until, said } => {
+            Order::new("extend", &said).until(&until).carry_out(context, &api, &run)
         }
+        Command::Retry { run, successor, said } => {
+            Order::new("retry", &said).successor(&successor, None).carry_out(context, &api, &run)
+        }
+        Command::Rerun { run, from, successor, said } => {
+            Order::new("rerun", &said).successor(&successor, Some(&from)).carry_out(context, &api, &run)
+        }
+        Command::Bulk(bulk) => bulk.carry_out(context, &api),
     }
 }
 
@@ -127,34 +182,31 @@ fn list_runs(context: &Context, api: &Api, filters: &[(&str, Option<String>)]) -
     })
 }
 
-/// All events after the cursor, which moves on. Pages end when one brings nothing new.
-pub(crate) fn events_after(api: &Api, run: &str, cursor: &mut Option<String>) -> Result<Vec<Value>> {
+/// All events after the sequence number, which moves on.
+pub(crate) fn events_after(api: &Api, run: &str, cursor: &mut Option<u64>) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     loop {
-        let query = cursor.as_deref().map(|cursor| format!("?cursor={}", escaped(cursor))).unwrap_or_default();
+        let query = cursor.map(|after| format!("?after={after}")).unwrap_or_default();
         let page = api.get(&format!("{}/events{query}", run_path(run)))?;
         let events = list(&page, "events");
         found.extend_from_slice(events);
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(next) if !events.is_empty() => *cursor = Some(next.to_owned()),
-            _ => return Ok(found),
+        *cursor = events.last().and_then(|event| event.get("seq")?.as_u64()).or(*cursor);
+        if page.get("next_after").is_none_or(Value::is_null) {
+            return Ok(found);
         }
     }
 }
 
-/// Remembers which events were shown already.
+/// Remembers how far the events were shown already.
 #[derive(Default)]
 pub(crate) struct Timeline {
-    cursor: Option<String>,
-    seen: BTreeSet<u64>,
+    shown: Option<u64>,
 }
 
 impl Timeline {
     /// The events that are new since the last call.
     pub(crate) fn news(&mut self, api: &Api, run: &str) -> Result<Vec<Value>> {
-        let mut events = events_after(api, run, &mut self.cursor)?;
-        events.retain(|event| self.seen.insert(event.get("seq").and_then(Value::as_u64).unwrap_or_default()));
-        Ok(events)
+        events_after(api, run, &mut self.shown)
     }
 }
 

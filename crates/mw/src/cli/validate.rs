@@ -69,6 +69,7 @@ fn check_settings(settings: &Settings) -> Result<()> {
     for key in [
         "HITL_TOKEN_EXPIRY_HOURS",
         "RUNS_START_PER_MINUTE",
+        "RUNS_BULK_PER_MINUTE",
         "HITL_APPROVE_PER_MINUTE",
         "CHAT_PER_MINUTE",
         "ADOPT_WAIT_SECONDS",
