@@ -6,6 +6,7 @@ use crate::api::{Answer, Api, Call, list, text};
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// How long a limit or a restart of the host is waited for between two pages.
@@ -172,7 +173,7 @@ impl Bulk {
         let filter = self.filter()?;
         let api = api.with_patience(PATIENCE);
         let mut cursor = self.cursor.clone();
-        let mut counts: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         loop {
             let mut body = order.body.clone();
             body.insert("verb".to_owned(), json!(order.verb));
@@ -182,8 +183,7 @@ impl Bulk {
             let page = order.post(&api, "/v1/runs/bulk", body).map_err(|error| go_on(error, cursor.as_deref()))?;
             for result in list(&page, "results") {
                 *counts.entry(text(result, "outcome").to_owned()).or_default() += 1;
-                spinner
-                    .suspend(|| context.print(result, |result| println!("{}", told(text(result, "runId"), result))))?;
+                context.print(result, |result| println!("{}", told(text(result, "runId"), result)))?;
             }
             match page.get("next_cursor").and_then(Value::as_str) {
                 Some(next) => cursor = Some(next.to_owned()),
@@ -212,7 +212,7 @@ impl Bulk {
         Ok(Value::Object(filter))
     }
 
-    fn summary(&self, context: &Context, counts: &std::collections::BTreeMap<String, u64>) {
+    fn summary(&self, context: &Context, counts: &BTreeMap<String, u64>) {
         if context.json {
             return;
         }
