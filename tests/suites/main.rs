@@ -23,4 +23,5 @@ mod routes;
 mod sql;
 mod support;
 mod sweep;
+mod verbs;
 mod webhooks;
