@@ -60,6 +60,11 @@ END $$;
 CREATE OR REPLACE FUNCTION run_rows(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
+           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
+      FROM jsonb_array_elements(rows->'rearmed') AS row
+     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
+
     INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
     SELECT DISTINCT ON (row->>'job_id')
            row->>'job_id', a_run_id, row->>'kind', row->>'provider', row->>'state',
@@ -95,11 +100,6 @@ BEGIN
            (row->>'due_at')::timestamptz, a_now, a_now
       FROM jsonb_array_elements(rows->'effects') AS row
     ON CONFLICT (key) DO NOTHING;
-
-    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
-           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
-      FROM jsonb_array_elements(rows->'rearmed') AS row
-     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
 
     INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
     SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now

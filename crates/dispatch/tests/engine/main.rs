@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod concurrency;
 mod fixture;
 mod journey;
 mod lost_answers;
+mod mutants;
+mod pausing;
 mod personas;
 mod refusals;
+mod sweeper;
 mod sweeping;
