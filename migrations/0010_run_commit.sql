@@ -33,22 +33,18 @@ LANGUAGE sql AS $$
     UPDATE gates SET state = 'closed', decided_at = a_now WHERE run_id = a_run_id AND state = 'open';
 $$;
 
--- Settles the effect that a decision answers: `done`, `again` (due later), `dead`, or `resend` (kept, and about to be
--- sent once more). False when the fencing token is an old one.
+-- Settles the effect that a decision answers: `done`, `again` (due later) or `dead`. False when the fencing token is an
+-- old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE outbox SET
-        state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead'
-                     WHEN 'resend' THEN 'leased' ELSE 'due' END,
-        -- Asking the provider used up the claim's lease; sending gets a whole one.
-        lease_until = CASE WHEN settle->>'outcome' = 'resend'
-                           THEN a_now + make_interval(secs => (settle->>'lease_seconds')::integer) END,
+        state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead' ELSE 'due' END,
+        lease_until = NULL,
         attempt = CASE WHEN (settle->>'uncounted')::boolean THEN attempt - 1 ELSE attempt END,
         due_at = CASE WHEN poked AND settle->>'outcome' = 'again' THEN a_now
                       ELSE coalesce((settle->>'due_at')::timestamptz, due_at) END,
-        sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL
-                       WHEN settle->>'outcome' = 'resend' THEN a_now ELSE sent_at END,
+        sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL ELSE sent_at END,
         poked = false,
         last_error = coalesce(settle->>'error', last_error),
         updated_at = a_now
@@ -86,9 +82,11 @@ BEGIN
       FROM jsonb_array_elements(rows->'artifacts') WITH ORDINALITY AS listed (row, position) ORDER BY position;
 
     INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
+    -- A callback that came before its job was known as submitted has already said that there is something to see.
     SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
-           (row->>'due_at')::timestamptz, a_now, a_now
-      FROM jsonb_array_elements(rows->'effects') AS row
+           CASE WHEN row->>'kind' = 'poll' AND hint IS NOT NULL THEN a_now ELSE (row->>'due_at')::timestamptz END,
+           a_now, a_now
+      FROM jsonb_array_elements(rows->'effects') AS row LEFT JOIN jobs ON jobs.job_id = row->>'job_id'
     ON CONFLICT (key) DO NOTHING;
 
     INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
@@ -125,13 +123,39 @@ BEGIN
     END IF;
 END $$;
 
+-- Takes a new run's clips from its project's budget of the UTC day, where it has one; clips that it is born with cost
+-- nothing. NULL when there is room, else {"result": "over_budget", "used", "limit"}. One statement per project's row, so
+-- that starts at the same time never exceed it together; a clock that lags counts for the newest day.
+CREATE OR REPLACE FUNCTION budget_take(run jsonb, a_now timestamptz) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_project text := run->'definition'->>'key';
+    allowed integer := (run->'settings'->>'clips_per_day')::integer;
+    a_day date := (a_now AT TIME ZONE 'UTC')::date;
+    wanted integer := (SELECT count(*) FROM jsonb_array_elements(run->'clips') AS clip
+                        WHERE clip->'state'->>'state' <> 'generated');
+BEGIN
+    IF allowed IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO project_budgets AS held (project, day, clips) VALUES (a_project, a_day, 0)
+    ON CONFLICT (project) DO UPDATE SET day = excluded.day, clips = 0 WHERE held.day < excluded.day;
+    UPDATE project_budgets SET clips = clips + wanted WHERE project = a_project AND clips + wanted <= allowed;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object('result', 'over_budget', 'limit', allowed,
+                              'used', (SELECT clips FROM project_budgets WHERE project = a_project));
+END $$;
+
 -- One decision: {"run", "expected_version", "payload", "result", "events", "rows", "settle"?, "idempotency"?,
--- "chat"?}. Without "run" it only settles an effect.
+-- "chat"?, "observed"?}. Without "run" it only settles an effect.
 CREATE OR REPLACE FUNCTION run_commit_one(decision jsonb, a_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
+    refused jsonb;
 BEGIN
     IF decision ? 'idempotency' THEN
         INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
@@ -144,6 +168,15 @@ BEGIN
             RETURN jsonb_build_object('result', CASE
                 WHEN earlier.fingerprint = decision->'idempotency'->>'fingerprint' THEN 'replay' ELSE 'mismatch' END,
                 'run_id', earlier.run_id);
+        END IF;
+    END IF;
+    IF decision ? 'run' AND (decision->>'expected_version')::bigint = 0 THEN
+        refused := budget_take(decision->'run', a_now);
+        IF refused IS NOT NULL THEN
+            -- Whoever is refused may come again with the same key.
+            DELETE FROM idempotency_keys WHERE caller = decision->'idempotency'->>'caller'
+               AND key = decision->'idempotency'->>'key';
+            RETURN refused;
         END IF;
     END IF;
     IF decision ? 'run' AND (decision->>'expected_version')::bigint > 0 THEN
@@ -194,7 +227,7 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick"}, the results in the decisions' order. Decisions
+-- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick", "breakers"}, the results in the decisions' order. Decisions
 -- are taken in the order of their runs, so that two batches over the same runs cannot deadlock. A run may have several,
 -- each built on the one before: when one did not happen, neither do its successors, even where their version fits the
 -- moved run by accident.
@@ -209,6 +242,8 @@ DECLARE
     a_run_id text;
     broken_run_id text := '';
     due boolean := false;
+    observed jsonb := '[]';
+    breakers jsonb := '[]';
 BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
@@ -222,13 +257,22 @@ BEGIN
         END IF;
         IF answer->>'result' = 'committed' THEN
             due := due OR EXISTS (SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
-                                   WHERE (row->>'due_at')::timestamptz <= a_now);
+                                    JOIN outbox ON outbox.key = row->>'key'
+                                   WHERE outbox.state = 'due' AND outbox.due_at <= a_now);
         ELSE
             broken_run_id := coalesce(a_run_id, broken_run_id);
         END IF;
+        -- What a provider answered is true whoever holds the effect by now; after a conflict it is told again.
+        IF decision ? 'observed' AND answer->>'result' <> 'conflict' THEN
+            observed := observed || (decision->'observed');
+        END IF;
         answers[place] := answer;
     END LOOP;
-    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now));
+    -- Last, since the providers' rows come after all others in the lock order.
+    IF observed <> '[]' THEN
+        breakers := providers_observe(observed, a_now);
+    END IF;
+    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now), 'breakers', breakers);
 END $$;
 
 -- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status

@@ -148,6 +148,10 @@ LANGUAGE sql STABLE AS $$
           FROM unnest(ARRAY['due', 'leased']) AS word
           LEFT JOIN outbox ON outbox.state = word AND outbox.state IN ('due', 'leased') GROUP BY word
         UNION ALL
+        SELECT 'provider_breaker_state', format('provider="%s"', provider),
+               CASE breaker WHEN 'closed' THEN 0 WHEN 'half_open' THEN 1 WHEN 'open' THEN 2 END
+          FROM provider_states WHERE provider <> 'mock'
+        UNION ALL
         SELECT 'sweep_last_success_timestamp_seconds', '', coalesce(extract(epoch FROM last_success_at), 0)
           FROM leases WHERE name = 'sweep'
     )

@@ -2,10 +2,11 @@
 //! (the dispatcher), each guarded by its run's version and answered for itself.
 
 use crate::chat::Turn;
+use crate::effects::{BreakerChange, Observed};
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
 use mw_core::run::{Command, Context, Recorded, Refusal, Run, Transition, apply};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Tries of one person's decision against a run that keeps moving.
@@ -36,10 +37,6 @@ pub enum Outcome {
         not_sent: bool,
         uncounted: bool,
     },
-    /// Kept, under a lease that starts now, and sent once more.
-    Resend {
-        lease_seconds: u32,
-    },
 }
 
 /// A client's Idempotency-Key.
@@ -58,6 +55,8 @@ pub struct Decision {
     pub settle: Option<Settle>,
     pub idempotency: Option<Idempotency>,
     pub chat: Option<Turn>,
+    /// What the effect taught about its provider.
+    pub observed: Option<Observed>,
 }
 
 /// What became of one decision.
@@ -65,12 +64,14 @@ pub struct Decision {
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Committed {
     Committed,
-    /// The run moved on; here it is, for another try.
+    /// The run moved on; here it is, for another try, unless this version cannot read it.
     Conflict {
+        #[serde(default, deserialize_with = "readable")]
         run: Option<Box<Run>>,
     },
-    /// The effect's lease is somebody else's now; the run, if the decision had one, is this.
+    /// The effect's lease is somebody else's now; the run, if the decision had one and it can be read, is this.
     Fenced {
+        #[serde(default, deserialize_with = "readable")]
         run: Option<Box<Run>>,
     },
     /// The idempotency key is known; this run was made then.
@@ -81,6 +82,17 @@ pub enum Committed {
     Mismatch {
         run_id: String,
     },
+    /// The project's clips of this UTC day are used up; nothing was recorded.
+    OverBudget {
+        used: u32,
+        limit: u32,
+    },
+}
+
+/// One unreadable run must not make the whole answer, with what was committed, unreadable.
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
+    let state = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(state).ok())
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -89,6 +101,8 @@ pub struct CommitAnswer {
     pub results: Vec<Committed>,
     /// Whether a dispatcher should be kicked.
     pub kick: bool,
+    /// Circuit breakers that this commit opened or closed.
+    pub breakers: Vec<BreakerChange>,
 }
 
 /// Commits decisions, each with its own guard.
@@ -120,6 +134,9 @@ impl Decision {
         }
         if let Some(chat) = &self.chat {
             put("chat", json!(chat));
+        }
+        if let Some(observed) = &self.observed {
+            put("observed", json!(observed));
         }
         Value::Object(decision)
     }
@@ -172,7 +189,8 @@ pub fn transition(
                 Committed::Conflict { run: None }
                 | Committed::Fenced { .. }
                 | Committed::Replay { .. }
-                | Committed::Mismatch { .. },
+                | Committed::Mismatch { .. }
+                | Committed::OverBudget { .. },
             )
             | None => return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into()),
         }
