@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod breaker;
+mod budget;
 mod commit;
 mod effects;
 mod fixture;
+mod limits;
 mod plans;
 mod requests;
 mod schema;
