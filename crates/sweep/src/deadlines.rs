@@ -3,7 +3,7 @@
 
 use crate::{PAGE, PAGES_MAX};
 use mw_core::Timestamp;
-use mw_core::run::{Command, Context, Run, apply};
+use mw_core::run::{Command, Context, apply};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::{Database, DbError, sweep};
 
@@ -13,11 +13,12 @@ pub(crate) fn reconcile(
     new_id: &mut dyn FnMut() -> String,
 ) -> Result<u64, DbError> {
     let mut ended = 0;
-    let mut after: Option<Run> = None;
+    let mut after = None;
     for _ in 0..PAGES_MAX {
-        let runs = sweep::overdue_runs(db, now, after.as_ref(), PAGE)?;
+        let page = sweep::overdue_runs(db, now, after.as_ref(), PAGE)?;
         let mut context = Context { now, new_id };
-        let decisions: Vec<Decision> = runs
+        let decisions: Vec<Decision> = page
+            .runs
             .iter()
             .filter_map(|run| apply(run, &Command::PassDeadline, "sweep", &mut context).ok().flatten())
             .map(|transition| Decision { transition: Some(transition), ..Decision::default() })
@@ -27,10 +28,10 @@ pub(crate) fn reconcile(
             let results = commit(db, now, &decisions)?.results;
             ended += results.iter().filter(|result| **result == Committed::Committed).count() as u64;
         }
-        if runs.len() < PAGE as usize {
+        after = page.last;
+        if after.is_none() {
             break;
         }
-        after = runs.into_iter().next_back();
     }
     Ok(ended)
 }

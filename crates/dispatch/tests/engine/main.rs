@@ -5,7 +5,9 @@
 
 mod fixture;
 mod journey;
+mod limits;
 mod lost_answers;
+mod outages;
 mod personas;
 mod refusals;
 mod sweeping;

@@ -2,7 +2,7 @@ use crate::fixture::*;
 use mw_core::run::{Command, EffectKind};
 use mw_core::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
-use mw_store::effects::{Claimed, claim};
+use mw_store::effects::{Claimed, Lane, claim};
 use mw_store::native::Client;
 use mw_store::sweep;
 use time::Duration;
@@ -95,4 +95,47 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     let outcome = Outcome::Again { due_at: now() + Duration::hours(1), not_sent: false, uncounted: false };
     commit(&mut db, now(), &[settle(&effect, outcome)]).unwrap();
     assert!(due(&mut db), "a poke during the lease makes it due at once");
+}
+
+#[test]
+fn a_callback_before_the_submissions_commit_makes_the_poll_due_at_once() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let poke = |db: &mut Client, id: &str| {
+        db.driver().query_one("SELECT job_poke($1, '{\"task_id\": \"t\"}', now())", &[&id]).unwrap();
+    };
+    let due_now = |db: &mut Client, id: &str| {
+        let sql = "SELECT count(*) FROM outbox WHERE job_id = $1 AND kind = 'poll' AND due_at <= now()";
+        count(db, sql, id)
+    };
+    let [hinted, other] = [job_id(&run, 0), job_id(&run, 1)];
+    poke(&mut db, &hinted);
+    let submitted = |job_id: &str| Command::SubmitJob { job_id: job_id.into(), task_id: fresh_id(), adopted: false };
+    let run = tell(&mut db, &run, &submitted(&hinted));
+    tell(&mut db, &run, &submitted(&other));
+    assert_eq!((due_now(&mut db, &hinted), due_now(&mut db, &other)), (1, 0));
+}
+
+#[test]
+fn a_submission_to_be_repeated_is_a_start_again_with_a_whole_lease() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    generating(&mut db, ProvidersMode::Sim);
+    let at = now();
+    let sent = claim(&mut db, at, 1, 45).unwrap().effects.remove(0);
+    commit(&mut db, at, &[settle(&sent, Outcome::Again { due_at: at, not_sent: false, uncounted: false })]).unwrap();
+    let later = at + Duration::seconds(90);
+    let claimed = claim(&mut db, later, 10, 45).unwrap().effects;
+    let look = claimed.iter().find(|effect| effect.effect_id == sent.effect_id).unwrap();
+    assert_eq!((look.lane, look.sent_before), (Lane::Look, Some(at)));
+    // Asking the provider took most of the lease's 45 seconds.
+    let repeated_at = later + Duration::seconds(40);
+    let repeat = Outcome::Again { due_at: repeated_at, not_sent: true, uncounted: true };
+    commit(&mut db, repeated_at, &[settle(look, repeat)]).unwrap();
+    let again = claim(&mut db, repeated_at, 10, 45).unwrap().effects.remove(0);
+    assert_eq!((again.effect_id, again.lane, again.sent_before), (sent.effect_id, Lane::Start, None));
+    sweep::expire_leases(&mut db, later + Duration::seconds(60), 1000).unwrap();
+    let sql = "SELECT count(*) FROM outbox WHERE effect_id::text = $1 AND state = 'leased'";
+    assert_eq!(count(&mut db, sql, &again.effect_id.to_string()), 1);
 }
