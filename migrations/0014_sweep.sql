@@ -54,13 +54,10 @@ BEGIN
     RETURN jsonb_build_object('acted', acted);
 END $$;
 
--- {"now", "after": {"deadline", "run_id"}?, "limit"} → {"runs": [state], "last": {"deadline", "run_id"}?}: overdue runs
--- by key; `last` is the next page's `after`, and null behind the last page.
+-- {"now", "after": {"deadline", "run_id"}?, "limit"} → {"runs": [state]}: overdue runs by key.
 CREATE OR REPLACE FUNCTION runs_overdue(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('runs', coalesce(jsonb_agg(state ORDER BY deadline, run_id), '[]'),
-               'last', CASE WHEN count(*) = (request->>'limit')::integer THEN (array_agg(jsonb_build_object(
-                    'deadline', deadline, 'run_id', run_id) ORDER BY deadline DESC, run_id DESC))[1] END)
+    SELECT jsonb_build_object('runs', coalesce(jsonb_agg(state ORDER BY deadline, run_id), '[]'))
       FROM (SELECT state, deadline, run_id FROM runs
              WHERE finished_at IS NULL AND deadline <= (request->>'now')::timestamptz
                AND (deadline, run_id) > (coalesce((request->'after'->>'deadline')::timestamptz, '-infinity'),

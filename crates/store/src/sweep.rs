@@ -52,32 +52,22 @@ pub fn expire_leases(db: &mut dyn Database, now: Timestamp, limit: u32) -> Resul
     call(db, "SELECT leases_expire($1)", &json!({"now": text(now), "limit": limit}))
 }
 
-/// A page of overdue runs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Overdue {
-    pub runs: Vec<Run>,
-    /// Where the next page begins; `None` behind the last one.
-    pub last: Option<Value>,
-}
-
 #[derive(Deserialize)]
-struct OverdueRow {
-    runs: Vec<Value>,
-    last: Option<Value>,
+struct Overdue {
+    runs: Vec<Run>,
 }
 
-/// Reads a page of overdue runs, by deadline and id. A run that this version cannot read is left to one that can: it must
-/// not keep the others from ending.
+/// Reads a page of overdue runs, after the given one by deadline and id.
 pub fn overdue_runs(
     db: &mut dyn Database,
     now: Timestamp,
-    after: Option<&Value>,
+    after: Option<&Run>,
     limit: u32,
-) -> Result<Overdue, DbError> {
+) -> Result<Vec<Run>, DbError> {
+    let after =
+        after.and_then(|run| run.deadline.map(|deadline| json!({"deadline": text(deadline), "run_id": run.run_id})));
     let request = json!({"now": text(now), "after": after, "limit": limit});
-    let row: OverdueRow = call(db, "SELECT runs_overdue($1)", &request)?;
-    let runs = row.runs.into_iter().filter_map(|state| serde_json::from_value(state).ok());
-    Ok(Overdue { runs: runs.collect(), last: row.last })
+    call::<Overdue>(db, "SELECT runs_overdue($1)", &request).map(|overdue| overdue.runs)
 }
 
 /// Matches dead letters that are due to their jobs once more.

@@ -3,7 +3,7 @@
 
 use crate::{PAGE, PAGES_MAX};
 use mw_core::Timestamp;
-use mw_core::run::{Command, Context, apply};
+use mw_core::run::{Command, Context, Run, apply};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::{Database, DbError, sweep};
 
@@ -13,12 +13,11 @@ pub(crate) fn reconcile(
     new_id: &mut dyn FnMut() -> String,
 ) -> Result<u64, DbError> {
     let mut ended = 0;
-    let mut after = None;
+    let mut after: Option<Run> = None;
     for _ in 0..PAGES_MAX {
-        let page = sweep::overdue_runs(db, now, after.as_ref(), PAGE)?;
+        let runs = sweep::overdue_runs(db, now, after.as_ref(), PAGE)?;
         let mut context = Context { now, new_id };
-        let decisions: Vec<Decision> = page
-            .runs
+        let decisions: Vec<Decision> = runs
             .iter()
             .filter_map(|run| apply(run, &Command::PassDeadline, "sweep", &mut context).ok().flatten())
             .map(|transition| Decision { transition: Some(transition), ..Decision::default() })
@@ -28,10 +27,10 @@ pub(crate) fn reconcile(
             let results = commit(db, now, &decisions)?.results;
             ended += results.iter().filter(|result| **result == Committed::Committed).count() as u64;
         }
-        after = page.last;
-        if after.is_none() {
+        if runs.len() < PAGE as usize {
             break;
         }
+        after = runs.into_iter().next_back();
     }
     Ok(ended)
 }
