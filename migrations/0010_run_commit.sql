@@ -170,15 +170,6 @@ BEGIN
                 'run_id', earlier.run_id);
         END IF;
     END IF;
-    IF decision ? 'run' AND (decision->>'expected_version')::bigint = 0 THEN
-        refused := budget_take(decision->'run', a_now);
-        IF refused IS NOT NULL THEN
-            -- Whoever is refused may come again with the same key.
-            DELETE FROM idempotency_keys WHERE caller = decision->'idempotency'->>'caller'
-               AND key = decision->'idempotency'->>'key';
-            RETURN refused;
-        END IF;
-    END IF;
     IF decision ? 'run' AND (decision->>'expected_version')::bigint > 0 THEN
         PERFORM FROM runs WHERE run_id = a_run_id AND version = (decision->>'expected_version')::bigint FOR UPDATE;
         IF NOT FOUND THEN
@@ -190,6 +181,16 @@ BEGIN
     END IF;
     IF decision ? 'run' THEN
         PERFORM run_write(decision, a_now);
+        IF (decision->>'expected_version')::bigint = 0 THEN
+            refused := budget_take(decision->'run', a_now);
+            IF refused IS NOT NULL THEN
+                -- Nothing stays of a refused start, and whoever is refused may come again with the same key.
+                DELETE FROM runs WHERE run_id = a_run_id;
+                DELETE FROM idempotency_keys WHERE caller = decision->'idempotency'->>'caller'
+                   AND key = decision->'idempotency'->>'key';
+                RETURN refused;
+            END IF;
+        END IF;
         PERFORM run_append(a_run_id, decision->'events');
         PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
         PERFORM run_rows(a_run_id, decision->'rows', a_now);
