@@ -33,22 +33,19 @@ LANGUAGE sql AS $$
     UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
 $$;
 
--- Settles the effect that a decision answers: `done`, `again` (due later), `dead`, `hold` (its run is paused), or `resend`
--- (kept, and about to be sent once more). False when the fencing token is an old one.
+-- Settles the effect that a decision answers: `done`, `again` (due later), `dead` or `hold` (its run is paused). False
+-- when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE outbox SET
         state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead' WHEN 'hold' THEN 'held'
-                     WHEN 'resend' THEN 'leased' ELSE 'due' END,
-        -- Asking the provider used up the claim's lease; sending gets a whole one.
-        lease_until = CASE WHEN settle->>'outcome' = 'resend'
-                           THEN a_now + make_interval(secs => (settle->>'lease_seconds')::integer) END,
+                     ELSE 'due' END,
+        lease_until = NULL,
         attempt = CASE WHEN (settle->>'uncounted')::boolean OR settle->>'outcome' = 'hold' THEN attempt - 1 ELSE attempt END,
         due_at = CASE WHEN poked AND settle->>'outcome' = 'again' THEN a_now
                       ELSE coalesce((settle->>'due_at')::timestamptz, due_at) END,
-        sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL
-                       WHEN settle->>'outcome' = 'resend' THEN a_now ELSE sent_at END,
+        sent_at = CASE WHEN (settle->>'not_sent')::boolean THEN NULL ELSE sent_at END,
         poked = false,
         last_error = coalesce(settle->>'error', last_error),
         updated_at = a_now
@@ -96,9 +93,11 @@ BEGIN
       FROM jsonb_array_elements(rows->'artifacts') WITH ORDINALITY AS listed (row, position) ORDER BY position;
 
     INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
+    -- A callback that came before its job was known as submitted has already said that there is something to see.
     SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
-           (row->>'due_at')::timestamptz, a_now, a_now
-      FROM jsonb_array_elements(rows->'effects') AS row
+           CASE WHEN row->>'kind' = 'poll' AND hint IS NOT NULL THEN a_now ELSE (row->>'due_at')::timestamptz END,
+           a_now, a_now
+      FROM jsonb_array_elements(rows->'effects') AS row LEFT JOIN jobs ON jobs.job_id = row->>'job_id'
     ON CONFLICT (key) DO NOTHING;
 
     INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
@@ -157,14 +156,40 @@ BEGIN
     END IF;
 END $$;
 
+-- Takes a new run's clips from its project's budget of the UTC day, where it has one; clips that it is born with cost
+-- nothing. NULL when there is room, else {"result": "over_budget", "used", "limit"}. One statement per project's row, so
+-- that starts at the same time never exceed it together; a clock that lags counts for the newest day.
+CREATE OR REPLACE FUNCTION budget_take(run jsonb, a_now timestamptz) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    a_project text := run->'definition'->>'key';
+    allowed integer := (run->'settings'->>'clips_per_day')::integer;
+    a_day date := (a_now AT TIME ZONE 'UTC')::date;
+    wanted integer := (SELECT count(*) FROM jsonb_array_elements(run->'clips') AS clip
+                        WHERE clip->'state'->>'state' <> 'generated');
+BEGIN
+    IF allowed IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO project_budgets AS held (project, day, clips) VALUES (a_project, a_day, 0)
+    ON CONFLICT (project) DO UPDATE SET day = excluded.day, clips = 0 WHERE held.day < excluded.day;
+    UPDATE project_budgets SET clips = clips + wanted WHERE project = a_project AND clips + wanted <= allowed;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object('result', 'over_budget', 'limit', allowed,
+                              'used', (SELECT clips FROM project_budgets WHERE project = a_project));
+END $$;
+
 -- One decision: {"run", "expected_version", "payload", "result", "events", "rows", "settle"?, "idempotency"?,
--- "chat"?}. Without "run" it only settles an effect.
+-- "chat"?, "observed"?}. Without "run" it only settles an effect.
 CREATE OR REPLACE FUNCTION run_commit_one(decision jsonb, a_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
     released boolean := false;
+    refused jsonb;
 BEGIN
     IF decision ? 'idempotency' THEN
         INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
@@ -194,6 +219,16 @@ BEGIN
                 SELECT run_id FROM runs WHERE parent_run_id = decision->'run'->'inheritance'->>'parent_run_id'
                    AND successor_key = decision->'run'->'inheritance'->>'key'));
         END IF;
+        IF (decision->>'expected_version')::bigint = 0 THEN
+            refused := budget_take(decision->'run', a_now);
+            IF refused IS NOT NULL THEN
+                -- Nothing stays of a refused start, and whoever is refused may come again with the same key.
+                DELETE FROM runs WHERE run_id = a_run_id;
+                DELETE FROM idempotency_keys WHERE caller = decision->'idempotency'->>'caller'
+                   AND key = decision->'idempotency'->>'key';
+                RETURN refused;
+            END IF;
+        END IF;
         PERFORM run_append(a_run_id, decision->'events');
         PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
         PERFORM run_rows(a_run_id, decision->'rows', a_now);
@@ -213,8 +248,8 @@ BEGIN
         PERFORM chat_append(decision->'chat', a_now);
     END IF;
     RETURN jsonb_build_object('result', 'committed', 'due', released OR EXISTS (
-        SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row
-         WHERE (row->>'due_at')::timestamptz <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
+        SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row JOIN outbox ON outbox.key = row->>'key'
+         WHERE outbox.state = 'due' AND outbox.due_at <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
 END $$;
 
 -- Appends a turn of a conversation and marks the notices that it told.
@@ -238,7 +273,7 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick"}, the results in the decisions' order. Decisions
+-- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick", "breakers"}, the results in the decisions' order. Decisions
 -- are taken in the order of their runs, so that two batches over the same runs cannot deadlock. A run may have several,
 -- each built on the one before: when one did not happen, neither do its successors, even where their version fits the
 -- moved run by accident.
@@ -253,6 +288,8 @@ DECLARE
     a_run_id text;
     broken_run_id text := '';
     due boolean := false;
+    observed jsonb := '[]';
+    breakers jsonb := '[]';
 BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
@@ -269,9 +306,17 @@ BEGIN
         ELSE
             broken_run_id := coalesce(a_run_id, broken_run_id);
         END IF;
+        -- What a provider answered is true whoever holds the effect by now; after a conflict it is told again.
+        IF decision ? 'observed' AND answer->>'result' <> 'conflict' THEN
+            observed := observed || (decision->'observed');
+        END IF;
         answers[place] := answer;
     END LOOP;
-    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now));
+    -- Last, since the providers' rows come after all others in the lock order.
+    IF observed <> '[]' THEN
+        breakers := providers_observe(observed, a_now);
+    END IF;
+    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now), 'breakers', breakers);
 END $$;
 
 -- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status

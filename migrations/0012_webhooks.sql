@@ -14,6 +14,13 @@ BEGIN
     awake := FOUND;
     UPDATE jobs SET hint = coalesce(hint, '{}') || a_hint, updated_at = a_now
      WHERE job_id = a_job_id AND state IN ('requested', 'submitted') AND NOT coalesce(hint, '{}') @> a_hint;
+    IF NOT awake THEN
+        -- The job's commit may have ended just now: its poll is new. Not waited for, since we hold the job.
+        UPDATE outbox SET due_at = least(due_at, a_now), updated_at = a_now
+         WHERE effect_id = (SELECT effect_id FROM outbox WHERE job_id = a_job_id AND state = 'due' AND kind = 'poll'
+                            FOR UPDATE SKIP LOCKED);
+        awake := FOUND;
+    END IF;
     RETURN awake;
 END $$;
 

@@ -95,8 +95,10 @@ BEGIN
     END IF;
     INSERT INTO outbox AS lost (key, run_id, kind, provider, job_id, payload, state, due_at, sent_at, last_error,
                                 created_at, updated_at)
-    VALUES (needed || ':' || job.job_id, job.run_id, needed, job.provider, job.job_id, '{}', 'due', a_now,
-            CASE WHEN needed = 'submit' THEN a_now END, 'the effect was lost', a_now, a_now)
+    SELECT needed || ':' || job.job_id, job.run_id, needed,
+           CASE state->>'mode' WHEN 'mock' THEN 'mock' ELSE job.provider END, job.job_id, '{}', 'due', a_now,
+           CASE WHEN needed = 'submit' THEN a_now END, 'the effect was lost', a_now, a_now
+      FROM runs WHERE run_id = job.run_id
     ON CONFLICT (key) DO UPDATE SET state = 'due', due_at = a_now, attempt = 0, fence = lost.fence + 1,
            sent_at = excluded.sent_at, last_error = excluded.last_error, updated_at = a_now;
     RETURN 1;
@@ -222,6 +224,10 @@ LANGUAGE sql STABLE AS $$
         SELECT 'outbox_depth', format('state="%s"', word), count(outbox.effect_id)
           FROM unnest(ARRAY['due', 'leased']) AS word
           LEFT JOIN outbox ON outbox.state = word AND outbox.state IN ('due', 'leased') GROUP BY word
+        UNION ALL
+        SELECT 'provider_breaker_state', format('provider="%s"', provider),
+               CASE breaker WHEN 'closed' THEN 0 WHEN 'half_open' THEN 1 WHEN 'open' THEN 2 END
+          FROM provider_states WHERE provider <> 'mock'
         UNION ALL
         SELECT 'sweep_last_success_timestamp_seconds', '', coalesce(extract(epoch FROM last_success_at), 0)
           FROM leases WHERE name = 'sweep'

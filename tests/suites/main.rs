@@ -13,6 +13,7 @@
 mod bad_input;
 mod chat;
 mod configuration;
+mod effects;
 mod faults;
 mod gates;
 mod journey;

@@ -24,6 +24,15 @@ fn work(context: &mut Context) {
     match outcome {
         Ok(report) if report.claimed == 0 => {}
         Ok(report) => {
+            for change in &report.breakers {
+                let level = if change.breaker == "open" { Level::Warn } else { Level::Info };
+                let fields = [
+                    ("provider", change.provider.clone().into()),
+                    ("breaker", change.breaker.clone().into()),
+                    ("retry_seconds", change.retry_seconds.into()),
+                ];
+                context.log.write(level, "myloware.dispatch", "circuit breaker", &fields);
+            }
             let fields = [
                 ("claimed", report.claimed.into()),
                 ("committed", report.committed.into()),

@@ -151,6 +151,9 @@ pub struct Settings {
     pub clips: ClipSettings,
     pub render: RenderSettings,
     pub publish: PublishSettings,
+    /// Most clips that runs started on one UTC day may plan together; without it there is no budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clips_per_day: Option<u32>,
     /// Sentences that personas are given and approvers see.
     #[serde(default)]
     pub guardrails: Vec<String>,
@@ -309,6 +312,9 @@ impl Settings {
         if !(1.0..=60.0).contains(&clips.duration_seconds) {
             return Err(rule("clips.duration_seconds is 1 to 60"));
         }
+        if self.clips_per_day.is_some_and(|most| most < clips.count) {
+            return Err(rule("clips_per_day is at least clips.count, or no run could ever start"));
+        }
         match &clips.subjects {
             Subjects::Fixed { items } if items.len() != clips.count as usize => {
                 Err(rule("clips.subjects.items has one entry per clip"))
@@ -380,6 +386,7 @@ mod tests {
             }),
             ("write persona, generate", |v| v["steps"].as_array_mut().unwrap().swap(3, 4)),
             ("clips.count", |v| v["settings"]["clips"]["count"] = 0.into()),
+            ("clips_per_day", |v| v["settings"]["clips_per_day"] = 1.into()),
             ("clips.duration_seconds", |v| v["settings"]["clips"]["duration_seconds"] = 0.into()),
             ("one entry per clip", |v| v["settings"]["clips"]["count"] = 3.into()),
             ("at least one platform", |v| v["settings"]["publish"]["platforms"] = serde_json::json!([])),

@@ -7,7 +7,7 @@
 //! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
 //! - [`brendan`]: the chat planner: a message in, an intent out.
 //! - [`token`]: signed links of gates.
-//! - [`retry`]: when an effect is tried again.
+//! - [`retry`]: what a provider's error means, and when an effect is tried again.
 
 pub mod brendan;
 pub mod definition;

@@ -1,13 +1,13 @@
 //! Turns what came of effects into decisions and commits them, several in one statement. A run that moved on meanwhile
 //! is decided again; after [`TRIES_MAX`] tries or [`TRY_SECONDS`] the effect stays due with its attempt uncounted.
 
-use crate::perform::Performed;
-use crate::{LEASE_SECONDS, World};
-use mw_core::retry::retry_wait_seconds;
+use crate::perform::{Met, Performed};
+use crate::{Landed, World};
+use mw_core::retry::{FaultClass, outage_wait_seconds, retry_wait_seconds};
 use mw_core::run::{Command, Context, Run, apply};
 use mw_store::DbError;
 use mw_store::commit::{CommitAnswer, Committed, Decision, Outcome, Settle, commit};
-use mw_store::effects::Claimed;
+use mw_store::effects::{BreakerChange, Claimed, Contact, Observed};
 use std::collections::BTreeMap;
 use time::Duration;
 
@@ -22,41 +22,43 @@ const DATABASE_WAIT_MILLISECONDS: i64 = 250;
 pub(crate) struct Finalised {
     pub(crate) committed: usize,
     pub(crate) again: usize,
-    /// Submissions that are under our lease and must be sent once more now.
-    pub(crate) resend: Vec<Claimed>,
     /// Something became due at once.
     pub(crate) kick: bool,
+    pub(crate) breakers: Vec<BreakerChange>,
 }
 
 pub(crate) fn finalise(
     world: &mut dyn World,
     runs: &mut BTreeMap<String, Run>,
-    mut outcomes: Vec<(Claimed, Performed)>,
+    mut outcomes: Vec<Landed>,
 ) -> Result<Finalised, DbError> {
     let mut finalised = Finalised::default();
     let give_up_at = world.now() + Duration::seconds(TRY_SECONDS);
     for attempt in 1.. {
         let last = attempt >= TRIES_MAX || world.now() >= give_up_at;
         let decisions: Vec<Decision> =
-            outcomes.iter().map(|(effect, performed)| decide(world, runs, effect, performed, last)).collect();
+            outcomes.iter().map(|landed| observing(landed, decide(world, runs, landed, last))).collect();
         let answer = commit_patiently(world, &decisions)?;
         finalised.kick |= answer.kick;
+        finalised.breakers.extend(answer.breakers);
         let mut conflicts = Vec::new();
-        for ((effect, performed), result) in outcomes.into_iter().zip(answer.results) {
+        for ((effect, performed, met), result) in outcomes.into_iter().zip(answer.results) {
             match result {
-                Committed::Committed => note(&mut finalised, effect, &performed),
+                Committed::Committed => note(&mut finalised, &performed),
                 Committed::Conflict { run: Some(fresh) } => {
                     runs.insert(effect.run_id.clone(), *fresh);
-                    conflicts.push((effect, performed));
+                    conflicts.push((effect, performed, met));
                 }
-                // Whoever holds the lease now is answerable. What we thought of the run never happened.
+                // Whoever holds the lease now, or gets it when ours ends, is answerable. What we thought of the run
+                // never happened.
                 Committed::Fenced { run: Some(fresh) } => {
                     runs.insert(effect.run_id.clone(), *fresh);
                 }
                 Committed::Fenced { run: None }
                 | Committed::Conflict { run: None }
                 | Committed::Replay { .. }
-                | Committed::Mismatch { .. } => {
+                | Committed::Mismatch { .. }
+                | Committed::OverBudget { .. } => {
                     runs.remove(&effect.run_id);
                 }
             }
@@ -83,20 +85,19 @@ fn commit_patiently(world: &mut dyn World, decisions: &[Decision]) -> Result<Com
     Err(DbError::Unavailable(format!("not within {DATABASE_TRIES_MAX} tries")))
 }
 
-fn note(finalised: &mut Finalised, effect: Claimed, performed: &Performed) {
+fn note(finalised: &mut Finalised, performed: &Performed) {
     match performed {
         Performed::Tell(_) => finalised.committed += 1,
         Performed::Again(_) | Performed::Retry { .. } => finalised.again += 1,
-        Performed::Repeat { .. } => finalised.resend.push(effect),
-        Performed::Held | Performed::Stale => {}
+        Performed::Repeat { .. } => finalised.kick = true,
+        Performed::Held | Performed::Stale | Performed::Unreadable(_) => {}
     }
 }
 
 fn decide(
     world: &mut dyn World,
     runs: &mut BTreeMap<String, Run>,
-    effect: &Claimed,
-    performed: &Performed,
+    (effect, performed, _): &Landed,
     last: bool,
 ) -> Decision {
     if last {
@@ -105,7 +106,12 @@ fn decide(
     match performed {
         Performed::Tell(command) => tell(world, runs, effect, command, Outcome::Done),
         Performed::Again(again) => {
-            settled(effect, later(world, again.wait_seconds, false, again.uncounted), again.error.clone())
+            settled(effect, later(world, again.wait_seconds, again.not_sent, again.uncounted), again.error.clone())
+        }
+        // A provider that is down for everybody burns nobody's attempts; the step's deadline bounds the wait.
+        Performed::Retry { fault, not_sent, .. } if effect.in_outage && fault.class == FaultClass::Unavailable => {
+            let wait_seconds = outage_wait_seconds(effect.attempt, world.random());
+            settled(effect, later(world, wait_seconds, *not_sent, true), Some(fault.to_string()))
         }
         Performed::Retry { fault, not_sent, give_up } => {
             match retry_wait_seconds(effect.attempt, fault.retry_after_seconds, world.random()) {
@@ -121,11 +127,31 @@ fn decide(
         }
         Performed::Repeat { job_id, reason } => {
             let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
-            tell(world, runs, effect, &command, Outcome::Resend { lease_seconds: LEASE_SECONDS })
+            let outcome = later(world, 0.0, true, true);
+            tell(world, runs, effect, &command, outcome)
         }
         Performed::Held => settled(effect, Outcome::Hold { not_sent: effect.sent_before.is_none() }, None),
         Performed::Stale => settled(effect, Outcome::Done, Some("the run is elsewhere".to_owned())),
+        Performed::Unreadable(error) => {
+            settled(effect, Outcome::Dead, Some(format!("this version cannot read the run's state: {error}")))
+        }
     }
+}
+
+/// Adds what the effect taught about its provider. A probe reports also that it had nothing to ask, so that another may go.
+fn observing((effect, _, met): &Landed, mut decision: Decision) -> Decision {
+    let Met { contact, hold_seconds } = *met;
+    if contact != Contact::None || effect.probe {
+        decision.observed = Some(Observed {
+            effect_id: effect.effect_id,
+            provider: effect.provider.clone(),
+            kind: effect.kind,
+            lane: effect.lane,
+            contact,
+            hold_seconds,
+        });
+    }
+    decision
 }
 
 fn later(world: &dyn World, wait_seconds: f64, not_sent: bool, uncounted: bool) -> Outcome {

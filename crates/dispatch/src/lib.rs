@@ -10,7 +10,8 @@
 //! - [`finalise`]: turns outcomes into decisions and commits them under the fencing token of the claim.
 //!
 //! An instance works until nothing is due, looks once more a moment later (so that a commit which saw it at work needs
-//! no kick of its own), and stops.
+//! no kick of its own), and stops. What a provider's limit holds back is waited for when it opens soon, and else left to
+//! the next kick or sweep. docs/effects.md tells the whole life of an effect.
 
 mod finalise;
 mod perform;
@@ -25,9 +26,9 @@ use futures::{FutureExt, StreamExt};
 use mw_core::Timestamp;
 use mw_core::run::Run;
 use mw_providers::{HttpClient, llm};
-use mw_store::effects::{self, Claimed};
+use mw_store::effects::{self, BreakerChange, Claim, Claimed};
 use mw_store::{Database, DbError};
-use perform::Performed;
+use perform::{Met, Performed};
 use std::collections::BTreeMap;
 use time::Duration;
 
@@ -69,15 +70,19 @@ pub struct Settings {
 }
 
 /// What one instance did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
     pub claimed: usize,
     pub committed: usize,
     /// Effects that came again later: retries, polls of running jobs, conflicts.
     pub again: usize,
+    /// Circuit breakers that opened or closed, in order.
+    pub breakers: Vec<BreakerChange>,
 }
 
-type Flight<'a> = LocalBoxFuture<'a, (Claimed, Performed)>;
+/// What came of an effect, and how its provider met us.
+type Landed = (Claimed, Performed, Met);
+type Flight<'a> = LocalBoxFuture<'a, Landed>;
 
 /// Works until nothing is due. Errors leave the effects to their leases.
 pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Settings) -> Result<Report, DbError> {
@@ -87,18 +92,27 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
     let mut lingered = false;
     let mut look = true;
+    // When a limit lets through what it holds back.
+    let mut opens_at: Option<Timestamp> = None;
     loop {
         if look && flights.len() < IN_FLIGHT_MAX && world.now() < stop_at {
-            let claimed = claim(world, &mut runs)?;
-            look = claimed.len() == CLAIM_MAX as usize;
-            report.claimed += claimed.len();
-            lingered &= claimed.is_empty();
+            let claim = claim(world, &mut runs)?;
             let now = world.now();
-            for effect in claimed {
-                flights.push(fly(http, settings, effect, &runs, now, false));
+            opens_at = claim.wait_seconds.map(|seconds| now + Duration::seconds_f64(seconds));
+            look = claim.effects.len() == CLAIM_MAX as usize;
+            report.claimed += claim.effects.len();
+            lingered &= claim.effects.is_empty();
+            for effect in claim.effects {
+                let unreadable = claim.unreadable.get(&effect.run_id).cloned();
+                flights.push(fly(http, settings, effect, &runs, unreadable, now));
             }
         }
         let Some(first) = flights.next().await else {
+            if let Some(at) = opens_at.take().filter(|at| *at < stop_at) {
+                world.sleep(at - world.now() + Duration::milliseconds(1));
+                look = true;
+                continue;
+            }
             if lingered || world.now() >= stop_at {
                 return Ok(report);
             }
@@ -111,23 +125,20 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
         while let Some(Some(next)) = flights.next().now_or_never() {
             outcomes.push(next);
         }
-        let Finalised { committed, again, resend, kick } = finalise::finalise(world, &mut runs, outcomes)?;
+        let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
         report.committed += committed;
         report.again += again;
-        let now = world.now();
-        for effect in resend {
-            flights.push(fly(http, settings, effect, &runs, now, true));
-        }
-        look |= kick || flights.is_empty();
+        report.breakers.extend(breakers);
+        look |= kick || flights.is_empty() || opens_at.is_some_and(|at| at <= world.now());
         lingered = false;
     }
 }
 
-fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<Vec<Claimed>, DbError> {
+fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<Claim, DbError> {
     let now = world.now();
-    let claim = effects::claim(&mut *world.database()?, now, CLAIM_MAX, LEASE_SECONDS)?;
-    runs.extend(claim.runs);
-    Ok(claim.effects)
+    let mut claim = effects::claim(&mut *world.database()?, now, CLAIM_MAX, LEASE_SECONDS)?;
+    runs.append(&mut claim.runs);
+    Ok(claim)
 }
 
 fn fly<'a>(
@@ -135,13 +146,16 @@ fn fly<'a>(
     settings: &'a Settings,
     effect: Claimed,
     runs: &BTreeMap<String, Run>,
+    unreadable: Option<String>,
     now: Timestamp,
-    resend: bool,
 ) -> Flight<'a> {
     let run = runs.get(&effect.run_id).cloned();
     async move {
-        let performed = perform::perform(http, settings, &effect, run.as_ref(), now, resend).await;
-        (effect, performed)
+        let (performed, met) = match unreadable {
+            Some(error) => (Performed::Unreadable(error), Met::NOBODY),
+            None => perform::perform(http, settings, &effect, run.as_ref(), now).await,
+        };
+        (effect, performed, met)
     }
     .boxed_local()
 }

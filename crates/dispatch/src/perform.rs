@@ -2,9 +2,10 @@
 
 use crate::{Settings, persona, poll, submit};
 use mw_core::Timestamp;
+use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_core::run::{Command, EffectKind, Job, Run};
-use mw_providers::{Fault, HttpClient, JobContext};
-use mw_store::effects::Claimed;
+use mw_providers::{Fault, FaultClass, HttpClient, JobContext};
+use mw_store::effects::{Claimed, Contact};
 
 /// What came of an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,12 +16,14 @@ pub(crate) enum Performed {
     Again(Again),
     /// A failed attempt: due again by the rules of retry, or given up with this command.
     Retry { fault: Fault, not_sent: bool, give_up: Command },
-    /// The submission must be sent once more; the timeline has to say so first.
+    /// The submission must be sent once more: the timeline says so, and it starts anew under its provider's limits.
     Repeat { job_id: String, reason: String },
     /// The run is paused: nothing went out, and nothing may until it is resumed.
     Held,
     /// The run is elsewhere; there is nothing to do.
     Stale,
+    /// This version cannot read the run, for this reason.
+    Unreadable(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +31,43 @@ pub(crate) struct Again {
     pub(crate) wait_seconds: f64,
     /// Whether this attempt counts.
     pub(crate) uncounted: bool,
+    /// Surely nothing reached the provider.
+    pub(crate) not_sent: bool,
     pub(crate) error: Option<String>,
+}
+
+/// How the provider met us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) contact: Contact,
+    pub(crate) hold_seconds: Option<u64>,
+}
+
+impl Met {
+    pub(crate) const NOBODY: Met = Met { contact: Contact::None, hold_seconds: None };
+    pub(crate) const ANSWER: Met = Met { contact: Contact::Answered, hold_seconds: None };
+    pub(crate) const SILENCE: Met = Met { contact: Contact::Failed, hold_seconds: None };
+
+    pub(crate) fn fault(fault: &Fault) -> Met {
+        let contact = match fault.class {
+            FaultClass::Unavailable => Contact::Failed,
+            FaultClass::RateLimited => Contact::RateLimited,
+            FaultClass::Retryable | FaultClass::Final => Contact::Refused,
+        };
+        let asked = fault.retry_after_seconds.map(|seconds| seconds.min(RETRY_AFTER_SECONDS_MAX));
+        Met { contact, hold_seconds: asked.filter(|_| contact == Contact::RateLimited) }
+    }
+}
+
+/// An effect of a job, with all that it needs.
+pub(crate) struct JobEffect<'a, H> {
+    pub(crate) http: &'a H,
+    pub(crate) settings: &'a Settings,
+    pub(crate) effect: &'a Claimed,
+    pub(crate) run: &'a Run,
+    pub(crate) job_id: &'a str,
+    pub(crate) job: &'a Job,
+    pub(crate) now: Timestamp,
 }
 
 pub(crate) async fn perform(
@@ -37,39 +76,38 @@ pub(crate) async fn perform(
     effect: &Claimed,
     run: Option<&Run>,
     now: Timestamp,
-    resend: bool,
-) -> Performed {
-    let Some(run) = run else { return Performed::Stale };
+) -> (Performed, Met) {
+    let Some(run) = run else { return (Performed::Stale, Met::NOBODY) };
     // Asking how a job stands goes on while a run is paused; asking for anything new does not.
     if run.pause.is_some() && !matches!(effect.kind, EffectKind::Poll) {
-        return Performed::Held;
+        return (Performed::Held, Met::NOBODY);
     }
-    match effect.kind {
-        EffectKind::Persona => persona::perform(http, settings, run).await,
-        EffectKind::Submit => match job(effect, run) {
-            Some((job_id, job)) => submit::perform(http, settings, effect, run, job_id, job, now, resend).await,
-            None => Performed::Stale,
-        },
-        EffectKind::Poll => match job(effect, run) {
-            Some((job_id, job)) => poll::perform(http, settings, effect, run, job_id, job).await,
-            None => Performed::Stale,
-        },
+    let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.jobs.get(job_id)?)));
+    let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
+    match (effect.kind, task) {
+        (EffectKind::Persona, _) => persona::perform(http, settings, run).await,
+        (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
+        (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
+        (EffectKind::Submit | EffectKind::Poll, None) => (Performed::Stale, Met::NOBODY),
     }
 }
 
-fn job<'a>(effect: &'a Claimed, run: &'a Run) -> Option<(&'a str, &'a Job)> {
-    let job_id = effect.job_id.as_deref()?;
-    run.jobs.get(job_id).map(|job| (job_id, job))
-}
+impl<H> JobEffect<'_, H> {
+    /// How the job presents itself to its provider.
+    pub(crate) fn context(&self) -> JobContext {
+        let provider = self.job.spec.kind().provider();
+        let base = &self.settings.webhook_base_url;
+        let callback = format!("{base}/v1/webhooks/{provider}?run_id={}&job={}", self.run.run_id, self.job_id);
+        JobContext {
+            run_id: self.run.run_id.clone(),
+            job_id: self.job_id.to_owned(),
+            callback_url: Some(callback),
+            idempotency_key: self.job_id.to_owned(),
+        }
+    }
 
-/// How a job presents itself to its provider.
-pub(crate) fn job_context(settings: &Settings, run: &Run, job_id: &str, job: &Job) -> JobContext {
-    let provider = job.spec.kind().provider();
-    let callback = format!("{}/v1/webhooks/{provider}?run_id={}&job={job_id}", settings.webhook_base_url, run.run_id);
-    JobContext {
-        run_id: run.run_id.clone(),
-        job_id: job_id.to_owned(),
-        callback_url: Some(callback),
-        idempotency_key: job_id.to_owned(),
+    /// The task that a callback named; only the provider can confirm it.
+    pub(crate) fn hinted_task_id(&self) -> Option<&str> {
+        self.effect.hint.as_ref()?.task_id.as_deref()
     }
 }

@@ -2,34 +2,38 @@
 //! that cannot answer fails its run, and no rule speaks in its place.
 
 use crate::Settings;
-use crate::perform::Performed;
+use crate::perform::{Met, Performed};
 use mw_core::definition::{Role, Step};
 use mw_core::persona::{PersonaOutput, brief};
 use mw_core::run::{Command, Run};
 use mw_providers::llm::{Prompt, complete};
 use mw_providers::{Fault, FaultClass, HttpClient};
 
-pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &Run) -> Performed {
+pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &Run) -> (Performed, Met) {
     let Some(Step::Persona { persona, role, instructions, .. }) = run.current_step() else {
-        return Performed::Stale;
+        return (Performed::Stale, Met::NOBODY);
     };
     let Some(llm) = &settings.llm else {
-        return give_up(run, Fault::new(FaultClass::Final, "llm_missing", "no language model is configured"));
+        let fault = Fault::new(FaultClass::Final, "llm_missing", "no language model is configured");
+        return (give_up(run, fault), Met::NOBODY);
     };
     let (system, user, schema) = brief(run, *role, instructions);
     let prompt = Prompt { system, user, schema_name: persona_schema_name(*role).to_owned(), schema };
     let answer = match complete(http, llm, &prompt).await {
         Ok(answer) => answer,
-        Err(fault) if fault.is_final() => return give_up(run, fault),
-        Err(fault) => return retry(run, fault),
+        Err(fault) => {
+            let met = Met::fault(&fault);
+            return (if fault.is_final() { give_up(run, fault) } else { retry(run, fault) }, met);
+        }
     };
-    match PersonaOutput::from_model(answer, *role, run) {
+    let performed = match PersonaOutput::from_model(answer, *role, run) {
         Ok(output) => {
             let source = format!("model:{}", llm.model);
             Performed::Tell(Command::FinishPersona { step: run.step, output, source })
         }
         Err(error) => retry(run, Fault::new(FaultClass::Retryable, "llm_answer", format!("{persona}: {error}"))),
-    }
+    };
+    (performed, Met::ANSWER)
 }
 
 fn persona_schema_name(role: Role) -> &'static str {

@@ -1,32 +1,30 @@
 //! Asks a provider how a job stands. What a callback said is only a hint; this answer, got with our key, decides.
 
-use crate::Settings;
-use crate::perform::{Again, Performed, job_context};
+use crate::perform::{Again, JobEffect, Met, Performed};
 use mw_core::job::JobSpec;
-use mw_core::retry::poll_wait_seconds;
-use mw_core::run::{Command, Job, JobPhase, Run};
+use mw_core::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
+use mw_core::run::{Command, JobPhase};
 use mw_core::status::ProvidersMode;
 use mw_providers::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
 
-pub(crate) async fn perform(
-    http: &impl HttpClient,
-    settings: &Settings,
-    effect: &Claimed,
-    run: &Run,
-    job_id: &str,
-    job: &Job,
-) -> Performed {
-    let JobPhase::Submitted { task_id } = &job.phase else { return Performed::Stale };
-    let progress = match run.mode {
-        ProvidersMode::Mock => Ok(mock::query(&job_context(settings, run, job_id, job), &job.spec)),
+pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    let JobEffect { http, settings, effect, job_id, job, .. } = *task;
+    let JobPhase::Submitted { task_id } = &job.phase else { return (Performed::Stale, Met::NOBODY) };
+    let progress = match task.run.mode {
+        ProvidersMode::Mock => Ok(mock::query(&task.context(), &job.spec)),
         ProvidersMode::Sim | ProvidersMode::Live => match &job.spec {
             JobSpec::Generate(spec) => kieai::query(http, &settings.kieai, &spec.model, task_id).await,
             JobSpec::Render(_) => shotstack::query(http, &settings.shotstack, task_id).await,
             JobSpec::Publish(_) => upload_post::query(http, &settings.upload_post, task_id).await,
         },
     };
-    match progress {
+    let met = match (task.run.mode, &progress) {
+        (ProvidersMode::Mock, _) => Met::NOBODY,
+        (ProvidersMode::Sim | ProvidersMode::Live, Ok(_)) => Met::ANSWER,
+        (ProvidersMode::Sim | ProvidersMode::Live, Err(fault)) => Met::fault(fault),
+    };
+    let performed = match progress {
         Ok(Progress::Running) => again(effect, None),
         Ok(Progress::Done(output)) => {
             let hinted = effect.hint.as_ref().and_then(|hint| hint.url.clone());
@@ -37,14 +35,17 @@ pub(crate) async fn perform(
         // A refused key is an operator's to mend; the step's deadline bounds the wait.
         Err(fault) if fault.is_final() && !["401", "403"].contains(&fault.code.as_str()) => failed(job_id, fault),
         Err(fault) => again(effect, Some(fault)),
-    }
+    };
+    (performed, met)
 }
 
 fn again(effect: &Claimed, fault: Option<Fault>) -> Performed {
-    let asked = fault.as_ref().and_then(|fault| fault.retry_after_seconds).unwrap_or(0).min(3600) as f64;
+    let asked = fault.as_ref().and_then(|fault| fault.retry_after_seconds).unwrap_or(0);
+    let asked = asked.min(RETRY_AFTER_SECONDS_MAX) as f64;
     Performed::Again(Again {
         wait_seconds: f64::from(poll_wait_seconds(effect.attempt + 1)).max(asked),
         uncounted: false,
+        not_sent: false,
         error: fault.map(|fault| fault.to_string()),
     })
 }

@@ -2,14 +2,14 @@
 //! task, which the provider must confirm as ours; upload-post can be asked by our own id. Only when the waiting time
 //! has passed is it sent once more.
 
-use crate::Settings;
-use crate::perform::{Again, Performed, job_context};
+use crate::perform::{Again, JobEffect, Met, Performed};
 use mw_core::Timestamp;
 use mw_core::job::JobSpec;
-use mw_core::run::{Command, Job, JobPhase, Run, SUBMISSION_UNANSWERED};
+use mw_core::run::{Command, JobPhase, SUBMISSION_UNANSWERED};
 use mw_core::status::ProvidersMode;
-use mw_providers::{Adoption, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post};
-use mw_store::effects::Claimed;
+use mw_providers::{
+    Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
+};
 use time::Duration;
 
 /// Sends of one job: the first, and two repetitions.
@@ -17,62 +17,65 @@ const SENDS_MAX: u32 = 3;
 /// Between two looks at an unanswered submission; a callback ends the wait at once.
 const LOOK_SECONDS: f64 = 5.0;
 
-#[allow(clippy::too_many_arguments)]
-pub(crate) async fn perform(
-    http: &impl HttpClient,
-    settings: &Settings,
-    effect: &Claimed,
-    run: &Run,
-    job_id: &str,
-    job: &Job,
-    now: Timestamp,
-    resend: bool,
-) -> Performed {
-    match job.phase {
+pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match task.job.phase {
         JobPhase::Requested => {}
         JobPhase::Submitted { .. }
         | JobPhase::Succeeded { .. }
         | JobPhase::Failed { .. }
-        | JobPhase::Replaced { .. } => return Performed::Stale,
+        | JobPhase::Replaced { .. } => return (Performed::Stale, Met::NOBODY),
     }
-    match run.mode {
+    match task.run.mode {
         // The mock has no memory and no cost: asking again is asking for the first time.
-        ProvidersMode::Mock => {
-            let submission = mock::submit(&job_context(settings, run, job_id, job), &job.spec);
-            answered(submission, job_id)
-        }
-        ProvidersMode::Sim | ProvidersMode::Live => match effect.sent_before {
-            Some(sent_at) if !resend => reconcile(http, settings, effect, job_id, job, sent_at, now).await,
-            Some(_) | None => answered(send(http, settings, run, job_id, job).await, job_id),
+        ProvidersMode::Mock => (answered(mock::submit(&task.context(), &task.job.spec), task.job_id).0, Met::NOBODY),
+        ProvidersMode::Sim | ProvidersMode::Live => match task.effect.sent_before {
+            Some(sent_at) => reconcile(task, sent_at).await,
+            None => start(task).await,
         },
     }
 }
 
-async fn send(http: &impl HttpClient, settings: &Settings, run: &Run, job_id: &str, job: &Job) -> Submission {
-    let context = job_context(settings, run, job_id, job);
-    match &job.spec {
+/// A callback may have come while a repetition waited for its provider's limits: then there is a task already.
+async fn start(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match adoption(task).await {
+        Some((task_id, Adoption::Ours)) => (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Some((_, Adoption::Unknown(fault))) => (wait(LOOK_SECONDS, true, Some(&fault)), Met::fault(&fault)),
+        Some((_, Adoption::NotOurs)) | None => answered(send(task).await, task.job_id),
+    }
+}
+
+async fn send(task: &JobEffect<'_, impl HttpClient>) -> Submission {
+    let JobEffect { http, settings, .. } = *task;
+    let context = task.context();
+    match &task.job.spec {
         JobSpec::Generate(spec) => kieai::submit(http, &settings.kieai, &context, spec).await,
         JobSpec::Render(spec) => shotstack::submit(http, &settings.shotstack, &context, spec).await,
         JobSpec::Publish(spec) => upload_post::submit(http, &settings.upload_post, &context, spec).await,
     }
 }
 
-fn answered(submission: Submission, job_id: &str) -> Performed {
+fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
     match submission {
-        Submission::Accepted { task_id } => submitted(job_id, task_id, false),
+        Submission::Accepted { task_id } => (submitted(job_id, task_id, false), Met::ANSWER),
         Submission::Refused(fault) => {
+            let met = Met::fault(&fault);
             let give_up = Command::FailJob {
                 job_id: job_id.to_owned(),
                 code: fault.code.clone(),
                 message: fault.message.clone(),
             };
-            match fault.class {
+            let performed = match fault.class {
                 FaultClass::Final => Performed::Tell(give_up),
-                FaultClass::Retryable | FaultClass::RateLimited => Performed::Retry { fault, not_sent: true, give_up },
-            }
+                FaultClass::Unavailable | FaultClass::Retryable | FaultClass::RateLimited => {
+                    Performed::Retry { fault, not_sent: true, give_up }
+                }
+            };
+            (performed, met)
         }
+        // Counted, also in an outage: whatever may have arrived is sent only so often.
         Submission::Unanswered(error) => {
-            Performed::Again(Again { wait_seconds: LOOK_SECONDS, uncounted: false, error: Some(error) })
+            let again = Again { wait_seconds: LOOK_SECONDS, uncounted: false, not_sent: false, error: Some(error) };
+            (Performed::Again(again), Met::SILENCE)
         }
     }
 }
@@ -81,60 +84,60 @@ fn submitted(job_id: &str, task_id: String, adopted: bool) -> Performed {
     Performed::Tell(Command::SubmitJob { job_id: job_id.to_owned(), task_id, adopted })
 }
 
-async fn reconcile(
-    http: &impl HttpClient,
-    settings: &Settings,
-    effect: &Claimed,
-    job_id: &str,
-    job: &Job,
-    sent_at: Timestamp,
-    now: Timestamp,
-) -> Performed {
-    let hinted = effect.hint.as_ref().and_then(|hint| hint.task_id.as_deref());
-    let adoption = match (&job.spec, hinted) {
-        (JobSpec::Generate(spec), Some(task_id)) => {
-            Some((task_id, kieai::adopt(http, &settings.kieai, &spec.model, task_id, job_id).await))
-        }
-        (JobSpec::Render(_), Some(task_id)) => {
-            Some((task_id, shotstack::adopt(http, &settings.shotstack, task_id, job_id).await))
-        }
-        (JobSpec::Publish(_), _) => return recover(http, settings, effect, job_id).await,
-        (JobSpec::Generate(_) | JobSpec::Render(_), None) => None,
+/// The task that a callback named, and whether its provider confirms it as this job's. upload-post needs none: it is
+/// asked by our own id, and takes a repeated idempotency key as the same job.
+async fn adoption(task: &JobEffect<'_, impl HttpClient>) -> Option<(String, Adoption)> {
+    let JobEffect { http, settings, job_id, .. } = *task;
+    let task_id = task.hinted_task_id()?;
+    let adoption = match &task.job.spec {
+        JobSpec::Generate(spec) => kieai::adopt(http, &settings.kieai, &spec.model, task_id, job_id).await,
+        JobSpec::Render(_) => shotstack::adopt(http, &settings.shotstack, task_id, job_id).await,
+        JobSpec::Publish(_) => return None,
     };
-    match adoption {
-        Some((task_id, Adoption::Ours)) => submitted(job_id, task_id.to_owned(), true),
-        Some((_, Adoption::Unknown(fault))) => wait(LOOK_SECONDS, Some(fault.to_string())),
-        Some((_, Adoption::NotOurs)) | None => {
-            let over = sent_at + Duration::seconds(i64::from(settings.adopt_wait_seconds));
-            if now < over {
-                let left = (over - now).as_seconds_f64();
-                return wait(left.min(LOOK_SECONDS), None);
-            }
-            repeat(effect, job_id, "no answer, and no callback within the waiting time")
+    Some((task_id.to_owned(), adoption))
+}
+
+async fn reconcile(task: &JobEffect<'_, impl HttpClient>, sent_at: Timestamp) -> (Performed, Met) {
+    if let JobSpec::Publish(_) = &task.job.spec {
+        return recover(task).await;
+    }
+    let met = match adoption(task).await {
+        Some((task_id, Adoption::Ours)) => return (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Some((_, Adoption::Unknown(fault))) => {
+            return (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault));
         }
+        Some((_, Adoption::NotOurs)) => Met::ANSWER,
+        None => Met::NOBODY,
+    };
+    let over = sent_at + Duration::seconds(i64::from(task.settings.adopt_wait_seconds));
+    if task.now < over {
+        let left = (over - task.now).as_seconds_f64();
+        return (wait(left.min(LOOK_SECONDS), false, None), met);
+    }
+    (repeat(task, "no answer, and no callback within the waiting time"), met)
+}
+
+async fn recover(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match upload_post::recover(task.http, &task.settings.upload_post, task.job_id).await {
+        Recovery::Found(task_id) => (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Recovery::NotFound => (repeat(task, "no answer, and the provider does not know the job"), Met::ANSWER),
+        Recovery::Unknown(fault) => (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault)),
     }
 }
 
-/// upload-post answers by our own request id, and takes a repeated idempotency key as the same job.
-async fn recover(http: &impl HttpClient, settings: &Settings, effect: &Claimed, job_id: &str) -> Performed {
-    match upload_post::recover(http, &settings.upload_post, job_id).await {
-        Recovery::Found(task_id) => submitted(job_id, task_id, true),
-        Recovery::NotFound => repeat(effect, job_id, "no answer, and the provider does not know the job"),
-        Recovery::Unknown(fault) => wait(LOOK_SECONDS, Some(fault.to_string())),
-    }
+fn wait(wait_seconds: f64, not_sent: bool, fault: Option<&Fault>) -> Performed {
+    Performed::Again(Again { wait_seconds, uncounted: true, not_sent, error: fault.map(Fault::to_string) })
 }
 
-fn wait(wait_seconds: f64, error: Option<String>) -> Performed {
-    Performed::Again(Again { wait_seconds, uncounted: true, error })
-}
-
-fn repeat(effect: &Claimed, job_id: &str, reason: &str) -> Performed {
-    if effect.attempt > SENDS_MAX {
+fn repeat<H>(task: &JobEffect<'_, H>, reason: &str) -> Performed {
+    let job_id = task.job_id.to_owned();
+    // This look is an attempt too.
+    if task.effect.attempt > SENDS_MAX {
         return Performed::Tell(Command::FailJob {
-            job_id: job_id.to_owned(),
+            job_id,
             code: SUBMISSION_UNANSWERED.to_owned(),
             message: format!("the provider did not answer {SENDS_MAX} submissions"),
         });
     }
-    Performed::Repeat { job_id: job_id.to_owned(), reason: reason.to_owned() }
+    Performed::Repeat { job_id, reason: reason.to_owned() }
 }

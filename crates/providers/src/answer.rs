@@ -1,9 +1,10 @@
 //! Sending one request and reading its answer: bounded, as JSON where it is JSON, never with a key in a fault.
 
 use http::{HeaderMap, Method, StatusCode, header};
+use mw_core::retry::{FaultClass, Provider, Trouble, class_of};
 use serde_json::Value;
 
-use crate::outcome::{Fault, FaultClass};
+use crate::outcome::Fault;
 use crate::port::{HttpClient, TransportError};
 use crate::retry_after;
 
@@ -12,6 +13,8 @@ const LONGEST_BODY_BYTES: usize = 1_000_000;
 
 /// A provider's answer.
 pub(crate) struct Answer {
+    /// Who answered.
+    pub(crate) provider: Provider,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// `Null` where the body is not JSON.
@@ -24,7 +27,7 @@ pub(crate) struct Answer {
 pub(crate) enum NoAnswer {
     /// Nothing has left: the request cannot be written, or the provider was not reached.
     NotSent(Fault),
-    Unanswered(String),
+    Unanswered(Provider, String),
 }
 
 impl NoAnswer {
@@ -32,13 +35,16 @@ impl NoAnswer {
     pub(crate) fn into_fault(self) -> Fault {
         match self {
             NoAnswer::NotSent(fault) => fault,
-            NoAnswer::Unanswered(message) => Fault::new(FaultClass::Retryable, "no_answer", message),
+            NoAnswer::Unanswered(provider, message) => {
+                Fault::new(class_of(provider, &Trouble::NoAnswer), "no_answer", message)
+            }
         }
     }
 }
 
 /// One call to a provider.
 pub(crate) struct Call<'a> {
+    pub(crate) provider: Provider,
     pub(crate) method: Method,
     pub(crate) url: String,
     /// Name and value; the value may be a secret and is marked so.
@@ -50,13 +56,17 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     pub(crate) async fn send(self, client: &impl HttpClient) -> Result<Answer, NoAnswer> {
         let secret = self.authorization.1.clone();
+        let provider = self.provider;
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
         match client.send(request).await {
-            Ok(response) => Ok(Answer::read(response)),
+            Ok(response) => Ok(Answer::read(provider, response)),
             Err(TransportError::NotSent(message)) => {
-                Err(NoAnswer::NotSent(Fault::new(FaultClass::Retryable, "not_sent", redacted(&message, &secret))))
+                let class = class_of(provider, &Trouble::NotSent);
+                Err(NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, &secret))))
             }
-            Err(TransportError::Unanswered(message)) => Err(NoAnswer::Unanswered(redacted(&message, &secret))),
+            Err(TransportError::Unanswered(message)) => {
+                Err(NoAnswer::Unanswered(provider, redacted(&message, &secret)))
+            }
         }
     }
 
@@ -88,7 +98,7 @@ pub(crate) fn redacted(text: &str, secret: &str) -> String {
 }
 
 impl Answer {
-    fn read(response: http::Response<Vec<u8>>) -> Answer {
+    fn read(provider: Provider, response: http::Response<Vec<u8>>) -> Answer {
         let (parts, bytes) = response.into_parts();
         let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
             (Value::Null, Some("the answer is larger than 1 MB"))
@@ -98,7 +108,7 @@ impl Answer {
                 Err(_) => (Value::Null, Some("the answer is not JSON")),
             }
         };
-        Answer { status: parts.status, headers: parts.headers, body, unreadable }
+        Answer { provider, status: parts.status, headers: parts.headers, body, unreadable }
     }
 
     /// The fault of an answer whose HTTP status says that the call failed.
@@ -107,13 +117,21 @@ impl Answer {
             let reason = self.status.canonical_reason().unwrap_or("no reason given");
             format!("HTTP {} {reason}", self.status.as_u16())
         });
-        Fault::new(http_class(self.status), self.status.as_str(), redacted(&message, secret))
-            .after(retry_after::of_answer(&self.headers))
+        Fault::new(
+            self.class_of(&Trouble::Status(self.status.as_u16())),
+            self.status.as_str(),
+            redacted(&message, secret),
+        )
+        .after(retry_after::of_answer(&self.headers))
     }
 
     /// The fault of an answer that says success and cannot be understood.
     pub(crate) fn malformed(&self, what: &str) -> Fault {
-        Fault::new(FaultClass::Retryable, "malformed_answer", self.unreadable.unwrap_or(what))
+        Fault::new(self.class_of(&Trouble::Unreadable), "malformed_answer", self.unreadable.unwrap_or(what))
+    }
+
+    pub(crate) fn class_of(&self, trouble: &Trouble<'_>) -> FaultClass {
+        class_of(self.provider, trouble)
     }
 
     /// The error text, wherever the provider put it.
@@ -132,14 +150,6 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
             ["message", "error", "detail"].into_iter().find_map(|name| fields.get(name)?.as_str().map(str::to_owned))
         }
         _ => None,
-    }
-}
-
-pub(crate) fn http_class(status: StatusCode) -> FaultClass {
-    match status.as_u16() {
-        429 | 529 => FaultClass::RateLimited,
-        408 | 425 | 500.. => FaultClass::Retryable,
-        _ => FaultClass::Final,
     }
 }
 
@@ -193,6 +203,7 @@ mod tests {
     #[test]
     fn unwritable_settings_are_final_and_tell_nothing() {
         let call = Call {
+            provider: Provider::Kieai,
             method: Method::GET,
             url: "http://x".into(),
             authorization: ("authorization", "Bearer se\ncret".into()),
@@ -206,7 +217,7 @@ mod tests {
 
     #[test]
     fn large_and_broken_bodies_are_not_read() {
-        let read = |body: Vec<u8>| Answer::read(http::Response::new(body));
+        let read = |body: Vec<u8>| Answer::read(Provider::Kieai, http::Response::new(body));
         assert_eq!(read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable, Some("the answer is larger than 1 MB"));
         assert_eq!(read(b"{".to_vec()).unreadable, Some("the answer is not JSON"));
         assert_eq!(read(b"{}".to_vec()).unreadable, None);
@@ -221,7 +232,7 @@ mod tests {
             (json!({"message": null, "detail": "d"}), Some("d")),
             (json!({"code": 1}), None),
         ] {
-            let answer = Answer::read(http::Response::new(serde_json::to_vec(&body).unwrap()));
+            let answer = Answer::read(Provider::Kieai, http::Response::new(serde_json::to_vec(&body).unwrap()));
             assert_eq!(answer.message().as_deref(), message, "{body}");
         }
     }

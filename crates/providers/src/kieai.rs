@@ -12,10 +12,11 @@ mod wire;
 
 use http::Method;
 use mw_core::job::GenerateSpec;
+use mw_core::retry::{Provider, Trouble, class_of};
 use serde_json::Value;
 
 use crate::answer::{Answer, Call, NoAnswer, joined, percent_encoded};
-use crate::outcome::{Adoption, Fault, FaultClass, JobContext, Progress, Settings, Submission};
+use crate::outcome::{Adoption, Fault, JobContext, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
 pub use webhook::{parse_callback, verify};
@@ -34,7 +35,7 @@ pub async fn submit(
     match call(settings, Method::POST, url, Some(&body)).send(client).await {
         Ok(answer) => read_submission(&answer, settings),
         Err(NoAnswer::NotSent(fault)) => Submission::Refused(fault),
-        Err(NoAnswer::Unanswered(message)) => Submission::Unanswered(message),
+        Err(NoAnswer::Unanswered(_, message)) => Submission::Unanswered(message),
     }
 }
 
@@ -63,7 +64,7 @@ pub async fn query(
     let answer = record(client, settings, family, task_id).await?;
     wire::progress(family, &answer, settings).map_err(|fault| match fault.code.as_str() {
         // A task of a moment ago may not be listed yet; the job's deadline ends one that never is.
-        "404" | "422" => Fault { class: FaultClass::Retryable, ..fault },
+        "404" | "422" => Fault { class: class_of(Provider::Kieai, &Trouble::NotListed), ..fault },
         _ => fault,
     })
 }
@@ -99,6 +100,7 @@ async fn record(client: &impl HttpClient, settings: &Settings, family: Family, t
 
 fn call(settings: &Settings, method: Method, url: String, body: Option<&Value>) -> Call<'static> {
     Call {
+        provider: Provider::Kieai,
         method,
         url,
         authorization: ("authorization", format!("Bearer {}", settings.api_key)),

@@ -22,6 +22,7 @@ pub mod signature;
 pub mod upload_post;
 
 pub use callback::{Callback, CallbackError, Hint, dedup_key};
-pub use outcome::{Adoption, Fault, FaultClass, JobContext, Output, Progress, Recovery, Settings, Submission};
+pub use mw_core::retry::FaultClass;
+pub use outcome::{Adoption, Fault, JobContext, Output, Progress, Recovery, Settings, Submission};
 pub use port::{HttpClient, TransportError};
 pub use signature::SignatureStatus;

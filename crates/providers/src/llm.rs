@@ -6,10 +6,11 @@
 use std::fmt;
 
 use http::Method;
+use mw_core::retry::{FaultClass, Provider};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Call, NoAnswer, joined, redacted};
-use crate::outcome::{Fault, FaultClass};
+use crate::outcome::Fault;
 use crate::port::HttpClient;
 
 /// Enough for a storyboard of twelve clips, with room for a model that thinks first.
@@ -66,6 +67,7 @@ pub async fn complete(client: &impl HttpClient, settings: &Settings, prompt: &Pr
 async fn ask(client: &impl HttpClient, settings: &Settings, prompt: &Prompt, limit: Limit) -> Result<Answer, Fault> {
     let base_url = settings.base_url.trim_end_matches('/').trim_end_matches("/v1");
     let call = Call {
+        provider: Provider::Llm,
         method: Method::POST,
         url: joined(base_url, "/v1/chat/completions"),
         authorization: ("authorization", format!("Bearer {}", settings.api_key)),
@@ -98,14 +100,13 @@ fn knows_only_max_tokens(answer: &Answer) -> bool {
     matches!(answer.status.as_u16(), 400 | 422) && answer.body.to_string().contains("max_completion_tokens")
 }
 
-/// The official client also repeats 409, and does what `x-should-retry` says.
+/// As the official client, does what `x-should-retry` says.
 fn http_fault(answer: &Answer, settings: &Settings) -> Fault {
     let mut fault = answer.http_fault(&settings.api_key);
     let advice = answer.headers.get("x-should-retry").and_then(|value| value.to_str().ok());
     match (advice, fault.class) {
         (Some("false"), _) => fault.class = FaultClass::Final,
         (Some("true"), FaultClass::Final) => fault.class = FaultClass::Retryable,
-        (None, FaultClass::Final) if answer.status.as_u16() == 409 => fault.class = FaultClass::Retryable,
         _ => {}
     }
     fault

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use mw_core::retry::FaultClass;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ pub enum Progress {
     /// Not finished, or in a state that we do not know.
     Running,
     Done(Output),
-    /// The task has ended without a result; `Retryable` means that a new submission may succeed.
+    /// The task has ended without a result; unless the fault is final, a new submission may succeed.
     Failed(Fault),
 }
 
@@ -74,18 +75,6 @@ pub struct Output {
     pub url: String,
     /// The provider's own words, for the artifact.
     pub raw: Value,
-}
-
-/// What can be done about a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultClass {
-    /// Ask again later.
-    Retryable,
-    /// Ask again later, and more slowly.
-    RateLimited,
-    /// Asking again gives the same answer.
-    Final,
 }
 
 /// Why something did not work. Holds no key and no more than a short text of the provider's.

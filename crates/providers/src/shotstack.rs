@@ -11,10 +11,11 @@ mod webhook;
 
 use http::Method;
 use mw_core::job::RenderSpec;
+use mw_core::retry::{FaultClass, Provider, Trouble, class_of};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Call, NoAnswer, id, joined, text_of, web_url};
-use crate::outcome::{Adoption, Fault, FaultClass, JobContext, Output, Progress, Settings, Submission};
+use crate::outcome::{Adoption, Fault, JobContext, Output, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
 pub use timeline::timeline;
@@ -32,6 +33,7 @@ pub async fn submit(
         fields.insert("callback".into(), json!(url));
     }
     let call = Call {
+        provider: Provider::Shotstack,
         method: Method::POST,
         url: joined(&settings.base_url, "/render"),
         authorization: ("x-api-key", settings.api_key.clone()),
@@ -41,7 +43,7 @@ pub async fn submit(
     match call.send(client).await {
         Ok(answer) => read_submission(&answer, settings),
         Err(NoAnswer::NotSent(fault)) => Submission::Refused(fault),
-        Err(NoAnswer::Unanswered(message)) => Submission::Unanswered(message),
+        Err(NoAnswer::Unanswered(_, message)) => Submission::Unanswered(message),
     }
 }
 
@@ -65,7 +67,7 @@ pub async fn query(client: &impl HttpClient, settings: &Settings, task_id: &str)
     let answer = render(client, settings, task_id, false).await?;
     let response = response_of(&answer, settings).map_err(|fault| match fault.code.as_str() {
         // A render of a moment ago may not be listed yet; the job's deadline ends one that never is.
-        "404" => Fault { class: FaultClass::Retryable, ..fault },
+        "404" => Fault { class: class_of(Provider::Shotstack, &Trouble::NotListed), ..fault },
         _ => fault,
     })?;
     match response.get("status").and_then(Value::as_str) {
@@ -112,6 +114,7 @@ async fn render(
         return Err(Fault::new(FaultClass::Final, "invalid_task_id", "not an id of a render"));
     }
     let call = Call {
+        provider: Provider::Shotstack,
         method: Method::GET,
         url: joined(&settings.base_url, &format!("/render/{task_id}?data={with_data}")),
         authorization: ("x-api-key", settings.api_key.clone()),
@@ -149,28 +152,8 @@ fn fault_of(answer: &Answer, settings: &Settings) -> Fault {
     fault
 }
 
-/// Why a render has failed; the words are those after which Shotstack's own command submits once more.
+/// Why a render has failed; its words say whether in passing.
 fn render_fault(response: &Value) -> Fault {
     let message = response.get("error").and_then(text_of).unwrap_or_else(|| "render failed".to_owned());
-    let class = match is_transient(&message) {
-        true => FaultClass::Retryable,
-        false => FaultClass::Final,
-    };
-    Fault::new(class, "failed", message)
-}
-
-fn is_transient(message: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "temporar",
-        "try again",
-        "timeout",
-        "time out",
-        "timed out",
-        "timedout",
-        "too many requests",
-        "unavailable",
-        "throttl",
-    ];
-    let message = message.to_ascii_lowercase();
-    WORDS.iter().any(|word| message.contains(word))
+    Fault::new(class_of(Provider::Shotstack, &Trouble::RenderFailed(&message)), "failed", message)
 }

@@ -13,6 +13,7 @@ mod wire;
 
 use http::Method;
 use mw_core::job::PublishSpec;
+use mw_core::retry::Provider;
 
 use crate::answer::{Answer, Call, NoAnswer, joined, percent_encoded};
 use crate::outcome::{Fault, JobContext, Progress, Recovery, Settings, Submission};
@@ -29,6 +30,7 @@ pub async fn submit(
 ) -> Submission {
     let (content_type, body) = multipart::encoded(&wire::fields(context, spec));
     let call = Call {
+        provider: Provider::UploadPost,
         method: Method::POST,
         url: joined(&settings.base_url, "/upload"),
         authorization: authorization(settings),
@@ -38,7 +40,7 @@ pub async fn submit(
     match call.send(client).await {
         Ok(answer) => wire::submission(&answer, settings, &context.job_id),
         Err(NoAnswer::NotSent(fault)) => Submission::Refused(fault),
-        Err(NoAnswer::Unanswered(message)) => Submission::Unanswered(message),
+        Err(NoAnswer::Unanswered(_, message)) => Submission::Unanswered(message),
     }
 }
 
@@ -59,6 +61,7 @@ pub async fn recover(client: &impl HttpClient, settings: &Settings, job_id: &str
 async fn status(client: &impl HttpClient, settings: &Settings, request_id: &str) -> Result<Answer, Fault> {
     let path = format!("/uploadposts/status?request_id={}", percent_encoded(request_id));
     let call = Call {
+        provider: Provider::UploadPost,
         method: Method::GET,
         url: joined(&settings.base_url, &path),
         authorization: authorization(settings),

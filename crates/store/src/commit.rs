@@ -2,10 +2,11 @@
 //! (the dispatcher), each guarded by its run's version and answered for itself.
 
 use crate::chat::Turn;
+use crate::effects::{BreakerChange, Observed};
 use crate::{Database, DbError, call, runs, text};
 use mw_core::Timestamp;
 use mw_core::run::{Command, Context, Order, Recorded, Refusal, Run, Transition, apply};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Tries of one person's decision against a run that keeps moving.
@@ -40,10 +41,6 @@ pub enum Outcome {
     Hold {
         not_sent: bool,
     },
-    /// Kept, under a lease that starts now, and sent once more.
-    Resend {
-        lease_seconds: u32,
-    },
 }
 
 /// A client's Idempotency-Key.
@@ -62,6 +59,8 @@ pub struct Decision {
     pub settle: Option<Settle>,
     pub idempotency: Option<Idempotency>,
     pub chat: Option<Turn>,
+    /// What the effect taught about its provider.
+    pub observed: Option<Observed>,
 }
 
 /// What became of one decision.
@@ -69,12 +68,14 @@ pub struct Decision {
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Committed {
     Committed,
-    /// The run moved on; here it is, for another try.
+    /// The run moved on; here it is, for another try, unless this version cannot read it.
     Conflict {
+        #[serde(default, deserialize_with = "readable")]
         run: Option<Box<Run>>,
     },
-    /// The effect's lease is somebody else's now; the run, if the decision had one, is this.
+    /// The effect's lease is somebody else's now; the run, if the decision had one and it can be read, is this.
     Fenced {
+        #[serde(default, deserialize_with = "readable")]
         run: Option<Box<Run>>,
     },
     /// The idempotency key is known, or the parent has this successor; this run was made then.
@@ -85,6 +86,17 @@ pub enum Committed {
     Mismatch {
         run_id: String,
     },
+    /// The project's clips of this UTC day are used up; nothing was recorded.
+    OverBudget {
+        used: u32,
+        limit: u32,
+    },
+}
+
+/// One unreadable run must not make the whole answer, with what was committed, unreadable.
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
+    let state = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(state).ok())
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -93,6 +105,8 @@ pub struct CommitAnswer {
     pub results: Vec<Committed>,
     /// Whether a dispatcher should be kicked.
     pub kick: bool,
+    /// Circuit breakers that this commit opened or closed.
+    pub breakers: Vec<BreakerChange>,
 }
 
 /// Commits decisions, each with its own guard.
@@ -125,6 +139,9 @@ impl Decision {
         if let Some(chat) = &self.chat {
             put("chat", json!(chat));
         }
+        if let Some(observed) = &self.observed {
+            put("observed", json!(observed));
+        }
         Value::Object(decision)
     }
 }
@@ -145,6 +162,9 @@ pub enum TransitionError {
     /// The run kept moving; nothing was recorded.
     #[error("the run is changing too quickly")]
     Contended,
+    /// A successor would plan more clips than its project may start in a day.
+    #[error("the project's budget is used up: {used} of {limit} clips today")]
+    OverBudget { used: u32, limit: u32 },
 }
 
 /// A committed (or already fulfilled) transition.
@@ -193,7 +213,7 @@ pub fn order_all(
     let decisions: Vec<Decision> =
         transitions.map(|transition| Decision { transition: Some(transition), ..Decision::default() }).collect();
     let answer = match decisions.is_empty() {
-        true => CommitAnswer { results: Vec::new(), kick: false },
+        true => CommitAnswer { results: Vec::new(), kick: false, breakers: Vec::new() },
         false => commit(db, context.now, &decisions)?,
     };
     let mut results = answer.results.into_iter();
@@ -232,6 +252,7 @@ fn decided(
                 let run = known.ok_or_else(|| DbError::Failed("a known successor is gone".to_owned()))?;
                 return Ok(Moved { run, kick: false });
             }
+            Some(Committed::OverBudget { used, limit }) => return Err(TransitionError::OverBudget { used, limit }),
             Some(Committed::Conflict { run: None } | Committed::Fenced { .. } | Committed::Mismatch { .. }) | None => {
                 return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into());
             }

@@ -1,9 +1,9 @@
-//! The dispatcher's claim.
+//! The dispatcher's claim, and what effects teach about providers.
 
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
 use mw_core::run::{EffectKind, Run};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub struct Claimed {
     pub fence: i64,
     pub kind: EffectKind,
     pub provider: String,
+    pub lane: Lane,
     pub run_id: String,
     pub job_id: Option<String>,
     pub payload: Value,
@@ -22,9 +23,23 @@ pub struct Claimed {
     /// When an earlier attempt may have reached the provider without our learning its outcome.
     #[serde(with = "time::serde::rfc3339::option", default)]
     pub sent_before: Option<Timestamp>,
+    /// It alone tries a provider whose circuit breaker is open.
+    pub probe: bool,
+    /// The breaker is open, or opens with one more failure: a failure is the provider's, not this effect's.
+    pub in_outage: bool,
     /// What a callback said of the job.
     #[serde(default)]
     pub hint: Option<Hint>,
+}
+
+/// What limits hold apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Hands something new to a provider.
+    Start,
+    /// Asks about what a provider has, or may have.
+    Look,
 }
 
 /// What a callback said; the provider's own word decides.
@@ -36,14 +51,74 @@ pub struct Hint {
     pub url: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claim {
     pub effects: Vec<Claimed>,
     /// The runs of the effects, as they stand.
     pub runs: BTreeMap<String, Run>,
+    /// Runs of the effects that this version cannot read, and why.
+    pub unreadable: BTreeMap<String, String>,
+    /// When to look again: something is due, and a limit that time lifts holds it back.
+    pub wait_seconds: Option<f64>,
 }
 
-/// Claims effects that are due, under a lease; a claimed submission counts as sent from here on.
+#[derive(Deserialize)]
+struct ClaimRow {
+    effects: Vec<Claimed>,
+    runs: BTreeMap<String, Value>,
+    #[serde(default)]
+    wait_seconds: Option<f64>,
+}
+
+/// Claims effects that are due and within their providers' limits, under a lease; a claimed submission counts as sent
+/// from here on.
 pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u32) -> Result<Claim, DbError> {
-    call(db, "SELECT effects_claim($1)", &json!({"now": text(now), "limit": limit, "lease_seconds": lease_seconds}))
+    let request = json!({"now": text(now), "limit": limit, "lease_seconds": lease_seconds});
+    let row: ClaimRow = call(db, "SELECT effects_claim($1)", &request)?;
+    let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
+    // Each by itself: one run of a future version, or a damaged one, must not stop the others.
+    for (run_id, state) in row.runs {
+        match serde_json::from_value(state) {
+            Ok(run) => drop(claim.runs.insert(run_id, run)),
+            Err(error) => drop(claim.unreadable.insert(run_id, error.to_string())),
+        }
+    }
+    Ok(claim)
+}
+
+/// What an effect taught about its provider; rides in the commit of the effect's outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Observed {
+    pub effect_id: i64,
+    pub provider: String,
+    pub kind: EffectKind,
+    pub lane: Lane,
+    pub contact: Contact,
+    /// The provider's Retry-After: its lane is left alone for so long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_seconds: Option<u64>,
+}
+
+/// How a provider met us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contact {
+    /// Nothing had to be asked.
+    None,
+    Answered,
+    /// It is well and said no.
+    Refused,
+    RateLimited,
+    /// It is not there: in a row, these open its breaker.
+    Failed,
+}
+
+/// A circuit breaker that a commit opened or closed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct BreakerChange {
+    pub provider: String,
+    /// `open` or `closed`.
+    pub breaker: String,
+    /// Until the next probe, when it opened.
+    pub retry_seconds: Option<f64>,
 }

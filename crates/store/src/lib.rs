@@ -3,7 +3,7 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
-//! - [`effects`]: the dispatcher's claim. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`effects`]: the dispatcher's claim, and what it learns about providers. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
 pub mod chat;

@@ -93,6 +93,7 @@ impl From<TransitionError> for Problem {
         match error {
             TransitionError::Refused(refusal) => refused(&refusal),
             TransitionError::Database(error) => error.into(),
+            TransitionError::OverBudget { used, limit } => problem::budget_exhausted(used, limit, clock::now()),
             TransitionError::Contended => problem::unavailable("run is changing too quickly"),
         }
     }

@@ -12,10 +12,12 @@ use std::fmt::Write;
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A family's type and help.
-const FAMILIES: [(&str, &str, &str); 8] = [
+const FAMILIES: [(&str, &str, &str); 10] = [
     ("api_rate_limited_requests_total", "counter", "Requests answered 429, by limiter."),
+    ("effect_attempts_total", "counter", "Requests of effects to providers, by provider, kind and outcome."),
     ("mock_publish_seconds", "histogram", "Active time from run start to published in mock mode."),
     ("outbox_depth", "gauge", "Effects that wait or are at work."),
+    ("provider_breaker_state", "gauge", "Circuit breaker: 0 closed, 1 half open, 2 open."),
     ("runs_active", "gauge", "Runs that have not ended."),
     ("runs_finished_total", "counter", "Runs that ended, by project and status."),
     ("sweep_last_success_timestamp_seconds", "gauge", "When the sweep last succeeded; 0 for never."),

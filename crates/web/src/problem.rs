@@ -2,6 +2,7 @@
 //! `detail`, and nothing of our insides. docs/errors.md lists the codes.
 
 use crate::response::Response;
+use mw_core::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -189,6 +190,17 @@ pub fn rate_limited() -> Problem {
     Problem::new(429, "rate-limited", "rate limit exceeded")
 }
 
+/// The project's clips of the day are used up; the next UTC day brings new ones.
+pub fn budget_exhausted(used: u32, limit: u32, now: Timestamp) -> Problem {
+    let midnight = now.date().next_day().map_or(now, |day| day.midnight().assume_utc());
+    let wait_seconds = (midnight - now).whole_seconds().saturating_add(1);
+    let detail = format!("the project's budget of {limit} clips a day does not cover this run: {used} are used");
+    Problem::new(429, "budget-exhausted", detail)
+        .with_member("used", used)
+        .with_member("limit", limit)
+        .with_header("retry-after", wait_seconds.to_string())
+}
+
 /// The details are in the log, under the request id.
 pub fn internal() -> Problem {
     Problem::new(500, "internal-error", "internal error")
@@ -238,6 +250,18 @@ mod tests {
         assert_eq!(body["status"], 422);
         assert_eq!(body["detail"], "Field required");
         assert_eq!(body["errors"][1]["pointer"], "#/input/title");
+    }
+
+    #[test]
+    fn a_budget_is_whole_again_at_midnight_in_utc() {
+        let now = Timestamp::UNIX_EPOCH + time::Duration::days(1) - time::Duration::milliseconds(1500);
+        let problem = budget_exhausted(9, 10, now);
+        assert_eq!(problem.headers, [("retry-after", "2".to_owned())]);
+        let body = body_of(problem);
+        assert_eq!(
+            (body["status"].as_u64(), body["used"].as_u64(), body["limit"].as_u64()),
+            (Some(429), Some(9), Some(10))
+        );
     }
 
     #[test]

@@ -140,6 +140,7 @@ impl Begin {
             Some(Committed::Committed) => Ok(Begun { run_id: run.run_id.clone(), run, kick: answer.kick }),
             Some(Committed::Replay { run_id }) => Ok(Begun { run_id, run, kick: false }),
             Some(Committed::Mismatch { .. }) => Err(problem::idempotency_key_reused()),
+            Some(Committed::OverBudget { used, limit }) => Err(problem::budget_exhausted(used, limit, now)),
             Some(Committed::Conflict { .. } | Committed::Fenced { .. }) | None => {
                 Err(problem::internal().because("unexpected result of run_commit"))
             }

@@ -118,9 +118,9 @@ fn a_failed_post_fails_the_run_without_a_word_of_success() {
 }
 
 #[test]
-fn a_provider_that_stays_down_ends_the_run_after_bounded_tries() {
+fn a_provider_that_keeps_refusing_ends_the_run_after_bounded_tries() {
     let Some(storm) = simulator::storm() else { return };
-    storm.fault(json!({"provider": "kieai", "fault": "status_500", "on": "create"}));
+    storm.fault(json!({"provider": "kieai", "fault": "code_429", "on": "create"}));
     let run = Run::generating();
     let view = eventually("the run gives up", || {
         run.pass_time();

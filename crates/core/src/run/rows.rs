@@ -76,7 +76,7 @@ pub struct Effect {
     /// Unique for ever: the same cause never makes two effects.
     pub key: String,
     pub kind: EffectKind,
-    /// `kieai`, `shotstack`, `upload-post` or `llm`: what limits and breakers go by.
+    /// `kieai`, `shotstack`, `upload-post`, `llm`, or `mock` for nobody: what limits and breakers go by.
     pub provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
@@ -119,7 +119,7 @@ impl Rows {
             }),
             Event::JobRequested { job_id, spec, .. } => {
                 self.jobs.push(job_row(job_id, spec, JobState::Requested, None));
-                self.effects.push(job_effect(EffectKind::Submit, job_id, spec, recorded.at));
+                self.effects.push(job_effect(EffectKind::Submit, run, job_id, spec, recorded.at));
             }
             Event::JobSubmitted { job_id, task_id, .. } | Event::JobAdopted { job_id, task_id, .. } => {
                 self.submitted(run, job_id, task_id, recorded.at);
@@ -165,7 +165,7 @@ impl Rows {
             ProvidersMode::Sim | ProvidersMode::Live => retry::poll_wait_seconds(1),
         };
         let due_at = at + time::Duration::seconds(i64::from(wait_seconds));
-        self.effects.push(job_effect(EffectKind::Poll, job_id, &job.spec, due_at));
+        self.effects.push(job_effect(EffectKind::Poll, run, job_id, &job.spec, due_at));
     }
 
     fn job(&mut self, run: &Run, job_id: &str, state: JobState) {
@@ -204,7 +204,7 @@ fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>)
     }
 }
 
-fn job_effect(kind: EffectKind, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
+fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
     let name = match kind {
         EffectKind::Persona => "persona",
         EffectKind::Submit => "submit",
@@ -213,7 +213,10 @@ fn job_effect(kind: EffectKind, job_id: &str, spec: &JobSpec, due_at: Timestamp)
     Effect {
         key: format!("{name}:{job_id}"),
         kind,
-        provider: spec.kind().provider().to_owned(),
+        provider: match run.mode {
+            ProvidersMode::Mock => "mock".to_owned(),
+            ProvidersMode::Sim | ProvidersMode::Live => spec.kind().provider().to_owned(),
+        },
         job_id: Some(job_id.to_owned()),
         payload: json!({}),
         due_at,

@@ -132,8 +132,11 @@ impl Engine {
         panic!("the run goes nowhere: {:?}", self.open_effects());
     }
 
+    /// Until an effect is due and, if its provider's breaker is open, until that lets a probe through.
     pub(crate) fn pass_until_due(&mut self) {
-        let sql = "SELECT coalesce(extract(epoch FROM min(due_at) - $1::text::timestamptz), 60)::float8 FROM outbox WHERE state = 'due'";
+        let sql =
+            "SELECT coalesce(extract(epoch FROM min(greatest(due_at, retry_at)) - $1::text::timestamptz), 60)::float8
+                     FROM outbox LEFT JOIN provider_states USING (provider) WHERE state = 'due'";
         let now = mw_core::run::rfc3339(self.now());
         let seconds: f64 = self.db().driver().query_one(sql, &[&now]).unwrap().get(0);
         self.ahead += Duration::seconds_f64(seconds.max(0.0) + 0.001);

@@ -6,8 +6,10 @@
 mod concurrency;
 mod fixture;
 mod journey;
+mod limits;
 mod lost_answers;
 mod mutants;
+mod outages;
 mod pausing;
 mod personas;
 mod refusals;

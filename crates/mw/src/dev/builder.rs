@@ -8,7 +8,11 @@ use super::{
     stack::{Plan, Stack},
     variables::Mode,
 };
-use crate::{error::Result, settings::Settings};
+use crate::{
+    error::{Result, While},
+    migrations,
+    settings::Settings,
+};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// What kind of stack to start.
@@ -19,6 +23,7 @@ pub struct Builder {
     cron: bool,
     fast: bool,
     quiet: bool,
+    provider_limits: bool,
     settings: BTreeMap<String, String>,
 }
 
@@ -32,7 +37,16 @@ impl Builder {
     /// Simulated providers, one host, the scheduled sweep, a fresh database, free ports, secrets of its own.
     #[must_use]
     pub fn new() -> Self {
-        Self { root: None, mode: Mode::Sim, hosts: 1, cron: true, fast: false, quiet: true, settings: BTreeMap::new() }
+        Self {
+            root: None,
+            mode: Mode::Sim,
+            hosts: 1,
+            cron: true,
+            fast: false,
+            quiet: true,
+            provider_limits: false,
+            settings: BTreeMap::new(),
+        }
     }
 
     #[must_use]
@@ -44,6 +58,14 @@ impl Builder {
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Whether providers have their limits and breakers. Not by default: the tests that share a stack would wait for
+    /// each other's clips, and for the end of each other's faults.
+    #[must_use]
+    pub fn provider_limits(mut self, limits: bool) -> Self {
+        self.provider_limits = limits;
         self
     }
 
@@ -107,8 +129,18 @@ impl Builder {
         for _ in 0..self.hosts {
             host_ports.push(ports::free()?);
         }
-        Stack::start(plan, database, &host_ports, ports::free()?, self.cron)
+        let stack = Stack::start(plan, database, &host_ports, ports::free()?, self.cron)?;
+        if !self.provider_limits {
+            lift_limits(stack.database().url())?;
+        }
+        Ok(stack)
     }
+}
+
+fn lift_limits(database_url: &str) -> Result<()> {
+    let lift = "UPDATE provider_states SET starts_max = NULL, open_jobs_max = NULL, in_flight_max = NULL,
+                breaker_failures = 1000000";
+    migrations::connect(database_url)?.batch_execute(lift).while_doing("lift the providers' limits")
 }
 
 fn short(random: &str) -> &str {

@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::wire::{self, State};
 use crate::answer::{id, integer, text_of};
 use crate::callback::{Callback, CallbackError, Hint};
-use crate::outcome::{Fault, FaultClass, Output};
+use crate::outcome::{Fault, Output};
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_base64, is_fresh, same};
+use mw_core::retry::FaultClass;
 
 const SIGNATURE: &str = "x-webhook-signature";
 const TIMESTAMP: &str = "x-webhook-timestamp";

@@ -1,10 +1,11 @@
 //! The bodies of kie.ai's API. Readers take every spelling that its documents and its clients know.
 
 use mw_core::job::GenerateSpec;
+use mw_core::retry::{FaultClass, Provider, Trouble, class_of};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, id, integer, redacted, text_of, web_url};
-use crate::outcome::{Fault, FaultClass, JobContext, Output, Progress, Settings};
+use crate::outcome::{Fault, JobContext, Output, Progress, Settings};
 use crate::retry_after;
 
 /// One of kie.ai's three APIs; the model's name chooses it.
@@ -109,14 +110,8 @@ fn market_input(spec: &GenerateSpec) -> Value {
     })
 }
 
-/// What a `code` asks of us; it decides alone, whatever the HTTP status.
 pub(super) fn class_of_code(code: i64) -> FaultClass {
-    match code {
-        429 => FaultClass::RateLimited,
-        // 455 is maintenance, 408 an upstream that stayed silent; 501 ("generation failed") and 505 ("disabled") are final.
-        408 | 455 | 500 | 502..=504 => FaultClass::Retryable,
-        _ => FaultClass::Final,
-    }
+    class_of(Provider::Kieai, &Trouble::Code(code))
 }
 
 /// The fault of an answer in which kie.ai itself says no; `None` for success and for answers that are not kie.ai's.

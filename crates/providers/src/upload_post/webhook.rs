@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::wire::Row;
 use crate::answer::id;
 use crate::callback::{Callback, CallbackError, Hint};
-use crate::outcome::{Fault, FaultClass, Output};
+use crate::outcome::{Fault, Output};
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_hex, is_fresh, same};
+use mw_core::retry::{Provider, Trouble, class_of};
 
 const SIGNATURE: &str = "x-upload-post-signature";
 const TIMESTAMP: &str = "x-upload-post-timestamp";
@@ -74,7 +75,11 @@ fn hint(body: &Value, task_id: &str) -> Result<Hint, CallbackError> {
     let platform = body.get("platform").and_then(Value::as_str).unwrap_or_default();
     let row = Row::new(platform, result);
     if row.went_to_inbox() {
-        let fault = Fault::new(FaultClass::Final, "inbox_fallback", "not published, sent to inbox");
+        let fault = Fault::new(
+            class_of(Provider::UploadPost, &Trouble::PostFailed),
+            "inbox_fallback",
+            "not published, sent to inbox",
+        );
         return Ok(Hint::Failed(fault));
     }
     Ok(match row.is_published(false) {
@@ -82,6 +87,10 @@ fn hint(body: &Value, task_id: &str) -> Result<Hint, CallbackError> {
             url: row.url(task_id).unwrap_or_else(|| format!("upload-post://{task_id}")),
             raw: body.clone(),
         }),
-        false => Hint::Failed(Fault::new(FaultClass::Final, "failed", row.error().unwrap_or_default())),
+        false => Hint::Failed(Fault::new(
+            class_of(Provider::UploadPost, &Trouble::PostFailed),
+            "failed",
+            row.error().unwrap_or_default(),
+        )),
     })
 }

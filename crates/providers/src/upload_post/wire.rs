@@ -1,10 +1,11 @@
 //! The bodies of upload-post's API. Results come as an array or as an object, per platform, and partial success is normal.
 
 use mw_core::job::PublishSpec;
+use mw_core::retry::{Provider, Trouble, class_of};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, id, text_of, web_url};
-use crate::outcome::{Fault, FaultClass, JobContext, Output, Progress, Recovery, Settings, Submission};
+use crate::outcome::{Fault, JobContext, Output, Progress, Recovery, Settings, Submission};
 
 /// The form of an upload. The video is a URL in a text field, so that no component carries a file.
 pub(super) fn fields(context: &JobContext, spec: &PublishSpec) -> Vec<(&'static str, String)> {
@@ -62,7 +63,8 @@ fn accepted(answer: &Answer, settings: &Settings, job_id: &str) -> Submission {
 pub(super) fn progress(answer: &Answer, settings: &Settings, task_id: &str) -> Result<Progress, Fault> {
     if is_unknown(answer) {
         // Just accepted uploads may not be listed yet; the job's deadline ends one that never is.
-        let fault = Fault::new(FaultClass::Retryable, "not_found", "upload-post does not know the upload");
+        let fault =
+            Fault::new(answer.class_of(&Trouble::NotListed), "not_found", "upload-post does not know the upload");
         return Err(fault);
     }
     if !answer.status.is_success() {
@@ -140,12 +142,16 @@ fn verdict(body: &Value, task_id: &str, given_up: bool) -> Progress {
 
 fn failure(rows: &[Row], body: &Value) -> Fault {
     if rows.iter().any(Row::went_to_inbox) {
-        return Fault::new(FaultClass::Final, "inbox_fallback", "not published, sent to inbox");
+        return Fault::new(
+            class_of(Provider::UploadPost, &Trouble::PostFailed),
+            "inbox_fallback",
+            "not published, sent to inbox",
+        );
     }
     let message = failures(rows)
         .or_else(|| ["message", "error", "detail"].into_iter().find_map(|name| text_of(body.get(name)?)))
         .unwrap_or_else(|| "no platform reports a post".to_owned());
-    Fault::new(FaultClass::Final, "failed", message)
+    Fault::new(class_of(Provider::UploadPost, &Trouble::PostFailed), "failed", message)
 }
 
 /// What went wrong, platform by platform.

@@ -103,12 +103,12 @@ fn codes_decide_whatever_http_says() {
             (401, FaultClass::Final),
             (402, FaultClass::Final),
             (404, FaultClass::Final),
-            (408, FaultClass::Retryable),
+            (408, FaultClass::Unavailable),
             (422, FaultClass::Final),
             (429, FaultClass::RateLimited),
             (433, FaultClass::Final),
-            (455, FaultClass::Retryable),
-            (500, FaultClass::Retryable),
+            (455, FaultClass::Unavailable),
+            (500, FaultClass::Unavailable),
             (501, FaultClass::Final),
             (505, FaultClass::Final),
             (999, FaultClass::Final),
@@ -157,8 +157,8 @@ fn what_was_surely_not_taken_is_refused() {
         (text(401, "no"), FaultClass::Final),
         (text(302, ""), FaultClass::Final),
         (text(429, ""), FaultClass::RateLimited),
-        (text(408, ""), FaultClass::Retryable),
-        (Err(TransportError::NotSent("refused".into())), FaultClass::Retryable),
+        (text(408, ""), FaultClass::Unavailable),
+        (Err(TransportError::NotSent("refused".into())), FaultClass::Unavailable),
     ] {
         let shown = format!("{answer:?}");
         match submit(&Client::answering([answer]), VEO) {

@@ -19,7 +19,9 @@ fn documented_callbacks_are_read() {
 
     let failed = parse(json!({"code": 501, "msg": "Playground task failed.", "data": {
         "taskId": "bd8f", "state": "fail", "failCode": "500", "failMsg": "upstream"}}));
-    assert!(matches!(failed.hint, Hint::Failed(fault) if fault.code == "500" && fault.class == FaultClass::Retryable));
+    assert!(
+        matches!(failed.hint, Hint::Failed(fault) if fault.code == "500" && fault.class == FaultClass::Unavailable)
+    );
 
     let veo = parse(json!({"code": 200, "msg": "Veo3.1 video generated successfully.", "data": {
         "taskId": "veo_1", "fallbackFlag": false, "info": {"resultUrls": "[http://r.example/1.mp4]"}}}));

@@ -79,7 +79,7 @@ fn a_failed_task_says_why() {
         (
             VEO,
             json!({"successFlag": 3, "errorCode": 500, "errorMessage": ""}),
-            FaultClass::Retryable,
+            FaultClass::Unavailable,
             "500",
             "generation failed",
         ),
@@ -87,7 +87,7 @@ fn a_failed_task_says_why() {
         (
             RUNWAY,
             json!({"state": "fail", "failCode": 455, "error": {"message": "e"}}),
-            FaultClass::Retryable,
+            FaultClass::Unavailable,
             "455",
             "e",
         ),
@@ -109,7 +109,7 @@ fn a_failed_task_says_why() {
 fn a_query_may_tell_nothing() {
     for (status, body, class) in [
         (200, json!({"code": 429, "msg": "slow"}), FaultClass::RateLimited),
-        (200, json!({"code": 455, "msg": "maintenance"}), FaultClass::Retryable),
+        (200, json!({"code": 455, "msg": "maintenance"}), FaultClass::Unavailable),
         (200, json!({"code": 401, "msg": "key"}), FaultClass::Final),
         (200, json!({"code": 422, "msg": "recordInfo is null"}), FaultClass::Retryable),
         (200, json!({"code": 200, "data": null}), FaultClass::Retryable),
@@ -119,7 +119,7 @@ fn a_query_may_tell_nothing() {
             json!({"code": 200, "data": {"successFlag": 1, "response": {"resultUrls": ["ftp://x"]}}}),
             FaultClass::Retryable,
         ),
-        (502, json!("gateway"), FaultClass::Retryable),
+        (502, json!("gateway"), FaultClass::Unavailable),
         (403, json!("no"), FaultClass::Final),
     ] {
         let fault = query(VEO, status, body.clone()).unwrap_err();
@@ -127,7 +127,7 @@ fn a_query_may_tell_nothing() {
     }
     let client = Client::answering([Err(TransportError::Unanswered("late".into()))]);
     let fault = now(kieai::query(&client, &settings(), VEO, "a/b?c&d")).unwrap_err();
-    assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Retryable, "no_answer"));
+    assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Unavailable, "no_answer"));
     assert_eq!(client.request().uri().query(), Some("taskId=a%2Fb%3Fc%26d"));
     assert!(client.request().headers().get("content-type").is_none());
 }

@@ -101,7 +101,7 @@ fn errors_of_the_server() {
     for (status, headers, class, wait) in [
         (429, vec![("retry-after", "3")], FaultClass::RateLimited, Some(3)),
         (529, vec![("retry-after-ms", "1500"), ("retry-after", "9")], FaultClass::RateLimited, Some(2)),
-        (500, vec![], FaultClass::Retryable, None),
+        (500, vec![], FaultClass::Unavailable, None),
         (409, vec![], FaultClass::Retryable, None),
         (401, vec![], FaultClass::Final, None),
         (429, vec![("x-should-retry", "false")], FaultClass::Final, None),
@@ -114,5 +114,5 @@ fn errors_of_the_server() {
         assert_eq!((fault.class, fault.retry_after_seconds, fault.message.as_str()), (class, wait, "why"), "{status}");
     }
     let fault = ask(&Client::answering([Err(TransportError::Unanswered("late".into()))])).unwrap_err();
-    assert_eq!(fault.class, FaultClass::Retryable);
+    assert_eq!(fault.class, FaultClass::Unavailable);
 }

@@ -49,10 +49,10 @@ fn refusals_are_told_from_silence() {
         (answer(429, json!({"message": "Too Many Requests"})), FaultClass::RateLimited),
         (
             answer(500, json!({"success": false, "message": "Internal", "response": {"error": "db"}})),
-            FaultClass::Retryable,
+            FaultClass::Unavailable,
         ),
         (answer(200, json!({"success": false, "message": "no"})), FaultClass::Final),
-        (Err(TransportError::NotSent("dns".into())), FaultClass::Retryable),
+        (Err(TransportError::NotSent("dns".into())), FaultClass::Unavailable),
     ] {
         let shown = format!("{answer:?}");
         match submit(&Client::answering([answer])) {
@@ -119,7 +119,7 @@ fn a_query_may_tell_nothing() {
     for (status, body, class) in [
         (404, json!({"success": false, "message": "Not Found", "response": "no"}), FaultClass::Retryable),
         (429, json!({"message": "slow"}), FaultClass::RateLimited),
-        (503, json!("down"), FaultClass::Retryable),
+        (503, json!("down"), FaultClass::Unavailable),
         (200, json!({"success": true}), FaultClass::Retryable),
         (200, render_answer(json!({})), FaultClass::Retryable),
         (200, render_answer(json!({"status": "done", "url": null})), FaultClass::Retryable),

@@ -69,7 +69,7 @@ fn refusals_are_told_from_silence() {
         ),
         (answer(403, json!({"detail": "plan"})), FaultClass::Final, "plan"),
         (answer(429, json!({"message": "limit", "usage": {"count": 1}})), FaultClass::RateLimited, "limit"),
-        (answer(500, json!({"error": "Failed", "details": "db"})), FaultClass::Retryable, "Failed"),
+        (answer(500, json!({"error": "Failed", "details": "db"})), FaultClass::Unavailable, "Failed"),
         (text(404, ""), FaultClass::Final, "HTTP 404 Not Found"),
         (answer(200, json!({"success": false, "message": "no"})), FaultClass::Final, "no"),
         (
@@ -80,7 +80,7 @@ fn refusals_are_told_from_silence() {
             FaultClass::Final,
             "x: expired; y: failed without a reason",
         ),
-        (Err(TransportError::NotSent("dns".into())), FaultClass::Retryable, "dns"),
+        (Err(TransportError::NotSent("dns".into())), FaultClass::Unavailable, "dns"),
     ] {
         let shown = format!("{answer:?}");
         match submit(&Client::answering([answer])) {
@@ -165,7 +165,7 @@ fn a_query_may_tell_nothing() {
         (404, json!({"status": "not_found"}), FaultClass::Retryable),
         (200, json!({"status": "not_found"}), FaultClass::Retryable),
         (401, json!({"message": "Invalid or expired token"}), FaultClass::Final),
-        (500, json!({"error": "Failed to get status", "details": "x"}), FaultClass::Retryable),
+        (500, json!({"error": "Failed to get status", "details": "x"}), FaultClass::Unavailable),
         (200, json!([]), FaultClass::Retryable),
         (200, json!({}), FaultClass::Retryable),
     ] {

@@ -63,7 +63,7 @@ fn an_answer_that_comes_too_late_is_lost() {
 #[test]
 fn a_clear_no_leaves_nothing_done() {
     for provider in PROVIDERS {
-        for (fault, class) in [("status_500", FaultClass::Retryable), ("status_429", FaultClass::RateLimited)] {
+        for (fault, class) in [("status_500", FaultClass::Unavailable), ("status_429", FaultClass::RateLimited)] {
             let sim = Sim::start();
             sim.control("faults", json!({"provider": provider, "fault": fault, "retry_after_seconds": 9}));
             match submit(&sim, provider) {

@@ -72,7 +72,7 @@ fn refusals_come_as_http_200() {
     for (fault, code, class) in [
         ("code_402", "402", FaultClass::Final),
         ("code_429", "429", FaultClass::RateLimited),
-        ("code_455", "455", FaultClass::Retryable),
+        ("code_455", "455", FaultClass::Unavailable),
         ("code_501", "501", FaultClass::Final),
     ] {
         let sim = Sim::start();

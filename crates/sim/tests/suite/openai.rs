@@ -35,9 +35,9 @@ fn every_fault_of_a_model() {
         ("cut_off", FaultClass::Retryable, "length"),
         ("overloaded_529", FaultClass::RateLimited, "529"),
         ("status_429", FaultClass::RateLimited, "429"),
-        ("status_500", FaultClass::Retryable, "500"),
+        ("status_500", FaultClass::Unavailable, "500"),
         ("malformed_json", FaultClass::Retryable, "malformed_answer"),
-        ("drop_connection", FaultClass::Retryable, "no_answer"),
+        ("drop_connection", FaultClass::Unavailable, "no_answer"),
     ] {
         let sim = Sim::start();
         sim.control("faults", json!({"provider": "openai", "fault": fault, "times": 1, "retry_after_seconds": 2}));

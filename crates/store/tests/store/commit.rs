@@ -1,5 +1,5 @@
 use crate::fixture::*;
-use mw_core::run::{Command, Context, apply};
+use mw_core::run::{Command, Context, Run, apply};
 use mw_core::status::{GateName, ProvidersMode, Status};
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use std::sync::Barrier;
@@ -177,4 +177,22 @@ fn batches_over_the_same_runs_in_opposite_order_do_not_deadlock() {
     });
     let mut db = connect();
     assert!(runs.iter().all(|run| loaded(&mut db, &run.run_id).status == Status::Cancelled));
+}
+
+#[test]
+fn a_conflict_with_a_run_that_cannot_be_read_leaves_the_other_answers_readable() {
+    // Of its own: nobody else shall meet the damaged run.
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let odd = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let fine = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let damage = "UPDATE runs SET version = version + 1, state = '{\"from\": \"the future\"}' WHERE run_id = $1";
+    db.driver().execute(damage, &[&odd.run_id]).unwrap();
+    let approved = |run: &Run| {
+        let mut new_id = fresh_id;
+        let mut context = Context { now: now(), new_id: &mut new_id };
+        apply(run, &approve(GateName::Workflow, "operator"), "tester", &mut context).unwrap().unwrap()
+    };
+    let answer = commit(&mut db, now(), &[of(approved(&odd)), of(approved(&fine))]).unwrap();
+    assert_eq!(answer.results, [Committed::Conflict { run: None }, Committed::Committed]);
 }

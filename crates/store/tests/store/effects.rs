@@ -1,34 +1,11 @@
 use crate::fixture::*;
-use mw_core::Timestamp;
-use mw_core::run::Command;
+use mw_core::run::{Command, EffectKind};
 use mw_core::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
-use mw_store::effects::{Claimed, claim};
+use mw_store::effects::{Claimed, Lane, claim};
 use mw_store::native::Client;
 use mw_store::sweep;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::Duration;
-
-/// A claim takes whatever is due, other tests' effects too: one test at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Claims until the effects of this run are among the claimed; gives the others back.
-fn claim_of(db: &mut Client, run_id: &str, at: Timestamp) -> Vec<Claimed> {
-    let (mine, others): (Vec<_>, Vec<_>) =
-        claim(db, at, 1000, 45).unwrap().effects.into_iter().partition(|effect| effect.run_id == run_id);
-    let back: Vec<Decision> = others
-        .iter()
-        .map(|effect| {
-            settle(effect, Outcome::Again { due_at: at, not_sent: effect.sent_before.is_none(), uncounted: true })
-        })
-        .collect();
-    commit(db, at, &back).unwrap();
-    mine
-}
 
 fn settle(effect: &Claimed, outcome: Outcome) -> Decision {
     let settle = Settle { effect_id: effect.effect_id, fence: effect.fence, outcome, error: None };
@@ -37,25 +14,21 @@ fn settle(effect: &Claimed, outcome: Outcome) -> Decision {
 
 #[test]
 fn a_claimed_effect_is_nobody_elses() {
-    let _alone = alone();
-    let mut db = connect();
-    let run = generating(&mut db, ProvidersMode::Sim);
-    let first = claim_of(&mut db, &run.run_id, now());
-    let second = claim_of(&mut db, &run.run_id, now());
-    assert_eq!(first.len() + second.len(), 2);
-    assert!(first.iter().all(|effect| !second.iter().any(|other| other.effect_id == effect.effect_id)));
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    generating(&mut db, ProvidersMode::Sim);
+    let first = claim(&mut db, now(), 1, 45).unwrap().effects;
+    let second = claim(&mut db, now(), 10, 45).unwrap().effects;
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first[0].effect_id, second[0].effect_id);
 }
 
 #[test]
 fn an_old_fencing_token_changes_neither_effect_nor_run() {
-    let _alone = alone();
-    let mut db = connect();
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
     let run = generating(&mut db, ProvidersMode::Sim);
-    let mut effects = Vec::new();
-    while effects.len() < 2 {
-        effects.extend(claim_of(&mut db, &run.run_id, now()));
-    }
-    let effect = &effects[0];
+    let effect = &claim(&mut db, now(), 10, 45).unwrap().effects[0];
     // The lease runs out and somebody else claims.
     let later = now() + Duration::seconds(60);
     sweep::expire_leases(&mut db, later, 1000).unwrap();
@@ -71,15 +44,11 @@ fn an_old_fencing_token_changes_neither_effect_nor_run() {
 
 #[test]
 fn a_submission_counts_as_sent_from_its_claim_until_it_is_known_not_to_be() {
-    let _alone = alone();
-    let mut db = connect();
-    let run = generating(&mut db, ProvidersMode::Sim);
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    generating(&mut db, ProvidersMode::Sim);
     let at = now();
-    let effect = loop {
-        if let Some(effect) = claim_of(&mut db, &run.run_id, at).into_iter().next() {
-            break effect;
-        }
-    };
+    let effect = claim(&mut db, at, 1, 45).unwrap().effects.remove(0);
     assert_eq!((effect.attempt, effect.sent_before), (1, None));
     let sent = |db: &mut Client| -> Option<i64> {
         let sql = "SELECT extract(epoch FROM sent_at)::bigint FROM outbox WHERE effect_id = $1";
@@ -90,7 +59,8 @@ fn a_submission_counts_as_sent_from_its_claim_until_it_is_known_not_to_be() {
     let later = at + Duration::seconds(60);
     sweep::expire_leases(&mut db, later, 1000).unwrap();
     assert!(sent(&mut db).is_some());
-    let again = claim_of(&mut db, &run.run_id, later).into_iter().find(|e| e.effect_id == effect.effect_id).unwrap();
+    let again =
+        claim(&mut db, later, 10, 45).unwrap().effects.into_iter().find(|e| e.effect_id == effect.effect_id).unwrap();
     assert_eq!(again.sent_before, Some(at));
     // Known not to have reached the provider: unmarked.
     let outcome = Outcome::Again { due_at: later, not_sent: true, uncounted: false };
@@ -100,8 +70,8 @@ fn a_submission_counts_as_sent_from_its_claim_until_it_is_known_not_to_be() {
 
 #[test]
 fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
-    let _alone = alone();
-    let mut db = connect();
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let id = job_id(&run, 0);
     let task_id = fresh_id();
@@ -118,17 +88,9 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     };
     assert!(poke(&mut db));
     assert!(due(&mut db));
-    let effect = loop {
-        let mine = claim_of(&mut db, &run.run_id, now());
-        if let Some(effect) = mine.into_iter().find(|effect| {
-            effect.job_id.as_deref() == Some(&id)
-                && effect.sent_before.is_none()
-                && effect.payload.is_object()
-                && effect.kind == mw_core::run::EffectKind::Poll
-        }) {
-            break effect;
-        }
-    };
+    let claimed = claim(&mut db, now(), 10, 45).unwrap().effects;
+    let effect = claimed.into_iter().find(|effect| effect.kind == EffectKind::Poll).unwrap();
+    assert_eq!(effect.job_id.as_deref(), Some(id.as_str()));
     assert!(poke(&mut db));
     let outcome = Outcome::Again { due_at: now() + Duration::hours(1), not_sent: false, uncounted: false };
     commit(&mut db, now(), &[settle(&effect, outcome)]).unwrap();
@@ -136,20 +98,44 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
 }
 
 #[test]
-fn a_submission_that_is_sent_once_more_has_a_whole_lease_for_it() {
-    let _alone = alone();
-    let mut db = connect();
+fn a_callback_before_the_submissions_commit_makes_the_poll_due_at_once() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
     let run = generating(&mut db, ProvidersMode::Sim);
-    let at = now();
-    let effect = loop {
-        if let Some(effect) = claim_of(&mut db, &run.run_id, at).into_iter().next() {
-            break effect;
-        }
+    let poke = |db: &mut Client, id: &str| {
+        db.driver().query_one("SELECT job_poke($1, '{\"task_id\": \"t\"}', now())", &[&id]).unwrap();
     };
-    // Asking the provider took most of the claim's 45 seconds.
-    let later = at + Duration::seconds(40);
-    commit(&mut db, later, &[settle(&effect, Outcome::Resend { lease_seconds: 45 })]).unwrap();
-    sweep::expire_leases(&mut db, at + Duration::seconds(60), 1000).unwrap();
+    let due_now = |db: &mut Client, id: &str| {
+        let sql = "SELECT count(*) FROM outbox WHERE job_id = $1 AND kind = 'poll' AND due_at <= now()";
+        count(db, sql, id)
+    };
+    let [hinted, other] = [job_id(&run, 0), job_id(&run, 1)];
+    poke(&mut db, &hinted);
+    let submitted = |job_id: &str| Command::SubmitJob { job_id: job_id.into(), task_id: fresh_id(), adopted: false };
+    let run = tell(&mut db, &run, &submitted(&hinted));
+    tell(&mut db, &run, &submitted(&other));
+    assert_eq!((due_now(&mut db, &hinted), due_now(&mut db, &other)), (1, 0));
+}
+
+#[test]
+fn a_submission_to_be_repeated_is_a_start_again_with_a_whole_lease() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    generating(&mut db, ProvidersMode::Sim);
+    let at = now();
+    let sent = claim(&mut db, at, 1, 45).unwrap().effects.remove(0);
+    commit(&mut db, at, &[settle(&sent, Outcome::Again { due_at: at, not_sent: false, uncounted: false })]).unwrap();
+    let later = at + Duration::seconds(90);
+    let claimed = claim(&mut db, later, 10, 45).unwrap().effects;
+    let look = claimed.iter().find(|effect| effect.effect_id == sent.effect_id).unwrap();
+    assert_eq!((look.lane, look.sent_before), (Lane::Look, Some(at)));
+    // Asking the provider took most of the lease's 45 seconds.
+    let repeated_at = later + Duration::seconds(40);
+    let repeat = Outcome::Again { due_at: repeated_at, not_sent: true, uncounted: true };
+    commit(&mut db, repeated_at, &[settle(look, repeat)]).unwrap();
+    let again = claim(&mut db, repeated_at, 10, 45).unwrap().effects.remove(0);
+    assert_eq!((again.effect_id, again.lane, again.sent_before), (sent.effect_id, Lane::Start, None));
+    sweep::expire_leases(&mut db, later + Duration::seconds(60), 1000).unwrap();
     let sql = "SELECT count(*) FROM outbox WHERE effect_id::text = $1 AND state = 'leased'";
-    assert_eq!(count(&mut db, sql, &effect.effect_id.to_string()), 1);
+    assert_eq!(count(&mut db, sql, &again.effect_id.to_string()), 1);
 }

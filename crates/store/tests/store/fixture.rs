@@ -16,9 +16,51 @@ pub(crate) fn now() -> Timestamp {
     now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap()
 }
 
+fn url() -> String {
+    std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with `mw dev with -- cargo test`")
+}
+
 pub(crate) fn connect() -> Client {
-    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with `mw dev with -- cargo test`");
-    Client::connect(&url).unwrap()
+    Client::connect(&url()).unwrap()
+}
+
+/// A migrated database of one test's own, for what every test would share: limits, and whatever is due.
+pub(crate) struct OwnDatabase {
+    url: String,
+    name: String,
+}
+
+impl OwnDatabase {
+    pub(crate) fn new() -> OwnDatabase {
+        let name = format!("store_{}", fresh_id().replace('-', ""));
+        connect().driver().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        let (server, query) = url()
+            .split_once('?')
+            .map_or((url(), String::new()), |(server, query)| (server.to_owned(), format!("?{query}")));
+        let (server, _) = server.rsplit_once('/').unwrap();
+        let own = OwnDatabase { url: format!("{server}/{name}{query}"), name };
+        let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        let mut db = own.connect();
+        db.driver().batch_execute("CREATE TABLE schema_migrations (version integer)").unwrap();
+        for file in files {
+            db.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
+        }
+        own
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(&self.url).unwrap()
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        let _ = connect().driver().batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
 }
 
 pub(crate) fn fresh_id() -> String {

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod breaker;
+mod budget;
 mod commit;
 mod differential;
 mod effects;
 mod fixture;
+mod limits;
 mod plans;
 mod requests;
 mod schema;
