@@ -70,17 +70,7 @@ pub fn overdue_runs(
     call::<Overdue>(db, "SELECT runs_overdue($1)", &request).map(|overdue| overdue.runs)
 }
 
-/// Matches dead letters that are due to their jobs once more.
-pub fn retry_dead_letters(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT dead_letters_retry($1)", &json!({"now": text(now), "limit": limit}))
-}
-
 /// Folds metric observations into totals.
 pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
     call(db, "SELECT metrics_fold($1)", &json!({"limit": limit}))
-}
-
-/// Deletes what is older than its retention.
-pub fn prune(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT retention_prune($1)", &json!({"now": text(now), "limit": limit}))
 }

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod commit;
+mod dead_letters;
 mod effects;
 mod fixture;
 mod plans;
 mod requests;
+mod retention;
 mod schema;
 mod sweep;
 mod webhooks;
