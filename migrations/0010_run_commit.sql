@@ -132,7 +132,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
+    refusal jsonb := drain_refusal(decision);
 BEGIN
+    IF refusal IS NOT NULL THEN
+        RETURN refusal;
+    END IF;
     IF decision ? 'idempotency' THEN
         INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
         VALUES (decision->'idempotency'->>'caller', decision->'idempotency'->>'key',

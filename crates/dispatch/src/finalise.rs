@@ -56,7 +56,8 @@ pub(crate) fn finalise(
                 Committed::Fenced { run: None }
                 | Committed::Conflict { run: None }
                 | Committed::Replay { .. }
-                | Committed::Mismatch { .. } => {
+                | Committed::Mismatch { .. }
+                | Committed::Draining { .. } => {
                     runs.remove(&effect.run_id);
                 }
             }

@@ -81,6 +81,10 @@ pub enum Committed {
     Mismatch {
         run_id: String,
     },
+    /// The service drains: no run starts. Nothing was written.
+    Draining {
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -172,7 +176,8 @@ pub fn transition(
                 Committed::Conflict { run: None }
                 | Committed::Fenced { .. }
                 | Committed::Replay { .. }
-                | Committed::Mismatch { .. },
+                | Committed::Mismatch { .. }
+                | Committed::Draining { .. },
             )
             | None => return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into()),
         }

@@ -23,7 +23,9 @@ pub mod config;
 pub mod context;
 pub mod cursor;
 pub mod database;
+pub mod dead_letters;
 pub mod definitions;
+pub mod drain;
 pub mod gate_link;
 pub mod gates;
 pub mod health;
@@ -51,6 +53,7 @@ pub mod startup;
 pub mod unmatched;
 pub mod verdict;
 pub mod webhooks;
+pub mod webhooks_std;
 
 pub use context::Context;
 pub use problem::Problem;

@@ -5,6 +5,7 @@
 
 mod commit;
 mod dead_letters;
+mod drain;
 mod effects;
 mod fixture;
 mod plans;
