@@ -166,9 +166,10 @@ fn settle_one(action: Action, id: &str, request: &mut Request, context: &mut Con
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let wish = wish(action, &mut fields);
+    let dry_run = fields.boolean("dry_run").unwrap_or(false);
     fields.finish()?;
     let id = letter_id(id).ok_or_else(unknown)?;
-    let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run: false };
+    let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run };
     let settled = dead_letters::settle(context.database()?, clock::now(), &id, &order)?;
     if settled.result == Ending::Unknown {
         return Err(unknown());
