@@ -17,32 +17,40 @@ BEGIN
     RETURN awake;
 END $$;
 
--- The jobs that a delivery may be about, two at most: by our own id; else by the provider's task id; else, for
--- upload-post, the open posts of the profile. A source of Standard Webhooks may speak of any provider's job.
-CREATE OR REPLACE FUNCTION jobs_matching(a_provider text, a_match jsonb) RETURNS SETOF jobs
+-- The jobs that a delivery may be about when it does not name one by our own id, two at most: by the provider's task
+-- id; else, for upload-post, the open posts of the profile.
+CREATE OR REPLACE FUNCTION jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF jobs
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN QUERY SELECT * FROM jobs WHERE job_id IN (a_match->>'job_id', a_match->>'task_id')
-        AND (provider = a_provider OR a_provider LIKE 'std:%')
-        ORDER BY job_id = a_match->>'job_id' DESC NULLS LAST LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT * FROM jobs WHERE task_id = a_match->>'task_id'
-            AND provider IN ('kieai', 'shotstack', 'upload-post')
-            AND (provider = a_provider OR a_provider LIKE 'std:%') LIMIT 2;
-    END IF;
+    RETURN QUERY SELECT * FROM jobs WHERE task_id = a_match->>'task_id'
+        AND provider IN ('kieai', 'shotstack', 'upload-post')
+        AND (provider = a_provider OR a_provider LIKE 'std:%') LIMIT 2;
     IF NOT FOUND THEN
         RETURN QUERY SELECT * FROM jobs WHERE account = a_match->>'account' AND provider = a_provider
             AND state IN ('requested', 'submitted') LIMIT 2;
     END IF;
 END $$;
 
--- The one job that a delivery is about; where two fit, none is guessed.
+-- The one job that a delivery is about; where two fit, none is guessed. A source of Standard Webhooks may speak of any
+-- provider's job.
 CREATE OR REPLACE FUNCTION job_match(a_provider text, a_match jsonb) RETURNS jobs
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    candidates jobs[] := ARRAY(SELECT fitting FROM jobs_matching(a_provider, a_match) AS fitting);
+    found jobs;
+    fitting jobs[];
 BEGIN
-    RETURN CASE WHEN cardinality(candidates) = 1 THEN candidates[1] END;
+    -- This is on the path of every delivery: one look by the primary key is all that most need.
+    SELECT * INTO found FROM jobs
+     WHERE job_id = a_match->>'job_id' AND (provider = a_provider OR a_provider LIKE 'std:%');
+    IF found.job_id IS NULL THEN
+        SELECT * INTO found FROM jobs
+         WHERE job_id = a_match->>'task_id' AND (provider = a_provider OR a_provider LIKE 'std:%');
+    END IF;
+    IF found.job_id IS NULL THEN
+        fitting := ARRAY(SELECT job FROM jobs_fitting(a_provider, a_match) AS job);
+        found := CASE WHEN cardinality(fitting) = 1 THEN fitting[1] END;
+    END IF;
+    RETURN found;
 END $$;
 
 -- Why job_match finds none, in the words of webhook_dlq.error.
@@ -54,7 +62,7 @@ LANGUAGE sql STABLE AS $$
         WHEN by_task THEN 'ambiguous_task'
         ELSE 'ambiguous_account' END
       FROM (SELECT count(*) AS fitting, bool_or(task_id = a_match->>'task_id') AS by_task
-              FROM jobs_matching(a_provider, a_match)) AS found
+              FROM jobs_fitting(a_provider, a_match)) AS found
 $$;
 
 -- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint"} and the raw body →

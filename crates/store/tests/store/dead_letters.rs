@@ -85,6 +85,43 @@ fn three_batches_without_a_job_do_not_hide_the_letter_behind_them() {
     assert_eq!((processed, &seen(&mut db, &last)["outcome"]), (1, &json!("accepted")));
 }
 
+/// Waits until this backend waits for a lock.
+fn blocked(db: &mut Client, pid: i32) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+    while db.driver().query_one(sql, &[&pid]).unwrap().get::<_, i64>(0) == 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_retry_locks_runs_in_the_order_of_transitions_and_so_never_deadlocks_with_them() {
+    let _alone = alone();
+    let mut db = connect();
+    let mut runs: Vec<Run> = (0..2).map(|_| generating(&mut db, ProvidersMode::Sim)).collect();
+    runs.sort_by(|one, other| one.run_id.cmp(&other.run_id));
+    // Long before every other test's letters, that of the second run first.
+    let past = now() - Duration::days(3000);
+    for (seconds, run) in [(0, &runs[1]), (1, &runs[0])] {
+        let task_id = fresh_id();
+        letter(&mut db, past + Duration::seconds(seconds), &delivery(&fresh_id(), by_task(&task_id)));
+        let sql = "UPDATE jobs SET task_id = $1 WHERE job_id = $2";
+        db.driver().execute(sql, &[&task_id, &job_id(run, 0)]).unwrap();
+    }
+    let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
+    let mut batch = connect();
+    batch.driver().batch_execute("BEGIN").unwrap();
+    tell(&mut batch, &runs[0], &cancel);
+    let mut sweep = connect();
+    let pid: i32 = sweep.driver().query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    std::thread::scope(|scope| {
+        let retried = scope.spawn(|| retry(&mut sweep, past + Duration::seconds(60), 10).unwrap());
+        blocked(&mut db, pid);
+        tell(&mut batch, &runs[1], &cancel);
+        batch.driver().batch_execute("COMMIT").unwrap();
+        assert_eq!(retried.join().unwrap().processed, 2);
+    });
+}
+
 #[test]
 fn tries_come_later_and_later_and_then_the_letter_waits_for_an_operator() {
     let _alone = alone();
