@@ -189,8 +189,11 @@ DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
     released boolean := false;
-    refused jsonb;
+    refused jsonb := drain_refusal(decision);
 BEGIN
+    IF refused IS NOT NULL THEN
+        RETURN refused;
+    END IF;
     IF decision ? 'idempotency' THEN
         INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
         VALUES (decision->'idempotency'->>'caller', decision->'idempotency'->>'key',

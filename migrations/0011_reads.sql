@@ -200,12 +200,13 @@ LANGUAGE sql STABLE AS $$
         ELSE 'null' END
 $$;
 
--- {"now", "user_id", "limit"} → what a chat turn needs: the limit, projects, the user's newest runs, the last messages
+-- {"now", "user_id", "limit"} → what a chat turn needs: the limit, whether the service drains, projects, the user's newest runs, the last messages
 -- and the notices not yet told.
 CREATE OR REPLACE FUNCTION chat_load(request jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
     SELECT jsonb_build_object(
         'limit', rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz),
+        'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active),
         'projects', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title',
                          'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,
                          'has_runs', jsonb_array_length(definition->'steps') > 0) ORDER BY key), '[]')

@@ -24,32 +24,57 @@ BEGIN
     RETURN awake;
 END $$;
 
--- The job that a callback is about: by our own id in its URL, by the provider's task id, or, for upload-post, by the
--- profile when just one post of it is open.
+-- The jobs that a delivery may be about when it does not name one by our own id, two at most: by the provider's task
+-- id; else, for upload-post, the open posts of the profile.
+CREATE OR REPLACE FUNCTION jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF jobs
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM jobs WHERE task_id = a_match->>'task_id'
+        AND provider IN ('kieai', 'shotstack', 'upload-post')
+        AND (provider = a_provider OR a_provider LIKE 'std:%') LIMIT 2;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT * FROM jobs WHERE account = a_match->>'account' AND provider = a_provider
+            AND state IN ('requested', 'submitted') LIMIT 2;
+    END IF;
+END $$;
+
+-- The one job that a delivery is about; where two fit, none is guessed. A source of Standard Webhooks may speak of any
+-- provider's job.
 CREATE OR REPLACE FUNCTION job_match(a_provider text, a_match jsonb) RETURNS jobs
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     found jobs;
-    others integer;
+    fitting jobs[];
 BEGIN
+    -- This is on the path of every delivery: one look by the primary key is all that most need.
     SELECT * INTO found FROM jobs
-     WHERE job_id IN (a_match->>'job_id', a_match->>'task_id') AND provider = a_provider LIMIT 1;
-    IF found.job_id IS NULL AND a_match->>'task_id' IS NOT NULL THEN
-        SELECT * INTO found FROM jobs WHERE provider = a_provider AND task_id = a_match->>'task_id';
+     WHERE job_id = a_match->>'job_id' AND (provider = a_provider OR a_provider LIKE 'std:%');
+    IF found.job_id IS NULL THEN
+        SELECT * INTO found FROM jobs
+         WHERE job_id = a_match->>'task_id' AND (provider = a_provider OR a_provider LIKE 'std:%');
     END IF;
-    IF found.job_id IS NULL AND a_match->>'account' IS NOT NULL THEN
-        SELECT count(*) INTO others FROM (SELECT FROM jobs WHERE account = a_match->>'account'
-           AND provider = a_provider AND state IN ('requested', 'submitted') LIMIT 2) AS open;
-        IF others = 1 THEN
-            SELECT * INTO found FROM jobs WHERE account = a_match->>'account' AND provider = a_provider
-               AND state IN ('requested', 'submitted');
-        END IF;
+    IF found.job_id IS NULL THEN
+        fitting := ARRAY(SELECT job FROM jobs_fitting(a_provider, a_match) AS job);
+        found := CASE WHEN cardinality(fitting) = 1 THEN fitting[1] END;
     END IF;
     RETURN found;
 END $$;
 
+-- Why job_match finds none, in the words of webhook_dlq.error.
+CREATE OR REPLACE FUNCTION job_match_failure(a_provider text, a_match jsonb) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN a_match = '{}' THEN 'no_reference'
+        WHEN fitting = 0 THEN 'unknown_job'
+        WHEN by_task THEN 'ambiguous_task'
+        ELSE 'ambiguous_account' END
+      FROM (SELECT count(*) AS fitting, bool_or(task_id = a_match->>'task_id') AS by_task
+              FROM jobs_fitting(a_provider, a_match)) AS found
+$$;
+
 -- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint"} and the raw body →
--- {"status": "accepted" | "duplicate" | "dlq", "run_id", "kick"}.
+-- {"status": "accepted" | "duplicate" | "dlq", "run_id", "kick"}. A repetition pokes its job again, and where the first
+-- delivery is a dead letter and the job is known by now, it closes the letter.
 CREATE OR REPLACE FUNCTION webhook_accept(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,6 +83,7 @@ DECLARE
     ignored boolean := (request->>'ignore')::boolean;
     job jobs;
     receipt uuid;
+    letter uuid;
     answer text := 'accepted';
     awake boolean := false;
 BEGIN
@@ -78,11 +104,16 @@ BEGIN
         INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, next_retry_at,
                                  last_error_at, created_at, updated_at)
         VALUES (receipt, request->>'key', a_provider, request->'headers', body,
-                jsonb_build_object('match', request->'match', 'hint', request->'hint'), 'unknown_job',
-                a_now + interval '5 seconds', a_now, a_now, a_now);
+                jsonb_build_object('match', request->'match', 'hint', request->'hint'),
+                job_match_failure(a_provider, request->'match'), a_now + interval '5 seconds', a_now, a_now, a_now);
     END IF;
     IF job.job_id IS NOT NULL THEN
         awake := job_poke(job.job_id, request->'hint', a_now);
+    END IF;
+    IF receipt IS NULL AND job.job_id IS NOT NULL THEN
+        SELECT id INTO letter FROM webhook_events
+         WHERE provider = a_provider AND idempotency_key = request->>'key' AND outcome = 'dlq';
+        PERFORM dead_letter_close(letter, 'accepted', job, 'redelivery', 'the provider sent it again', a_now);
     END IF;
     INSERT INTO metric_observations (name, labels, value)
     VALUES ('webhook_verify_total', format('provider="%s",status="%s"', a_provider, request->>'signature_status'), 1);

@@ -16,8 +16,9 @@ DECLARE
                          OR EXISTS (SELECT FROM outbox WHERE state = 'held')),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),
-        'retention', EXISTS (SELECT FROM webhook_events WHERE outcome IN ('accepted', 'ignored')
-                                AND received_at < a_now - interval '14 days')
+        'retention', EXISTS (SELECT FROM webhook_events WHERE outcome IN ('accepted', 'discarded', 'ignored')
+                                AND received_at < a_now - interval '14 days'
+                                AND coalesce(settled_at, received_at) < a_now - interval '14 days')
                   OR EXISTS (SELECT FROM webhook_events WHERE outcome = 'refused'
                                 AND received_at < a_now - interval '1 day'));
     idle boolean := NOT due @? '$.* ? (@ == true)';
@@ -142,35 +143,6 @@ BEGIN
     RETURN jsonb_build_object('acted', acted, 'more', looked = page);
 END $$;
 
--- {"now", "limit"} → {"acted", "kick"}: dead letters that are due are matched again. One that finds its job is
--- processed and leaves; another waits min(60·2^n, 3600) seconds, 12 times at most.
-CREATE OR REPLACE FUNCTION dead_letters_retry(request jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-DECLARE
-    a_now timestamptz := (request->>'now')::timestamptz;
-    letter webhook_dlq;
-    job jobs;
-    acted integer := 0;
-    awake boolean := false;
-BEGIN
-    FOR letter IN SELECT * FROM webhook_dlq WHERE next_retry_at <= a_now ORDER BY next_retry_at, id
-                   LIMIT (request->>'limit')::integer FOR UPDATE SKIP LOCKED LOOP
-        job := job_match(letter.provider, letter.match->'match');
-        IF job.job_id IS NOT NULL THEN
-            awake := job_poke(job.job_id, letter.match->'hint', a_now) OR awake;
-            UPDATE webhook_events SET outcome = 'accepted', run_id = job.run_id, job_id = job.job_id WHERE id = letter.id;
-            DELETE FROM webhook_dlq WHERE id = letter.id;
-            acted := acted + 1;
-        ELSE
-            UPDATE webhook_dlq SET retry_count = retry_count + 1, last_error_at = a_now, updated_at = a_now,
-                   next_retry_at = CASE WHEN retry_count < 12
-                       THEN a_now + make_interval(secs => least(60 * 2 ^ retry_count, 3600)) END
-             WHERE id = letter.id;
-        END IF;
-    END LOOP;
-    RETURN jsonb_build_object('acted', acted, 'kick', awake AND kick_take(a_now));
-END $$;
-
 -- {"limit"} → {"acted"}: observations become totals.
 CREATE OR REPLACE FUNCTION metrics_fold(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -191,24 +163,59 @@ BEGIN
     RETURN jsonb_build_object('acted', acted);
 END $$;
 
--- {"now", "limit"} → {"acted"}: what is old goes. Webhook events after 14 days, refusals after one; never a dead letter.
+-- {"now", "limit", "webhooks_days"?} → {"acted"}: what is old goes. Webhook events after 14 days (a dead letter's
+-- receipt 14 days after its end), refusals after one; never an open dead letter.
 CREATE OR REPLACE FUNCTION retention_prune(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     a_now timestamptz := (request->>'now')::timestamptz;
+    oldest timestamptz := a_now - make_interval(days => coalesce((request->>'webhooks_days')::integer, 14));
     page integer := (request->>'limit')::integer;
     acted integer;
 BEGIN
     DELETE FROM webhook_events WHERE id IN (
         (SELECT id FROM webhook_events WHERE outcome = 'refused' AND received_at < a_now - interval '1 day' LIMIT page)
         UNION ALL
-        (SELECT id FROM webhook_events WHERE outcome IN ('accepted', 'ignored')
-            AND received_at < a_now - interval '14 days' ORDER BY received_at LIMIT page));
+        (SELECT id FROM webhook_events WHERE outcome IN ('accepted', 'discarded', 'ignored')
+            AND received_at < oldest AND coalesce(settled_at, received_at) < oldest ORDER BY received_at LIMIT page));
     GET DIAGNOSTICS acted = ROW_COUNT;
     DELETE FROM idempotency_keys WHERE (caller, key) IN (
         SELECT caller, key FROM idempotency_keys WHERE created_at < a_now - interval '7 days' LIMIT page);
     RETURN jsonb_build_object('acted', acted);
 END $$;
+
+-- {"now", "limit", "artifacts_days", "after"?: {"finished_at", "run_id"}} → {"acted", "after"}: artifacts of runs that
+-- ended long ago go, a page of runs at a time, by key; the timeline stays. "after" is null behind the last page.
+CREATE OR REPLACE FUNCTION artifacts_prune(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    WITH page AS MATERIALIZED (
+        SELECT run_id, finished_at FROM runs
+         WHERE finished_at < (request->>'now')::timestamptz - make_interval(days => (request->>'artifacts_days')::integer)
+           AND (finished_at, run_id) > (coalesce((request->'after'->>'finished_at')::timestamptz, '-infinity'),
+                                        coalesce(request->'after'->>'run_id', ''))
+         ORDER BY finished_at, run_id LIMIT (request->>'limit')::integer
+    ), gone AS (
+        DELETE FROM artifacts WHERE run_id IN (SELECT run_id FROM page) RETURNING 1
+    )
+    SELECT jsonb_build_object('acted', (SELECT count(*) FROM gone), 'after', (
+        SELECT jsonb_build_object('finished_at', finished_at, 'run_id', run_id) FROM page
+         ORDER BY finished_at DESC, run_id DESC LIMIT 1))
+$$;
+
+-- {"now", "webhooks_days", "artifacts_days"} → {"webhook_events", "refusals", "artifacts"}: what the two would take.
+CREATE OR REPLACE FUNCTION retention_count(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    WITH oldest AS (
+        SELECT (request->>'now')::timestamptz AS now,
+               (request->>'now')::timestamptz - make_interval(days => (request->>'webhooks_days')::integer) AS webhook,
+               (request->>'now')::timestamptz - make_interval(days => (request->>'artifacts_days')::integer) AS artifact)
+    SELECT jsonb_build_object(
+        'webhook_events', (SELECT count(*) FROM webhook_events
+            WHERE outcome IN ('accepted', 'discarded', 'ignored') AND coalesce(settled_at, received_at) < webhook),
+        'refusals', (SELECT count(*) FROM webhook_events WHERE outcome = 'refused' AND received_at < now - interval '1 day'),
+        'artifacts', (SELECT count(*) FROM artifacts JOIN runs USING (run_id) WHERE finished_at < artifact))
+      FROM oldest
+$$;
 
 -- {"now"} → {"totals": [...], "gauges": [...]}; samples are {"name", "labels", "value"}.
 CREATE OR REPLACE FUNCTION metrics_read(request jsonb) RETURNS jsonb
@@ -220,6 +227,13 @@ LANGUAGE sql STABLE AS $$
         SELECT 'webhook_dlq_depth', format('provider="%s"', provider), count(letter.id)
           FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider
           LEFT JOIN webhook_dlq AS letter USING (provider) GROUP BY provider
+        UNION ALL
+        SELECT 'webhook_dlq_depth', format('provider="%s"', provider), count(*)
+          FROM webhook_dlq WHERE provider LIKE 'std:%' GROUP BY provider
+        UNION ALL
+        SELECT 'webhook_dlq_exhausted', '', count(*) FROM webhook_dlq WHERE next_retry_at IS NULL
+        UNION ALL
+        SELECT 'drain_active', '', CASE WHEN active THEN 1 ELSE 0 END FROM drain
         UNION ALL
         SELECT 'outbox_depth', format('state="%s"', word), count(outbox.effect_id)
           FROM unnest(ARRAY['due', 'leased']) AS word

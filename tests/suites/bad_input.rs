@@ -5,8 +5,15 @@ use crate::support::{Answer, Call, service, unique};
 use serde_json::{Value, json};
 
 /// Routes that take a JSON body of ours.
-const BODIES: [&str; 4] =
-    ["/v1/runs/start", "/v1/chat/brendan", "/v1/runs/no-such-run/cancel", "/v1/runs/no-such-run/artifacts"];
+const BODIES: [&str; 7] = [
+    "/v1/runs/start",
+    "/v1/chat/brendan",
+    "/v1/runs/no-such-run/cancel",
+    "/v1/runs/no-such-run/artifacts",
+    "/v1/dlq/replay",
+    "/v1/dlq/no-such-letter/discard",
+    "/admin/drain",
+];
 const WEBHOOKS: [&str; 3] = ["/v1/webhooks/kieai", "/v1/webhooks/shotstack", "/v1/webhooks/upload-post"];
 
 #[track_caller]

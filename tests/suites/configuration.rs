@@ -120,6 +120,17 @@ fn production_refuses_development_secrets_by_name_and_never_shows_them() {
     assert!(!reasons.contains(&service().api_key) && !reasons.contains(&service().hitl_secret));
 }
 
+#[test]
+fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let host = host(&[("STD_WEBHOOK_SOURCES", &format!("replicate={secret},{secret}"))]);
+    let reasons = reasons(&host);
+    assert!(reasons.contains("STD_WEBHOOK_SOURCES: entry 2 is not name=whsec_"), "{reasons}");
+    assert!(!reasons.contains("MfKQ"), "{reasons}");
+    let answer = host.service.call("POST", "/v1/webhooks/std/replicate").bytes("{}").try_send().unwrap().expect(503);
+    assert_eq!(answer.json()["code"], "misconfigured");
+}
+
 /// A stack whose personas have a model.
 fn with_model() -> Option<(Stack, Service, Simulator)> {
     if service().is_mock() {

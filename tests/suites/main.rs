@@ -13,6 +13,8 @@
 mod bad_input;
 mod chat;
 mod configuration;
+mod dlq;
+mod drain;
 mod effects;
 mod faults;
 mod gates;

@@ -4,12 +4,12 @@ use crate::support::{Run, service};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     mw::dev::folder::root().unwrap()
 }
 
 /// The lines of the fenced sh blocks of a page, with continued lines joined.
-fn commands(page: &Path) -> Vec<String> {
+pub(crate) fn commands(page: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
     let mut found: Vec<String> = Vec::new();
     let (mut inside, mut continued) = (false, false);

@@ -58,7 +58,8 @@ pub(crate) fn finalise(
                 | Committed::Conflict { run: None }
                 | Committed::Replay { .. }
                 | Committed::Mismatch { .. }
-                | Committed::OverBudget { .. } => {
+                | Committed::OverBudget { .. }
+                | Committed::Draining { .. } => {
                     runs.remove(&effect.run_id);
                 }
             }

@@ -11,6 +11,8 @@ use crate::outcome::{Fault, Output};
 pub struct Callback {
     /// `render`, `copy`, `upload_completed`, …: what the sender calls this event.
     pub event: String,
+    /// Our own job id, where the body names it (Standard Webhooks only).
+    pub job_id: Option<String>,
     /// The provider's task id, in the form that a submission answered with.
     pub task_id: Option<String>,
     /// The run that the body names (kie.ai only; the callback URL's `run_id` comes first).
@@ -46,7 +48,7 @@ pub enum CallbackError {
 
 /// The key of a delivery among those of its provider: the SHA-256 of its body.
 ///
-/// No provider here signs an id of the delivery: kie.ai's signature covers the task and the time, upload-post's
+/// Only Standard Webhooks sign an id ([`crate::standard::delivery_id`]). No provider here signs an id of the delivery: kie.ai's signature covers the task and the time, upload-post's
 /// `X-Upload-Post-Delivery` header stands outside what is signed. A header that anybody can set is never the key.
 pub fn dedup_key(body: &[u8]) -> String {
     hex(&Sha256::digest(body))

@@ -3,6 +3,7 @@
 //! * [`port`]: the HTTP client that the caller lends us, and its two ways to fail.
 //! * [`outcome`]: what a submission, a query, an adoption and a recovery can say.
 //! * [`signature`], [`callback`]: the receiving side, shared by all webhooks.
+//! * [`standard`]: sources that sign by Standard Webhooks.
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
 //!
@@ -19,6 +20,7 @@ pub mod port;
 pub mod retry_after;
 pub mod shotstack;
 pub mod signature;
+pub mod standard;
 pub mod upload_post;
 
 pub use callback::{Callback, CallbackError, Hint, dedup_key};

@@ -49,9 +49,9 @@ pub(crate) fn usable<'a>(secrets: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// HMAC-SHA256 over the parts, one after the other.
-pub(crate) fn hmac_sha256(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn hmac_sha256(secret: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     // HMAC takes keys of any length; the error type is there for other algorithms.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
         return Vec::new();
     };
     for part in parts {
@@ -61,11 +61,11 @@ pub(crate) fn hmac_sha256(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 pub(crate) fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
-    hex(&hmac_sha256(secret, parts))
+    hex(&hmac_sha256(secret.as_bytes(), parts))
 }
 
 pub(crate) fn hmac_base64(secret: &str, parts: &[&[u8]]) -> String {
-    STANDARD.encode(hmac_sha256(secret, parts))
+    STANDARD.encode(hmac_sha256(secret.as_bytes(), parts))
 }
 
 /// Equality of two texts, in a time that tells nothing about where they differ.

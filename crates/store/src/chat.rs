@@ -12,6 +12,8 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ChatLoaded {
     pub limit: Option<Taken>,
+    /// While the service drains, nothing new begins, conversations included.
+    pub draining: Option<Draining>,
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.
     pub runs: Vec<ChatRun>,
@@ -19,6 +21,11 @@ pub struct ChatLoaded {
     pub history: Vec<Said>,
     /// What happened since the last answer, oldest first.
     pub notices: Vec<Notice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Draining {
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

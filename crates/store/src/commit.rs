@@ -91,6 +91,10 @@ pub enum Committed {
         used: u32,
         limit: u32,
     },
+    /// The service drains: no run starts. Nothing was written.
+    Draining {
+        reason: Option<String>,
+    },
 }
 
 /// One unreadable run must not make the whole answer, with what was committed, unreadable.
@@ -165,6 +169,9 @@ pub enum TransitionError {
     /// A successor would plan more clips than its project may start in a day.
     #[error("the project's budget is used up: {used} of {limit} clips today")]
     OverBudget { used: u32, limit: u32 },
+    /// A successor would start a run, and none starts now.
+    #[error("the service drains")]
+    Draining { reason: Option<String> },
 }
 
 /// A committed (or already fulfilled) transition.
@@ -217,18 +224,19 @@ pub fn order_all(
         false => commit(db, context.now, &decisions)?,
     };
     let mut results = answer.results.into_iter();
-    let mut moved = Vec::with_capacity(runs.len());
+    let mut all = Vec::with_capacity(runs.len());
     for (run, plan) in runs.into_iter().zip(planned) {
-        moved.push(match plan {
+        all.push(match plan {
             Err(refusal) => Err(refusal.into()),
             Ok(None) => Ok(Moved { run, kick: false }),
-            Ok(Some(transition)) => match results.next() {
-                Some(Committed::Committed) => Ok(Moved { run: transition.run, kick: answer.kick }),
-                Some(_) | None => order(db, run, wish, reason, actor, context),
+            Ok(Some(transition)) => match settled(db, transition.run, answer.kick, results.next(), context.now) {
+                Ok(Try::Done(moved)) => Ok(moved),
+                Ok(Try::Again(fresh)) => order(db, fresh, wish, reason, actor, context),
+                Err(error) => Err(error),
             },
         });
     }
-    Ok(moved)
+    Ok(all)
 }
 
 fn decided(
@@ -244,19 +252,40 @@ fn decided(
         let next = transition.run.clone();
         let decision = Decision { transition: Some(transition), ..Decision::default() };
         let answer = commit(db, context.now, std::slice::from_ref(&decision))?;
-        match answer.results.into_iter().next() {
-            Some(Committed::Committed) => return Ok(Moved { run: next, kick: answer.kick }),
-            Some(Committed::Conflict { run: Some(fresh) }) => run = *fresh,
-            Some(Committed::Replay { run_id }) => {
-                let known = runs::load(db, context.now, &run_id, None)?.run;
-                let run = known.ok_or_else(|| DbError::Failed("a known successor is gone".to_owned()))?;
-                return Ok(Moved { run, kick: false });
-            }
-            Some(Committed::OverBudget { used, limit }) => return Err(TransitionError::OverBudget { used, limit }),
-            Some(Committed::Conflict { run: None } | Committed::Fenced { .. } | Committed::Mismatch { .. }) | None => {
-                return Err(DbError::Failed("unexpected result of run_commit".to_owned()).into());
-            }
+        match settled(db, next, answer.kick, answer.results.into_iter().next(), context.now)? {
+            Try::Done(moved) => return Ok(moved),
+            Try::Again(fresh) => run = fresh,
         }
     }
     Err(TransitionError::Contended)
+}
+
+/// What one try came to.
+enum Try {
+    Done(Moved),
+    /// The run moved on; here it is.
+    Again(Run),
+}
+
+fn settled(
+    db: &mut dyn Database,
+    next: Run,
+    kick: bool,
+    result: Option<Committed>,
+    now: Timestamp,
+) -> Result<Try, TransitionError> {
+    match result {
+        Some(Committed::Committed) => Ok(Try::Done(Moved { run: next, kick })),
+        Some(Committed::Conflict { run: Some(fresh) }) => Ok(Try::Again(*fresh)),
+        Some(Committed::Replay { run_id }) => {
+            let known = runs::load(db, now, &run_id, None)?.run;
+            let run = known.ok_or_else(|| DbError::Failed("a known successor is gone".to_owned()))?;
+            Ok(Try::Done(Moved { run, kick: false }))
+        }
+        Some(Committed::OverBudget { used, limit }) => Err(TransitionError::OverBudget { used, limit }),
+        Some(Committed::Draining { reason }) => Err(TransitionError::Draining { reason }),
+        Some(Committed::Conflict { run: None } | Committed::Fenced { .. } | Committed::Mismatch { .. }) | None => {
+            Err(DbError::Failed("unexpected result of run_commit".to_owned()).into())
+        }
+    }
 }

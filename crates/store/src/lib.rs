@@ -3,17 +3,22 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
-//! - [`effects`]: the dispatcher's claim, and what it learns about providers. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
+//! - [`effects`]: the dispatcher's claim, and what it learns about providers.
+//! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
 pub mod chat;
 pub mod commit;
+pub mod dead_letters;
+pub mod drain;
 pub mod effects;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 pub mod projects;
 pub mod readiness;
+pub mod retention;
 pub mod runs;
 pub mod sweep;
 pub mod webhooks;
@@ -24,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 14;
+pub const MIGRATION: u64 = 16;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -98,17 +98,7 @@ pub fn restore_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Res
     call(db, "SELECT effects_restore($1)", &json!({"now": text(now), "limit": limit}))
 }
 
-/// Matches dead letters that are due to their jobs once more.
-pub fn retry_dead_letters(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT dead_letters_retry($1)", &json!({"now": text(now), "limit": limit}))
-}
-
 /// Folds metric observations into totals.
 pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
     call(db, "SELECT metrics_fold($1)", &json!({"limit": limit}))
-}
-
-/// Deletes what is older than its retention.
-pub fn prune(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT retention_prune($1)", &json!({"now": text(now), "limit": limit}))
 }

@@ -2,8 +2,9 @@
 
 use crate::{PAGE, by_pages};
 use mw_core::Timestamp;
-use mw_store::{Database, DbError, sweep};
+use mw_store::retention::{WEBHOOKS_DAYS, prune_webhooks};
+use mw_store::{Database, DbError};
 
 pub(crate) fn reconcile(db: &mut dyn Database, now: Timestamp) -> Result<u64, DbError> {
-    by_pages(|| sweep::prune(db, now, PAGE).map(|answer| answer.acted))
+    by_pages(|| prune_webhooks(db, now, WEBHOOKS_DAYS, PAGE).map(|answer| answer.acted))
 }

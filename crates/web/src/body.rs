@@ -95,6 +95,29 @@ impl<'a> Fields<'a> {
         self.text(name, least, most).unwrap_or_default()
     }
 
+    /// A truth that may be absent or null.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(truth)) => Some(*truth),
+            Some(_) => {
+                self.fail(name, "Input should be a valid boolean");
+                None
+            }
+        }
+    }
+
+    /// A whole number within its bounds that may be absent or null.
+    pub fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
+        let value = self.map.get(name).filter(|value| !value.is_null())?;
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.fail(name, format!("Input should be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
     /// An object that may be absent or null.
     pub fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
         match self.map.get(name) {
@@ -128,32 +151,6 @@ impl<'a> Fields<'a> {
             Some(_) => {
                 self.fail(name, "Input should be a valid list");
                 Vec::new()
-            }
-        }
-    }
-
-    /// A truth that may be absent or null.
-    pub fn boolean(&mut self, name: &str) -> Option<bool> {
-        match self.map.get(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::Bool(truth)) => Some(*truth),
-            Some(_) => {
-                self.fail(name, "Input should be a valid boolean");
-                None
-            }
-        }
-    }
-
-    /// A whole number that may be absent or null.
-    pub fn integer(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
-        match self.map.get(name) {
-            None | Some(Value::Null) => None,
-            Some(value) => {
-                let number = value.as_i64().filter(|number| (least..=most).contains(number));
-                if number.is_none() {
-                    self.fail(name, format!("Input should be a whole number, {least} to {most}"));
-                }
-                number
             }
         }
     }

@@ -17,8 +17,8 @@ use mw_store::commit::{TransitionError, order_all};
 use mw_store::runs::{Filter, Listed, States, states};
 use serde_json::{Map, Value, json};
 
-const PAGE_DEFAULT: i64 = 50;
-const PAGE_MAX: i64 = 100;
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 100;
 
 /// What the body asks for.
 struct Bulk {
@@ -59,7 +59,7 @@ fn read(request: &mut Request) -> Result<Bulk, Problem> {
     }
     let wish = Wish::read(verb.unwrap_or(Verb::Resume), &mut fields, key, clock::now());
     let dry_run = fields.boolean("dry_run").unwrap_or(true);
-    let page = fields.integer("limit", 1, PAGE_MAX).unwrap_or(PAGE_DEFAULT);
+    let page = fields.number("limit", 1, PAGE_MAX).unwrap_or(PAGE_DEFAULT);
     let cursor = fields.text("cursor", 1, 1000);
     let empty = Map::new();
     let mut filter = read_filter(&mut fields, &empty)?;
@@ -69,7 +69,7 @@ fn read(request: &mut Request) -> Result<Bulk, Problem> {
         Err(()) => fields.fail("cursor", "is not one of ours"),
     }
     fields.finish()?;
-    Ok(Bulk { wish, filter, page: u32::try_from(page).unwrap_or_default(), dry_run })
+    Ok(Bulk { wish, filter, page, dry_run })
 }
 
 /// At least one condition, so that nobody ends everything by leaving a word out.

@@ -10,7 +10,7 @@ use crate::reply::Reply;
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::run_start::{Begin, Begun};
-use crate::{clock, definitions, kick, reply, route};
+use crate::{clock, definitions, drain, kick, reply, route};
 use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
@@ -33,7 +33,10 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
     let loaded = mw_store::chat::load(context.database()?, clock::now(), user_id, &limit)?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    let answered = turn.and_then(|turn| answer(context, &turn, &loaded));
+    let answered = match &loaded.draining {
+        Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
+        None => turn.and_then(|turn| answer(context, &turn, &loaded)),
+    };
     match answered {
         Ok(response) => Ok(response.with_headers(headers)),
         Err(problem) => Err(problem.with_headers(&headers)),

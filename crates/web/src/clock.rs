@@ -24,6 +24,11 @@ pub fn unix_seconds() -> i64 {
     now().unix_timestamp()
 }
 
+/// The same as signatures have it.
+pub fn unix_now() -> u64 {
+    u64::try_from(unix_seconds()).unwrap_or_default()
+}
+
 /// RFC 3339, UTC, microseconds.
 pub fn rfc3339(at: OffsetDateTime) -> String {
     // Formatting a time between years 0 and 9999 cannot fail.

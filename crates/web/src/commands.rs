@@ -1,11 +1,11 @@
 //! What handlers do with runs: load one, ask core to decide, commit, and say in HTTP what a refusal means.
 
 use crate::auth::{self, KeyCheck};
-use crate::clock;
 use crate::context::Context;
 use crate::limits::Limiter;
 use crate::problem::{self, Problem};
 use crate::request::Request;
+use crate::{clock, drain};
 use mw_core::run::{self, Command, Refusal, Run};
 use mw_core::status::GateName;
 use mw_store::commit::TransitionError;
@@ -94,6 +94,7 @@ impl From<TransitionError> for Problem {
             TransitionError::Refused(refusal) => refused(&refusal),
             TransitionError::Database(error) => error.into(),
             TransitionError::OverBudget { used, limit } => problem::budget_exhausted(used, limit, clock::now()),
+            TransitionError::Draining { reason } => drain::refusal(reason.as_deref()),
             TransitionError::Contended => problem::unavailable("run is changing too quickly"),
         }
     }

@@ -1,4 +1,4 @@
-//! The cursor of a list of runs: creation time and id of the last run seen, opaque to clients.
+//! The cursor of a list: creation time and id of the last run (or dead letter) seen, opaque to clients.
 
 use crate::clock;
 use crate::commands;
@@ -16,13 +16,16 @@ pub struct Cursor {
 impl Cursor {
     /// The cursor that continues after this run of a list.
     pub fn after(run: &Value) -> Option<String> {
-        let created_at = run.get("createdAt")?.as_str()?;
-        let run_id = run.get("runId")?.as_str()?;
-        Some(Cursor::of(created_at, run_id))
+        Cursor::after_item(run, "runId")
     }
 
-    pub fn of(created_at: &str, run_id: &str) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{created_at} {run_id}"))
+    /// The same for another list, whose items have their id under this name.
+    pub fn after_item(item: &Value, id_name: &str) -> Option<String> {
+        Some(Cursor::of(item.get("createdAt")?.as_str()?, item.get(id_name)?.as_str()?))
+    }
+
+    pub fn of(created_at: &str, id: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{created_at} {id}"))
     }
 
     pub fn parse(text: &str) -> Option<Cursor> {

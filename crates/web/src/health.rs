@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{auth, clock, route, startup};
+use crate::{auth, clock, drain, route, startup};
 use mw_store::DbError;
 use serde_json::json;
 
@@ -32,9 +32,13 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 }
 
 /// Says only that this process answers: a restart would not cure a database.
-fn alive(context: &Context) -> Response {
+///
+/// Whether the service drains is shown beside that, where the database says so at once.
+fn alive(context: &mut Context) -> Response {
+    let drain = context.database().ok().and_then(|database| mw_store::drain::state(database).ok());
     Response::ok(&json!({
         "status": "ok",
+        "drain": drain.as_ref().map(drain::shown),
         "timestamp": clock::rfc3339_with_offset(clock::now()),
         "request_id": context.request_id,
     }))

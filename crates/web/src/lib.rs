@@ -24,7 +24,9 @@ pub mod config;
 pub mod context;
 pub mod cursor;
 pub mod database;
+pub mod dead_letters;
 pub mod definitions;
+pub mod drain;
 pub mod gate_link;
 pub mod gates;
 pub mod health;
@@ -53,6 +55,7 @@ pub mod unmatched;
 pub mod verbs;
 pub mod verdict;
 pub mod webhooks;
+pub mod webhooks_std;
 
 pub use context::Context;
 pub use problem::Problem;

@@ -12,8 +12,9 @@ use std::fmt::Write;
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A family's type and help.
-const FAMILIES: [(&str, &str, &str); 10] = [
+const FAMILIES: &[(&str, &str, &str)] = &[
     ("api_rate_limited_requests_total", "counter", "Requests answered 429, by limiter."),
+    ("drain_active", "gauge", "1 while no new run may start."),
     ("effect_attempts_total", "counter", "Requests of effects to providers, by provider, kind and outcome."),
     ("mock_publish_seconds", "histogram", "Active time from run start to published in mock mode."),
     ("outbox_depth", "gauge", "Effects that wait or are at work."),
@@ -22,6 +23,7 @@ const FAMILIES: [(&str, &str, &str); 10] = [
     ("runs_finished_total", "counter", "Runs that ended, by project and status."),
     ("sweep_last_success_timestamp_seconds", "gauge", "When the sweep last succeeded; 0 for never."),
     ("webhook_dlq_depth", "gauge", "Dead letters that wait, by provider."),
+    ("webhook_dlq_exhausted", "gauge", "Dead letters whose automatic tries are used up: an operator must look."),
     ("webhook_verify_total", "counter", "Webhook deliveries, by provider and signature status."),
 ];
 

@@ -191,6 +191,7 @@ mod tests {
         };
         ChatLoaded {
             limit: None,
+            draining: None,
             projects: Vec::new(),
             runs: vec![
                 run("r2", Status::Published, None, None),

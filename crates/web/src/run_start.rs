@@ -9,7 +9,7 @@ use crate::limits::RUNS_START;
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{clock, definitions, idempotency, kick, route, startup};
+use crate::{clock, definitions, drain, idempotency, kick, route, startup};
 use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::Turn;
@@ -141,6 +141,7 @@ impl Begin {
             Some(Committed::Replay { run_id }) => Ok(Begun { run_id, run, kick: false }),
             Some(Committed::Mismatch { .. }) => Err(problem::idempotency_key_reused()),
             Some(Committed::OverBudget { used, limit }) => Err(problem::budget_exhausted(used, limit, now)),
+            Some(Committed::Draining { reason }) => Err(drain::refusal(reason.as_deref())),
             Some(Committed::Conflict { .. } | Committed::Fenced { .. }) | None => {
                 Err(problem::internal().because("unexpected result of run_commit"))
             }

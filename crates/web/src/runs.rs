@@ -86,18 +86,18 @@ pub(crate) fn status_of(word: &str, pointer: &str) -> Result<Status, Problem> {
     })
 }
 
-fn invalid_query(name: &str, what: &str) -> Problem {
+pub(crate) fn invalid_query(name: &str, what: &str) -> Problem {
     problem::invalid_field(&format!("query:{name}"), format!("{name} {what}"))
 }
 
-fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
+pub(crate) fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     match request.query(name) {
         Some(text) if text.len() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
         text => Ok(text.filter(|text| !text.is_empty())),
     }
 }
 
-fn page_size(request: &Request) -> Result<u32, Problem> {
+pub(crate) fn page_size(request: &Request) -> Result<u32, Problem> {
     match request.query("limit") {
         None => Ok(PAGE_DEFAULT),
         Some(text) => text
@@ -123,8 +123,9 @@ fn show(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
 }
 
 /// PostgreSQL writes times with its own offset and without trailing zeros; clients get one form.
-fn normalise_times(object: &mut Value) {
-    for name in ["createdAt", "updatedAt", "deadline", "finishedAt"] {
+pub(crate) fn normalise_times(object: &mut Value) {
+    for name in ["createdAt", "updatedAt", "deadline", "finishedAt", "nextRetryAt", "lastErrorAt", "settledAt", "since"]
+    {
         if let Some(Value::String(text)) = object.get_mut(name)
             && let Some(time) = clock::parse(text)
         {

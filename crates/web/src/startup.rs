@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::problem::{self, Problem};
+use crate::webhooks_std;
 use mw_core::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -76,6 +77,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
             reasons.push(format!("{} is not set", name.to_ascii_uppercase()));
         }
     }
+    reasons.extend(webhooks_std::sources(config).err());
     let environment = config.or("environment", "local");
     match environment.as_str() {
         "local" | "staging" | "prod" => {}
@@ -136,6 +138,16 @@ mod tests {
         let problem = mode(&config(&[("providers_mode", "live"), ("use_mock_providers", "true")])).unwrap_err();
         assert_eq!(problem.status, 503);
         assert_eq!(problem.cause.as_deref(), Some("USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live"));
+    }
+
+    #[test]
+    fn sources_of_webhooks_that_cannot_be_read_are_a_reason() {
+        let broken = [("api_key", "x"), ("database_url", "postgres://"), ("std_webhook_sources", "a=whsec_secret")];
+        let found = reasons(&config(&broken));
+        assert_eq!(
+            found,
+            ["STD_WEBHOOK_SOURCES: the secret of entry 1 must be whsec_ and the base64 of 24 to 64 bytes"]
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@ use mw_store::runs::{ForcedEnd, force_end};
 use serde_json::{Map, Value, json};
 use time::Duration;
 
-const SECONDS_MIN: i64 = 60;
-const SECONDS_MAX: i64 = EXTEND_DAYS_MAX * 24 * 3600;
+const SECONDS_MIN: u32 = 60;
+const SECONDS_MAX: u32 = EXTEND_DAYS_MAX * 24 * 3600;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     auth::require_key(request, &context.config)?;
@@ -102,12 +102,12 @@ fn default_reason(verb: Verb) -> String {
 
 /// `until` as it stands, or `seconds` from now.
 fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
-    let seconds = fields.integer("seconds", SECONDS_MIN, SECONDS_MAX);
+    let seconds = fields.number("seconds", SECONDS_MIN, SECONDS_MAX);
     let until = fields.moment("until");
     if until.is_some_and(|until| until <= now) {
         fields.fail("until", "should be in the future");
     }
-    until.or_else(|| seconds.map(|seconds| now + Duration::seconds(seconds)))
+    until.or_else(|| seconds.map(|seconds| now + Duration::seconds(i64::from(seconds))))
 }
 
 fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response, Problem> {

@@ -1,5 +1,6 @@
-//! The receiving side of the three providers: verified as each one signs, stored and deduplicated by one statement, and
-//! answered with what that statement committed. A callback changes no run: it makes its job due for a look.
+//! The receiving side of webhooks: verified as each provider signs, stored and deduplicated by one statement, and answered
+//! with what that statement committed. A callback changes no run: it makes its job due for a look. Sources that sign by
+//! Standard Webhooks have a route of their own ([`crate::webhooks_std`]) and the rest in common.
 
 use crate::clock;
 use crate::context::Context;
@@ -27,7 +28,7 @@ pub struct Provider {
 }
 
 /// A constant member of an answer.
-enum Code {
+pub(crate) enum Code {
     Number(u16),
     Text(&'static str),
 }
@@ -59,8 +60,9 @@ pub static UPLOAD_POST: Provider = Provider {
     answer: &[],
 };
 
-/// Headers that are secrets or the host's own are not stored.
-const UNSTORED_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+/// Headers that are secrets or the host's own are not stored: these, and whatever has such a name.
+const UNSTORED_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+const UNSTORED_NAMES: [&str; 5] = ["api-key", "apikey", "password", "secret", "token"];
 const HEADERS_MAX: usize = 64;
 const HEADER_LENGTH_MAX: usize = 1024;
 const QUERY_LENGTH_MAX: usize = 2048;
@@ -71,19 +73,96 @@ pub fn receive(provider: &Provider, request: &mut Request, context: &mut Context
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
+    let (headers, body) = read(request)?;
+    let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let status = (provider.verify)(&headers, &body, &secrets, clock::unix_now());
+    let verified = Verified {
+        provider: provider.name,
+        status,
+        key: dedup_key(&body),
+        parse: provider.parse,
+        answer: provider.answer,
+    };
+    verified.record(request, context, &body)
+}
+
+/// Headers and body of a delivery, which must be of a kind that we take.
+pub(crate) fn read(request: &mut Request) -> Result<(HeaderMap, Vec<u8>), Problem> {
     check_content_type(request)?;
     let body = request.body(WEBHOOK_BODY_LIMIT_BYTES).map_err(|problem| match problem.status {
         413 => problem::webhook_payload_too_large(),
         _ => problem,
     })?;
-    let headers = header_map(request);
-    let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
-    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    let now_unix = u64::try_from(clock::unix_seconds()).unwrap_or_default();
-    let status = (provider.verify)(&headers, &body, &secrets, now_unix);
-    match status {
-        SignatureStatus::Valid | SignatureStatus::Unsigned => accept(provider, status, request, context, &body),
-        SignatureStatus::Invalid | SignatureStatus::Missing => Err(refuse(provider, status, request, context, &body)?),
+    Ok((header_map(request), body))
+}
+
+/// A delivery whose signature has been looked at.
+pub(crate) struct Verified<'a> {
+    pub(crate) provider: &'a str,
+    pub(crate) status: SignatureStatus,
+    /// Unique among the accepted deliveries of the provider: the id that it signs, else the body's hash.
+    pub(crate) key: String,
+    pub(crate) parse: fn(&[u8]) -> Result<Callback, CallbackError>,
+    /// What the provider expects beside our status.
+    pub(crate) answer: &'static [(&'static str, Code)],
+}
+
+impl Verified<'_> {
+    /// Stores it as accepted or refused, and answers.
+    pub(crate) fn record(self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
+        match self.status {
+            SignatureStatus::Valid | SignatureStatus::Unsigned => self.accept(request, context, body),
+            SignatureStatus::Invalid | SignatureStatus::Missing => Err(self.refuse(request, context, body)?),
+        }
+    }
+
+    /// Counts what is refused and keeps what it looked like; the answer tells nothing but that.
+    fn refuse(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Problem, Problem> {
+        let (now, hash, status) = (clock::now(), dedup_key(body), self.status.as_str());
+        webhooks::refuse(context.database()?, now, self.provider, status, &hash, stored_headers(request), body)?;
+        let fields = [("provider", self.provider.into()), ("signature_status", status.into())];
+        context.log.write(Level::Warn, "webhook", "refused", &fields);
+        Ok(problem::invalid_signature())
+    }
+
+    fn accept(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
+        let callback = match (self.parse)(body) {
+            Ok(callback) => Some(callback),
+            Err(CallbackError::NotAnObject) => {
+                return Err(problem::invalid_field("#", "payload should be a JSON object"));
+            }
+            // Nothing to believe, but our own job id in the URL may still name a job to look at.
+            Err(CallbackError::Missing(_)) => None,
+        };
+        let query: String = request.raw_query().chars().take(QUERY_LENGTH_MAX).collect();
+        let delivery = Delivery {
+            provider: self.provider,
+            key: &self.key,
+            headers: stored_headers(request),
+            query: &query,
+            signature_status: self.status.as_str(),
+            ignore: callback.as_ref().is_some_and(|callback| callback.hint == Hint::Unrelated),
+            matching: matching(request, callback.as_ref()),
+            hint: hint(callback.as_ref()),
+        };
+        let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
+        self.log(context, callback.as_ref(), &accepted);
+        let response = Response::ok(&answer(self.answer, accepted.status));
+        Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
+    }
+
+    fn log(&self, context: &mut Context, callback: Option<&Callback>, accepted: &Accepted) {
+        if let Some(run_id) = &accepted.run_id {
+            context.log.about_run(run_id);
+        }
+        let fields = [
+            ("provider", self.provider.into()),
+            ("signature_status", self.status.as_str().into()),
+            ("outcome", json!(accepted.status)),
+            ("event", callback.map(|callback| callback.event.clone()).into()),
+        ];
+        context.log.write(Level::Info, "webhook", "accepted", &fields);
     }
 }
 
@@ -104,60 +183,13 @@ fn header_map(request: &Request) -> HeaderMap {
     map
 }
 
-/// Counts what is refused and keeps what it looked like; the answer tells nothing but that.
-fn refuse(
-    provider: &Provider,
-    status: SignatureStatus,
-    request: &Request,
-    context: &mut Context,
-    body: &[u8],
-) -> Result<Problem, Problem> {
-    let (now, hash) = (clock::now(), dedup_key(body));
-    let headers = stored_headers(request);
-    webhooks::refuse(context.database()?, now, provider.name, status.as_str(), &hash, headers, body)?;
-    let fields = [("provider", provider.name.into()), ("signature_status", status.as_str().into())];
-    context.log.write(Level::Warn, "webhook", "refused", &fields);
-    Ok(problem::invalid_signature())
-}
-
-fn accept(
-    provider: &Provider,
-    status: SignatureStatus,
-    request: &Request,
-    context: &mut Context,
-    body: &[u8],
-) -> Result<Response, Problem> {
-    let callback = match (provider.parse)(body) {
-        Ok(callback) => Some(callback),
-        Err(CallbackError::NotAnObject) => {
-            return Err(problem::invalid_field("#", "payload should be a JSON object"));
-        }
-        // Nothing to believe, but our own job id in the URL may still name a job to look at.
-        Err(CallbackError::Missing(_)) => None,
-    };
-    let query: String = request.raw_query().chars().take(QUERY_LENGTH_MAX).collect();
-    let delivery = Delivery {
-        provider: provider.name,
-        key: &dedup_key(body),
-        headers: stored_headers(request),
-        query: &query,
-        signature_status: status.as_str(),
-        ignore: callback.as_ref().is_some_and(|callback| callback.hint == Hint::Unrelated),
-        matching: matching(provider, request, callback.as_ref()),
-        hint: hint(callback.as_ref()),
-    };
-    let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
-    log_accepted(context, provider, status, callback.as_ref(), &accepted);
-    let response = Response::ok(&answer(provider, accepted.status));
-    Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
-}
-
-fn matching(provider: &Provider, request: &Request, callback: Option<&Callback>) -> Match {
-    let account = callback.and_then(|callback| callback.profile.clone());
+fn matching(request: &Request, callback: Option<&Callback>) -> Match {
+    let named = |member: fn(&Callback) -> &Option<String>| callback.and_then(|callback| member(callback).clone());
+    let job_id = request.query("job").or_else(|| named(|callback| &callback.job_id));
     Match {
-        job_id: request.query("job").and_then(storable),
-        task_id: callback.and_then(|callback| callback.task_id.clone()).and_then(storable),
-        account: account.and_then(storable).filter(|_| provider.name == "upload-post"),
+        job_id: job_id.and_then(storable),
+        task_id: named(|callback| &callback.task_id).and_then(storable),
+        account: named(|callback| &callback.profile).and_then(storable),
     }
 }
 
@@ -181,19 +213,23 @@ fn storable(text: String) -> Option<String> {
 }
 
 fn stored_headers(request: &Request) -> Value {
-    let kept = request
-        .headers()
-        .iter()
-        .filter(|(name, _)| !UNSTORED_HEADERS.contains(&name.as_str()) && !name.starts_with("spin-"))
-        .take(HEADERS_MAX)
-        .map(|(name, value)| (name.clone(), Value::from(value.chars().take(HEADER_LENGTH_MAX).collect::<String>())));
+    let kept =
+        request.headers().iter().filter(|(name, _)| !is_unstored(name)).take(HEADERS_MAX).map(|(name, value)| {
+            (name.clone(), Value::from(value.chars().take(HEADER_LENGTH_MAX).collect::<String>()))
+        });
     Value::Object(kept.collect())
 }
 
-fn answer(provider: &Provider, receipt: Receipt) -> Value {
+fn is_unstored(header: &str) -> bool {
+    UNSTORED_HEADERS.contains(&header)
+        || UNSTORED_NAMES.iter().any(|name| header.contains(name))
+        || header.starts_with("spin-")
+}
+
+fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
     let mut answer = Map::new();
     answer.insert("status".to_owned(), json!(receipt));
-    for (name, code) in provider.answer {
+    for (name, code) in members {
         let value = match code {
             Code::Number(number) => Value::from(*number),
             Code::Text(text) => Value::from(*text),
@@ -201,25 +237,6 @@ fn answer(provider: &Provider, receipt: Receipt) -> Value {
         answer.insert((*name).to_owned(), value);
     }
     Value::Object(answer)
-}
-
-fn log_accepted(
-    context: &mut Context,
-    provider: &Provider,
-    status: SignatureStatus,
-    callback: Option<&Callback>,
-    accepted: &Accepted,
-) {
-    if let Some(run_id) = &accepted.run_id {
-        context.log.about_run(run_id);
-    }
-    let fields = [
-        ("provider", provider.name.into()),
-        ("signature_status", status.as_str().into()),
-        ("outcome", json!(accepted.status)),
-        ("event", callback.map(|callback| callback.event.clone()).into()),
-    ];
-    context.log.write(Level::Info, "webhook", "accepted", &fields);
 }
 
 #[cfg(test)]
@@ -250,6 +267,7 @@ mod tests {
             "/",
             &[
                 ("x-api-key", "k"),
+                ("x-gitlab-token", "t"),
                 ("authorization", "b"),
                 ("spin-client-addr", "1.2.3.4:5"),
                 ("x-webhook-timestamp", "1"),
@@ -270,7 +288,10 @@ mod tests {
 
     #[test]
     fn each_provider_gets_the_answer_it_expects() {
-        assert_eq!(answer(&KIEAI, Receipt::Accepted), json!({"status": "accepted", "code": 200, "msg": "success"}));
-        assert_eq!(answer(&SHOTSTACK, Receipt::Dlq), json!({"status": "dlq"}));
+        assert_eq!(
+            answer(KIEAI.answer, Receipt::Accepted),
+            json!({"status": "accepted", "code": 200, "msg": "success"})
+        );
+        assert_eq!(answer(SHOTSTACK.answer, Receipt::Dlq), json!({"status": "dlq"}));
     }
 }

@@ -124,8 +124,12 @@ fn the_api_description_names_exactly_the_routes() {
         assert!(is_described(route.path.trim_end_matches('/')), "{} is not described", route.path);
     }
     for path in described.keys() {
-        let filled =
-            path.replace("{run_id}", "no-such-run").replace("{gate}", "workflow").replace("{key}", "no_such_project");
+        let filled = path
+            .replace("{run_id}", "no-such-run")
+            .replace("{gate}", "workflow")
+            .replace("{key}", "no_such_project")
+            .replace("{id}", "no-such-letter")
+            .replace("{source}", "no-such-source");
         let answer = service().call("OPTIONS", &filled).key().send();
         assert_eq!(answer.status, 204, "{path} is described and does not exist");
     }

@@ -24,7 +24,7 @@ const fn route(method: &'static str, path: &'static str, open: bool, allow: &'st
 }
 
 /// Every public route.
-pub(crate) const ROUTES: [Route; 22] = [
+pub(crate) const ROUTES: [Route; 30] = [
     route("GET", "/health", true, READ),
     route("GET", "/ready", true, READ),
     route("GET", "/metrics", true, READ),
@@ -46,5 +46,13 @@ pub(crate) const ROUTES: [Route; 22] = [
     route("POST", "/v1/webhooks/kieai", true, WRITE),
     route("POST", "/v1/webhooks/shotstack", true, WRITE),
     route("POST", "/v1/webhooks/upload-post", true, WRITE),
+    route("POST", "/v1/webhooks/std/no-such-source", true, WRITE),
     route("POST", "/v1/sweep", false, WRITE),
+    route("GET", "/v1/dlq", false, READ),
+    route("POST", "/v1/dlq/replay", false, WRITE),
+    route("POST", "/v1/dlq/discard", false, WRITE),
+    route("GET", "/v1/dlq/no-such-letter", false, READ),
+    route("POST", "/v1/dlq/no-such-letter/replay", false, WRITE),
+    route("POST", "/v1/dlq/no-such-letter/discard", false, WRITE),
+    route("GET", "/admin/drain", false, "GET, HEAD, POST, OPTIONS"),
 ];

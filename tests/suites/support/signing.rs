@@ -10,8 +10,8 @@ pub(crate) fn unix_now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-fn hmac(secret: &str, message: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+fn hmac(secret: impl AsRef<[u8]>, message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).unwrap();
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
 }
@@ -38,4 +38,13 @@ pub(crate) fn upload_post(secret: &str, body: &[u8], timestamp: i64) -> [(&'stat
         ("x-upload-post-timestamp", timestamp.to_string()),
         ("x-upload-post-signature", format!("sha256={}", hex(&hmac(secret, &signed)))),
     ]
+}
+
+/// Standard Webhooks: over the id, the time and the body; `prefix` is `webhook` or `svix`.
+pub(crate) fn standard(prefix: &str, secret: &str, id: &str, timestamp: i64, body: &[u8]) -> [(String, String); 3] {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
+    let signature = format!("v1,{}", STANDARD.encode(hmac(key, &signed)));
+    [("id", id.to_owned()), ("timestamp", timestamp.to_string()), ("signature", signature)]
+        .map(|(name, value)| (format!("{prefix}-{name}"), value))
 }

@@ -3,18 +3,19 @@
 mod effects;
 mod receipts;
 mod signatures;
+mod standard;
 
 use crate::support::{Call, service, signing};
 use serde_json::{Value, json};
 
 /// kie.ai's callback of a finished Veo task.
-fn kieai_body(task_id: &str, url: &str) -> Value {
+pub(crate) fn kieai_body(task_id: &str, url: &str) -> Value {
     json!({"code": 200, "msg": "Veo3.1 video generated successfully.",
            "data": {"taskId": task_id, "fallbackFlag": false, "info": {"resultUrls": [url], "resolution": "720p"}}})
 }
 
 /// The callback, signed as kie.ai signs.
-fn kieai(query: &str, task_id: &str, body: &Value) -> Call {
+pub(crate) fn kieai(query: &str, task_id: &str, body: &Value) -> Call {
     let call = service().call("POST", &format!("/v1/webhooks/kieai{query}")).json(body);
     signed(call, signing::kieai(&service().kieai_secret, task_id, signing::unix_now()))
 }
@@ -36,7 +37,7 @@ fn signed(call: Call, headers: [(&'static str, String); 2]) -> Call {
 }
 
 /// The receipts that mention a text in their body.
-fn receipts(text: &str) -> Vec<Value> {
+pub(crate) fn receipts(text: &str) -> Vec<Value> {
     let sql = "SELECT id, provider, signature_status, outcome, count, run_id, job_id, headers, length(payload) AS size
                FROM webhook_events WHERE position(convert_to($1, 'UTF8') IN payload) > 0 ORDER BY received_at";
     service().database().rows(sql, &[&text])

@@ -8,11 +8,11 @@ use crate::run::{Context, Refusal, refuse_terminal, rfc3339};
 use time::Duration;
 
 /// The furthest deadline that anybody can set.
-pub const DAYS_MAX: i64 = 90;
+pub const DAYS_MAX: u32 = 90;
 
 pub(super) fn decide(run: &Run, until: Timestamp, reason: &str, context: &Context<'_>) -> Result<Vec<Event>, Refusal> {
     refuse_terminal(run)?;
-    let latest = context.now + Duration::days(DAYS_MAX);
+    let latest = context.now + Duration::days(i64::from(DAYS_MAX));
     if until > latest {
         return Err(Refusal::DeadlineTooFar { latest: rfc3339(latest) });
     }
@@ -56,7 +56,7 @@ mod tests {
     fn nobody_gets_less_time_or_more_than_the_limit() {
         let run = crate::run::testing::at_generate();
         assert_eq!(try_command(&run, extend(T0)).unwrap(), run);
-        let far = T0 + Duration::days(DAYS_MAX) + Duration::seconds(1);
+        let far = T0 + Duration::days(i64::from(DAYS_MAX)) + Duration::seconds(1);
         assert!(matches!(try_command(&run, extend(far)), Err(Refusal::DeadlineTooFar { .. })));
     }
 

@@ -3,8 +3,11 @@
 mod db;
 mod demo;
 mod dev;
+mod dlq;
+mod drain;
 mod gates;
 mod projects;
+mod retention;
 mod runs;
 mod show;
 mod sweep;
@@ -60,6 +63,15 @@ enum Command {
     /// See what waits for a person, and decide.
     #[command(subcommand)]
     Gates(gates::Command),
+    /// Look at webhooks that match no job, replay them, discard them.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+    /// Refuse new runs before a stop, and wait until nothing is at work.
+    #[command(subcommand)]
+    Drain(drain::Command),
+    /// Delete what is old.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Ring the sweeper now: due retries, polls, deadlines.
     Sweep,
     /// Run one video from the message to the publication, visibly.
@@ -113,6 +125,9 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Runs(command) => runs::run(&context, command),
         Command::Why { run } => why::run(&context, &run),
         Command::Gates(command) => gates::run(&context, command),
+        Command::Dlq(command) => dlq::run(&context, command),
+        Command::Drain(command) => drain::run(&context, command),
+        Command::Retention(command) => retention::run(&context, &command),
         Command::Sweep => sweep::run(&context),
         Command::Demo(options) => demo::run(&context, &options),
         Command::Dev(command) => dev::run(&context, command),

@@ -66,6 +66,8 @@ fn check_settings(settings: &Settings) -> Result<()> {
             origin(key, url)?;
         }
     }
+    mw_providers::standard::sources(settings.get("STD_WEBHOOK_SOURCES").unwrap_or_default())
+        .map_err(|error| Error::misuse(format!("STD_WEBHOOK_SOURCES: {error}")))?;
     for key in [
         "HITL_TOKEN_EXPIRY_HOURS",
         "RUNS_START_PER_MINUTE",
@@ -94,6 +96,7 @@ mod tests {
             ("ADOPT_WAIT_SECONDS=often", "ADOPT_WAIT_SECONDS"),
             ("PUBLIC_BASE_URL=here", "PUBLIC_BASE_URL"),
             ("DATABASE_URL=x", "DATABASE_URL"),
+            ("STD_WEBHOOK_SOURCES=a=whsec_secret", "STD_WEBHOOK_SOURCES"),
         ] {
             let error = check(bad).unwrap_err();
             assert_eq!(error.exit_code(), 2);

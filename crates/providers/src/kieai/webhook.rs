@@ -56,6 +56,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
     let data = data.ok_or(CallbackError::Missing("data"))?;
     Ok(Callback {
         event: data.get("state").and_then(Value::as_str).unwrap_or("callback").to_owned(),
+        job_id: None,
         task_id: wire::task_id(&body),
         run_id: run_id(&body, data),
         video_index: video_index(&body, data),

@@ -27,6 +27,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
     let task = if is_render { "id" } else { "render" };
     Ok(Callback {
         event: format!("{kind}.{action}"),
+        job_id: None,
         task_id: body.get(task).and_then(id),
         run_id: None,
         video_index: None,

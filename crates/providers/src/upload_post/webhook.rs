@@ -60,6 +60,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
     };
     Ok(Callback {
         event,
+        job_id: None,
         task_id,
         run_id: None,
         video_index: None,

@@ -10,5 +10,6 @@ mod llm;
 mod mock;
 mod shotstack;
 mod signatures;
+mod standard;
 mod timeline;
 mod upload_post;

@@ -6,12 +6,15 @@
 mod breaker;
 mod budget;
 mod commit;
+mod dead_letters;
 mod differential;
+mod drain;
 mod effects;
 mod fixture;
 mod limits;
 mod plans;
 mod requests;
+mod retention;
 mod schema;
 mod sweep;
 mod verbs;

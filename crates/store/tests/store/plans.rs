@@ -41,6 +41,8 @@ fn claims_sweeps_lists_and_matches_are_served_by_an_index() {
             "webhook_dlq_due",
             "SELECT FROM webhook_dlq WHERE next_retry_at <= now() ORDER BY next_retry_at, id LIMIT 200",
         ),
+        ("webhook_dlq_newest", "SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC LIMIT 50"),
+        ("runs_ended", "SELECT FROM runs WHERE finished_at < now() ORDER BY finished_at, run_id LIMIT 200"),
         (
             "hitl_approvals_newest",
             "SELECT run_id, gate, created_at FROM hitl_approvals ORDER BY created_at DESC LIMIT 20",

@@ -117,7 +117,14 @@ fn metrics_have_a_sample_of_every_gauge() {
     let mut db = connect();
     started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let names: Vec<_> = metrics::read(&mut db, now()).unwrap().gauges.into_iter().map(|sample| sample.name).collect();
-    for name in ["runs_active", "webhook_dlq_depth", "outbox_depth", "sweep_last_success_timestamp_seconds"] {
+    for name in [
+        "runs_active",
+        "webhook_dlq_depth",
+        "webhook_dlq_exhausted",
+        "drain_active",
+        "outbox_depth",
+        "sweep_last_success_timestamp_seconds",
+    ] {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
 }

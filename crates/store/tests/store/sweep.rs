@@ -1,6 +1,6 @@
 use crate::fixture::*;
 use mw_core::status::ProvidersMode;
-use mw_store::sweep::{fold_metrics, overdue_runs, prune};
+use mw_store::sweep::{fold_metrics, overdue_runs};
 use time::Duration;
 
 #[test]
@@ -36,20 +36,4 @@ fn observations_are_folded_once() {
     // A sweep of another test may hold the rows for a moment; it folds them all the same.
     let total = (0..50).map(|_| count(&mut db, sql, &labels)).find(|total| *total == 6);
     assert_eq!(total, Some(6));
-}
-
-#[test]
-fn retention_never_takes_a_dead_letter() {
-    let mut db = connect();
-    let key = fresh_id();
-    db.driver().execute(
-        "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
-         SELECT $1 || outcome, 'kieai', '{}', '', 'valid', outcome, now() - interval '30 days'
-           FROM unnest(ARRAY['accepted', 'ignored', 'dlq']) AS outcome",
-        &[&key],
-    ).unwrap();
-    while prune(&mut db, now(), 1000).unwrap().acted > 0 {}
-    let sql = "SELECT count(*) FROM webhook_events WHERE idempotency_key LIKE $1 || '%' AND outcome = ";
-    assert_eq!(count(&mut db, &format!("{sql} 'dlq'"), &key), 1);
-    assert_eq!(count(&mut db, &format!("{sql} 'accepted'"), &key), 0);
 }

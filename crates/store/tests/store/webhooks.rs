@@ -1,13 +1,10 @@
 use crate::fixture::*;
 use mw_core::run::Command;
 use mw_core::status::ProvidersMode;
-use mw_store::native::Client;
-use mw_store::sweep;
 use mw_store::webhooks::{Delivery, Match, Receipt, accept, refuse};
 use serde_json::json;
-use time::Duration;
 
-fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
+pub(crate) fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
     Delivery {
         provider: "kieai",
         key,
@@ -20,7 +17,7 @@ fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
     }
 }
 
-fn by_job(job_id: &str) -> Match {
+pub(crate) fn by_job(job_id: &str) -> Match {
     Match { job_id: Some(job_id.to_owned()), ..Match::default() }
 }
 
@@ -45,25 +42,6 @@ fn the_same_key_of_two_providers_is_two_events() {
         let delivery = Delivery { provider, ..delivery(&key, Match::default()) };
         assert_eq!(accept(&mut db, now(), &delivery, b"{}").unwrap().status, Receipt::Dlq);
     }
-}
-
-#[test]
-fn a_delivery_that_overtook_its_job_is_a_dead_letter_until_the_job_is_known() {
-    let mut db = connect();
-    let run = generating(&mut db, ProvidersMode::Sim);
-    let (task_id, key) = (fresh_id(), fresh_id());
-    let by_task = Match { task_id: Some(task_id.clone()), ..Match::default() };
-    assert_eq!(accept(&mut db, now(), &delivery(&key, by_task), b"{}").unwrap().status, Receipt::Dlq);
-    let letters = |db: &mut Client| count(db, "SELECT count(*) FROM webhook_dlq WHERE idempotency_key = $1", &key);
-    assert_eq!(letters(&mut db), 1);
-    let soon = now() + Duration::seconds(10);
-    sweep::retry_dead_letters(&mut db, soon, 1000).unwrap();
-    assert_eq!(letters(&mut db), 1, "still unknown: kept, and retried later");
-    tell(&mut db, &run, &Command::SubmitJob { job_id: job_id(&run, 0), task_id, adopted: false });
-    sweep::retry_dead_letters(&mut db, soon + Duration::hours(2), 1000).unwrap();
-    assert_eq!(letters(&mut db), 0);
-    let sql = "SELECT count(*) FROM webhook_events WHERE idempotency_key = $1 AND outcome = 'accepted'";
-    assert_eq!(count(&mut db, sql, &key), 1);
 }
 
 #[test]

@@ -1,0 +1,83 @@
+use crate::fixture::*;
+use mw_core::run::Command;
+use mw_core::status::ProvidersMode;
+use mw_store::native::Client;
+use mw_store::retention::{ARTIFACTS_DAYS, WEBHOOKS_DAYS, count as count_old, prune_artifacts, prune_webhooks};
+use time::Duration;
+
+/// A receipt of every outcome, received and settled so many days ago.
+fn receipts(db: &mut Client, key: &str, received_days: i32, settled_days: i32) {
+    db.driver()
+        .execute(
+            "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome,
+                                         received_at, settled_at, settled_by, settled_reason)
+             SELECT $1 || outcome, 'kieai', '{}', '', status, outcome, now() - make_interval(days => $2),
+                    CASE WHEN ended THEN now() - make_interval(days => $3) END, CASE WHEN ended THEN 'ann' END,
+                    CASE WHEN ended THEN 'why' END
+               FROM (VALUES ('accepted', 'valid', false), ('ignored', 'valid', false), ('dlq', 'valid', false),
+                            ('discarded', 'valid', true), ('refused', 'invalid', false)) AS row (outcome, status, ended)",
+            &[&key, &received_days, &settled_days],
+        )
+        .unwrap();
+}
+
+fn left(db: &mut Client, key: &str) -> Vec<String> {
+    let sql = "SELECT outcome FROM webhook_events WHERE idempotency_key LIKE $1 || '%' ORDER BY outcome";
+    db.driver().query(sql, &[&key]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn receipts_go_by_age_in_batches_and_an_open_dead_letter_never_does() {
+    let mut db = connect();
+    let (old, ended_lately, young) = (fresh_id(), fresh_id(), fresh_id());
+    receipts(&mut db, &old, 30, 20);
+    receipts(&mut db, &ended_lately, 30, 2);
+    receipts(&mut db, &young, 0, 0);
+    let before = count_old(&mut db, now(), WEBHOOKS_DAYS, ARTIFACTS_DAYS).unwrap();
+    assert!(before.webhook_events >= 5 && before.refusals >= 2, "{before:?}");
+    loop {
+        let acted = prune_webhooks(&mut db, now(), WEBHOOKS_DAYS, 2).unwrap().acted;
+        assert!(acted <= 4, "two of each kind at most");
+        if acted == 0 {
+            break;
+        }
+    }
+    assert_eq!(left(&mut db, &old), ["dlq"]);
+    assert_eq!(left(&mut db, &ended_lately), ["discarded", "dlq"], "how a letter ended is kept from its end on");
+    assert_eq!(left(&mut db, &young).len(), 5);
+}
+
+#[test]
+fn artifacts_go_long_after_their_runs_end_and_the_timeline_stays() {
+    let mut db = connect();
+    let ended: Vec<_> = (0..3)
+        .map(|_| {
+            let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+            tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() })
+        })
+        .collect();
+    let open = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let artifacts =
+        |db: &mut Client, run_id: &str| count(db, "SELECT count(*) FROM artifacts WHERE run_id = $1", run_id);
+    for run in &ended {
+        let sql = "UPDATE runs SET finished_at = finished_at - interval '91 days' WHERE run_id = $1";
+        db.driver().execute(sql, &[&run.run_id]).unwrap();
+    }
+    let young = tell(&mut db, &open, &approve(mw_core::status::GateName::Workflow, "operator"));
+    assert!(count_old(&mut db, now(), WEBHOOKS_DAYS, ARTIFACTS_DAYS).unwrap().artifacts > 0);
+    let (mut after, mut batches) = (None, 0);
+    loop {
+        let pruned = prune_artifacts(&mut db, now(), ARTIFACTS_DAYS, after.as_ref(), 1).unwrap();
+        batches += 1;
+        let Some(next) = pruned.after else { break };
+        after = Some(next);
+    }
+    assert!(batches >= 4);
+    for run in &ended {
+        assert_eq!(artifacts(&mut db, &run.run_id), 0);
+        assert!(count(&mut db, "SELECT count(*) FROM run_events WHERE run_id = $1", &run.run_id) > 0);
+    }
+    assert!(artifacts(&mut db, &young.run_id) > 0);
+    let later = now() + Duration::days(1);
+    assert_eq!(prune_artifacts(&mut db, later, ARTIFACTS_DAYS, after.as_ref(), 10).unwrap().after, None);
+}
