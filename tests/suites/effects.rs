@@ -29,7 +29,7 @@ fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
     let start = json!({"project": key, "input": {"topic": "x"}, "options": {"user_id": user}});
     let chat = json!({"user_id": user, "message": format!("Make a {key} run about candles")});
     for (path, body) in [("/v1/runs/start", start), ("/v1/chat/brendan", chat)] {
-        let refused = service().post(path).json(&body).send();
+        let refused = service().post(path).json(&body).limited().send();
         let text = "the project's budget of 3 clips a day does not cover this run: 2 are used";
         let problem = refused.clone().expect_problem(429, text);
         assert_eq!(
@@ -39,7 +39,7 @@ fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
         let wait_seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=86_400).contains(&wait_seconds), "{wait_seconds}");
     }
-    let database = service().database();
+    let mut database = service().database();
     assert_eq!(database.count("SELECT FROM runs WHERE user_id = $1", &[&user]), 0);
     assert_eq!(database.count("SELECT FROM chat_messages WHERE user_id = $1", &[&user]), 0);
 }
@@ -70,7 +70,7 @@ fn an_outage_opens_the_breaker_where_operators_see_it_and_the_run_outlives_it() 
     simulator.clear();
     service.database().execute("UPDATE provider_states SET retry_at = now() WHERE breaker = 'open'", &[]);
     run.pass_time();
-    let run = run.published();
+    let run = run.waiting_for("awaiting_prepublish");
     assert_eq!(breaker(), 0.0);
     run.assert_state_is_fold();
 }

@@ -76,9 +76,8 @@ fn a_lone_persona_outlives_the_outage_of_its_model() {
 }
 
 #[test]
-fn one_job_that_fails_among_others_that_succeed_is_given_up() {
+fn a_provider_that_keeps_saying_no_is_well_and_its_jobs_are_given_up() {
     let mut engine = Engine::new();
-    // Every second submission fails: the provider answers in between, so it is not its outage.
     engine.fault(&json!({"provider": "kieai", "fault": "code_429", "on": "create"}));
     let run = engine.generating("test_video_gen");
     assert_eq!(engine.carry(&run.run_id).status, Status::Failed);

@@ -20,6 +20,15 @@ fn claims_sweeps_lists_and_matches_are_served_by_an_index() {
             "outbox_due",
             "SELECT effect_id FROM outbox WHERE state = 'due' AND due_at <= now() ORDER BY due_at, effect_id LIMIT 16",
         ),
+        (
+            "outbox_due_by_lane",
+            "SELECT effect_id FROM outbox WHERE state = 'due' AND provider = 'kieai' AND lane = 'look' AND due_at <= now() ORDER BY due_at, effect_id LIMIT 16",
+        ),
+        ("outbox_leased_by_provider", "SELECT count(*) FROM outbox WHERE state = 'leased' AND provider = 'kieai'"),
+        (
+            "outbox_open_looks",
+            "SELECT count(*) FROM outbox WHERE state IN ('due', 'leased') AND lane = 'look' AND provider = 'kieai'",
+        ),
         ("outbox_leased", "SELECT FROM outbox WHERE state = 'leased' AND lease_until <= now()"),
         ("outbox_by_job", "SELECT FROM outbox WHERE job_id = 'x' AND state IN ('due', 'leased')"),
         (
