@@ -176,7 +176,8 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
 }
 
-fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
+/// Reads an artifact's body.
+pub fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let artifact_type = fields.required_text("type", 1, 100);
