@@ -6,7 +6,6 @@
 mod commit;
 mod effects;
 mod fixture;
-mod plans;
 mod requests;
 mod schema;
 mod sweep;
