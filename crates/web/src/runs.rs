@@ -88,7 +88,7 @@ fn invalid_query(name: &str, what: &str) -> Problem {
 
 fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     match request.query(name) {
-        Some(text) if text.len() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
+        Some(text) if text.chars().count() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
         text => Ok(text.filter(|text| !text.is_empty())),
     }
 }
