@@ -16,11 +16,11 @@ DECLARE
                          OR EXISTS (SELECT FROM outbox WHERE state = 'held')),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),
-        'retention', EXISTS (SELECT FROM webhook_events WHERE outcome IN ('accepted', 'discarded', 'ignored')
-                                AND received_at < a_now - interval '14 days'
-                                AND coalesce(settled_at, received_at) < a_now - interval '14 days')
-                  OR EXISTS (SELECT FROM webhook_events WHERE outcome = 'refused'
-                                AND received_at < a_now - interval '1 day'));
+        -- The oldest is one look into an index; whether any is older could be taken for a scan.
+        'retention', coalesce((SELECT min(coalesce(settled_at, received_at)) FROM webhook_events
+                                WHERE outcome IN ('accepted', 'discarded', 'ignored')) < a_now - interval '14 days', false)
+                  OR coalesce((SELECT min(received_at) FROM webhook_events WHERE outcome = 'refused')
+                              < a_now - interval '1 day', false));
     idle boolean := NOT due @? '$.* ? (@ == true)';
     granted_fence bigint;
 BEGIN
@@ -150,9 +150,10 @@ DECLARE
     acted integer;
 BEGIN
     WITH taken AS (
-        DELETE FROM metric_observations WHERE observation_id IN (
+        -- An array is looked up by key; a subquery of unknown size could be joined by a scan.
+        DELETE FROM metric_observations WHERE observation_id = ANY (ARRAY(
             SELECT observation_id FROM metric_observations ORDER BY observation_id
-             LIMIT (request->>'limit')::integer FOR UPDATE SKIP LOCKED)
+             LIMIT (request->>'limit')::integer FOR UPDATE SKIP LOCKED))
         RETURNING name, labels, value
     ), folded AS (
         INSERT INTO metric_totals AS held (name, labels, value)
@@ -173,14 +174,15 @@ DECLARE
     page integer := (request->>'limit')::integer;
     acted integer;
 BEGIN
-    DELETE FROM webhook_events WHERE id IN (
-        (SELECT id FROM webhook_events WHERE outcome = 'refused' AND received_at < a_now - interval '1 day' LIMIT page)
+    DELETE FROM webhook_events WHERE id = ANY (ARRAY(
+        (SELECT id FROM webhook_events WHERE outcome = 'refused' AND received_at < a_now - interval '1 day'
+          ORDER BY received_at LIMIT page)
         UNION ALL
         (SELECT id FROM webhook_events WHERE outcome IN ('accepted', 'discarded', 'ignored')
-            AND received_at < oldest AND coalesce(settled_at, received_at) < oldest ORDER BY received_at LIMIT page));
+            AND coalesce(settled_at, received_at) < oldest ORDER BY coalesce(settled_at, received_at) LIMIT page)));
     GET DIAGNOSTICS acted = ROW_COUNT;
-    DELETE FROM idempotency_keys WHERE (caller, key) IN (
-        SELECT caller, key FROM idempotency_keys WHERE created_at < a_now - interval '7 days' LIMIT page);
+    DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM idempotency_keys WHERE created_at < a_now - interval '7 days' ORDER BY created_at LIMIT page));
     RETURN jsonb_build_object('acted', acted);
 END $$;
 

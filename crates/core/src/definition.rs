@@ -222,6 +222,9 @@ impl Definition {
     pub fn from_json(text: &str) -> Result<Self, DefinitionError> {
         let definition: Definition =
             serde_json::from_str(text).map_err(|error| DefinitionError::Shape(error.to_string()))?;
+        if text.contains("\\u0000") {
+            return Err(rule("texts must not contain \\u0000, which PostgreSQL cannot store"));
+        }
         definition.validate()?;
         Ok(definition)
     }
@@ -372,6 +375,7 @@ mod tests {
         let cases: &[(&str, Change)] = &[
             ("key", |v| v["key"] = "Bad Key".into()),
             ("version", |v| v["version"] = "".into()),
+            ("must not contain", |v| v["title"] = "a\0b".into()),
             ("unknown field", |v| v["surprise"] = 1.into()),
             ("needs settings", |v| v["settings"] = serde_json::Value::Null),
             ("order workflow", |v| v["steps"].as_array_mut().unwrap().swap(0, 2)),

@@ -11,6 +11,10 @@ use crate::retry_after;
 /// Larger answers are not read: every answer that we use is a few kilobytes.
 const LONGEST_BODY_BYTES: usize = 1_000_000;
 
+const LONGEST_ID_BYTES: usize = 512;
+/// Signed URLs of storage services have about two thousand.
+const LONGEST_URL_BYTES: usize = 8192;
+
 /// A provider's answer.
 pub(crate) struct Answer {
     /// Who answered.
@@ -59,7 +63,7 @@ impl Call<'_> {
         let provider = self.provider;
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
         match client.send(request).await {
-            Ok(response) => Ok(Answer::read(provider, response)),
+            Ok(response) => Ok(Answer::read(provider, response, &secret)),
             Err(TransportError::NotSent(message)) => {
                 let class = class_of(provider, &Trouble::NotSent);
                 Err(NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, &secret))))
@@ -88,6 +92,20 @@ impl Call<'_> {
     }
 }
 
+/// A provider's words without our key, should it quote it, and with U+FFFD for U+0000, which PostgreSQL cannot
+/// store: a fact that holds one could never be committed, and its job would be asked about for ever.
+pub(crate) fn cleaned(value: Value, secret: &str) -> Value {
+    let clean = |text: String| redacted(&text.replace('\0', "\u{fffd}"), secret);
+    match value {
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(items) => items.into_iter().map(|item| cleaned(item, secret)).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, member)| (clean(name), cleaned(member, secret))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
 /// The text without the secret, should somebody have quoted it (an Authorization value's last word is the key itself).
 pub(crate) fn redacted(text: &str, secret: &str) -> String {
     let key = secret.rsplit(' ').next().unwrap_or_default();
@@ -98,13 +116,14 @@ pub(crate) fn redacted(text: &str, secret: &str) -> String {
 }
 
 impl Answer {
-    fn read(provider: Provider, response: http::Response<Vec<u8>>) -> Answer {
+    /// What was read can be stored and told: see [`cleaned`].
+    fn read(provider: Provider, response: http::Response<Vec<u8>>, secret: &str) -> Answer {
         let (parts, bytes) = response.into_parts();
         let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
             (Value::Null, Some("the answer is larger than 1 MB"))
         } else {
             match serde_json::from_slice(&bytes) {
-                Ok(body) => (body, None),
+                Ok(body) => (cleaned(body, secret), None),
                 Err(_) => (Value::Null, Some("the answer is not JSON")),
             }
         };
@@ -173,10 +192,14 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// A field that is a text with something in it, or a number.
+/// A field that is a text with something in it, or a number. What is too long for an index is no id.
 pub(crate) fn id(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::String(text) => {
+            let text = text.trim();
+            let is_id = (1..=LONGEST_ID_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+            is_id.then(|| text.to_owned())
+        }
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -186,7 +209,8 @@ pub(crate) fn id(value: &Value) -> Option<String> {
 pub(crate) fn web_url(value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
     let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
-    (is_web && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+    let is_one_word = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    (is_web && is_one_word && text.len() <= LONGEST_URL_BYTES).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -217,7 +241,7 @@ mod tests {
 
     #[test]
     fn large_and_broken_bodies_are_not_read() {
-        let read = |body: Vec<u8>| Answer::read(Provider::Kieai, http::Response::new(body));
+        let read = |body: Vec<u8>| Answer::read(Provider::Kieai, http::Response::new(body), "");
         assert_eq!(read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable, Some("the answer is larger than 1 MB"));
         assert_eq!(read(b"{".to_vec()).unreadable, Some("the answer is not JSON"));
         assert_eq!(read(b"{}".to_vec()).unreadable, None);
@@ -232,9 +256,16 @@ mod tests {
             (json!({"message": null, "detail": "d"}), Some("d")),
             (json!({"code": 1}), None),
         ] {
-            let answer = Answer::read(Provider::Kieai, http::Response::new(serde_json::to_vec(&body).unwrap()));
+            let answer = Answer::read(Provider::Kieai, http::Response::new(serde_json::to_vec(&body).unwrap()), "");
             assert_eq!(answer.message().as_deref(), message, "{body}");
         }
+    }
+
+    #[test]
+    fn what_was_read_can_be_stored_and_told() {
+        let body = br#"{"a\u0000":["x\u0000y",{"b":"bad key sk\u002d123456"}],"c":1}"#;
+        let answer = Answer::read(http::Response::new(body.to_vec()), "Bearer sk-123456");
+        assert_eq!(answer.body, json!({"a\u{fffd}": ["x\u{fffd}y", {"b": "bad key ***"}], "c": 1}));
     }
 
     #[test]
@@ -243,8 +274,11 @@ mod tests {
         assert_eq!(integer(&json!([])), None);
         assert_eq!(id(&json!(12)).as_deref(), Some("12"));
         assert_eq!(id(&json!(" ")), None);
+        assert_eq!(id(&json!("a\nb")), None);
+        assert_eq!(id(&json!("x".repeat(LONGEST_ID_BYTES + 1))), None);
         assert_eq!(web_url(&json!("javascript:alert(1)")), None);
         assert_eq!(web_url(&json!("https://a b")), None);
+        assert_eq!(web_url(&json!("https://a\0b")), None);
         assert_eq!(percent_encoded("a/b c&é"), "a%2Fb%20c%26%C3%A9");
         assert_eq!(joined("http://x/", "/y"), "http://x/y");
     }

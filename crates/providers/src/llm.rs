@@ -9,7 +9,7 @@ use http::Method;
 use mw_core::retry::{FaultClass, Provider};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Call, NoAnswer, joined, redacted};
+use crate::answer::{Answer, Call, NoAnswer, cleaned, joined};
 use crate::outcome::Fault;
 use crate::port::HttpClient;
 
@@ -61,7 +61,7 @@ pub async fn complete(client: &impl HttpClient, settings: &Settings, prompt: &Pr
     if !answer.status.is_success() {
         return Err(http_fault(&answer, settings));
     }
-    content(&answer, prompt)
+    content(&answer, settings, prompt)
 }
 
 async fn ask(client: &impl HttpClient, settings: &Settings, prompt: &Prompt, limit: Limit) -> Result<Answer, Fault> {
@@ -112,14 +112,14 @@ fn http_fault(answer: &Answer, settings: &Settings) -> Fault {
     fault
 }
 
-fn content(answer: &Answer, prompt: &Prompt) -> Result<Value, Fault> {
+fn content(answer: &Answer, settings: &Settings, prompt: &Prompt) -> Result<Value, Fault> {
     let retryable = |code: &str, message: &str| Err(Fault::new(FaultClass::Retryable, code, message));
     let choice = answer.body.get("choices").and_then(|choices| choices.get(0));
     let Some(message) = choice.and_then(|choice| choice.get("message")) else {
         return Err(answer.malformed("the answer has no choice"));
     };
     if let Some(refusal) = message.get("refusal").and_then(Value::as_str).filter(|text| !text.is_empty()) {
-        return Err(Fault::new(FaultClass::Final, "refusal", redacted(refusal, "")));
+        return Err(Fault::new(FaultClass::Final, "refusal", refusal));
     }
     match choice.and_then(|choice| choice.get("finish_reason")).and_then(Value::as_str) {
         Some("content_filter") => {
@@ -134,7 +134,7 @@ fn content(answer: &Answer, prompt: &Prompt) -> Result<Value, Fault> {
     match text.or_else(|| arguments(message, prompt)) {
         None => retryable("no_content", "the model's answer is empty"),
         Some(text) => match serde_json::from_str(unfenced(text)) {
-            Ok(value) => Ok(value),
+            Ok(value) => Ok(cleaned(value, &settings.api_key)),
             Err(_) => retryable("invalid_json", "the model's answer is not JSON"),
         },
     }

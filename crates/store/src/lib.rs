@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 16;
+pub const MIGRATION: u64 = 18;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -43,12 +43,14 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     }
 }
 
-struct Asked {
-    user_id: String,
-    message: String,
+/// The request's body.
+pub struct Asked {
+    pub user_id: String,
+    pub message: String,
 }
 
-fn parse(request: &mut Request) -> Result<Asked, Problem> {
+/// Reads the body.
+pub fn parse(request: &mut Request) -> Result<Asked, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);

@@ -47,15 +47,16 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 }
 
 /// The request's body.
-struct Wish {
-    project: String,
-    input: Input,
-    options: Value,
+pub struct Wish {
+    pub project: String,
+    pub input: Input,
+    pub options: Value,
     /// What an Idempotency-Key is bound to.
-    payload: Value,
+    pub payload: Value,
 }
 
-fn parse(request: &mut Request) -> Result<Wish, Problem> {
+/// Reads the body; every fault in it is told at once.
+pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let project = fields.required_text("project", 1, 64);

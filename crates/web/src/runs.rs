@@ -92,7 +92,7 @@ pub(crate) fn invalid_query(name: &str, what: &str) -> Problem {
 
 pub(crate) fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     match request.query(name) {
-        Some(text) if text.len() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
+        Some(text) if text.chars().count() > 200 || text.contains('\0') => Err(invalid_query(name, "is not a name")),
         text => Ok(text.filter(|text| !text.is_empty())),
     }
 }
@@ -181,7 +181,8 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
 }
 
-fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
+/// Reads an artifact's body.
+pub fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let artifact_type = fields.required_text("type", 1, 100);

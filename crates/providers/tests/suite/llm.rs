@@ -116,3 +116,10 @@ fn errors_of_the_server() {
     let fault = ask(&Client::answering([Err(TransportError::Unanswered("late".into()))])).unwrap_err();
     assert_eq!(fault.class, FaultClass::Unavailable);
 }
+
+#[test]
+fn what_a_model_says_can_be_stored_and_holds_no_key() {
+    let said = json!({"summary": "a\u{0}b", "headers": [format!("the key is {KEY}")]});
+    let answer = ask(&Client::json(200, content(&said.to_string()))).unwrap();
+    assert_eq!(answer, json!({"summary": "a\u{fffd}b", "headers": ["the key is ***"]}));
+}

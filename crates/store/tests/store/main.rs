@@ -12,7 +12,6 @@ mod drain;
 mod effects;
 mod fixture;
 mod limits;
-mod plans;
 mod requests;
 mod retention;
 mod schema;

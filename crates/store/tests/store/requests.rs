@@ -1,9 +1,11 @@
 use crate::fixture::*;
 use mw_core::status::{ProvidersMode, Status};
+use mw_store::commit::Committed;
 use mw_store::projects::{Applied, apply, definition as stored, list};
 use mw_store::readiness::readiness;
 use mw_store::runs::{Filter, list as list_runs, load, start_load, timeline, view};
 use mw_store::{Limit, MIGRATION, chat, metrics};
+use serde_json::json;
 use time::Duration;
 
 #[test]
@@ -127,4 +129,18 @@ fn metrics_have_a_sample_of_every_gauge() {
     ] {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
+}
+
+/// PostgreSQL writes numbers without exponents; a number that came back as another, or not at all, would leave a run
+/// that nobody can load.
+#[test]
+fn a_run_keeps_every_number_that_json_can_hold() {
+    let mut db = connect();
+    let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
+    let numbers =
+        json!([f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1.5e300, -2.2250738585e-313, 0.1, u64::MAX, i64::MIN]);
+    transition.run.options = json!({"numbers": numbers});
+    let run = transition.run.clone();
+    assert_eq!(commit_one(&mut db, of(transition)), Committed::Committed);
+    assert_eq!(loaded(&mut db, &run.run_id), run);
 }

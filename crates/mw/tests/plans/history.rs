@@ -1,0 +1,92 @@
+//! A scratch database with a long history, made in about a minute.
+
+use mw::dev::{database::Database, folder};
+use mw::migrations;
+use mw_core::Timestamp;
+use mw_core::definition::Definition;
+use mw_core::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, start};
+use mw_core::status::ProvidersMode;
+use mw_store::commit::{Decision, commit};
+use mw_store::native::Client;
+use mw_store::projects;
+
+pub(crate) struct History {
+    pub(crate) db: Client,
+    /// A real run that waits at its first gate.
+    pub(crate) run: Run,
+    _scratch: Database,
+}
+
+impl History {
+    pub(crate) fn make() -> History {
+        let given = std::env::var("DATABASE_URL").ok();
+        let scratch = Database::scratch(&folder::root().unwrap(), given.as_deref(), true).unwrap();
+        let mut db = Client::connect(scratch.url()).unwrap();
+        migrations::migrate(db.driver(), &migrations::embedded().unwrap()).unwrap();
+        for key in ["test_video_gen", "aismr", "general"] {
+            projects::apply(&mut db, &definition(key)).unwrap();
+        }
+        let transition = new_run();
+        let run = transition.run.clone();
+        commit(&mut db, now(), &[Decision { transition: Some(transition), ..Decision::default() }]).unwrap();
+        fill(&mut db, &run.run_id);
+        History { db, run, _scratch: scratch }
+    }
+}
+
+/// Rows first, then the indexes and references that would be kept up row by row; the schema is the same afterwards.
+fn fill(db: &mut Client, template: &str) {
+    let later = statements(
+        db,
+        "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
+                format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', conrelid::regclass, conname,
+                       pg_get_constraintdef(oid))
+           FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+         UNION ALL
+         SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid) FROM pg_index
+          WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+    );
+    let run =
+        |db: &mut Client, sql: &str| db.driver().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    later.iter().for_each(|(drop, _)| run(db, drop));
+    run(db, &include_str!("history.sql").replace("$template", template));
+    later.iter().for_each(|(_, make)| run(db, make));
+    run(db, "VACUUM ANALYZE");
+}
+
+fn statements(db: &mut Client, sql: &str) -> Vec<(String, String)> {
+    db.driver().query(sql, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+fn definition(key: &str) -> Definition {
+    let path = format!("{}/../../projects/{key}.json", env!("CARGO_MANIFEST_DIR"));
+    Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub(crate) fn new_run() -> Transition {
+    let definition = definition("test_video_gen");
+    let request = StartRequest {
+        run_id: new_id(),
+        digest: definition.digest(),
+        definition,
+        input: Input { topic: Some("candles".into()), ..Input::default() },
+        options: serde_json::json!({}),
+        user_id: "user-1".into(),
+        mode: ProvidersMode::Sim,
+        personas: PersonaSource::Rules,
+        skip: Vec::new(),
+        add: Vec::new(),
+    };
+    start(request, &mut Context { now: now(), new_id: &mut new_id }).unwrap()
+}
+
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Now, to the microsecond that PostgreSQL keeps.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap()
+}

@@ -1,0 +1,73 @@
+-- A year of a busy installation: a million finished runs with what belongs to them, ten thousand open ones, their
+-- effects, and what webhooks, chats and clients left. Rows are thin: plans depend on counts and on how values spread.
+-- $template is a real run at its first gate, committed as the product does.
+
+-- Finished runs, half a minute apart. No aismr run ever expired: the pair of filters that finds nothing.
+INSERT INTO runs (run_id, project, status, payload, result, created_at, updated_at, user_id, version, state, finished_at)
+SELECT 'old-' || n, CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_gen' END,
+       CASE WHEN n % 20 = 0 AND n % 3 > 0 THEN 'expired' WHEN n % 20 = 1 THEN 'cancelled' WHEN n % 20 = 2 THEN 'rejected'
+            WHEN n % 20 < 6 THEN 'failed' ELSE 'published' END,
+       '{}', '{}', at, at, 'user-' || n % 5000, 12, '{}', at
+  FROM generate_series(1, 1000000) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
+INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
+SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, 1000000) AS n;
+INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+SELECT 'old-' || n, 'old-' || n, 'publish', 'upload-post', 'succeeded', 'old-' || n, 'account-' || n % 10, now(), now()
+  FROM generate_series(1, 1000000) AS n;
+INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
+SELECT 'old-' || n, 'old-' || n, 'poll', 'upload-post', 'old-' || n, '{}', 'done', at, at, at
+  FROM generate_series(1, 1000000) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
+INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, decided_at, decision)
+SELECT 'old-' || n, 'workflow', 1, 'approved', now(), now(), now(), '{}' FROM generate_series(1, 1000000) AS n;
+INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at)
+SELECT 'old-' || n, 'workflow', 1, 'approved', 'ann', 'api', now() - n * interval '30 seconds'
+  FROM generate_series(1, 1000000) AS n;
+INSERT INTO artifacts (run_id, type, provider, created_at)
+SELECT 'old-' || n, 'clip', 'kieai', now() FROM generate_series(1, 1000000) AS n;
+
+-- Open runs, fifty of them overdue, each with an open gate, a job and an effect: most due later, some now, some leased.
+INSERT INTO runs (run_id, project, status, payload, created_at, updated_at, user_id, version, state, awaiting_gate, deadline)
+SELECT 'open-' || n, project, status, payload, created_at - n * interval '1 minute', updated_at, 'user-' || n % 5000, version,
+       state || jsonb_build_object('run_id', 'open-' || n), awaiting_gate,
+       CASE WHEN n <= 50 THEN now() - n * interval '1 second' ELSE now() + n * interval '1 minute' END
+  FROM runs, generate_series(1, 10000) AS n WHERE run_id = '$template';
+INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
+SELECT 'open-' || n, seq, type, at, actor, body, hash
+  FROM run_events, generate_series(1, 10000) AS n WHERE run_id = '$template';
+INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline)
+SELECT 'open-' || n, 'workflow', 1, 'open', now(), now() + interval '1 day' FROM generate_series(1, 10000) AS n;
+INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+SELECT 'open-' || n, 'open-' || n, 'publish', 'upload-post', 'submitted', 'open-' || n, 'account-' || n, now(), now()
+  FROM generate_series(1, 10000) AS n;
+INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, lease_until, created_at, updated_at)
+SELECT 'open-' || n, 'open-' || n, 'poll', 'upload-post', 'open-' || n, '{}', CASE WHEN leased THEN 'leased' ELSE 'due' END,
+       CASE WHEN n <= 1000 THEN now() - n * interval '1 second' ELSE now() + n * interval '1 minute' END,
+       CASE WHEN leased THEN now() + (n - 500) * interval '1 second' END, now(), now()
+  FROM generate_series(1, 10000) AS n, LATERAL (SELECT n BETWEEN 400 AND 600 AS leased) AS lease;
+
+-- Two weeks of webhooks; nothing is old enough to go, so that looking for what is must not read everything.
+INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at, run_id, job_id)
+SELECT 'event-' || n, 'upload-post', '{}', '{}', 'valid', 'accepted', now() - n * interval '11 seconds', 'old-' || n, 'old-' || n
+  FROM generate_series(1, 100000) AS n;
+INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
+SELECT 'refused-' || n, 'kieai', '{}', '{}', 'invalid', 'refused', now() - n * interval '4 seconds'
+  FROM generate_series(1, 20000) AS n;
+WITH lost AS (
+    INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
+    SELECT 'lost-' || n, 'kieai', '{}', '{}', 'valid', 'dlq', now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n
+    RETURNING *)
+INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, next_retry_at, last_error_at,
+                         created_at, updated_at)
+SELECT id, idempotency_key, provider, headers, payload, '{"match": {"job_id": "nobody"}, "hint": {}}', 'unknown_job',
+       CASE WHEN row_number() OVER () <= 100 THEN now() ELSE now() + interval '1 hour' END, now(), now(), now()
+  FROM lost;
+
+INSERT INTO chat_messages (user_id, role, content, told_at, created_at)
+SELECT 'user-' || n % 5000, (ARRAY['user', 'brendan', 'notice'])[1 + n % 3], 'hello',
+       CASE WHEN n > 10000 THEN now() END, now() FROM generate_series(1, 300000) AS n;
+INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
+SELECT 'ann', 'key-' || n, 'f', 'old-' || n, now() - n * interval '3 seconds' FROM generate_series(1, 100000) AS n;
+INSERT INTO rate_limits (name, caller, window_start, count)
+SELECT 'runs_start', 'ip:' || n, now(), 1 FROM generate_series(1, 20000) AS n;
+INSERT INTO metric_observations (name, labels, value)
+SELECT 'webhook_verify_total', 'provider="kieai"', 1 FROM generate_series(1, 20000);

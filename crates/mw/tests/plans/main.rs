@@ -1,0 +1,75 @@
+//! With a million finished runs behind it, no statement of the store scans a table that grows, and none reads more of an
+//! index than its answer needs. One test: the history is made once. Prints what each statement reads and takes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod history;
+mod measure;
+mod statements;
+
+use history::History;
+use measure::Reads;
+use std::io::Write;
+use std::time::Instant;
+
+/// A scan of this many rows of a growing table is a table that is still small.
+const SCANNED_MAX: i64 = 50;
+
+#[test]
+fn no_statement_reads_the_history() {
+    let started = Instant::now();
+    let mut history = History::make();
+    say(&format!("plans: a history of 1,000,000 runs, made in {:.1} s", started.elapsed().as_secs_f64()));
+    let faults: Vec<String> = statements::all()
+        .into_iter()
+        .filter_map(|(name, entries_max, mut call)| {
+            let run = history.run.clone();
+            let reads = measure::measure(&mut history.db, |db| call(db, &run));
+            say(&line(name, &reads));
+            fault(name, entries_max, &reads)
+        })
+        .collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_statement_of_the_store_is_measured() {
+    let measured = include_str!("statements.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/src");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for call in text.split("\"SELECT ").skip(1) {
+            let function = call.split('(').next().unwrap();
+            assert!(measured.contains(&format!("\"{function}")), "{function} is not among the measured statements");
+        }
+    }
+}
+
+fn fault(name: &str, entries_max: i64, reads: &Reads) -> Option<String> {
+    let rows_max = if entries_max == statements::OPEN { entries_max } else { SCANNED_MAX };
+    let scanned = reads.scanned.iter().filter(|(_, rows)| **rows > rows_max);
+    let scanned = scanned.map(|(table, rows)| format!("scans {rows} rows of {table}"));
+    let indexed = reads.indexed.iter().filter(|(_, entries)| **entries > entries_max);
+    let indexed =
+        indexed.map(|(index, entries)| format!("reads {entries} entries of {index}, {entries_max} are enough"));
+    let faults: Vec<String> = scanned.chain(indexed).collect();
+    (!faults.is_empty()).then(|| format!("{name} {}", faults.join("; ")))
+}
+
+fn line(name: &str, reads: &Reads) -> String {
+    let took = reads.fastest.unwrap_or_default().as_secs_f64() * 1000.0;
+    let scanned: i64 = reads.scanned.values().sum();
+    let entries: i64 = reads.indexed.values().sum();
+    format!("plans: {name:44} {took:7.2} ms, {scanned:2} rows scanned, {entries:5} index entries")
+}
+
+/// Past the test harness, which keeps what a passing test prints.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

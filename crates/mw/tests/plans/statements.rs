@@ -1,0 +1,230 @@
+//! The statements, as the product calls them: name, the most index entries that one call may read, and the call. A name
+//! begins with its SQL function; `every_statement_of_the_store_is_measured` looks for it here.
+
+use crate::history::{new_id, new_run, now};
+use mw_core::run::{Command, Context, GateDecision, Run, apply};
+use mw_core::status::{Channel, GateName, Status, Verdict};
+use mw_store::chat::{Said, Turn};
+use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
+use mw_store::native::Client;
+use mw_store::runs::Filter;
+use mw_store::webhooks::{Delivery, Match, Receipt};
+use mw_store::{Limit, chat, effects, metrics, projects, readiness, runs, sweep, webhooks};
+use serde_json::json;
+
+type Call = Box<dyn FnMut(&mut Client, &Run)>;
+type Statement = (&'static str, i64, Call);
+
+/// Enough for a look-up by key and what hangs on it.
+const FEW: i64 = 40;
+/// A page of 50, and one more to know of; some are passed over on the way.
+const PAGE: i64 = 360;
+/// The rows of a reconciler's batch of 200.
+const BATCH: i64 = 450;
+/// What is open, once or twice over; a table that holds nothing else may be scanned for it.
+pub(crate) const OPEN: i64 = 25_000;
+
+pub(crate) fn all() -> Vec<Statement> {
+    [reads(), lists(), commits(), receipts(), operations(), runbook()].into_iter().flatten().collect()
+}
+
+fn statement(name: &'static str, entries_max: i64, call: impl FnMut(&mut Client, &Run) + 'static) -> Statement {
+    (name, entries_max, Box::new(call))
+}
+
+fn limit() -> Limit<'static> {
+    Limit { name: "runs_start", caller: "ip:7", limit: 100, window_seconds: 60 }
+}
+
+fn reads() -> Vec<Statement> {
+    vec![
+        statement("run_load", FEW, |db, run| {
+            assert!(runs::load(db, now(), &run.run_id, Some(&limit())).unwrap().run.is_some());
+        }),
+        statement("run_view", FEW, |db, _| assert!(runs::view(db, "old-1000").unwrap().is_some())),
+        statement("run_timeline", FEW, |db, run| {
+            assert!(!runs::timeline(db, &run.run_id, 0, 50).unwrap().unwrap().events.is_empty());
+        }),
+        statement("start_load", FEW, |db, _| {
+            assert!(runs::start_load(db, now(), "aismr", &limit()).unwrap().project.is_some());
+        }),
+        statement("chat_load", PAGE, |db, _| {
+            let loaded = chat::load(db, now(), "user-1", &limit()).unwrap();
+            assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
+        }),
+        statement("chat_save", PAGE, |db, _| {
+            let messages = vec![Said { role: "user".into(), content: "hello".into() }];
+            chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX }).unwrap();
+        }),
+        statement("project_definition", FEW, |db, _| {
+            let _ = projects::definition(db, "aismr", "1.0.0").unwrap();
+        }),
+        statement("project_list", FEW, |db, _| assert_eq!(projects::list(db, None).unwrap().len(), 3)),
+        statement("project_apply", FEW, |db, _| {
+            let definition = projects::list(db, Some("aismr")).unwrap().remove(0);
+            projects::apply(db, &definition).unwrap();
+        }),
+        statement("readiness", FEW, |db, _| {
+            readiness::readiness(db).unwrap();
+        }),
+        statement("metrics_read", OPEN, |db, _| {
+            let gauges = metrics::read(db, now()).unwrap().gauges;
+            assert!(gauges.iter().any(|gauge| gauge.name == "runs_active" && gauge.value >= 10_000.0));
+        }),
+    ]
+}
+
+fn lists() -> Vec<Statement> {
+    let filter = |status: Option<Status>, project: Option<&str>, user: Option<&str>| Filter {
+        status,
+        project: project.map(str::to_owned),
+        user_id: user.map(str::to_owned),
+        before: None,
+    };
+    let deep = |filter: Filter| Filter { before: Some(("2026-06-01T00:00:00Z".into(), "x".into())), ..filter };
+    let (failed, open) = (Some(Status::Failed), Some(Status::PendingWorkflow));
+    [
+        ("run_list", filter(None, None, None), 50),
+        ("run_list, second half", deep(filter(None, None, None)), 50),
+        ("run_list by status", filter(failed, None, None), 50),
+        ("run_list by status, second half", deep(filter(failed, None, None)), 50),
+        ("run_list by open status", filter(open, None, None), 50),
+        ("run_list by a status that no run has", filter(Some(Status::Paused), None, None), 0),
+        ("run_list by project", filter(None, Some("aismr"), None), 50),
+        ("run_list by unknown project", filter(None, Some("nobody"), None), 0),
+        ("run_list by user", filter(None, None, Some("user-7")), 50),
+        ("run_list by unknown user", filter(None, None, Some("nobody")), 0),
+        ("run_list by status and project", filter(failed, Some("aismr"), None), 50),
+        ("run_list by a pair that no run has", filter(Some(Status::Expired), Some("aismr"), None), 0),
+        ("run_list by project and user", filter(None, Some("aismr"), Some("user-7")), 50),
+        ("run_list by status and user", filter(failed, None, Some("user-5")), 50),
+    ]
+    .into_iter()
+    .map(|(name, filter, found)| {
+        statement(name, PAGE, move |db, _| assert_eq!(runs::list(db, &filter, 50).unwrap().runs.len(), found, "{name}"))
+    })
+    .collect()
+}
+
+fn commits() -> Vec<Statement> {
+    vec![
+        statement("run_commit of a start", PAGE, |db, _| {
+            let idempotency = Idempotency { caller: "ann".into(), key: new_id(), fingerprint: "f".into() };
+            committed(
+                db,
+                Decision { transition: Some(new_run()), idempotency: Some(idempotency), ..Decision::default() },
+            );
+        }),
+        statement("run_commit of a gate", PAGE, |db, run| {
+            let decision = GateDecision {
+                gate: GateName::Workflow,
+                opening: None,
+                verdict: Verdict::Approve,
+                approver: "ann".into(),
+                channel: Channel::Api,
+                comment: None,
+                note: None,
+                ip: None,
+                user_agent: None,
+            };
+            told(db, run, &Command::DecideGate(decision));
+        }),
+        statement("run_commit of an end", PAGE, |db, run| {
+            told(db, run, &Command::Cancel { reason: "no".into(), actor: "ann".into() });
+        }),
+        statement("run_commit of an effect", PAGE, |db, _| {
+            let claim = effects::claim(db, now(), 1, 45).unwrap();
+            let (effect_id, fence) = (claim.effects[0].effect_id, claim.effects[0].fence);
+            let outcome = Outcome::Again { due_at: now(), not_sent: false, uncounted: false };
+            let settle = Settle { effect_id, fence, outcome, error: None };
+            committed(db, Decision { settle: Some(settle), ..Decision::default() });
+        }),
+        statement("effects_claim", PAGE, |db, _| {
+            assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
+        }),
+    ]
+}
+
+fn told(db: &mut Client, run: &Run, command: &Command) {
+    let transition = apply(run, command, "ann", &mut Context { now: now(), new_id: &mut new_id }).unwrap();
+    committed(db, Decision { transition, ..Decision::default() });
+}
+
+fn committed(db: &mut Client, decision: Decision) {
+    assert_eq!(commit(db, now(), &[decision]).unwrap().results, [Committed::Committed]);
+}
+
+fn receipts() -> Vec<Statement> {
+    let by = |job_id: Option<&str>, task_id: Option<&str>, account: Option<&str>| Match {
+        job_id: job_id.map(str::to_owned),
+        task_id: task_id.map(str::to_owned),
+        account: account.map(str::to_owned),
+    };
+    let mut all: Vec<Statement> = [
+        ("webhook_accept by our id", by(Some("open-77"), None, None), Receipt::Accepted),
+        ("webhook_accept by the provider's id", by(None, Some("open-77"), None), Receipt::Accepted),
+        ("webhook_accept by account", by(None, Some("nobody"), Some("account-77")), Receipt::Accepted),
+        ("webhook_accept of a dead letter", by(Some("nobody"), Some("nobody"), Some("nobody")), Receipt::Dlq),
+    ]
+    .into_iter()
+    .map(|(name, matching, receipt)| {
+        statement(name, FEW, move |db, _| {
+            let delivery = Delivery {
+                provider: "upload-post",
+                key: &new_id(),
+                headers: json!({}),
+                query: "",
+                signature_status: "valid",
+                ignore: false,
+                matching: matching.clone(),
+                hint: json!({"task_id": "t"}),
+            };
+            assert_eq!(webhooks::accept(db, now(), &delivery, b"{}").unwrap().status, receipt);
+        })
+    })
+    .collect();
+    all.push(statement("webhook_refuse", FEW, |db, _| {
+        webhooks::refuse(db, now(), "kieai", "invalid", "refused-77", json!({}), b"{}").unwrap();
+    }));
+    all
+}
+
+fn operations() -> Vec<Statement> {
+    vec![
+        statement("sweep_begin", FEW, |db, _| {
+            let begun = sweep::begin(db, now(), "plans", 60).unwrap();
+            assert!(begun.granted && begun.due.deadlines && begun.due.effects && !begun.due.retention);
+        }),
+        statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({})).unwrap()),
+        statement("leases_expire", BATCH, |db, _| assert!(sweep::expire_leases(db, now(), 200).unwrap().acted >= 100)),
+        statement("runs_overdue", BATCH, |db, _| {
+            assert!(!sweep::overdue_runs(db, now(), None, 200).unwrap().is_empty())
+        }),
+        statement("dead_letters_retry", 2 * BATCH, |db, _| {
+            sweep::retry_dead_letters(db, now(), 200).unwrap();
+        }),
+        statement("metrics_fold", 2 * BATCH, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
+        statement("retention_prune", BATCH, |db, _| assert_eq!(sweep::prune(db, now(), 200).unwrap().acted, 0)),
+    ]
+}
+
+/// What the runbooks type into psql.
+fn runbook() -> Vec<Statement> {
+    [
+        (
+            "runbook: newest runs",
+            "SELECT run_id, project, status, created_at, updated_at FROM runs ORDER BY created_at DESC LIMIT 20",
+        ),
+        (
+            "runbook: newest webhooks",
+            "SELECT provider, signature_status, received_at FROM webhook_events ORDER BY received_at DESC LIMIT 50",
+        ),
+        (
+            "runbook: newest approvals",
+            "SELECT run_id, gate, created_at FROM hitl_approvals ORDER BY created_at DESC LIMIT 20",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, sql)| statement(name, PAGE, move |db, _| assert!(db.driver().query(sql, &[]).unwrap().len() >= 20)))
+    .collect()
+}
