@@ -4,10 +4,12 @@
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`effects`]: the dispatcher's claim. [`sweep`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`doctor`]: the invariants, for `mw doctor` and the tests.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
 pub mod chat;
 pub mod commit;
+pub mod doctor;
 pub mod effects;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 14;
+pub const MIGRATION: u64 = 17;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

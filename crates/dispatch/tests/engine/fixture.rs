@@ -7,6 +7,7 @@ use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_dispatch::{Report, Settings, World};
 use mw_providers::{HttpClient, TransportError, llm};
 use mw_store::commit::{Committed, Decision, commit, transition};
+use mw_store::doctor::{Finding, Scope, examine};
 use mw_store::native::Client;
 use mw_store::webhooks::{Accepted, Delivery, Match, accept};
 use mw_store::{Database, DbError, runs};
@@ -179,8 +180,13 @@ impl Engine {
         let sql = "SELECT body FROM run_events WHERE run_id = $1 ORDER BY seq";
         let rows = self.db().driver().query(sql, &[&run_id]).unwrap();
         let events: Vec<Recorded> = rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
-        assert_eq!(mw_core::run::fold(run_id, &events), self.run(run_id), "the state is the fold of the timeline");
+        assert_eq!(self.findings(Scope::run(run_id)), []);
         events
+    }
+
+    /// What the doctor finds.
+    pub(crate) fn findings(&self, scope: Scope) -> Vec<Finding> {
+        examine(&mut self.db(), self.now(), &scope, &mut |_| {}).unwrap().findings
     }
 
     pub(crate) fn count_events(&self, run_id: &str, name: &str) -> usize {

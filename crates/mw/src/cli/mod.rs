@@ -3,6 +3,7 @@
 mod db;
 mod demo;
 mod dev;
+mod doctor;
 mod gates;
 mod projects;
 mod runs;
@@ -20,6 +21,7 @@ Examples:
   mw db migrate                          bring the database up to date
   mw runs list --status awaiting_ideate  runs that wait for a person
   mw gates link RUN ideate               the link with which a person decides
+  mw doctor                              is everything as it must be?
   mw demo test-video-gen                 watch one run from the message to the published video
 
 Settings come from the environment, then .env, .env.development, and .mw/env (development secrets):
@@ -57,6 +59,8 @@ enum Command {
     Gates(gates::Command),
     /// Ring the sweeper now: due retries, polls, deadlines.
     Sweep,
+    /// Check every invariant: timelines, states, gates, jobs, effects, receipts; explain what is broken and its repair.
+    Doctor(doctor::Options),
     /// Run one video from the message to the publication, visibly.
     Demo(demo::Options),
     /// Run the whole product on this machine, for development and tests.
@@ -108,6 +112,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Runs(command) => runs::run(&context, command),
         Command::Gates(command) => gates::run(&context, command),
         Command::Sweep => sweep::run(&context),
+        Command::Doctor(options) => doctor::run(&context, options),
         Command::Demo(options) => demo::run(&context, &options),
         Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {
