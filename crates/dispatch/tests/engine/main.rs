@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod fixture;
+mod fuse;
+mod interrupts;
 mod journey;
 mod lost_answers;
 mod personas;
