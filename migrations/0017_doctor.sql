@@ -26,11 +26,11 @@ LANGUAGE sql STABLE AS $$
     SELECT asked.run_id, asked.job_id, asked.step, asked.key, o.state, o.last_error
       FROM (SELECT e.run_id, e.data->'data'->>'job_id' AS job_id, e.data->'data'->>'step' AS step, CASE e.type
                        WHEN 'job.requested' THEN 'submit:' || (e.data->'data'->>'job_id')
-                       WHEN 'job.submitted' THEN 'poll:' || (e.data->'data'->>'job_id')
-                       ELSE format('persona:%s:%s', e.run_id, e.data->'data'->>'step') END AS key
+                       WHEN 'persona.requested' THEN format('persona:%s:%s', e.run_id, e.data->'data'->>'step')
+                       ELSE 'poll:' || (e.data->'data'->>'job_id') END AS key
               FROM run_events AS e JOIN runs AS r USING (run_id)
              WHERE e.run_id = ANY (page) AND r.finished_at IS NULL
-               AND e.type IN ('job.requested', 'job.submitted', 'persona.requested')) AS asked
+               AND e.type IN ('job.requested', 'job.submitted', 'job.adopted', 'persona.requested')) AS asked
       LEFT JOIN outbox AS o USING (key)
 $$;
 
@@ -69,7 +69,7 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'effect_after_end', o.run_id, format('effect %s (%s) is %s, the run is %s', o.effect_id, o.key, o.state, r.status)
       FROM outbox AS o JOIN runs AS r USING (run_id)
-     WHERE o.run_id = ANY (page) AND o.state IN ('due', 'leased') AND r.finished_at IS NOT NULL
+     WHERE o.run_id = ANY (page) AND o.state IN ('due', 'leased', 'held') AND r.finished_at IS NOT NULL
     UNION ALL
     SELECT 'effect_abandoned', o.run_id, format('effect %s (%s), lease until %s', o.effect_id, o.key, o.lease_until)
       FROM outbox AS o WHERE o.run_id = ANY (page) AND o.state = 'leased' AND o.lease_until < overdue
@@ -80,8 +80,10 @@ CREATE OR REPLACE FUNCTION doctor_jobs(page text[]) RETURNS TABLE (invariant tex
 LANGUAGE sql STABLE AS $$
     WITH told AS (
         SELECT r.run_id, job.key AS job_id, job.value->'phase'->>'task_id' AS task_id,
-               CASE WHEN r.finished_at IS NOT NULL AND job.value->'phase'->>'phase' IN ('requested', 'submitted')
-                    THEN 'fenced' ELSE job.value->'phase'->>'phase' END AS state
+               CASE WHEN r.finished_at IS NOT NULL AND job.value->'phase'->>'phase' IN ('requested', 'submitted') THEN 'fenced'
+                    -- Asked for again as another job: this one has failed.
+                    WHEN job.value->'phase'->>'phase' = 'replaced' THEN 'failed'
+                    ELSE job.value->'phase'->>'phase' END AS state
           FROM runs AS r, jsonb_each(CASE jsonb_typeof(r.state->'jobs') WHEN 'object' THEN r.state->'jobs'
                                      ELSE '{}' END) AS job
          WHERE r.run_id = ANY (page)
@@ -192,8 +194,8 @@ BEGIN
     PERFORM set_config('mw.commit', 'on', true);
     PERFORM FROM runs WHERE run_id = request->>'run_id' FOR UPDATE;
     UPDATE runs SET state = run, status = run->>'status', version = (run->>'version')::bigint, result = request->'result',
-           awaiting_gate = run->'gate'->>'gate', deadline = (run->>'deadline')::timestamptz,
-           finished_at = (run->>'finished_at')::timestamptz
+           awaiting_gate = CASE WHEN run->>'status' <> 'paused' THEN run->'gate'->>'gate' END,
+           deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
      WHERE run_id = request->>'run_id' AND (run->>'version')::bigint = (
            SELECT max(seq) FROM run_events WHERE run_events.run_id = request->>'run_id');
     RETURN jsonb_build_object('rebuilt', FOUND);

@@ -64,7 +64,8 @@ impl Stored {
     }
 
     fn columns_differ(&self, run: &Run) -> Option<Finding> {
-        let gate = run.gate.as_ref().map(|open| open.gate);
+        // Nobody can decide at the gate of a paused run.
+        let gate = run.gate.as_ref().map(|open| open.gate).filter(|_| run.status != Status::Paused);
         let columns = [
             ("status", Status::parse(&self.status) == Some(run.status)),
             ("version", self.version == run.version),
