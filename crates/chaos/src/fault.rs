@@ -51,6 +51,9 @@ pub(crate) enum Message {
 const MESSAGES: [Message; 6] =
     [Message::Lie, Message::Forged, Message::Unknown, Message::Late, Message::Unsigned, Message::Garbage];
 
+const LOST_ANSWERS: [Trouble; 4] =
+    [Trouble::DropConnection, Trouble::GatewayErrorAfterWork, Trouble::MalformedJson, Trouble::Delay];
+
 impl Fault {
     /// Its kind, for the report.
     pub(crate) fn name(&self) -> String {
@@ -92,7 +95,17 @@ impl Plan {
         [self.random.usize(..self.hosts), self.random.usize(..self.hosts)]
     }
 
+    /// Every third loses the answer of a call that did its work: the moments in which something could be done twice.
     fn trouble(&mut self) -> Rule {
+        if self.random.u32(..3) == 0 {
+            let fault = *self.random.choice(&LOST_ANSWERS).unwrap_or(&Trouble::DropConnection);
+            let provider = *self.random.choice(&Provider::ALL).unwrap_or(&Provider::Kieai);
+            return Rule { fault, provider, on: On::Create, ..self.any_trouble() };
+        }
+        self.any_trouble()
+    }
+
+    fn any_trouble(&mut self) -> Rule {
         let known = self.random.choice(KNOWN);
         let (fault, providers) =
             known.map_or((Trouble::Delay, &Provider::ALL[..]), |known| (known.fault, known.providers));
