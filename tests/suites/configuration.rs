@@ -167,7 +167,7 @@ fn personas_speak_through_the_model_where_there_is_one_and_are_asked_again_when_
     assert_eq!(run.view()["result"]["videos"][1]["header"], "Cat B");
     assert_eq!(run.artifacts("publish.url")[0]["metadata"]["caption"], "Two cats!");
     assert!(simulator.state()["counts"]["openai"]["creates"].as_u64().unwrap() >= 4);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -182,5 +182,5 @@ fn a_persona_that_keeps_failing_fails_its_run_and_is_never_replaced_by_rules() {
     assert!(view["result"]["error"]["error_message"].is_string(), "{view}");
     assert_eq!(sources(&run), Vec::<Value>::new());
     assert_eq!(run.artifact_names().last().unwrap(), "notification(failed)");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }

@@ -61,7 +61,7 @@ fn a_host_killed_at_every_step_loses_nothing_and_submits_nothing_twice() {
     let posts: Vec<Value> = run.jobs("publish").into_iter().map(|job| job["job_id"].clone()).collect();
     assert!(repeated.into_iter().all(|event| posts.contains(&event["data"]["job_id"])));
     assert_eq!(run.count_events("job.submitted"), 4);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn twelve_callbacks_at_once_at_three_hosts_are_all_recorded() {
         "SELECT DISTINCT job_id FROM webhook_events WHERE run_id = $1 AND provider = 'kieai' AND outcome = 'accepted'";
     assert_eq!(service.database().count(receipts, &[&run.id]), 12);
     assert_submitted_once(&simulator, &run);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 /// One clip's callback, signed, at one host.
@@ -157,7 +157,7 @@ fn three_hosts_race_for_many_runs_and_no_run_is_harmed() {
                 let project = if number % 3 == 0 { "aismr" } else { "test_video_gen" };
                 let run = Run::start_at(&service, project).published();
                 assert_eq!(run.count_events("run.published"), 1);
-                run.assert_state_is_fold();
+                run.assert_healthy();
             });
         }
     });

@@ -69,7 +69,7 @@ fn a_run_marked_failed_by_hand_fails_for_real() {
     assert!(run.artifact_names().contains(&"run.failed".to_owned()));
     let gate = service().database().row("SELECT state FROM gates WHERE run_id = $1", &[&run.id]);
     assert_eq!(gate["state"], "closed");
-    run.assert_state_is_fold();
+    run.assert_healthy();
     service().call("POST", &link).send().expect_problem(409, &format!("Run {} is already failed", run.id));
 }
 
@@ -80,7 +80,7 @@ fn the_runbooks_update_with_more_columns_works_too() {
     assert_eq!(service().database().execute(sql, &[&run.id]), 1);
     assert_eq!(service().database().execute(sql, &[&run.id]), 0);
     assert_eq!(run.count_events("run.failed"), 1);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -77,6 +77,20 @@ fn every_command_against_a_stack() {
         person.sees(0, &["runs", "cancel", &other, "--reason", "a test", "--actor", "me"]).contains("is cancelled")
     );
 
+    // Is everything as it must be? And when it is not: what, and what to do.
+    assert!(person.sees(0, &["doctor"]).contains("healthy: "));
+    let broken = person.starts_a_run();
+    let mut database = postgres::Client::connect(person.stack.database().url(), postgres::NoTls).unwrap();
+    database.execute("UPDATE runs SET state = state - 'title' WHERE run_id = $1", &[&broken]).unwrap();
+    let found = person.sees(1, &["doctor", "--run", &broken]);
+    assert!(found.contains("state_unreadable") && found.contains(&format!("mw doctor --rebuild {broken}")), "{found}");
+    assert_eq!(person.json(&["doctor"])["findings"][0]["run_id"], broken.as_str());
+    assert!(person.sees(0, &["doctor", "--rebuild", &broken]).contains("timeline"));
+    assert!(person.sees(0, &["doctor", "--run", &broken]).contains("healthy: 1 runs"));
+    assert!(person.sees(0, &["doctor", "--limit", "1"]).contains("mw doctor --after "));
+    assert!(person.sees(0, &["doctor", "--explain"]).contains("effect_lost"));
+    person.sees(2, &["doctor", "--run", "nobody"]);
+
     // What the caller must change.
     assert!(person.sees(2, &["runs", "watch", "nobody"]).contains("run not found"));
     person.sees(2, &["gates", "approve", &run, "nogate"]);

@@ -6,11 +6,13 @@
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`doctor`]: the invariants, for `mw doctor` and the tests.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
 pub mod chat;
 pub mod commit;
 pub mod dead_letters;
+pub mod doctor;
 pub mod drain;
 pub mod effects;
 pub mod metrics;

@@ -17,7 +17,7 @@ fn lost_answer_is_adopted(fault: &str) {
         .count();
     assert_eq!(adopted, 1);
     assert_eq!(run.count_events("job.submission_repeated"), 0);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn only_after_the_waiting_time_is_it_sent_once_more_and_the_timeline_says_so() {
     let run = run.waiting_for("awaiting_prepublish");
     assert_eq!(run.count_events("job.submission_repeated"), 1);
     assert_eq!(tasks(&storm, &run, "kieai").len(), 3, "the documented exception");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

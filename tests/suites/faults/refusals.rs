@@ -10,7 +10,7 @@ fn passes(provider: &str, fault: &str) {
     storm.fault(json!({"provider": provider, "fault": fault, "on": "create", "times": 2}));
     let run = Run::start().published();
     assert_submitted_once(&storm, &run);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_final_refusal_fails_the_run_and_says_why() {
     assert!(failed["error_type"].is_string() && failed["error_message"].is_string());
     assert_eq!(run.artifact_names().last().unwrap(), "notification(failed)");
     assert!(tasks(&storm, &run, "kieai").is_empty());
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_failed_clip_leaves_the_others_results_in_place() {
     assert!(videos.iter().any(|video| video["assetUrl"].is_string()));
     assert_eq!((run.artifacts("kieai.clip").len(), run.artifacts("kieai.error").len()), (1, 1));
     assert!(view["result"]["error"].is_object());
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_new_definition_runs_without_new_code() {
     assert_eq!(run.view()["result"]["totalVideos"], 3);
     assert_eq!(run.count_events("gate.decided"), 2);
     assert!(!run.event_types().iter().any(|kind| kind == "gate.expired"));
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn test_video_gen_goes_from_chat_to_published() {
         assert_eq!(published["result"]["renderUrl"], format!("https://mock.video.myloware/{}-final.mp4", run.id));
         assert_eq!(post["metadata"]["mock"], true);
     }
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn aismr_goes_from_chat_to_published_with_twelve_clips_about_what_was_asked() {
         (&wait["expectedCount"], &wait["generatedCount"], &wait["status"]),
         (&json!(12), &json!(12), &json!("completed"))
     );
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_rejection_at_the_last_gate_publishes_nothing() {
     assert!(run.artifacts("publish.url").is_empty());
     assert_eq!(run.jobs("publish").len(), 0);
     assert_eq!(run.artifact_names().last().unwrap(), "notification(rejected)");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_run_that_is_cancelled_at_work_stops_there() {
         run.artifacts("publish.url").is_empty()
             && run.artifacts("notification").iter().all(|note| note["metadata"]["type"] != "completed")
     );
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

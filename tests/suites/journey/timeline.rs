@@ -31,7 +31,7 @@ fn the_hash_chain_of_a_whole_run_is_recomputed() {
     assert_eq!(shown.len(), count);
     let version = service().database().row("SELECT version FROM runs WHERE run_id = $1", &[&run.id]);
     assert_eq!(version["version"], count);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_cancelled_run_stays_cancelled() {
     cancel(&run, &json!({})).expect_problem(409, &format!("Run {} is already cancelled", run.id));
     let gate = service().database().row("SELECT state FROM gates WHERE run_id = $1", &[&run.id]);
     assert_eq!(gate["state"], "closed");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_artifact_is_attached_with_its_defaults() {
     assert_eq!(storyboard["metadata"]["pages"], whole["metadata"]["pages"]);
     assert_eq!(storyboard["metadata"]["emoji"], "🕯");
     assert_eq!(run.status(), "pending_workflow");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_artifact_is_attached_to_an_ended_run_and_moves_it_not() {
     service().post(&path).json(&json!({"type": "post.mortem"})).send().expect(200);
     assert_eq!(run.status(), "cancelled");
     assert_eq!(run.artifacts("post.mortem").len(), 1);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]
@@ -124,5 +124,5 @@ fn many_artifacts_at_once_are_all_recorded() {
         }
     });
     assert_eq!(run.artifacts("parallel").len(), 8);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }

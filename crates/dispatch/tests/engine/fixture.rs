@@ -2,11 +2,14 @@
 
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
-use mw_core::run::{Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, start};
+use mw_core::run::{
+    Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
+};
 use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_dispatch::{Report, Settings, World};
 use mw_providers::{HttpClient, TransportError, llm};
 use mw_store::commit::{Committed, Decision, commit, transition};
+use mw_store::doctor::{Finding, Scope, examine};
 use mw_store::native::Client;
 use mw_store::webhooks::{Accepted, Delivery, Match, accept};
 use mw_store::{Database, DbError, runs};
@@ -58,6 +61,15 @@ impl Engine {
     }
 
     pub(crate) fn start(&mut self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Run {
+        let transition = self.born(project, mode, personas);
+        let run = transition.run.clone();
+        let decision = Decision { transition: Some(transition), ..Decision::default() };
+        assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
+        run
+    }
+
+    /// A run's start, not yet committed.
+    pub(crate) fn born(&self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Transition {
         let path = format!("{}/../../projects/{project}.json", env!("CARGO_MANIFEST_DIR"));
         let definition = Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap();
         let request = StartRequest {
@@ -72,12 +84,7 @@ impl Engine {
             skip: Vec::new(),
             add: Vec::new(),
         };
-        let mut new_id = fresh_id;
-        let transition = start(request, &mut Context { now: self.now(), new_id: &mut new_id }).unwrap();
-        let run = transition.run.clone();
-        let decision = Decision { transition: Some(transition), ..Decision::default() };
-        assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
-        run
+        start(request, &mut Context { now: self.now(), new_id: &mut fresh_id }).unwrap()
     }
 
     /// A run whose clips are requested.
@@ -95,18 +102,7 @@ impl Engine {
     }
 
     pub(crate) fn approve(&mut self, run_id: &str, gate: GateName) -> Run {
-        let decision = GateDecision {
-            gate,
-            opening: None,
-            verdict: Verdict::Approve,
-            approver: "operator".into(),
-            channel: Channel::Api,
-            comment: None,
-            note: None,
-            ip: None,
-            user_agent: None,
-        };
-        self.tell(run_id, &Command::DecideGate(decision))
+        self.tell(run_id, &approval(gate))
     }
 
     pub(crate) fn run(&self, run_id: &str) -> Run {
@@ -182,8 +178,13 @@ impl Engine {
         let sql = "SELECT body FROM run_events WHERE run_id = $1 ORDER BY seq";
         let rows = self.db().driver().query(sql, &[&run_id]).unwrap();
         let events: Vec<Recorded> = rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
-        assert_eq!(mw_core::run::fold(run_id, &events), self.run(run_id), "the state is the fold of the timeline");
+        assert_eq!(self.findings(Scope::run(run_id)), []);
         events
+    }
+
+    /// What the doctor finds.
+    pub(crate) fn findings(&self, scope: Scope) -> Vec<Finding> {
+        examine(&mut self.db(), self.now(), &scope, &mut |_| {}).unwrap().findings
     }
 
     pub(crate) fn count_events(&self, run_id: &str, name: &str) -> usize {
@@ -266,6 +267,20 @@ impl HttpClient for Http {
 
 pub(crate) fn fresh_id() -> String {
     uuid::Uuid::new_v4().to_string()
+}
+
+pub(crate) fn approval(gate: GateName) -> Command {
+    Command::DecideGate(GateDecision {
+        gate,
+        opening: None,
+        verdict: Verdict::Approve,
+        approver: "operator".into(),
+        channel: Channel::Api,
+        comment: None,
+        note: None,
+        ip: None,
+        user_agent: None,
+    })
 }
 
 pub(crate) fn is_published(run: &Run) -> bool {

@@ -5,6 +5,8 @@
 
 mod concurrency;
 mod fixture;
+mod fuse;
+mod interrupts;
 mod journey;
 mod limits;
 mod lost_answers;

@@ -3,7 +3,7 @@ use mw_core::run::PersonaSource;
 use mw_core::status::{GateName, ProvidersMode, Status};
 use serde_json::json;
 
-fn canned(engine: &Engine) {
+pub(crate) fn canned(engine: &Engine) {
     let answers = json!({
         "ideate": {"summary": "Two cats.", "headers": ["Cat A", "Cat B"]},
         "write": {"summary": "Prompts.", "prompts": ["first prompt", "second prompt"]},

@@ -4,6 +4,7 @@ mod db;
 mod demo;
 mod dev;
 mod dlq;
+mod doctor;
 mod drain;
 mod gates;
 mod projects;
@@ -26,6 +27,7 @@ Examples:
   mw runs list --status awaiting_ideate  runs that wait for a person
   mw why RUN                             what it waits for, and what you can do
   mw gates link RUN ideate               the link with which a person decides
+  mw doctor                              is everything as it must be?
   mw demo test-video-gen                 watch one run from the message to the published video
 
 Settings come from the environment, then .env, .env.development, and .mw/env (development secrets):
@@ -74,6 +76,8 @@ enum Command {
     Retention(retention::Command),
     /// Ring the sweeper now: due retries, polls, deadlines.
     Sweep,
+    /// Check every invariant: timelines, states, gates, jobs, effects, receipts; explain what is broken and its repair.
+    Doctor(doctor::Options),
     /// Run one video from the message to the publication, visibly.
     Demo(demo::Options),
     /// Run the whole product on this machine, for development and tests.
@@ -129,6 +133,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Drain(command) => drain::run(&context, command),
         Command::Retention(command) => retention::run(&context, &command),
         Command::Sweep => sweep::run(&context),
+        Command::Doctor(options) => doctor::run(&context, options),
         Command::Demo(options) => demo::run(&context, &options),
         Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {

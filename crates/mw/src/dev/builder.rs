@@ -1,6 +1,7 @@
 //! What kind of stack to start beside all others: for tests and `mw dev with`.
 
 use super::{
+    cluster::Cluster,
     database::Database,
     folder, ports,
     progress::Step,
@@ -22,6 +23,7 @@ pub struct Builder {
     hosts: usize,
     cron: bool,
     fast: bool,
+    cluster: Option<Cluster>,
     quiet: bool,
     provider_limits: bool,
     settings: BTreeMap<String, String>,
@@ -43,6 +45,7 @@ impl Builder {
             hosts: 1,
             cron: true,
             fast: false,
+            cluster: None,
             quiet: true,
             provider_limits: false,
             settings: BTreeMap::new(),
@@ -90,6 +93,13 @@ impl Builder {
         self
     }
 
+    /// This cluster and no other, whatever DATABASE_URL says.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.cluster = Some(cluster);
+        self
+    }
+
     /// Whether steps are shown.
     #[must_use]
     pub fn quiet(mut self, quiet: bool) -> Self {
@@ -109,7 +119,10 @@ impl Builder {
         let root = self.root.map_or_else(folder::root, Ok)?;
         let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
         let step = Step::begin("database", self.quiet);
-        let database = Database::scratch(&root, given.as_deref(), self.fast)?;
+        let database = match &self.cluster {
+            Some(cluster) => Database::scratch_in(cluster)?,
+            None => Database::scratch(&root, given.as_deref(), self.fast)?,
+        };
         step.done("");
         let log =
             folder::state(&root).join("log").join(format!("{}-{}", std::process::id(), short(&secrets::random())));

@@ -24,21 +24,43 @@ pub struct Cluster {
     pub(super) log: PathBuf,
     /// Off only where losing everything in a power cut is fine.
     pub(super) durable: bool,
+    /// Where it looks for a port when it is made.
+    pub(super) first_port: u16,
 }
+
+const FIRST_PORT: u16 = 54329;
 
 impl Cluster {
     /// The cluster of this clone.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let state = folder::state(root);
-        Self { folder: state.join("pg"), log: state.join("log/postgres.log"), durable: true }
+        Self { folder: state.join("pg"), log: state.join("log/postgres.log"), durable: true, first_port: FIRST_PORT }
     }
 
     /// A second one that does not wait for the disk (fsync off): for tests.
     #[must_use]
     pub fn fast(root: &Path) -> Self {
         let state = folder::state(root);
-        Self { folder: state.join("pg-fast"), log: state.join("log/postgres-fast.log"), durable: false }
+        Self {
+            folder: state.join("pg-fast"),
+            log: state.join("log/postgres-fast.log"),
+            durable: false,
+            first_port: FIRST_PORT,
+        }
+    }
+
+    /// A third one, for chaos to crash: durable, since what was acknowledged must survive, and on a port that the system
+    /// gives to no outgoing connection while the server is down.
+    #[must_use]
+    pub fn chaos(root: &Path) -> Self {
+        let state = folder::state(root);
+        Self {
+            folder: state.join("pg-chaos"),
+            log: state.join("log/postgres-chaos.log"),
+            durable: true,
+            first_port: 25_432,
+        }
     }
 
     /// Makes the cluster if there is none, starts it if it is down, and counts us as one of its users.

@@ -81,7 +81,7 @@ fn programs(messages: &str) -> BTreeSet<PathBuf> {
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     };
     let mut programs: BTreeSet<PathBuf> = messages.lines().filter_map(executable).collect();
-    let own = ["mw", "mw-host", "mw-sim"];
+    let own = ["mw", "mw-host", "mw-sim", "mw-chaos"];
     programs.extend(own.iter().filter_map(|name| super::prerequisites::own_program(name).ok()));
     programs
 }

@@ -33,21 +33,28 @@ impl Database {
 
     /// A fresh one on the server that `given` names, else in the private cluster; dropped with this value.
     pub fn scratch(root: &Path, given: Option<&str>, fast: bool) -> Result<Self> {
-        Self::fresh(root, given, fast, &std::process::id().to_string())
+        let cluster = if fast { Cluster::fast(root) } else { Cluster::of(root) };
+        Self::fresh(&cluster, given, &std::process::id().to_string())
+    }
+
+    /// A fresh one in this cluster; dropped with this value.
+    pub fn scratch_in(cluster: &Cluster) -> Result<Self> {
+        Self::fresh(cluster, None, &std::process::id().to_string())
     }
 
     /// A fresh one that nobody drops.
     pub fn kept(root: &Path, given: Option<&str>, fast: bool) -> Result<Self> {
-        let mut database = Self::fresh(root, given, fast, "kept")?;
+        let cluster = if fast { Cluster::fast(root) } else { Cluster::of(root) };
+        let mut database = Self::fresh(&cluster, given, "kept")?;
         database.scratch = None;
         Ok(database)
     }
 
-    fn fresh(root: &Path, given: Option<&str>, fast: bool, maker: &str) -> Result<Self> {
+    fn fresh(cluster: &Cluster, given: Option<&str>, maker: &str) -> Result<Self> {
         let (server, cluster) = match given {
             Some(url) => (url.to_owned(), None),
             None => {
-                let cluster = enter(&if fast { Cluster::fast(root) } else { Cluster::of(root) })?;
+                let cluster = enter(cluster)?;
                 (cluster.url(PRODUCT)?, Some(cluster))
             }
         };

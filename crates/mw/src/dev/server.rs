@@ -13,8 +13,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const FIRST_PORT: u16 = 54329;
-
 pub(super) struct Server {
     cluster: Cluster,
     data: PathBuf,
@@ -73,8 +71,10 @@ impl Server {
     fn start(&self) -> Result<u16> {
         self.forget_stale_pid()?;
         let remembered = self.cluster.folder.join("port");
-        let mut wanted =
-            fs::read_to_string(&remembered).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(FIRST_PORT);
+        let mut wanted = fs::read_to_string(&remembered)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(self.cluster.first_port);
         for _ in 0..20 {
             let port = ports::free_from(wanted)?;
             match self.start_at(port) {
@@ -86,7 +86,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::failed(format!("PostgreSQL found no port to listen on from {FIRST_PORT} on")))
+        Err(Error::failed(format!("PostgreSQL found no port to listen on from {} on", self.cluster.first_port)))
     }
 
     fn start_at(&self, port: u16) -> Result<()> {

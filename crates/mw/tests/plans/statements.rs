@@ -6,10 +6,14 @@ use mw_core::run::{Command, Context, GateDecision, Run, apply};
 use mw_core::status::{Channel, GateName, Status, Verdict};
 use mw_store::chat::{Said, Turn};
 use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
+use mw_store::dead_letters::{Action, Ending, Order};
+use mw_store::doctor::{Rebuilt, Scope};
 use mw_store::native::Client;
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
-use mw_store::{Limit, chat, effects, metrics, projects, readiness, runs, sweep, webhooks};
+use mw_store::{
+    Limit, chat, dead_letters, doctor, drain, effects, metrics, projects, readiness, retention, runs, sweep, webhooks,
+};
 use serde_json::json;
 
 type Call = Box<dyn FnMut(&mut Client, &Run)>;
@@ -23,6 +27,8 @@ const PAGE: i64 = 360;
 const BATCH: i64 = 450;
 /// What is open, once or twice over; a table that holds nothing else may be scanned for it.
 pub(crate) const OPEN: i64 = 25_000;
+/// Asked for by an operator, who may wait.
+const HISTORY: i64 = i64::MAX;
 
 pub(crate) fn all() -> Vec<Statement> {
     [reads(), lists(), commits(), receipts(), operations(), runbook()].into_iter().flatten().collect()
@@ -64,6 +70,22 @@ fn reads() -> Vec<Statement> {
             let definition = projects::list(db, Some("aismr")).unwrap().remove(0);
             projects::apply(db, &definition).unwrap();
         }),
+        statement("run_facts", FEW, |db, run| {
+            assert!(runs::facts(db, &run.run_id).unwrap().unwrap().facts.step_since.is_some());
+        }),
+        statement("run_states", PAGE, |db, _| {
+            let filter = Filter { project: Some("aismr".into()), ..Filter::default() };
+            assert_eq!(runs::states(db, now(), &filter, 50, &limit()).unwrap().runs.len(), 50);
+        }),
+        statement("drain_state", FEW, |db, _| assert!(!drain::state(db).unwrap().on)),
+        statement("drain_status", OPEN, |db, _| assert!(drain::left(db).unwrap().is_at_work())),
+        statement("dead_letters_list", PAGE, |db, _| {
+            assert_eq!(dead_letters::list(db, &dead_letters::Filter::default(), 50).unwrap().letters.len(), 50);
+        }),
+        statement("dead_letter_view", FEW, |db, _| {
+            let letter = newest_letter(db);
+            assert!(dead_letters::view(db, &letter, 1000).unwrap().is_some());
+        }),
         statement("readiness", FEW, |db, _| {
             readiness::readiness(db).unwrap();
         }),
@@ -79,7 +101,7 @@ fn lists() -> Vec<Statement> {
         status,
         project: project.map(str::to_owned),
         user_id: user.map(str::to_owned),
-        before: None,
+        ..Filter::default()
     };
     let deep = |filter: Filter| Filter { before: Some(("2026-06-01T00:00:00Z".into(), "x".into())), ..filter };
     let (failed, open) = (Some(Status::Failed), Some(Status::PendingWorkflow));
@@ -139,10 +161,18 @@ fn commits() -> Vec<Statement> {
             let settle = Settle { effect_id, fence, outcome, error: None };
             committed(db, Decision { settle: Some(settle), ..Decision::default() });
         }),
+        statement("run_force_end", PAGE, |db, run| {
+            assert_eq!(runs::force_end(db, &run.run_id, "ann", "odd").unwrap(), runs::ForcedEnd::Ended);
+        }),
         statement("effects_claim", PAGE, |db, _| {
             assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
         }),
     ]
+}
+
+fn newest_letter(db: &mut Client) -> String {
+    let page = dead_letters::list(db, &dead_letters::Filter::default(), 1).unwrap();
+    page.letters[0]["id"].as_str().unwrap().to_owned()
 }
 
 fn told(db: &mut Client, run: &Run, command: &Command) {
@@ -200,11 +230,47 @@ fn operations() -> Vec<Statement> {
         statement("runs_overdue", BATCH, |db, _| {
             assert!(!sweep::overdue_runs(db, now(), None, 200).unwrap().is_empty())
         }),
-        statement("dead_letters_retry", 2 * BATCH, |db, _| {
-            sweep::retry_dead_letters(db, now(), 200).unwrap();
+        statement("runs_to_warn", BATCH, |db, _| {
+            sweep::runs_to_warn(db, now(), None, 200).unwrap();
+        }),
+        statement("effects_restore", 4 * BATCH, |db, _| {
+            assert!(sweep::restore_effects(db, now(), 200).unwrap().more);
+        }),
+        statement("dead_letters_retry", 6 * BATCH, |db, _| {
+            dead_letters::retry(db, now(), 200).unwrap();
+        }),
+        statement("dead_letter_settle", PAGE, |db, _| {
+            let letter = newest_letter(db);
+            let order = Order { action: Action::Discard, actor: "ann", reason: "known", dry_run: false };
+            assert_eq!(dead_letters::settle(db, now(), &letter, &order).unwrap().result, Ending::Discarded);
+        }),
+        statement("drain_switch", FEW, |db, _| {
+            drain::switch(db, now(), true, "ann", None).unwrap();
         }),
         statement("metrics_fold", 2 * BATCH, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
-        statement("retention_prune", BATCH, |db, _| assert_eq!(sweep::prune(db, now(), 200).unwrap().acted, 0)),
+        statement("retention_prune", BATCH, |db, _| {
+            assert_eq!(retention::prune_webhooks(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
+        }),
+        statement("artifacts_prune", 2 * BATCH, |db, _| {
+            assert_eq!(retention::prune_artifacts(db, now(), 90, None, 200).unwrap().acted, 200);
+        }),
+        // Counts what it names: the old artifacts.
+        statement("retention_count", HISTORY, |db, _| {
+            retention::count(db, now(), 14, 365).unwrap();
+        }),
+        // A page of a hundred runs, with all that belongs to them.
+        statement("doctor_page", 20 * BATCH, |db, _| {
+            let scope = Scope { after: Some("old-5".into()), runs_max: Some(100), ..Scope::default() };
+            assert_eq!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().runs, 100);
+        }),
+        // All receipts, a thousand at a time.
+        statement("doctor_webhooks", HISTORY, |db, _| {
+            let scope = Scope { after: Some("~".into()), ..Scope::default() };
+            assert!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().webhooks > 100_000);
+        }),
+        statement("doctor_rebuild", PAGE, |db, run| {
+            assert_eq!(doctor::rebuild(db, now(), &run.run_id).unwrap(), Rebuilt::Done);
+        }),
     ]
 }
 

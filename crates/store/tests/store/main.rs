@@ -8,6 +8,7 @@ mod budget;
 mod commit;
 mod dead_letters;
 mod differential;
+mod doctor;
 mod drain;
 mod effects;
 mod fixture;
