@@ -2,10 +2,11 @@
 
 use crate::fault::Fault;
 use crate::messages::{deliver, made};
-use crate::population::{cancel, decide};
+use crate::population::{decide, order};
 use crate::scene::Scene;
 use mw::dev::signals::pause;
 use mw::error::{Error, Result, While};
+use mw_core::status::Verb;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(crate) fn inject(scene: &mut Scene<'_>, fault: &Fault) -> Result<()> {
         }
         Fault::Cancel { host } => {
             if let Some((run_id, _)) = scene.some_open_run("true")? {
-                cancel(scene.api, scene.ledger, *host, &run_id);
+                order(scene.api, scene.ledger, *host, &run_id, Verb::Cancel);
             }
             Ok(())
         }

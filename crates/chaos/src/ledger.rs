@@ -13,7 +13,8 @@ pub(crate) struct Entries {
     pub(crate) started: BTreeSet<String>,
     /// (run, gate, verdict) whose decision was answered.
     pub(crate) decided: BTreeSet<(String, String, String)>,
-    pub(crate) cancelled: BTreeSet<String>,
+    /// (run, event) of verbs that were answered as carried out.
+    pub(crate) ordered: BTreeSet<(String, &'static str)>,
     /// SHA-256 of the bodies of deliveries that were answered `accepted` or `dlq`.
     pub(crate) received: BTreeSet<String>,
     /// Answers by status; 0 is none at all.

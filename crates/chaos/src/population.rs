@@ -3,6 +3,7 @@
 
 use crate::api::Api;
 use crate::ledger::Ledger;
+use mw_core::status::Verb;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +19,15 @@ enum Act {
     Approve,
     ApproveByLink,
     Reject,
-    Cancel,
+    Order(Verb),
+}
+
+/// What becomes of a run that was attended to.
+enum Attended {
+    Open,
+    Ended,
+    /// It ended, and goes on in this successor.
+    Succeeded(String),
 }
 
 pub(crate) struct Person<'a> {
@@ -36,10 +45,16 @@ impl Person<'_> {
                 open.extend(self.start());
             }
             let place = self.random.usize(..open.len().max(1));
-            if let Some(run_id) = open.get(place).cloned()
-                && self.attend(&run_id)
-            {
-                open.swap_remove(place);
+            let Some(run_id) = open.get(place).cloned() else { continue };
+            match self.attend(&run_id) {
+                Attended::Open => {}
+                Attended::Ended => {
+                    open.swap_remove(place);
+                }
+                Attended::Succeeded(successor) => {
+                    open.swap_remove(place);
+                    open.push(successor);
+                }
             }
             std::thread::sleep(Duration::from_millis(self.random.u64(20..120)));
         }
@@ -72,28 +87,45 @@ impl Person<'_> {
         None
     }
 
-    /// Looks at a run and does what there is to do; tells whether it has ended.
-    fn attend(&mut self, run_id: &str) -> bool {
+    /// Looks at a run and does what there is to do.
+    fn attend(&mut self, run_id: &str) -> Attended {
         let host = self.host();
-        let Some(view) = self.api.ask(self.ledger, host, &format!("/v1/runs/{run_id}"), None) else { return false };
+        let path = format!("/v1/runs/{run_id}");
+        let Some(view) = self.api.ask(self.ledger, host, &path, None) else { return Attended::Open };
         if view.body.get("finishedAt").is_some_and(|at| !at.is_null()) {
-            return true;
+            return self.look_back(run_id, view.text("status"));
         }
         let gate = view.text("awaiting_gate").to_owned();
-        let act = match self.random.u32(..100) {
-            0 => Act::Cancel,
-            1..4 => Act::Reject,
-            4..40 => Act::ApproveByLink,
+        let act = match (view.text("status"), self.random.u32(..100)) {
+            ("paused", 0..60) => Act::Order(Verb::Resume),
+            (_, 0) => Act::Order(Verb::Cancel),
+            (_, 1) => Act::Order(Verb::Terminate),
+            (_, 2..8) => Act::Order(Verb::Pause),
+            (_, 8..10) => Act::Order(Verb::Extend),
+            (_, 10..14) => Act::Order(Verb::Retry),
+            (_, 14..17) => Act::Reject,
+            (_, 17..45) => Act::ApproveByLink,
             _ => Act::Approve,
         };
         self.act(act, run_id, &gate);
-        false
+        Attended::Open
+    }
+
+    /// Some of the runs that ended without a post go on in a successor.
+    fn look_back(&mut self, run_id: &str, status: &str) -> Attended {
+        if status == "published" || self.random.u32(..4) > 0 {
+            return Attended::Ended;
+        }
+        let host = self.host();
+        order(self.api, self.ledger, host, run_id, Verb::Retry).map_or(Attended::Ended, Attended::Succeeded)
     }
 
     fn act(&mut self, act: Act, run_id: &str, gate: &str) {
         let host = self.host();
         match act {
-            Act::Cancel => cancel(self.api, self.ledger, host, run_id),
+            Act::Order(verb) => {
+                order(self.api, self.ledger, host, run_id, verb);
+            }
             Act::Approve | Act::ApproveByLink | Act::Reject if gate.is_empty() => {}
             Act::Approve => decide(self.api, self.ledger, host, run_id, gate, "approve"),
             Act::Reject => decide(self.api, self.ledger, host, run_id, gate, "reject"),
@@ -102,16 +134,35 @@ impl Person<'_> {
     }
 }
 
-pub(crate) fn cancel(api: &Api, ledger: &Ledger, host: usize, run_id: &str) {
-    let answer = api.ask(
-        ledger,
-        host,
-        &format!("/v1/runs/{run_id}/cancel"),
-        Some(&json!({"reason": "chaos", "actor": "chaos"})),
-    );
-    if answer.is_some_and(|answer| answer.is_acknowledged()) {
-        ledger.lock().cancelled.insert(run_id.to_owned());
+/// The event that a verb leaves when it changed something.
+fn event_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Cancel => "run.cancelled",
+        Verb::Pause => "run.paused",
+        Verb::Resume => "run.resumed",
+        Verb::Terminate => "run.failed",
+        Verb::Extend => "deadline.extended",
+        Verb::Retry => "run.retried",
+        Verb::Rerun => "run.started",
     }
+}
+
+/// Gives an order, and notes what was acknowledged; names the successor, where one opened.
+pub(crate) fn order(api: &Api, ledger: &Ledger, host: usize, run_id: &str, verb: Verb) -> Option<String> {
+    let body = json!({"reason": "chaos", "actor": "chaos", "seconds": 30 * 24 * 3600});
+    let answer = api.ask(ledger, host, &format!("/v1/runs/{run_id}/{verb}"), Some(&body))?;
+    if !answer.is_acknowledged() {
+        return None;
+    }
+    let mut entries = ledger.lock();
+    if let Some(successor) = Some(answer.text("successor").to_owned()).filter(|id| !id.is_empty()) {
+        entries.started.insert(successor.clone());
+        return Some(successor);
+    }
+    if answer.text("outcome") != "unchanged" {
+        entries.ordered.insert((run_id.to_owned(), event_of(verb)));
+    }
+    None
 }
 
 pub(crate) fn decide(api: &Api, ledger: &Ledger, host: usize, run_id: &str, gate: &str, verdict: &str) {

@@ -29,10 +29,10 @@ pub(crate) fn counts(scene: &Scene<'_>, lasted: Duration) -> Result<()> {
     println!("answers: {}", answers.join(", "));
     println!("runs: {}", statuses.join(", "));
     println!(
-        "acknowledged: {} starts, {} decisions, {} cancellations, {} webhooks; {repeated} submissions repeated, as the timelines say",
+        "acknowledged: {} starts, {} decisions, {} verbs, {} webhooks; {repeated} submissions repeated, as the timelines say",
         entries.started.len(),
         entries.decided.len(),
-        entries.cancelled.len(),
+        entries.ordered.len(),
         entries.received.len()
     );
     println!("{} faults in {} s", entries.faults.values().sum::<u64>(), lasted.as_secs());

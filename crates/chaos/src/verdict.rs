@@ -1,11 +1,12 @@
 //! After the chaos: everything comes to its end, every invariant holds, and what was acknowledged is true.
 
 use crate::messages::{STRANGER, hex};
-use crate::population::decide;
+use crate::population::{decide, order};
 use crate::scene::Scene;
 use mw::dev::signals::pause;
 use mw::error::{Error, Result};
 use mw_core::Timestamp;
+use mw_core::status::Verb;
 use mw_store::doctor::{Scope, examine};
 use postgres::Row;
 use serde_json::Value;
@@ -28,7 +29,7 @@ fn broken(run_id: &str, what: impl Into<String>) -> Broken {
     Broken { run_id: Some(run_id.to_owned()), what: what.into() }
 }
 
-/// Approves whatever waits for a person, until no run is open and no effect is left; tells what stays open.
+/// Approves and resumes whatever waits for a person, until no run is open and no effect is left; tells what stays open.
 pub(crate) fn bring_to_rest(scene: &mut Scene<'_>) -> Result<Vec<Broken>> {
     let began = Instant::now();
     loop {
@@ -39,9 +40,13 @@ pub(crate) fn bring_to_rest(scene: &mut Scene<'_>) -> Result<Vec<Broken>> {
             let (run_id, gate): (String, String) = (row.get(0), row.get(1));
             decide(scene.api, scene.ledger, host, &run_id, &gate, "approve");
         }
+        for row in &scene.rows("SELECT run_id FROM runs WHERE status = 'paused' LIMIT 200", &[])? {
+            let host = scene.random.usize(..scene.hosts);
+            order(scene.api, scene.ledger, host, row.get(0), Verb::Resume);
+        }
         let open = scene.rows(
             "SELECT run_id, status FROM runs WHERE finished_at IS NULL
-              UNION SELECT run_id, 'effect ' || key || ' ' || state FROM outbox WHERE state IN ('due', 'leased') LIMIT 100",
+              UNION SELECT run_id, 'effect ' || key || ' ' || state FROM outbox WHERE state IN ('due', 'leased', 'held') LIMIT 100",
             &[],
         )?;
         if open.is_empty() {
@@ -61,7 +66,7 @@ pub(crate) fn judge(scene: &mut Scene<'_>) -> Result<Vec<Broken>> {
     let mut found = ask_the_doctor(scene)?;
     found.extend(acknowledged_starts(scene)?);
     found.extend(acknowledged_decisions(scene)?);
-    found.extend(acknowledged_cancellations(scene)?);
+    found.extend(acknowledged_orders(scene)?);
     found.extend(acknowledged_deliveries(scene)?);
     found.extend(submitted_twice(scene)?);
     found.extend(strangers_believed(scene)?);
@@ -107,14 +112,14 @@ fn acknowledged_decisions(scene: &Scene<'_>) -> Result<Vec<Broken>> {
         .collect())
 }
 
-fn acknowledged_cancellations(scene: &Scene<'_>) -> Result<Vec<Broken>> {
-    let sql = "SELECT run_id FROM runs WHERE status = 'cancelled'";
-    let there: BTreeSet<String> = scene.rows(sql, &[])?.iter().map(|row| row.get(0)).collect();
+/// Every verb that was answered as carried out is in the timeline.
+fn acknowledged_orders(scene: &Scene<'_>) -> Result<Vec<Broken>> {
+    let rows = scene.rows("SELECT DISTINCT run_id, type FROM run_events WHERE actor = 'chaos'", &[])?;
+    let there: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let entries = scene.ledger.lock();
-    Ok(entries
-        .cancelled
-        .difference(&there)
-        .map(|run_id| broken(run_id, "its cancellation was acknowledged, it is not cancelled"))
+    let lost = entries.ordered.iter().filter(|(run_id, event)| !there.contains(&(run_id.clone(), (*event).to_owned())));
+    Ok(lost
+        .map(|(run_id, event)| broken(run_id, format!("{event} was acknowledged and is not in the timeline")))
         .collect())
 }
 
