@@ -72,5 +72,5 @@ fn an_outage_opens_the_breaker_where_operators_see_it_and_the_run_outlives_it() 
     run.pass_time();
     let run = run.waiting_for("awaiting_prepublish");
     assert_eq!(breaker(), 0.0);
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }

@@ -135,6 +135,31 @@ fn every_curl_of_the_readme_works() {
     }
 }
 
+/// All Rust sources below a folder, in one text.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_guarantees_name_exists() {
+    let page = std::fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let mut text = String::new();
+    ["crates", "tests"].iter().for_each(|folder| sources(&root().join(folder), &mut text));
+    let named = page.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 3);
+    let named: Vec<&str> = named.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(text.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}
+
 #[test]
 fn every_program_on_a_page_is_one_that_we_know() {
     const KNOWN: [&str; 18] = [

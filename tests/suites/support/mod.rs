@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod prometheus;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod shell;
 pub(crate) mod signing;
 pub(crate) mod simulator;
 pub(crate) mod stack;

@@ -39,7 +39,7 @@ fn a_run_that_is_paused_at_work_collects_what_comes_and_goes_on_when_it_is_resum
     assert!(run.jobs("render").is_empty(), "nothing new is asked for");
     verb(&run, "resume", json!({}));
     run.wait_for("awaiting_prepublish");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod holding;
+mod page;
 mod successors;
 
 use crate::support::Run;
@@ -46,7 +47,7 @@ fn every_verb_records_who_and_why_and_asking_twice_is_harmless() {
         assert!(told.iter().any(|event| event == expected), "{expected} is missing in {told:?}");
     }
     assert_eq!(run.view()["result"]["error"]["error_message"], "terminated by ann: enough");
-    run.assert_state_is_fold();
+    run.assert_healthy();
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_cancelled_run_goes_on_in_a_successor_that_starts_where_it_stopped() {
     assert_eq!(after["successors"], json!([successor.id]));
     let successor = successor.approved("prepublish").waiting_for("published");
     assert!(successor.jobs("generate").is_empty() && successor.jobs("render").is_empty());
-    successor.assert_state_is_fold();
+    successor.assert_healthy();
 }
 
 #[test]

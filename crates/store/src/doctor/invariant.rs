@@ -30,7 +30,8 @@ pub enum Invariant {
 }
 
 const REBUILD: &str = "mw doctor --rebuild RUN writes the state anew from the timeline";
-const END: &str = "end the run: mw runs cancel RUN, or in SQL: UPDATE runs SET status = 'failed' WHERE run_id = 'RUN'";
+const RESTORE: &str = "mw sweep gives it its effect back within a minute";
+const END: &str = "end the run: mw runs terminate RUN; mw runs retry RUN then goes on in a successor";
 const RETRY: &str = "mw runs retry RUN re-arms it; or mw runs cancel RUN ends the run";
 const EVIDENCE: &str = "compare the run with a backup before anything else; mw runs cancel RUN ends it if it is open";
 
@@ -66,7 +67,7 @@ impl Invariant {
             Invariant::TimelineTampered => ("an event was changed after it was written: its hash says so", EVIDENCE),
             Invariant::TimelineUnreadable => (
                 "an event was written by a newer version, or damaged",
-                "run the newest mw; else end the run in SQL: UPDATE runs SET status = 'failed' WHERE run_id = 'RUN'",
+                "run the newest mw; else end the run: mw runs terminate RUN",
             ),
             Invariant::StateUnreadable => ("the run cannot be loaded, so nothing can move it", REBUILD),
             Invariant::StateDiffers => ("the run is not what its timeline says", REBUILD),
@@ -74,19 +75,18 @@ impl Invariant {
             Invariant::RunWithoutDeadline => ("an open run has no deadline, or an ended one still has one", REBUILD),
             Invariant::RunOverdue => (
                 "the deadline passed and no sweep acted",
-                "see that the scheduled sweep runs (mw sweep rings it now); if it skips this run: UPDATE runs SET \
-                 status = 'failed' WHERE run_id = 'RUN'",
+                "see that the scheduled sweep runs (mw sweep rings it now); if it skips this run: mw runs terminate RUN",
             ),
             Invariant::RunStuck => ("nothing will happen to this run before its deadline", END),
             Invariant::JobDiffers => ("the table of jobs and the run disagree: callbacks may miss the job", END),
-            Invariant::JobOrphaned => ("nobody submits or polls this open job any more", END),
+            Invariant::JobOrphaned => ("nobody submits or polls this open job any more", RESTORE),
             Invariant::JobSubmittedTwice => ("two tasks of a provider were taken for one job", END),
-            Invariant::EffectLost => ("the timeline asks for work that is not in the outbox", END),
+            Invariant::EffectLost => ("the timeline asks for work that is not in the outbox", RESTORE),
             Invariant::EffectDead => ("an effect was given up and the open run waits for it", RETRY),
             Invariant::EffectAfterEnd => (
                 "the run has ended and something would still be done for it",
                 "UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1 WHERE run_id = 'RUN' AND \
-                 state IN ('due', 'leased')",
+                 state IN ('due', 'leased', 'held')",
             ),
             Invariant::EffectAbandoned => (
                 "whoever worked on it went silent, and no sweep took it back",
