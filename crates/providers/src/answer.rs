@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_stored_and_told() {
         let body = br#"{"a\u0000":["x\u0000y",{"b":"bad key sk\u002d123456"}],"c":1}"#;
-        let answer = Answer::read(http::Response::new(body.to_vec()), "Bearer sk-123456");
+        let answer = Answer::read(Provider::Kieai, http::Response::new(body.to_vec()), "Bearer sk-123456");
         assert_eq!(answer.body, json!({"a\u{fffd}": ["x\u{fffd}y", {"b": "bad key ***"}], "c": 1}));
     }
 
