@@ -28,11 +28,13 @@ CREATE OR REPLACE FUNCTION lanes_due(providers text[], a_now timestamptz) RETURN
 LANGUAGE sql STABLE AS $$
     WITH counted AS (
         SELECT states.*, make_interval(secs => window_seconds) AS span,
-               CASE WHEN in_flight_max IS NOT NULL THEN in_flight_max - (SELECT count(*) FROM outbox
-                    WHERE outbox.state = 'leased' AND outbox.provider = states.provider) END AS flights_left,
-               CASE WHEN open_jobs_max IS NOT NULL THEN open_jobs_max - (SELECT count(*) FROM outbox
-                    WHERE outbox.state IN ('due', 'leased') AND outbox.lane = 'look'
-                      AND outbox.provider = states.provider) END AS jobs_left
+               -- Counted no further than the limit.
+               CASE WHEN in_flight_max IS NOT NULL THEN in_flight_max - (SELECT count(*) FROM (
+                    SELECT FROM outbox WHERE outbox.state = 'leased' AND outbox.provider = states.provider
+                     LIMIT in_flight_max) AS leased) END AS flights_left,
+               CASE WHEN open_jobs_max IS NOT NULL THEN open_jobs_max - (SELECT count(*) FROM (
+                    SELECT FROM outbox WHERE outbox.state IN ('due', 'leased') AND outbox.lane = 'look'
+                       AND outbox.provider = states.provider LIMIT open_jobs_max) AS looks) END AS jobs_left
           FROM provider_states AS states WHERE states.provider = ANY (providers)
     ), limited AS (
         SELECT counted.*, lane.lane, recent.starts AS recent,

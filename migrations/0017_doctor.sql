@@ -88,8 +88,10 @@ LANGUAGE sql STABLE AS $$
                                      ELSE '{}' END) AS job
          WHERE r.run_id = ANY (page)
     )
-    SELECT 'job_differs', coalesce(told.run_id, j.run_id), format('job %s is %s in its row and %s in the state',
-           coalesce(told.job_id, j.job_id), coalesce(j.state, 'missing'), coalesce(told.state, 'missing'))
+    SELECT 'job_differs', coalesce(told.run_id, j.run_id), format(
+           'job %s is %s (task %s) in its row and %s (task %s) in the state', coalesce(told.job_id, j.job_id),
+           coalesce(j.state, 'missing'), coalesce(j.task_id, 'none'), coalesce(told.state, 'missing'),
+           coalesce(told.task_id, 'none'))
       FROM told FULL JOIN (SELECT * FROM jobs WHERE jobs.run_id = ANY (page)) AS j USING (job_id, run_id)
      WHERE told.state IS DISTINCT FROM j.state
         OR (told.state IN ('submitted', 'succeeded') AND told.task_id IS DISTINCT FROM j.task_id)

@@ -71,3 +71,6 @@ INSERT INTO rate_limits (name, caller, window_start, count)
 SELECT 'runs_start', 'ip:' || n, now(), 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO metric_observations (name, labels, value)
 SELECT 'webhook_verify_total', 'provider="kieai"', 1 FROM generate_series(1, 20000);
+
+-- So much at work at once is allowed here.
+UPDATE provider_states SET in_flight_max = 250;

@@ -23,6 +23,8 @@ type Statement = (&'static str, i64, Call);
 const FEW: i64 = 40;
 /// A page of 50, and one more to know of; some are passed over on the way.
 const PAGE: i64 = 360;
+/// A page, what is under a lease (bounded by limits), and the marks that earlier claims left in the index.
+const CLAIM: i64 = 1_500;
 /// The rows of a reconciler's batch of 200.
 const BATCH: i64 = 450;
 /// What is open, once or twice over; a table that holds nothing else may be scanned for it.
@@ -154,7 +156,7 @@ fn commits() -> Vec<Statement> {
         statement("run_commit of an end", PAGE, |db, run| {
             told(db, run, &Command::Cancel { reason: "no".into(), actor: "ann".into() });
         }),
-        statement("run_commit of an effect", PAGE, |db, _| {
+        statement("run_commit of an effect", CLAIM, |db, _| {
             let claim = effects::claim(db, now(), 1, 45).unwrap();
             let (effect_id, fence) = (claim.effects[0].effect_id, claim.effects[0].fence);
             let outcome = Outcome::Again { due_at: now(), not_sent: false, uncounted: false };
@@ -164,7 +166,7 @@ fn commits() -> Vec<Statement> {
         statement("run_force_end", PAGE, |db, run| {
             assert_eq!(runs::force_end(db, &run.run_id, "ann", "odd").unwrap(), runs::ForcedEnd::Ended);
         }),
-        statement("effects_claim", PAGE, |db, _| {
+        statement("effects_claim", CLAIM, |db, _| {
             assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
         }),
     ]
@@ -233,7 +235,8 @@ fn operations() -> Vec<Statement> {
         statement("runs_to_warn", BATCH, |db, _| {
             sweep::runs_to_warn(db, now(), None, 200).unwrap();
         }),
-        statement("effects_restore", 4 * BATCH, |db, _| {
+        // Once a minute: a page of open jobs beside what is open.
+        statement("effects_restore", OPEN, |db, _| {
             assert!(sweep::restore_effects(db, now(), 200).unwrap().more);
         }),
         statement("dead_letters_retry", 6 * BATCH, |db, _| {
