@@ -31,7 +31,10 @@ pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed
             let url = if output.url.is_empty() { hinted.unwrap_or_default() } else { output.url };
             Performed::Tell(Command::FinishJob { job_id: job_id.to_owned(), url })
         }
-        Ok(Progress::Failed(fault)) => failed(job_id, fault),
+        Ok(Progress::Failed(fault)) if fault.is_final() => failed(job_id, fault),
+        Ok(Progress::Failed(fault)) => {
+            Performed::Tell(Command::ReplaceJob { job_id: job_id.to_owned(), code: fault.code, message: fault.message })
+        }
         // A refused key is an operator's to mend; the step's deadline bounds the wait.
         Err(fault) if fault.is_final() && !["401", "403"].contains(&fault.code.as_str()) => failed(job_id, fault),
         Err(fault) => again(effect, Some(fault)),

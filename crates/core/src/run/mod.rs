@@ -92,6 +92,8 @@ pub enum Command {
     FinishJob { job_id: String, url: String },
     /// A provider, or the rules of retry, gave a job up.
     FailJob { job_id: String, code: String, message: String },
+    /// A provider gave a job up in a way that may pass.
+    ReplaceJob { job_id: String, code: String, message: String },
     /// The step's deadline passed.
     PassDeadline,
     /// Somebody attaches an artifact.
@@ -154,6 +156,7 @@ pub fn decide(run: &Run, command: &Command, context: &mut Context<'_>) -> Result
         Command::RepeatSubmission { job_id, reason } => repeat_submission::decide(run, job_id, reason),
         Command::FinishJob { job_id, url } => finish_job::decide(run, job_id, url, context),
         Command::FailJob { job_id, code, message } => finish_job::fail(run, job_id, code, message, context),
+        Command::ReplaceJob { job_id, code, message } => retry::replace(run, job_id, code, message, context),
         Command::PassDeadline => deadline::decide(run, context.now),
         Command::Attach(attachment) => Ok(attach::decide(attachment)),
     }

@@ -61,6 +61,8 @@ fn commands(run: &Run) -> Vec<Command> {
         commands.push(Command::SubmitJob { job_id: job_id.clone(), task_id, adopted: false });
         commands.push(Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() });
         commands.push(Command::FinishJob { job_id: job_id.clone(), url: "https://u".into() });
+        let (code, message) = ("c".to_owned(), "m".to_owned());
+        commands.push(Command::ReplaceJob { job_id: job_id.clone(), code, message });
         commands.push(Command::FailJob { job_id, code: "c".into(), message: "m".into() });
     }
     commands

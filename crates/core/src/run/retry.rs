@@ -1,9 +1,10 @@
-//! An operator asks for what failed to be tried again, in a run that is still open. A job that the provider never accepted
-//! goes out under its own id, so that a late callback still finds it; one that failed there is replaced by another.
+//! What failed is tried again, in a run that is still open: by an operator, or once by itself where a provider failed in
+//! passing. A job that the provider never accepted goes out under its own id, so that a late callback still finds it; one
+//! that failed there is replaced by another.
 
 use crate::run::event::Event;
-use crate::run::state::{JobPhase, Run};
-use crate::run::{Context, Refusal, refuse_terminal};
+use crate::run::state::{Job, JobPhase, Run};
+use crate::run::{Context, Refusal, finish_job, refuse_terminal};
 
 /// The error code of a job whose submissions were never answered.
 pub const SUBMISSION_UNANSWERED: &str = "submission_unanswered";
@@ -31,6 +32,32 @@ pub(super) fn decide(run: &Run, reason: &str, context: &mut Context<'_>) -> Resu
         events.insert(0, Event::RunRetried { reason: reason.to_owned() });
     }
     Ok(events)
+}
+
+/// A job failed at its provider in a way that may pass: it is asked for again as another job, once for each order.
+pub(super) fn replace(
+    run: &Run,
+    job_id: &str,
+    code: &str,
+    message: &str,
+    context: &mut Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    let job = run.jobs.get(job_id).filter(|job| matches!(job.phase, JobPhase::Submitted { .. }));
+    let again = |job: &&Job| {
+        let earlier = |other: &Job| other.spec == job.spec && matches!(other.phase, JobPhase::Replaced { .. });
+        // A held run sends nothing: there an operator decides.
+        run.pause.is_none() && !run.jobs.values().any(earlier)
+    };
+    let Some(job) = job.filter(again).filter(|_| !run.status.is_terminal()) else {
+        return finish_job::fail(run, job_id, code, message, context);
+    };
+    let by = (context.new_id)();
+    let job_id = job_id.to_owned();
+    Ok(vec![
+        Event::JobFailed { job_id: job_id.clone(), code: code.to_owned(), message: message.to_owned() },
+        Event::JobReplaced { job_id, by: by.clone() },
+        Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone() },
+    ])
 }
 
 #[cfg(test)]
@@ -82,6 +109,26 @@ mod tests {
             run = try_command(&run, Command::FinishJob { job_id, url: "https://clip".into() }).unwrap();
         }
         assert_eq!(run.current_step().unwrap().name(), "render");
+    }
+
+    #[test]
+    fn a_job_that_failed_in_passing_is_asked_for_once_more_and_then_fails() {
+        let run = at_generate();
+        let id = job_ids(&run)[0].clone();
+        let submit = |run: &Run, id: &str| {
+            try_command(run, Command::SubmitJob { job_id: id.into(), task_id: id.into(), adopted: false }).unwrap()
+        };
+        let replace = |run: &Run, id: &str| {
+            let (code, message) = ("render_failed".into(), "temporarily unavailable".into());
+            try_command(run, Command::ReplaceJob { job_id: id.to_owned(), code, message }).unwrap()
+        };
+        let run = replace(&submit(&run, &id), &id);
+        let JobPhase::Replaced { by } = run.jobs[&id].phase.clone() else { panic!("{:?}", run.jobs) };
+        assert_eq!((&run.jobs[&by].phase, &run.clips[0].state), (&JobPhase::Requested, &ClipState::Pending));
+        let run = replace(&submit(&run, &by), &by);
+        assert!(matches!(run.jobs[&by].phase, JobPhase::Failed { .. }), "once is enough");
+        let stale = Command::ReplaceJob { job_id: "unknown".into(), code: "c".into(), message: "m".into() };
+        assert!(matches!(try_command(&run, stale), Err(Refusal::StaleJob { .. })));
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
         ("job submitted", jobs(&|job_id| Command::SubmitJob { job_id, task_id: "t".into(), adopted: false })),
         ("job done", jobs(&|job_id| Command::FinishJob { job_id, url: "u".into() })),
         ("job fails", jobs(&|job_id| Command::FailJob { job_id, code: "c".into(), message: "m".into() })),
+        ("job fails in passing", jobs(&|job_id| Command::ReplaceJob { job_id, code: "c".into(), message: "m".into() })),
         ("attach", vec![Command::Attach(attachment)]),
     ]
 }
@@ -70,7 +71,8 @@ fn outcome(run: &Run, commands: Vec<Command>) -> BTreeSet<String> {
             | Command::SubmitJob { .. }
             | Command::RepeatSubmission { .. }
             | Command::FinishJob { .. }
-            | Command::FailJob { .. } => T0,
+            | Command::FailJob { .. }
+            | Command::ReplaceJob { .. } => T0,
         };
         match try_command_at(run, command, now) {
             Ok(next) if next.version != run.version => words.insert(next.status.to_string()),

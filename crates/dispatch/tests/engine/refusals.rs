@@ -65,3 +65,17 @@ fn jobs_that_fail_at_the_provider_fail_the_run_with_its_words() {
         assert!(!ended.error.unwrap().error_message.is_empty(), "{fault}");
     }
 }
+
+#[test]
+fn a_render_that_failed_in_passing_is_made_once_more_and_one_that_failed_for_good_is_not() {
+    let mut engine = Engine::new();
+    let words = json!({"provider": "shotstack", "fault": "render_fails", "text": "Service temporarily unavailable", "times": 1});
+    engine.fault(&words);
+    let run = engine.generating("test_video_gen");
+    assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);
+    assert_eq!(engine.count_events(&run.run_id, "job.replaced"), 1);
+    engine.fault(&json!({"provider": "shotstack", "fault": "render_fails", "times": 1}));
+    let run = engine.generating("test_video_gen");
+    assert_eq!(engine.carry(&run.run_id).status, Status::Failed);
+    assert_eq!(engine.count_events(&run.run_id, "job.replaced"), 0);
+}
