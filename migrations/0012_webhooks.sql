@@ -29,9 +29,15 @@ END $$;
 CREATE OR REPLACE FUNCTION jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF jobs
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+    -- A successor follows a task of its ended parent: the job that is still at work counts.
     RETURN QUERY SELECT * FROM jobs WHERE task_id = a_match->>'task_id'
         AND provider IN ('kieai', 'shotstack', 'upload-post')
-        AND (provider = a_provider OR a_provider LIKE 'std:%') LIMIT 2;
+        AND (provider = a_provider OR a_provider LIKE 'std:%') AND state <> 'fenced' LIMIT 2;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT * FROM jobs WHERE task_id = a_match->>'task_id'
+            AND provider IN ('kieai', 'shotstack', 'upload-post')
+            AND (provider = a_provider OR a_provider LIKE 'std:%') LIMIT 2;
+    END IF;
     IF NOT FOUND THEN
         RETURN QUERY SELECT * FROM jobs WHERE account = a_match->>'account' AND provider = a_provider
             AND state IN ('requested', 'submitted') LIMIT 2;
@@ -73,8 +79,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint"} and the raw body →
--- {"status": "accepted" | "duplicate" | "dlq", "run_id", "kick"}. A repetition pokes its job again, and where the first
--- delivery is a dead letter and the job is known by now, it closes the letter.
+-- {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick"}. A repetition pokes its job again, and where the
+-- first delivery is a dead letter and the job is known by now, it closes the letter. Anybody can send what is unsigned and
+-- names no job: so much of it a minute is kept, cut short, and the rest is told to come again, so that no disk is filled.
 CREATE OR REPLACE FUNCTION webhook_accept(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -89,6 +96,13 @@ DECLARE
 BEGIN
     IF NOT ignored THEN
         job := job_match(a_provider, request->'match');
+    END IF;
+    IF NOT ignored AND job.job_id IS NULL AND request->>'signature_status' = 'unsigned' THEN
+        IF NOT (rate_take(jsonb_build_object('name', 'webhook_unknown', 'caller', a_provider, 'limit', 120,
+                                             'window_seconds', 60), a_now)->>'allowed')::boolean THEN
+            RETURN '{"status": "busy", "kick": false}';
+        END IF;
+        body := substring(body FROM 1 FOR 16384);
     END IF;
     INSERT INTO webhook_events (idempotency_key, provider, headers, query, payload, signature_status, outcome,
                                 received_at, run_id, job_id)

@@ -247,6 +247,9 @@ LANGUAGE sql STABLE AS $$
         UNION ALL
         SELECT 'sweep_last_success_timestamp_seconds', '', coalesce(extract(epoch FROM last_success_at), 0)
           FROM leases WHERE name = 'sweep'
+        UNION ALL
+        SELECT 'sweep_lag_seconds', '', greatest(0, extract(epoch FROM (request->>'now')::timestamptz - last_success_at))
+          FROM leases WHERE name = 'sweep' AND last_success_at IS NOT NULL
     )
     SELECT jsonb_build_object(
         'totals', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)

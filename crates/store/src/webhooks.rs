@@ -47,6 +47,8 @@ pub enum Receipt {
     Accepted,
     Duplicate,
     Dlq,
+    /// Not stored: too many unsigned deliveries that name no job.
+    Busy,
 }
 
 /// Stores a delivery and makes its job due for a look.

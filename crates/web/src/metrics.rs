@@ -21,6 +21,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("provider_breaker_state", "gauge", "Circuit breaker: 0 closed, 1 half open, 2 open."),
     ("runs_active", "gauge", "Runs that have not ended."),
     ("runs_finished_total", "counter", "Runs that ended, by project and status."),
+    ("sweep_lag_seconds", "gauge", "Since the last success of the sweep."),
     ("sweep_last_success_timestamp_seconds", "gauge", "When the sweep last succeeded; 0 for never."),
     ("webhook_dlq_depth", "gauge", "Dead letters that wait, by provider."),
     ("webhook_dlq_exhausted", "gauge", "Dead letters whose automatic tries are used up: an operator must look."),

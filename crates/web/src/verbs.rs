@@ -131,9 +131,10 @@ fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response
 fn end_unreadable(run_id: &str, wish: &Wish, context: &mut Context, unread: Problem) -> Result<Response, Problem> {
     let message = format!("terminated by {}: {}", wish.actor, wish.reason);
     match force_end(context.database()?, run_id, &wish.actor, &message)? {
-        ForcedEnd::Ended | ForcedEnd::Terminal => Ok(Response::ok(&json!({
-            "runId": run_id, "verb": Verb::Terminate, "status": "failed", "outcome": "changed",
+        ForcedEnd::Ended => Ok(Response::ok(&json!({
+            "runId": run_id, "verb": Verb::Terminate, "status": "failed", "outcome": "changed", "deadline": null,
         }))),
+        ForcedEnd::Terminal => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
         ForcedEnd::Missing => Err(unread),
     }
 }

@@ -147,6 +147,9 @@ impl Verified<'_> {
             hint: hint(callback.as_ref()),
         };
         let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
+        if accepted.status == Receipt::Busy {
+            return Err(problem::rate_limited().with_header("retry-after", "60"));
+        }
         self.log(context, callback.as_ref(), &accepted);
         let response = Response::ok(&answer(self.answer, accepted.status));
         Ok(if accepted.kick { response.then(kick::dispatch) } else { response })

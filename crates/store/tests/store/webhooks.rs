@@ -75,3 +75,40 @@ fn a_late_delivery_for_an_ended_run_is_recorded_and_wakes_nothing() {
     assert_eq!((answer.status, answer.kick), (Receipt::Accepted, false));
     assert_eq!(loaded(&mut db, &run.run_id), ended);
 }
+
+#[test]
+fn strangers_fill_no_disk_and_providers_are_not_held_up_by_them() {
+    // The limit is everybody's.
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let at = now();
+    let mut receipt = |signature_status: &'static str, matching: Match| {
+        let key = fresh_id();
+        let delivery = Delivery { provider: "shotstack", signature_status, ..delivery(&key, matching) };
+        accept(&mut db, at, &delivery, &[b'x'; 20_000]).unwrap().status
+    };
+    for _ in 0..120 {
+        assert_eq!(receipt("unsigned", Match::default()), Receipt::Dlq);
+    }
+    assert_eq!(receipt("unsigned", Match::default()), Receipt::Busy);
+    assert_eq!(receipt("valid", Match::default()), Receipt::Dlq, "what is signed is always kept");
+    let stored = "SELECT count(*) FROM webhook_events WHERE length(payload) <= 16384 AND outcome = $1";
+    assert_eq!(count(&mut db, stored, "dlq"), 120);
+}
+
+#[test]
+fn a_callback_about_a_task_that_a_successor_follows_wakes_the_successor() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let task_id = fresh_id();
+    let run =
+        tell(&mut db, &run, &Command::SubmitJob { job_id: job_id(&run, 0), task_id: task_id.clone(), adopted: false });
+    let run = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
+    let mut new_id = fresh_id;
+    let mut context = mw_core::run::Context { now: now(), new_id: &mut new_id };
+    let retry = mw_core::run::Order::Retry { key: String::new(), fresh: false };
+    let successor = mw_store::commit::order(&mut db, run, &retry, "r", "a", &mut context).unwrap().run;
+    let by_task = Match { task_id: Some(task_id), ..Match::default() };
+    let accepted = accept(&mut db, now(), &delivery(&fresh_id(), by_task), b"{}").unwrap();
+    assert_eq!((accepted.status, accepted.run_id), (Receipt::Accepted, Some(successor.run_id)));
+}
