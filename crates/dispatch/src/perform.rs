@@ -100,10 +100,15 @@ impl<H> JobEffect<'_, H> {
         let callback = format!("{base}/v1/webhooks/{provider}?run_id={}&job={}", self.run.run_id, self.job_id);
         JobContext {
             run_id: self.run.run_id.clone(),
-            job_id: self.job_id.to_owned(),
+            job_id: self.known_as().to_owned(),
             callback_url: Some(callback),
-            idempotency_key: self.job_id.to_owned(),
+            idempotency_key: self.known_as().to_owned(),
         }
+    }
+
+    /// The id by which a provider that remembers our ids knows the job.
+    pub(crate) fn known_as(&self) -> &str {
+        self.job.known_as.as_deref().unwrap_or(self.job_id)
     }
 
     /// The task that a callback named; only the provider can confirm it.

@@ -118,7 +118,7 @@ async fn reconcile(task: &JobEffect<'_, impl HttpClient>, sent_at: Timestamp) ->
 }
 
 async fn recover(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
-    match upload_post::recover(task.http, &task.settings.upload_post, task.job_id).await {
+    match upload_post::recover(task.http, &task.settings.upload_post, task.known_as()).await {
         Recovery::Found(task_id) => (submitted(task.job_id, task_id, true), Met::ANSWER),
         Recovery::NotFound => (repeat(task, "no answer, and the provider does not know the job"), Met::ANSWER),
         Recovery::Unknown(fault) => (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault)),

@@ -24,7 +24,7 @@ impl fmt::Debug for Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobContext {
     pub run_id: String,
-    /// Random; the callback URL carries it, so that a task can be recognised as ours.
+    /// Random: by this id a provider that remembers ours knows the job.
     pub job_id: String,
     pub callback_url: Option<String>,
     pub idempotency_key: String,

@@ -137,7 +137,12 @@ fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Contex
     };
     for spec in specs {
         let event = draft.run.inheritance.as_ref().and_then(|inheritance| inheritance.adopt(&spec, index, context));
-        let event = event.unwrap_or_else(|| Event::JobRequested { job_id: (context.new_id)(), step: index, spec });
+        let event = event.unwrap_or_else(|| Event::JobRequested {
+            job_id: (context.new_id)(),
+            step: index,
+            spec,
+            known_as: None,
+        });
         draft.push(event, context);
     }
 }

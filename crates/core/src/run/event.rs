@@ -50,7 +50,14 @@ pub enum Event {
     #[serde(rename = "persona.finished")]
     PersonaFinished { step: u32, persona: String, source: String, output: PersonaOutput },
     #[serde(rename = "job.requested")]
-    JobRequested { job_id: String, step: u32, spec: JobSpec },
+    JobRequested {
+        job_id: String,
+        step: u32,
+        spec: JobSpec,
+        /// Of a successor: the parent's job whose submission had no answer, so that the provider can recognise it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_as: Option<String>,
+    },
     #[serde(rename = "job.submitted")]
     JobSubmitted { job_id: String, task_id: String, adopted: bool },
     /// The one documented exception to "never twice": no answer, and no callback within `adopt_wait_seconds`.

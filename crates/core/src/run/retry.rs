@@ -20,7 +20,7 @@ pub(super) fn decide(run: &Run, reason: &str, context: &mut Context<'_>) -> Resu
             JobPhase::Failed { task_id: Some(_), .. } => {
                 let by = (context.new_id)();
                 events.push(Event::JobReplaced { job_id: job_id.clone(), by: by.clone() });
-                events.push(Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone() });
+                events.push(Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone(), known_as: None });
             }
             JobPhase::Requested
             | JobPhase::Submitted { .. }
@@ -56,7 +56,7 @@ pub(super) fn replace(
     Ok(vec![
         Event::JobFailed { job_id: job_id.clone(), code: code.to_owned(), message: message.to_owned() },
         Event::JobReplaced { job_id, by: by.clone() },
-        Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone() },
+        Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone(), known_as: None },
     ])
 }
 

@@ -100,6 +100,9 @@ pub struct Job {
     pub step: u32,
     pub spec: JobSpec,
     pub phase: JobPhase,
+    /// The id by which the provider may know it from an unanswered submission of an ended parent; else its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,8 +282,9 @@ impl Run {
                     output.apply(role, self);
                 }
             }
-            Event::JobRequested { job_id, step, spec } => {
-                self.jobs.insert(job_id.clone(), Job { step: *step, spec: spec.clone(), phase: JobPhase::Requested });
+            Event::JobRequested { job_id, step, spec, known_as } => {
+                let (spec, known_as) = (spec.clone(), known_as.clone());
+                self.jobs.insert(job_id.clone(), Job { step: *step, spec, phase: JobPhase::Requested, known_as });
             }
             Event::JobSubmitted { job_id, task_id, .. } => {
                 self.set_phase(job_id, JobPhase::Submitted { task_id: task_id.clone() });
@@ -297,7 +301,7 @@ impl Run {
             }
             Event::JobAdopted { job_id, step, spec, task_id, .. } => {
                 let phase = JobPhase::Submitted { task_id: task_id.clone() };
-                self.jobs.insert(job_id.clone(), Job { step: *step, spec: spec.clone(), phase });
+                self.jobs.insert(job_id.clone(), Job { step: *step, spec: spec.clone(), phase, known_as: None });
             }
             Event::ClipAdopted { index, url, .. } => self.set_clip(*index, ClipState::Generated { url: url.clone() }),
             Event::RunPaused { reason, actor, until } => self.evolve_paused(reason, actor, *until, at),

@@ -6,6 +6,7 @@ use crate::definition::Step;
 use crate::job::JobSpec;
 use crate::run::advance::{Draft, enter};
 use crate::run::event::{Event, PlannedClip, Started};
+use crate::run::retry::SUBMISSION_UNANSWERED;
 use crate::run::state::{Clip, ClipState, DecidedGate, JobPhase, Run};
 use crate::run::{Context, Refusal};
 use crate::status::{Status, Verdict};
@@ -46,6 +47,9 @@ pub struct Inheritance {
     pub finished: Vec<Finished>,
     /// Jobs that were at work at their provider when the parent ended.
     pub at_work: Vec<AtWork>,
+    /// Jobs whose submission had no answer yet, or never had one: a provider that remembers our id makes no second one.
+    #[serde(default)]
+    pub unanswered: Vec<Unanswered>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +146,7 @@ fn inheritance(parent: &Run, step: u32, wish: &Succession) -> Inheritance {
         approved: approvals(parent, passed),
         finished: if wish.fresh { Vec::new() } else { finished(parent) },
         at_work: if wish.fresh { Vec::new() } else { at_work(parent) },
+        unanswered: if wish.fresh { Vec::new() } else { unanswered(parent) },
     }
 }
 
@@ -175,6 +180,28 @@ fn at_work(parent: &Run) -> Vec<AtWork> {
     inherited.filter(|at_work| !followed(&at_work.spec)).chain(own).collect()
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unanswered {
+    pub spec: JobSpec,
+    pub known_as: String,
+}
+
+fn unanswered(parent: &Run) -> Vec<Unanswered> {
+    let own = parent.jobs.iter().filter(|(_, job)| match &job.phase {
+        JobPhase::Requested => true,
+        JobPhase::Failed { code, task_id: None, .. } => code == SUBMISSION_UNANSWERED,
+        JobPhase::Failed { task_id: Some(_), .. }
+        | JobPhase::Submitted { .. }
+        | JobPhase::Succeeded { .. }
+        | JobPhase::Replaced { .. } => false,
+    });
+    own.map(|(job_id, job)| Unanswered {
+        spec: job.spec.clone(),
+        known_as: job.known_as.clone().unwrap_or_else(|| job_id.clone()),
+    })
+    .collect()
+}
+
 impl Inheritance {
     /// Puts what was taken over into a run that is being born.
     pub(super) fn apply(self, run: &mut Run) {
@@ -193,14 +220,13 @@ impl Inheritance {
             let (url, from_run) = (clip.url.clone(), clip.from_run.clone());
             return Some(Event::ClipAdopted { index: generate.index, url, from_run });
         }
-        let job = self.at_work.iter().find(|at_work| at_work.spec == *spec)?;
-        Some(Event::JobAdopted {
-            job_id: (context.new_id)(),
-            step,
-            spec: spec.clone(),
-            task_id: job.task_id.clone(),
-            from_run: job.from_run.clone(),
-        })
+        let (job_id, spec) = ((context.new_id)(), spec.clone());
+        if let Some(job) = self.at_work.iter().find(|at_work| at_work.spec == spec) {
+            let (task_id, from_run) = (job.task_id.clone(), job.from_run.clone());
+            return Some(Event::JobAdopted { job_id, step, spec, task_id, from_run });
+        }
+        let known_as = self.unanswered.iter().find(|unanswered| unanswered.spec == spec)?.known_as.clone();
+        Some(Event::JobRequested { job_id, step, spec, known_as: Some(known_as) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A submission whose answer is lost: found out about before it is repeated.
 
 use crate::fixture::*;
-use mw_core::run::{JobPhase, Run};
+use mw_core::run::{Command, JobPhase, Run};
 use mw_core::status::{GateName, Status};
 use serde_json::json;
 use time::Duration;
@@ -138,4 +138,26 @@ fn a_database_without_a_free_connection_is_told_a_little_later() {
     assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);
     assert_eq!(engine.sim_state()["submitted_twice"].as_array().unwrap().len(), 0);
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 0);
+}
+
+#[test]
+fn a_post_whose_answer_was_lost_when_its_run_ended_is_not_made_again_by_the_successor() {
+    let mut engine = Engine::new();
+    let run = engine.generating("test_video_gen");
+    engine.carry(&run.run_id);
+    engine.fault(&json!({"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1}));
+    engine.approve(&run.run_id, GateName::Prepublish);
+    engine.dispatch();
+    let ended = engine.tell(&run.run_id, &Command::Terminate { reason: "r".into(), actor: "a".into() });
+    let posts = |engine: &Engine| {
+        engine.sim_state()["tasks"].as_array().unwrap().iter().filter(|task| task["provider"] == "upload-post").count()
+    };
+    assert_eq!((ended.status, posts(&engine)), (Status::Failed, 1));
+    let now = mw_dispatch::World::now(&engine);
+    let mut new_id = fresh_id;
+    let mut context = mw_core::run::Context { now, new_id: &mut new_id };
+    let retry = mw_core::run::Order::Retry { key: String::new(), fresh: false };
+    let successor = mw_store::commit::order(&mut engine.db(), ended, &retry, "r", "a", &mut context).unwrap().run;
+    assert!(is_published(&engine.carry(&successor.run_id)));
+    assert_eq!(posts(&engine), 1);
 }

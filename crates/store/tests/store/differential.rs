@@ -76,12 +76,25 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
     })
 }
 
-/// What happens to a run, decided and not committed.
-fn decide(run: &Run, happening: &Happening, context: &mut Context<'_>) -> Result<Option<Transition>, Refusal> {
+/// A command or an order, told in the same words to both.
+enum Told<'a> {
+    Command(Command),
+    Order(&'a Order),
+}
+
+fn told<'a>(run: &Run, happening: &'a Happening) -> Told<'a> {
     match (command(run, happening), happening) {
-        (Some(command), _) => apply(run, &command, "tester", context),
-        (None, Happening::Order(wish)) => wish.decide(run, "why", "tester", context),
+        (Some(command), _) => Told::Command(command),
+        (None, Happening::Order(wish)) => Told::Order(wish),
         (None, other) => panic!("{other:?}"),
+    }
+}
+
+/// What happens to a run, decided and not committed.
+fn decide(run: &Run, told: &Told<'_>, context: &mut Context<'_>) -> Result<Option<Transition>, Refusal> {
+    match told {
+        Told::Command(command) => apply(run, command, "tester", context),
+        Told::Order(wish) => wish.decide(run, "why", "tester", context),
     }
 }
 
@@ -99,16 +112,15 @@ fn tell_both(db: &mut Client, model: &Run, stored: &Run, happening: &Happening, 
     let (mut model_ids, mut stored_ids) = (|| ids(&mut first), || ids(&mut second));
     let mut model_context = Context { now: at, new_id: &mut model_ids };
     let mut stored_context = Context { now: at, new_id: &mut stored_ids };
-    let expected = decide(model, happening, &mut model_context);
-    // Who finds nothing to commit on the run as loaded is answered from that.
     let mut unused = fresh_id;
-    let peek = decide(stored, happening, &mut Context { now: at, new_id: &mut unused });
-    let stale = matches!(peek, Ok(Some(_)));
-    let known = if stale { stored.clone() } else { model.clone() };
-    let answer = match (command(&known, happening), happening) {
-        (Some(command), _) => transition(db, known, &command, "tester", &mut stored_context),
-        (None, Happening::Order(wish)) => order(db, known, wish, "why", "tester", &mut stored_context),
-        (None, other) => panic!("{other:?}"),
+    let peek = decide(stored, &told(stored, happening), &mut Context { now: at, new_id: &mut unused });
+    // Who finds nothing to commit on the run as loaded is answered from that.
+    let known = if matches!(peek, Ok(Some(_))) { stored.clone() } else { model.clone() };
+    let told = told(&known, happening);
+    let expected = decide(model, &told, &mut model_context);
+    let answer = match &told {
+        Told::Command(command) => transition(db, known, command, "tester", &mut stored_context),
+        Told::Order(wish) => order(db, known, wish, "why", "tester", &mut stored_context),
     };
     match (expected, answer) {
         // A successor; the same one when it is asked for again.
@@ -172,7 +184,7 @@ fn check_rows(db: &mut Client, run: &Run) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_model_and_postgresql_agree(happenings in prop::collection::vec(happenings(), 1..40), late in 0..10_usize) {
