@@ -85,7 +85,7 @@ CREATE OR REPLACE FUNCTION dead_letter_view(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT coalesce((
         SELECT jsonb_build_object('id', receipt.id, 'provider', receipt.provider, 'createdAt', receipt.received_at)
-            || coalesce(dead_letter_row(letter), '{}')
+            || CASE WHEN letter.id IS NULL THEN '{}' ELSE dead_letter_row(letter) END
             || jsonb_build_object('outcome', outcome, 'signatureStatus', signature_status, 'query', query,
                 'headers', receipt.headers, 'payloadSize', length(receipt.payload), 'payload',
                 translate(encode(substr(receipt.payload, 1, (request->>'payload_bytes')::integer), 'base64'), E'\n', ''),

@@ -109,13 +109,18 @@ impl<'a> Fields<'a> {
 
     /// A whole number within its bounds that may be absent or null.
     pub fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
-        let value = self.map.get(name).filter(|value| !value.is_null())?;
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            self.fail(name, format!("Input should be a whole number from {least} to {most}"));
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                // JSON knows one kind of number: 14.0 is as whole as 14.
+                let whole = value.as_f64().filter(|number| number.fract() == 0.0);
+                let number = whole.filter(|number| (f64::from(least)..=f64::from(most)).contains(number));
+                if number.is_none() {
+                    self.fail(name, format!("Input should be a whole number from {least} to {most}"));
+                }
+                number.map(|number| number as u32)
+            }
         }
-        number
     }
 
     /// An object that may be absent or null.
@@ -207,9 +212,10 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_with_its_place() {
-        let value: Value =
-            serde_json::from_str(r#"{"title":"ab","prompt":7,"options":[],"modifiers":["x",2],"long":"abcd"}"#)
-                .unwrap();
+        let value: Value = serde_json::from_str(
+            r#"{"title":"ab","prompt":7,"options":[],"modifiers":["x",2],"long":"abcd","half":1.5,"whole":2.0}"#,
+        )
+        .unwrap();
         let mut fields = Fields::new(value.as_object().unwrap(), "#/input");
         fields.text("title", 3, 200);
         fields.text("prompt", 3, 400);
@@ -217,6 +223,8 @@ mod tests {
         fields.object("options");
         fields.texts("modifiers");
         fields.required_text("project", 1, 10);
+        fields.number("half", 1, 3);
+        assert_eq!(fields.number("whole", 1, 3), Some(2));
         let problem = fields.finish().unwrap_err();
         let found: Vec<(&str, &str)> =
             problem.errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str())).collect();
@@ -229,6 +237,7 @@ mod tests {
                 ("#/input/options", "Input should be a valid dictionary"),
                 ("#/input/modifiers", "Input should be a list of valid strings"),
                 ("#/input/project", "Field required"),
+                ("#/input/half", "Input should be a whole number from 1 to 3"),
             ]
         );
     }

@@ -240,6 +240,7 @@ fn a_discarded_letter_keeps_its_receipt_with_who_and_why() {
         (&receipt["outcome"], &receipt["settledBy"], &receipt["settledReason"]),
         (&json!("discarded"), &json!("ann"), &json!("not ours"))
     );
+    assert_eq!((receipt["id"].as_str(), receipt["provider"].as_str()), (Some(id.as_str()), Some("kieai")));
     assert_eq!(settled(&mut db, &id, &REPLAY).result, Ending::AlreadyDiscarded);
     assert_eq!(accept(&mut db, now(), &delivery(&key, Match::default()), b"{}").unwrap().status, Receipt::Duplicate);
     assert_eq!(seen(&mut db, &id), receipt, "a repetition does not wake it");
