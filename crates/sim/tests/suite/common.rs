@@ -28,6 +28,8 @@ impl Client {
             .timeout_global(Some(time))
             .http_status_as_error(false)
             .max_redirects(0)
+            // A connection that the simulator closes after a fault must not be met again by the next request.
+            .max_idle_connections(0)
             .build()
             .new_agent();
         Client(agent)
