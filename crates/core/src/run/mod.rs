@@ -7,10 +7,10 @@
 //! ```
 //!
 //! A run walks its `pipeline` step by step. [`advance`] enters the next step: a gate opens and waits for a person, a
-//! persona works, jobs are requested of providers. What operators ask for by name goes through [`order`], which opens a
-//! [`successor`] where the run has ended; [`why`] explains what a run waits for. Every non-terminal state carries the deadline of its step;
-//! [`deadline`] says what happens when it passes. Terminal states absorb: every command on them is refused or changes
-//! nothing. The state is the fold of the events, so the timeline alone rebuilds it.
+//! persona works, jobs are requested of providers. Every non-terminal state carries the deadline of its step;
+//! [`deadline`] says what happens when it passes. What operators ask for by name goes through [`order`], which opens a
+//! [`successor`] where the run has ended; [`why`] explains what a run waits for. Terminal states absorb: every command on
+//! them is refused or changes nothing. The state is the fold of the events, so the timeline alone rebuilds it.
 
 mod advance;
 mod artifact;
