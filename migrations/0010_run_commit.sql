@@ -217,6 +217,9 @@ BEGIN
         RETURN jsonb_build_object('result', 'fenced', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
     END IF;
     IF decision ? 'run' THEN
+        -- Before the parent's successor, which another batch may be opening: budgets come first in the lock order of starts.
+        PERFORM FROM project_budgets WHERE (decision->>'expected_version')::bigint = 0
+            AND project = decision->'run'->'definition'->>'key' FOR UPDATE;
         IF NOT run_write(decision, a_now) THEN
             RETURN jsonb_build_object('result', 'replay', 'run_id', (
                 SELECT run_id FROM runs WHERE parent_run_id = decision->'run'->'inheritance'->>'parent_run_id'
@@ -277,7 +280,8 @@ BEGIN
 END $$;
 
 -- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick", "breakers"}, the results in the decisions' order. Decisions
--- are taken in the order of their runs, so that two batches over the same runs cannot deadlock. A run may have several,
+-- are taken in the order of their runs, starts after them in that of their projects and parents, so that two batches over
+-- the same runs cannot deadlock. A run may have several,
 -- each built on the one before: when one did not happen, neither do its successors, even where their version fits the
 -- moved run by accident.
 CREATE OR REPLACE FUNCTION run_commit(request jsonb) RETURNS jsonb
@@ -297,7 +301,11 @@ BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
     FOR decision, place IN SELECT value, ordinality FROM jsonb_array_elements(request->'decisions') WITH ORDINALITY
-                            ORDER BY value->'run'->>'run_id' NULLS LAST, ordinality LOOP
+                            ORDER BY (value->>'expected_version')::bigint IS NOT DISTINCT FROM 0,
+                                     CASE WHEN (value->>'expected_version')::bigint = 0
+                                          THEN value->'run'->'definition'->>'key' END,
+                                     coalesce(value->'run'->'inheritance'->>'parent_run_id', value->'run'->>'run_id')
+                                         NULLS LAST, ordinality LOOP
         a_run_id := decision->'run'->>'run_id';
         IF a_run_id = broken_run_id THEN
             answer := jsonb_build_object('result', 'conflict', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));

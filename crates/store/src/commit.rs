@@ -209,7 +209,7 @@ pub fn order(
 /// The answers are in the runs' order.
 pub fn order_all(
     db: &mut dyn Database,
-    runs: Vec<Run>,
+    runs: &[&Run],
     wish: &Order,
     reason: &str,
     actor: &str,
@@ -225,10 +225,10 @@ pub fn order_all(
     };
     let mut results = answer.results.into_iter();
     let mut all = Vec::with_capacity(runs.len());
-    for (run, plan) in runs.into_iter().zip(planned) {
+    for (run, plan) in runs.iter().zip(planned) {
         all.push(match plan {
             Err(refusal) => Err(refusal.into()),
-            Ok(None) => Ok(Moved { run, kick: false }),
+            Ok(None) => Ok(Moved { run: (*run).clone(), kick: false }),
             Ok(Some(transition)) => match settled(db, transition.run, answer.kick, results.next(), context.now) {
                 Ok(Try::Done(moved)) => Ok(moved),
                 Ok(Try::Again(fresh)) => order(db, fresh, wish, reason, actor, context),

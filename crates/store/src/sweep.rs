@@ -59,8 +59,16 @@ struct Rows {
     runs: Vec<Listed>,
 }
 
-fn after_key(after: Option<&Listed>) -> Value {
-    after.map_or(Value::Null, |run| json!({"at": run.at, "run_id": run.run_id}))
+fn page(
+    db: &mut dyn Database,
+    sql: &'static str,
+    now: Timestamp,
+    after: Option<&Listed>,
+    limit: u32,
+) -> Result<Vec<Listed>, DbError> {
+    let after = after.map(|run| json!({"at": run.at, "run_id": run.run_id}));
+    let request = json!({"now": text(now), "after": after, "limit": limit});
+    call::<Rows>(db, sql, &request).map(|rows| rows.runs)
 }
 
 /// Reads a page of overdue runs, after the given one by deadline and id.
@@ -70,8 +78,7 @@ pub fn overdue_runs(
     after: Option<&Listed>,
     limit: u32,
 ) -> Result<Vec<Listed>, DbError> {
-    let request = json!({"now": text(now), "after": after_key(after), "limit": limit});
-    call::<Rows>(db, "SELECT runs_overdue($1)", &request).map(|rows| rows.runs)
+    page(db, "SELECT runs_overdue($1)", now, after, limit)
 }
 
 /// Reads a page of runs whose gate must be warned about, after the given one by time and id.
@@ -81,8 +88,7 @@ pub fn runs_to_warn(
     after: Option<&Listed>,
     limit: u32,
 ) -> Result<Vec<Listed>, DbError> {
-    let request = json!({"now": text(now), "after": after_key(after), "limit": limit});
-    call::<Rows>(db, "SELECT runs_to_warn($1)", &request).map(|rows| rows.runs)
+    page(db, "SELECT runs_to_warn($1)", now, after, limit)
 }
 
 /// A page of open jobs that was looked over.

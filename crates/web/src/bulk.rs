@@ -61,8 +61,7 @@ fn read(request: &mut Request) -> Result<Bulk, Problem> {
     let dry_run = fields.boolean("dry_run").unwrap_or(true);
     let page = fields.number("limit", 1, PAGE_MAX).unwrap_or(PAGE_DEFAULT);
     let cursor = fields.text("cursor", 1, 1000);
-    let empty = Map::new();
-    let mut filter = read_filter(&mut fields, &empty)?;
+    let mut filter = read_filter(&mut fields)?;
     let before = cursor.map(|text| Cursor::parse(&text).ok_or(())).transpose();
     match before {
         Ok(before) => filter.before = before.map(|cursor| (cursor.created_at, cursor.run_id)),
@@ -73,8 +72,9 @@ fn read(request: &mut Request) -> Result<Bulk, Problem> {
 }
 
 /// At least one condition, so that nobody ends everything by leaving a word out.
-fn read_filter(fields: &mut Fields<'_>, empty: &Map<String, Value>) -> Result<Filter, Problem> {
-    let members = fields.required_object("filter").unwrap_or(empty);
+fn read_filter(fields: &mut Fields<'_>) -> Result<Filter, Problem> {
+    let empty = Map::new();
+    let members = fields.required_object("filter").unwrap_or(&empty);
     let mut inner = Fields::new(members, "#/filter");
     let status = inner.text("status", 1, 40).map(|word| status_of(&word, "#/filter/status")).transpose()?;
     let filter = Filter {
@@ -95,11 +95,11 @@ fn carry_out(bulk: &Bulk, found: States, context: &mut Context) -> Result<(Vec<V
     let mut new_id = commands::new_id;
     let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
     let Wish { order, reason, actor } = &bulk.wish;
-    let readable: Vec<Run> = found.runs.iter().filter_map(|row| row.run.as_deref().ok().cloned()).collect();
+    let readable: Vec<&Run> = found.runs.iter().filter_map(|row| row.run.as_deref().ok()).collect();
     let mut outcomes: Vec<Value> = Vec::with_capacity(readable.len());
     let mut kick = false;
     if bulk.dry_run {
-        for run in &readable {
+        for run in readable {
             let planned = order.decide(run, reason, actor, &mut decision);
             let after = planned.map(|transition| transition.map_or_else(|| run.clone(), |moved| moved.run));
             let mut outcome = result(run, after.map_err(TransitionError::from));
@@ -108,7 +108,7 @@ fn carry_out(bulk: &Bulk, found: States, context: &mut Context) -> Result<(Vec<V
             outcomes.push(outcome);
         }
     } else {
-        let moved = order_all(context.database()?, readable.clone(), order, reason, actor, &mut decision)?;
+        let moved = order_all(context.database()?, &readable, order, reason, actor, &mut decision)?;
         for (run, moved) in readable.iter().zip(moved) {
             kick |= moved.as_ref().is_ok_and(|moved| moved.kick);
             outcomes.push(result(run, moved.map(|moved| moved.run)));

@@ -6,9 +6,9 @@ use crate::Timestamp;
 use crate::definition::{Role, Step};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
-use crate::run::testing::{T0, approve, pause_at, request, with_context};
+use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
-    Attachment, Command, Context, Event, GateDecision, JobPhase, PersonaSource, Recorded, Refusal, Run, decide, start,
+    Command, Context, Event, GateDecision, JobPhase, PersonaSource, Recorded, Refusal, Run, decide, start,
 };
 use crate::status::{GateName, Status, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,14 +30,6 @@ fn first_run() -> Run {
 fn commands(run: &Run) -> Vec<Command> {
     let (reason, actor) = ("r".to_owned(), "a".to_owned());
     let step = run.step;
-    let attachment = Attachment {
-        artifact_type: "note".into(),
-        provider: "api".into(),
-        url: None,
-        checksum: None,
-        persona: None,
-        metadata: serde_json::Value::Null,
-    };
     let mut commands = vec![
         Command::Cancel { reason: reason.clone(), actor: actor.clone() },
         pause_at(T0),
@@ -50,7 +42,7 @@ fn commands(run: &Run) -> Vec<Command> {
         Command::FinishPersona { step, output: PersonaOutput::default(), source: "m".into() },
         Command::FinishPersona { step: step + 1, output: PersonaOutput::default(), source: "m".into() },
         Command::FailPersona { step, code: "c".into(), message: "m".into() },
-        Command::Attach(attachment),
+        Command::Attach(attachment()),
     ];
     for gate in GateName::ALL {
         commands.push(Command::DecideGate(approve(*gate)));

@@ -3,8 +3,8 @@
 
 use crate::persona::PersonaOutput;
 use crate::run::order::tests::orders;
-use crate::run::testing::{T0, approve, every_state, try_command_at, with_context};
-use crate::run::{Attachment, Command, GateDecision, Order, Refusal, Run};
+use crate::run::testing::{T0, approve, attachment, every_state, try_command_at, with_context};
+use crate::run::{Command, GateDecision, Order, Refusal, Run};
 use crate::status::{Status, Verb, Verdict};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -23,14 +23,6 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     };
     let job_ids: Vec<String> = run.jobs.keys().cloned().chain(["unknown".to_owned()]).collect();
     let jobs = |make: &dyn Fn(String) -> Command| job_ids.iter().cloned().map(make).collect();
-    let attachment = Attachment {
-        artifact_type: "note".into(),
-        provider: "api".into(),
-        url: None,
-        checksum: None,
-        persona: None,
-        metadata: serde_json::json!({}),
-    };
     vec![
         ("approve", decide(Verdict::Approve)),
         ("reject", decide(Verdict::Reject)),
@@ -45,7 +37,7 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
         ("job done", jobs(&|job_id| Command::FinishJob { job_id, url: "u".into() })),
         ("job fails", jobs(&|job_id| Command::FailJob { job_id, code: "c".into(), message: "m".into() })),
         ("job fails in passing", jobs(&|job_id| Command::ReplaceJob { job_id, code: "c".into(), message: "m".into() })),
-        ("attach", vec![Command::Attach(attachment)]),
+        ("attach", vec![Command::Attach(attachment())]),
     ]
 }
 

@@ -131,6 +131,17 @@ pub(crate) fn step_on(run: &Run) -> Run {
     run
 }
 
+pub(crate) fn attachment() -> run::Attachment {
+    run::Attachment {
+        artifact_type: "note".into(),
+        provider: "api".into(),
+        url: None,
+        checksum: None,
+        persona: None,
+        metadata: serde_json::json!({}),
+    }
+}
+
 /// The command that pauses a run for the usual time.
 pub(crate) fn pause_at(now: Timestamp) -> Command {
     let until = now + time::Duration::days(run::PAUSE_DAYS);

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use mw_core::run::{Command, Context, EffectState, Order, Run};
 use mw_core::status::{ProvidersMode, Status};
-use mw_store::commit::order;
+use mw_store::commit::{order, order_all};
 use mw_store::native::Client;
 use mw_store::runs::{Filter, ForcedEnd, facts, force_end, states};
 use mw_store::{DbError, Limit};
@@ -187,4 +187,30 @@ fn an_unreadable_run_answers_with_an_error_and_not_with_a_panic() {
     let loaded = mw_store::runs::load(&mut db, now(), &run.run_id, None);
     assert!(matches!(loaded, Err(DbError::Failed(_))));
     force_end(&mut db, &run.run_id, "test", "done").unwrap();
+}
+
+#[test]
+fn two_bulks_over_the_same_ended_runs_at_once_open_each_successor_once_and_never_deadlock() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let ended: Vec<Run> = (0..24)
+        .map(|_| {
+            let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+            carried_out(&mut db, &run, &Order::Cancel)
+        })
+        .collect();
+    let together = std::sync::Barrier::new(2);
+    let bulk = |runs: Vec<&Run>| {
+        let mut db = own.connect();
+        let mut new_id = fresh_id;
+        let mut context = Context { now: now(), new_id: &mut new_id };
+        together.wait();
+        let moved = order_all(&mut db, &runs, &retry(), "why", "ann", &mut context).unwrap();
+        moved.into_iter().map(|moved| moved.unwrap().run.run_id).collect::<std::collections::BTreeSet<_>>()
+    };
+    let [one, other] = std::thread::scope(|scope| {
+        let other = scope.spawn(|| bulk(ended.iter().rev().collect()));
+        [bulk(ended.iter().collect()), other.join().unwrap()]
+    });
+    assert_eq!((one.len(), one), (ended.len(), other));
 }
