@@ -59,6 +59,8 @@ async fn respond(request: &IncomingRequest, path: &str, query: &str) -> Option<V
         }
         "/environment" => json!(std::env::vars().collect::<Vec<_>>()),
         "/sleep" => {
+            // So that a check knows that the guest is at work.
+            println!("sleeping");
             sleep(query);
             json!("slept")
         }

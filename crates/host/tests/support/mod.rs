@@ -73,8 +73,8 @@ pub fn write(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let mut count = COUNT.lock().unwrap();
     *count += 1;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{count}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, content).unwrap();
     path
 }
@@ -98,6 +98,11 @@ pub struct Host {
 impl Host {
     /// The conformance application, with its database.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::run(Self::command(arguments))
+    }
+
+    /// What `start` runs.
+    pub fn command(arguments: &[&str]) -> Command {
         let url = database_url();
         let config: tokio_postgres::Config = url.parse().unwrap();
         let tokio_postgres::config::Host::Tcp(name) = &config.get_hosts()[0] else {
@@ -107,7 +112,7 @@ impl Host {
         let mut command = command(&manifest("spin.toml"));
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         command.env("SPIN_VARIABLE_DATABASE_URL", &url).env("SPIN_VARIABLE_DATABASE_HOST", format!("{name}:{port}"));
-        Self::run(command)
+        command
     }
 
     pub fn run(mut command: Command) -> Self {
@@ -179,7 +184,7 @@ pub fn raw(authority: &str, request: &[u8], wait: Duration) -> String {
 
 /// Repeats a check until it holds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(50));
