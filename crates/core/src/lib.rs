@@ -6,6 +6,7 @@
 //! - [`job`]: what a provider job is asked to make.
 //! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
 //! - [`brendan`]: the chat planner: a message in, an intent out.
+//! - [`principal`]: who acts, and with what role.
 //! - [`token`]: signed links of gates.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
 
@@ -13,6 +14,7 @@ pub mod brendan;
 pub mod definition;
 pub mod job;
 pub mod persona;
+pub mod principal;
 pub mod retry;
 pub mod run;
 pub mod status;

@@ -1,12 +1,12 @@
 //! The words of a run: its status, its gates, the providers' mode. Each is an enum here and a CHECK in the schema.
 
-use serde::{Deserialize, Serialize};
-
 /// Declares an enum of words with their wire names, so that each word is written once.
+#[macro_export]
+#[doc(hidden)]
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
@@ -140,6 +140,12 @@ words! {
         Link = "link",
         /// A caller with an API key.
         Api = "api",
+        /// A signed-in person in the console.
+        Console = "console",
+        /// A button under the bot's message.
+        Telegram = "telegram",
+        /// A button in a Slack message.
+        Slack = "slack",
     }
 }
 
