@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 18;
+pub const MIGRATION: u64 = 25;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
