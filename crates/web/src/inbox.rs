@@ -89,7 +89,8 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         let admitted = |me| run.policy().is_some_and(|policy| policy.admits(me, escalated));
         !mine || me.as_ref().is_some_and(admitted)
     };
-    let gates: Vec<Value> = page.runs.iter().filter(may_decide).filter_map(Run::brief).map(|brief| item(&brief)).collect();
+    let gates: Vec<Value> =
+        page.runs.iter().filter(may_decide).filter_map(Run::brief).map(|brief| item(&brief)).collect();
     let next = page.next.map(|(deadline, run_id)| Cursor::of(&deadline, &run_id));
     Ok(Response::ok(&json!({"gates": gates, "next_cursor": next})))
 }
