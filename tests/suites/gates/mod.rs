@@ -2,6 +2,7 @@
 
 mod decisions;
 mod looking;
+mod policies;
 mod tokens;
 
 use crate::support::{Run, service};
