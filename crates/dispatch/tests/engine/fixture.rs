@@ -2,6 +2,7 @@
 
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
+use mw_core::principal::Principal;
 use mw_core::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
@@ -79,6 +80,7 @@ impl Engine {
             input: Input { object: Some("candle".into()), ..Input::default() },
             options: json!({}),
             user_id: "user".into(),
+            started_by: None,
             mode,
             personas,
             skip: Vec::new(),
@@ -270,17 +272,7 @@ pub(crate) fn fresh_id() -> String {
 }
 
 pub(crate) fn approval(gate: GateName) -> Command {
-    Command::DecideGate(GateDecision {
-        gate,
-        opening: None,
-        verdict: Verdict::Approve,
-        approver: "operator".into(),
-        channel: Channel::Api,
-        comment: None,
-        note: None,
-        ip: None,
-        user_agent: None,
-    })
+    Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::operator(), Channel::Api))
 }
 
 pub(crate) fn is_published(run: &Run) -> bool {

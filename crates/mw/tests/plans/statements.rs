@@ -2,6 +2,7 @@
 //! begins with its SQL function; `every_statement_of_the_store_is_measured` looks for it here.
 
 use crate::history::{new_id, new_run, now};
+use mw_core::principal::Principal;
 use mw_core::run::{Command, Context, GateDecision, Run, apply};
 use mw_core::status::{Channel, GateName, Status, Verdict};
 use mw_store::chat::{Said, Turn};
@@ -65,7 +66,7 @@ fn reads() -> Vec<Statement> {
             chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX }).unwrap();
         }),
         statement("project_definition", FEW, |db, _| {
-            let _ = projects::definition(db, "aismr", "1.0.0").unwrap();
+            let _ = projects::definition(db, "aismr", "1.1.0").unwrap();
         }),
         statement("project_list", FEW, |db, _| assert_eq!(projects::list(db, None).unwrap().len(), 3)),
         statement("project_apply", FEW, |db, _| {
@@ -140,17 +141,8 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("run_commit of a gate", PAGE, |db, run| {
-            let decision = GateDecision {
-                gate: GateName::Workflow,
-                opening: None,
-                verdict: Verdict::Approve,
-                approver: "ann".into(),
-                channel: Channel::Api,
-                comment: None,
-                note: None,
-                ip: None,
-                user_agent: None,
-            };
+            let decision =
+                GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::guest("ann"), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("run_commit of an end", PAGE, |db, run| {
