@@ -31,7 +31,8 @@ fn a_link_rejects_with_a_reason_that_the_timeline_keeps() {
     let run = Run::start();
     let browser = Browser::open(Scripts::Off);
     browser.visit(&run.link("workflow"));
-    browser.fill("Comment", "Too dull.\nAnd too long.");
+    browser.click("Reject the run");
+    browser.fill("Reason", "Too dull.\nAnd too long.");
     browser.click("Reject");
     browser.see("Stopped.");
     run.wait_for("rejected");
@@ -45,6 +46,7 @@ fn the_second_of_two_approvers_sees_who_decided_what_and_when() {
     ann.visit(&run.link_for("workflow", Some("ann")));
     bob.visit(&run.link_for("workflow", Some("bob")));
     bob.see("Start this run?");
+    ann.click("Reject the run");
     ann.click("Reject");
     ann.see("Stopped.");
     bob.click("Approve");

@@ -21,9 +21,10 @@ fn encode(text: &str) -> String {
 /// A run whose every text is hostile.
 fn hostile_run() -> Run {
     let user = unique("user");
+    let text: String = hostile().chars().take(200).collect();
     let body = json!({
         "project": "aismr",
-        "input": {"object": hostile(), "modifiers": [hostile()]},
+        "input": {"object": text, "modifiers": [text]},
         "options": {"user_id": user},
     });
     let answer = service().post("/v1/runs/start").json(&body).send().expect(200).json();
@@ -61,7 +62,8 @@ fn markup_in_names_and_reasons_is_shown_as_text_to_whoever_comes_later() {
     let name: String = hostile().chars().take(100).collect();
     let late = run.link_for("workflow", Some("bob"));
     browser.visit(&run.link_for("workflow", Some(&encode(&name))));
-    browser.fill("Comment", &hostile());
+    browser.click("Reject the run");
+    browser.fill("Reason", &hostile());
     browser.click("Reject");
     browser.see("Stopped.");
     nothing_broke_in(&browser);

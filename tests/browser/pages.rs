@@ -60,6 +60,7 @@ fn the_pages_after_a_decision_and_for_refusals_are_for_everybody() {
     let browser = Browser::open(Scripts::On);
     let (link, late) = (run.link("workflow"), run.link_for("workflow", Some("bob")));
     browser.visit(&link);
+    browser.click("Reject the run");
     browser.click("Reject");
     browser.see("Stopped.");
     examine(&browser, "link-rejected");

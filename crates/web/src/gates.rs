@@ -9,7 +9,7 @@ use crate::log::Level;
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{kick, links, pages, route, verdict};
+use crate::{decision_page, kick, links, pages, press, route, verdict};
 use mw_core::principal::Principal;
 use mw_core::run::{Command, Edit, GateDecision, Run};
 use mw_core::status::Channel;
@@ -71,7 +71,17 @@ fn weigh(
     let run = run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token)?;
     let decides = request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
-    if decides { decide(request, context, run, gate, key, claims, wish) } else { show(&run, gate, claims, token) }
+    if decides {
+        let sent = wish.form_token.as_deref().unwrap_or_default();
+        press::check(request, key == KeyCheck::Right, || {
+            links::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
+        })?;
+    }
+    if decides {
+        decide(request, context, run, gate, key, claims, wish)
+    } else {
+        show(context, &run, gate, claims, token)
+    }
 }
 
 /// A token that is sent must be good, key or no key.
@@ -87,16 +97,26 @@ fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>
 }
 
 /// The page of an open gate; nothing is decided.
-fn show(run: &Run, gate: GateName, claims: Option<Claims>, token: Option<&str>) -> Result<Response, Problem> {
-    let open = run.gate.as_ref().filter(|open| open.gate == gate);
-    let Some(open) = open else {
+fn show(
+    context: &Context,
+    run: &Run,
+    gate: GateName,
+    claims: Option<Claims>,
+    token: Option<&str>,
+) -> Result<Response, Problem> {
+    let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
         return Err(commands::nothing_to_decide(run, gate));
     };
-    if claims.is_some_and(|claims| claims.opening != open.opening) {
+    if claims.as_ref().is_some_and(|claims| claims.opening != brief.opening) {
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
-    let action = links::path(&run.run_id, gate, token.unwrap_or_default());
-    pages::decision(run, gate, &open.summary, &action)
+    let token = token.unwrap_or_default();
+    let form = decision_page::Form {
+        action: links::path(&run.run_id, gate, token),
+        token: links::form_token(&context.config, &run.run_id, gate, token)?,
+        approver: claims.map_or_else(|| OPERATOR.to_owned(), |claims| claims.approver),
+    };
+    decision_page::answer(&brief, &form)
 }
 
 fn decide(

@@ -1,6 +1,7 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
 use crate::body::{self, Fields};
+use crate::press::FORM_TOKEN;
 use crate::problem::{self, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request, form_value};
 use mw_core::status::Verdict;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
 const APPROVER_LENGTH_MAX: usize = 200;
+const FORM_TOKEN_LENGTH_MAX: usize = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
@@ -15,11 +17,13 @@ pub struct Wish {
     pub comment: Option<String>,
     /// A name that the caller typed: a note, not an identity.
     pub approver: Option<String>,
+    /// What the page's form carries (`press`).
+    pub form_token: Option<String>,
 }
 
 impl Wish {
     pub fn approve() -> Wish {
-        Wish { verdict: Verdict::Approve, comment: None, approver: None }
+        Wish { verdict: Verdict::Approve, comment: None, approver: None, form_token: None }
     }
 }
 
@@ -32,6 +36,7 @@ pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
     let decision = fields.text("decision", 0, 20);
     let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
     let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
+    let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
     let verdict = match decision.as_deref() {
         None => Some(Verdict::Approve),
         Some(word) => Verdict::parse(word),
@@ -41,14 +46,15 @@ pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
     }
     fields.finish()?;
     let present = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    Ok(Wish { verdict: verdict.ok_or_else(problem::internal)?, comment: present(comment), approver: present(approver) })
+    let verdict = verdict.ok_or_else(problem::internal)?;
+    Ok(Wish { verdict, comment: present(comment), approver: present(approver), form_token })
 }
 
 fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
     let mut members = Map::new();
-    for name in ["decision", "comment", "approver"] {
+    for name in ["decision", "comment", "approver", FORM_TOKEN] {
         if let Some(value) = form_value(&text, name) {
             if value.contains('\0') {
                 return Err(problem::invalid_field(&format!("#/{name}"), "Input should not contain null characters"));
@@ -75,6 +81,7 @@ mod tests {
             verdict: Verdict::Reject,
             comment: Some("too\nlong & dull".to_owned()),
             approver: Some("Ann".to_owned()),
+            form_token: None,
         };
         let form = "comment=too%0D%0Along+%26+dull&approver=+Ann&decision=reject";
         assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);

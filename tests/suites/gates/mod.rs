@@ -2,6 +2,7 @@
 
 mod decisions;
 mod looking;
+mod robots;
 mod tokens;
 
 use crate::support::{Run, service};
