@@ -2,12 +2,14 @@
 //! said. It works without scripts; what is long unfolds.
 
 use crate::pages::{self, Moment};
-use crate::press;
 use crate::problem::Problem;
 use crate::response::Response;
+use crate::{clock, commands, press};
 use askama::Template;
 use mw_core::gate_policy::OnExpiry;
-use mw_core::run::{Brief, DecidedGate, Text};
+use mw_core::principal::Principal;
+use mw_core::run::{self, Brief, Command, DecidedGate, GateDecision, Refusal, Run, Text};
+use mw_core::status::{Channel, GateName, Verdict};
 
 #[derive(Template)]
 #[template(path = "decision.html")]
@@ -22,6 +24,7 @@ struct Page<'a> {
     decide_by: Option<Moment>,
     then: &'static str,
     missing: usize,
+    has_approved: bool,
     earlier: Vec<Earlier<'a>>,
     fields: Vec<Input<'a>>,
     form: &'a Form,
@@ -36,6 +39,30 @@ pub struct Form {
     pub token: String,
     /// Who decides with it.
     pub approver: String,
+    /// Why they may not approve, where they may not.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What the gate's policy has against an approver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// They may neither approve nor stop the run.
+    Anything(String),
+    /// They may stop it.
+    Approval(String),
+}
+
+impl Obstacle {
+    /// Asks the core what it would say to an approval; nothing is decided.
+    pub fn of(run: &Run, gate: GateName, by: &Principal) -> Option<Obstacle> {
+        let approval = GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link);
+        let mut context = run::Context { now: clock::now(), new_id: &mut commands::new_id };
+        match run::decide(run, &Command::DecideGate(approval), &mut context) {
+            Err(refusal @ Refusal::SelfApproval { .. }) => Some(Obstacle::Approval(refusal.to_string())),
+            Err(refusal) => Some(Obstacle::Anything(refusal.to_string())),
+            Ok(_) => None,
+        }
+    }
 }
 
 struct Clip<'a> {
@@ -77,6 +104,7 @@ pub fn answer(brief: &Brief, form: &Form) -> Result<Response, Problem> {
             OnExpiry::ExtendOnce => "it gets as much time once more",
         },
         missing: (brief.quorum.needed as usize).saturating_sub(brief.quorum.approved_by.len()),
+        has_approved: brief.quorum.approved_by.contains(&form.approver),
         earlier: brief.earlier.iter().map(|decided| Earlier { decided, at: Moment::of(decided.at) }).collect(),
         fields: brief.fields.iter().map(input).collect(),
         form,
@@ -119,8 +147,7 @@ fn cost(brief: &Brief) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::run::{OpenGate, Run};
-    use mw_core::status::GateName;
+    use mw_core::run::OpenGate;
 
     fn brief() -> Brief {
         let mut run = Run::unborn("run-<1>".to_owned());
@@ -141,7 +168,7 @@ mod tests {
 
     fn html(brief: &Brief) -> String {
         let action = "/v1/hitl/approve/run-1/ideate?token=\"><script>".to_owned();
-        let form = Form { action, token: "f0rm".to_owned(), approver: "<i>ann</i>".to_owned() };
+        let form = Form { action, token: "f0rm".to_owned(), approver: "<i>ann</i>".to_owned(), obstacle: None };
         String::from_utf8(answer(brief, &form).unwrap().body).unwrap()
     }
 

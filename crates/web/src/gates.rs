@@ -1,24 +1,23 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
-use crate::auth::{self, KeyCheck};
-use crate::commands::{self, Outcome};
+use crate::auth;
+use crate::commands;
 use crate::context::Context;
+use crate::decide::{self, Decider};
 use crate::limits::HITL_APPROVE;
-use crate::log::Level;
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{decision_page, kick, links, pages, press, route, verdict};
-use mw_core::principal::Principal;
-use mw_core::run::{Command, Edit, GateDecision, Run};
+use crate::verdict::{self, Wish};
+use crate::{decision_page, kick, links, pages, press, route};
+use mw_core::principal::{Principal, Role};
+use mw_core::run::Run;
 use mw_core::status::Channel;
 pub use mw_core::status::GateName;
 use mw_core::token::Claims;
-use serde_json::json;
-
-/// Who decides when the API key does: the runbook's operator with curl.
-pub const OPERATOR: &str = "operator";
+use mw_store::principals::Named;
+use mw_store::runs::Loaded;
 
 pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
@@ -32,9 +31,9 @@ pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> R
 }
 
 fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let key = auth::check_key(request, &context.config)?;
+    let has_key = auth::identify(request, context)?;
     let token = request.query("token").filter(|token| !token.is_empty());
-    if key == KeyCheck::Wrong || (key == KeyCheck::Absent && token.is_none()) {
+    if !has_key && token.is_none() {
         return Err(problem::invalid_api_key());
     }
     if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
@@ -46,9 +45,10 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
         _ => Ok(verdict::Wish::approve()),
     };
     let run_id = request.segment(3);
-    let (taken, run) = commands::load_counted(context, &run_id, HITL_APPROVE, request, key)?;
-    let headers = HITL_APPROVE.check(taken.as_ref())?;
-    match weigh(gate, request, context, key, token.as_deref(), run, wish) {
+    let named = token.as_deref().and_then(mw_core::token::claimed_approver);
+    let loaded = commands::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
+    let headers = HITL_APPROVE.check(loaded.limit.as_ref())?;
+    match weigh(gate, request, context, token.as_deref(), loaded, wish) {
         Ok(response) => Ok(response.with_headers(headers)),
         Err(mut problem) => {
             problem.headers.extend(headers);
@@ -62,25 +62,44 @@ fn weigh(
     gate: GateName,
     request: &Request,
     context: &mut Context,
-    key: KeyCheck,
     token: Option<&str>,
-    run: Option<Run>,
+    loaded: Loaded,
     wish: Result<verdict::Wish, Problem>,
 ) -> Result<Response, Problem> {
     let wish = wish?;
-    let run = run.ok_or_else(|| problem::not_found("run not found"))?;
+    let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token)?;
-    let decides = request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
+    let by_key = context.principal().cloned();
+    let has_key = by_key.is_some();
+    // Whoever holds a key decides by its name; else the link says who.
+    let decider = match (by_key, &claims) {
+        (Some(principal), _) => principal,
+        (None, Some(claims)) => approver(&claims.approver, loaded.approver)?,
+        (None, None) => return Err(problem::invalid_api_key()),
+    };
+    let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
     if decides {
         let sent = wish.form_token.as_deref().unwrap_or_default();
-        press::check(request, key == KeyCheck::Right, || {
+        press::check(request, has_key, || {
             links::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
         })?;
-    }
-    if decides {
-        decide(request, context, run, gate, key, claims, wish)
+        let channel = if has_key { Channel::Api } else { Channel::Link };
+        let decider = Decider::of(request, decider, channel);
+        decide_and_answer(request, context, run, gate, decider, claims, wish)
     } else {
-        show(context, &run, gate, claims, token)
+        show(context, &run, gate, &decider, claims, token)
+    }
+}
+
+/// Whom a link stands for: a principal where one has that name, who must not be disabled since, else a guest.
+fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
+    match known.filter(|known| known.principal.name == name) {
+        Some(known) if known.disabled => Err(problem::invalid_token().because("token refused: approver is disabled")),
+        Some(known) if !known.principal.role.covers(Role::Approver) => {
+            Err(problem::forbidden(&known.principal, Role::Approver))
+        }
+        Some(known) => Ok(known.principal),
+        None => Ok(Principal::guest(name)),
     }
 }
 
@@ -101,71 +120,43 @@ fn show(
     context: &Context,
     run: &Run,
     gate: GateName,
+    decider: &Principal,
     claims: Option<Claims>,
     token: Option<&str>,
 ) -> Result<Response, Problem> {
     let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
         return Err(commands::nothing_to_decide(run, gate));
     };
-    if claims.as_ref().is_some_and(|claims| claims.opening != brief.opening) {
+    if claims.is_some_and(|claims| claims.opening != brief.opening) {
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
     let token = token.unwrap_or_default();
     let form = decision_page::Form {
         action: links::path(&run.run_id, gate, token),
         token: links::form_token(&context.config, &run.run_id, gate, token)?,
-        approver: claims.map_or_else(|| OPERATOR.to_owned(), |claims| claims.approver),
+        obstacle: decision_page::Obstacle::of(run, gate, decider),
+        approver: decider.name.clone(),
     };
     decision_page::answer(&brief, &form)
 }
 
-fn decide(
+fn decide_and_answer(
     request: &Request,
     context: &mut Context,
     run: Run,
     gate: GateName,
-    key: KeyCheck,
+    decider: Decider,
     claims: Option<Claims>,
     wish: verdict::Wish,
 ) -> Result<Response, Problem> {
-    let by_key = key == KeyCheck::Right;
-    let by = match &claims {
-        Some(claims) if !by_key => Principal::guest(&claims.approver),
-        _ => Principal::operator(),
-    };
-    let approver = by.name.clone();
-    let decision = GateDecision {
-        gate,
-        opening: claims.map(|claims| claims.opening),
-        verdict: wish.verdict,
-        by,
-        channel: if by_key { Channel::Api } else { Channel::Link },
-        comment: wish.comment,
-        edit: Edit::new(),
-        note: wish.approver,
-        ip: request.client_address(),
-        user_agent: request.header("user-agent").map(|agent| agent.chars().take(200).collect()),
-    };
-    let run_id = run.run_id.clone();
-    let outcome =
-        commands::carry_out(context, run, &Command::DecideGate(decision), &approver).map_err(commands::gate_problem)?;
-    log_decision(context, gate, wish.verdict.outcome(), &approver, &outcome);
+    let verdict = wish.verdict;
+    // A link is good for the opening that it was made for, whatever its page says.
+    let opening = claims.map(|claims| claims.opening).or(wish.opening);
+    let standing = decide::decide(context, run, gate, Wish { opening, ..wish }, decider)?;
     let response = if request.wants_html() {
-        pages::decided(&run_id, gate, wish.verdict)?
+        pages::decided(&standing, gate, verdict)?
     } else {
-        let status = wish.verdict.outcome();
-        Response::ok(&json!({"status": status, "runId": run_id, "gate": gate.as_str()}))
+        Response::ok(&standing.to_json(gate))
     };
-    Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
-}
-
-fn log_decision(context: &Context, gate: GateName, status: &str, approver: &str, outcome: &Outcome) {
-    let fields = [
-        ("runId", outcome.run.run_id.clone().into()),
-        ("gate", gate.as_str().into()),
-        ("decision", status.into()),
-        ("approver", approver.into()),
-        ("repeated", (!outcome.changed).into()),
-    ];
-    context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
+    Ok(if standing.kick { response.then(kick::dispatch) } else { response })
 }

@@ -1,9 +1,11 @@
 //! What the pages that approvers see share, and the short ones: the confirmation, and a refusal. Compile-time templates (`templates/`), all
 //! values escaped, no scripts, nothing from elsewhere; a strict Content-Security-Policy says so to the browser.
 
+use crate::decide::Standing;
 use crate::problem::{self, Problem};
 use crate::response::Response;
 use askama::Template;
+use mw_core::run::{Change, Run};
 use mw_core::status::{GateName, Verdict};
 
 /// A time, as `<time>` wants it and as people read it.
@@ -24,9 +26,11 @@ struct Decided<'a> {
     nonce: String,
     outcome: &'static str,
     heading: &'static str,
-    follows: &'static str,
+    follows: String,
     gate: &'a str,
-    run_id: &'a str,
+    run: &'a Run,
+    /// What the approver changed.
+    changes: &'a [Change],
 }
 
 #[derive(Template)]
@@ -55,24 +59,28 @@ impl DecidedBefore<'_> {
     }
 }
 
-/// The page after a decision.
-pub fn decided(run_id: &str, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
+/// The page after a decision: how the gate stands now.
+pub fn decided(standing: &Standing, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
     let nonce = nonce();
+    let (heading, follows) = match (standing.quorum, verdict) {
+        (Some((approvals, needed)), _) => (
+            "Thank you. Yours is counted.",
+            format!("{approvals} of {needed} approvals are there; it goes on with the last."),
+        ),
+        (None, Verdict::Approve) => ("Thank you. It goes on.", releases(gate).to_owned()),
+        (None, Verdict::Reject) => ("Stopped.", "The run has ended. Nothing further is made or posted.".to_owned()),
+        (None, Verdict::RequestChanges) => {
+            ("Sent back.", "The persona works on it with your comment; then the gate opens again.".to_owned())
+        }
+    };
     let page = Decided {
         nonce: nonce.clone(),
-        outcome: verdict.outcome(),
-        heading: match verdict {
-            Verdict::Approve => "Thank you. It goes on.",
-            Verdict::Reject => "Stopped.",
-            Verdict::RequestChanges => "Sent back.",
-        },
-        follows: match verdict {
-            Verdict::Approve => releases(gate),
-            Verdict::Reject => "The run has ended. Nothing further is made or posted.",
-            Verdict::RequestChanges => "The persona works on it with your comment; then the gate opens again.",
-        },
+        outcome: standing.status,
+        heading,
+        follows,
         gate: gate.as_str(),
-        run_id,
+        run: &standing.run,
+        changes: standing.run.decided.last().filter(|last| last.gate == gate).map_or(&[], |last| &last.edits),
     };
     answer(200, page.render(), &nonce)
 }
@@ -148,7 +156,9 @@ mod tests {
 
     #[test]
     fn the_policy_lets_in_our_styles_and_nothing_else() {
-        let page = decided("run-1", GateName::Workflow, Verdict::Reject).unwrap();
+        let run = Run::unborn("run-1".to_owned());
+        let standing = Standing { run, status: "rejected", quorum: None, kick: false };
+        let page = decided(&standing, GateName::Workflow, Verdict::Reject).unwrap();
         let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
