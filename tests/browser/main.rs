@@ -12,6 +12,7 @@ mod driver;
 mod links;
 mod markup;
 mod pages;
+mod policies;
 #[path = "../suites/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
