@@ -2,6 +2,7 @@
 
 mod decisions;
 mod looking;
+mod page;
 mod policies;
 mod robots;
 mod tokens;
