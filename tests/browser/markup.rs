@@ -38,6 +38,10 @@ fn nothing_broke_in(browser: &Browser) {
     assert!(title.as_str().unwrap().ends_with("MyloWare"), "{title}");
     let foreign = browser.evaluate("return document.querySelectorAll('script, img, svg[onload], iframe').length");
     assert_eq!(foreign, 0);
+    let turned = browser.evaluate(
+        "return [...document.querySelectorAll('b, strong, small')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length",
+    );
+    assert_eq!(turned, 0, "what turns direction turns its surroundings too");
 }
 
 #[test]
