@@ -80,7 +80,7 @@ impl Run {
             return self.why_paused(pause, details);
         }
         if let Some(open) = &self.gate {
-            return self.why_gate(open);
+            return self.why_gate(open, details);
         }
         let (waiting_for, can) = self.why_at_work();
         Why {
@@ -124,7 +124,7 @@ impl Run {
         }
     }
 
-    fn why_gate(&self, open: &OpenGate) -> Why {
+    fn why_gate(&self, open: &OpenGate, details: Vec<String>) -> Why {
         let gate = open.gate;
         let links = format!("mw gates link {} {gate}", self.run_id);
         Why {
@@ -132,7 +132,7 @@ impl Run {
             since: Some(open.opened_at),
             until: self.deadline,
             then: "the gate and the run expire; a successor can open the gate again".to_owned(),
-            details: Vec::new(),
+            details,
             can: [links].into_iter().chain(self.verbs(&["extend", "pause", "cancel", "terminate"])).collect(),
         }
     }
@@ -176,6 +176,7 @@ impl OpenEffect {
             EffectKind::Persona => "asking the language model".to_owned(),
             EffectKind::Submit => format!("submitting job {} to {}", self.job(), self.provider),
             EffectKind::Poll => format!("asking {} about job {}", self.provider, self.job()),
+            EffectKind::Notify => format!("telling somebody over {}", self.provider),
         };
         let resting = facts.resting.get(&self.provider);
         let state = match (self.state, resting) {
