@@ -105,9 +105,11 @@ pub fn message(run: &Run, occasion: Occasion) -> Option<Message> {
         Occasion::GateOpened { gate, opening } => {
             (question(gate).to_owned(), gate_lines(run, opening)?, Some(Asked { gate, opening }))
         }
-        Occasion::GateWarned { gate, opening } => {
-            (format!("Time is running out: {}", question(gate)), gate_lines(run, opening)?, Some(Asked { gate, opening }))
-        }
+        Occasion::GateWarned { gate, opening } => (
+            format!("Time is running out: {}", question(gate)),
+            gate_lines(run, opening)?,
+            Some(Asked { gate, opening }),
+        ),
         Occasion::GateDecided { gate, opening } => {
             let decided = run.decided.iter().find(|decided| (decided.gate, decided.opening) == (gate, opening))?;
             let title = format!("{} {} the {gate} gate", decided.approver, decided.verdict.outcome());
@@ -145,7 +147,9 @@ fn gate_lines(run: &Run, opening: u32) -> Option<Vec<String>> {
 }
 
 fn rejection(run: &Run) -> Vec<String> {
-    let Some(decided) = run.decided.last().filter(|decided| decided.verdict == Verdict::Reject) else { return Vec::new() };
+    let Some(decided) = run.decided.last().filter(|decided| decided.verdict == Verdict::Reject) else {
+        return Vec::new();
+    };
     let mut lines = vec![format!("{} said no at the {} gate.", decided.approver, decided.gate)];
     lines.extend(decided.comment.as_deref().map(quote));
     lines
