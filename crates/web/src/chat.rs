@@ -13,6 +13,7 @@ use crate::run_start::{Begin, Begun};
 use crate::{clock, definitions, drain, kick, reply, route};
 use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
+use mw_core::principal::OPERATOR;
 use mw_core::run::Run;
 use mw_store::chat::{ChatLoaded, Said, Turn};
 use serde_json::{Value, json};
@@ -98,7 +99,8 @@ fn start(
     let definition = definitions::get(context, &version)?;
     let options = options(asked, &proposal, &definition);
     let title = project.known.title.clone();
-    let begin = Begin { version, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
+    let started_by = OPERATOR.to_owned();
+    let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
     let keep = |run: &Run| {
         let kept = [reply.kept(), reply::started_text(&title, run)];
         let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();

@@ -10,6 +10,7 @@ use crate::problem::{self, FieldError, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{clock, definitions, drain, idempotency, kick, route, startup};
+use mw_core::principal::OPERATOR;
 use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::Turn;
@@ -38,7 +39,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     };
 
     let idempotency = key.map(|key| Idempotency { caller, key, fingerprint: idempotency::fingerprint(&wish.payload) });
-    let begin = Begin { version, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() };
+    let started_by = OPERATOR.to_owned();
+    let begin = Begin { version, started_by, input: wish.input, options: wish.options, skip: vec![], add: vec![] };
     let begun = begin.carry_out(context, idempotency, None).map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);
     let response = Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
@@ -106,6 +108,8 @@ fn unknown_project(known: &[String]) -> Problem {
 /// A run about to begin.
 pub struct Begin {
     pub version: ProjectVersion,
+    /// Name of the principal that starts it.
+    pub started_by: String,
     pub input: Input,
     pub options: Value,
     pub skip: Vec<String>,
@@ -159,6 +163,7 @@ impl Begin {
         let user_id = self.options.get("user_id").and_then(Value::as_str).map(str::to_owned);
         StartRequest {
             user_id: user_id.unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
+            started_by: Some(self.started_by),
             run_id,
             digest: self.version.digest,
             definition,
