@@ -20,7 +20,8 @@ DECLARE
         'retention', coalesce((SELECT min(coalesce(settled_at, received_at)) FROM webhook_events
                                 WHERE outcome IN ('accepted', 'discarded', 'ignored')) < a_now - interval '14 days', false)
                   OR coalesce((SELECT min(received_at) FROM webhook_events WHERE outcome = 'refused')
-                              < a_now - interval '1 day', false));
+                              < a_now - interval '1 day', false)
+                  OR coalesce((SELECT min(received_at) FROM channel_updates) < a_now - interval '7 days', false));
     idle boolean := NOT due @? '$.* ? (@ == true)';
     granted_fence bigint;
 BEGIN

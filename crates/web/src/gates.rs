@@ -94,7 +94,7 @@ fn show(run: &Run, gate: GateName, claims: Option<Claims>, token: Option<&str>) 
     if claims.is_some_and(|claims| claims.opening != open.opening) {
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
-    let action = links::path(&run.run_id, gate, token.unwrap_or_default());
+    let action = mw_core::token::path(&run.run_id, gate, token.unwrap_or_default());
     pages::decision(run, gate, &open.summary, &action)
 }
 

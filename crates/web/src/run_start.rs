@@ -31,7 +31,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let project = wish.as_ref().map_or("", |(_, wish)| wish.project.as_str());
     let caller = auth::limiter_subject(request, KeyCheck::Right);
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), project, &limit)?;
+    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, &limit)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
     let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
