@@ -61,10 +61,11 @@ BEGIN
 END $$;
 
 -- Where a notice goes: the chats and channels of its project or of all, the user of Telegram who has the run, and whom
--- the gate's policy names. `approver` is who a link in the message speaks for.
-CREATE OR REPLACE FUNCTION notice_targets(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, approver text)
+-- the gate's policy names. `approver` is who a link in the message speaks for, and whether that is a principal.
+CREATE OR REPLACE FUNCTION notice_targets(a_run runs, notice jsonb)
+    RETURNS TABLE (kind text, address text, approver text, is_principal boolean)
 LANGUAGE sql STABLE AS $$
-    SELECT DISTINCT ON (target.kind, target.address) target.kind, target.address, target.approver FROM (
+    SELECT DISTINCT ON (target.kind, target.address) target.kind, target.address, target.approver, target.place = 1 FROM (
         SELECT a.kind, a.address, a.name AS approver, 1 AS place FROM notice_approvers(a_run, notice) AS a
         UNION ALL
         SELECT 'telegram', substr(a_run.user_id, 10), a_run.user_id, 2 WHERE a_run.user_id ~ '^telegram_-?[0-9]{1,19}$'
@@ -83,8 +84,8 @@ BEGIN
     END IF;
     INSERT INTO outbox (key, run_id, kind, provider, payload, state, due_at, created_at, updated_at)
     SELECT format('notify:%s:%s:%s:%s', a_run_id, notice->>'seq', target.kind, target.address), a_run_id, 'notify',
-           target.kind, jsonb_build_object('address', target.address, 'approver', target.approver, 'notice', notice), 'due',
-           a_now, a_now, a_now
+           target.kind, jsonb_build_object('address', target.address, 'approver', target.approver,
+                                           'is_principal', target.is_principal, 'notice', notice), 'due', a_now, a_now, a_now
       FROM runs CROSS JOIN jsonb_array_elements(notices) WITH ORDINALITY AS listed (notice, place)
            CROSS JOIN LATERAL notice_targets(runs, notice) AS target
      WHERE runs.run_id = a_run_id ORDER BY place, target.kind, target.address

@@ -19,6 +19,7 @@ const NEWS_HOURS: i64 = 24;
 pub enum Occasion {
     GateOpened { gate: GateName, opening: u32 },
     GateWarned { gate: GateName, opening: u32 },
+    GateEscalated { gate: GateName, opening: u32 },
     GateDecided { gate: GateName, opening: u32 },
     RunPublished,
     RunFailed,
@@ -64,10 +65,16 @@ pub struct Message {
 /// What an event gives people to hear.
 pub fn of(recorded: &Recorded) -> Option<Notice> {
     let occasion = match &recorded.event {
-        Event::GateOpened { gate, opening, .. } => Occasion::GateOpened { gate: *gate, opening: *opening },
+        // Links and buttons of the opening before are void, so everybody is asked anew.
+        Event::GateOpened { gate, opening, .. } | Event::GateReopened { gate, opening, .. } => {
+            Occasion::GateOpened { gate: *gate, opening: *opening }
+        }
         Event::GateWarned { gate, opening } => Occasion::GateWarned { gate: *gate, opening: *opening },
+        Event::GateEscalated { gate, opening } => Occasion::GateEscalated { gate: *gate, opening: *opening },
         Event::GateDecided(decided) => match decided.verdict {
-            Verdict::Approve => Occasion::GateDecided { gate: decided.gate, opening: decided.opening },
+            Verdict::Approve | Verdict::RequestChanges => {
+                Occasion::GateDecided { gate: decided.gate, opening: decided.opening }
+            }
             // The end of the run, which comes with it, says who rejected.
             Verdict::Reject => return None,
         },
@@ -77,7 +84,9 @@ pub fn of(recorded: &Recorded) -> Option<Notice> {
         Event::RunExpired { .. } => Occasion::RunExpired,
         Event::RunStarted(_)
         | Event::StepStarted { .. }
+        | Event::GateVoted(_)
         | Event::GateExpired { .. }
+        | Event::GateExtended { .. }
         | Event::PersonaRequested { .. }
         | Event::PersonaFinished { .. }
         | Event::JobRequested { .. }
@@ -110,9 +119,19 @@ pub fn message(run: &Run, occasion: Occasion) -> Option<Message> {
             gate_lines(run, opening)?,
             Some(Asked { gate, opening }),
         ),
+        Occasion::GateEscalated { gate, opening } => (
+            format!("Nobody has decided yet: {}", question(gate)),
+            gate_lines(run, opening)?,
+            Some(Asked { gate, opening }),
+        ),
         Occasion::GateDecided { gate, opening } => {
             let decided = run.decided.iter().find(|decided| (decided.gate, decided.opening) == (gate, opening))?;
-            let title = format!("{} {} the {gate} gate", decided.approver, decided.verdict.outcome());
+            let did = match decided.verdict {
+                Verdict::Approve => "approved",
+                Verdict::Reject => "rejected",
+                Verdict::RequestChanges => "asked for changes at",
+            };
+            let title = format!("{} {did} the {gate} gate", decided.approver);
             (title, decided.comment.iter().map(|comment| quote(comment)).collect(), None)
         }
         Occasion::RunPublished => ("Your video is published".to_owned(), links(run.publish_url.as_deref()), None),

@@ -65,7 +65,8 @@ pub(crate) async fn perform(
         return (Performed::Untold(fault), Met::NOBODY);
     }
     let asked = message.asked.zip(settings.notify.links.as_ref());
-    let link = asked.map(|(asked, links)| link(links, run, asked, effect, &addressed.approver, now));
+    let linked = asked.filter(|_| addressed.is_principal || anybody_alone_may_decide(run));
+    let link = linked.map(|(asked, links)| link(links, run, asked, effect, &addressed.approver, now));
     let buttons = asked.map(|(_, links)| Buttons {
         approve: button::issue(&links.secret, effect.effect_id, Press::Approve),
         reject: button::issue(&links.secret, effect.effect_id, Press::Reject),
@@ -88,6 +89,12 @@ pub(crate) async fn perform(
             (performed, met)
         }
     }
+}
+
+/// A link speaks for a name. One that a whole chat reads, or that a person has beside the name of a principal, could make
+/// two approvers of one person, or another one of whoever started the run; buttons go by who presses.
+fn anybody_alone_may_decide(run: &Run) -> bool {
+    run.policy().is_none_or(|policy| policy.approvals == 1 && policy.self_approval)
 }
 
 /// The link of the gate's opening, for whoever is written to.

@@ -24,6 +24,8 @@ pub struct Addressed {
     pub address: String,
     /// Whom a link in the message speaks for.
     pub approver: String,
+    /// Whether that is a principal, told in person: nobody else reads the message.
+    pub is_principal: bool,
     pub notice: Notice,
 }
 

@@ -10,7 +10,8 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{kick, links, pages, route, verdict};
-use mw_core::run::{Command, GateDecision, Run};
+use mw_core::principal::Principal;
+use mw_core::run::{Command, Edit, GateDecision, Run};
 use mw_core::status::Channel;
 pub use mw_core::status::GateName;
 use mw_core::token::Claims;
@@ -108,17 +109,19 @@ fn decide(
     wish: verdict::Wish,
 ) -> Result<Response, Problem> {
     let by_key = key == KeyCheck::Right;
-    let approver = match &claims {
-        Some(claims) if !by_key => claims.approver.clone(),
-        _ => OPERATOR.to_owned(),
+    let by = match &claims {
+        Some(claims) if !by_key => Principal::guest(&claims.approver),
+        _ => Principal::operator(),
     };
+    let approver = by.name.clone();
     let decision = GateDecision {
         gate,
         opening: claims.map(|claims| claims.opening),
         verdict: wish.verdict,
-        approver: approver.clone(),
+        by,
         channel: if by_key { Channel::Api } else { Channel::Link },
         comment: wish.comment,
+        edit: Edit::new(),
         note: wish.approver,
         ip: request.client_address(),
         user_agent: request.header("user-agent").map(|agent| agent.chars().take(200).collect()),

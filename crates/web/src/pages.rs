@@ -83,10 +83,12 @@ pub fn decided(run_id: &str, gate: GateName, verdict: Verdict) -> Result<Respons
         heading: match verdict {
             Verdict::Approve => "Thank you. It goes on.",
             Verdict::Reject => "Stopped.",
+            Verdict::RequestChanges => "Sent back.",
         },
         follows: match verdict {
             Verdict::Approve => releases(gate),
             Verdict::Reject => "The run has ended. Nothing further is made or posted.",
+            Verdict::RequestChanges => "The persona works on it with your comment; then the gate opens again.",
         },
         gate: gate.as_str(),
         run_id,

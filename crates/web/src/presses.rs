@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use mw_core::button::{self, Press};
 use mw_core::notification::Occasion;
 use mw_core::principal::Principal;
-use mw_core::run::{Command, GateDecision, Refusal, Run};
+use mw_core::run::{Command, Edit, GateDecision, Refusal, Run};
 use mw_core::status::{Channel, GateName, Verdict};
 use mw_store::channels::{self, Kind};
 use mw_store::commit::TransitionError;
@@ -44,9 +44,9 @@ pub fn decide(context: &mut Context, kind: Kind, token: &str, identity: &str) ->
     };
     let (Some(notice), Some(run)) = (pressed.notice, pressed.run) else { return stale() };
     match notice.occasion {
-        Occasion::GateOpened { gate, opening } | Occasion::GateWarned { gate, opening } => {
-            carry_out(context, kind, run, Wish { gate, opening, press }, by)
-        }
+        Occasion::GateOpened { gate, opening }
+        | Occasion::GateWarned { gate, opening }
+        | Occasion::GateEscalated { gate, opening } => carry_out(context, kind, run, Wish { gate, opening, press }, by),
         Occasion::GateDecided { .. }
         | Occasion::RunPublished
         | Occasion::RunFailed
@@ -70,12 +70,13 @@ fn carry_out(context: &mut Context, kind: Kind, run: Run, wish: Wish, by: Princi
             Press::Approve => Verdict::Approve,
             Press::Reject => Verdict::Reject,
         },
-        approver: by.name.clone(),
+        by: by.clone(),
         channel: match kind {
             Kind::Telegram => Channel::Telegram,
             Kind::Slack => Channel::Slack,
         },
         comment: None,
+        edit: Edit::new(),
         note: None,
         ip: None,
         user_agent: None,
@@ -84,12 +85,24 @@ fn carry_out(context: &mut Context, kind: Kind, run: Run, wish: Wish, by: Princi
     match commands::carry_out(context, run, &Command::DecideGate(decision), &by.name) {
         Ok(outcome) => {
             log_decision(context, kind, &wish, verdict, &by, &outcome);
-            let text =
-                format!("{} {} the {} gate of run {}.", by.name, verdict.outcome(), wish.gate, outcome.run.run_id);
-            Ok(Answered { text, is_over: true, kick: outcome.kick })
+            Ok(Answered { kick: outcome.kick, ..accepted(&outcome.run, &wish, verdict, &by) })
         }
         Err(TransitionError::Refused(refusal)) => Ok(refused(&refusal)),
         Err(error) => Err(commands::gate_problem(error)),
+    }
+}
+
+/// What became of a decision: it is made, or it is one of several that the gate needs.
+fn accepted(run: &Run, wish: &Wish, verdict: Verdict, by: &Principal) -> Answered {
+    let Wish { gate, opening, .. } = wish;
+    let needed = run.policy().map_or(1, |policy| policy.approvals);
+    match run.gate.as_ref().filter(|open| open.opening == *opening) {
+        Some(open) => {
+            Answered::with(format!("Your approval counts: {} of {needed} at the {gate} gate.", open.votes.len()), false)
+        }
+        None => {
+            Answered::with(format!("{} {} the {gate} gate of run {}.", by.name, verdict.outcome(), run.run_id), true)
+        }
     }
 }
 
@@ -102,7 +115,16 @@ fn refused(refusal: &Refusal) -> Answered {
         Refusal::AlreadyDecided { .. } | Refusal::AlreadyTerminal { .. } | Refusal::NotWaiting { .. } => {
             Answered::with(refusal.to_string(), true)
         }
-        Refusal::Paused { .. }
+        Refusal::ReasonRequired { .. } => {
+            Answered::with("This gate wants a reason for that: use the link, which has room for one.", false)
+        }
+        Refusal::NotAllowed { .. }
+        | Refusal::SelfApproval { .. }
+        | Refusal::EditNotAllowed { .. }
+        | Refusal::InvalidEdit { .. }
+        | Refusal::NobodyToAsk { .. }
+        | Refusal::TooManyRounds { .. }
+        | Refusal::Paused { .. }
         | Refusal::StaleJob { .. }
         | Refusal::StaleStep { .. }
         | Refusal::NotDue { .. }
@@ -146,5 +168,7 @@ mod tests {
         assert!(refused(&Refusal::NotWaiting { run_id: run_id(), gate: GateName::Ideate }).is_over);
         assert!(refused(&Refusal::StaleLink).is_over);
         assert!(!refused(&Refusal::Paused { run_id: run_id() }).is_over);
+        assert!(!refused(&Refusal::SelfApproval { gate: GateName::Ideate }).is_over);
+        assert!(refused(&Refusal::ReasonRequired { gate: GateName::Ideate }).text.contains("use the link"));
     }
 }

@@ -64,7 +64,10 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
         Incoming::Message { chat_id, .. } => {
             channels::end_update(context.database()?, &key)?;
-            Ok(if refuse { fine().then(move |context| drop(say(context, chat_id, STRANGER))) } else { fine() })
+            let refusal = move |context: &mut Context| {
+                let _ = say(context, chat_id, STRANGER);
+            };
+            Ok(if refuse { fine().then(refusal) } else { fine() })
         }
         Incoming::Press { query_id, from, chat_id, message_id, data } => {
             let answered = presses::decide(context, Kind::Telegram, &data, &from.to_string())?;
