@@ -71,11 +71,11 @@ LANGUAGE sql STABLE AS $$
         principal_of_identity(request->>'channel', request->>'identity')))
 $$;
 
--- Gives a principal its ids in channels; {"telegram": null} takes one away, what is not named stays.
+-- Gives a principal its ids in channels, {channel: id}: those and no others.
 CREATE OR REPLACE FUNCTION principal_identify(a_name text, identities jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM principal_identities WHERE name = a_name AND identities ? channel;
+    DELETE FROM principal_identities WHERE name = a_name;
     INSERT INTO principal_identities (channel, identity, name)
     SELECT key, value, a_name FROM jsonb_each_text(identities) WHERE value IS NOT NULL;
 END $$;
@@ -110,7 +110,9 @@ BEGIN
     IF NOT FOUND THEN
         RETURN '{"result": "unknown"}';
     END IF;
-    PERFORM principal_identify(request->>'name', coalesce(request->'identities', '{}'));
+    IF jsonb_typeof(request->'identities') = 'object' THEN
+        PERFORM principal_identify(request->>'name', request->'identities');
+    END IF;
     RETURN '{"result": "done"}';
 EXCEPTION WHEN unique_violation THEN
     RETURN '{"result": "identity_taken"}';

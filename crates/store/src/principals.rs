@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 /// Keys of one principal that are good at the same time.
 pub const KEYS_MAX: u32 = 10;
 
-/// The ids under which channels know a principal; `Some(None)` takes one away, `None` leaves it as it is.
+/// As many characters of a key's hash are its id, for people and logs.
+pub const KEY_ID_LENGTH: usize = 12;
+
+/// The ids under which channels know a principal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Identities {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub telegram: Option<Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slack: Option<Option<String>>,
+    pub telegram: Option<String>,
+    pub slack: Option<String>,
 }
 
 /// What became of a wish.
@@ -81,13 +82,13 @@ pub fn add(
     call::<Answer>(db, "SELECT principal_add($1)", &request).map(|answer| answer.result)
 }
 
-/// Changes role, groups or identities; what is `None` stays.
+/// Changes role, groups or all identities; what is `None` stays.
 pub fn change(
     db: &mut dyn Database,
     name: &str,
     role: Option<Role>,
     groups: Option<&[String]>,
-    identities: &Identities,
+    identities: Option<&Identities>,
 ) -> Result<Outcome, DbError> {
     let request = json!({"name": name, "role": role, "groups": groups, "identities": identities});
     call::<Answer>(db, "SELECT principal_change($1)", &request).map(|answer| answer.result)

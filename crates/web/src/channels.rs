@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const REPLAY_MAX: u32 = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (route, methods): (&'static str, &[Method]) = match path.as_slice() {

@@ -1,7 +1,7 @@
 //! POST /v1/chat/brendan: core plans the turn, this module carries it out and says it. Brendan hands out links and never
 //! approves; he knows only the runs of the user who asks.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
@@ -13,7 +13,6 @@ use crate::run_start::Begin;
 use crate::{clock, definitions, drain, kick, reply, route};
 use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
-use mw_core::principal::OPERATOR;
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
@@ -24,20 +23,26 @@ const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
     // Bodies that fail validation count too.
     let turn = parse(request);
     let user_id = turn.as_ref().map_or("", |turn| turn.user_id.as_str());
-    let caller = auth::limiter_subject(request, KeyCheck::Right);
+    let caller = auth::limiter_subject(request, context);
     let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, user_id, &limit)?;
+    let key_hash = context.claimed_key();
+    let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), key_hash.as_deref(), user_id, &limit)?;
+    context.admit(loaded.principal.take())?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => turn.and_then(|turn| converse(context, &turn, &loaded)),
+        None => turn.and_then(|mut turn| {
+            turn.approver = context.actor(&turn.user_id)?;
+            turn.started_by = context.name()?;
+            converse(context, &turn, &loaded)
+        }),
     };
     match answered {
         Ok(spoken) => Ok(spoken.into_response().with_headers(headers)),
@@ -48,6 +53,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 /// One message to Brendan.
 pub struct Asked {
     pub user_id: String,
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
+    pub approver: String,
     pub message: String,
     /// Who starts the runs that it asks for.
     pub started_by: String,
@@ -86,7 +93,7 @@ pub fn parse(request: &mut Request) -> Result<Asked, Problem> {
         fields.fail("user_id", "Input should not contain control characters");
     }
     fields.finish()?;
-    Ok(Asked { user_id, message, started_by: OPERATOR.to_owned(), update: None })
+    Ok(Asked { approver: user_id.clone(), started_by: user_id.clone(), user_id, message, update: None })
 }
 
 /// Plans a turn, carries it out and keeps it.
@@ -94,13 +101,13 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, asked.user_id.as_str(), loaded)?;
+    reply::notices(&mut reply, context, &asked.approver, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, asked.user_id.as_str(), loaded, run_id.as_deref())?;
+            reply::link(&mut reply, context, &asked.approver, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
         Intent::Decline => reply.say(reply::HELP),
@@ -135,7 +142,7 @@ fn start(
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.user_id, &title, &begun.run)?;
+    reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
     Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })

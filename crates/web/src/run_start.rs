@@ -1,6 +1,6 @@
 //! POST /v1/runs/start, and what it shares with chat: a definition and an input become a committed run.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::body::{self, Fields};
 use crate::commands::new_id;
 use crate::config::Config;
@@ -10,7 +10,6 @@ use crate::problem::{self, FieldError, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{clock, definitions, drain, idempotency, kick, route, startup};
-use mw_core::principal::OPERATOR;
 use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::Turn;
@@ -22,24 +21,31 @@ const USER_ID_LENGTH_MAX: usize = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/runs/start";
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
     // Bodies that fail validation count too, so the limit is asked before the fault is told.
     let wish = idempotency::key(request).and_then(|key| Ok((key, parse(request)?)));
     let project = wish.as_ref().map_or("", |(_, wish)| wish.project.as_str());
-    let caller = auth::limiter_subject(request, KeyCheck::Right);
+    let caller = auth::limiter_subject(request, context);
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, &limit)?;
+    let key_hash = context.claimed_key();
+    let loaded = mw_store::runs::start_load(context.connection()?, clock::now(), key_hash.as_deref(), project, &limit)?;
+    context.admit(loaded.principal)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
     let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
         return Err(unknown_project(&loaded.known).with_headers(&headers));
     };
 
-    let idempotency = key.map(|key| Idempotency { caller, key, fingerprint: idempotency::fingerprint(&wish.payload) });
-    let started_by = OPERATOR.to_owned();
+    let started_by = context.name()?;
+    // By name, so that a repetition with the next key is one too.
+    let idempotency = key.map(|key| Idempotency {
+        caller: format!("principal:{started_by}"),
+        key,
+        fingerprint: idempotency::fingerprint(&wish.payload),
+    });
     let begin = Begin { version, started_by, input: wish.input, options: wish.options, skip: vec![], add: vec![] };
     let begun = begin.carry_out(context, idempotency, None).map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);

@@ -93,13 +93,17 @@ fn talk(
     key: UpdateKey,
 ) -> Response {
     let user_id = format!("telegram_{chat_id}");
+    // A link speaks for a principal only where nobody else reads it.
+    let is_private = from == Some(chat_id.to_string().as_str());
+    let approver =
+        principal.as_ref().filter(|_| is_private).map_or_else(|| user_id.clone(), |known| known.name.clone());
     let started_by = match (principal, from) {
         (Some(principal), _) => principal.name,
         (None, Some(from)) => format!("telegram_{from}"),
         (None, None) => user_id.clone(),
     };
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
-    let asked = Asked { user_id, message, started_by, update: Some(key.clone()) };
+    let asked = Asked { user_id, approver, message, started_by, update: Some(key.clone()) };
     match converse(context, &asked) {
         Ok(spoken) => {
             let response = match say(context, chat_id, &spoken.text) {
@@ -122,7 +126,7 @@ fn talk(
 
 fn converse(context: &mut Context, asked: &Asked) -> Result<chat::Spoken, Problem> {
     let limit = CHAT_BRENDAN.limit(&context.config, &asked.user_id)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
+    let loaded = mw_store::chat::load(context.connection()?, clock::now(), None, &asked.user_id, &limit)?;
     CHAT_BRENDAN.check(loaded.limit.as_ref())?;
     match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),

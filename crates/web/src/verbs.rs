@@ -18,7 +18,7 @@ const SECONDS_MIN: u32 = 60;
 const SECONDS_MAX: u32 = EXTEND_DAYS_MAX * 24 * 3600;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (run_id, verb) = match path.as_slice() {
@@ -111,7 +111,9 @@ fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response, Problem> {
-    let run = match commands::load(context, run_id) {
+    let loaded = commands::load(context, run_id);
+    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
+    let run = match loaded {
         Ok(run) => run,
         Err(problem) if problem.status == 500 && wish.order == Order::Terminate => {
             return end_unreadable(run_id, &wish, context, problem);

@@ -276,7 +276,7 @@ fn operations() -> Vec<Statement> {
 /// Who is who.
 fn people() -> Vec<Statement> {
     let key = || new_id().replace('-', "").repeat(2);
-    let identities = || Identities { telegram: Some(Some(new_id())), slack: Some(None) };
+    let identities = || Identities { telegram: Some(new_id()), slack: None };
     vec![
         statement("principal_find by key", FEW, |db, _| {
             assert_eq!(principals::of_key(db, now(), KEY_HASH).unwrap().unwrap().name, "person-785");
@@ -295,7 +295,7 @@ fn people() -> Vec<Statement> {
             assert_eq!(principals::add(db, now(), &somebody, &identities(), &key()).unwrap(), Wished::Done);
         }),
         statement("principal_change", FEW, move |db, _| {
-            let changed = principals::change(db, "person-7", Some(Role::Operator), None, &identities());
+            let changed = principals::change(db, "person-7", Some(Role::Operator), None, Some(&identities()));
             assert_eq!(changed.unwrap(), Wished::Done);
         }),
         statement("principal_switch", FEW, |db, _| {

@@ -112,7 +112,7 @@ fn keys_that_are_good_at_once_are_bounded_also_when_they_come_at_once() {
 fn whoever_is_disabled_is_nobody_at_once_on_every_way_in() {
     let mut db = connect();
     let (person, key) = (person(Role::Operator), hash());
-    let identities = Identities { telegram: Some(Some(person.name[..9].to_owned())), slack: None };
+    let identities = Identities { telegram: Some(person.name[..9].to_owned()), slack: None };
     add(&mut db, now(), &person, &identities, &key).unwrap();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let by = Asking { key_hash: Some(&key), approver: Some(&person.name), limit: None };
@@ -166,9 +166,9 @@ fn an_id_in_a_channel_is_one_persons_and_a_refused_change_leaves_nothing_behind(
     let mut db = connect();
     let (ann, _) = added(&mut db);
     let id = fresh_id();
-    let telegram = |id: Option<&str>| Identities { telegram: Some(id.map(str::to_owned)), slack: None };
+    let telegram = |id: Option<&str>| Identities { telegram: id.map(str::to_owned), slack: None };
     let found = |db: &mut Client, channel| of_identity(db, channel, &id).unwrap().map(|found| found.name);
-    assert_eq!(change(&mut db, &ann.name, None, None, &telegram(Some(&id))).unwrap(), Outcome::Done);
+    assert_eq!(change(&mut db, &ann.name, None, None, Some(&telegram(Some(&id)))).unwrap(), Outcome::Done);
     assert_eq!(found(&mut db, Channel::Telegram), Some(ann.name.clone()));
     assert_eq!(found(&mut db, Channel::Slack), None);
 
@@ -177,16 +177,16 @@ fn an_id_in_a_channel_is_one_persons_and_a_refused_change_leaves_nothing_behind(
     assert_eq!(add(&mut db, now(), &bob, &telegram(Some(&id)), &key).unwrap(), Outcome::IdentityTaken);
     assert_eq!(of_key(&mut db, now(), &key).unwrap(), None);
     assert_eq!(add(&mut db, now(), &bob, &Identities::default(), &key).unwrap(), Outcome::Done);
-    let promoted = change(&mut db, &bob.name, Some(Role::Operator), None, &telegram(Some(&id))).unwrap();
+    let promoted = change(&mut db, &bob.name, Some(Role::Operator), None, Some(&telegram(Some(&id)))).unwrap();
     assert_eq!(promoted, Outcome::IdentityTaken);
     assert_eq!(of_key(&mut db, now(), &key).unwrap().unwrap().role, Role::Viewer);
 
-    change(&mut db, &ann.name, None, None, &telegram(None)).unwrap();
+    change(&mut db, &ann.name, None, None, Some(&telegram(None))).unwrap();
     let groups = vec!["day".to_owned()];
-    change(&mut db, &bob.name, None, Some(&groups), &telegram(Some(&id))).unwrap();
+    change(&mut db, &bob.name, None, Some(&groups), Some(&telegram(Some(&id)))).unwrap();
     assert_eq!(found(&mut db, Channel::Telegram), Some(bob.name.clone()));
     assert_eq!(of_key(&mut db, now(), &key).unwrap(), Some(Principal { groups, ..bob }));
-    assert_eq!(change(&mut db, "nobody-at-all", None, None, &telegram(None)).unwrap(), Outcome::Unknown);
+    assert_eq!(change(&mut db, "nobody-at-all", None, None, Some(&telegram(None))).unwrap(), Outcome::Unknown);
 }
 
 #[test]
