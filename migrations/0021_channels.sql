@@ -109,6 +109,13 @@ BEGIN
     RETURN jsonb_build_object('acted', acted, 'kick', acted > 0 AND kick_take(a_now));
 END $$;
 
+-- A channel as the API shows it.
+CREATE OR REPLACE FUNCTION channel_view(channel channels) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('id', channel.channel_id, 'kind', channel.kind, 'address', channel.address,
+                              'project', channel.project, 'createdAt', channel.created_at)
+$$;
+
 -- {"now", "kind", "address", "project"} → {"result": "added" | "known" | "unknown_project" | "full", "channel"?}. As many
 -- as a commit can tell in one statement.
 CREATE OR REPLACE FUNCTION channel_add(request jsonb) RETURNS jsonb
@@ -131,13 +138,13 @@ BEGIN
         SELECT * INTO added FROM channels WHERE kind = request->>'kind' AND address = request->>'address'
            AND project IS NOT DISTINCT FROM request->>'project';
     END IF;
-    RETURN jsonb_build_object('result', outcome, 'channel', to_jsonb(added));
+    RETURN jsonb_build_object('result', outcome, 'channel', channel_view(added));
 END $$;
 
 -- {} → {"channels": [...]}: all of them; there are 200 at most.
 CREATE OR REPLACE FUNCTION channel_list(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('channels', coalesce(jsonb_agg(to_jsonb(channels) ORDER BY kind, address, project), '[]'))
+    SELECT jsonb_build_object('channels', coalesce(jsonb_agg(channel_view(channels) ORDER BY kind, address, project), '[]'))
       FROM channels
 $$;
 

@@ -42,10 +42,7 @@ fn list(context: &mut Context) -> Result<Response, Problem> {
 
 fn shown(mut channel: Value) -> Value {
     normalise_times(&mut channel);
-    json!({
-        "id": channel["channel_id"], "kind": channel["kind"], "address": channel["address"],
-        "project": channel["project"], "createdAt": channel["created_at"],
-    })
+    channel
 }
 
 fn add(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {

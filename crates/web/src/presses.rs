@@ -1,17 +1,16 @@
 //! A button under a message was pressed: who pressed is known by the channel's own id, what is decided by the button's
-//! signature, and the decision goes where every other channel's goes.
+//! signature, and the decision goes where every other channel's goes ([`crate::decide`]).
 
-use crate::commands::{self, Outcome};
 use crate::context::Context;
-use crate::log::Level;
+use crate::decide::{self, Decider, Standing};
 use crate::problem::Problem;
+use crate::verdict::Wish;
 use mw_core::button::{self, Press};
 use mw_core::notification::Occasion;
 use mw_core::principal::Principal;
-use mw_core::run::{Command, Edit, GateDecision, Refusal, Run};
+use mw_core::run::Run;
 use mw_core::status::{Channel, GateName, Verdict};
 use mw_store::channels::{self, Kind};
-use mw_store::commit::TransitionError;
 
 /// What came of a press.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub fn decide(context: &mut Context, kind: Kind, token: &str, identity: &str) ->
     match notice.occasion {
         Occasion::GateOpened { gate, opening }
         | Occasion::GateWarned { gate, opening }
-        | Occasion::GateEscalated { gate, opening } => carry_out(context, kind, run, Wish { gate, opening, press }, by),
+        | Occasion::GateEscalated { gate, opening } => carry_out(context, kind, run, (gate, opening), press, by),
         Occasion::GateDecided { .. }
         | Occasion::RunPublished
         | Occasion::RunFailed
@@ -55,102 +54,63 @@ pub fn decide(context: &mut Context, kind: Kind, token: &str, identity: &str) ->
     }
 }
 
-struct Wish {
-    gate: GateName,
-    opening: u32,
+fn carry_out(
+    context: &mut Context,
+    kind: Kind,
+    run: Run,
+    (gate, opening): (GateName, u32),
     press: Press,
-}
-
-fn carry_out(context: &mut Context, kind: Kind, run: Run, wish: Wish, by: Principal) -> Result<Answered, Problem> {
+    by: Principal,
+) -> Result<Answered, Problem> {
     context.log.about_run(&run.run_id);
-    let decision = GateDecision {
-        gate: wish.gate,
-        opening: Some(wish.opening),
-        verdict: match wish.press {
-            Press::Approve => Verdict::Approve,
-            Press::Reject => Verdict::Reject,
-        },
-        by: by.clone(),
-        channel: match kind {
-            Kind::Telegram => Channel::Telegram,
-            Kind::Slack => Channel::Slack,
-        },
-        comment: None,
-        edit: Edit::new(),
-        note: None,
-        ip: None,
-        user_agent: None,
+    let verdict = match press {
+        Press::Approve => Verdict::Approve,
+        Press::Reject => Verdict::Reject,
     };
-    let verdict = decision.verdict;
-    match commands::carry_out(context, run, &Command::DecideGate(decision), &by.name) {
-        Ok(outcome) => {
-            log_decision(context, kind, &wish, verdict, &by, &outcome);
-            Ok(Answered { kick: outcome.kick, ..accepted(&outcome.run, &wish, verdict, &by) })
-        }
-        Err(TransitionError::Refused(refusal)) => Ok(refused(&refusal)),
-        Err(error) => Err(commands::gate_problem(error)),
+    let channel = match kind {
+        Kind::Telegram => Channel::Telegram,
+        Kind::Slack => Channel::Slack,
+    };
+    let wish = Wish { verdict, opening: Some(opening), ..Wish::approve() };
+    let name = by.name.clone();
+    match decide::decide(context, run, gate, wish, Decider { by, channel, ip: None, user_agent: None }) {
+        Ok(standing) => Ok(accepted(&standing, gate, &name)),
+        Err(problem) if problem.status >= 500 => Err(problem),
+        Err(problem) => Ok(refused(&problem)),
     }
 }
 
 /// What became of a decision: it is made, or it is one of several that the gate needs.
-fn accepted(run: &Run, wish: &Wish, verdict: Verdict, by: &Principal) -> Answered {
-    let Wish { gate, opening, .. } = wish;
-    let needed = run.policy().map_or(1, |policy| policy.approvals);
-    match run.gate.as_ref().filter(|open| open.opening == *opening) {
-        Some(open) => {
-            Answered::with(format!("Your approval counts: {} of {needed} at the {gate} gate.", open.votes.len()), false)
+fn accepted(standing: &Standing, gate: GateName, name: &str) -> Answered {
+    let run_id = &standing.run.run_id;
+    let answered = match standing.quorum {
+        Some((approvals, needed)) => {
+            Answered::with(format!("Your approval counts: {approvals} of {needed} at the {gate} gate."), false)
         }
-        None => {
-            Answered::with(format!("{} {} the {gate} gate of run {}.", by.name, verdict.outcome(), run.run_id), true)
-        }
-    }
+        None => Answered::with(format!("{name} {} the {gate} gate of run {run_id}.", standing.status), true),
+    };
+    Answered { kick: standing.kick, ..answered }
 }
 
 /// What a refusal means to somebody with a button in front of them.
-fn refused(refusal: &Refusal) -> Answered {
-    match refusal {
-        Refusal::StaleLink => {
-            Answered::with("This button is from an earlier opening of the gate: use the newest.", true)
-        }
-        Refusal::AlreadyDecided { .. } | Refusal::AlreadyTerminal { .. } | Refusal::NotWaiting { .. } => {
-            Answered::with(refusal.to_string(), true)
-        }
-        Refusal::ReasonRequired { .. } => {
+fn refused(problem: &Problem) -> Answered {
+    match problem.code {
+        "gate-already-decided" | "run-already-ended" | "gate-not-open" => Answered::with(problem.detail.clone(), true),
+        "invalid-token" => Answered::with("This button is from an earlier opening of the gate: use the newest.", true),
+        "invalid-request" => {
             Answered::with("This gate wants a reason for that: use the link, which has room for one.", false)
         }
-        Refusal::NotAllowed { .. }
-        | Refusal::SelfApproval { .. }
-        | Refusal::EditNotAllowed { .. }
-        | Refusal::InvalidEdit { .. }
-        | Refusal::NobodyToAsk { .. }
-        | Refusal::TooManyRounds { .. }
-        | Refusal::Paused { .. }
-        | Refusal::StaleJob { .. }
-        | Refusal::StaleStep { .. }
-        | Refusal::NotDue { .. }
-        | Refusal::NotEnded { .. }
-        | Refusal::NothingToRetry { .. }
-        | Refusal::UnknownStep { .. }
-        | Refusal::StepNotReached { .. }
-        | Refusal::DeadlineTooFar { .. } => Answered::with(refusal.to_string(), false),
+        _ => Answered::with(problem.detail.clone(), false),
     }
-}
-
-fn log_decision(context: &Context, kind: Kind, wish: &Wish, verdict: Verdict, by: &Principal, outcome: &Outcome) {
-    let fields = [
-        ("gate", wish.gate.as_str().into()),
-        ("decision", verdict.outcome().into()),
-        ("approver", by.name.as_str().into()),
-        ("channel", kind.as_str().into()),
-        ("repeated", (!outcome.changed).into()),
-    ];
-    context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands;
     use crate::config::tests::config;
+    use mw_core::run::Refusal;
+    use mw_store::commit::TransitionError;
 
     #[test]
     fn a_button_that_is_not_ours_asks_no_database() {
@@ -164,11 +124,13 @@ mod tests {
 
     #[test]
     fn what_is_over_takes_the_buttons_off_and_what_may_pass_leaves_them() {
-        let run_id = || "r1".to_owned();
-        assert!(refused(&Refusal::NotWaiting { run_id: run_id(), gate: GateName::Ideate }).is_over);
-        assert!(refused(&Refusal::StaleLink).is_over);
-        assert!(!refused(&Refusal::Paused { run_id: run_id() }).is_over);
-        assert!(!refused(&Refusal::SelfApproval { gate: GateName::Ideate }).is_over);
-        assert!(refused(&Refusal::ReasonRequired { gate: GateName::Ideate }).text.contains("use the link"));
+        let told = |refusal| refused(&commands::gate_problem(TransitionError::Refused(refusal)));
+        let (run_id, gate) = (|| "r1".to_owned(), GateName::Ideate);
+        assert!(told(Refusal::NotWaiting { run_id: run_id(), gate }).is_over);
+        assert!(told(Refusal::StaleLink).is_over && told(Refusal::StaleLink).text.contains("use the newest"));
+        assert!(!told(Refusal::Paused { run_id: run_id() }).is_over);
+        assert!(!told(Refusal::SelfApproval { gate }).is_over);
+        let reason = told(Refusal::ReasonRequired { gate });
+        assert!(!reason.is_over && reason.text.contains("use the link"));
     }
 }

@@ -166,7 +166,7 @@ impl Run {
     }
 
     /// A text as it stands; else what the rules would write.
-    fn text(&self, field: Field) -> Text {
+    pub(super) fn text(&self, field: Field) -> Text {
         if let Some(text) = field.get(self) {
             return Text { text: Some(text.to_owned()), proposed: false };
         }

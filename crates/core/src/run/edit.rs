@@ -166,10 +166,11 @@ pub(super) fn changes(run: &Run, policy: &GatePolicy, edit: &Edit) -> Result<Vec
     let mut errors = Vec::new();
     for (field, text) in edit {
         let text = text.trim();
-        let before = field.get(run);
-        if before == Some(text) {
+        // A form sends back what it showed, be it written or proposed.
+        if run.text(*field).text.as_deref().map(str::trim) == Some(text) {
             continue;
         }
+        let before = field.get(run);
         if !policy.edits.contains(&field.editable()) {
             return Err(Refusal::EditNotAllowed { field: *field, allowed: policy.edits.clone() });
         }
