@@ -135,8 +135,7 @@ pub fn end_update(db: &mut dyn Database, key: &UpdateKey) -> Result<(), DbError>
 pub struct Pressed {
     /// `None` for a stranger.
     pub principal: Option<Principal>,
-    /// Where the message went; the rest is `None` too when it is no message of this messenger.
-    pub address: Option<String>,
+    /// `None`, as the run, when it is no message of this messenger.
     pub notice: Option<Notice>,
     pub run: Option<Run>,
 }
