@@ -3,8 +3,8 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
-//! - [`principals`]: who is who, by key and by channel.
 //! - [`gates`]: the inbox.
+//! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`channels`]: where people are told what happens, and what bots have answered.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
