@@ -3,6 +3,7 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
+//! - [`console`]: what its pages show, a statement each.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
@@ -11,6 +12,7 @@
 
 pub mod chat;
 pub mod commit;
+pub mod console;
 pub mod dead_letters;
 pub mod doctor;
 pub mod drain;
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 25;
+pub const MIGRATION: u64 = 26;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -116,7 +116,7 @@ pub fn refused(problem: &Problem, request_id: &str) -> Result<Response, Problem>
     Ok(response.with_headers(problem.headers.clone()))
 }
 
-fn question(gate: GateName) -> &'static str {
+pub(crate) fn question(gate: GateName) -> &'static str {
     match gate {
         GateName::Workflow => "Start this run?",
         GateName::Ideate => "Make these clips?",
@@ -124,7 +124,7 @@ fn question(gate: GateName) -> &'static str {
     }
 }
 
-fn releases(gate: GateName) -> &'static str {
+pub(crate) fn releases(gate: GateName) -> &'static str {
     match gate {
         GateName::Workflow => "The personas start to work on the idea.",
         GateName::Ideate => "The clips are generated and cut. This costs provider credits.",

@@ -1,0 +1,3 @@
+//! The console: pages for approvers and operators under /console.
+
+mw_web::component!(mw_web::console::handle);
