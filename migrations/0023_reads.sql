@@ -26,21 +26,39 @@ BEGIN
         'reset_seconds', greatest(1, ceil(extract(epoch FROM taken.window_start + span - a_now))::integer));
 END $$;
 
--- {"now", "run_id", "limit"?} → {"limit", "run"}: the run's state, or null.
+-- {"now", "key_hash"?, "limit"?} → {"principal", "limit", "admitted"}: whose key it is, and what is left of the limit. A
+-- key that nobody has takes nothing from any limit. Admitted is who may see what is loaded.
+CREATE OR REPLACE FUNCTION caller_admit(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := (request->>'now')::timestamptz;
+    principal jsonb := principal_of_key(request->>'key_hash', at);
+    known boolean := request->>'key_hash' IS NULL OR principal IS NOT NULL;
+    taken jsonb;
+BEGIN
+    IF known THEN
+        taken := rate_take(nullif(request->'limit', 'null'), at);
+    END IF;
+    RETURN jsonb_build_object('principal', principal, 'limit', taken,
+        'admitted', known AND coalesce((taken->>'allowed')::boolean, true));
+END $$;
+
+-- {"now", "key_hash"?, "run_id", "approver"?, "limit"?} → {"principal", "limit", "run", "approver"}: the run's state, or
+-- null, and what is known of the approver whom a link names.
 CREATE OR REPLACE FUNCTION run_load(request jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
-    WITH taken AS MATERIALIZED (
-        SELECT rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz) AS limited)
-    SELECT jsonb_build_object('limit', limited, 'run', CASE WHEN coalesce((limited->>'allowed')::boolean, true)
-           THEN (SELECT state FROM runs WHERE run_id = request->>'run_id') END)
-      FROM taken
+    WITH caller AS MATERIALIZED (SELECT caller_admit(request) AS caller)
+    SELECT caller || jsonb_build_object('run', CASE WHEN (caller->>'admitted')::boolean
+               THEN (SELECT state FROM runs WHERE run_id = request->>'run_id') END,
+           'approver', principal_named(request->>'approver'))
+      FROM caller
 $$;
 
--- {"now", "project", "limit"} → {"limit", "project": {"key", "version", "digest"} | null, "known": [key]}.
+-- {"now", "key_hash"?, "project", "limit"} → {"principal", "limit", "project": {"key", "version", "digest"} | null,
+-- "known": [key]}.
 CREATE OR REPLACE FUNCTION start_load(request jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT jsonb_build_object(
-        'limit', rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz),
+    SELECT caller_admit(request) || jsonb_build_object(
         'project', (SELECT jsonb_build_object('key', key, 'version', version, 'digest', digest)
                       FROM projects JOIN project_versions USING (key, version) WHERE key = request->>'project'),
         'known', (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]') FROM projects
@@ -208,12 +226,11 @@ LANGUAGE sql STABLE AS $$
         ELSE 'null' END
 $$;
 
--- {"now", "user_id", "limit"} → what a chat turn needs: the limit, whether the service drains, projects, the user's newest runs, the last messages
--- and the notices not yet told.
+-- {"now", "key_hash"?, "user_id", "limit"} → what a chat turn needs: whose key it is, the limit, whether the service
+-- drains, projects, the user's newest runs, the last messages and the notices not yet told.
 CREATE OR REPLACE FUNCTION chat_load(request jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT jsonb_build_object(
-        'limit', rate_take(nullif(request->'limit', 'null'), (request->>'now')::timestamptz),
+    SELECT caller_admit(request) || jsonb_build_object(
         'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active),
         'projects', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title',
                          'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,

@@ -59,7 +59,7 @@ DECLARE
 BEGIN
     EXECUTE 'SELECT coalesce(jsonb_agg(jsonb_build_object(''run_id'', run_id, ''project'', project, ''status'', status,
                 ''title'', state->>''title'', ''user_id'', user_id, ''created_at'', created_at,
-                ''updated_at'', updated_at, ''deadline'', deadline) ORDER BY created_at DESC, run_id DESC), ''[]'')
+                ''deadline'', deadline) ORDER BY created_at DESC, run_id DESC), ''[]'')
                FROM (SELECT * FROM runs WHERE ' || run_conditions(request->'filter') || '
                       ORDER BY created_at DESC, run_id DESC LIMIT $2) AS page'
        INTO rows USING request->'filter', page + 1;
@@ -83,7 +83,7 @@ LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('shell', console_shell(request), 'run', (
         SELECT jsonb_build_object(
             'row', jsonb_build_object('run_id', run_id, 'project', project, 'status', status, 'title', state->>'title',
-                'user_id', user_id, 'created_at', created_at, 'updated_at', updated_at, 'deadline', deadline,
+                'user_id', user_id, 'created_at', created_at, 'deadline', deadline,
                 'finished_at', finished_at, 'parent_run_id', parent_run_id),
             'state', state, 'facts', run_facts(request)->'facts',
             'successors', (SELECT coalesce(jsonb_agg(run_id ORDER BY created_at, run_id), '[]')

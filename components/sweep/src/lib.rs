@@ -1,8 +1,8 @@
 //! POST /v1/sweep: rings every reconciler once. Anything that holds the sweep key (or the API key) may ring it, at any
 //! time, even twice at once.
 
-use mw_web::auth::{self, KeyCheck};
-use mw_web::{Context, Method, Problem, Request, Response, clock, commands, kick, problem, route};
+use mw_web::auth;
+use mw_web::{Context, Method, Problem, Request, Response, clock, commands, kick, route};
 
 fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/sweep";
@@ -16,14 +16,10 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
     Ok(if report.kick { response.then(kick::dispatch) } else { response })
 }
 
-fn require_either_key(request: &Request, context: &Context) -> Result<(), Problem> {
+fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Problem> {
     let sweep_key = context.config.optional("sweep_key").unwrap_or_default();
     let rung = request.header("x-sweep-key").is_some_and(|sent| auth::same_secret(sent, &sweep_key));
-    if rung || auth::check_key(request, &context.config)? == KeyCheck::Right {
-        Ok(())
-    } else {
-        Err(problem::invalid_api_key())
-    }
+    if rung { Ok(()) } else { auth::require(request, context) }
 }
 
 mw_web::component!(handle);

@@ -24,6 +24,18 @@ impl Role {
 /// The name of whoever holds the environment's `API_KEY`.
 pub const OPERATOR: &str = "operator";
 
+/// The longest name of a principal or a group.
+pub const NAME_LENGTH_MAX: usize = 64;
+
+/// Whether this can be the name of a principal or a group: lower case, so that no two look alike by case, and fit for a
+/// path, a policy and a log. The schema says the same (migrations/0020).
+pub fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.len() <= NAME_LENGTH_MAX
+        && text.starts_with(plain)
+        && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '@' | '-'))
+}
+
 /// Somebody whose identity is established: by a key, a link's signature, a session, or a channel's own proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -48,6 +60,16 @@ impl Principal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_plain_and_bounded() {
+        for name in ["ann", "ann@example.com", "3d", "night-shift_2.b", &"x".repeat(64)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "Ann", "-a", ".a", "a b", "a/b", "a\n", "\u{430}nn", &"x".repeat(65)] {
+            assert!(!is_name(name), "{name:?}");
+        }
+    }
 
     #[test]
     fn each_role_covers_itself_and_the_ones_before_it() {

@@ -45,6 +45,14 @@ pub fn issue(secret: &str, run_id: &str, gate: GateName, claims: &Claims) -> Str
     format!("{body}.{}", signature.unwrap_or_default())
 }
 
+/// The principal's name that a token gives, unchecked: what may be looked up beside the run, and believed once the token is
+/// verified. `None` when it can be nobody's.
+pub fn claimed_approver(token: &str) -> Option<String> {
+    let (body, _) = token.split_once('.').filter(|_| token.len() <= TOKEN_BYTES_MAX)?;
+    let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
+    Some(claims.approver).filter(|name| crate::principal::is_name(name))
+}
+
 /// Checks a token against every secret that is valid now (two during a rotation), in constant time.
 pub fn verify(
     secrets: &[&str],
@@ -110,6 +118,19 @@ mod tests {
         assert_eq!(verify(&[""], "run-1", GateName::Ideate, &token(), NOW), wrong);
         let late = NOW + time::Duration::seconds(60);
         assert_eq!(verify(&["secret"], "run-1", GateName::Ideate, &token(), late), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_name_in_a_token_can_be_read_before_it_is_believed() {
+        let named = |approver: &str| {
+            let claims = Claims { approver: approver.into(), ..claims() };
+            claimed_approver(&issue("other", "run-1", GateName::Ideate, &claims))
+        };
+        assert_eq!(named("ann").as_deref(), Some("ann"));
+        assert_eq!(
+            (named("a\0b"), named("Ann B"), claimed_approver("x.y"), claimed_approver("")),
+            (None, None, None, None)
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::runs::ProjectVersion;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
+use mw_core::principal::Principal;
 use mw_core::status::GateName;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -11,6 +12,8 @@ use serde_json::json;
 /// What a chat turn needs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ChatLoaded {
+    /// Whose key was asked with.
+    pub principal: Option<Principal>,
     pub limit: Option<Taken>,
     /// While the service drains, nothing new begins, conversations included.
     pub draining: Option<Draining>,
@@ -74,9 +77,16 @@ pub struct Turn {
     pub told_until: i64,
 }
 
-/// Loads a user's conversation and takes one from a limit.
-pub fn load(db: &mut dyn Database, now: Timestamp, user_id: &str, limit: &Limit<'_>) -> Result<ChatLoaded, DbError> {
-    call(db, "SELECT chat_load($1)", &json!({"now": text(now), "user_id": user_id, "limit": limit}))
+/// Loads a user's conversation, takes one from a limit, and finds out whose key it is, where that is not known.
+pub fn load(
+    db: &mut dyn Database,
+    now: Timestamp,
+    key_hash: Option<&str>,
+    user_id: &str,
+    limit: &Limit<'_>,
+) -> Result<ChatLoaded, DbError> {
+    let request = json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "limit": limit});
+    call(db, "SELECT chat_load($1)", &request)
 }
 
 /// Keeps a turn that starts nothing.

@@ -3,13 +3,14 @@
 use crate::drain::Left;
 use crate::metrics::Sample;
 use crate::runs::{Filter, Listed};
-use crate::{Database, DbError, Limit, Taken, call, text};
+use crate::{Database, DbError, Limit, Taken, call, read, text};
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
 use mw_core::principal::Principal;
 use mw_core::run::Facts;
 use mw_core::status::{GateName, Status};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// What stands on every page.
@@ -31,11 +32,22 @@ pub struct Draining {
 }
 
 /// A page's own part beside the shell.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Seen<P> {
     pub shell: Shell,
-    #[serde(flatten)]
     pub page: P,
+}
+
+/// Reads both from one answer. Not by `serde(flatten)`, which would bring a second copy of every reader into the component.
+fn seen<P: DeserializeOwned>(
+    db: &mut dyn Database,
+    sql: &'static str,
+    visit: Visit<'_>,
+    request: Value,
+) -> Result<Seen<P>, DbError> {
+    let mut answer: Value = call(db, sql, &visit.with(request))?;
+    let shell = answer.get_mut("shell").map(Value::take).unwrap_or_default();
+    Ok(Seen { shell: read(shell)?, page: read(answer)? })
 }
 
 /// Who looks, and when.
@@ -87,7 +99,7 @@ pub fn inbox(
     limit: u32,
 ) -> Result<Seen<Inbox>, DbError> {
     let after = after.map(|(at, run_id)| json!({"at": at, "run_id": run_id}));
-    call(db, "SELECT console_inbox($1)", &visit.with(json!({"after": after, "limit": limit})))
+    seen(db, "SELECT console_inbox($1)", visit, json!({"after": after, "limit": limit}))
 }
 
 /// A project to choose.
@@ -107,7 +119,6 @@ pub struct RunRow {
     pub user_id: String,
     /// Times are as PostgreSQL writes them.
     pub created_at: String,
-    pub updated_at: String,
     pub deadline: Option<String>,
     #[serde(default)]
     pub finished_at: Option<String>,
@@ -123,13 +134,8 @@ pub struct Runs {
 }
 
 /// Lists runs, newest first, one page by key.
-pub fn runs(
-    db: &mut dyn Database,
-    visit: Visit<'_>,
-    filter: &Filter,
-    limit: u32,
-) -> Result<Seen<Runs>, DbError> {
-    call(db, "SELECT console_runs($1)", &visit.with(json!({"filter": filter.to_json(limit)})))
+pub fn runs(db: &mut dyn Database, visit: Visit<'_>, filter: &Filter, limit: u32) -> Result<Seen<Runs>, DbError> {
+    seen(db, "SELECT console_runs($1)", visit, json!({"filter": filter.to_json(limit)}))
 }
 
 /// A run with a page of its timeline.
@@ -162,7 +168,7 @@ pub fn run(
     limit: u32,
 ) -> Result<Seen<RunPage>, DbError> {
     let request = json!({"run_id": run_id, "before": before, "limit": limit});
-    call(db, "SELECT console_run($1)", &visit.with(request))
+    seen(db, "SELECT console_run($1)", visit, request)
 }
 
 /// What a provider sent, as it was received.
@@ -200,7 +206,7 @@ pub fn webhooks(
 ) -> Result<Seen<Webhooks>, DbError> {
     let before = before.map(|(created_at, id)| json!({"created_at": created_at, "id": id}));
     let request = json!({"refused": refused, "before": before, "limit": limit});
-    call(db, "SELECT console_webhooks($1)", &visit.with(request))
+    seen(db, "SELECT console_webhooks($1)", visit, request)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -216,7 +222,7 @@ pub fn letter(
     id: &str,
     payload_bytes: usize,
 ) -> Result<Seen<Letter>, DbError> {
-    call(db, "SELECT console_letter($1)", &visit.with(json!({"id": id, "payload_bytes": payload_bytes})))
+    seen(db, "SELECT console_letter($1)", visit, json!({"id": id, "payload_bytes": payload_bytes}))
 }
 
 /// A provider's limits, and what is used of them.
@@ -253,7 +259,7 @@ pub struct Providers {
 
 /// Reads how every provider is met.
 pub fn providers(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<Providers>, DbError> {
-    call(db, "SELECT console_providers($1)", &visit.with(json!({})))
+    seen(db, "SELECT console_providers($1)", visit, json!({}))
 }
 
 /// The sweep's last success.
@@ -290,7 +296,7 @@ pub struct System {
 
 /// Reads how the service is.
 pub fn system(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<System>, DbError> {
-    call(db, "SELECT console_system($1)", &visit.with(json!({})))
+    seen(db, "SELECT console_system($1)", visit, json!({}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -300,7 +306,7 @@ pub struct Projects {
 
 /// Reads what runs can be started from.
 pub fn start(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<Projects>, DbError> {
-    call(db, "SELECT console_start($1)", &visit.with(json!({})))
+    seen(db, "SELECT console_start($1)", visit, json!({}))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -320,11 +326,6 @@ pub struct Conversation {
 }
 
 /// Reads the newest messages of a user's conversation.
-pub fn chat(
-    db: &mut dyn Database,
-    visit: Visit<'_>,
-    user_id: &str,
-    limit: u32,
-) -> Result<Seen<Conversation>, DbError> {
-    call(db, "SELECT console_chat($1)", &visit.with(json!({"user_id": user_id, "limit": limit})))
+pub fn chat(db: &mut dyn Database, visit: Visit<'_>, user_id: &str, limit: u32) -> Result<Seen<Conversation>, DbError> {
+    seen(db, "SELECT console_chat($1)", visit, json!({"user_id": user_id, "limit": limit}))
 }

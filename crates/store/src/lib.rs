@@ -4,6 +4,7 @@
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`console`]: what its pages show, a statement each.
+//! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
@@ -20,6 +21,7 @@ pub mod effects;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
+pub mod principals;
 pub mod projects;
 pub mod readiness;
 pub mod retention;

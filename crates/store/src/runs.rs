@@ -1,7 +1,9 @@
 //! What requests read of runs.
 
+use crate::principals::Named;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
+use mw_core::principal::Principal;
 use mw_core::run::{Facts, Run};
 use mw_core::status::Status;
 use serde::Deserialize;
@@ -10,19 +12,44 @@ use serde_json::{Value, json};
 /// A loaded run with what is left of the caller's limit.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Loaded {
+    /// Whose key was asked with; `None` when nobody's, and then nothing else is told.
+    pub principal: Option<Principal>,
     pub limit: Option<Taken>,
     /// `None` when unknown, and when the limit is used up.
     pub run: Option<Run>,
+    /// What is known of the approver whom the link names.
+    pub approver: Option<Named>,
 }
 
-/// Loads a run's state and takes one from a limit.
+/// Who asks for a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asking<'a> {
+    /// SHA-256 of a key in hex, when whose it is has yet to be found out.
+    pub key_hash: Option<&'a str>,
+    /// The name in a link.
+    pub approver: Option<&'a str>,
+    pub limit: Option<&'a Limit<'a>>,
+}
+
+/// Loads a run's state, takes one from a limit, and finds out who asks.
+pub fn load_for(db: &mut dyn Database, now: Timestamp, run_id: &str, by: Asking<'_>) -> Result<Loaded, DbError> {
+    let Asking { key_hash, approver, limit } = by;
+    let request = json!({
+        "now": text(now), "run_id": run_id, "key_hash": key_hash, "approver": approver, "limit": limit,
+    });
+    call(db, "SELECT run_load($1)", &request)
+}
+
+/// The same for somebody who is known.
 pub fn load(db: &mut dyn Database, now: Timestamp, run_id: &str, limit: Option<&Limit<'_>>) -> Result<Loaded, DbError> {
-    call(db, "SELECT run_load($1)", &json!({"now": text(now), "run_id": run_id, "limit": limit}))
+    load_for(db, now, run_id, Asking { limit, ..Asking::default() })
 }
 
 /// What a run start needs to know.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StartLoaded {
+    /// Whose key was asked with.
+    pub principal: Option<Principal>,
     pub limit: Option<Taken>,
     pub project: Option<ProjectVersion>,
     /// Keys of all projects with runs, for the error of an unknown one.
@@ -36,14 +63,16 @@ pub struct ProjectVersion {
     pub digest: String,
 }
 
-/// Loads a project's current version and takes one from a limit.
+/// Loads a project's current version, takes one from a limit, and finds out whose key it is, where that is not known.
 pub fn start_load(
     db: &mut dyn Database,
     now: Timestamp,
+    key_hash: Option<&str>,
     project: &str,
     limit: &Limit<'_>,
 ) -> Result<StartLoaded, DbError> {
-    call(db, "SELECT start_load($1)", &json!({"now": text(now), "project": project, "limit": limit}))
+    let request = json!({"now": text(now), "key_hash": key_hash, "project": project, "limit": limit});
+    call(db, "SELECT start_load($1)", &request)
 }
 
 /// Reads a run as the API shows it, artifacts included; `None` when unknown.

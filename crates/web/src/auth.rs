@@ -1,17 +1,41 @@
-//! Who may ask: the API key in `x-api-key`, compared in constant time over digests so that not even its length shows.
+//! Who asks. The environment's `API_KEY`, compared in constant time over digests, is the operator's and needs no statement;
+//! any other key of our making is looked up by its hash, in the first statement of the request, whichever that is.
+//!
+//! ```text
+//! require/identify ─► Known (the environment's key)
+//!                  └► Claimed ─► the statement that loads answers whose key it is ─► admit ─► Known, or Refused
+//!                             └► any other statement, or the answer: Context::settle asks first ─► admit
+//! ```
+//!
+//! So nothing is read, changed or told before the caller is known: [`Context::database`] settles that, and so does
+//! [`crate::component`] before an answer leaves.
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::Request;
+use crate::rights;
+use mw_core::principal::{Principal, Role};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What the caller sent in `x-api-key`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyCheck {
-    Absent,
-    Wrong,
-    Right,
+/// Keys that we make begin with this; nothing else is ever looked up.
+const KEY_PREFIX: &str = "mw_";
+const KEY_BYTES: usize = 32;
+
+/// Who asks, as far as it is known.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Nobody was asked: the route is open, or something else than a key speaks for the caller.
+    Unasked,
+    /// The hash of a key; whose it is, the first statement tells.
+    Claimed {
+        key_hash: String,
+        needed: Role,
+    },
+    Known(Principal),
+    /// The key is nobody's, or its owner may not do this.
+    Refused(Box<Problem>),
 }
 
 /// Constant-time equality of two secrets. An empty expectation matches nothing: it means "not configured".
@@ -20,31 +44,88 @@ pub fn same_secret(sent: &str, expected: &str) -> bool {
     bool::from(equal) && !expected.is_empty()
 }
 
-pub fn check_key(request: &Request, config: &Config) -> Result<KeyCheck, Problem> {
-    let Some(sent) = request.header("x-api-key") else {
-        return Ok(KeyCheck::Absent);
-    };
-    let expected = config.required("api_key")?;
-    Ok(if same_secret(sent, &expected) { KeyCheck::Right } else { KeyCheck::Wrong })
+/// 401 unless there is a key that may be good; its owner needs the role of the route ([`rights`]). Called before anything
+/// else is looked at.
+pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
+    if identify(request, context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
 }
 
-/// 401 unless the key is right. Called before anything else is looked at.
-pub fn require_key(request: &Request, config: &Config) -> Result<(), Problem> {
-    match check_key(request, config)? {
-        KeyCheck::Right => Ok(()),
-        KeyCheck::Absent | KeyCheck::Wrong => Err(problem::invalid_api_key()),
+/// The same for whoever has a key, whatever its role.
+pub fn require_any(request: &Request, context: &mut Context) -> Result<(), Problem> {
+    require(request, context)?;
+    if let Caller::Claimed { needed, .. } = &mut context.caller {
+        *needed = Role::Viewer;
+    }
+    Ok(())
+}
+
+/// Looks at the key, where there is one: whether there is, or 401 when it cannot be good.
+pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Problem> {
+    let Some(sent) = request.header("x-api-key") else {
+        return Ok(false);
+    };
+    let Some(caller) = claim(sent, &context.config, rights::needed(request))? else {
+        return Err(problem::invalid_api_key());
+    };
+    context.caller = caller;
+    if let Caller::Known(principal) = &context.caller {
+        context.log.by(&principal.name);
+    }
+    Ok(true)
+}
+
+/// Who a key says that its holder is; `None` for one that we never made.
+fn claim(sent: &str, config: &Config, needed: Role) -> Result<Option<Caller>, Problem> {
+    if same_secret(sent, &config.required("api_key")?) {
+        return Ok(Some(Caller::Known(Principal::operator())));
+    }
+    let digits = sent.strip_prefix(KEY_PREFIX).unwrap_or_default();
+    let ours = digits.len() == 2 * KEY_BYTES && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(ours.then(|| Caller::Claimed { key_hash: key_hash(sent), needed }))
+}
+
+/// What the database knows a key by: its SHA-256 in hex. A key is as random as its hash, so that needs no salt.
+pub fn key_hash(key: &str) -> String {
+    hex(&Sha256::digest(key.as_bytes()))
+}
+
+/// A key of 256 random bits.
+pub(crate) fn new_key() -> Result<String, Problem> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| problem::internal().because(error))?;
+    Ok(format!("{KEY_PREFIX}{}", hex(&bytes)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Caller {
+    /// What a statement found out about a claimed key.
+    pub(crate) fn admitted(&self, found: Option<Principal>) -> Caller {
+        match (self, found) {
+            (Caller::Claimed { .. }, None) => Caller::Refused(Box::new(problem::invalid_api_key())),
+            (Caller::Claimed { needed, .. }, Some(principal)) if !principal.role.covers(*needed) => {
+                Caller::Refused(Box::new(problem::forbidden(&principal, *needed)))
+            }
+            (Caller::Claimed { .. }, Some(principal)) => Caller::Known(principal),
+            (Caller::Unasked | Caller::Known(_) | Caller::Refused(_), _) => self.clone(),
+        }
     }
 }
 
-/// What the limiter counts by: a digest of the API key (never the key itself), else the client's address.
-pub fn limiter_subject(request: &Request, key: KeyCheck) -> String {
-    match (key, request.header("x-api-key")) {
-        (KeyCheck::Right, Some(sent)) => {
-            let digest = Sha256::digest(sent.as_bytes());
-            let start: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            format!("key:{start}")
+/// What the limiter counts by: a digest of the key (never the key itself), the name of whoever is known without one, else
+/// the client's address.
+pub fn limiter_subject(request: &Request, context: &Context) -> String {
+    match (&context.caller, request.header("x-api-key")) {
+        (Caller::Known(_) | Caller::Claimed { .. }, Some(sent)) => {
+            let digest = key_hash(sent);
+            format!("key:{}", digest.get(..16).unwrap_or_default())
         }
-        _ => format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned())),
+        (Caller::Known(principal), None) => format!("principal:{}", principal.name),
+        (Caller::Unasked | Caller::Refused(_) | Caller::Claimed { .. }, _) => {
+            format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned()))
+        }
     }
 }
 
@@ -54,30 +135,70 @@ mod tests {
     use crate::config::tests::config;
     use crate::request::tests::request;
 
+    fn context(key: &str) -> Context {
+        Context::new(config(&[("api_key", key)]), "r".to_owned())
+    }
+
+    fn asked(method: &str, target: &str, key: &str) -> (Request, Context) {
+        (request(method, target, &[("x-api-key", key), ("spin-client-addr", "10.1.1.1:9")], ""), context("the-key"))
+    }
+
+    fn person(role: Role) -> Principal {
+        Principal { name: "ann".into(), role, groups: Vec::new() }
+    }
+
     #[test]
-    fn only_the_right_key_opens() {
-        let config = config(&[("api_key", "correct-horse")]);
-        assert!(require_key(&request("GET", "/", &[("x-api-key", "correct-horse")], ""), &config).is_ok());
-        for sent in ["", "correct", "correct-horse ", "Correct-horse"] {
-            let refused = require_key(&request("GET", "/", &[("x-api-key", sent)], ""), &config).unwrap_err();
-            assert_eq!((refused.status, refused.detail.as_str()), (401, "Invalid API key"));
+    fn only_the_right_key_and_keys_of_our_making_come_further() {
+        let ours = new_key().unwrap();
+        let short = ours.get(..ours.len() - 1).unwrap().to_owned();
+        for (sent, comes_in) in [("the-key", true), (ours.as_str(), true)] {
+            let (request, mut context) = asked("GET", "/v1/runs", sent);
+            assert_eq!(require(&request, &mut context).is_ok(), comes_in, "{sent}");
         }
-        assert_eq!(require_key(&request("GET", "/", &[], ""), &config).unwrap_err().status, 401);
+        for sent in ["", "the", "the-key ", "The-key", "mw_", &short, &format!("{short}g"), &ours.replace("mw_", "MW_")]
+        {
+            let (request, mut context) = asked("GET", "/v1/runs", sent);
+            let refused = require(&request, &mut context).unwrap_err();
+            assert_eq!((refused.status, refused.detail.as_str()), (401, "Invalid API key"), "{sent}");
+        }
+        let stranger = request("GET", "/", &[], "");
+        assert_eq!(require(&stranger, &mut context("the-key")).unwrap_err().status, 401);
     }
 
     #[test]
     fn without_a_configured_key_nobody_gets_in() {
-        let empty = config(&[("api_key", "")]);
         let asked = request("GET", "/", &[("x-api-key", "")], "");
-        assert!(require_key(&asked, &empty).is_err());
+        assert!(require(&asked, &mut context("")).is_err());
         assert!(!same_secret("", ""));
     }
 
     #[test]
+    fn a_key_is_long_random_and_never_the_same() {
+        let (one, two) = (new_key().unwrap(), new_key().unwrap());
+        assert_eq!((one.len(), one == two, one.starts_with("mw_")), (67, false, true));
+        assert_eq!(key_hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn the_owner_of_a_key_needs_the_role_of_the_route_and_a_refusal_is_final() {
+        let claimed = Caller::Claimed { key_hash: "h".into(), needed: Role::Approver };
+        assert!(matches!(claimed.admitted(Some(person(Role::Operator))), Caller::Known(_)));
+        let refused = claimed.admitted(Some(person(Role::Viewer)));
+        let Caller::Refused(problem) = &refused else { panic!("{refused:?}") };
+        assert_eq!((problem.status, problem.code), (403, "forbidden"));
+        assert_eq!(problem.detail, "ann has the role viewer; this needs the role approver");
+        assert!(matches!(refused.admitted(Some(person(Role::Operator))), Caller::Refused(_)));
+        let Caller::Refused(problem) = claimed.admitted(None) else { panic!() };
+        assert_eq!(problem.status, 401);
+        assert!(matches!(Caller::Unasked.admitted(Some(person(Role::Operator))), Caller::Unasked));
+    }
+
+    #[test]
     fn limits_count_by_key_or_address_and_never_show_the_key() {
-        let asked = request("GET", "/", &[("x-api-key", "secret"), ("spin-client-addr", "10.1.1.1:9")], "");
-        let by_key = limiter_subject(&asked, KeyCheck::Right);
-        assert!(by_key.starts_with("key:") && !by_key.contains("secret"));
-        assert_eq!(limiter_subject(&asked, KeyCheck::Wrong), "ip:10.1.1.1");
+        let (request, mut context) = asked("GET", "/v1/runs", "the-key");
+        assert_eq!(limiter_subject(&request, &context), "ip:10.1.1.1");
+        require(&request, &mut context).unwrap();
+        let by_key = limiter_subject(&request, &context);
+        assert!(by_key.starts_with("key:") && !by_key.contains("the-key"));
     }
 }

@@ -35,8 +35,9 @@ pub(crate) fn handle(request: &mut Request, context: &mut Context) -> Result<Res
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    let bulk = read(request)?;
-    let caller = auth::limiter_subject(request, auth::KeyCheck::Right);
+    let mut bulk = read(request)?;
+    bulk.wish.actor = context.actor(&bulk.wish.actor)?;
+    let caller = auth::limiter_subject(request, context);
     let limit = RUNS_BULK.limit(&context.config, &caller)?;
     let found = states(context.database()?, clock::now(), &bulk.filter, bulk.page, &limit)?;
     let headers = RUNS_BULK.check(found.limit.as_ref())?;

@@ -1,7 +1,7 @@
 //! POST /v1/chat/brendan: core plans the turn, this module carries it out and says it. Brendan hands out links and never
 //! approves; he knows only the runs of the user who asks.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
@@ -15,27 +15,32 @@ use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::chat::{ChatLoaded, Said, Turn};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 100;
 const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
     // Bodies that fail validation count too.
     let turn = parse(request);
     let user_id = turn.as_ref().map_or("", |turn| turn.user_id.as_str());
-    let caller = auth::limiter_subject(request, KeyCheck::Right);
+    let caller = auth::limiter_subject(request, context);
     let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), user_id, &limit)?;
+    let key_hash = context.claimed_key();
+    let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), key_hash.as_deref(), user_id, &limit)?;
+    context.admit(loaded.principal.take())?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => turn.and_then(|turn| answer(context, &turn, &loaded)),
+        None => turn.and_then(|mut turn| {
+            turn.approver = context.actor(&turn.user_id)?;
+            answer(context, &turn, &loaded)
+        }),
     };
     match answered {
         Ok(response) => Ok(response.with_headers(headers)),
@@ -46,33 +51,40 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 /// The request's body.
 pub struct Asked {
     pub user_id: String,
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
+    pub approver: String,
     pub message: String,
 }
 
 /// Reads the body.
 pub fn parse(request: &mut Request) -> Result<Asked, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
+    read(&body::json_object(request)?)
+}
+
+/// Reads a body's members.
+pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
+    let mut fields = Fields::new(members, "#");
     let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);
     let message = fields.required_text("message", 1, MESSAGE_LENGTH_MAX);
     if user_id.chars().any(char::is_control) {
         fields.fail("user_id", "Input should not contain control characters");
     }
     fields.finish()?;
-    Ok(Asked { user_id, message })
+    Ok(Asked { approver: user_id.clone(), user_id, message })
 }
 
-fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Response, Problem> {
+/// What Brendan says to a turn, and does about it.
+pub(crate) fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Response, Problem> {
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, asked.user_id.as_str(), loaded)?;
+    reply::notices(&mut reply, context, &asked.approver, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, asked.user_id.as_str(), loaded, run_id.as_deref())?;
+            reply::link(&mut reply, context, &asked.approver, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
         Intent::Decline => reply.say(reply::HELP),
@@ -98,7 +110,8 @@ fn start(
     let definition = definitions::get(context, &version)?;
     let options = options(asked, &proposal, &definition);
     let title = project.known.title.clone();
-    let begin = Begin { version, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
+    let started_by = context.name()?;
+    let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
     let keep = |run: &Run| {
         let kept = [reply.kept(), reply::started_text(&title, run)];
         let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();
@@ -106,7 +119,7 @@ fn start(
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.user_id, &title, &begun.run)?;
+    reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
     Ok(spoken(&reply, run_ids, Some(&begun)))

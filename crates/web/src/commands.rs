@@ -1,6 +1,6 @@
 //! What handlers do with runs: load one, ask core to decide, commit, and say in HTTP what a refusal means.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::context::Context;
 use crate::limits::Limiter;
 use crate::problem::{self, Problem};
@@ -8,8 +8,9 @@ use crate::request::Request;
 use crate::{clock, drain};
 use mw_core::run::{self, Command, Refusal, Run};
 use mw_core::status::GateName;
+use mw_store::DbError;
 use mw_store::commit::TransitionError;
-use mw_store::{DbError, Taken};
+use mw_store::runs::{Asking, Loaded};
 
 /// Longer or odder texts are no run ids, and need no statement to say so.
 const RUN_ID_LENGTH_MAX: usize = 128;
@@ -34,26 +35,35 @@ pub fn load(context: &mut Context, run_id: &str) -> Result<Run, Problem> {
         return Err(not_found());
     }
     context.log.about_run(run_id);
-    let loaded = mw_store::runs::load(context.database()?, clock::now(), run_id, None)?;
-    loaded.run.ok_or_else(not_found)
+    loaded(context, run_id, Asking::default())?.run.ok_or_else(not_found)
 }
 
-/// A run with what is left of the caller's limit, in one statement; 429 when nothing is left.
+/// A run with what is left of the caller's limit and what is known of the approver whom a link names, in one statement;
+/// 429 when nothing is left.
 pub fn load_counted(
     context: &mut Context,
     run_id: &str,
     limiter: Limiter,
     request: &Request,
-    key: KeyCheck,
-) -> Result<(Option<Taken>, Option<Run>), Problem> {
-    let caller = auth::limiter_subject(request, key);
+    approver: Option<&str>,
+) -> Result<Loaded, Problem> {
+    let caller = auth::limiter_subject(request, context);
     let limit = limiter.limit(&context.config, &caller)?;
     // An id that cannot exist still counts.
     let run_id = if is_run_id(run_id) { run_id } else { "" };
     context.log.about_run(run_id);
-    let loaded = mw_store::runs::load(context.database()?, clock::now(), run_id, Some(&limit))?;
+    let loaded = loaded(context, run_id, Asking { key_hash: None, approver, limit: Some(&limit) })?;
     limiter.check(loaded.limit.as_ref())?;
-    Ok((loaded.limit, loaded.run))
+    Ok(loaded)
+}
+
+/// The statement that loads also finds out whose key it is.
+fn loaded(context: &mut Context, run_id: &str, by: Asking<'_>) -> Result<Loaded, Problem> {
+    let key_hash = context.claimed_key();
+    let by = Asking { key_hash: key_hash.as_deref(), ..by };
+    let loaded = mw_store::runs::load_for(context.connection()?, clock::now(), run_id, by)?;
+    context.admit(loaded.principal.clone())?;
+    Ok(loaded)
 }
 
 /// What a command did.

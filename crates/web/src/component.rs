@@ -1,7 +1,7 @@
 //! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler.
 //!
 //! ```text
-//! host ─► serve: parse, request id ─► handler ─► answer (or problem) out in one piece ─► log line ─► work afterwards
+//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards
 //! ```
 
 use crate::config::Config;
@@ -67,7 +67,10 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
 
 /// The handler's answer, or its problem as an answer, with the headers that every answer has.
 fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Response {
-    let response = handler(request, context).unwrap_or_else(|problem| {
+    let answer = handler(request, context);
+    // Not even "no such route" or "bad body" is told to a key that nobody has.
+    let answer = context.settle().and(answer);
+    let response = answer.unwrap_or_else(|problem| {
         context.log_problem(&problem);
         problem.into_response(&context.request_id)
     });

@@ -1,9 +1,13 @@
-//! What a handler works with besides the request: configuration, log, and the one database connection of this request.
+//! What a handler works with besides the request: configuration, log, who asks, and the one database connection of this
+//! request.
 
+use crate::auth::Caller;
+use crate::clock;
 use crate::config::Config;
 use crate::database::PooledDatabase;
 use crate::log::{Level, Log};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
+use mw_core::principal::{OPERATOR, Principal};
 
 pub struct Context {
     pub config: Config,
@@ -11,6 +15,7 @@ pub struct Context {
     pub request_id: String,
     /// The route's template for metrics and traces; ids never stand in it.
     pub route: &'static str,
+    pub(crate) caller: Caller,
     database: Option<PooledDatabase>,
 }
 
@@ -18,15 +23,72 @@ impl Context {
     pub fn new(config: Config, request_id: String) -> Context {
         let level = Level::parse(&config.or("log_level", "info"));
         let log = Log::new(level, &request_id);
-        Context { config, log, request_id, route: "", database: None }
+        Context { config, log, request_id, route: "", caller: Caller::Unasked, database: None }
     }
 
-    /// The request's connection; opened at the first statement, never a second one beside it.
+    /// The request's connection, for a caller who is known or whom nobody asks. Opened at the first statement, never a
+    /// second one beside it.
     pub fn database(&mut self) -> Result<&mut PooledDatabase, Problem> {
+        self.settle()?;
+        self.connection()
+    }
+
+    /// The connection for a statement that finds out by itself whose key it is: what it answers goes to [`Self::admit`]
+    /// before anything else is made of it.
+    pub(crate) fn connection(&mut self) -> Result<&mut PooledDatabase, Problem> {
         if self.database.is_none() {
             self.database = Some(PooledDatabase::new(self.config.required("database_url")?));
         }
-        self.database.as_mut().ok_or_else(crate::problem::internal)
+        self.database.as_mut().ok_or_else(problem::internal)
+    }
+
+    /// The hash of the key whose owner is still to be found out.
+    pub(crate) fn claimed_key(&self) -> Option<String> {
+        match &self.caller {
+            Caller::Claimed { key_hash, .. } => Some(key_hash.clone()),
+            Caller::Unasked | Caller::Known(_) | Caller::Refused(_) => None,
+        }
+    }
+
+    /// Takes what a statement found out about the claimed key: 401 or 403 when that is not enough.
+    pub(crate) fn admit(&mut self, found: Option<Principal>) -> Result<(), Problem> {
+        if let (Caller::Claimed { .. }, Some(principal)) = (&self.caller, &found) {
+            self.log.by(&principal.name);
+        }
+        self.caller = self.caller.admitted(found);
+        match &self.caller {
+            Caller::Refused(problem) => Err(problem.as_ref().clone()),
+            Caller::Unasked | Caller::Claimed { .. } | Caller::Known(_) => Ok(()),
+        }
+    }
+
+    /// Finds out whose key it is, where no statement has.
+    pub(crate) fn settle(&mut self) -> Result<(), Problem> {
+        let found = match self.claimed_key() {
+            Some(key_hash) => mw_store::principals::of_key(self.connection()?, clock::now(), &key_hash)?,
+            None => None,
+        };
+        self.admit(found)
+    }
+
+    /// Who asks, once that is known; nobody on an open route, or when only a link speaks.
+    pub fn principal(&self) -> Option<&Principal> {
+        match &self.caller {
+            Caller::Known(principal) => Some(principal),
+            Caller::Unasked | Caller::Claimed { .. } | Caller::Refused(_) => None,
+        }
+    }
+
+    /// The name of whoever asks; on routes that ask.
+    pub fn name(&self) -> Result<String, Problem> {
+        self.principal().map(|principal| principal.name.clone()).ok_or_else(problem::invalid_api_key)
+    }
+
+    /// Whom the timeline names. A name in a body is believed of the environment's key only, which several people share.
+    pub(crate) fn actor(&mut self, said: &str) -> Result<String, Problem> {
+        self.settle()?;
+        let named = self.principal().filter(|principal| principal.name != OPERATOR);
+        Ok(named.map_or_else(|| said.to_owned(), |principal| principal.name.clone()))
     }
 
     /// Gives the connection back to the pool, as must be done before any outbound call.

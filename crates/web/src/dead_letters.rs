@@ -22,7 +22,7 @@ const ACTOR_LENGTH_MAX: usize = 200;
 const REASON_LENGTH_MAX: usize = 500;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (route, method): (&'static str, Method) = match path.as_slice() {
@@ -169,6 +169,7 @@ fn settle_one(action: Action, id: &str, request: &mut Request, context: &mut Con
     let dry_run = fields.boolean("dry_run").unwrap_or(false);
     fields.finish()?;
     let id = letter_id(id).ok_or_else(unknown)?;
+    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
     let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run };
     let settled = dead_letters::settle(context.database()?, clock::now(), &id, &order)?;
     if settled.result == Ending::Unknown {
@@ -198,6 +199,7 @@ fn settle_many(action: Action, request: &mut Request, context: &mut Context) -> 
     }
     let filter = filter(&mut fields, before.flatten());
     fields.finish()?;
+    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
     let page = dead_letters::list(context.database()?, &filter, limit)?;
     let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run };
     let (mut letters, mut counts, mut kick) = (Vec::new(), Map::new(), false);

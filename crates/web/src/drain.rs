@@ -15,7 +15,7 @@ const RETRY_AFTER_SECONDS: u32 = 60;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/admin/drain";
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
         return Ok(answer);
     }
@@ -36,8 +36,8 @@ fn switch(request: &mut Request, context: &mut Context) -> Result<(), Problem> {
     let reason = fields.text("reason", 0, 500).filter(|text| !text.trim().is_empty());
     let actor = fields.text("actor", 0, 200).filter(|text| !text.trim().is_empty());
     fields.finish()?;
-    let actor = actor.as_deref().unwrap_or("api");
-    drain::switch(context.database()?, clock::now(), on.unwrap_or_default(), actor, reason.as_deref())?;
+    let actor = context.actor(actor.as_deref().unwrap_or("api"))?;
+    drain::switch(context.database()?, clock::now(), on.unwrap_or_default(), &actor, reason.as_deref())?;
     Ok(())
 }
 

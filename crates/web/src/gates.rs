@@ -1,7 +1,7 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::commands::{self, Outcome};
 use crate::context::Context;
 use crate::limits::HITL_APPROVE;
@@ -10,14 +10,14 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{kick, links, pages, route, verdict};
+use mw_core::principal::{Principal, Role};
 use mw_core::run::{Command, GateDecision, Run};
 use mw_core::status::Channel;
 pub use mw_core::status::GateName;
 use mw_core::token::Claims;
+use mw_store::principals::Named;
+use mw_store::runs::Loaded;
 use serde_json::json;
-
-/// Who decides when the API key does: the runbook's operator with curl.
-pub const OPERATOR: &str = "operator";
 
 pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
@@ -31,9 +31,9 @@ pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> R
 }
 
 fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let key = auth::check_key(request, &context.config)?;
+    let has_key = auth::identify(request, context)?;
     let token = request.query("token").filter(|token| !token.is_empty());
-    if key == KeyCheck::Wrong || (key == KeyCheck::Absent && token.is_none()) {
+    if !has_key && token.is_none() {
         return Err(problem::invalid_api_key());
     }
     if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
@@ -45,9 +45,10 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
         _ => Ok(verdict::Wish::approve()),
     };
     let run_id = request.segment(3);
-    let (taken, run) = commands::load_counted(context, &run_id, HITL_APPROVE, request, key)?;
-    let headers = HITL_APPROVE.check(taken.as_ref())?;
-    match weigh(gate, request, context, key, token.as_deref(), run, wish) {
+    let named = token.as_deref().and_then(mw_core::token::claimed_approver);
+    let loaded = commands::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
+    let headers = HITL_APPROVE.check(loaded.limit.as_ref())?;
+    match weigh(gate, request, context, token.as_deref(), loaded, wish) {
         Ok(response) => Ok(response.with_headers(headers)),
         Err(mut problem) => {
             problem.headers.extend(headers);
@@ -61,16 +62,40 @@ fn weigh(
     gate: GateName,
     request: &Request,
     context: &mut Context,
-    key: KeyCheck,
     token: Option<&str>,
-    run: Option<Run>,
+    loaded: Loaded,
     wish: Result<verdict::Wish, Problem>,
 ) -> Result<Response, Problem> {
     let wish = wish?;
-    let run = run.ok_or_else(|| problem::not_found("run not found"))?;
+    let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token)?;
-    let decides = request.method == Method::Post || (request.method == Method::Get && key == KeyCheck::Right);
-    if decides { decide(request, context, run, gate, key, claims, wish) } else { show(&run, gate, claims, token) }
+    let by_key = context.principal().cloned();
+    let has_key = by_key.is_some();
+    // Whoever holds a key decides by its name; else the link says who.
+    let decider = match (by_key, &claims) {
+        (Some(principal), _) => principal,
+        (None, Some(claims)) => approver(&claims.approver, loaded.approver)?,
+        (None, None) => return Err(problem::invalid_api_key()),
+    };
+    let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
+    if decides {
+        let channel = if has_key { Channel::Api } else { Channel::Link };
+        decide(request, context, run, gate, (decider, channel), claims, wish)
+    } else {
+        show(&run, gate, claims, token)
+    }
+}
+
+/// Whom a link stands for: a principal where one has that name, who must not be disabled since, else a guest.
+fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
+    match known.filter(|known| known.principal.name == name) {
+        Some(known) if known.disabled => Err(problem::invalid_token().because("token refused: approver is disabled")),
+        Some(known) if !known.principal.role.covers(Role::Approver) => {
+            Err(problem::forbidden(&known.principal, Role::Approver))
+        }
+        Some(known) => Ok(known.principal),
+        None => Ok(Principal::guest(name)),
+    }
 }
 
 /// A token that is sent must be good, key or no key.
@@ -103,21 +128,17 @@ fn decide(
     context: &mut Context,
     run: Run,
     gate: GateName,
-    key: KeyCheck,
+    (decider, channel): (Principal, Channel),
     claims: Option<Claims>,
     wish: verdict::Wish,
 ) -> Result<Response, Problem> {
-    let by_key = key == KeyCheck::Right;
-    let approver = match &claims {
-        Some(claims) if !by_key => claims.approver.clone(),
-        _ => OPERATOR.to_owned(),
-    };
+    let approver = decider.name;
     let decision = GateDecision {
         gate,
         opening: claims.map(|claims| claims.opening),
         verdict: wish.verdict,
         approver: approver.clone(),
-        channel: if by_key { Channel::Api } else { Channel::Link },
+        channel,
         comment: wish.comment,
         note: wish.approver,
         ip: request.client_address(),

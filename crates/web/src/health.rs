@@ -16,7 +16,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let open = matches!(path.as_slice(), ["health"] | ["ready"] | ["openapi.json"]);
     if !open {
-        auth::require_key(request, &context.config)?;
+        auth::require(request, context)?;
     }
     if let Some(answer) = route::allow(request, &[Method::Get])? {
         return Ok(answer);

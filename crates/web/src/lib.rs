@@ -5,7 +5,8 @@
 //! request     what came in; the body only on demand, only to a limit      incoming   (host ─► request)
 //! response    what goes out, complete and in one piece                    outgoing   (response ─► host)
 //! problem     every error as RFC 9457, with stable codes
-//! auth        the API key              request_id  X-Request-ID           limits     RateLimit headers
+//! auth        who asks                 request_id  X-Request-ID           limits     RateLimit headers
+//! rights      which role a route needs
 //! config      Spin variables           startup     mode, weak secrets     clock, log
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! kick        wakes the dispatcher after an answer
@@ -41,12 +42,14 @@ pub mod metrics;
 pub mod outbound;
 mod outgoing;
 pub mod pages;
+pub mod principals;
 pub mod problem;
 pub mod projects;
 pub mod reply;
 pub mod request;
 pub mod request_id;
 pub mod response;
+pub mod rights;
 pub mod ring;
 pub mod route;
 pub mod run_start;

@@ -37,16 +37,22 @@ pub struct Log {
     lowest: Level,
     request_id: String,
     run_id: Option<String>,
+    principal: Option<String>,
 }
 
 impl Log {
     pub fn new(lowest: Level, request_id: &str) -> Log {
-        Log { lowest, request_id: request_id.to_owned(), run_id: None }
+        Log { lowest, request_id: request_id.to_owned(), run_id: None, principal: None }
     }
 
     /// From here on every line names this run.
     pub fn about_run(&mut self, run_id: &str) {
         self.run_id = Some(run_id.to_owned());
+    }
+
+    /// From here on every line names whoever asks.
+    pub fn by(&mut self, principal: &str) {
+        self.principal = Some(principal.to_owned());
     }
 
     pub fn write(&self, level: Level, logger: &str, message: &str, fields: &[(&str, Value)]) {
@@ -65,6 +71,9 @@ impl Log {
         if let Some(run_id) = &self.run_id {
             line.insert("run_id".to_owned(), run_id.clone().into());
         }
+        if let Some(principal) = &self.principal {
+            line.insert("principal".to_owned(), principal.clone().into());
+        }
         for (name, value) in fields {
             line.insert((*name).to_owned(), value.clone());
         }
@@ -80,12 +89,13 @@ mod tests {
     fn a_line_is_one_json_object_on_one_line() {
         let mut log = Log::new(Level::Info, "req-1");
         log.about_run("run-1");
+        log.by("ann");
         let line = log.line(Level::Warn, "webhook", "refused\n\"quoted\"", &[("provider", "kieai".into())]);
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["level"], "warn");
         assert_eq!(value["logger"], "webhook");
-        assert_eq!(value["run_id"], "run-1");
+        assert_eq!((&value["run_id"], &value["principal"]), (&"run-1".into(), &"ann".into()));
         assert_eq!(value["provider"], "kieai");
     }
 

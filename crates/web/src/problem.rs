@@ -3,6 +3,7 @@
 
 use crate::response::Response;
 use mw_core::Timestamp;
+use mw_core::principal::{Principal, Role};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -136,6 +137,21 @@ pub fn invalid_api_key() -> Problem {
 
 pub fn invalid_token() -> Problem {
     Problem::new(403, "invalid-token", "invalid or expired token")
+}
+
+/// The key is good, and its owner's role is too small.
+pub fn forbidden(principal: &Principal, needed: Role) -> Problem {
+    let Principal { name, role, .. } = principal;
+    Problem::new(403, "forbidden", format!("{name} has the role {role}; this needs the role {needed}"))
+}
+
+/// An approver asked for somebody else's link.
+pub fn forbidden_link(own: &str, other: &str) -> Problem {
+    Problem::new(
+        403,
+        "forbidden",
+        format!("{own} may make links for {own} only; a link for {other} needs the role operator"),
+    )
 }
 
 pub fn invalid_signature() -> Problem {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const KEY_LENGTH_MAX: usize = 64;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Get])? {
         return Ok(answer);
     }

@@ -52,12 +52,12 @@ impl Reply {
 }
 
 /// What happened since the last answer; a gate that has been decided meanwhile is no news.
-pub fn notices(reply: &mut Reply, context: &Context, user_id: &str, loaded: &ChatLoaded) -> Result<(), Problem> {
+pub fn notices(reply: &mut Reply, context: &Context, approver: &str, loaded: &ChatLoaded) -> Result<(), Problem> {
     for notice in &loaded.notices {
         let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
             (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
-                say_gate(reply, context, user_id, run, notice.content.clone())?;
+                say_gate(reply, context, approver, run, notice.content.clone())?;
             }
             (Some(_), _) => {}
             (None, _) => reply.say(notice.content.clone()),
@@ -66,13 +66,13 @@ pub fn notices(reply: &mut Reply, context: &Context, user_id: &str, loaded: &Cha
     Ok(())
 }
 
-fn say_gate(reply: &mut Reply, context: &Context, user_id: &str, run: &ChatRun, text: String) -> Result<(), Problem> {
+fn say_gate(reply: &mut Reply, context: &Context, approver: &str, run: &ChatRun, text: String) -> Result<(), Problem> {
     if reply.linked.contains(&run.known.run_id) {
         return Ok(());
     }
     match (run.known.awaiting_gate, run.opening) {
         (Some(gate), Some(opening)) => {
-            let link = links::make(&context.config, &run.known.run_id, gate, opening, user_id)?;
+            let link = links::make(&context.config, &run.known.run_id, gate, opening, approver)?;
             reply.linked.push(run.known.run_id.clone());
             reply.say_with_link(text, link.url);
         }
@@ -115,7 +115,7 @@ pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
 pub fn link(
     reply: &mut Reply,
     context: &Context,
-    user_id: &str,
+    approver: &str,
     loaded: &ChatLoaded,
     run_id: Option<&str>,
 ) -> Result<(), Problem> {
@@ -126,7 +126,7 @@ pub fn link(
     match run {
         Some(run) if run.known.awaiting_gate.is_some() => {
             let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
-            say_gate(reply, context, user_id, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
+            say_gate(reply, context, approver, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
         }
         Some(run) => {
             reply.say(format!("Run {} waits for nobody: it {}.", run.known.run_id, stands(run)));
@@ -150,11 +150,11 @@ pub fn started_text(title: &str, run: &Run) -> String {
     )
 }
 
-pub fn started(reply: &mut Reply, context: &Context, user_id: &str, title: &str, run: &Run) -> Result<(), Problem> {
+pub fn started(reply: &mut Reply, context: &Context, approver: &str, title: &str, run: &Run) -> Result<(), Problem> {
     let text = started_text(title, run);
     match &run.gate {
         Some(open) => {
-            let link = links::make(&context.config, &run.run_id, open.gate, open.opening, user_id)?;
+            let link = links::make(&context.config, &run.run_id, open.gate, open.opening, approver)?;
             reply.say_with_link(format!("{text}\nIt waits for your approval:"), link.url);
         }
         None => reply.say(text),
@@ -190,6 +190,7 @@ mod tests {
             opening,
         };
         ChatLoaded {
+            principal: None,
             limit: None,
             draining: None,
             projects: Vec::new(),

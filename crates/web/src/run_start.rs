@@ -1,6 +1,6 @@
 //! POST /v1/runs/start, and what it shares with chat: a definition and an input become a committed run.
 
-use crate::auth::{self, KeyCheck};
+use crate::auth;
 use crate::body::{self, Fields};
 use crate::commands::new_id;
 use crate::config::Config;
@@ -21,25 +21,30 @@ const USER_ID_LENGTH_MAX: usize = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/runs/start";
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
     // Bodies that fail validation count too, so the limit is asked before the fault is told.
     let wish = idempotency::key(request).and_then(|key| Ok((key, parse(request)?)));
     let project = wish.as_ref().map_or("", |(_, wish)| wish.project.as_str());
-    let caller = auth::limiter_subject(request, KeyCheck::Right);
+    let caller = auth::limiter_subject(request, context);
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), project, &limit)?;
+    let key_hash = context.claimed_key();
+    let loaded = mw_store::runs::start_load(context.connection()?, clock::now(), key_hash.as_deref(), project, &limit)?;
+    context.admit(loaded.principal)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
-    let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
-        return Err(unknown_project(&loaded.known).with_headers(&headers));
-    };
-
-    let idempotency = key.map(|key| Idempotency { caller, key, fingerprint: idempotency::fingerprint(&wish.payload) });
-    let begin = Begin { version, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() };
-    let begun = begin.carry_out(context, idempotency, None).map_err(|problem| problem.with_headers(&headers))?;
+    let started_by = context.name()?;
+    // By name, so that a repetition with the next key is one too.
+    let idempotency = key.map(|key| Idempotency {
+        caller: format!("principal:{started_by}"),
+        key,
+        fingerprint: idempotency::fingerprint(&wish.payload),
+    });
+    let begun = Begin::wished(wish, loaded.project, &loaded.known, started_by)
+        .and_then(|begin| begin.carry_out(context, idempotency, None))
+        .map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);
     let response = Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
     let response = response.with_headers(headers);
@@ -57,8 +62,12 @@ pub struct Wish {
 
 /// Reads the body; every fault in it is told at once.
 pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
+    read(&body::json_object(request)?)
+}
+
+/// Reads a body's members.
+pub(crate) fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
+    let mut fields = Fields::new(members, "#");
     let project = fields.required_text("project", 1, 64);
     let input = fields.required_object("input");
     let options = fields.object("options").cloned().unwrap_or_default();
@@ -106,6 +115,8 @@ fn unknown_project(known: &[String]) -> Problem {
 /// A run about to begin.
 pub struct Begin {
     pub version: ProjectVersion,
+    /// Name of the principal that starts it.
+    pub started_by: String,
     pub input: Input,
     pub options: Value,
     pub skip: Vec<String>,
@@ -120,6 +131,17 @@ pub struct Begun {
 }
 
 impl Begin {
+    /// A start from a body: 422 when its project is not loaded.
+    pub(crate) fn wished(
+        wish: Wish,
+        project: Option<ProjectVersion>,
+        known: &[String],
+        started_by: String,
+    ) -> Result<Begin, Problem> {
+        let version = project.filter(|project| known.contains(&project.key)).ok_or_else(|| unknown_project(known))?;
+        Ok(Begin { version, started_by, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() })
+    }
+
     /// Starts the run and keeps the conversation's turn, where there is one, in the same statement.
     pub fn carry_out(
         self,
@@ -159,6 +181,7 @@ impl Begin {
         let user_id = self.options.get("user_id").and_then(Value::as_str).map(str::to_owned);
         StartRequest {
             user_id: user_id.unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
+            started_by: Some(self.started_by),
             run_id,
             digest: self.version.digest,
             definition,

@@ -16,7 +16,7 @@ const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (route, methods): (&'static str, &[Method]) = match path.as_slice() {
@@ -124,8 +124,19 @@ fn show(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
 
 /// PostgreSQL writes times with its own offset and without trailing zeros; clients get one form.
 pub(crate) fn normalise_times(object: &mut Value) {
-    for name in ["createdAt", "updatedAt", "deadline", "finishedAt", "nextRetryAt", "lastErrorAt", "settledAt", "since"]
-    {
+    for name in [
+        "createdAt",
+        "updatedAt",
+        "deadline",
+        "finishedAt",
+        "nextRetryAt",
+        "lastErrorAt",
+        "settledAt",
+        "since",
+        "disabledAt",
+        "expiresAt",
+        "revokedAt",
+    ] {
         if let Some(Value::String(text)) = object.get_mut(name)
             && let Some(time) = clock::parse(text)
         {
@@ -175,7 +186,8 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     let attachment = parse_attachment(request)?;
     let artifact_type = attachment.artifact_type.clone();
     let run = commands::load(context, run_id)?;
-    let outcome = commands::carry_out(context, run, &Command::Attach(attachment), "api")?;
+    let actor = context.actor("api")?;
+    let outcome = commands::carry_out(context, run, &Command::Attach(attachment), &actor)?;
     let answer = json!({"status": "ok", "runId": outcome.run.run_id, "artifactType": artifact_type});
     let response = Response::ok(&answer);
     Ok(if outcome.kick { response.then(kick::dispatch) } else { response })

@@ -14,7 +14,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     // A signed link stands for a key on the approve routes, also when its gate is misspelt.
     let has_link = gate_route && request.query("token").is_some();
     if !has_link {
-        auth::require_key(request, &context.config)?;
+        auth::require_any(request, context)?;
     }
     if gate_route {
         return Err(unknown_gate());

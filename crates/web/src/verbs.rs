@@ -18,7 +18,7 @@ const SECONDS_MIN: u32 = 60;
 const SECONDS_MAX: u32 = EXTEND_DAYS_MAX * 24 * 3600;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require_key(request, &context.config)?;
+    auth::require(request, context)?;
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (run_id, verb) = match path.as_slice() {
@@ -112,7 +112,7 @@ fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
 
 fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response, Problem> {
     let verb = wish.order.verb();
-    let done = perform(run_id, &wish, context)?;
+    let done = perform(run_id, wish, context)?;
     let Some(after) = done.after else {
         return Ok(Response::ok(&json!({
             "runId": run_id, "verb": verb, "status": "failed", "outcome": "changed", "deadline": null,
@@ -132,11 +132,13 @@ pub(crate) struct Done {
 }
 
 /// Carries an order out on a run.
-pub(crate) fn perform(run_id: &str, wish: &Wish, context: &mut Context) -> Result<Done, Problem> {
-    let run = match commands::load(context, run_id) {
+pub(crate) fn perform(run_id: &str, wish: Wish, context: &mut Context) -> Result<Done, Problem> {
+    let loaded = commands::load(context, run_id);
+    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
+    let run = match loaded {
         Ok(run) => run,
         Err(problem) if problem.status == 500 && wish.order == Order::Terminate => {
-            return end_unreadable(run_id, wish, context, problem);
+            return end_unreadable(run_id, &wish, context, problem);
         }
         Err(problem) => return Err(problem),
     };

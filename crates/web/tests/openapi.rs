@@ -1,5 +1,7 @@
 //! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
 
+use mw_core::principal::Role;
+use mw_web::rights::ROUTES;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -64,4 +66,40 @@ fn statuses_are_those_of_the_core() {
     found.sort_unstable();
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+/// The method of a described route for which its caller needs a role.
+fn operation<'a>(openapi: &'a Value, route: &str, method: &str) -> Option<&'a Value> {
+    let path = route.split('/').map(|segment| match segment.strip_prefix(':') {
+        Some(name) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    });
+    openapi["paths"][path.collect::<Vec<_>>().join("/")].get(method)
+}
+
+#[test]
+fn every_route_of_the_manifest_has_its_line_in_the_table_of_rights() {
+    let routes = MANIFEST.lines().filter_map(|line| line.strip_prefix("route = \"")?.strip_suffix('"'));
+    let routes: BTreeSet<&str> = routes.filter(|route| *route != "/..." && *route != "/v1/projects/").collect();
+    let listed: BTreeSet<&str> = ROUTES.iter().map(|(route, _, _)| *route).collect();
+    assert_eq!((listed.len(), listed), (ROUTES.len(), routes));
+}
+
+#[test]
+fn a_route_that_takes_a_key_names_a_role_and_documents_its_403() {
+    let openapi = openapi();
+    for (route, reading, writing) in ROUTES {
+        for (method, role) in [("get", reading), ("post", writing)] {
+            let operation = operation(&openapi, route, method);
+            let takes_key = operation.is_some_and(|operation| match operation.get("security") {
+                None => true,
+                Some(ways) => ways.as_array().unwrap().iter().any(|way| way.get("apiKey").is_some()),
+            });
+            assert_eq!(role.is_some(), takes_key, "{method} {route}");
+            if role.is_some_and(|role| role > Role::Viewer) {
+                let forbidden = &operation.unwrap()["responses"]["403"]["$ref"];
+                assert_eq!(forbidden, "#/components/responses/Forbidden", "{method} {route}");
+            }
+        }
+    }
 }

@@ -161,6 +161,9 @@ pub struct Started {
     pub definition: DefinitionRef,
     pub title: String,
     pub user_id: String,
+    /// Name of the principal that started it; a successor takes its parent's. None in timelines from before principals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
     pub mode: ProvidersMode,
     pub personas: PersonaSource,
     /// The steps of this run: the definition's, after skips and extras.

@@ -56,6 +56,8 @@ pub struct StartRequest {
     /// Free-form, kept with the run.
     pub options: Value,
     pub user_id: String,
+    /// Name of the principal that starts it.
+    pub started_by: Option<String>,
     pub mode: ProvidersMode,
     pub personas: PersonaSource,
     /// Personas left out.
@@ -135,6 +137,7 @@ pub(super) fn decide(request: StartRequest, context: &mut Context<'_>) -> Result
         options: request.options.clone(),
         effects: !skips_editing(definition, &request.skip),
         user_id: request.user_id.clone(),
+        started_by: request.started_by.clone(),
         inheritance: None,
     };
     let mut draft = Draft::of(&Run::unborn(request.run_id));
@@ -228,6 +231,16 @@ mod tests {
         assert_eq!(run.status, Status::PendingWorkflow);
         let headers: Vec<_> = run.clips.iter().map(|clip| (clip.subject.as_str(), clip.header.as_str())).collect();
         assert_eq!(headers, [("moon", "cheeseburger"), ("sun", "pickle")]);
+    }
+
+    #[test]
+    fn a_run_knows_the_principal_that_started_it() {
+        assert_eq!(started("test_video_gen").started_by.as_deref(), Some("starter"));
+        let nobody = StartRequest { started_by: None, ..request("test_video_gen") };
+        let run = with_context(T0, |context| start(nobody, context)).unwrap().run;
+        let old = serde_json::to_value(run).unwrap();
+        assert_eq!(old.get("started_by"), None);
+        assert_eq!(serde_json::from_value::<Run>(old).unwrap().started_by, None);
     }
 
     #[test]

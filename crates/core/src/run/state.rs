@@ -20,6 +20,9 @@ pub struct Run {
     pub definition: DefinitionRef,
     pub title: String,
     pub user_id: String,
+    /// Name of the principal that started it (of a successor: its parent): who may not approve under no-self-approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
     pub mode: ProvidersMode,
     pub personas: PersonaSource,
     pub pipeline: Vec<Step>,
@@ -204,6 +207,7 @@ impl Run {
             definition: DefinitionRef { key: String::new(), version: String::new(), digest: String::new() },
             title: String::new(),
             user_id: String::new(),
+            started_by: None,
             mode: ProvidersMode::Mock,
             personas: PersonaSource::Rules,
             pipeline: Vec::new(),
@@ -331,6 +335,7 @@ impl Run {
         self.definition = started.definition.clone();
         self.title = started.title.clone();
         self.user_id = started.user_id.clone();
+        self.started_by = started.started_by.clone();
         self.mode = started.mode;
         self.personas = started.personas;
         self.pipeline = started.pipeline.clone();

@@ -79,6 +79,7 @@ pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>)
         definition: parent.definition.clone(),
         title: parent.title.clone(),
         user_id: parent.user_id.clone(),
+        started_by: parent.started_by.clone(),
         mode: parent.mode,
         personas: parent.personas,
         pipeline: parent.pipeline.clone(),
@@ -271,6 +272,7 @@ mod tests {
                     assert!(parent.status.is_terminal() && parent.status != Status::Published);
                     assert_eq!((transition.expected_version, transition.run.step >= parent.step), (0, true));
                     assert_eq!(transition.run.definition, parent.definition);
+                    assert_eq!(transition.run.started_by.as_deref(), Some("starter"));
                     assert!(!transition.run.status.is_terminal());
                 }
                 Err(Refusal::NotEnded { .. }) => assert!(!parent.status.is_terminal()),

@@ -42,6 +42,7 @@ pub(crate) fn request(key: &str) -> StartRequest {
         input: Input { topic: Some("candles".into()), ..Input::default() },
         options: serde_json::json!({}),
         user_id: "user-1".into(),
+        started_by: Some("starter".into()),
         mode: ProvidersMode::Mock,
         personas: PersonaSource::Rules,
         skip: Vec::new(),

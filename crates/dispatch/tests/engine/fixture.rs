@@ -79,6 +79,7 @@ impl Engine {
             input: Input { object: Some("candle".into()), ..Input::default() },
             options: json!({}),
             user_id: "user".into(),
+            started_by: None,
             mode,
             personas,
             skip: Vec::new(),

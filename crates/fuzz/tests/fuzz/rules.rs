@@ -76,6 +76,7 @@ fn started(definition: Definition) -> Transition {
         input: Input { topic: Some("candles".into()), ..Input::default() },
         options: serde_json::json!({}),
         user_id: "ann".into(),
+        started_by: None,
         mode: ProvidersMode::Sim,
         personas: PersonaSource::Rules,
         skip: Vec::new(),

@@ -73,6 +73,7 @@ pub(crate) fn new_run() -> Transition {
         input: Input { topic: Some("candles".into()), ..Input::default() },
         options: serde_json::json!({}),
         user_id: "user-1".into(),
+        started_by: None,
         mode: ProvidersMode::Sim,
         personas: PersonaSource::Rules,
         skip: Vec::new(),

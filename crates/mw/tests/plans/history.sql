@@ -72,5 +72,13 @@ SELECT 'runs_start', 'ip:' || n, now(), 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO metric_observations (name, labels, value)
 SELECT 'webhook_verify_total', 'provider="kieai"', 1 FROM generate_series(1, 20000);
 
+-- More people than anybody employs, each with one key and one id: looked up, never scanned.
+INSERT INTO principals (name, role, groups, created_at)
+SELECT 'person-' || n, 'approver', '{editors}', now() FROM generate_series(1, 20000) AS n;
+INSERT INTO principal_keys (key_hash, name, created_at)
+SELECT sha256(convert_to(n::text, 'UTF8')), 'person-' || n, now() FROM generate_series(1, 20000) AS n;
+INSERT INTO principal_identities (channel, identity, name)
+SELECT 'telegram', n::text, 'person-' || n FROM generate_series(1, 20000) AS n;
+
 -- So much at work at once is allowed here.
 UPDATE provider_states SET in_flight_max = 250;

@@ -2,6 +2,7 @@
 //! begins with its SQL function; `every_statement_of_the_store_is_measured` looks for it here.
 
 use crate::history::{new_id, new_run, now};
+use mw_core::principal::{Principal, Role};
 use mw_core::run::{Command, Context, GateDecision, Run, apply};
 use mw_core::status::{Channel, GateName, Status, Verdict};
 use mw_store::chat::{Said, Turn};
@@ -9,12 +10,16 @@ use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit
 use mw_store::dead_letters::{Action, Ending, Order};
 use mw_store::doctor::{Rebuilt, Scope};
 use mw_store::native::Client;
+use mw_store::principals::{self, Identities, Outcome as Wished};
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
     Limit, chat, dead_letters, doctor, drain, effects, metrics, projects, readiness, retention, runs, sweep, webhooks,
 };
 use serde_json::json;
+
+/// Of the key of person-785 in the history: the hash of that number.
+const KEY_HASH: &str = "9e04a49e5786695116f9af28552da3083d4eeb015294b878d27053439e363cdf";
 
 type Call = Box<dyn FnMut(&mut Client, &Run)>;
 type Statement = (&'static str, i64, Call);
@@ -33,7 +38,7 @@ pub(crate) const OPEN: i64 = 25_000;
 const HISTORY: i64 = i64::MAX;
 
 pub(crate) fn all() -> Vec<Statement> {
-    [reads(), lists(), commits(), receipts(), operations(), runbook()].into_iter().flatten().collect()
+    [reads(), lists(), commits(), receipts(), operations(), people(), runbook()].into_iter().flatten().collect()
 }
 
 fn statement(name: &'static str, entries_max: i64, call: impl FnMut(&mut Client, &Run) + 'static) -> Statement {
@@ -54,10 +59,10 @@ fn reads() -> Vec<Statement> {
             assert!(!runs::timeline(db, &run.run_id, 0, 50).unwrap().unwrap().events.is_empty());
         }),
         statement("start_load", FEW, |db, _| {
-            assert!(runs::start_load(db, now(), "aismr", &limit()).unwrap().project.is_some());
+            assert!(runs::start_load(db, now(), None, "aismr", &limit()).unwrap().project.is_some());
         }),
         statement("chat_load", PAGE, |db, _| {
-            let loaded = chat::load(db, now(), "user-1", &limit()).unwrap();
+            let loaded = chat::load(db, now(), None, "user-1", &limit()).unwrap();
             assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
         }),
         statement("chat_save", PAGE, |db, _| {
@@ -273,6 +278,47 @@ fn operations() -> Vec<Statement> {
         }),
         statement("doctor_rebuild", PAGE, |db, run| {
             assert_eq!(doctor::rebuild(db, now(), &run.run_id).unwrap(), Rebuilt::Done);
+        }),
+    ]
+}
+
+/// Who is who.
+fn people() -> Vec<Statement> {
+    let key = || new_id().replace('-', "").repeat(2);
+    let identities = || Identities { telegram: Some(new_id()), slack: None };
+    vec![
+        statement("principal_find by key", FEW, |db, _| {
+            assert_eq!(principals::of_key(db, now(), KEY_HASH).unwrap().unwrap().name, "person-785");
+        }),
+        statement("principal_find by identity", FEW, |db, _| {
+            let found = principals::of_identity(db, Channel::Telegram, "785").unwrap();
+            assert_eq!(found.unwrap().name, "person-785");
+        }),
+        statement("run_load by key and link", FEW, |db, run| {
+            let by = runs::Asking { key_hash: Some(KEY_HASH), approver: Some("person-7"), limit: Some(&limit()) };
+            let loaded = runs::load_for(db, now(), &run.run_id, by).unwrap();
+            assert!(loaded.principal.is_some() && loaded.approver.is_some() && loaded.run.is_some());
+        }),
+        statement("principal_add", FEW, move |db, _| {
+            let somebody = Principal { name: format!("p{}", new_id()), role: Role::Viewer, groups: vec!["g".into()] };
+            assert_eq!(principals::add(db, now(), &somebody, &identities(), &key()).unwrap(), Wished::Done);
+        }),
+        statement("principal_change", FEW, move |db, _| {
+            let changed = principals::change(db, "person-7", Some(Role::Operator), None, Some(&identities()));
+            assert_eq!(changed.unwrap(), Wished::Done);
+        }),
+        statement("principal_switch", FEW, |db, _| {
+            assert_eq!(principals::switch(db, now(), "person-7", true).unwrap(), Wished::Done);
+        }),
+        statement("principal_key_add", FEW, move |db, _| {
+            assert_eq!(principals::add_key(db, now(), "person-7", &key(), Some(1)).unwrap(), Wished::Done);
+        }),
+        statement("principal_key_revoke", FEW, |db, _| {
+            assert_eq!(principals::revoke_key(db, now(), "person-785", &KEY_HASH[..12]).unwrap(), Wished::Done);
+        }),
+        statement("principal_list", PAGE, |db, _| {
+            let page = principals::list(db, Some("person-5"), 50).unwrap();
+            assert!(page.principals.len() == 50 && page.more);
         }),
     ]
 }

@@ -81,6 +81,7 @@ fn at_persona(db: &mut Client) -> Run {
         input: Input { topic: Some("candles".into()), ..Input::default() },
         options: json!({}),
         user_id: fresh_id(),
+        started_by: None,
         mode: ProvidersMode::Sim,
         personas: PersonaSource::Model,
         skip: Vec::new(),

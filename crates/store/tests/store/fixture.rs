@@ -81,6 +81,7 @@ pub(crate) fn start_transition(project: &str, mode: ProvidersMode) -> Transition
         input: Input { topic: Some("candles".into()), ..Input::default() },
         options: serde_json::json!({}),
         user_id: fresh_id(),
+        started_by: None,
         mode,
         personas: PersonaSource::Rules,
         skip: Vec::new(),

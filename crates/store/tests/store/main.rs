@@ -13,6 +13,7 @@ mod drain;
 mod effects;
 mod fixture;
 mod limits;
+mod principals;
 mod requests;
 mod retention;
 mod schema;

@@ -47,7 +47,7 @@ fn a_stored_definition_never_changes_under_its_version() {
     assert_eq!(list(&mut db, Some(&first.key)).unwrap(), std::slice::from_ref(&first));
     assert_eq!(stored(&mut db, &first.key, "2").unwrap(), Some(changed));
     let limit = Limit { name: "test", caller: "c", limit: 1_000_000, window_seconds: 60 };
-    let loaded = start_load(&mut db, now(), &first.key, &limit).unwrap();
+    let loaded = start_load(&mut db, now(), None, &first.key, &limit).unwrap();
     assert_eq!(loaded.project.unwrap().digest, first.digest());
     assert!(loaded.known.contains(&first.key));
     db.driver().execute("DELETE FROM projects WHERE key = $1", &[&first.key]).unwrap();
@@ -91,7 +91,7 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let user = run.user_id.clone();
     let limit = Limit { name: "test", caller: &user, limit: 100, window_seconds: 60 };
-    let first = chat::load(&mut db, now(), &user, &limit).unwrap();
+    let first = chat::load(&mut db, now(), None, &user, &limit).unwrap();
     assert_eq!(first.runs[0].known.run_id, run.run_id);
     assert_eq!((first.notices.len(), first.runs[0].opening), (1, Some(1)));
     let turn = chat::Turn {
@@ -100,9 +100,9 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
         told_until: first.notices[0].message_id,
     };
     chat::save(&mut db, now(), &turn).unwrap();
-    let second = chat::load(&mut db, now(), &user, &limit).unwrap();
+    let second = chat::load(&mut db, now(), None, &user, &limit).unwrap();
     assert_eq!((second.notices.len(), second.history.len()), (0, 1));
-    let stranger = chat::load(&mut db, now(), &fresh_id(), &limit).unwrap();
+    let stranger = chat::load(&mut db, now(), None, &fresh_id(), &limit).unwrap();
     assert!(stranger.runs.is_empty() && stranger.history.is_empty());
 }
 

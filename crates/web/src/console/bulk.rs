@@ -89,24 +89,26 @@ fn render(
     results: Vec<Value>,
     next: Option<&str>,
 ) -> Result<crate::Response, Stop> {
-    let (moved, left) = results.iter().partition::<Vec<&Value>, _>(|result| {
-        matches!(text(result, "outcome"), "changed" | "successor")
-    });
+    let (moved, left) =
+        results.iter().partition::<Vec<&Value>, _>(|result| matches!(text(result, "outcome"), "changed" | "successor"));
     let kept = form.members().iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "actor" | "confirmed"));
     let kept = kept.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
     let title = if bulk.dry_run { "Preview" } else { "Done" };
-    Ok(page(200, &Page {
-        frame: Frame::of(title, Place::Runs, visitor),
-        token: visitor.token.clone(),
-        verb: bulk.wish.order.verb(),
-        reason: bulk.wish.reason.clone(),
-        dry: bulk.dry_run,
-        kept,
-        moved: moved.into_iter().map(line).collect(),
-        left: left.into_iter().map(line).collect(),
-        back: runs::path_with(form.members(), &[]),
-        next: next.map(|cursor| runs::path_with(form.members(), &[("cursor", cursor)])),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of(title, Place::Runs, visitor),
+            token: visitor.token.clone(),
+            verb: bulk.wish.order.verb(),
+            reason: bulk.wish.reason.clone(),
+            dry: bulk.dry_run,
+            kept,
+            moved: moved.into_iter().map(line).collect(),
+            left: left.into_iter().map(line).collect(),
+            back: runs::path_with(form.members(), &[]),
+            next: next.map(|cursor| runs::path_with(form.members(), &[("cursor", cursor)])),
+        },
+    )?)
 }
 
 fn text<'a>(result: &'a Value, name: &str) -> &'a str {
@@ -122,5 +124,11 @@ fn line(result: &Value) -> Line {
     };
     let successor = Some(text(result, "successor")).filter(|id| !id.is_empty()).map(run_path);
     let run_id = text(result, "runId").to_owned();
-    Line { path: run_path(&run_id), run_id, chip: Status::parse(text(result, "status")).map(Chip::of), words, successor }
+    Line {
+        path: run_path(&run_id),
+        run_id,
+        chip: Status::parse(text(result, "status")).map(Chip::of),
+        words,
+        successor,
+    }
 }

@@ -6,7 +6,7 @@ use super::runs::run_path;
 use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
-use crate::chat::{self, Asked};
+use crate::chat;
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
 use crate::{clock, drain};
@@ -35,8 +35,8 @@ struct Said {
 }
 
 pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
-    let seen = mw_store::console::chat(context.database()?, guest.visit(), guest.name(), MESSAGES)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::chat(context.connection()?, guest.visit(), guest.name(), MESSAGES)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let messages = seen.page.messages.iter().map(|message| said(message, &seen.page.runs)).collect();
     let may_talk = visitor.may(Role::Approver);
     let frame = Frame::of("Chat", Place::Chat, &visitor);
@@ -60,11 +60,12 @@ fn said(message: &Message, runs: &[String]) -> Said {
 }
 
 /// POST /console/chat.
-pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answer {
-    let asked = Asked::checked(&visitor.principal.name, form.text("message"))?;
+pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
+    form.set("user_id", visitor.principal.name.clone());
+    let asked = chat::read(form.members())?;
     let caller = visitor.caller();
     let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), &asked.user_id, &limit)?;
+    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
     CHAT_BRENDAN.check(loaded.limit.as_ref())?;
     if let Some(draining) = &loaded.draining {
         return Err(drain::refusal(draining.reason.as_deref()).into());

@@ -3,13 +3,13 @@
 use super::form::Form;
 use super::view::{Moment, web_link};
 use super::visitor::Visitor;
-use super::{Answer, Stop, see_other};
+use super::{Answer, see_other};
 use crate::body::Fields;
 use crate::context::Context;
 use crate::limits::HITL_APPROVE;
 use crate::log::Level;
 use crate::request::{Request, percent_encode};
-use crate::{clock, commands, kick, pages, problem};
+use crate::{commands, kick, pages, problem};
 use mw_core::principal::Role;
 use mw_core::run::{ClipState, Command, GateDecision, Run};
 use mw_core::status::{Channel, GateName, Verdict};
@@ -110,7 +110,8 @@ pub(super) fn act(
     }
     fields.finish()?;
     let verdict = verdict.ok_or_else(problem::internal)?;
-    let run = counted(run_id, visitor, context)?;
+    let loaded = commands::load_counted(context, run_id, HITL_APPROVE, request, None)?;
+    let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let decision = GateDecision {
         gate,
         opening,
@@ -123,7 +124,8 @@ pub(super) fn act(
         user_agent: request.header("user-agent").map(|agent| agent.chars().take(200).collect()),
     };
     let name = visitor.principal.name.as_str();
-    let outcome = commands::carry_out(context, run, &Command::DecideGate(decision), name).map_err(commands::gate_problem)?;
+    let outcome =
+        commands::carry_out(context, run, &Command::DecideGate(decision), name).map_err(commands::gate_problem)?;
     let fields = [
         ("gate", gate.as_str().into()),
         ("decision", verdict.outcome().into()),
@@ -131,20 +133,13 @@ pub(super) fn act(
         ("repeated", (!outcome.changed).into()),
     ];
     context.log.write(Level::Info, "myloware.console", "gate decided", &fields);
-    let back = if form.text("from") == "run" { format!("/console/runs/{}", percent_encode(run_id)) } else { "/console".to_owned() };
+    let back = if form.text("from") == "run" {
+        format!("/console/runs/{}", percent_encode(run_id))
+    } else {
+        "/console".to_owned()
+    };
     let response = see_other(format!("{back}?decided={}", verdict.outcome()));
     Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
-}
-
-/// The run, with one taken from the limit of decisions.
-fn counted(run_id: &str, visitor: &Visitor, context: &mut Context) -> Result<Run, Stop> {
-    let caller = visitor.caller();
-    let limit = HITL_APPROVE.limit(&context.config, &caller)?;
-    let run_id = if commands::is_run_id(run_id) { run_id } else { "" };
-    context.log.about_run(run_id);
-    let loaded = mw_store::runs::load(context.database()?, clock::now(), run_id, Some(&limit))?;
-    HITL_APPROVE.check(loaded.limit.as_ref())?;
-    Ok(loaded.run.ok_or_else(|| problem::not_found("run not found"))?)
 }
 
 /// What the decision before this page did, in our words.

@@ -32,21 +32,24 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
         Some(text) => Some(Cursor::parse(&text).ok_or_else(|| invalid_query("after", "is not one of ours"))?),
     };
     let key = after.as_ref().map(|cursor| (cursor.created_at.as_str(), cursor.run_id.as_str()));
-    let seen = mw_store::console::inbox(context.database()?, guest.visit(), key, PAGE)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::inbox(context.connection()?, guest.visit(), key, PAGE)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let next = seen.page.runs.last().filter(|_| seen.page.more);
     let next = next.map(|last| format!("/console?after={}", Cursor::of(&last.at, &last.run_id)));
     let (gates, unreadable) = sorted(&seen.page.runs, &visitor);
     let frame = Frame::of("Inbox", Place::Inbox, &visitor).saying(gate::done(request));
-    Ok(page(200, &Page {
-        frame,
-        token: visitor.token.clone(),
-        gates,
-        unreadable,
-        first: after.is_none(),
-        next,
-        may_start: visitor.may(Role::Approver),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame,
+            token: visitor.token.clone(),
+            gates,
+            unreadable,
+            first: after.is_none(),
+            next,
+            may_start: visitor.may(Role::Approver),
+        },
+    )?)
 }
 
 fn sorted(runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) {
@@ -60,4 +63,3 @@ fn sorted(runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) 
     }
     (gates, unreadable)
 }
-

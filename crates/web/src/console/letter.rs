@@ -80,8 +80,8 @@ fn text<'a>(letter: &'a Value, name: &str) -> &'a str {
 
 pub(super) fn show(id: &str, guest: &Guest, request: &Request, context: &mut Context) -> Answer {
     let id = letter_id(id).ok_or_else(unknown)?;
-    let seen = mw_store::console::letter(context.database()?, guest.visit(), &id, PAYLOAD_BYTES_MAX)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::letter(context.connection()?, guest.visit(), &id, PAYLOAD_BYTES_MAX)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let mut letter = seen.page.letter.filter(|letter| !letter.is_null()).ok_or_else(unknown)?;
     normalise_times(&mut letter);
     let members = letter.as_object().ok_or_else(problem::internal)?;
@@ -91,21 +91,24 @@ pub(super) fn show(id: &str, guest: &Guest, request: &Request, context: &mut Con
         value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default()
     };
     let run = Some(text(&letter, "runId")).filter(|id| !id.is_empty());
-    Ok(page(200, &Page {
-        frame: Frame::of("Dead letter", Place::Webhooks, &visitor).saying(done(request)),
-        token: visitor.token.clone(),
-        row: Row::of(&letter),
-        signature: webhooks::signature(text(&letter, "signatureStatus")),
-        explanation: explanation(members),
-        query: text(&letter, "query").to_owned(),
-        matching: pretty("match"),
-        headers: pretty("headers"),
-        payload: readable(text(&received, "data")),
-        truncated: received.get("truncated").and_then(Value::as_bool).unwrap_or_default(),
-        run: run.map(|id| (id.to_owned(), format!("/console/runs/{}", percent_encode(id)))),
-        open: text(&letter, "outcome") == "dlq",
-        may_settle: visitor.may(Role::Operator),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of("Dead letter", Place::Webhooks, &visitor).saying(done(request)),
+            token: visitor.token.clone(),
+            row: Row::of(&letter),
+            signature: webhooks::signature(text(&letter, "signatureStatus")),
+            explanation: explanation(members),
+            query: text(&letter, "query").to_owned(),
+            matching: pretty("match"),
+            headers: pretty("headers"),
+            payload: readable(text(&received, "data")),
+            truncated: received.get("truncated").and_then(Value::as_bool).unwrap_or_default(),
+            run: run.map(|id| (id.to_owned(), format!("/console/runs/{}", percent_encode(id)))),
+            open: text(&letter, "outcome") == "dlq",
+            may_settle: visitor.may(Role::Operator),
+        },
+    )?)
 }
 
 /// JSON with line breaks; anything else as it came.

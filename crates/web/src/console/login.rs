@@ -41,7 +41,7 @@ fn enter(request: &mut Request, context: &mut Context) -> Answer {
     let form = Form::read(request)?;
     let next = local_path(form.text("next"));
     let key = form.text("key").trim();
-    let hash = session::key_hash(key);
+    let hash = auth::key_hash(key);
     let caller = format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned()));
     let limit = CONSOLE_LOGIN.limit(&context.config, &caller)?;
     let now = clock::now();
@@ -66,11 +66,14 @@ pub(super) fn redirect(request: &Request) -> Response {
     let query = if request.raw_query().is_empty() { String::new() } else { format!("?{}", request.raw_query()) };
     // What a POST would have done is not repeated: its page is shown.
     let wanted = match request.method {
-        Method::Post => request.path.split("/gates/").next().and_then(|path| path.split("/verbs/").next()).unwrap_or("/console"),
+        Method::Post => {
+            request.path.split("/gates/").next().and_then(|path| path.split("/verbs/").next()).unwrap_or("/console")
+        }
         Method::Get | Method::Head | Method::Options | Method::Other => request.path.as_str(),
     };
     let next = local_path(&format!("{wanted}{query}"));
-    let ended = if request.header("cookie").is_some_and(|cookies| cookies.contains("mw_session=")) { "&ended" } else { "" };
+    let ended =
+        if request.header("cookie").is_some_and(|cookies| cookies.contains("mw_session=")) { "&ended" } else { "" };
     see_other(format!("/console/login?next={}{ended}", percent_encode(&next)))
 }
 
@@ -97,8 +100,19 @@ mod tests {
             assert_eq!(local_path(good), good);
         }
         for bad in [
-            "", "/", "//evil", "https://evil", "/consoles", "/console//evil", "/console/\\evil", "/console/../v1",
-            "/console/login?next=x", "/console\nset-cookie: a", "/v1/runs", "javascript:alert(1)", "/console@evil",
+            "",
+            "/",
+            "//evil",
+            "https://evil",
+            "/consoles",
+            "/console//evil",
+            "/console/\\evil",
+            "/console/../v1",
+            "/console/login?next=x",
+            "/console\nset-cookie: a",
+            "/v1/runs",
+            "javascript:alert(1)",
+            "/console@evil",
         ] {
             assert_eq!(local_path(bad), "/console", "{bad}");
         }

@@ -36,22 +36,21 @@ mod view;
 mod visitor;
 mod webhooks;
 
+use crate::auth::Caller;
 use crate::context::Context;
+use crate::problem;
 use crate::problem::Problem;
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{clock, problem};
 use form::Form;
 use mw_core::principal::Role;
 use route::Route;
-use visitor::{Guest, Visitor};
+use visitor::Guest;
 
 /// Why a page or an action is not answered as asked.
 enum Stop {
     /// Nobody is signed in, or no longer.
     SignIn,
-    /// The role is too small.
-    Forbidden(Role),
     /// The request does not come from one of our own pages, or its form is not of this session.
     Foreign,
     Problem(Problem),
@@ -87,6 +86,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         Ok(response) => response,
         Err(stop) => stopped(stop, request, context)?,
     };
+    // Whose session it is has been found out where anything was shown or done; what remains to be said are pages.
+    context.caller = Caller::Unasked;
     Ok(view::secured(response, &context.config))
 }
 
@@ -102,8 +103,13 @@ fn answer(route: &Route, request: &mut Request, context: &mut Context) -> Answer
     if request.method == Method::Post && !session::is_from_here(request, &context.config) {
         return Err(Stop::Foreign);
     }
-    let guest = Guest::of(request, context)?;
-    if request.method == Method::Post { act(route, &guest, request, context) } else { show(route, &guest, request, context) }
+    let needed = if request.method == Method::Post { route.acts_as() } else { Role::Viewer };
+    let guest = Guest::of(request, needed, context)?;
+    if request.method == Method::Post {
+        act(route, &guest, request, context)
+    } else {
+        show(route, &guest, request, context)
+    }
 }
 
 fn show(route: &Route, guest: &Guest, request: &Request, context: &mut Context) -> Answer {
@@ -132,7 +138,6 @@ fn show(route: &Route, guest: &Guest, request: &Request, context: &mut Context) 
 fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Context) -> Answer {
     let form = Form::read(request)?;
     let visitor = guest.admit_to_act(&form, context)?;
-    visitor.must_be(route.acts_as())?;
     match route {
         Route::Logout => Ok(login::out(context)),
         Route::Bulk => bulk::act(&visitor, form, context),
@@ -141,7 +146,7 @@ fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Contex
         Route::Settle(id, action) => letter::act(id, *action, &visitor, &form, context),
         Route::Drain => system::act(&visitor, &form, context),
         Route::Start => start::act(&visitor, &form, context),
-        Route::Chat => chat::act(&visitor, &form, context),
+        Route::Chat => chat::act(&visitor, form, context),
         Route::Asset(_)
         | Route::Login
         | Route::Inbox
@@ -159,10 +164,6 @@ fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Contex
 fn stopped(stop: Stop, request: &Request, context: &Context) -> Result<Response, Problem> {
     match stop {
         Stop::SignIn => Ok(login::redirect(request)),
-        Stop::Forbidden(needed) => {
-            let detail = format!("This needs the role {needed}. Ask an operator: mw principals add gives roles.");
-            view::problem_page(403, "You may not do this", &detail, &[], &context.request_id)
-        }
         Stop::Foreign => {
             let detail = "The form was not sent from this console, or your session has changed since it was shown. \
                           Nothing was done: open the page again and repeat it there.";
@@ -180,6 +181,7 @@ fn stopped(stop: Stop, request: &Request, context: &Context) -> Result<Response,
 
 fn heading(status: u16) -> &'static str {
     match status {
+        403 => "You may not do this",
         404 => "There is no such page",
         405 => "This page can't be used that way",
         409 => "It has moved on meanwhile",

@@ -44,8 +44,8 @@ struct Gauge {
 
 pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
     let mode = startup::mode(&context.config)?;
-    let seen = mw_store::console::providers(context.database()?, guest.visit())?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::providers(context.connection()?, guest.visit())?;
+    let visitor = guest.admit(seen.shell, context)?;
     let mode_words = match mode {
         ProvidersMode::Mock => "new runs ask nobody: answers are made up on the spot",
         ProvidersMode::Sim => "new runs ask the simulator on this machine",
@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn totals_are_told_by_provider() {
-        let sample = |labels: &str, value| Sample { name: "effect_attempts_total".into(), labels: labels.into(), value };
+        let sample =
+            |labels: &str, value| Sample { name: "effect_attempts_total".into(), labels: labels.into(), value };
         let totals = [
             sample("provider=\"kieai\",kind=\"submit\",outcome=\"rate_limited\"", 3.0),
             sample("provider=\"llm\",kind=\"persona\",outcome=\"answered\"", 1.0),

@@ -26,8 +26,9 @@ struct Page {
     frame: Frame,
     token: String,
     row: Row,
-    parent: Option<String>,
-    successors: Vec<String>,
+    /// Ids and paths.
+    parent: Option<(String, String)>,
+    successors: Vec<(String, String)>,
     /// What the state says; missing where this version cannot read it.
     shown: Option<Shown>,
     offers: Vec<Offer>,
@@ -68,30 +69,39 @@ struct JobRow {
 pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut Context) -> Answer {
     let before = match request.query("before") {
         None => None,
-        Some(text) => Some(sequence_number(&text).ok_or_else(|| invalid_query("before", "should be a sequence number"))?),
+        Some(text) => {
+            Some(sequence_number(&text).ok_or_else(|| invalid_query("before", "should be a sequence number"))?)
+        }
     };
     check_id(run_id, context)?;
-    let seen = mw_store::console::run(context.database()?, guest.visit(), run_id, before, EVENTS)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::run(context.connection()?, guest.visit(), run_id, before, EVENTS)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let found = seen.page.run.ok_or_else(|| problem::not_found("run not found"))?;
     let run = serde_json::from_value::<Run>(found.state.clone()).ok();
     let done = gate::done(request).or_else(|| verbs::done(request));
     let frame = Frame::of(&title(&found), Place::Runs, &visitor).saying(done);
     let path = run_path(run_id);
     let older = found.events.last().filter(|_| found.more).and_then(|event| event.get("seq")?.as_u64());
-    Ok(page(200, &Page {
-        frame,
-        token: visitor.token.clone(),
-        row: Row::of(&found.row, clock::now()),
-        parent: found.row.parent_run_id.clone(),
-        successors: found.successors.clone(),
-        offers: verbs::offers(run.as_ref(), found.row.finished_at.is_some(), &visitor),
-        shown: run.as_ref().map(|run| Shown::of(run, &found.facts, &visitor)),
-        entries: found.events.iter().map(timeline::entry).collect(),
-        older: older.map(|seq| format!("{path}?before={seq}#timeline")),
-        newest: before.map(|_| format!("{path}#timeline")),
-        receipts: found.receipts.iter().map(webhooks::Row::of).collect(),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame,
+            token: visitor.token.clone(),
+            row: Row::of(&found.row, clock::now()),
+            parent: found.row.parent_run_id.as_ref().map(with_path),
+            successors: found.successors.iter().map(with_path).collect(),
+            offers: verbs::offers(run.as_ref(), found.row.finished_at.is_some(), &visitor),
+            shown: run.as_ref().map(|run| Shown::of(run, &found.facts, &visitor)),
+            entries: found.events.iter().map(timeline::entry).collect(),
+            older: older.map(|seq| format!("{path}?before={seq}#timeline")),
+            newest: before.map(|_| format!("{path}#timeline")),
+            receipts: found.receipts.iter().map(webhooks::Row::of).collect(),
+        },
+    )?)
+}
+
+fn with_path(run_id: &String) -> (String, String) {
+    (run_id.clone(), run_path(run_id))
 }
 
 fn title(found: &RunShown) -> String {
@@ -152,7 +162,8 @@ impl JobRow {
 /// GET /console/runs/:id/raw: what the API answers for the run.
 pub(super) fn raw(run_id: &str, guest: &Guest, context: &mut Context) -> Answer {
     check_id(run_id, context)?;
-    guest.admit(mw_store::console::shell(context.database()?, guest.visit())?)?;
+    let shell = mw_store::console::shell(context.connection()?, guest.visit())?;
+    guest.admit(shell, context)?;
     let view = mw_store::runs::view(context.database()?, run_id)?;
     let mut view = view.ok_or_else(|| problem::not_found("run not found"))?;
     normalise_times(&mut view);

@@ -75,7 +75,6 @@ pub(super) struct Row {
     pub(super) user_id: String,
     pub(super) chip: Chip,
     pub(super) created: Option<Moment>,
-    pub(super) updated: Option<Moment>,
     pub(super) deadline: Option<Moment>,
     pub(super) overdue: bool,
 }
@@ -90,7 +89,6 @@ impl Row {
             user_id: run.user_id.clone(),
             chip: Chip::of(run.status),
             created: Moment::read(&run.created_at),
-            updated: Moment::read(&run.updated_at),
             deadline: Moment::read_some(run.deadline.as_deref()),
             overdue: run.deadline.as_deref().and_then(clock::parse).is_some_and(|at| at <= now),
         }
@@ -105,28 +103,34 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     let now = clock::now();
     let asked = asked(request);
     let filter = filter(&asked, now)?;
-    let seen = mw_store::console::runs(context.database()?, guest.visit(), &filter, PAGE)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::runs(context.connection()?, guest.visit(), &filter, PAGE)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default();
     let next = seen.page.runs.last().filter(|_| seen.page.more);
     let next = next.map(|last| path_with(&asked, &[("cursor", &Cursor::of(&last.created_at, &last.run_id))]));
     let verbs = if visitor.may(Role::Operator) { BULK.to_vec() } else { Vec::new() };
-    Ok(page(200, &Page {
-        frame: Frame::of("Runs", Place::Runs, &visitor),
-        token: visitor.token.clone(),
-        statuses: Status::ALL.iter().map(|status| choice(status.as_str(), &words(*status), text("status"))).collect(),
-        projects: seen.page.projects.iter().map(|project| project_choice(project, text("project"))).collect(),
-        ages: AGES.iter().map(|(value, words, _)| choice(value, words, text("age"))).collect(),
-        user: text("user").to_owned(),
-        stuck: text("stuck") == "yes",
-        filtered: !asked.keys().all(|name| name == "cursor"),
-        kept: kept(&asked),
-        verbs,
-        rows: seen.page.runs.iter().map(|run| Row::of(run, now)).collect(),
-        next,
-        first: asked.contains_key("cursor").then(|| path_with(&asked, &[])),
-        may_start: visitor.may(Role::Approver),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of("Runs", Place::Runs, &visitor),
+            token: visitor.token.clone(),
+            statuses: Status::ALL
+                .iter()
+                .map(|status| choice(status.as_str(), &words(*status), text("status")))
+                .collect(),
+            projects: seen.page.projects.iter().map(|project| project_choice(project, text("project"))).collect(),
+            ages: AGES.iter().map(|(value, words, _)| choice(value, words, text("age"))).collect(),
+            user: text("user").to_owned(),
+            stuck: text("stuck") == "yes",
+            filtered: !asked.keys().all(|name| name == "cursor"),
+            kept: kept(&asked),
+            verbs,
+            rows: seen.page.runs.iter().map(|run| Row::of(run, now)).collect(),
+            next,
+            first: asked.contains_key("cursor").then(|| path_with(&asked, &[])),
+            may_start: visitor.may(Role::Approver),
+        },
+    )?)
 }
 
 /// Verbs that mean the same for many runs; a rerun needs a step, and an extension a moment, of each run.
@@ -218,7 +222,10 @@ mod tests {
     #[test]
     fn filters_live_in_the_address() {
         let found = read("/console/runs?status=failed&project=aismr&user=&age=over-day&stuck=yes").unwrap();
-        assert_eq!((found.status, found.project.as_deref(), found.user_id), (Some(Status::Failed), Some("aismr"), None));
+        assert_eq!(
+            (found.status, found.project.as_deref(), found.user_id),
+            (Some(Status::Failed), Some("aismr"), None)
+        );
         assert_eq!(found.created_before.as_deref(), Some("2026-01-01T12:00:00.000000Z"));
         assert_eq!(found.overdue_at.as_deref(), Some("2026-01-02T12:00:00.000000Z"));
         assert_eq!(read("/console/runs").unwrap(), Filter::default());

@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use mw_core::Timestamp;
 use mw_core::principal::OPERATOR;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// A working day and a bit; the end is absolute.
 pub(super) const SESSION_SECONDS: i64 = 12 * 3600;
@@ -78,11 +78,6 @@ impl Session {
     }
 }
 
-/// SHA-256 of a key, in hex: how sessions and the table of keys name it.
-pub(super) fn key_hash(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The session of a request, if its cookie is one of ours and not over.
 pub(super) fn of(request: &Request, config: &Config, now: Timestamp) -> Result<Option<Session>, Problem> {
     let name = cookie_name(is_secure(config));
@@ -128,7 +123,8 @@ pub(super) fn is_from_here(request: &Request, config: &Config) -> bool {
     let Some(origin) = request.header("origin") else { return false };
     let public = config.optional("public_base_url");
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    public.is_some_and(|url| origin_of(&url) == Some(origin)) || authority.is_some() && authority == request.header("host")
+    public.is_some_and(|url| origin_of(&url) == Some(origin))
+        || authority.is_some() && authority == request.header("host")
 }
 
 /// `https://host:port` of a URL.
@@ -159,6 +155,7 @@ fn is_signed(secrets: &[String], domain: &str, text: &str, signature: &str) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::key_hash;
     use crate::config::tests::config;
     use crate::request::tests::request;
     use time::Duration;

@@ -8,10 +8,11 @@ use super::{Answer, see_other};
 use crate::context::Context;
 use crate::limits::RUNS_START;
 use crate::run_start::{self, Begin};
-use crate::{clock, kick};
+use crate::{clock, idempotency, kick};
 use askama::Template;
 use mw_core::definition::{Definition, Step};
 use mw_core::principal::Role;
+use mw_store::commit::Idempotency;
 use serde_json::{Map, Value, json};
 
 #[derive(Template)]
@@ -21,7 +22,7 @@ struct Page {
     token: String,
     projects: Vec<Project>,
     may_start: bool,
-    /// The same form sent twice starts one run.
+    /// The same form sent twice starts one run; filled in otherwise it starts another.
     once: String,
 }
 
@@ -38,16 +39,19 @@ struct Project {
 }
 
 pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
-    let seen = mw_store::console::start(context.database()?, guest.visit())?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::start(context.connection()?, guest.visit())?;
+    let visitor = guest.admit(seen.shell, context)?;
     let projects = seen.page.projects.iter().filter_map(project).collect();
-    Ok(page(200, &Page {
-        frame: Frame::of("Start a run", Place::Start, &visitor),
-        token: visitor.token.clone(),
-        projects,
-        may_start: visitor.may(Role::Approver),
-        once: uuid::Uuid::new_v4().to_string(),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of("Start a run", Place::Start, &visitor),
+            token: visitor.token.clone(),
+            projects,
+            may_start: visitor.may(Role::Approver),
+            once: uuid::Uuid::new_v4().to_string(),
+        },
+    )?)
 }
 
 /// `None` for a project that only chats.
@@ -72,9 +76,16 @@ pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answ
     let wish = run_start::read(&members(visitor, form))?;
     let caller = visitor.caller();
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), &wish.project, &limit)?;
+    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, &wish.project, &limit)?;
     RUNS_START.check(loaded.limit.as_ref())?;
-    let begun = Begin::wished(wish, loaded)?.carry_out(context, None, None)?;
+    let fingerprint = idempotency::fingerprint(&wish.payload);
+    let key = format!("{}-{fingerprint}", form.text("once").chars().take(40).collect::<String>());
+    let idempotency = Idempotency { caller: format!("console:{}", visitor.principal.name), key, fingerprint };
+    let begun = Begin::wished(wish, loaded.project, &loaded.known, context.name()?)?.carry_out(
+        context,
+        Some(idempotency),
+        None,
+    )?;
     let response = see_other(run_path(&begun.run_id));
     Ok(if begun.kick { response.then(kick::dispatch) } else { response })
 }

@@ -49,29 +49,32 @@ struct Decision {
 }
 
 pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> Answer {
-    let seen = mw_store::console::system(context.database()?, guest.visit())?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::system(context.connection()?, guest.visit())?;
+    let visitor = guest.admit(seen.shell, context)?;
     let system = seen.page;
     let switch = &system.left.drain;
-    Ok(page(200, &Page {
-        frame: Frame::of("System", Place::System, &visitor).saying(done(request)),
-        token: visitor.token.clone(),
-        version: context.config.or("version", env!("CARGO_PKG_VERSION")),
-        environment: context.config.or("environment", "local"),
-        migration: system.migration,
-        migration_needed: mw_store::MIGRATION,
-        summary: drain::summary(&system.left),
-        draining: switch.on,
-        drain_words: switch.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
-        drain_since: Moment::read(&switch.since),
-        counts: counts(&system.left),
-        oldest_due: Moment::read_some(system.oldest_due_at.as_deref()),
-        swept: Moment::read_some(system.sweep.last_success_at.as_deref()),
-        sweep_late: system.sweep.lag_seconds.is_none_or(|lag| lag > SWEEP_LATE_SECONDS),
-        report: report(&system.sweep),
-        decisions: system.decisions.iter().map(decision).collect(),
-        may_switch: visitor.may(Role::Operator),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of("System", Place::System, &visitor).saying(done(request)),
+            token: visitor.token.clone(),
+            version: context.config.or("version", env!("CARGO_PKG_VERSION")),
+            environment: context.config.or("environment", "local"),
+            migration: system.migration,
+            migration_needed: mw_store::MIGRATION,
+            summary: drain::summary(&system.left),
+            draining: switch.on,
+            drain_words: switch.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
+            drain_since: Moment::read(&switch.since),
+            counts: counts(&system.left),
+            oldest_due: Moment::read_some(system.oldest_due_at.as_deref()),
+            swept: Moment::read_some(system.sweep.last_success_at.as_deref()),
+            sweep_late: system.sweep.lag_seconds.is_none_or(|lag| lag > SWEEP_LATE_SECONDS),
+            report: report(&system.sweep),
+            decisions: system.decisions.iter().map(decision).collect(),
+            may_switch: visitor.may(Role::Operator),
+        },
+    )?)
 }
 
 fn counts(left: &Left) -> Vec<(String, u64)> {
@@ -122,4 +125,3 @@ fn done(request: &Request) -> Option<String> {
         Some(_) | None => None,
     }
 }
-

@@ -67,7 +67,9 @@ fn changes(run: &Run, verb: Verb) -> bool {
 fn offer(verb: Verb, run: Option<&Run>) -> Offer {
     let (label, effect, grave) = match verb {
         Verb::Cancel => ("Cancel", "The run ends; what is in flight is dropped.", true),
-        Verb::Pause => ("Pause", "Nothing new is sent and nothing decided; what is in flight is still collected.", false),
+        Verb::Pause => {
+            ("Pause", "Nothing new is sent and nothing decided; what is in flight is still collected.", false)
+        }
         Verb::Resume => ("Resume", "The run goes on where it was.", false),
         Verb::Terminate => ("Terminate", "The run ends as failed, whatever it is doing.", true),
         Verb::Extend => ("Give more time", "The deadline of this step moves.", false),
@@ -94,7 +96,7 @@ pub(super) fn act(run_id: &str, verb: Verb, visitor: &Visitor, mut form: Form, c
     let mut fields = Fields::new(form.members(), "#");
     let wish = Wish::read(verb, &mut fields, String::new(), clock::now());
     fields.finish()?;
-    let done = perform(run_id, &wish, context)?;
+    let done = perform(run_id, wish, context)?;
     let shown = done.after.map_or_else(|| run_id.to_owned(), |run| run.run_id);
     let response = see_other(format!("{}?done={verb}", run_path(&shown)));
     Ok(if done.kick { response.then(kick::dispatch) } else { response })

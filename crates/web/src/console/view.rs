@@ -28,27 +28,27 @@ pub(super) enum Place {
 /// What layout.html shows around a page.
 pub(super) struct Frame {
     pub(super) title: String,
-    style: String,
-    script: String,
-    inside: Option<Inside>,
+    pub(super) style: String,
+    pub(super) script: String,
+    pub(super) inside: Option<Inside>,
     /// What the action before this page did.
     pub(super) done: Option<String>,
 }
 
 /// What only somebody who is signed in sees.
-struct Inside {
-    name: String,
-    role: Role,
-    token: String,
-    draining: Option<String>,
-    links: Vec<NavLink>,
+pub(super) struct Inside {
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) token: String,
+    pub(super) draining: Option<String>,
+    pub(super) links: Vec<NavLink>,
 }
 
-struct NavLink {
-    path: &'static str,
-    text: &'static str,
-    count: Option<String>,
-    here: bool,
+pub(super) struct NavLink {
+    pub(super) path: &'static str,
+    pub(super) text: &'static str,
+    pub(super) count: Option<String>,
+    pub(super) here: bool,
 }
 
 impl Frame {

@@ -1,15 +1,17 @@
-//! Who is here: a guest has a good cookie, a visitor also a key that is good by now.
+//! Who is here. A guest has a good cookie; a visitor also a key that is good by now, which the statement that loads the
+//! page, or the one before an action, has found out. From there on [`Context`] knows the caller, as on any other route.
 
 use super::Stop;
 use super::form::Form;
 use super::session::{self, Session};
+use crate::auth::{Caller, key_hash, same_secret};
+use crate::clock;
 use crate::context::Context;
 use crate::request::Request;
-use crate::{auth, clock};
 use mw_core::principal::{Principal, Role};
 use mw_store::console::{Shell, Visit};
 
-/// A good cookie. Whether its key still is one is said by the statement that loads the page.
+/// A good cookie.
 pub(super) struct Guest {
     session: Session,
     token: String,
@@ -21,18 +23,20 @@ pub(super) struct Visitor {
     pub(super) token: String,
     /// What stands on every page.
     pub(super) shell: Shell,
-    key_hash: String,
 }
 
 impl Guest {
-    pub(super) fn of(request: &Request, context: &Context) -> Result<Guest, Stop> {
+    /// `needed` is the role that the request asks for.
+    pub(super) fn of(request: &Request, needed: Role, context: &mut Context) -> Result<Guest, Stop> {
         let session = session::of(request, &context.config, clock::now())?.ok_or(Stop::SignIn)?;
-        if session.is_of_environment() {
-            let key = context.config.required("api_key")?;
-            if !auth::same_secret(&session.key_hash, &session::key_hash(&key)) {
+        context.caller = if session.is_of_environment() {
+            if !same_secret(&session.key_hash, &key_hash(&context.config.required("api_key")?)) {
                 return Err(Stop::SignIn);
             }
-        }
+            Caller::Known(Principal::operator())
+        } else {
+            Caller::Claimed { key_hash: session.key_hash.clone(), needed }
+        };
         let token = session.form_token(&context.config)?;
         Ok(Guest { session, token })
     }
@@ -47,14 +51,17 @@ impl Guest {
         &self.session.name
     }
 
-    /// The visitor, if the key is still good and still his.
-    pub(super) fn admit(&self, shell: Shell) -> Result<Visitor, Stop> {
-        let principal = match &shell.principal {
-            _ if self.session.is_of_environment() => Principal::operator(),
-            Some(principal) if principal.name == self.session.name => principal.clone(),
-            Some(_) | None => return Err(Stop::SignIn),
-        };
-        Ok(Visitor { principal, token: self.token.clone(), shell, key_hash: self.session.key_hash.clone() })
+    /// The visitor, if the key is still good and the role enough.
+    pub(super) fn admit(&self, shell: Shell, context: &mut Context) -> Result<Visitor, Stop> {
+        match context.admit(shell.principal.clone()) {
+            Ok(()) => {}
+            Err(problem) if problem.status == 401 => return Err(Stop::SignIn),
+            Err(problem) => return Err(problem.into()),
+        }
+        let principal = context.principal().filter(|principal| principal.name == self.session.name);
+        let principal = principal.cloned().ok_or(Stop::SignIn)?;
+        context.log.by(&principal.name);
+        Ok(Visitor { principal, token: self.token.clone(), shell })
     }
 
     /// The same before an action: the form must be of this session.
@@ -62,7 +69,8 @@ impl Guest {
         if !self.session.owns_form(&context.config, form.text("token"))? {
             return Err(Stop::Foreign);
         }
-        self.admit(mw_store::console::shell(context.database()?, self.visit())?)
+        let shell = mw_store::console::shell(context.connection()?, self.visit())?;
+        self.admit(shell, context)
     }
 }
 
@@ -71,12 +79,8 @@ impl Visitor {
         self.principal.role.covers(role)
     }
 
-    pub(super) fn must_be(&self, role: Role) -> Result<(), Stop> {
-        if self.may(role) { Ok(()) } else { Err(Stop::Forbidden(role)) }
-    }
-
-    /// What limits count by: the same as for the key in a header.
+    /// What limits count by.
     pub(super) fn caller(&self) -> String {
-        format!("key:{}", self.key_hash.get(..16).unwrap_or_default())
+        format!("principal:{}", self.principal.name)
     }
 }

@@ -91,18 +91,21 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
         }
     };
     let key = before.as_ref().map(|(at, id)| (at.as_str(), id.as_str()));
-    let seen = mw_store::console::webhooks(context.database()?, guest.visit(), refused, key, PAGE)?;
-    let visitor = guest.admit(seen.shell)?;
+    let seen = mw_store::console::webhooks(context.connection()?, guest.visit(), refused, key, PAGE)?;
+    let visitor = guest.admit(seen.shell, context)?;
     let next = seen.page.receipts.last().filter(|_| seen.page.more);
     let only = if refused { "&show=refused" } else { "" };
     let next = next.map(|last| format!("/console/webhooks?cursor={}{only}", Cursor::of(&last.received_at, &last.id)));
-    Ok(page(200, &Page {
-        frame: Frame::of("Webhooks", Place::Webhooks, &visitor).saying(letter::done(request)),
-        refused,
-        letters: seen.page.letters.iter().map(letter::Row::of).collect(),
-        receipts: seen.page.receipts.iter().map(Row::of).collect(),
-        first: before.is_none(),
-        next,
-        may_settle: visitor.may(Role::Operator),
-    })?)
+    Ok(page(
+        200,
+        &Page {
+            frame: Frame::of("Webhooks", Place::Webhooks, &visitor).saying(letter::done(request)),
+            refused,
+            letters: seen.page.letters.iter().map(letter::Row::of).collect(),
+            receipts: seen.page.receipts.iter().map(Row::of).collect(),
+            first: before.is_none(),
+            next,
+            may_settle: visitor.may(Role::Operator),
+        },
+    )?)
 }
