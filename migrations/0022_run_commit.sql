@@ -72,20 +72,26 @@ BEGIN
        SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
 
     -- The last row of a gate is how it stands now.
-    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at)
+    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
     SELECT DISTINCT ON (row->>'gate', row->>'opening')
            a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz,
-           (row->>'warn_at')::timestamptz
+           (row->>'warn_at')::timestamptz, coalesce((row->>'approvals')::integer, 1)
       FROM jsonb_array_elements(rows->'gates') WITH ORDINALITY AS listed (row, position) WHERE row->>'state' = 'open'
      ORDER BY row->>'gate', row->>'opening', position DESC
     ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
 
+    -- Whoever changes an approval into a refusal changes the row.
     INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
-    SELECT a_run_id, row->>'gate', (row->>'opening')::integer, row->>'state', row->'decision'->>'ip',
-           row->'decision'->>'approver', row->'decision'->>'channel',
-           jsonb_strip_nulls(jsonb_build_object('comment', row->'decision'->'comment', 'note', row->'decision'->'note',
-                                                'user_agent', row->'decision'->'user_agent')), a_now
-      FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision';
+    SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
+               WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
+           said->>'approver', said->>'channel',
+           jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
+                                                'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
+      FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision'
+            UNION ALL SELECT vote FROM jsonb_array_elements(rows->'votes') AS vote) AS each
+    ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
+       SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
+           metadata = excluded.metadata, created_at = excluded.created_at;
 
     INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
     SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',

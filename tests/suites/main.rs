@@ -20,6 +20,7 @@ mod faults;
 mod gates;
 mod journey;
 mod metrics;
+mod principals;
 mod readme;
 mod resilience;
 mod routes;

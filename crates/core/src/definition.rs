@@ -1,6 +1,7 @@
 //! A project's definition: the sequence of steps that its runs take. Definitions are files (`projects/*.json`),
 //! validated here when they are loaded, stored by key and version, and never changed once stored: a run pins one.
 
+use crate::gate_policy::GatePolicy;
 use crate::job::OverlayStyle;
 use crate::status::GateName;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub enum Step {
         gate: GateName,
         #[serde(default = "gate_seconds")]
         expires_after_seconds: u32,
+        #[serde(default, skip_serializing_if = "GatePolicy::is_shipped")]
+        policy: GatePolicy,
     },
     /// A persona works: by rules, or by a language model with these instructions.
     Persona {
@@ -168,6 +171,9 @@ pub struct ClipSettings {
     pub quality: String,
     pub model: String,
     pub subjects: Subjects,
+    /// What one clip costs, in cents of the account's currency: shown to approvers, never charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_cents: Option<u32>,
 }
 
 /// Where the clips' subjects and headers come from.
@@ -268,6 +274,13 @@ impl Definition {
         let gates: Vec<GateName> = self.steps.iter().filter_map(as_gate).collect();
         if !gates.is_sorted_by(|a, b| a < b) {
             return Err(rule("gates come once each, in the order workflow, ideate, prepublish"));
+        }
+        for step in &self.steps {
+            if let Step::Gate { gate, expires_after_seconds, policy } = step {
+                policy
+                    .validate(*gate, *expires_after_seconds)
+                    .map_err(|error| rule(format!("gate {gate}: {error}")))?;
+            }
         }
         let generate = self.only("generate", |step| matches!(step, Step::Generate { .. }))?;
         let render = self.only("render", |step| matches!(step, Step::Render { .. }))?;

@@ -2,6 +2,7 @@
 //! arguments, so that every rule can be enumerated in tests and replayed from the timeline.
 //!
 //! - [`definition`]: what a project is: its steps, clips and gates, validated when it is loaded.
+//! - [`gate_policy`]: who may decide at a gate, how many must agree, what may be edited, and when it is told or ends.
 //! - [`run`]: the state machine. `decide` turns a command into events, `evolve` folds events into the state.
 //! - [`job`]: what a provider job is asked to make.
 //! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
@@ -12,6 +13,7 @@
 
 pub mod brendan;
 pub mod definition;
+pub mod gate_policy;
 pub mod job;
 pub mod persona;
 pub mod principal;

@@ -2,7 +2,8 @@
 //! bounded and applied to the run. A role may change only what is its own.
 
 use crate::definition::Role;
-use crate::run::Run;
+use crate::run::{Field, Run, edit};
+use crate::status::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -68,26 +69,35 @@ impl PersonaOutput {
         Ok(output)
     }
 
-    /// Applies the fields that belong to the role.
+    /// Applies the fields that belong to the role, but for texts that a person wrote.
     pub(crate) fn apply(&self, role: Role, run: &mut Run) {
         match role {
             Role::Ideate => {
-                for (clip, header) in run.clips.iter_mut().zip(&self.headers) {
-                    clip.header.clone_from(header);
-                }
+                write_each(run, &self.headers, Field::Header);
                 run.concept = Some(self.summary.clone()).filter(|summary| !summary.is_empty());
             }
-            Role::Write => {
-                for (clip, prompt) in run.clips.iter_mut().zip(&self.prompts) {
-                    clip.prompt = Some(prompt.clone());
-                }
-            }
+            Role::Write => write_each(run, &self.prompts, Field::Prompt),
             Role::Caption => {
-                run.caption.clone_from(&self.caption);
-                run.post_title.clone_from(&self.title);
+                for (field, text) in [(Field::Caption, &self.caption), (Field::PostTitle, &self.title)] {
+                    if let Some(text) = text {
+                        write(run, field, text);
+                    }
+                }
             }
             Role::Edit | Role::Sound => {}
         }
+    }
+}
+
+fn write_each(run: &mut Run, texts: &[String], field: fn(u32) -> Field) {
+    for (index, text) in (0..).zip(texts) {
+        write(run, field(index), text);
+    }
+}
+
+fn write(run: &mut Run, field: Field, text: &str) {
+    if !edit::is_written_by_a_person(run, field) {
+        field.set(run, text);
     }
 }
 
@@ -160,10 +170,19 @@ fn prompt(run: &Run, subject: &str) -> String {
     let wish = ["prompt", "topic", "title"].iter().find_map(|key| run.input.get(key).and_then(Value::as_str));
     let seconds = run.settings.as_ref().map_or(8.0, |settings| settings.clips.duration_seconds);
     let about = wish.map(|wish| format!(" Theme: {wish}.")).unwrap_or_default();
+    let changes: String = changes_requested(run).map(|comment| format!(" Change: {comment}.")).collect();
     cut(
-        &format!("One continuous macro shot of {subject}, {seconds} seconds, real foley, no music, no text.{about}"),
+        &format!(
+            "One continuous macro shot of {subject}, {seconds} seconds, real foley, no music, no text.{about}{changes}"
+        ),
         PROMPT_CHARS_MAX,
     )
+}
+
+/// What approvers asked to be changed so far, in order.
+fn changes_requested(run: &Run) -> impl Iterator<Item = &str> {
+    let asked = run.decided.iter().filter(|decided| decided.verdict == Verdict::RequestChanges);
+    asked.filter_map(|decided| decided.comment.as_deref())
 }
 
 /// What a model is told and the JSON Schema of its answer.
@@ -177,8 +196,12 @@ pub fn brief(run: &Run, role: Role, instructions: &str) -> (String, String, Valu
         .iter()
         .map(|clip| json!({"subject": clip.subject, "header": clip.header, "prompt": clip.prompt}))
         .collect();
-    let user = json!({"request": run.input, "title": run.title, "clips": clips}).to_string();
-    (system, user, schema(role, run.clips.len()))
+    let mut user = json!({"request": run.input, "title": run.title, "clips": clips});
+    let changes: Vec<&str> = changes_requested(run).collect();
+    if let (false, Value::Object(fields)) = (changes.is_empty(), &mut user) {
+        fields.insert("changes_requested".to_owned(), json!(changes));
+    }
+    (system, user.to_string(), schema(role, run.clips.len()))
 }
 
 fn schema(role: Role, clips: usize) -> Value {

@@ -120,6 +120,8 @@ words! {
     Verdict {
         Approve = "approve",
         Reject = "reject",
+        /// Back to the persona before the gate, with a comment.
+        RequestChanges = "request_changes",
     }
 }
 
@@ -129,6 +131,7 @@ impl Verdict {
         match self {
             Verdict::Approve => "approved",
             Verdict::Reject => "rejected",
+            Verdict::RequestChanges => "changes_requested",
         }
     }
 }

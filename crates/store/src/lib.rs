@@ -4,6 +4,7 @@
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`console`]: what its pages show, a statement each.
+//! - [`gates`]: the inbox.
 //! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
@@ -18,6 +19,7 @@ pub mod dead_letters;
 pub mod doctor;
 pub mod drain;
 pub mod effects;
+pub mod gates;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
@@ -35,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 26;
+pub const MIGRATION: u64 = 27;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::limits::Limiter;
 use crate::problem::{self, Problem};
 use crate::request::Request;
+use crate::run_start::field_errors;
 use crate::{clock, drain};
 use mw_core::run::{self, Command, Refusal, Run};
 use mw_core::status::GateName;
@@ -128,6 +129,11 @@ fn refused(refusal: &Refusal) -> Problem {
             .with_member("decided_by", decided.approver.clone())
             .with_member("decided_at", run::rfc3339(decided.at)),
         Refusal::StaleLink => problem::invalid_token().because("token refused: other opening"),
+        Refusal::NotAllowed { .. } | Refusal::SelfApproval { .. } => problem::gate_not_yours(text),
+        Refusal::ReasonRequired { .. } => problem::invalid_field("#/comment", text),
+        Refusal::EditNotAllowed { field, .. } => problem::invalid_field(&format!("#/edit/{field}"), text),
+        Refusal::InvalidEdit { errors } => problem::invalid(field_errors(errors.clone()).collect()),
+        Refusal::NobodyToAsk { .. } | Refusal::TooManyRounds { .. } => problem::conflict("nothing-to-change", text),
         Refusal::Paused { .. } => problem::conflict("run-paused", text),
         Refusal::NotEnded { .. } => problem::conflict("run-not-ended", text),
         Refusal::NothingToRetry { .. } => problem::conflict("nothing-to-retry", text),

@@ -2,22 +2,22 @@
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
 use crate::auth;
-use crate::commands::{self, Outcome};
+use crate::commands;
 use crate::context::Context;
+use crate::decide::{self, Decider};
 use crate::limits::HITL_APPROVE;
-use crate::log::Level;
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{kick, links, pages, route, verdict};
+use crate::verdict::{self, Wish};
+use crate::{kick, links, pages, route};
 use mw_core::principal::{Principal, Role};
-use mw_core::run::{Command, GateDecision, Run};
+use mw_core::run::Run;
 use mw_core::status::Channel;
 pub use mw_core::status::GateName;
 use mw_core::token::Claims;
 use mw_store::principals::Named;
 use mw_store::runs::Loaded;
-use serde_json::json;
 
 pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
@@ -80,7 +80,8 @@ fn weigh(
     let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
     if decides {
         let channel = if has_key { Channel::Api } else { Channel::Link };
-        decide(request, context, run, gate, (decider, channel), claims, wish)
+        let decider = Decider::of(request, decider, channel);
+        decide_and_answer(request, context, run, gate, decider, claims, wish)
     } else {
         show(&run, gate, claims, token)
     }
@@ -123,47 +124,23 @@ fn show(run: &Run, gate: GateName, claims: Option<Claims>, token: Option<&str>) 
     pages::decision(run, gate, &open.summary, &action)
 }
 
-fn decide(
+fn decide_and_answer(
     request: &Request,
     context: &mut Context,
     run: Run,
     gate: GateName,
-    (decider, channel): (Principal, Channel),
+    decider: Decider,
     claims: Option<Claims>,
     wish: verdict::Wish,
 ) -> Result<Response, Problem> {
-    let approver = decider.name;
-    let decision = GateDecision {
-        gate,
-        opening: claims.map(|claims| claims.opening),
-        verdict: wish.verdict,
-        approver: approver.clone(),
-        channel,
-        comment: wish.comment,
-        note: wish.approver,
-        ip: request.client_address(),
-        user_agent: request.header("user-agent").map(|agent| agent.chars().take(200).collect()),
-    };
-    let run_id = run.run_id.clone();
-    let outcome =
-        commands::carry_out(context, run, &Command::DecideGate(decision), &approver).map_err(commands::gate_problem)?;
-    log_decision(context, gate, wish.verdict.outcome(), &approver, &outcome);
+    let verdict = wish.verdict;
+    // A link is good for the opening that it was made for, whatever its page says.
+    let opening = claims.map(|claims| claims.opening).or(wish.opening);
+    let standing = decide::decide(context, run, gate, Wish { opening, ..wish }, decider)?;
     let response = if request.wants_html() {
-        pages::decided(&run_id, gate, wish.verdict)?
+        pages::decided(&standing.run.run_id, gate, verdict)?
     } else {
-        let status = wish.verdict.outcome();
-        Response::ok(&json!({"status": status, "runId": run_id, "gate": gate.as_str()}))
+        Response::ok(&standing.to_json(gate))
     };
-    Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
-}
-
-fn log_decision(context: &Context, gate: GateName, status: &str, approver: &str, outcome: &Outcome) {
-    let fields = [
-        ("runId", outcome.run.run_id.clone().into()),
-        ("gate", gate.as_str().into()),
-        ("decision", status.into()),
-        ("approver", approver.into()),
-        ("repeated", (!outcome.changed).into()),
-    ];
-    context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
+    Ok(if standing.kick { response.then(kick::dispatch) } else { response })
 }

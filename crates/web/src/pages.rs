@@ -83,10 +83,12 @@ pub fn decided(run_id: &str, gate: GateName, verdict: Verdict) -> Result<Respons
         heading: match verdict {
             Verdict::Approve => "Thank you. It goes on.",
             Verdict::Reject => "Stopped.",
+            Verdict::RequestChanges => "Sent back.",
         },
         follows: match verdict {
             Verdict::Approve => releases(gate),
             Verdict::Reject => "The run has ended. Nothing further is made or posted.",
+            Verdict::RequestChanges => "The persona works on it with your comment; then the gate opens again.",
         },
         gate: gate.as_str(),
         run_id,
@@ -124,7 +126,7 @@ pub(crate) fn question(gate: GateName) -> &'static str {
     }
 }
 
-pub(crate) fn releases(gate: GateName) -> &'static str {
+fn releases(gate: GateName) -> &'static str {
     match gate {
         GateName::Workflow => "The personas start to work on the idea.",
         GateName::Ideate => "The clips are generated and cut. This costs provider credits.",

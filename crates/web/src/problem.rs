@@ -158,6 +158,11 @@ pub fn invalid_signature() -> Problem {
     Problem::new(403, "invalid-signature", "invalid signature")
 }
 
+/// The gate's policy does not let this person decide.
+pub fn gate_not_yours(detail: impl Into<String>) -> Problem {
+    Problem::new(403, "gate-not-yours", detail)
+}
+
 /// 404 with the original's text: `run not found`, `project not found`, `Not Found`.
 pub fn not_found(detail: &str) -> Problem {
     Problem::new(404, "not-found", detail)

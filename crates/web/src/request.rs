@@ -153,10 +153,20 @@ impl Request {
 
 /// The first value of a name in `application/x-www-form-urlencoded` text.
 pub fn form_value(form: &str, name: &str) -> Option<String> {
-    form.split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    raw_pairs(form)
         .find(|(key, _)| percent_decode(key, true) == name)
         .map(|(_, value)| percent_decode(value, true).into_owned())
+}
+
+/// Names and values of `application/x-www-form-urlencoded` text, in order.
+pub fn form_pairs(form: &str) -> impl Iterator<Item = (String, String)> {
+    raw_pairs(form)
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (percent_decode(name, true).into_owned(), percent_decode(value, true).into_owned()))
+}
+
+fn raw_pairs(form: &str) -> impl Iterator<Item = (&str, &str)> {
+    form.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Decodes `%41` (and `+` in forms). What isn't a valid escape stays as it is; what isn't UTF-8 becomes U+FFFD.

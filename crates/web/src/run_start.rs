@@ -97,7 +97,7 @@ fn parse_input(members: &Map<String, Value>, errors: &mut Vec<FieldError>) -> In
     input
 }
 
-fn field_errors(errors: Vec<run::FieldError>) -> impl Iterator<Item = FieldError> {
+pub fn field_errors(errors: Vec<run::FieldError>) -> impl Iterator<Item = FieldError> {
     errors.into_iter().map(|error| FieldError::new(error.pointer, error.detail))
 }
 

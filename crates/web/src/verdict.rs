@@ -2,24 +2,37 @@
 
 use crate::body::{self, Fields};
 use crate::problem::{self, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Request, form_value};
+use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
+use mw_core::run::{Edit, Field};
 use mw_core::status::Verdict;
 use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
 const APPROVER_LENGTH_MAX: usize = 200;
+/// Longer than any text that may be edited; the gate says which may be how long.
+const EDIT_LENGTH_MAX: usize = 4000;
+/// Names of form fields that edit a text begin with this.
+const EDIT_PREFIX: &str = "edit.";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     pub verdict: Verdict,
     pub comment: Option<String>,
+    /// Texts to be changed while approving.
+    pub edit: Edit,
+    /// The opening that the sender saw; the open one when it isn't said.
+    pub opening: Option<u32>,
     /// A name that the caller typed: a note, not an identity.
     pub approver: Option<String>,
 }
 
 impl Wish {
+    pub fn new(verdict: Verdict) -> Wish {
+        Wish { verdict, comment: None, edit: Edit::new(), opening: None, approver: None }
+    }
+
     pub fn approve() -> Wish {
-        Wish { verdict: Verdict::Approve, comment: None, approver: None }
+        Wish::new(Verdict::Approve)
     }
 }
 
@@ -28,34 +41,80 @@ pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
         Some("application/x-www-form-urlencoded") => form(request)?,
         _ => body::json_object(request)?,
     };
-    let mut fields = Fields::new(&members, "#");
+    read(&members)
+}
+
+/// Reads `decision`, `comment`, `edit`, `opening` and `approver`.
+pub fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
+    let mut fields = Fields::new(members, "#");
     let decision = fields.text("decision", 0, 20);
     let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
     let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
+    let opening = fields.number("opening", 1, u32::MAX);
+    let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields)).unwrap_or_default();
     let verdict = match decision.as_deref() {
         None => Some(Verdict::Approve),
         Some(word) => Verdict::parse(word),
     };
     if verdict.is_none() {
-        fields.fail("decision", "Input should be 'approve' or 'reject'");
+        fields.fail("decision", "Input should be 'approve', 'reject' or 'request_changes'");
     }
     fields.finish()?;
-    let present = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    Ok(Wish { verdict: verdict.ok_or_else(problem::internal)?, comment: present(comment), approver: present(approver) })
+    let verdict = verdict.ok_or_else(problem::internal)?;
+    Ok(Wish { verdict, comment: said(comment), edit, opening, approver: said(approver) })
 }
 
+pub(crate) fn said(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Texts by the names of their fields.
+pub(crate) fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
+    let mut edit = Edit::new();
+    for (name, text) in texts {
+        match (Field::parse(name), text) {
+            (Some(field), Value::String(text)) if text.chars().count() <= EDIT_LENGTH_MAX => {
+                edit.insert(field, text.clone());
+            }
+            (Some(_), Value::String(_)) => {
+                fields.fail(&format!("edit/{name}"), format!("String should have at most {EDIT_LENGTH_MAX} characters"))
+            }
+            (Some(_), _) => fields.fail(&format!("edit/{name}"), "Input should be a valid string"),
+            (None, _) => fields.fail("edit", "there is no such field: names are title, clips.0.subject, clips.0.header, clips.0.prompt, caption, post_title"),
+        }
+    }
+    edit
+}
+
+/// A form's fields as the members that JSON would have.
 fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
     let mut members = Map::new();
-    for name in ["decision", "comment", "approver"] {
-        if let Some(value) = form_value(&text, name) {
-            if value.contains('\0') {
-                return Err(problem::invalid_field(&format!("#/{name}"), "Input should not contain null characters"));
-            }
-            // Browsers send line ends as CRLF.
-            members.insert(name.to_owned(), Value::String(value.replace("\r\n", "\n")));
+    let mut edit = Map::new();
+    for (name, value) in form_pairs(&text) {
+        if value.contains('\0') {
+            return Err(problem::invalid_field("#", "Input should not contain null characters"));
         }
+        // Browsers send line ends as CRLF.
+        let value = value.replace("\r\n", "\n");
+        match name.as_str() {
+            // The first of a name counts.
+            "decision" | "comment" | "approver" => drop(members.entry(name).or_insert(Value::String(value))),
+            "opening" => {
+                let number = value.parse::<u32>().map_or(Value::String(value), Value::from);
+                members.entry(name).or_insert(number);
+            }
+            _ => {
+                if let Some(field) = name.strip_prefix(EDIT_PREFIX) {
+                    edit.insert(field.to_owned(), Value::String(value));
+                }
+            }
+        }
+    }
+    // What is in the fields of a form whose other button was pressed was not meant.
+    if members.get("decision").is_none_or(|decision| decision == Verdict::Approve.as_str()) && !edit.is_empty() {
+        members.insert("edit".to_owned(), Value::Object(edit));
     }
     Ok(members)
 }
@@ -75,11 +134,28 @@ mod tests {
             verdict: Verdict::Reject,
             comment: Some("too\nlong & dull".to_owned()),
             approver: Some("Ann".to_owned()),
+            ..Wish::approve()
         };
         let form = "comment=too%0D%0Along+%26+dull&approver=+Ann&decision=reject";
         assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
         let json = r#"{"decision":"reject","comment":"too\nlong & dull","approver":"Ann","extra":1}"#;
         assert_eq!(parse_as("application/json", json).unwrap(), expected);
+    }
+
+    #[test]
+    fn edits_travel_by_field_and_only_with_an_approval() {
+        let mut expected = Wish::approve();
+        expected.edit.insert(Field::Prompt(0), "a\nb".to_owned());
+        expected.opening = Some(3);
+        let form = "edit.clips.0.prompt=a%0D%0Ab&opening=3&other=x";
+        assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
+        let json = r#"{"edit":{"clips.0.prompt":"a\nb"},"opening":3}"#;
+        assert_eq!(parse_as("application/json", json).unwrap(), expected);
+        let rejected = parse_as("application/x-www-form-urlencoded", &format!("{form}&decision=reject")).unwrap();
+        assert_eq!((rejected.verdict, rejected.edit.len()), (Verdict::Reject, 0));
+        for body in [r#"{"edit":{"url":"x"}}"#, r#"{"edit":{"title":1}}"#, r#"{"edit":[]}"#, r#"{"opening":0}"#] {
+            assert_eq!(parse_as("application/json", body).unwrap_err().status, 422, "{body}");
+        }
     }
 
     #[test]

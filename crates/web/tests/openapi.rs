@@ -74,7 +74,7 @@ fn operation<'a>(openapi: &'a Value, route: &str, method: &str) -> Option<&'a Va
         Some(name) => format!("{{{name}}}"),
         None => segment.to_owned(),
     });
-    openapi["paths"][path.collect::<Vec<_>>().join("/")].get(method)
+    openapi.get("paths")?.get(path.collect::<Vec<_>>().join("/"))?.get(method)
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod decisions;
 mod looking;
+mod page;
+mod policies;
 mod tokens;
 
 use crate::support::{Run, service};

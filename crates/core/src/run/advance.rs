@@ -96,7 +96,7 @@ fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option
     draft.push(Event::StepStarted { step: index, name: step.name().to_owned(), deadline }, context);
     match step {
         Step::Gate { gate, .. } => {
-            let opening = draft.run.decided.len() as u32 + 1;
+            let opening = super::gate::next_opening(&draft.run);
             let summary = super::gate::summary(&draft.run, gate);
             draft.push(Event::GateOpened { gate, opening, summary }, context);
             None
@@ -136,7 +136,10 @@ fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Contex
         Step::Gate { .. } | Step::Persona { .. } => Vec::new(),
     };
     for spec in specs {
-        let event = draft.run.inheritance.as_ref().and_then(|inheritance| inheritance.adopt(&spec, index, context));
+        // What is ordered again, after changes, is new.
+        let first = !draft.run.jobs.values().any(|job| job.spec == spec);
+        let inheritance = draft.run.inheritance.as_ref().filter(|_| first);
+        let event = inheritance.and_then(|inheritance| inheritance.adopt(&spec, index, context));
         let event = event.unwrap_or_else(|| Event::JobRequested {
             job_id: (context.new_id)(),
             step: index,

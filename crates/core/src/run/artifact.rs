@@ -5,7 +5,7 @@ use crate::definition::Step;
 use crate::job::JobSpec;
 use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::event::{Event, Recorded};
-use crate::run::state::{ClipState, Run};
+use crate::run::state::{ClipState, DecidedGate, Run};
 use crate::status::GateName;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -65,14 +65,20 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
             vec![Artifact::new("run.start", "api", json!({"input": started.input, "options": started.options}))]
         }
         Event::GateOpened { gate, summary, .. } => gate_opened(run, *gate, summary, recorded),
-        Event::GateDecided(decided) => vec![Artifact::new(
-            "hitl.approval",
-            "api",
-            json!({
-                "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
-                "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
-            }),
-        )],
+        Event::GateVoted(decided) => vec![approval(decided)],
+        Event::GateDecided(decided) => vec![approval(decided)],
+        Event::GateReopened { gate, summary, reason, .. } => {
+            let message = format!("{summary} Links from before no longer work: {reason}.");
+            vec![notification(run, waiting(*gate), Some(*gate), &message)]
+        }
+        Event::GateEscalated { gate, .. } => {
+            let message = format!("Nobody has decided at the {gate} gate yet: others were called in.");
+            vec![notification(run, "escalated", Some(*gate), &message)]
+        }
+        Event::GateExtended { gate, deadline, .. } => {
+            let message = format!("Nobody decided at the {gate} gate: it now closes at {}.", super::rfc3339(*deadline));
+            vec![notification(run, waiting(*gate), Some(*gate), &message)]
+        }
         Event::PersonaFinished { persona, output, .. } if !output.sound.is_empty() => {
             vec![Artifact::new("sound.design", "orchestrator", json!({"items": output.sound})).by(Some(persona))]
         }
@@ -132,6 +138,17 @@ fn gate_opened(run: &Run, gate: GateName, summary: &str, recorded: &Recorded) ->
         Artifact::new("hitl.request", "orchestrator", metadata).by(Some(last_persona(run))),
         notification(run, waiting(gate), Some(gate), summary),
     ]
+}
+
+fn approval(decided: &DecidedGate) -> Artifact {
+    let mut metadata = json!({
+        "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
+        "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
+    });
+    if let (false, Value::Object(fields)) = (decided.edits.is_empty(), &mut metadata) {
+        fields.insert("edits".to_owned(), json!(decided.edits));
+    }
+    Artifact::new("hitl.approval", "api", metadata)
 }
 
 /// The type of a notification that asks for a decision.

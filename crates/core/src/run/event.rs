@@ -36,6 +36,12 @@ pub enum Event {
     },
     #[serde(rename = "gate.opened")]
     GateOpened { gate: GateName, opening: u32, summary: String },
+    /// One of several approvals that the gate needs.
+    #[serde(rename = "gate.voted")]
+    GateVoted(Box<DecidedGate>),
+    /// The gate opens once more where it stands: links and approvals of the opening before are void.
+    #[serde(rename = "gate.reopened")]
+    GateReopened { gate: GateName, opening: u32, previous: u32, summary: String, reason: String },
     #[serde(rename = "gate.decided")]
     GateDecided(Box<DecidedGate>),
     /// Nobody decided in time.
@@ -44,6 +50,17 @@ pub enum Event {
     /// Most of the gate's time is over, and nobody has decided.
     #[serde(rename = "gate.warned")]
     GateWarned { gate: GateName, opening: u32 },
+    /// Nobody has decided for long: those whom the policy names for that are called in.
+    #[serde(rename = "gate.escalated")]
+    GateEscalated { gate: GateName, opening: u32 },
+    /// Nobody decided in time, and the policy gives the gate its time once more.
+    #[serde(rename = "gate.extended")]
+    GateExtended {
+        gate: GateName,
+        opening: u32,
+        #[serde(with = "time::serde::rfc3339")]
+        deadline: Timestamp,
+    },
     /// A language model is asked to speak for a persona.
     #[serde(rename = "persona.requested")]
     PersonaRequested { step: u32, persona: String },
@@ -127,9 +144,13 @@ impl Event {
             Event::RunStarted(_) => "run.started",
             Event::StepStarted { .. } => "step.started",
             Event::GateOpened { .. } => "gate.opened",
+            Event::GateVoted(_) => "gate.voted",
+            Event::GateReopened { .. } => "gate.reopened",
             Event::GateDecided(_) => "gate.decided",
             Event::GateExpired { .. } => "gate.expired",
             Event::GateWarned { .. } => "gate.warned",
+            Event::GateEscalated { .. } => "gate.escalated",
+            Event::GateExtended { .. } => "gate.extended",
             Event::PersonaRequested { .. } => "persona.requested",
             Event::PersonaFinished { .. } => "persona.finished",
             Event::JobRequested { .. } => "job.requested",

@@ -1,32 +1,61 @@
 //! A person decides at a gate. The one decision function: every channel comes through here.
+//!
+//! First write wins; then the gate's policy is held against whoever decides (may they, have they started the run, do they
+//! give a reason, may they edit that); then one approval of several is a vote, the last one the decision.
 
-use crate::run::advance::{Draft, enter_next};
+use crate::definition::Step;
+use crate::gate_policy::GatePolicy;
+use crate::principal::Principal;
+use crate::run::advance::{Draft, enter, enter_next};
+use crate::run::edit::{self, Change, Edit};
 use crate::run::event::Event;
-use crate::run::state::{DecidedGate, Run};
+use crate::run::state::{DecidedGate, OpenGate, Run};
 use crate::run::{Context, Refusal, refuse_paused, refuse_terminal};
 use crate::status::{Channel, GateName, Verdict};
+
+/// Changes may be asked for so often in one run: bounds its state.
+const ROUNDS_MAX: usize = 20;
 
 /// What arrived from a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateDecision {
     pub gate: GateName,
-    /// The opening that the link was made for; `None` for a caller with an API key, who means the open one.
+    /// The opening that the link or page was made for; `None` for a caller with an API key, who means the open one.
     pub opening: Option<u32>,
     pub verdict: Verdict,
-    /// Who decides: the principal of the key, or the approver that the link names.
-    pub approver: String,
+    /// Who decides: the principal of the key or session, or the approver that the link names.
+    pub by: Principal,
     pub channel: Channel,
     pub comment: Option<String>,
+    /// Texts that the approver changes while approving.
+    pub edit: Edit,
     pub note: Option<String>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
 }
 
+impl GateDecision {
+    /// A decision about the open gate with nothing but a verdict.
+    pub fn new(gate: GateName, verdict: Verdict, by: Principal, channel: Channel) -> Self {
+        GateDecision {
+            gate,
+            opening: None,
+            verdict,
+            by,
+            channel,
+            comment: None,
+            edit: Edit::new(),
+            note: None,
+            ip: None,
+            user_agent: None,
+        }
+    }
+}
+
 pub(super) fn decide(run: &Run, decision: &GateDecision, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     // First write wins: what was decided at this opening is answered before anything else.
     if let Some(earlier) = earlier_decision(run, decision) {
-        let same = earlier.approver == decision.approver && earlier.verdict == decision.verdict;
-        return if same {
+        return if is_repeated(earlier, decision) {
             Ok(Vec::new())
         } else {
             Err(Refusal::AlreadyDecided { gate: decision.gate, decided: Box::new(earlier.clone()) })
@@ -34,48 +63,179 @@ pub(super) fn decide(run: &Run, decision: &GateDecision, context: &mut Context<'
     }
     refuse_terminal(run)?;
     refuse_paused(run)?;
-    let open = run.gate.as_ref().filter(|open| open.gate == decision.gate);
-    let Some(open) = open else {
-        return Err(Refusal::NotWaiting { run_id: run.run_id.clone(), gate: decision.gate });
-    };
+    let not_waiting = || Refusal::NotWaiting { run_id: run.run_id.clone(), gate: decision.gate };
+    let open = run.gate.as_ref().filter(|open| open.gate == decision.gate).ok_or_else(not_waiting)?;
     if decision.opening.is_some_and(|opening| opening != open.opening) {
         return Err(Refusal::StaleLink);
     }
     // A gate whose time is over is closed even before the sweep says so.
     if run.deadline.is_some_and(|deadline| deadline <= context.now) {
-        return Err(Refusal::NotWaiting { run_id: run.run_id.clone(), gate: decision.gate });
+        return Err(not_waiting());
     }
-    let mut draft = Draft::of(run);
-    draft.push(Event::GateDecided(Box::new(decided(decision, open.opening, context))), context);
+    let policy = run.policy().cloned().unwrap_or_default();
+    admit(run, open, &policy, decision)?;
     match decision.verdict {
-        Verdict::Approve => enter_next(&mut draft, context),
-        Verdict::Reject => draft.push(Event::RunRejected { gate: decision.gate }, context),
+        Verdict::Approve => approve(run, open, &policy, decision, context),
+        Verdict::Reject => {
+            let mut draft = Draft::of(run);
+            draft.push(decided_event(decision, open.opening, Vec::new(), Vec::new(), context), context);
+            draft.push(Event::RunRejected { gate: decision.gate }, context);
+            Ok(draft.events)
+        }
+        Verdict::RequestChanges => request_changes(run, open, decision, context),
     }
-    Ok(draft.events)
 }
 
 fn earlier_decision<'a>(run: &'a Run, decision: &GateDecision) -> Option<&'a DecidedGate> {
-    run.decided
-        .iter()
-        .rev()
-        .find(|decided| {
-            decided.gate == decision.gate && decision.opening.is_none_or(|opening| opening == decided.opening)
-        })
-        .filter(|_| run.gate.as_ref().is_none_or(|open| open.gate != decision.gate))
+    let mut decided = run.decided.iter().rev().filter(|decided| decided.gate == decision.gate);
+    match decision.opening {
+        Some(opening) => decided.find(|decided| decided.opening == opening),
+        // Whoever names no opening means the open gate, where there is one.
+        None => decided.next().filter(|_| run.gate.as_ref().is_none_or(|open| open.gate != decision.gate)),
+    }
 }
 
-fn decided(decision: &GateDecision, opening: u32, context: &Context<'_>) -> DecidedGate {
+/// Whether somebody says again what they said.
+fn is_repeated(earlier: &DecidedGate, decision: &GateDecision) -> bool {
+    let said = |(field, text): (&edit::Field, &String)| {
+        earlier.edits.iter().find(|change| change.field == *field).is_none_or(|change| change.after == text.trim())
+    };
+    earlier.approver == decision.by.name && earlier.verdict == decision.verdict && decision.edit.iter().all(said)
+}
+
+/// Holds the gate's policy against whoever decides. To stop a run is never self-approval.
+fn admit(run: &Run, open: &OpenGate, policy: &GatePolicy, decision: &GateDecision) -> Result<(), Refusal> {
+    let gate = decision.gate;
+    if !policy.admits(&decision.by, open.escalated) {
+        return Err(Refusal::NotAllowed { gate, name: decision.by.name.clone(), who: policy.who() });
+    }
+    let own = run.started_by.as_ref() == Some(&decision.by.name) || run.user_id == decision.by.name;
+    if own && !policy.self_approval && decision.verdict == Verdict::Approve {
+        return Err(Refusal::SelfApproval { gate });
+    }
+    let needs_reason = match decision.verdict {
+        Verdict::Approve => false,
+        Verdict::Reject => policy.reason_required,
+        Verdict::RequestChanges => true,
+    };
+    if needs_reason && decision.comment.is_none() {
+        return Err(Refusal::ReasonRequired { gate });
+    }
+    Ok(())
+}
+
+fn approve(
+    run: &Run,
+    open: &OpenGate,
+    policy: &GatePolicy,
+    decision: &GateDecision,
+    context: &mut Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    let changes = edit::changes(run, policy, &decision.edit)?;
+    let own_vote = open.votes.iter().any(|vote| vote.approver == decision.by.name);
+    if own_vote && changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut draft = Draft::of(run);
+    // What others approved was another text: theirs no longer counts, and their links are void.
+    let others: Vec<String> = match changes.is_empty() {
+        true => open.votes.iter().map(|vote| vote.approver.clone()).collect(),
+        false => Vec::new(),
+    };
+    if others.len() + 1 >= policy.approvals as usize {
+        draft.push(decided_event(decision, open.opening, changes, others, context), context);
+        enter_next(&mut draft, context);
+        return Ok(draft.events);
+    }
+    let mut opening = open.opening;
+    if !changes.is_empty() {
+        opening = next_opening(run);
+        let reason = format!("edited by {}", decision.by.name);
+        draft.push(reopened(run, open, reason), context);
+    }
+    let vote = decided(decision, opening, changes, Vec::new(), context);
+    draft.push(Event::GateVoted(Box::new(vote)), context);
+    Ok(draft.events)
+}
+
+fn request_changes(
+    run: &Run,
+    open: &OpenGate,
+    decision: &GateDecision,
+    context: &mut Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    let Some(step) = persona_before(run) else {
+        return Err(Refusal::NobodyToAsk { gate: decision.gate });
+    };
+    if run.rounds() >= ROUNDS_MAX {
+        return Err(Refusal::TooManyRounds { gate: decision.gate, rounds: ROUNDS_MAX });
+    }
+    let mut draft = Draft::of(run);
+    draft.push(decided_event(decision, open.opening, Vec::new(), Vec::new(), context), context);
+    enter(&mut draft, step, context);
+    Ok(draft.events)
+}
+
+/// The step of the persona whose work the open gate decides about: the nearest before it with nothing paid for in between
+/// but a render.
+pub(super) fn persona_before(run: &Run) -> Option<u32> {
+    let before = run.pipeline.get(..run.step as usize)?.iter().enumerate().rev();
+    let mut work = before.skip_while(|(_, step)| matches!(step, Step::Render { .. }));
+    work.next()
+        .filter(|(_, step)| matches!(step, Step::Persona { .. }))
+        .and_then(|(index, _)| u32::try_from(index).ok())
+}
+
+/// An operator makes every link of the open gate void, and every approval so far: it opens once more where it stands.
+pub(super) fn reopen(run: &Run, gate: GateName, reason: &str) -> Result<Vec<Event>, Refusal> {
+    refuse_terminal(run)?;
+    refuse_paused(run)?;
+    let open = run.gate.as_ref().filter(|open| open.gate == gate);
+    let open = open.ok_or_else(|| Refusal::NotWaiting { run_id: run.run_id.clone(), gate })?;
+    Ok(vec![reopened(run, open, reason.to_owned())])
+}
+
+fn reopened(run: &Run, open: &OpenGate, reason: String) -> Event {
+    let (gate, previous, opening) = (open.gate, open.opening, next_opening(run));
+    Event::GateReopened { gate, opening, previous, summary: summary(run, gate), reason }
+}
+
+/// The number of the next opening: no earlier opening of any gate of the run has it.
+pub(super) fn next_opening(run: &Run) -> u32 {
+    let decided = run.decided.iter().map(|decided| decided.opening);
+    decided.chain(run.gate.iter().map(|open| open.opening)).max().unwrap_or(0) + 1
+}
+
+fn decided_event(
+    decision: &GateDecision,
+    opening: u32,
+    edits: Vec<Change>,
+    with: Vec<String>,
+    context: &Context<'_>,
+) -> Event {
+    Event::GateDecided(Box::new(decided(decision, opening, edits, with, context)))
+}
+
+fn decided(
+    decision: &GateDecision,
+    opening: u32,
+    edits: Vec<Change>,
+    with: Vec<String>,
+    context: &Context<'_>,
+) -> DecidedGate {
     DecidedGate {
         gate: decision.gate,
         opening,
         verdict: decision.verdict,
-        approver: decision.approver.clone(),
+        approver: decision.by.name.clone(),
         channel: decision.channel,
         at: context.now,
         comment: decision.comment.clone(),
         note: decision.note.clone(),
         ip: decision.ip.clone(),
         user_agent: decision.user_agent.clone(),
+        edits,
+        with,
     }
 }
 
@@ -95,7 +255,9 @@ pub(super) fn summary(run: &Run, gate: GateName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::{T0, approve, at_gate, context_at, decide_with};
+    use crate::gate_policy::Editable;
+    use crate::run::edit::Field;
+    use crate::run::testing::{T0, approve, at_gate, at_gate_with, context_at, decide_with, step_on, try_command};
     use crate::run::{Command, decide as decide_any};
     use crate::status::Status;
 
@@ -131,7 +293,7 @@ mod tests {
     fn anybody_else_is_told_who_decided() {
         let run = decide_with(&at_gate(GateName::Workflow), Command::DecideGate(approve(GateName::Workflow)));
         for other in [
-            GateDecision { approver: "somebody else".into(), ..approve(GateName::Workflow) },
+            GateDecision { by: Principal::guest("somebody else"), ..approve(GateName::Workflow) },
             GateDecision { verdict: Verdict::Reject, ..approve(GateName::Workflow) },
         ] {
             let mut ids = || "id".to_owned();
@@ -170,5 +332,170 @@ mod tests {
             decide_any(&run, &Command::DecideGate(approve(GateName::Workflow)), &mut context_at(late, &mut ids))
                 .unwrap_err();
         assert!(matches!(refusal, Refusal::NotWaiting { .. }));
+    }
+
+    fn by(name: &str) -> GateDecision {
+        GateDecision { by: Principal::guest(name), ..approve(GateName::Ideate) }
+    }
+
+    fn told(run: &Run, decision: GateDecision) -> Result<Run, Refusal> {
+        try_command(run, Command::DecideGate(decision))
+    }
+
+    fn two_of(approvers: &[&str]) -> GatePolicy {
+        let approvers = approvers.iter().map(|name| (*name).to_owned()).collect();
+        GatePolicy { approvals: 2, approvers, edits: vec![Editable::Plan, Editable::Script], ..GatePolicy::default() }
+    }
+
+    #[test]
+    fn a_quorum_of_two_takes_two_different_people() {
+        let run = at_gate_with(GateName::Ideate, two_of(&[]));
+        let one = told(&run, by("ann")).unwrap();
+        assert_eq!((one.status, one.gate.as_ref().unwrap().votes.len()), (Status::AwaitingIdeate, 1));
+        assert_eq!(told(&one, by("ann")).unwrap(), one, "the same person counts once");
+        let two = told(&one, by("bob")).unwrap();
+        let decided = two.decided.last().unwrap();
+        assert_eq!(
+            (two.status, decided.approver.as_str(), &decided.with),
+            (Status::Running, "bob", &vec!["ann".to_owned()])
+        );
+        assert_eq!(told(&two, by("bob")).unwrap(), two);
+        assert!(matches!(told(&two, by("eve")), Err(Refusal::AlreadyDecided { .. })));
+    }
+
+    #[test]
+    fn one_no_ends_the_run_whoever_approved_before() {
+        let one = told(&at_gate_with(GateName::Ideate, two_of(&[])), by("ann")).unwrap();
+        for name in ["ann", "bob"] {
+            let next = told(&one, GateDecision { verdict: Verdict::Reject, ..by(name) }).unwrap();
+            assert_eq!(next.status, Status::Rejected);
+        }
+    }
+
+    #[test]
+    fn only_those_whom_the_policy_names_decide() {
+        let run = at_gate_with(GateName::Ideate, two_of(&["ann", "bob"]));
+        for verdict in Verdict::ALL {
+            for name in ["eve", "operator"] {
+                let decision = GateDecision { verdict: *verdict, comment: Some("c".into()), ..by(name) };
+                let refusal = told(&run, decision).unwrap_err();
+                assert!(matches!(&refusal, Refusal::NotAllowed { who, .. } if who == "ann, bob"), "{refusal:?}");
+            }
+        }
+        assert!(told(&run, by("bob")).is_ok());
+    }
+
+    #[test]
+    fn whoever_started_the_run_may_stop_it_but_not_approve_it_where_the_policy_forbids() {
+        let policy = GatePolicy { self_approval: false, ..GatePolicy::default() };
+        let mut run = at_gate_with(GateName::Ideate, policy);
+        run.started_by = Some("ann".into());
+        for name in ["ann", run.user_id.clone().as_str()] {
+            assert_eq!(told(&run, by(name)), Err(Refusal::SelfApproval { gate: GateName::Ideate }), "{name}");
+        }
+        assert!(told(&run, by("bob")).is_ok());
+        assert!(told(&run, GateDecision { verdict: Verdict::Reject, ..by("ann") }).is_ok());
+    }
+
+    #[test]
+    fn a_reason_is_asked_for_where_the_policy_does_and_for_every_change() {
+        let policy = GatePolicy { reason_required: true, ..GatePolicy::default() };
+        let strict = at_gate_with(GateName::Ideate, policy);
+        let lenient = at_gate(GateName::Ideate);
+        let say =
+            |verdict, comment: Option<&str>| GateDecision { verdict, comment: comment.map(str::to_owned), ..by("ann") };
+        let asked = Err(Refusal::ReasonRequired { gate: GateName::Ideate });
+        assert_eq!(told(&strict, say(Verdict::Reject, None)), asked);
+        assert_eq!(told(&lenient, say(Verdict::RequestChanges, None)), asked);
+        assert!(told(&lenient, say(Verdict::Reject, None)).is_ok());
+        assert!(told(&strict, say(Verdict::Reject, Some("dull"))).is_ok());
+        assert!(told(&strict, say(Verdict::Approve, None)).is_ok());
+    }
+
+    #[test]
+    fn an_edit_is_kept_as_a_diff_and_no_persona_writes_over_it() {
+        let policy = GatePolicy { edits: vec![Editable::Plan, Editable::Script], ..GatePolicy::default() };
+        let run = at_gate_with(GateName::Ideate, policy);
+        let edit = Edit::from([(Field::Prompt(0), "mine".to_owned()), (Field::Header(1), "HEAD".to_owned())]);
+        let next = told(&run, GateDecision { edit, ..by("ann") }).unwrap();
+        let decided = next.decided.last().unwrap();
+        let changed: Vec<_> = decided.edits.iter().map(|change| (change.field, change.before.is_some())).collect();
+        assert_eq!(changed, [(Field::Header(1), true), (Field::Prompt(0), false)]);
+        assert_eq!(next.clips[1].header, "HEAD");
+        let prompts: Vec<_> = next
+            .step_jobs()
+            .map(|(_, job)| match &job.spec {
+                crate::job::JobSpec::Generate(spec) => spec.prompt.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(prompts.contains(&"mine".to_owned()) && !prompts.iter().all(|prompt| prompt == "mine"), "{prompts:?}");
+    }
+
+    #[test]
+    fn an_edit_of_one_voids_the_approvals_of_another_text_and_the_links_to_it() {
+        let one = told(&at_gate_with(GateName::Ideate, two_of(&[])), by("ann")).unwrap();
+        let opening = one.gate.as_ref().unwrap().opening;
+        let edit = Edit::from([(Field::Header(0), "NEW".to_owned())]);
+        let edited = told(&one, GateDecision { edit, ..by("bob") }).unwrap();
+        let open = edited.gate.as_ref().unwrap();
+        assert_eq!((open.opening, open.votes.len(), open.votes[0].approver.as_str()), (opening + 1, 1, "bob"));
+        let stale = GateDecision { opening: Some(opening), ..by("ann") };
+        assert_eq!(told(&edited, stale), Err(Refusal::StaleLink));
+        assert_eq!(told(&edited, by("ann")).unwrap().status, Status::Running);
+    }
+
+    #[test]
+    fn changes_send_the_work_back_to_its_persona_and_the_gate_opens_anew() {
+        for (gate, persona) in [(GateName::Ideate, "iggy"), (GateName::Prepublish, "alex")] {
+            let run = at_gate(gate);
+            let opening = run.gate.as_ref().unwrap().opening;
+            let ask =
+                GateDecision { gate, verdict: Verdict::RequestChanges, comment: Some("warmer".into()), ..by("ann") };
+            let linked = GateDecision { opening: Some(opening), ..ask.clone() };
+            let mut next = told(&run, linked.clone()).unwrap();
+            assert!(next.decided.iter().any(|decided| decided.verdict == Verdict::RequestChanges), "{persona}");
+            while next.gate.as_ref().is_none_or(|open| open.gate != gate) {
+                next = step_on(&next);
+            }
+            assert_eq!(next.gate.as_ref().unwrap().opening, opening + 1);
+            assert_eq!(told(&next, linked).unwrap(), next, "said twice by the same link: nothing more");
+        }
+        let asked = GateDecision { verdict: Verdict::RequestChanges, comment: Some("x".into()), ..by("ann") };
+        let nobody = told(&at_gate(GateName::Workflow), GateDecision { gate: GateName::Workflow, ..asked });
+        assert_eq!(nobody, Err(Refusal::NobodyToAsk { gate: GateName::Workflow }));
+    }
+
+    #[test]
+    fn what_was_asked_for_reaches_the_persona() {
+        let ask = GateDecision { verdict: Verdict::RequestChanges, comment: Some("warmer light".into()), ..by("ann") };
+        let run = told(&at_gate(GateName::Ideate), ask).unwrap();
+        let next = told(&run, by("ann")).unwrap();
+        assert!(next.clips[0].prompt.as_ref().unwrap().contains("warmer light"));
+        let (_, user, _) = crate::persona::brief(&run, crate::definition::Role::Write, "");
+        assert!(user.contains(r#""changes_requested":["warmer light"]"#), "{user}");
+    }
+
+    #[test]
+    fn changes_are_not_asked_for_without_end() {
+        let mut run = at_gate(GateName::Ideate);
+        let ask = GateDecision { verdict: Verdict::RequestChanges, comment: Some("more".into()), ..by("ann") };
+        for _ in 0..ROUNDS_MAX {
+            run = told(&run, ask.clone()).unwrap();
+        }
+        assert!(matches!(told(&run, ask), Err(Refusal::TooManyRounds { .. })));
+        assert!(told(&run, by("ann")).is_ok());
+    }
+
+    #[test]
+    fn reopening_makes_links_and_approvals_void_and_keeps_the_deadline() {
+        let one = told(&at_gate_with(GateName::Ideate, two_of(&[])), by("ann")).unwrap();
+        let opening = one.gate.as_ref().unwrap().opening;
+        let reopen = Command::ReopenGate { gate: GateName::Ideate, reason: "a link leaked".into() };
+        let again = try_command(&one, reopen).unwrap();
+        let open = again.gate.as_ref().unwrap();
+        assert_eq!((open.opening, open.votes.len(), again.deadline), (opening + 1, 0, one.deadline));
+        let stolen = GateDecision { opening: Some(opening), ..by("ann") };
+        assert_eq!(told(&again, stolen), Err(Refusal::StaleLink));
     }
 }

@@ -9,19 +9,22 @@
 //! A run walks its `pipeline` step by step. [`advance`] enters the next step: a gate opens and waits for a person, a
 //! persona works, jobs are requested of providers. Every non-terminal state carries the deadline of its step;
 //! [`deadline`] says what happens when it passes. What operators ask for by name goes through [`order`], which opens a
-//! [`successor`] where the run has ended; [`why`] explains what a run waits for. Terminal states absorb: every command on
+//! [`successor`] where the run has ended; [`why`] explains what a run waits for, [`brief`] what an open gate decides about. Terminal states absorb: every command on
 //! them is refused or changes nothing. The state is the fold of the events, so the timeline alone rebuilds it.
 
 mod advance;
 mod artifact;
 mod attach;
+mod brief;
 mod cancel;
 mod deadline;
+pub(crate) mod edit;
 mod event;
 mod extend;
 mod finish_job;
 mod finish_persona;
 mod gate;
+mod guardrail;
 #[cfg(test)]
 mod model;
 mod order;
@@ -44,9 +47,12 @@ mod why;
 
 pub use artifact::Artifact;
 pub use attach::Attachment;
+pub use brief::{Brief, ClipBrief, Cost, EditableField, Quorum, Text};
+pub use edit::{Change, Edit, Field};
 pub use event::{DefinitionRef, Event, Recorded};
 pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
 pub use gate::GateDecision;
+pub use guardrail::Check;
 pub use order::Order;
 pub use pause::PAUSE_DAYS;
 pub use retry::SUBMISSION_UNANSWERED;
@@ -58,6 +64,7 @@ pub use terminate::TERMINATED;
 pub use why::{EffectState, Facts, OpenEffect, Why};
 
 use crate::Timestamp;
+use crate::gate_policy::Editable;
 use crate::persona::PersonaOutput;
 use crate::status::{GateName, Status};
 
@@ -66,6 +73,8 @@ use crate::status::{GateName, Status};
 pub enum Command {
     /// A person decides an open gate.
     DecideGate(GateDecision),
+    /// An operator makes the links of the open gate void.
+    ReopenGate { gate: GateName, reason: String },
     /// An operator or the owner ends the run.
     Cancel { reason: String, actor: String },
     /// An operator holds the run until a moment at which it expires.
@@ -78,7 +87,7 @@ pub enum Command {
     Extend { until: Timestamp, reason: String },
     /// An operator asks for the failed jobs of the current step again.
     Retry { reason: String },
-    /// Most of an open gate's time is over.
+    /// An open gate has waited for long: its policy says who is told, and who is called in.
     WarnGate,
     /// A persona's answer came.
     FinishPersona { step: u32, output: PersonaOutput, source: String },
@@ -119,6 +128,20 @@ pub enum Refusal {
     /// A link of an earlier opening of the gate.
     #[error("invalid or expired token")]
     StaleLink,
+    #[error("{name} may not decide at gate {gate}: {who} may")]
+    NotAllowed { gate: GateName, name: String, who: String },
+    #[error("whoever started the run may not approve it at gate {gate}")]
+    SelfApproval { gate: GateName },
+    #[error("gate {gate} needs a reason for this")]
+    ReasonRequired { gate: GateName },
+    #[error("{field} may not be edited at this gate; {}", edits_allowed(.allowed))]
+    EditNotAllowed { field: Field, allowed: Vec<Editable> },
+    #[error("the edit is not valid")]
+    InvalidEdit { errors: Vec<FieldError> },
+    #[error("no persona works before gate {gate}: approve, edit or reject")]
+    NobodyToAsk { gate: GateName },
+    #[error("changes were asked for {rounds} times in this run: approve, edit or reject at gate {gate}")]
+    TooManyRounds { gate: GateName, rounds: usize },
     #[error("run {run_id} has no job {job_id} in this phase")]
     StaleJob { run_id: String, job_id: String },
     #[error("run {run_id} is not at step {step}")]
@@ -139,10 +162,18 @@ pub enum Refusal {
     DeadlineTooFar { latest: String },
 }
 
+fn edits_allowed(allowed: &[Editable]) -> String {
+    match allowed {
+        [] => "its policy allows no edits".to_owned(),
+        _ => format!("its policy allows {}", allowed.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// Decides one command. Ok with no events means that the wish is already fulfilled.
 pub fn decide(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::DecideGate(decision) => gate::decide(run, decision, context),
+        Command::ReopenGate { gate, reason } => gate::reopen(run, *gate, reason),
         Command::Cancel { reason, actor } => cancel::decide(run, reason, actor),
         Command::Pause { reason, actor, until } => pause::pause(run, reason, actor, *until),
         Command::Resume { reason } => pause::resume(run, reason, context),

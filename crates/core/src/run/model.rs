@@ -4,11 +4,14 @@
 
 use crate::Timestamp;
 use crate::definition::{Role, Step};
+use crate::gate_policy::{Editable, Escalation, GatePolicy, OnExpiry};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
+use crate::principal::Principal;
 use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
-    Command, Context, Event, GateDecision, JobPhase, PersonaSource, Recorded, Refusal, Run, decide, start,
+    Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, OpenGate, PersonaSource, Recorded,
+    Refusal, Run, decide, start,
 };
 use crate::status::{GateName, Status, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,14 +19,30 @@ use time::Duration;
 
 type Decide = fn(&Run, &Command, &mut Context<'_>) -> Result<Vec<Event>, Refusal>;
 
-/// A run without steps that repeat others, so that all its states can be visited.
+/// A run without the step that only repeats others, so that all its states can be visited. Its first gate has everything
+/// that a policy can ask for; at its second one changes can be asked for.
 fn first_run() -> Run {
     let mut request = request("test_video_gen");
     request.personas = PersonaSource::Model;
-    request.definition.steps.retain(|step| {
-        !matches!(step, Step::Persona { role: Role::Edit, .. } | Step::Gate { gate: GateName::Ideate, .. })
-    });
+    request.definition.steps.retain(|step| !matches!(step, Step::Persona { role: Role::Edit, .. }));
+    for step in &mut request.definition.steps {
+        if let Step::Gate { gate, policy, .. } = step {
+            *policy = if *gate == GateName::Workflow { full_policy() } else { GatePolicy::default() };
+        }
+    }
     with_context(T0, |context| start(request, context)).unwrap().run
+}
+
+fn full_policy() -> GatePolicy {
+    let escalate = Escalation { after_seconds: 3600, approvers: vec!["boss".into()], groups: Vec::new() };
+    GatePolicy {
+        approvers: vec!["operator".into(), "ann".into()],
+        approvals: 2,
+        edits: vec![Editable::Plan],
+        escalate: Some(escalate),
+        on_expiry: OnExpiry::ExtendOnce,
+        ..GatePolicy::default()
+    }
 }
 
 /// Every command that could be meant for this run; jobs are named as they are, and wrongly.
@@ -45,8 +64,16 @@ fn commands(run: &Run) -> Vec<Command> {
         Command::Attach(attachment()),
     ];
     for gate in GateName::ALL {
-        commands.push(Command::DecideGate(approve(*gate)));
-        commands.push(Command::DecideGate(GateDecision { verdict: Verdict::Reject, ..approve(*gate) }));
+        for verdict in Verdict::ALL {
+            let comment = Some("c".to_owned());
+            commands.push(Command::DecideGate(GateDecision { verdict: *verdict, comment, ..approve(*gate) }));
+        }
+        for name in ["ann", "boss", "eve"] {
+            commands.push(Command::DecideGate(GateDecision { by: Principal::guest(name), ..approve(*gate) }));
+        }
+        let edit = Edit::from([(Field::Header(0), "edited".to_owned())]);
+        commands.push(Command::DecideGate(GateDecision { edit, ..approve(*gate) }));
+        commands.push(Command::ReopenGate { gate: *gate, reason: reason.clone() });
     }
     for job_id in run.jobs.keys().cloned().chain(["unknown".to_owned()]) {
         let task_id = format!("task-{job_id}");
@@ -67,8 +94,10 @@ fn shape(run: &Run) -> String {
     jobs.retain(|job| !job.ends_with("replaced"));
     jobs.sort();
     let clips: Vec<_> = run.clips.iter().map(|clip| std::mem::discriminant(&clip.state)).collect();
-    let verdicts: Vec<_> = run.decided.iter().map(|decided| (decided.gate, decided.verdict)).collect();
-    let gate = run.gate.as_ref().map(|open| (open.gate, open.warned));
+    // How often changes were asked for tells nothing.
+    let verdicts: BTreeSet<_> = run.decided.iter().map(|decided| (decided.gate, decided.verdict)).collect();
+    let voters = |open: &OpenGate| open.votes.iter().map(|vote| vote.approver.clone()).collect::<Vec<_>>();
+    let gate = run.gate.as_ref().map(|open| (open.gate, open.warned, open.escalated, open.extended, voters(open)));
     format!(
         "{} {} {gate:?} {} {} {jobs:?} {clips:?} {verdicts:?} {}",
         run.status,
@@ -113,10 +142,26 @@ fn state_faults(run: &Run) -> Vec<&'static str> {
         (ended || run.pause.is_some() || waits.is_none_or(|status| status == run.status), "a gate waits in its status"),
         (!ended || run.gate.is_none(), "no gate is open in an ended run"),
         (gates_passed.clone().all(approved), "no gate is passed without an approval"),
+        (
+            run.decided.iter().all(|decided| satisfies_policy(run, decided)),
+            "every decision satisfies its gate's policy",
+        ),
         (run.status != Status::Published || run.publish_url.is_some(), "published means that the post is out"),
         (run.publish_url.is_none() || run.render_url.is_some(), "only a final render is published"),
     ];
     rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
+}
+
+/// Whether enough different people whom the policy admits have approved; to stop a run takes one of them.
+fn satisfies_policy(run: &Run, decided: &DecidedGate) -> bool {
+    let policy = run.pipeline.iter().find_map(|step| match step {
+        Step::Gate { gate, policy, .. } if *gate == decided.gate => Some(policy),
+        _ => None,
+    });
+    let Some(policy) = policy else { return false };
+    let people: BTreeSet<&String> = decided.with.iter().chain([&decided.approver]).collect();
+    let admitted = people.iter().all(|name| policy.admits(&Principal::guest(name), true));
+    admitted && (decided.verdict != Verdict::Approve || people.len() >= policy.approvals as usize)
 }
 
 /// What must hold of a step from one state to the next.
@@ -143,7 +188,7 @@ fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Ve
 /// The moments at which a command may come.
 fn moments(run: &Run) -> Vec<Timestamp> {
     let Some(deadline) = run.deadline else { return vec![T0] };
-    vec![T0, deadline - Duration::seconds(1), deadline]
+    vec![T0, T0 + Duration::hours(1), deadline - Duration::seconds(1), deadline]
 }
 
 #[derive(Default)]
@@ -223,6 +268,17 @@ fn without_pause_guard(run: &Run, command: &Command, context: &mut Context<'_>) 
     decide(if matches!(command, Command::DecideGate(_)) { &open } else { run }, command, context)
 }
 
+/// One that lets everybody approve at once.
+fn without_policy(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let mut open = run.clone();
+    for step in &mut open.pipeline {
+        if let Step::Gate { policy, .. } = step {
+            *policy = GatePolicy::default();
+        }
+    }
+    decide(&open, command, context)
+}
+
 /// One that enters the step behind the gate before anybody decides.
 fn without_gates(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     let mut events = decide(run, command, context)?;
@@ -232,10 +288,11 @@ fn without_gates(run: &Run, command: &Command, context: &mut Context<'_>) -> Res
 
 #[test]
 fn each_guard_that_is_taken_away_is_noticed() {
-    let mutants: [(&str, Decide, &str); 4] = [
+    let mutants: [(&str, Decide, &str); 5] = [
         ("terminal guard", without_terminal_guard, "an ended run never moves"),
         ("job guard", without_job_guard, "a job is submitted once"),
         ("pause guard", without_pause_guard, "a held run sends nothing and decides nothing"),
+        ("policy", without_policy, "every decision satisfies its gate's policy"),
         ("gate", without_gates, "no gate is passed without an approval"),
     ];
     for (name, mutant, rule) in mutants {

@@ -18,6 +18,8 @@ pub struct Rows {
     pub artifacts: Vec<Artifact>,
     pub jobs: Vec<JobRow>,
     pub gates: Vec<GateRow>,
+    /// Approvals that do not decide yet, where a gate needs several.
+    pub votes: Vec<DecidedGate>,
     pub effects: Vec<Effect>,
     /// Submissions that ended and go out once more.
     pub rearmed: Vec<Rearmed>,
@@ -59,11 +61,13 @@ pub enum JobState {
 pub struct GateRow {
     pub gate: GateName,
     pub opening: u32,
-    /// `open`, `approved`, `rejected` or `expired`.
+    /// `open`, `approved`, `rejected`, `changes_requested`, `expired`, or `closed` by a new opening.
     pub state: String,
+    /// How many different people must approve.
+    pub approvals: u32,
     #[serde(with = "time::serde::rfc3339::option")]
     pub deadline: Option<Timestamp>,
-    /// When the sweep warns that the time is running out; none when it has, or need not.
+    /// When the sweep next has to tell somebody that the gate waits; none when all are told.
     #[serde(with = "time::serde::rfc3339::option")]
     pub warn_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,15 +106,26 @@ impl Rows {
         match &recorded.event {
             Event::GateOpened { .. }
             | Event::GateWarned { .. }
+            | Event::GateEscalated { .. }
+            | Event::GateExtended { .. }
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::DeadlineExtended { .. } => self.gates.extend(open_gate(run)),
+            Event::GateVoted(vote) => self.votes.push(vote.as_ref().clone()),
+            Event::GateReopened { gate, previous, .. } => {
+                self.close_gate(*gate, *previous, "closed", None);
+                self.gates.extend(open_gate(run));
+            }
             Event::GateDecided(decided) => {
                 self.close_gate(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided))
             }
             Event::GateExpired { gate, opening } => self.close_gate(*gate, *opening, "expired", None),
             Event::PersonaRequested { step, .. } => self.effects.push(Effect {
-                key: format!("persona:{}:{step}", run.run_id),
+                // A persona that works on changes works anew.
+                key: match run.rounds() {
+                    0 => format!("persona:{}:{step}", run.run_id),
+                    round => format!("persona:{}:{step}:{round}", run.run_id),
+                },
                 kind: EffectKind::Persona,
                 provider: "llm".to_owned(),
                 job_id: None,
@@ -151,6 +166,7 @@ impl Rows {
             gate,
             opening,
             state: state.to_owned(),
+            approvals: 1,
             deadline: None,
             warn_at: None,
             decision: decision.cloned(),
@@ -178,14 +194,14 @@ impl Rows {
 /// The row of the gate that the run waits at, as its deadline now stands. Nobody is warned while the run is held.
 fn open_gate(run: &Run) -> Option<GateRow> {
     let open = run.gate.as_ref()?;
-    let quiet = open.warned || run.pause.is_some();
     let deadline = run.pause.as_ref().map(|pause| pause.step_deadline).or(run.deadline)?;
     Some(GateRow {
         gate: open.gate,
         opening: open.opening,
         state: "open".to_owned(),
+        approvals: run.policy().map_or(1, |policy| policy.approvals),
         deadline: Some(deadline),
-        warn_at: (!quiet).then(|| warn::due_at(open, deadline)),
+        warn_at: run.pause.is_none().then(|| warn::due_at(run, open, deadline)).flatten(),
         decision: None,
     })
 }

@@ -2,7 +2,9 @@
 
 use crate::Timestamp;
 use crate::definition::{Role, Settings, Step};
+use crate::gate_policy::GatePolicy;
 use crate::job::JobSpec;
+use crate::run::edit::{self, Change};
 use crate::run::event::{DefinitionRef, Event, Recorded, Started};
 use crate::run::successor::Inheritance;
 use crate::status::{Channel, GateName, ProvidersMode, Status, Verdict};
@@ -168,6 +170,15 @@ pub struct OpenGate {
     /// Somebody was told that the time is running out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warned: bool,
+    /// Others were called in, and may decide.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
+    /// It had its time once more already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extended: bool,
+    /// Approvals so far, where it needs several: one of each approver.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<DecidedGate>,
 }
 
 /// A decision, attributed.
@@ -189,6 +200,12 @@ pub struct DecidedGate {
     pub ip: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// What the approver changed while approving.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Change>,
+    /// The others whose approvals it took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,6 +257,19 @@ impl Run {
         self.pipeline.get(self.step as usize)
     }
 
+    /// The policy of the gate that the run waits at.
+    pub fn policy(&self) -> Option<&GatePolicy> {
+        match self.current_step()? {
+            Step::Gate { policy, .. } => Some(policy),
+            Step::Persona { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
+        }
+    }
+
+    /// How often changes were asked for.
+    pub fn rounds(&self) -> usize {
+        self.decided.iter().filter(|decided| decided.verdict == Verdict::RequestChanges).count()
+    }
+
     /// Jobs of the current step.
     pub fn step_jobs(&self) -> impl Iterator<Item = (&String, &Job)> {
         self.jobs.iter().filter(|(_, job)| job.step == self.step)
@@ -264,14 +294,43 @@ impl Run {
                     summary: summary.clone(),
                     opened_at: at,
                     warned: false,
+                    escalated: false,
+                    extended: false,
+                    votes: Vec::new(),
                 });
+            }
+            Event::GateReopened { opening, summary, .. } => {
+                if let Some(open) = &mut self.gate {
+                    open.opening = *opening;
+                    open.summary.clone_from(summary);
+                    open.votes.clear();
+                }
             }
             Event::GateWarned { .. } => {
                 if let Some(open) = &mut self.gate {
                     open.warned = true;
                 }
             }
+            Event::GateEscalated { .. } => {
+                if let Some(open) = &mut self.gate {
+                    open.escalated = true;
+                }
+            }
+            Event::GateExtended { deadline, .. } => {
+                self.deadline = Some(*deadline);
+                if let Some(open) = &mut self.gate {
+                    open.extended = true;
+                    open.warned = false;
+                }
+            }
+            Event::GateVoted(vote) => {
+                edit::apply(&vote.edits, self);
+                if let Some(open) = &mut self.gate {
+                    open.votes.push(vote.as_ref().clone());
+                }
+            }
             Event::GateDecided(decided) => {
+                edit::apply(&decided.edits, self);
                 self.gate = None;
                 self.decided.push(decided.as_ref().clone());
             }

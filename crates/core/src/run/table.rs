@@ -2,6 +2,7 @@
 //! `UPDATE_DOCS=1 cargo test -p mw-core` writes it anew.
 
 use crate::persona::PersonaOutput;
+use crate::principal::Principal;
 use crate::run::order::tests::orders;
 use crate::run::testing::{T0, approve, attachment, every_state, try_command_at, with_context};
 use crate::run::{Command, GateDecision, Order, Refusal, Run};
@@ -18,7 +19,12 @@ const END: &str = "<!-- end -->";
 fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     let gate = run.gate.as_ref().map(|open| open.gate).or(run.decided.last().map(|decided| decided.gate));
     let decide = |verdict| {
-        let decision = gate.map(|gate| GateDecision { verdict, approver: "second person".into(), ..approve(gate) });
+        let decision = gate.map(|gate| GateDecision {
+            verdict,
+            by: Principal::guest("second person"),
+            comment: Some("c".into()),
+            ..approve(gate)
+        });
         decision.into_iter().map(Command::DecideGate).collect()
     };
     let job_ids: Vec<String> = run.jobs.keys().cloned().chain(["unknown".to_owned()]).collect();
@@ -26,6 +32,8 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     vec![
         ("approve", decide(Verdict::Approve)),
         ("reject", decide(Verdict::Reject)),
+        ("request changes", decide(Verdict::RequestChanges)),
+        ("reopen", gate.map(|gate| Command::ReopenGate { gate, reason: "r".into() }).into_iter().collect()),
         ("deadline passes", vec![Command::PassDeadline]),
         ("time runs out", vec![Command::WarnGate]),
         (
@@ -51,6 +59,7 @@ fn outcome(run: &Run, commands: Vec<Command>) -> BTreeSet<String> {
             Command::PassDeadline => at,
             Command::WarnGate => at - time::Duration::seconds(1),
             Command::DecideGate(_)
+            | Command::ReopenGate { .. }
             | Command::Attach(_)
             | Command::Cancel { .. }
             | Command::Pause { .. }

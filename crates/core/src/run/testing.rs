@@ -1,7 +1,9 @@
 //! Runs in every state, for the tests of each command.
 
 use crate::Timestamp;
-use crate::definition::Definition;
+use crate::definition::{Definition, Step};
+use crate::gate_policy::GatePolicy;
+use crate::principal::Principal;
 use crate::run::{
     self, Command, Context, GateDecision, Input, PersonaSource, Recorded, Refusal, Run, StartRequest, fold,
 };
@@ -78,17 +80,22 @@ pub(crate) fn decide_with(run: &Run, command: Command) -> Run {
 }
 
 pub(crate) fn approve(gate: GateName) -> GateDecision {
-    GateDecision {
-        gate,
-        opening: None,
-        verdict: Verdict::Approve,
-        approver: "operator".into(),
-        channel: Channel::Api,
-        comment: None,
-        note: None,
-        ip: None,
-        user_agent: None,
+    GateDecision::new(gate, Verdict::Approve, Principal::operator(), Channel::Api)
+}
+
+/// A run that waits at a gate with this policy; its other gates have the shipped one.
+pub(crate) fn at_gate_with(gate: GateName, policy: GatePolicy) -> Run {
+    let mut request = request("test_video_gen");
+    for step in &mut request.definition.steps {
+        if let Step::Gate { gate: name, policy: held, .. } = step {
+            *held = if *name == gate { policy.clone() } else { GatePolicy::default() };
+        }
     }
+    let mut run = with_context(T0, |context| run::start(request, context)).unwrap().run;
+    while run.gate.as_ref().is_none_or(|open| open.gate != gate) {
+        run = step_on(&run);
+    }
+    run
 }
 
 /// A test_video_gen run that waits at a gate.
@@ -122,11 +129,13 @@ pub(crate) fn step_on(run: &Run) -> Run {
         return decide_with(run, Command::DecideGate(approve(open.gate)));
     }
     let mut run = run.clone();
-    let step = run.step;
-    for job_id in job_ids(&run) {
-        run = decide_with(&run, Command::SubmitJob { task_id: format!("task-{job_id}"), job_id, adopted: false });
+    let is_new = |job: &run::Job| job.phase == run::JobPhase::Requested;
+    let new: Vec<String> = run.step_jobs().filter(|(_, job)| is_new(job)).map(|(id, _)| id.clone()).collect();
+    for job_id in &new {
+        let task_id = format!("task-{job_id}");
+        run = decide_with(&run, Command::SubmitJob { task_id, job_id: job_id.clone(), adopted: false });
     }
-    for job_id in run.jobs.iter().filter(|(_, job)| job.step == step).map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+    for job_id in new {
         run = decide_with(&run, Command::FinishJob { url: format!("https://files.test/{job_id}"), job_id });
     }
     run
@@ -197,6 +206,7 @@ fn terminal_states_absorb_every_command() {
             Command::Cancel { reason: "r".into(), actor: "a".into() },
             Command::PassDeadline,
             Command::WarnGate,
+            Command::ReopenGate { gate: GateName::Workflow, reason: "r".into() },
             pause_at(T0),
             Command::Resume { reason: "r".into() },
             Command::Terminate { reason: "r".into(), actor: "a".into() },

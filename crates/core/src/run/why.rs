@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use crate::definition::Step;
+use crate::gate_policy::OnExpiry;
 use crate::job::JobKind;
 use crate::run::rfc3339;
 use crate::run::rows::EffectKind;
@@ -126,14 +127,34 @@ impl Run {
 
     fn why_gate(&self, open: &OpenGate) -> Why {
         let gate = open.gate;
-        let links = format!("mw gates link {} {gate}", self.run_id);
+        let policy = self.policy().cloned().unwrap_or_default();
+        let voters: Vec<&str> = open.votes.iter().map(|vote| vote.approver.as_str()).collect();
+        let mut details = vec![format!("may decide: {}", policy.who())];
+        if policy.approvals > 1 {
+            let names = if voters.is_empty() { String::new() } else { format!(": {}", voters.join(", ")) };
+            details.push(format!("{} of {} approvals{names}", voters.len(), policy.approvals));
+        }
+        if let Some(escalation) = policy.escalate.as_ref().filter(|_| open.escalated) {
+            details.push(format!(
+                "called in: {}",
+                [&escalation.approvers[..], &escalation.groups[..]].concat().join(", ")
+            ));
+        }
+        let then = match policy.on_expiry {
+            OnExpiry::ExtendOnce if !open.extended => "the gate gets its time once more",
+            OnExpiry::Reject => "the gate expires and the run is rejected",
+            OnExpiry::Expire | OnExpiry::ExtendOnce => {
+                "the gate and the run expire; a successor can open the gate again"
+            }
+        };
+        let gates = ["show", "link"].map(|verb| format!("mw gates {verb} {} {gate}", self.run_id));
         Why {
             waiting_for: format!("a person at the {gate} gate: {}", open.summary),
             since: Some(open.opened_at),
             until: self.deadline,
-            then: "the gate and the run expire; a successor can open the gate again".to_owned(),
-            details: Vec::new(),
-            can: [links].into_iter().chain(self.verbs(&["extend", "pause", "cancel", "terminate"])).collect(),
+            then: then.to_owned(),
+            details,
+            can: gates.into_iter().chain(self.verbs(&["extend", "pause", "cancel", "terminate"])).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::fixture::*;
 use mw_core::Timestamp;
+use mw_core::principal::Principal;
 use mw_core::run::{Command, Context, GateDecision, Order, Run};
 use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
 use mw_dispatch::World;
@@ -48,17 +49,7 @@ fn judged(result: Result<(), TransitionError>) -> Result<(), DbError> {
 
 fn decide(run: &Run, verdict: Verdict) -> Option<Command> {
     let gate = run.gate.as_ref().map_or(GateName::Workflow, |open| open.gate);
-    Some(Command::DecideGate(GateDecision {
-        gate,
-        opening: None,
-        verdict,
-        approver: "operator".into(),
-        channel: Channel::Api,
-        comment: None,
-        note: None,
-        ip: None,
-        user_agent: None,
-    }))
+    Some(Command::DecideGate(GateDecision::new(gate, verdict, Principal::operator(), Channel::Api)))
 }
 
 fn first_job(run: &Run) -> Option<String> {

@@ -1,7 +1,9 @@
 //! One test's world: a database, a simulator, a clock, and the runs in it.
 
 use mw_core::Timestamp;
-use mw_core::definition::Definition;
+use mw_core::definition::{Definition, Step};
+use mw_core::gate_policy::GatePolicy;
+use mw_core::principal::Principal;
 use mw_core::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
@@ -62,6 +64,22 @@ impl Engine {
 
     pub(crate) fn start(&mut self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Run {
         let transition = self.born(project, mode, personas);
+        self.commit_start(transition)
+    }
+
+    /// A run whose gates have this policy, in mock mode.
+    pub(crate) fn start_with_policy(&mut self, policy: &GatePolicy) -> Run {
+        let mut definition = definition("test_video_gen");
+        for step in &mut definition.steps {
+            if let Step::Gate { policy: held, .. } = step {
+                *held = policy.clone();
+            }
+        }
+        let transition = self.born_of(definition, ProvidersMode::Mock, PersonaSource::Rules);
+        self.commit_start(transition)
+    }
+
+    fn commit_start(&mut self, transition: Transition) -> Run {
         let run = transition.run.clone();
         let decision = Decision { transition: Some(transition), ..Decision::default() };
         assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
@@ -70,8 +88,10 @@ impl Engine {
 
     /// A run's start, not yet committed.
     pub(crate) fn born(&self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Transition {
-        let path = format!("{}/../../projects/{project}.json", env!("CARGO_MANIFEST_DIR"));
-        let definition = Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap();
+        self.born_of(definition(project), mode, personas)
+    }
+
+    fn born_of(&self, definition: Definition, mode: ProvidersMode, personas: PersonaSource) -> Transition {
         let request = StartRequest {
             run_id: fresh_id(),
             digest: definition.digest(),
@@ -266,22 +286,17 @@ impl HttpClient for Http {
     }
 }
 
+fn definition(project: &str) -> Definition {
+    let path = format!("{}/../../projects/{project}.json", env!("CARGO_MANIFEST_DIR"));
+    Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 pub(crate) fn fresh_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
 pub(crate) fn approval(gate: GateName) -> Command {
-    Command::DecideGate(GateDecision {
-        gate,
-        opening: None,
-        verdict: Verdict::Approve,
-        approver: "operator".into(),
-        channel: Channel::Api,
-        comment: None,
-        note: None,
-        ip: None,
-        user_agent: None,
-    })
+    Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::operator(), Channel::Api))
 }
 
 pub(crate) fn is_published(run: &Run) -> bool {

@@ -1,4 +1,5 @@
 use crate::fixture::*;
+use mw_core::gate_policy::{Escalation, GatePolicy, OnExpiry};
 use mw_core::run::{Command, PersonaSource};
 use mw_core::status::{ProvidersMode, Status};
 use time::Duration;
@@ -27,6 +28,35 @@ fn an_overdue_gate_expires_and_overdue_work_fails() {
     engine.events(&waiting.run_id);
     engine.events(&working.run_id);
     assert_eq!(engine.sweep().deadlines, 0, "once");
+}
+
+#[test]
+fn a_gate_warns_calls_others_in_gets_its_time_once_more_and_then_expires() {
+    let mut engine = Engine::new();
+    let policy = GatePolicy {
+        approvers: vec!["ann".into()],
+        warn_after_seconds: Some(3600),
+        escalate: Some(Escalation { after_seconds: 7200, approvers: vec!["boss".into()], groups: Vec::new() }),
+        on_expiry: OnExpiry::ExtendOnce,
+        ..GatePolicy::default()
+    };
+    let run = engine.start_with_policy(&policy);
+    let gate =
+        |engine: &mut Engine| engine.run(&run.run_id).gate.map(|open| (open.warned, open.escalated, open.extended));
+    for (hours, warnings, expected) in [
+        (0, 0, Some((false, false, false))),
+        (1, 1, Some((true, false, false))),
+        (1, 1, Some((true, true, false))),
+        (7 * 24, 0, Some((false, true, true))),
+        (7 * 24, 0, None),
+    ] {
+        engine.ahead += Duration::hours(hours);
+        assert_eq!(engine.sweep().gate_warnings, warnings, "{hours} hours later");
+        assert_eq!(gate(&mut engine), expected, "{hours} hours later");
+        assert_eq!(engine.sweep().gate_warnings, 0, "once");
+    }
+    assert_eq!(engine.run(&run.run_id).status, Status::Expired);
+    engine.events(&run.run_id);
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Demo<'_> {
                 outcome => return outcome,
             };
             self.say(&format!("           ({reason}; trying again)"));
-            let runs = self.api.get(&runs::runs_path(&[("user_id", Some(user.to_owned()))]))?;
+            let runs = self.api.get(&runs::with_query("/v1/runs", &[("user_id", Some(user.to_owned()))]))?;
             if let Some(run) = list(&runs, "runs").first() {
                 return Ok(
                     json!({ "response": "(the answer was lost; the run was started)", "runId": text(run, "runId") }),

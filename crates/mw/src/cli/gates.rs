@@ -1,28 +1,69 @@
 //! `mw gates`: what waits for a person, and deciding.
 
-use super::{Context, runs, show};
+use super::Context;
 use crate::{
     api::{Api, escaped, list, text},
-    error::Result,
+    error::{Error, Result},
 };
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
-
-/// The statuses in which a run waits for a person.
-const WAITING: [&str; 3] = ["pending_workflow", "awaiting_ideate", "awaiting_prepublish"];
+use serde_json::{Map, Value, json};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the runs that wait for a person.
-    List,
+    /// List the gates that wait for a person, the most urgent first.
+    #[command(after_help = "Example:\n  mw gates list --mine")]
+    List {
+        /// Only gates that you may decide.
+        #[arg(long)]
+        mine: bool,
+        /// Only this gate: workflow, ideate or prepublish.
+        #[arg(long)]
+        gate: Option<String>,
+        #[arg(long)]
+        project: Option<String>,
+        /// Gates on a page.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Goes on after the page before.
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show what an open gate decides about, who may decide, and what may be edited.
+    Show { run: String, gate: String },
     /// Print the signed link with which a person decides, without a key.
-    #[command(after_help = "Example:\n  mw gates link 6f1c… ideate")]
-    Link { run: String, gate: String },
-    /// Approve: the run goes on.
-    Approve(Decision),
+    #[command(after_help = "Example:\n  mw gates link 6f1c… ideate --approver ann")]
+    Link {
+        run: String,
+        gate: String,
+        /// Whom the link is for; you, unless said.
+        #[arg(long)]
+        approver: Option<String>,
+    },
+    /// Approve: the run goes on once enough people have.
+    #[command(after_help = "Examples:\n  mw gates approve 6f1c… ideate\n  \
+        mw gates approve 6f1c… ideate --edit 'clips.0.prompt=A candle in the rain'")]
+    Approve {
+        #[command(flatten)]
+        decision: Decision,
+        /// Changes a text while approving: FIELD=TEXT, with the names that `mw gates show` lists. Repeatable.
+        #[arg(long, value_name = "FIELD=TEXT")]
+        edit: Vec<String>,
+    },
     /// Reject: the run ends.
     #[command(after_help = "Example:\n  mw gates reject 6f1c… ideate --comment 'too dark'")]
     Reject(Decision),
+    /// Send the work back to the persona before the gate, with what to change.
+    #[command(after_help = "Example:\n  mw gates request-changes 6f1c… ideate --comment 'warmer light'")]
+    RequestChanges(Decision),
+    /// Make every link of an open gate void, and every approval so far.
+    #[command(after_help = "Example:\n  mw gates reopen 6f1c… ideate --reason 'the link was forwarded'")]
+    Reopen {
+        run: String,
+        gate: String,
+        /// Why, for the timeline and for those who are told.
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -33,22 +74,46 @@ pub(crate) struct Decision {
     /// Why, for the timeline.
     #[arg(long)]
     comment: Option<String>,
-    /// Who decides, for the timeline.
+    /// A name for the timeline, where several people share a key.
     #[arg(long, env = "MW_APPROVER")]
     approver: Option<String>,
+    /// Only if the gate still stands at this opening, which `mw gates show` tells.
+    #[arg(long)]
+    opening: Option<u32>,
 }
 
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     let api = Api::new(&context.settings)?;
     match command {
-        Command::List => waiting(context, &api),
-        Command::Link { run, gate } => {
-            let link = api.get(&link_path(&run, &gate))?;
+        Command::List { mine, gate, project, limit, cursor } => {
+            let filters = [
+                ("mine", mine.then(|| "true".to_owned())),
+                ("gate", gate),
+                ("project", project),
+                ("limit", Some(limit.to_string())),
+                ("cursor", cursor),
+            ];
+            let page = api.get(&super::runs::with_query("/v1/gates", &filters))?;
+            context.print(&page, print_page)
+        }
+        Command::Show { run, gate } => {
+            let item = api.get(&gate_path(&run, &gate))?;
+            context.print(&item, |item| print_brief(part(item, "brief")))
+        }
+        Command::Link { run, gate, approver } => {
+            let link = api.get(&super::runs::with_query(&link_path(&run, &gate), &[("approver", approver)]))?;
             context
                 .print(&link, |link| println!("{}\nexpires in {}", text(link, "approvalUrl"), text(link, "expiresIn")))
         }
-        Command::Approve(decision) => decide(context, &api, "approve", &decision),
-        Command::Reject(decision) => decide(context, &api, "reject", &decision),
+        Command::Approve { decision, edit } => decide(context, &api, "approve", &decision, Some(edits(&edit)?)),
+        Command::Reject(decision) => decide(context, &api, "reject", &decision, None),
+        Command::RequestChanges(decision) => decide(context, &api, "request_changes", &decision, None),
+        Command::Reopen { run, gate, reason } => {
+            let answer = api.post(&format!("{}/reopen", gate_path(&run, &gate)), json!({ "reason": reason }))?;
+            context.print(&answer, |answer| {
+                println!("{gate} of {run} opened again (opening {}): earlier links are void", part(answer, "opening"))
+            })
+        }
     }
 }
 
@@ -56,28 +121,110 @@ pub(crate) fn link_path(run: &str, gate: &str) -> String {
     format!("/v1/hitl/link/{}/{}", escaped(run), escaped(gate))
 }
 
-fn waiting(context: &Context, api: &Api) -> Result<u8> {
-    let mut runs: Vec<Value> = Vec::new();
-    for status in WAITING {
-        let filters = [("status", Some(status.to_owned())), ("limit", Some("100".to_owned()))];
-        runs.extend_from_slice(list(&api.get(&runs::runs_path(&filters))?, "runs"));
+fn gate_path(run: &str, gate: &str) -> String {
+    format!("/v1/gates/{}/{}", escaped(run), escaped(gate))
+}
+
+/// A member, or null.
+fn part<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+/// A time to the second.
+fn time(text: &str) -> &str {
+    text.get(..19).unwrap_or(text)
+}
+
+fn print_page(page: &Value) {
+    for gate in list(page, "gates") {
+        let brief = part(gate, "brief");
+        let quorum = match part(part(brief, "quorum"), "needed").as_u64() {
+            Some(needed) if needed > 1 => format!("  {}/{needed}", list(part(brief, "quorum"), "approved_by").len()),
+            _ => String::new(),
+        };
+        println!(
+            "{}  {:<10}  until {}{quorum}  {}",
+            text(gate, "runId"),
+            text(gate, "gate"),
+            time(text(brief, "deadline")),
+            text(brief, "summary")
+        );
     }
-    context.print(&json!({ "runs": runs }), |page| {
-        list(page, "runs").iter().for_each(|run| println!("{}", show::run_line(run)))
+    if let Some(cursor) = part(page, "next_cursor").as_str() {
+        println!("more: --cursor {cursor}");
+    }
+}
+
+fn print_brief(brief: &Value) {
+    println!(
+        "{} ({}), {} gate, opening {}",
+        text(brief, "title"),
+        text(brief, "project"),
+        text(brief, "gate"),
+        part(brief, "opening")
+    );
+    println!("{}", text(brief, "summary"));
+    println!("after approval: {}", text(brief, "releases"));
+    println!("until {}, then: {}", time(text(brief, "deadline")), text(brief, "on_expiry"));
+    if let Some(url) = part(brief, "video_url").as_str() {
+        println!("video: {url}");
+    }
+    for clip in list(brief, "clips") {
+        println!("clip {}: {}: {}", part(clip, "index"), text(clip, "subject"), text(clip, "header"));
+        if let Some(url) = part(clip, "url").as_str() {
+            println!("  {url}");
+        }
+    }
+    let quorum = part(brief, "quorum");
+    let approved: Vec<&str> = list(quorum, "approved_by").iter().filter_map(Value::as_str).collect();
+    println!(
+        "{} of {} approvals {}; may decide: {}",
+        approved.len(),
+        part(quorum, "needed"),
+        approved.join(", "),
+        text(quorum, "who")
+    );
+    for check in list(brief, "checks") {
+        let mark = if part(check, "kept") == true { "kept" } else { "BROKEN" };
+        println!("{mark}: {} {}", text(check, "rule"), part(check, "detail").as_str().unwrap_or_default());
+    }
+    for field in list(brief, "fields") {
+        println!(
+            "may be edited: {} = {}",
+            text(field, "field"),
+            part(part(field, "text"), "text").as_str().unwrap_or("(not written yet)")
+        );
+    }
+}
+
+fn edits(texts: &[String]) -> Result<Value> {
+    let mut edit = Map::new();
+    for pair in texts {
+        let (field, text) = pair.split_once('=').ok_or_else(|| {
+            Error::misuse(format!("--edit {pair}: write FIELD=TEXT, such as --edit 'title=A new title'"))
+        })?;
+        edit.insert(field.trim().to_owned(), text.into());
+    }
+    Ok(Value::Object(edit))
+}
+
+fn decide(context: &Context, api: &Api, verb: &str, decision: &Decision, edit: Option<Value>) -> Result<u8> {
+    let answer = api.post(&gate_path(&decision.run, &decision.gate), decision_body(verb, decision, edit))?;
+    context.print(&answer, |answer| {
+        let more = match part(answer, "needed").as_u64() {
+            Some(needed) => format!(": {} of {needed} approvals", part(answer, "approvals")),
+            None => String::new(),
+        };
+        println!("{} of {}: {}{more}", decision.gate, decision.run, text(answer, "status"));
     })
 }
 
-fn decide(context: &Context, api: &Api, verb: &str, decision: &Decision) -> Result<u8> {
-    let body = decision_body(verb, decision);
-    let path = format!("/v1/hitl/approve/{}/{}", escaped(&decision.run), escaped(&decision.gate));
-    let answer = api.post(&path, body)?;
-    context.print(&answer, |answer| println!("{} of {}: {}", decision.gate, decision.run, text(answer, "status")))
-}
-
-fn decision_body(verb: &str, decision: &Decision) -> Value {
-    let mut body = serde_json::Map::from_iter([("decision".to_owned(), verb.into())]);
+fn decision_body(verb: &str, decision: &Decision, edit: Option<Value>) -> Value {
+    let mut body = Map::from_iter([("decision".to_owned(), verb.into())]);
     body.extend(decision.comment.clone().map(|comment| ("comment".to_owned(), comment.into())));
     body.extend(decision.approver.clone().map(|approver| ("approver".to_owned(), approver.into())));
+    body.extend(decision.opening.map(|opening| ("opening".to_owned(), opening.into())));
+    body.extend(edit.filter(|edit| edit != &json!({})).map(|edit| ("edit".to_owned(), edit)));
     Value::Object(body)
 }
 
@@ -87,9 +234,14 @@ mod tests {
 
     #[test]
     fn only_what_was_said_is_sent() {
-        let mut decision = Decision { run: "r".into(), gate: "ideate".into(), comment: None, approver: None };
-        assert_eq!(decision_body("approve", &decision), json!({"decision": "approve"}));
+        let mut decision =
+            Decision { run: "r".into(), gate: "ideate".into(), comment: None, approver: None, opening: None };
+        assert_eq!(decision_body("approve", &decision, Some(json!({}))), json!({"decision": "approve"}));
         decision.comment = Some("no".into());
-        assert_eq!(decision_body("reject", &decision), json!({"decision": "reject", "comment": "no"}));
+        assert_eq!(decision_body("reject", &decision, None), json!({"decision": "reject", "comment": "no"}));
+        let edit = edits(&["clips.0.prompt=a=b".to_owned()]).unwrap();
+        let body = decision_body("approve", &decision, Some(edit));
+        assert_eq!(body["edit"], json!({"clips.0.prompt": "a=b"}));
+        assert!(edits(&["title".to_owned()]).is_err());
     }
 }

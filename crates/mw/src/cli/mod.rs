@@ -7,6 +7,7 @@ mod dlq;
 mod doctor;
 mod drain;
 mod gates;
+mod principals;
 mod projects;
 mod retention;
 mod runs;
@@ -68,6 +69,9 @@ enum Command {
     /// Look at webhooks that match no job, replay them, discard them.
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Say who may ask: people and programs, their roles and keys.
+    #[command(subcommand)]
+    Principals(principals::Command),
     /// Refuse new runs before a stop, and wait until nothing is at work.
     #[command(subcommand)]
     Drain(drain::Command),
@@ -130,6 +134,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Why { run } => why::run(&context, &run),
         Command::Gates(command) => gates::run(&context, command),
         Command::Dlq(command) => dlq::run(&context, command),
+        Command::Principals(command) => principals::run(&context, command),
         Command::Drain(command) => drain::run(&context, command),
         Command::Retention(command) => retention::run(&context, &command),
         Command::Sweep => sweep::run(&context),

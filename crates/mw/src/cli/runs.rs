@@ -167,13 +167,15 @@ pub(crate) fn is_final(status: &str) -> bool {
     matches!(status, "published" | "completed" | "failed" | "error" | "cancelled" | "rejected" | "expired")
 }
 
-pub(crate) fn runs_path(filters: &[(&str, Option<String>)]) -> String {
+/// A path with the parameters that are given.
+pub(crate) fn with_query(path: &str, filters: &[(&str, Option<String>)]) -> String {
     let given = filters.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_deref()?))));
-    format!("/v1/runs?{}", given.collect::<Vec<_>>().join("&"))
+    let query = given.collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 fn list_runs(context: &Context, api: &Api, filters: &[(&str, Option<String>)]) -> Result<u8> {
-    let page = api.get(&runs_path(filters))?;
+    let page = api.get(&with_query("/v1/runs", filters))?;
     context.print(&page, |page| {
         list(page, "runs").iter().for_each(|run| println!("{}", show::run_line(run)));
         if let Some(cursor) = page.get("next_cursor").and_then(Value::as_str) {
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn filters_that_are_not_given_stay_out() {
         let filters = [("status", None), ("project", Some("a b".to_owned())), ("limit", Some("5".to_owned()))];
-        assert_eq!(runs_path(&filters), "/v1/runs?project=a%20b&limit=5");
+        assert_eq!(with_query("/v1/runs", &filters), "/v1/runs?project=a%20b&limit=5");
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn reads() -> Vec<Statement> {
             chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX }).unwrap();
         }),
         statement("project_definition", FEW, |db, _| {
-            let _ = projects::definition(db, "aismr", "1.0.0").unwrap();
+            let _ = projects::definition(db, "aismr", "1.1.0").unwrap();
         }),
         statement("project_list", FEW, |db, _| assert_eq!(projects::list(db, None).unwrap().len(), 3)),
         statement("project_apply", FEW, |db, _| {
@@ -145,17 +145,8 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("run_commit of a gate", PAGE, |db, run| {
-            let decision = GateDecision {
-                gate: GateName::Workflow,
-                opening: None,
-                verdict: Verdict::Approve,
-                approver: "ann".into(),
-                channel: Channel::Api,
-                comment: None,
-                note: None,
-                ip: None,
-                user_agent: None,
-            };
+            let decision =
+                GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::guest("ann"), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("run_commit of an end", PAGE, |db, run| {

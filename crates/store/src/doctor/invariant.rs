@@ -96,7 +96,9 @@ impl Invariant {
             Invariant::GateWithoutDecision => {
                 ("a decision is not recorded everywhere: gate, timeline, approvals", EVIDENCE)
             }
-            Invariant::GateAgainstPolicy => ("a gate was decided after its time, or expired before it", EVIDENCE),
+            Invariant::GateAgainstPolicy => {
+                ("a gate was decided after its time or by too few people, or expired before its time", EVIDENCE)
+            }
             Invariant::WebhookUnprocessed => (
                 "a delivery was accepted and nothing came of it",
                 "the job is polled anyway; if its run waits, mw runs retry RUN",

@@ -2,10 +2,16 @@
 //! step the stored state, its timeline and the rows beside it agree with the model.
 
 use crate::fixture::*;
+use mw_core::definition::Step;
+use mw_core::gate_policy::{Editable, GatePolicy, OnExpiry};
 use mw_core::persona::PersonaOutput;
-use mw_core::run::{Command, Context, EffectKind, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply};
-use mw_core::status::{GateName, ProvidersMode, Status, Verdict};
+use mw_core::principal::Principal;
+use mw_core::run::{
+    Command, Context, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply,
+};
+use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_store::commit::{Committed, TransitionError, order, transition};
+use mw_store::doctor::{Scope, examine};
 use mw_store::native::Client;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -14,7 +20,9 @@ use time::Duration;
 /// One thing that happens; jobs are chosen by a number, so that every choice means something in every state.
 #[derive(Debug, Clone)]
 enum Happening {
-    Decide(GateName, bool),
+    /// Who, what, and whether with an edit.
+    Decide(GateName, Verdict, &'static str, bool),
+    Reopen(GateName),
     Order(Order),
     Submit(usize),
     Repeat(usize),
@@ -35,9 +43,13 @@ fn happenings() -> impl Strategy<Value = Happening> {
         Order::Extend { until },
         Order::Retry { key: String::new(), fresh: false },
     ];
+    let verdict =
+        prop_oneof![8 => Just(Verdict::Approve), 1 => Just(Verdict::RequestChanges), 1 => Just(Verdict::Reject)];
     let ends = vec![Order::Cancel, Order::Terminate];
     prop_oneof![
-        6 => (gate, prop::bool::weighted(0.9)).prop_map(|(gate, approve)| Happening::Decide(gate, approve)),
+        8 => (gate.clone(), verdict, prop::sample::select(vec!["operator", "ann", "bob"]), prop::bool::weighted(0.1))
+            .prop_map(|(gate, verdict, who, edits)| Happening::Decide(gate, verdict, who, edits)),
+        1 => gate.prop_map(Happening::Reopen),
         4 => prop::sample::select(orders).prop_map(Happening::Order),
         1 => prop::sample::select(ends).prop_map(Happening::Order),
         5 => (0..4_usize).prop_map(Happening::Submit),
@@ -56,13 +68,15 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
         ids.get(place % ids.len().max(1)).map_or("unknown".to_owned(), |id| (*id).clone())
     };
     Some(match happening {
-        Happening::Decide(gate, yes) => {
-            let verdict = if *yes { Verdict::Approve } else { Verdict::Reject };
-            match approve(*gate, "operator") {
-                Command::DecideGate(decision) => Command::DecideGate(GateDecision { verdict, ..decision }),
-                other => other,
+        Happening::Decide(gate, verdict, who, edits) => {
+            let mut decision = GateDecision::new(*gate, *verdict, Principal::guest(who), Channel::Api);
+            decision.comment = Some("because".into());
+            if *edits {
+                decision.edit.insert(Field::Title, format!("{who}'s title"));
             }
+            Command::DecideGate(decision)
         }
+        Happening::Reopen(gate) => Command::ReopenGate { gate: *gate, reason: "r".into() },
         Happening::Submit(place) => Command::SubmitJob { job_id: job(place), task_id: fresh_id(), adopted: false },
         Happening::Repeat(place) => Command::RepeatSubmission { job_id: job(place), reason: "r".into() },
         Happening::Finish(place) => Command::FinishJob { job_id: job(place), url: "https://u".into() },
@@ -187,9 +201,19 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_model_and_postgresql_agree(happenings in prop::collection::vec(happenings(), 1..40), late in 0..10_usize) {
+    fn the_model_and_postgresql_agree(
+        happenings in prop::collection::vec(happenings(), 1..40), late in 0..10_usize, approvals in 1..3_u32,
+    ) {
         let mut db = connect();
-        let mut model = started(&mut db, "test_video_gen", ProvidersMode::Sim);
+        let edits = vec![Editable::Plan];
+        let policy = |edits| GatePolicy { approvals, edits, on_expiry: OnExpiry::ExtendOnce, ..GatePolicy::default() };
+        let mut definition = definition("test_video_gen");
+        for step in &mut definition.steps {
+            if let Step::Gate { gate, policy: held, .. } = step {
+                *held = policy(if *gate == GateName::Prepublish { Vec::new() } else { edits.clone() });
+            }
+        }
+        let mut model = born(&mut db, start_of(definition, ProvidersMode::Sim));
         // Somebody who loaded the run long ago: told of the conflict, decides again on the fresh run.
         let mut stale = model.clone();
         for (place, happening) in happenings.iter().enumerate() {
@@ -199,6 +223,8 @@ proptest! {
             }
             prop_assert_eq!(&loaded(&mut db, &model.run_id), &model);
         }
+        let findings = examine(&mut db, now(), &Scope::run(&model.run_id), &mut |_| {}).unwrap().findings;
+        prop_assert_eq!(findings, Vec::new());
         prop_assert_eq!(folded(&mut db, &model.run_id), model.clone());
         check_rows(&mut db, &model);
     }

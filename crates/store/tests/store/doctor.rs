@@ -201,7 +201,7 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
                 .into(),
         ),
         (
-            &[Invariant::GateWithoutDecision],
+            &[Invariant::GateWithoutDecision, Invariant::GateAgainstPolicy],
             &requested,
             "DELETE FROM hitl_approvals WHERE run_id = '{run}' AND gate = 'ideate'".into(),
         ),
@@ -209,6 +209,11 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
             &[Invariant::GateWithoutDecision],
             &requested,
             "UPDATE gates SET state = 'rejected' WHERE run_id = '{run}' AND gate = 'ideate'".into(),
+        ),
+        (
+            &[Invariant::GateAgainstPolicy],
+            &requested,
+            "UPDATE gates SET approvals = 2 WHERE run_id = '{run}' AND gate = 'ideate'".into(),
         ),
         (
             &[Invariant::GateAgainstPolicy],
@@ -337,7 +342,7 @@ fn every_finding_explains_itself_and_names_its_run_in_the_repair() {
         let repair = invariant.repair(Some("run-1"));
         assert!(!repair.contains("RUN") || repair.contains("RUNNING"), "{invariant}: {repair}");
         let sql =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0017_doctor.sql")).unwrap();
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0025_doctor.sql")).unwrap();
         let rust = ["timeline_unreadable", "state_unreadable", "state_differs", "run_columns_differ"];
         assert!(
             rust.contains(&invariant.to_string().as_str()) || sql.contains(&format!("'{invariant}'")),

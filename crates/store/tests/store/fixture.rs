@@ -2,6 +2,7 @@
 
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
+use mw_core::principal::Principal;
 use mw_core::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
@@ -73,7 +74,10 @@ pub(crate) fn definition(key: &str) -> Definition {
 }
 
 pub(crate) fn start_transition(project: &str, mode: ProvidersMode) -> Transition {
-    let definition = definition(project);
+    start_of(definition(project), mode)
+}
+
+pub(crate) fn start_of(definition: Definition, mode: ProvidersMode) -> Transition {
     let request = StartRequest {
         run_id: fresh_id(),
         digest: definition.digest(),
@@ -102,24 +106,18 @@ pub(crate) fn of(transition: Transition) -> Decision {
 /// A committed run at its first gate.
 pub(crate) fn started(db: &mut dyn Database, project: &str, mode: ProvidersMode) -> Run {
     projects::apply(db, &definition(project)).unwrap();
-    let transition = start_transition(project, mode);
+    born(db, start_transition(project, mode))
+}
+
+/// Commits a run's birth.
+pub(crate) fn born(db: &mut dyn Database, transition: Transition) -> Run {
     let run = transition.run.clone();
     assert_eq!(commit_one(db, of(transition)), Committed::Committed);
     run
 }
 
 pub(crate) fn approve(gate: GateName, approver: &str) -> Command {
-    Command::DecideGate(GateDecision {
-        gate,
-        opening: None,
-        verdict: Verdict::Approve,
-        approver: approver.into(),
-        channel: Channel::Api,
-        comment: None,
-        note: None,
-        ip: None,
-        user_agent: None,
-    })
+    Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::guest(approver), Channel::Api))
 }
 
 pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {

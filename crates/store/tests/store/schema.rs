@@ -62,9 +62,9 @@ fn impossible_rows_are_refused() {
             "UPDATE gates SET decided_at = NULL WHERE run_id = $1 AND state = 'approved'",
         ),
         (
-            "hitl_approvals_run_id_gate_opening_key",
+            "hitl_approvals_one_each",
             &waiting.run_id,
-            "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'x', 'api', now())",
+            "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'operator', 'api', now())",
         ),
         ("outbox_lease", &run.run_id, "UPDATE outbox SET state = 'leased' WHERE run_id = $1"),
         ("jobs_submitted", &run.run_id, "UPDATE jobs SET state = 'submitted' WHERE run_id = $1"),

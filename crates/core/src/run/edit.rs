@@ -1,0 +1,245 @@
+//! Edit-and-approve: what an approver changes while approving, kept as a diff. A text that a person wrote stays: no persona
+//! writes over it later.
+
+use crate::gate_policy::{Editable, GatePolicy};
+use crate::run::Refusal;
+use crate::run::start::FieldError;
+use crate::run::state::{Clip, Run};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One text of a run that may be edited. On the wire: `title`, `clips.0.subject`, `caption`…
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Field {
+    Title,
+    Subject(u32),
+    Header(u32),
+    Prompt(u32),
+    Caption,
+    PostTitle,
+}
+
+/// New texts, by field.
+pub type Edit = BTreeMap<Field, String>;
+
+/// One text that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub field: Field,
+    /// What stood there; nothing where a persona had not written yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    pub after: String,
+}
+
+impl Field {
+    /// Every text of a run that this kind of edit covers, in the order of a form.
+    pub fn of(editable: Editable, clips: usize) -> Vec<Field> {
+        let indexes = 0..u32::try_from(clips).unwrap_or(0);
+        match editable {
+            Editable::Plan => std::iter::once(Field::Title)
+                .chain(indexes.flat_map(|index| [Field::Subject(index), Field::Header(index)]))
+                .collect(),
+            Editable::Script => indexes.map(Field::Prompt).collect(),
+            Editable::Captions => vec![Field::Caption, Field::PostTitle],
+        }
+    }
+
+    /// The kind of edit that it belongs to.
+    pub fn editable(self) -> Editable {
+        match self {
+            Field::Title | Field::Subject(_) | Field::Header(_) => Editable::Plan,
+            Field::Prompt(_) => Editable::Script,
+            Field::Caption | Field::PostTitle => Editable::Captions,
+        }
+    }
+
+    /// The longest text, in characters: those of run start and of personas' answers.
+    pub fn chars_max(self) -> usize {
+        match self {
+            Field::Title | Field::Subject(_) => 200,
+            Field::Header(_) | Field::PostTitle => 80,
+            Field::Prompt(_) => 2_000,
+            Field::Caption => 150,
+        }
+    }
+
+    /// For people.
+    pub fn label(self) -> String {
+        match self {
+            Field::Title => "Title".to_owned(),
+            Field::Subject(index) => format!("Clip {}: subject", index + 1),
+            Field::Header(index) => format!("Clip {}: header", index + 1),
+            Field::Prompt(index) => format!("Clip {}: prompt", index + 1),
+            Field::Caption => "Caption".to_owned(),
+            Field::PostTitle => "Title of the post".to_owned(),
+        }
+    }
+
+    /// The text as it stands; nothing where a persona has not written yet.
+    pub fn get(self, run: &Run) -> Option<&str> {
+        let clip = |index: u32| run.clips.get(index as usize);
+        match self {
+            Field::Title => Some(&run.title),
+            Field::Subject(index) => clip(index).map(|clip| clip.subject.as_str()),
+            Field::Header(index) => clip(index).map(|clip| clip.header.as_str()),
+            Field::Prompt(index) => clip(index).and_then(|clip| clip.prompt.as_deref()),
+            Field::Caption => run.caption.as_deref(),
+            Field::PostTitle => run.post_title.as_deref(),
+        }
+    }
+
+    pub(crate) fn set(self, run: &mut Run, text: &str) {
+        let text = text.to_owned();
+        let clips = &mut run.clips;
+        let mut clip = |index: u32, set: &dyn Fn(&mut Clip, String)| {
+            if let Some(clip) = clips.get_mut(index as usize) {
+                set(clip, text.clone());
+            }
+        };
+        match self {
+            Field::Title => run.title = text,
+            Field::Subject(index) => clip(index, &|clip, text| clip.subject = text),
+            Field::Header(index) => clip(index, &|clip, text| clip.header = text),
+            Field::Prompt(index) => clip(index, &|clip, text| clip.prompt = Some(text)),
+            Field::Caption => run.caption = Some(text),
+            Field::PostTitle => run.post_title = Some(text),
+        }
+    }
+}
+
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Field::Title => f.write_str("title"),
+            Field::Subject(index) => write!(f, "clips.{index}.subject"),
+            Field::Header(index) => write!(f, "clips.{index}.header"),
+            Field::Prompt(index) => write!(f, "clips.{index}.prompt"),
+            Field::Caption => f.write_str("caption"),
+            Field::PostTitle => f.write_str("post_title"),
+        }
+    }
+}
+
+impl From<Field> for String {
+    fn from(field: Field) -> String {
+        field.to_string()
+    }
+}
+
+impl TryFrom<String> for Field {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Field, String> {
+        Field::parse(&name).ok_or_else(|| format!("there is no field {name}"))
+    }
+}
+
+impl Field {
+    /// The field of a name; `None` for an unknown one.
+    pub fn parse(name: &str) -> Option<Field> {
+        let mut parts = name.split('.');
+        let field = match (parts.next()?, parts.next(), parts.next()) {
+            ("title", None, None) => Field::Title,
+            ("caption", None, None) => Field::Caption,
+            ("post_title", None, None) => Field::PostTitle,
+            ("clips", Some(index), Some(name)) => {
+                let index = index.parse().ok()?;
+                match name {
+                    "subject" => Field::Subject(index),
+                    "header" => Field::Header(index),
+                    "prompt" => Field::Prompt(index),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        // One spelling each: "clips.007.prompt" is nobody's field.
+        (field.to_string() == name).then_some(field)
+    }
+}
+
+/// The changes of an edit that the gate's policy allows; fields that keep their text are no changes.
+pub(super) fn changes(run: &Run, policy: &GatePolicy, edit: &Edit) -> Result<Vec<Change>, Refusal> {
+    let mut changes = Vec::new();
+    let mut errors = Vec::new();
+    for (field, text) in edit {
+        let text = text.trim();
+        // A form sends back what it showed, be it written or proposed.
+        if run.text(*field).text.as_deref().map(str::trim) == Some(text) {
+            continue;
+        }
+        let before = field.get(run);
+        if !policy.edits.contains(&field.editable()) {
+            return Err(Refusal::EditNotAllowed { field: *field, allowed: policy.edits.clone() });
+        }
+        if !Field::of(field.editable(), run.clips.len()).contains(field) {
+            errors.push(error(*field, format!("the run has {} clips", run.clips.len())));
+        } else if !(1..=field.chars_max()).contains(&text.chars().count()) {
+            errors.push(error(*field, format!("must be 1 to {} characters", field.chars_max())));
+        } else if text.contains('\0') {
+            errors.push(error(*field, "must not contain null characters"));
+        }
+        changes.push(Change { field: *field, before: before.map(str::to_owned), after: text.to_owned() });
+    }
+    if errors.is_empty() { Ok(changes) } else { Err(Refusal::InvalidEdit { errors }) }
+}
+
+fn error(field: Field, detail: impl Into<String>) -> FieldError {
+    FieldError { pointer: format!("#/edit/{field}"), detail: detail.into() }
+}
+
+/// Puts the new texts in.
+pub(super) fn apply(changes: &[Change], run: &mut Run) {
+    for change in changes {
+        change.field.set(run, &change.after);
+    }
+}
+
+/// Whether a person wrote this text, here or in the run that this one goes on from.
+pub(crate) fn is_written_by_a_person(run: &Run, field: Field) -> bool {
+    let inherited = run.inheritance.iter().flat_map(|inheritance| &inheritance.approved);
+    let votes = run.gate.iter().flat_map(|open| &open.votes);
+    inherited.chain(&run.decided).chain(votes).any(|decided| decided.edits.iter().any(|edit| edit.field == field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::testing::at_gate;
+    use crate::status::GateName;
+
+    #[test]
+    fn every_field_has_one_name_and_belongs_to_one_kind_of_edit() {
+        for editable in Editable::ALL {
+            for field in Field::of(*editable, 3) {
+                assert_eq!(Field::parse(&field.to_string()), Some(field));
+                assert_eq!(field.editable(), *editable);
+                assert_eq!(serde_json::to_value(field).unwrap(), field.to_string());
+            }
+        }
+        for name in ["", "clips", "clips.0", "clips.00.prompt", "clips.-1.prompt", "clips.0.url", "Title", "title.0"] {
+            assert_eq!(Field::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_a_change_and_only_what_the_policy_allows() {
+        let run = at_gate(GateName::Ideate);
+        let plan = GatePolicy { edits: vec![Editable::Plan], ..GatePolicy::default() };
+        let edit = |field, text: &str| Edit::from([(field, text.to_owned())]);
+        let kept = run.clips[0].header.clone();
+        assert_eq!(changes(&run, &GatePolicy::default(), &edit(Field::Header(0), &kept)), Ok(Vec::new()));
+        let change = changes(&run, &plan, &edit(Field::Header(0), " new ")).unwrap();
+        assert_eq!((change[0].before.as_deref(), change[0].after.as_str()), (Some(kept.as_str()), "new"));
+        let refused = changes(&run, &plan, &edit(Field::Prompt(0), "p")).unwrap_err();
+        assert!(matches!(refused, Refusal::EditNotAllowed { field: Field::Prompt(0), .. }));
+        for (field, text) in
+            [(Field::Header(9), "x".into()), (Field::Header(0), "x".repeat(81)), (Field::Title, " ".into())]
+        {
+            let refused = changes(&run, &plan, &edit(field, &text)).unwrap_err();
+            assert!(matches!(refused, Refusal::InvalidEdit { .. }), "{field}");
+        }
+    }
+}
