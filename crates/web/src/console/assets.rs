@@ -1,4 +1,4 @@
-//! The console's stylesheet and script. Their names carry a hash of their content, so that browsers may keep them.
+//! The console's stylesheet, script and icon. Their names carry a hash of their content, so that browsers may keep them.
 
 use crate::problem::{self, Problem};
 use crate::request::Request;
@@ -8,8 +8,7 @@ use crate::response::Response;
 const STYLE: &str =
     concat!(include_str!("../../templates/shared.css"), include_str!("../../templates/console/console.css"));
 const SCRIPT: &str = include_str!("../../templates/console/console.js");
-const STYLE_HASH: u64 = hash(STYLE.as_bytes());
-const SCRIPT_HASH: u64 = hash(SCRIPT.as_bytes());
+const ICON: &str = include_str!("../../templates/console/icon.svg");
 
 /// FNV-1a: it tells versions apart and protects nothing, and a compiler can do it.
 const fn hash(mut bytes: &[u8]) -> u64 {
@@ -21,19 +20,37 @@ const fn hash(mut bytes: &[u8]) -> u64 {
     hash
 }
 
-pub(super) fn style_path() -> String {
-    format!("/console/assets/console.{STYLE_HASH:016x}.css")
+struct Asset {
+    extension: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+    hash: u64,
 }
 
-pub(super) fn script_path() -> String {
-    format!("/console/assets/console.{SCRIPT_HASH:016x}.js")
+const fn asset(extension: &'static str, content_type: &'static str, text: &'static str) -> Asset {
+    Asset { extension, content_type, text, hash: hash(text.as_bytes()) }
 }
 
-pub(super) fn answer(name: &str, request: &Request) -> Result<Response, Problem> {
-    let (content_type, text) = match request.path.as_str() {
-        path if path == style_path() => ("text/css; charset=utf-8", STYLE),
-        path if path == script_path() => ("text/javascript; charset=utf-8", SCRIPT),
-        _ => return Err(problem::not_found("Not Found").because(format!("no asset {name}"))),
-    };
-    Ok(Response::new(200, content_type, text).with_header("cache-control", "public, max-age=31536000, immutable"))
+const ASSETS: [Asset; 3] = [
+    asset("css", "text/css; charset=utf-8", STYLE),
+    asset("js", "text/javascript; charset=utf-8", SCRIPT),
+    asset("svg", "image/svg+xml", ICON),
+];
+
+impl Asset {
+    fn path(&self) -> String {
+        format!("/console/assets/console.{:016x}.{}", self.hash, self.extension)
+    }
+}
+
+/// Where the stylesheet, the script and the icon are.
+pub(super) fn paths() -> [String; 3] {
+    ASSETS.each_ref().map(Asset::path)
+}
+
+pub(super) fn answer(request: &Request) -> Result<Response, Problem> {
+    let asset = ASSETS.iter().find(|asset| asset.path() == request.path);
+    let asset = asset.ok_or_else(|| problem::not_found("Not Found"))?;
+    let response = Response::new(200, asset.content_type, asset.text);
+    Ok(response.with_header("cache-control", "public, max-age=31536000, immutable"))
 }

@@ -1,11 +1,14 @@
 //! What a form sends, as the members that the API's readers take: `Fields` and `Order`s read forms and JSON alike.
 
 use crate::problem::{self, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Request, percent_decode};
+use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
 use serde_json::{Map, Value};
 
 /// A form's fields; of a name that comes twice the last value counts.
-pub(super) struct Form(Map<String, Value>);
+pub(super) struct Form {
+    members: Map<String, Value>,
+    pairs: Vec<(String, String)>,
+}
 
 impl Form {
     /// Reads the body. Empty fields are left out: a person who fills nothing in says nothing.
@@ -15,34 +18,33 @@ impl Form {
         }
         let bytes = request.body(BODY_LIMIT_BYTES)?;
         let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
-        let mut members = Map::new();
-        for pair in text.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (percent_decode(name, true).into_owned(), percent_decode(value, true));
-            if name.contains('\0') || value.contains('\0') {
-                return Err(problem::invalid_field("#", "Input should not contain null characters"));
-            }
-            // Browsers send line ends as CRLF.
-            let value = value.replace("\r\n", "\n");
-            if !value.trim().is_empty() {
-                members.insert(name, Value::String(value));
-            }
+        let pairs: Vec<(String, String)> = form_pairs(&text).collect();
+        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(problem::invalid_field("#", "Input should not contain null characters"));
         }
-        Ok(Form(members))
+        let said = pairs.iter().filter(|(_, value)| !value.trim().is_empty());
+        // Browsers send line ends as CRLF.
+        let members = said.map(|(name, value)| (name.clone(), Value::String(value.replace("\r\n", "\n")))).collect();
+        Ok(Form { members, pairs })
+    }
+
+    /// As they were sent, empty ones too.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.pairs.iter().cloned()
     }
 
     /// A field's text; empty when it isn't there.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.members.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     pub(super) fn members(&self) -> &Map<String, Value> {
-        &self.0
+        &self.members
     }
 
     /// Who presses the button: a form's `actor` is nobody's word but ours.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.to_owned(), value.into());
+        self.members.insert(name.to_owned(), value.into());
     }
 }
 

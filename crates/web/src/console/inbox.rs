@@ -1,5 +1,6 @@
 //! GET /console: what waits for a person, the most urgent first, decided in place.
 
+use super::gate::May;
 use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, gate};

@@ -96,7 +96,7 @@ fn answer(route: &Route, request: &mut Request, context: &mut Context) -> Answer
         return Ok(answer);
     }
     match route {
-        Route::Asset(name) => return Ok(assets::answer(name, request)?),
+        Route::Asset => return Ok(assets::answer(request)?),
         Route::Login => return login::answer(request, context),
         _ => {}
     }
@@ -124,7 +124,7 @@ fn show(route: &Route, guest: &Guest, request: &Request, context: &mut Context) 
         Route::System => system::show(guest, request, context),
         Route::Start => start::show(guest, context),
         Route::Chat => chat::show(guest, context),
-        Route::Asset(_)
+        Route::Asset
         | Route::Login
         | Route::Logout
         | Route::Bulk
@@ -147,7 +147,7 @@ fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Contex
         Route::Drain => system::act(&visitor, &form, context),
         Route::Start => start::act(&visitor, &form, context),
         Route::Chat => chat::act(&visitor, form, context),
-        Route::Asset(_)
+        Route::Asset
         | Route::Login
         | Route::Inbox
         | Route::Runs

@@ -9,7 +9,7 @@ pub(super) enum Route {
     Inbox,
     Login,
     Logout,
-    Asset(String),
+    Asset,
     Runs,
     Bulk,
     Run(String),
@@ -34,7 +34,7 @@ impl Route {
             ["console"] => Route::Inbox,
             ["console", "login"] => Route::Login,
             ["console", "logout"] => Route::Logout,
-            ["console", "assets", name] => Route::Asset((*name).to_owned()),
+            ["console", "assets", _] => Route::Asset,
             ["console", "runs"] => Route::Runs,
             ["console", "bulk"] => Route::Bulk,
             ["console", "runs", id] => Route::Run((*id).to_owned()),
@@ -61,7 +61,7 @@ impl Route {
             Route::Inbox => "/console",
             Route::Login => "/console/login",
             Route::Logout => "/console/logout",
-            Route::Asset(_) => "/console/assets/{name}",
+            Route::Asset => "/console/assets/{name}",
             Route::Runs => "/console/runs",
             Route::Bulk => "/console/bulk",
             Route::Run(_) => "/console/runs/{run_id}",
@@ -82,7 +82,7 @@ impl Route {
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
             Route::Inbox
-            | Route::Asset(_)
+            | Route::Asset
             | Route::Runs
             | Route::Run(_)
             | Route::Raw(_)
@@ -103,7 +103,7 @@ impl Route {
             Route::Inbox
             | Route::Login
             | Route::Logout
-            | Route::Asset(_)
+            | Route::Asset
             | Route::Runs
             | Route::Run(_)
             | Route::Raw(_)

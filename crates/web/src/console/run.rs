@@ -1,6 +1,7 @@
 //! GET /console/runs/:id: what a run waits for and why, its steps, clips and video, its work in flight, what can be done,
 //! and its timeline. Also the same as raw JSON.
 
+use super::gate::May;
 use super::gate::{self, Clip};
 use super::runs::{Row, run_path};
 use super::steps::{self, StepShown};

@@ -30,6 +30,7 @@ pub(super) struct Frame {
     pub(super) title: String,
     pub(super) style: String,
     pub(super) script: String,
+    pub(super) icon: String,
     pub(super) inside: Option<Inside>,
     /// What the action before this page did.
     pub(super) done: Option<String>,
@@ -53,8 +54,8 @@ pub(super) struct NavLink {
 
 impl Frame {
     pub(super) fn bare(title: &str) -> Frame {
-        let (style, script) = (assets::style_path(), assets::script_path());
-        Frame { title: title.to_owned(), style, script, inside: None, done: None }
+        let [style, script, icon] = assets::paths();
+        Frame { title: title.to_owned(), style, script, icon, inside: None, done: None }
     }
 
     pub(super) fn of(title: &str, place: Place, visitor: &Visitor) -> Frame {

@@ -2,7 +2,8 @@
 // nothing is being typed, keys for the inbox, and a question before what cannot be undone.
 "use strict";
 
-const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const thisYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const otherYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const span = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "short" });
 
 function distance(at) {
@@ -17,7 +18,11 @@ function distance(at) {
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.valueOf())) time.textContent = `${zoned.format(at)} (${distance(at)})`;
+    if (Number.isNaN(at.valueOf())) continue;
+    const format = at.getFullYear() === new Date().getFullYear() ? thisYear : otherYear;
+    const near = document.createElement("small");
+    near.textContent = distance(at);
+    time.replaceChildren(`${format.format(at)} `, near);
   }
 }
 
@@ -100,7 +105,10 @@ function press(event) {
     case "a": gate.querySelector("[data-key=a]")?.focus(); break;
     case "r": {
       const reject = gate.querySelector("[data-key=r]");
-      if (reject) { reject.open = true; reject.querySelector("textarea").focus(); }
+      if (reject) {
+        reject.open = true;
+        reject.querySelector("textarea").focus();
+      }
       break;
     }
     case "o": location.href = gate.dataset.open; break;
