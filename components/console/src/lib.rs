@@ -1,3 +1,3 @@
-//! The console: pages for approvers and operators under /console.
+//! The console's pages, and its login.
 
-mw_web::component!(mw_web::console::handle);
+mw_web::component!(mw_web::console::pages);

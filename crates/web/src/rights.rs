@@ -55,7 +55,6 @@ pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/principals/:name/identities", None, Some(Operator)),
     // Sessions, not keys: crates/web/src/console/route.rs has the roles.
     ("/console", None, None),
-    ("/console/...", None, None),
     ("/metrics", None, None),
     ("/health", None, None),
     ("/ready", None, None),

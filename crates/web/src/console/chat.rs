@@ -59,7 +59,7 @@ fn said(message: &Message, runs: &[String]) -> Said {
     }
 }
 
-/// POST /console/chat.
+/// POST /console/chat/say.
 pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
     form.set("user_id", visitor.principal.name.clone());
     let asked = chat::read(form.members())?;

@@ -66,15 +66,25 @@ pub(super) fn redirect(request: &Request) -> Response {
     let query = if request.raw_query().is_empty() { String::new() } else { format!("?{}", request.raw_query()) };
     // What a POST would have done is not repeated: its page is shown.
     let wanted = match request.method {
-        Method::Post => {
-            request.path.split("/gates/").next().and_then(|path| path.split("/verbs/").next()).unwrap_or("/console")
-        }
+        Method::Post => page_of(&request.path),
         Method::Get | Method::Head | Method::Options | Method::Other => request.path.as_str(),
     };
     let next = local_path(&format!("{wanted}{query}"));
     let ended =
         if request.header("cookie").is_some_and(|cookies| cookies.contains("mw_session=")) { "&ended" } else { "" };
     see_other(format!("/console/login?next={}{ended}", percent_encode(&next)))
+}
+
+/// The page whose form an action is.
+fn page_of(path: &str) -> &str {
+    match path {
+        "/console/bulk" => return "/console/runs",
+        "/console/drain" => return "/console/system",
+        _ => {}
+    }
+    let ends =
+        ["/gates/", "/verbs/", "/replay", "/discard", "/begin", "/say"].iter().filter_map(|part| path.find(part));
+    ends.min().and_then(|end| path.get(..end)).unwrap_or(path)
 }
 
 /// A page of the console, else the inbox: a login page never leads away.
@@ -126,6 +136,8 @@ mod tests {
         };
         assert_eq!(back("GET", "/console/runs?a=1"), "/console/login?next=%2Fconsole%2Fruns%3Fa%3D1&ended");
         assert_eq!(back("POST", "/console/runs/r1/verbs/cancel"), "/console/login?next=%2Fconsole%2Fruns%2Fr1&ended");
-        assert_eq!(back("POST", "/console/drain"), "/console/login?next=%2Fconsole&ended");
+        assert_eq!(back("POST", "/console/drain"), "/console/login?next=%2Fconsole%2Fsystem&ended");
+        assert_eq!(back("POST", "/console/chat/say"), "/console/login?next=%2Fconsole%2Fchat&ended");
+        assert_eq!(back("POST", "/console/logout"), "/console/login?next=%2Fconsole&ended");
     }
 }

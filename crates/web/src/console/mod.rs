@@ -40,7 +40,7 @@ use crate::auth::Caller;
 use crate::context::Context;
 use crate::problem;
 use crate::problem::Problem;
-use crate::request::{Method, Request};
+use crate::request::Request;
 use crate::response::Response;
 use form::Form;
 use mw_core::principal::Role;
@@ -70,16 +70,34 @@ impl From<mw_store::DbError> for Stop {
 
 type Answer = Result<Response, Stop>;
 
-/// Every path under /console. Errors are pages too.
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+/// The pages: what is looked at, and the login. They commit nothing.
+pub fn pages(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    framed(request, context, look)
+}
+
+/// What their forms do. A component of its own, so that each stays small; its routes are in spin.toml.
+pub fn actions(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    framed(request, context, act)
+}
+
+/// Errors are pages too.
+fn framed(
+    request: &mut Request,
+    context: &mut Context,
+    answer: fn(&Route, &mut Request, &mut Context) -> Answer,
+) -> Result<Response, Problem> {
     let answer = match Route::of(request) {
         Some(route) => {
             context.route = route.template();
-            answer(&route, request, context)
+            match crate::route::allow(request, route.methods()) {
+                Ok(Some(options)) => Ok(options),
+                Ok(None) => answer(&route, request, context),
+                Err(problem) => Err(problem.into()),
+            }
         }
         None => {
             context.route = "/console/...";
-            Err(problem::not_found("Not Found").into())
+            Err(no_page())
         }
     };
     let response = match answer {
@@ -91,39 +109,28 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     Ok(view::secured(response, &context.config))
 }
 
-fn answer(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
-    if let Some(answer) = crate::route::allow(request, route.methods())? {
-        return Ok(answer);
-    }
+fn no_page() -> Stop {
+    problem::not_found("Not Found").into()
+}
+
+fn look(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
     match route {
         Route::Asset => return Ok(assets::answer(request)?),
         Route::Login => return login::answer(request, context),
         _ => {}
     }
-    if request.method == Method::Post && !session::is_from_here(request, &context.config) {
-        return Err(Stop::Foreign);
-    }
-    let needed = if request.method == Method::Post { route.acts_as() } else { Role::Viewer };
-    let guest = Guest::of(request, needed, context)?;
-    if request.method == Method::Post {
-        act(route, &guest, request, context)
-    } else {
-        show(route, &guest, request, context)
-    }
-}
-
-fn show(route: &Route, guest: &Guest, request: &Request, context: &mut Context) -> Answer {
+    let guest = Guest::of(request, Role::Viewer, context)?;
     match route {
-        Route::Inbox => inbox::show(guest, request, context),
-        Route::Runs => runs::show(guest, request, context),
-        Route::Run(run_id) => run::show(run_id, guest, request, context),
-        Route::Raw(run_id) => run::raw(run_id, guest, context),
-        Route::Webhooks => webhooks::show(guest, request, context),
-        Route::Letter(id) => letter::show(id, guest, request, context),
-        Route::Providers => providers::show(guest, context),
-        Route::System => system::show(guest, request, context),
-        Route::Start => start::show(guest, context),
-        Route::Chat => chat::show(guest, context),
+        Route::Inbox => inbox::show(&guest, request, context),
+        Route::Runs => runs::show(&guest, request, context),
+        Route::Run(run_id) => run::show(run_id, &guest, request, context),
+        Route::Raw(run_id) => run::raw(run_id, &guest, context),
+        Route::Webhooks => webhooks::show(&guest, request, context),
+        Route::Letter(id) => letter::show(id, &guest, request, context),
+        Route::Providers => providers::show(&guest, context),
+        Route::System => system::show(&guest, request, context),
+        Route::Start => start::show(&guest, context),
+        Route::Chat => chat::show(&guest, context),
         Route::Asset
         | Route::Login
         | Route::Logout
@@ -131,11 +138,17 @@ fn show(route: &Route, guest: &Guest, request: &Request, context: &mut Context) 
         | Route::Verb(..)
         | Route::Gate(..)
         | Route::Settle(..)
-        | Route::Drain => Err(problem::not_found("Not Found").into()),
+        | Route::Drain
+        | Route::Begin
+        | Route::Say => Err(no_page()),
     }
 }
 
-fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Context) -> Answer {
+fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
+    if !session::is_from_here(request, &context.config) {
+        return Err(Stop::Foreign);
+    }
+    let guest = Guest::of(request, route.acts_as(), context)?;
     let form = Form::read(request)?;
     let visitor = guest.admit_to_act(&form, context)?;
     match route {
@@ -145,8 +158,8 @@ fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Contex
         Route::Gate(run_id, gate) => gate::act(run_id, *gate, &visitor, &form, request, context),
         Route::Settle(id, action) => letter::act(id, *action, &visitor, &form, context),
         Route::Drain => system::act(&visitor, &form, context),
-        Route::Start => start::act(&visitor, &form, context),
-        Route::Chat => chat::act(&visitor, form, context),
+        Route::Begin => start::act(&visitor, &form, context),
+        Route::Say => chat::act(&visitor, form, context),
         Route::Asset
         | Route::Login
         | Route::Inbox
@@ -156,7 +169,9 @@ fn act(route: &Route, guest: &Guest, request: &mut Request, context: &mut Contex
         | Route::Webhooks
         | Route::Letter(_)
         | Route::Providers
-        | Route::System => Err(problem::not_found("Not Found").into()),
+        | Route::System
+        | Route::Start
+        | Route::Chat => Err(no_page()),
     }
 }
 

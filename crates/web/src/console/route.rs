@@ -24,6 +24,10 @@ pub(super) enum Route {
     Drain,
     Start,
     Chat,
+    /// Starts a run.
+    Begin,
+    /// Says something to Brendan.
+    Say,
 }
 
 impl Route {
@@ -50,6 +54,8 @@ impl Route {
             ["console", "drain"] => Route::Drain,
             ["console", "start"] => Route::Start,
             ["console", "chat"] => Route::Chat,
+            ["console", "start", "begin"] => Route::Begin,
+            ["console", "chat", "say"] => Route::Say,
             _ => return None,
         };
         Some(route)
@@ -76,6 +82,8 @@ impl Route {
             Route::Drain => "/console/drain",
             Route::Start => "/console/start",
             Route::Chat => "/console/chat",
+            Route::Begin => "/console/start/begin",
+            Route::Say => "/console/chat/say",
         }
     }
 
@@ -89,11 +97,18 @@ impl Route {
             | Route::Webhooks
             | Route::Letter(_)
             | Route::Providers
-            | Route::System => &[Method::Get],
-            Route::Login | Route::Start | Route::Chat => &[Method::Get, Method::Post],
-            Route::Logout | Route::Bulk | Route::Verb(..) | Route::Gate(..) | Route::Settle(..) | Route::Drain => {
-                &[Method::Post]
-            }
+            | Route::System
+            | Route::Start
+            | Route::Chat => &[Method::Get],
+            Route::Login => &[Method::Get, Method::Post],
+            Route::Logout
+            | Route::Bulk
+            | Route::Verb(..)
+            | Route::Gate(..)
+            | Route::Settle(..)
+            | Route::Drain
+            | Route::Begin
+            | Route::Say => &[Method::Post],
         }
     }
 
@@ -110,8 +125,10 @@ impl Route {
             | Route::Webhooks
             | Route::Letter(_)
             | Route::Providers
-            | Route::System => Role::Viewer,
-            Route::Gate(..) | Route::Start | Route::Chat => Role::Approver,
+            | Route::System
+            | Route::Start
+            | Route::Chat => Role::Viewer,
+            Route::Gate(..) | Route::Begin | Route::Say => Role::Approver,
             Route::Bulk | Route::Verb(..) | Route::Settle(..) | Route::Drain => Role::Operator,
         }
     }

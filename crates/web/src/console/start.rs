@@ -71,7 +71,7 @@ fn project(definition: &Definition) -> Option<Project> {
     })
 }
 
-/// POST /console/start.
+/// POST /console/start/begin.
 pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answer {
     let wish = run_start::read(&members(visitor, form))?;
     let caller = visitor.caller();
