@@ -114,10 +114,11 @@ fn no_page() -> Stop {
 }
 
 fn look(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
-    match route {
-        Route::Asset => return Ok(assets::answer(request)?),
-        Route::Login => return login::answer(request, context),
-        _ => {}
+    if let Route::Asset = route {
+        return Ok(assets::answer(request)?);
+    }
+    if let Route::Login = route {
+        return login::answer(request, context);
     }
     let guest = Guest::of(request, Role::Viewer, context)?;
     match route {

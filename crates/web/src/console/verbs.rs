@@ -81,11 +81,10 @@ fn offer(verb: Verb, run: Option<&Run>) -> Offer {
         Verb::Extend => MORE.iter().map(|(span, words)| (clock::rfc3339(deadline + *span), *words)).collect(),
         Verb::Cancel | Verb::Pause | Verb::Resume | Verb::Terminate | Verb::Retry | Verb::Rerun => Vec::new(),
     };
-    let steps = match (verb, run) {
-        (Verb::Rerun, Some(run)) => {
-            run.pipeline.iter().take(run.step as usize + 1).map(|step| step.name().to_owned()).collect()
-        }
-        _ => Vec::new(),
+    let reached = run.map(|run| run.pipeline.iter().take(run.step as usize + 1)).into_iter().flatten();
+    let steps = match verb {
+        Verb::Rerun => reached.map(|step| step.name().to_owned()).collect(),
+        Verb::Cancel | Verb::Pause | Verb::Resume | Verb::Terminate | Verb::Extend | Verb::Retry => Vec::new(),
     };
     Offer { verb, label, effect, grave, moments, steps }
 }
