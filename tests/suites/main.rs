@@ -13,6 +13,7 @@
 mod bad_input;
 mod chat;
 mod configuration;
+mod console;
 mod dlq;
 mod drain;
 mod effects;
