@@ -100,10 +100,31 @@ pub fn verify(
     Ok(claims)
 }
 
+/// What the page of a link puts into its form: who has only the link's address cannot send the form. Good for that link,
+/// and so for its run, gate, opening, approver and time.
+pub fn form_token(secret: &str, run_id: &str, gate: GateName, token: &str) -> String {
+    let mac = mac_for("gate-form", secret, run_id, gate, token);
+    mac.map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
+}
+
+/// Whether a form came from the page of this link, under any secret that is valid now; in constant time.
+pub fn is_form_of(secrets: &[&str], run_id: &str, gate: GateName, token: &str, sent: &str) -> bool {
+    let Ok(sent) = URL_SAFE_NO_PAD.decode(sent) else { return false };
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .filter_map(|secret| mac_for("gate-form", secret, run_id, gate, token))
+        .any(|mac| mac.verify_slice(&sent).is_ok())
+}
+
 fn mac(secret: &str, run_id: &str, gate: GateName, body: &str) -> Option<Hmac<Sha256>> {
+    mac_for("gate-link", secret, run_id, gate, body)
+}
+
+fn mac_for(purpose: &str, secret: &str, run_id: &str, gate: GateName, body: &str) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     // The separator occurs in none of the parts but the run id, which stands last.
-    for part in ["gate-link", gate.as_str(), body, run_id] {
+    for part in [purpose, gate.as_str(), body, run_id] {
         mac.update(part.as_bytes());
         mac.update(b"\n");
     }
@@ -164,6 +185,23 @@ mod tests {
             bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             assert!(verify(&["secret"], "run-1", GateName::Ideate, &changed, NOW).is_err(), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_good_for_its_link_only_and_is_no_link() {
+        let (link, other) =
+            (token(), issue("secret", "run-1", GateName::Ideate, &Claims { nonce: "m".into(), ..claims() }));
+        let form = form_token("secret", "run-1", GateName::Ideate, &link);
+        let good = |secrets: &[&str], run, gate, token: &str, sent: &str| is_form_of(secrets, run, gate, token, sent);
+        assert!(good(&["new", "secret"], "run-1", GateName::Ideate, &link, &form));
+        assert!(!good(&["secret"], "run-1", GateName::Ideate, &other, &form));
+        assert!(!good(&["secret"], "run-2", GateName::Ideate, &link, &form));
+        assert!(!good(&["secret"], "run-1", GateName::Workflow, &link, &form));
+        assert!(!good(&["other", ""], "run-1", GateName::Ideate, &link, &form));
+        let signature = link.split_once('.').unwrap().1;
+        for sent in ["", "x", signature, &form[1..]] {
+            assert!(!good(&["secret"], "run-1", GateName::Ideate, &link, sent), "{sent}");
         }
     }
 

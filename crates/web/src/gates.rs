@@ -10,7 +10,7 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::verdict::{self, Wish};
-use crate::{kick, links, pages, route};
+use crate::{decision_page, kick, links, pages, press, route};
 use mw_core::principal::{Principal, Role};
 use mw_core::run::Run;
 use mw_core::status::Channel;
@@ -79,11 +79,15 @@ fn weigh(
     };
     let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
     if decides {
+        let sent = wish.form_token.as_deref().unwrap_or_default();
+        press::check(request, has_key, || {
+            links::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
+        })?;
         let channel = if has_key { Channel::Api } else { Channel::Link };
         let decider = Decider::of(request, decider, channel);
         decide_and_answer(request, context, run, gate, decider, claims, wish)
     } else {
-        show(&run, gate, claims, token)
+        show(context, &run, gate, &decider, claims, token)
     }
 }
 
@@ -112,16 +116,28 @@ fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>
 }
 
 /// The page of an open gate; nothing is decided.
-fn show(run: &Run, gate: GateName, claims: Option<Claims>, token: Option<&str>) -> Result<Response, Problem> {
-    let open = run.gate.as_ref().filter(|open| open.gate == gate);
-    let Some(open) = open else {
+fn show(
+    context: &Context,
+    run: &Run,
+    gate: GateName,
+    decider: &Principal,
+    claims: Option<Claims>,
+    token: Option<&str>,
+) -> Result<Response, Problem> {
+    let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
         return Err(commands::nothing_to_decide(run, gate));
     };
-    if claims.is_some_and(|claims| claims.opening != open.opening) {
+    if claims.is_some_and(|claims| claims.opening != brief.opening) {
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
-    let action = mw_core::token::path(&run.run_id, gate, token.unwrap_or_default());
-    pages::decision(run, gate, &open.summary, &action)
+    let token = token.unwrap_or_default();
+    let form = decision_page::Form {
+        action: mw_core::token::path(&run.run_id, gate, token),
+        token: links::form_token(&context.config, &run.run_id, gate, token)?,
+        obstacle: decision_page::Obstacle::of(run, gate, decider),
+        approver: decider.name.clone(),
+    };
+    decision_page::answer(&brief, &form)
 }
 
 fn decide_and_answer(
@@ -138,7 +154,7 @@ fn decide_and_answer(
     let opening = claims.map(|claims| claims.opening).or(wish.opening);
     let standing = decide::decide(context, run, gate, Wish { opening, ..wish }, decider)?;
     let response = if request.wants_html() {
-        pages::decided(&standing.run.run_id, gate, verdict)?
+        pages::decided(&standing, gate, verdict)?
     } else {
         Response::ok(&standing.to_json(gate))
     };

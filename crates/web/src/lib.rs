@@ -17,6 +17,7 @@
 pub mod auth;
 pub mod body;
 pub mod bulk;
+pub mod buttons;
 pub mod channels;
 pub mod chat;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod cursor;
 pub mod database;
 pub mod dead_letters;
 pub mod decide;
+pub mod decision_page;
 pub mod definitions;
 pub mod drain;
 pub mod gate_link;
@@ -44,7 +46,8 @@ pub mod metrics;
 pub mod outbound;
 mod outgoing;
 pub mod pages;
-pub mod presses;
+pub mod press;
+
 pub mod principals;
 pub mod problem;
 pub mod projects;

@@ -35,6 +35,25 @@ pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approve
     Ok(Link { token, url, expiry_hours })
 }
 
+/// What the form on a link's page carries.
+pub fn form_token(config: &Config, run_id: &str, gate: GateName, link_token: &str) -> Result<String, Problem> {
+    let secrets = secrets(config)?;
+    Ok(token::form_token(secrets.first().map(String::as_str).unwrap_or_default(), run_id, gate, link_token))
+}
+
+/// Whether a form came from the page of this link.
+pub fn is_form_of(
+    config: &Config,
+    run_id: &str,
+    gate: GateName,
+    link_token: &str,
+    sent: &str,
+) -> Result<bool, Problem> {
+    let secrets = secrets(config)?;
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    Ok(token::is_form_of(&secrets, run_id, gate, link_token, sent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

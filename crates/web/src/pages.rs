@@ -1,33 +1,23 @@
-//! The pages that approvers see: the decision, its confirmation, and a refusal. Compile-time templates (`templates/`), all
+//! What the pages that approvers see share, and the short ones: the confirmation, and a refusal. Compile-time templates (`templates/`), all
 //! values escaped, no scripts, nothing from elsewhere; a strict Content-Security-Policy says so to the browser.
 
+use crate::decide::Standing;
 use crate::problem::{self, Problem};
 use crate::response::Response;
 use askama::Template;
-use mw_core::run::Run;
+use mw_core::run::{Change, Run};
 use mw_core::status::{GateName, Verdict};
 
-#[derive(Template)]
-#[template(path = "decision.html")]
-struct Decision<'a> {
-    nonce: String,
-    heading: &'static str,
-    gate: &'a str,
-    summary: &'a str,
-    project: &'a str,
-    title: &'a str,
-    run_id: &'a str,
-    releases: &'static str,
-    decide_by: Option<Moment>,
-    preview_url: Option<&'a str>,
-    clips: &'a [mw_core::run::Clip],
-    action: &'a str,
+/// A time, as `<time>` wants it and as people read it.
+pub(crate) struct Moment {
+    pub(crate) machine: String,
+    pub(crate) people: String,
 }
 
-/// A time, as `<time>` wants it and as people read it.
-struct Moment {
-    machine: String,
-    people: String,
+impl Moment {
+    pub(crate) fn of(at: mw_core::Timestamp) -> Moment {
+        Moment { machine: crate::clock::rfc3339(at), people: crate::clock::minute(at) }
+    }
 }
 
 #[derive(Template)]
@@ -36,89 +26,89 @@ struct Decided<'a> {
     nonce: String,
     outcome: &'static str,
     heading: &'static str,
-    follows: &'static str,
+    follows: String,
     gate: &'a str,
-    run_id: &'a str,
+    run: &'a Run,
+    /// What the approver changed.
+    changes: &'a [Change],
 }
 
 #[derive(Template)]
 #[template(path = "refused.html")]
 struct Refused<'a> {
     nonce: String,
-    status: u16,
     heading: &'a str,
-    detail: &'a str,
+    decided: Option<DecidedBefore<'a>>,
+    problem: &'a Problem,
     advice: &'a str,
     request_id: &'a str,
 }
 
-/// The page of an open gate. `action` is where the form goes: the gate's path with the link's token.
-pub fn decision(run: &Run, gate: GateName, summary: &str, action: &str) -> Result<Response, Problem> {
-    let decide_by =
-        run.deadline.map(|at| Moment { machine: crate::clock::rfc3339(at), people: crate::clock::minute(at) });
-    let nonce = nonce();
-    let page = Decision {
-        nonce: nonce.clone(),
-        heading: question(gate),
-        gate: gate.as_str(),
-        summary,
-        project: &run.definition.key,
-        title: &run.title,
-        run_id: &run.run_id,
-        releases: releases(gate),
-        decide_by,
-        preview_url: run.render_url.as_deref().filter(|url| is_web_link(url)),
-        clips: &run.clips,
-        action,
-    };
-    answer(200, page.render(), &nonce)
+/// Who was faster.
+struct DecidedBefore<'a> {
+    who: &'a str,
+    what: &'a str,
+    at: Moment,
 }
 
-/// The page after a decision.
-pub fn decided(run_id: &str, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
+impl DecidedBefore<'_> {
+    fn of(problem: &Problem) -> Option<DecidedBefore<'_>> {
+        let member = |name| problem.members.as_ref()?.get(name)?.as_str();
+        let at = crate::clock::parse(member("decided_at")?)?;
+        Some(DecidedBefore { who: member("decided_by")?, what: member("decision")?, at: Moment::of(at) })
+    }
+}
+
+/// The page after a decision: how the gate stands now.
+pub fn decided(standing: &Standing, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
     let nonce = nonce();
+    let (heading, follows) = match (standing.quorum, verdict) {
+        (Some((approvals, needed)), _) => (
+            "Thank you. Yours is counted.",
+            format!("{approvals} of {needed} approvals are there; it goes on with the last."),
+        ),
+        (None, Verdict::Approve) => ("Thank you. It goes on.", releases(gate).to_owned()),
+        (None, Verdict::Reject) => ("Stopped.", "The run has ended. Nothing further is made or posted.".to_owned()),
+        (None, Verdict::RequestChanges) => {
+            ("Sent back.", "The persona works on it with your comment; then the gate opens again.".to_owned())
+        }
+    };
     let page = Decided {
         nonce: nonce.clone(),
-        outcome: verdict.outcome(),
-        heading: match verdict {
-            Verdict::Approve => "Thank you. It goes on.",
-            Verdict::Reject => "Stopped.",
-            Verdict::RequestChanges => "Sent back.",
-        },
-        follows: match verdict {
-            Verdict::Approve => releases(gate),
-            Verdict::Reject => "The run has ended. Nothing further is made or posted.",
-            Verdict::RequestChanges => "The persona works on it with your comment; then the gate opens again.",
-        },
+        outcome: standing.status,
+        heading,
+        follows,
         gate: gate.as_str(),
-        run_id,
+        run: &standing.run,
+        changes: standing.run.decided.last().filter(|last| last.gate == gate).map_or(&[], |last| &last.edits),
     };
     answer(200, page.render(), &nonce)
 }
 
 /// A problem for a person in a browser; status and headers are the problem's.
 pub fn refused(problem: &Problem, request_id: &str) -> Result<Response, Problem> {
-    let (heading, advice) = match problem.status {
-        403 => (
+    let (heading, advice) = match (problem.status, problem.code) {
+        (403, "gate-not-yours") => ("This is for others to decide", "Nothing was decided."),
+        (403, "not-from-the-page") => ("Nothing was decided", "Open your link again and press a button there."),
+        (403, _) => (
             "This link no longer works",
             "Links are for one person, one decision and a limited time. Ask Brendan for a new one.",
         ),
-        404 => ("There is no such run", "Check that the link was copied whole."),
-        409 => (
-            "There is nothing left to decide",
-            "Somebody was faster, or the run has moved on. Nothing was changed by opening this.",
-        ),
-        429 => ("Too many tries", "Wait a minute and open the link again."),
+        (404, _) => ("There is no such run", "Check that the link was copied whole."),
+        (409, "gate-already-decided") => ("There is nothing left to decide", "Nothing was changed by opening this."),
+        (409, _) => ("There is nothing left to decide", "The run has moved on. Nothing was changed by opening this."),
+        (422, _) => ("Something is missing", "Nothing was decided. Go back, change it and press the button again."),
+        (429, _) => ("Too many tries", "Wait a minute and open the link again."),
         _ => ("That did not work", "Nothing was decided. Try again in a moment."),
     };
     let nonce = nonce();
     let page =
-        Refused { nonce: nonce.clone(), status: problem.status, heading, detail: &problem.detail, advice, request_id };
+        Refused { nonce: nonce.clone(), heading, decided: DecidedBefore::of(problem), problem, advice, request_id };
     let response = answer(problem.status, page.render(), &nonce)?;
     Ok(response.with_headers(problem.headers.clone()))
 }
 
-fn question(gate: GateName) -> &'static str {
+pub(crate) fn question(gate: GateName) -> &'static str {
     match gate {
         GateName::Workflow => "Start this run?",
         GateName::Ideate => "Make these clips?",
@@ -135,18 +125,18 @@ fn releases(gate: GateName) -> &'static str {
 }
 
 /// Only web addresses become links: a provider's answer could hold any scheme.
-fn is_web_link(url: &str) -> bool {
+pub(crate) fn is_web_link(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-fn answer(status: u16, page: askama::Result<String>, nonce: &str) -> Result<Response, Problem> {
+pub(crate) fn answer(status: u16, page: askama::Result<String>, nonce: &str) -> Result<Response, Problem> {
     let page = page.map_err(|error| problem::internal().because(error))?;
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'nonce-{nonce}'; media-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     Ok(Response::html(status, page)
         .with_header("content-security-policy", policy)
@@ -160,32 +150,15 @@ fn answer(status: u16, page: askama::Result<String>, nonce: &str) -> Result<Resp
 mod tests {
     use super::*;
 
-    fn run() -> Run {
-        let mut run = Run::unborn("run-<1>".to_owned());
-        run.title = "<script>alert(1)</script>".to_owned();
-        run.render_url = Some("javascript:alert(1)".to_owned());
-        run
-    }
-
     fn text(response: &Response) -> String {
         String::from_utf8(response.body.clone()).unwrap()
     }
 
     #[test]
-    fn what_users_and_models_wrote_is_escaped() {
-        let action = "/v1/hitl/approve/run-1/ideate?token=\"><script>";
-        let page = decision(&run(), GateName::Ideate, "<b>idea</b>", action).unwrap();
-        let html = text(&page);
-        for hostile in ["<script>", "<b>idea", "javascript:"] {
-            assert!(!html.contains(hostile), "{hostile}");
-        }
-        assert!(html.contains("value=\"approve\"") && html.contains("value=\"reject\""));
-        assert!(html.contains("method=\"post\""));
-    }
-
-    #[test]
     fn the_policy_lets_in_our_styles_and_nothing_else() {
-        let page = decided("run-1", GateName::Workflow, Verdict::Reject).unwrap();
+        let run = Run::unborn("run-1".to_owned());
+        let standing = Standing { run, status: "rejected", quorum: None, kick: false };
+        let page = decided(&standing, GateName::Workflow, Verdict::Reject).unwrap();
         let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
@@ -200,5 +173,18 @@ mod tests {
         assert_eq!(page.status, 403);
         assert!(text(&page).contains("invalid or expired token"));
         assert!(text(&page).contains("req-1"));
+    }
+
+    #[test]
+    fn whoever_comes_late_sees_who_decided_what_and_when() {
+        let problem = crate::problem::conflict("gate-already-decided", "decided")
+            .with_member("decided_by", "<ann>")
+            .with_member("decision", "approved")
+            .with_member("decided_at", "2026-01-02T03:04:05Z");
+        let page = refused(&problem, "req-1").unwrap();
+        assert_eq!(page.status, 409);
+        for fact in ["&#60;ann&#62;", "approved", "2026-01-02 03:04 UTC"] {
+            assert!(text(&page).contains(fact), "{fact} is not in {}", text(&page));
+        }
     }
 }

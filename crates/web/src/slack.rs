@@ -8,7 +8,7 @@ use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Method, Request, form_value};
 use crate::response::Response;
-use crate::{clock, kick, presses, route, webhooks};
+use crate::{buttons, clock, kick, route, webhooks};
 use mw_providers::slack::{self, Reply};
 use mw_store::channels::Kind;
 
@@ -28,7 +28,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let payload = form_value(&form, "payload").and_then(|payload| serde_json::from_str(&payload).ok());
     // Interactions that decide nothing (a link was opened) only want to be acknowledged.
     let Some(press) = payload.as_ref().and_then(slack::parse) else { return Ok(Response::empty(200)) };
-    let answered = presses::decide(context, Kind::Slack, &press.value, &press.user)?;
+    let answered = buttons::decide(context, Kind::Slack, &press.value, &press.user)?;
     Ok(Response::empty(200).then(move |context| {
         if answered.kick {
             kick::dispatch(context);

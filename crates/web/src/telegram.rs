@@ -9,7 +9,7 @@ use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{body, clock, drain, kick, presses, route, webhooks};
+use crate::{body, buttons, clock, drain, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -70,7 +70,7 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
             Ok(if refuse { fine().then(refusal) } else { fine() })
         }
         Incoming::Press { query_id, from, chat_id, message_id, data } => {
-            let answered = presses::decide(context, Kind::Telegram, &data, &from.to_string())?;
+            let answered = buttons::decide(context, Kind::Telegram, &data, &from.to_string())?;
             channels::end_update(context.database()?, &key)?;
             let place = chat_id.zip(message_id).filter(|_| answered.is_over);
             Ok(fine().then(move |context| {

@@ -1,6 +1,7 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
 use crate::body::{self, Fields};
+use crate::press::FORM_TOKEN;
 use crate::problem::{self, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
 use mw_core::run::{Edit, Field};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
 const APPROVER_LENGTH_MAX: usize = 200;
+const FORM_TOKEN_LENGTH_MAX: usize = 100;
 /// Longer than any text that may be edited; the gate says which may be how long.
 const EDIT_LENGTH_MAX: usize = 4000;
 /// Names of form fields that edit a text begin with this.
@@ -24,11 +26,13 @@ pub struct Wish {
     pub opening: Option<u32>,
     /// A name that the caller typed: a note, not an identity.
     pub approver: Option<String>,
+    /// What the page's form carries (`press`).
+    pub form_token: Option<String>,
 }
 
 impl Wish {
     pub fn new(verdict: Verdict) -> Wish {
-        Wish { verdict, comment: None, edit: Edit::new(), opening: None, approver: None }
+        Wish { verdict, comment: None, edit: Edit::new(), opening: None, approver: None, form_token: None }
     }
 
     pub fn approve() -> Wish {
@@ -50,6 +54,7 @@ pub fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
     let decision = fields.text("decision", 0, 20);
     let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
     let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
+    let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
     let opening = fields.number("opening", 1, u32::MAX);
     let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields)).unwrap_or_default();
     let verdict = match decision.as_deref() {
@@ -61,7 +66,7 @@ pub fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
     }
     fields.finish()?;
     let verdict = verdict.ok_or_else(problem::internal)?;
-    Ok(Wish { verdict, comment: said(comment), edit, opening, approver: said(approver) })
+    Ok(Wish { verdict, comment: said(comment), edit, opening, approver: said(approver), form_token })
 }
 
 pub(crate) fn said(text: Option<String>) -> Option<String> {
@@ -100,7 +105,9 @@ fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
         let value = value.replace("\r\n", "\n");
         match name.as_str() {
             // The first of a name counts.
-            "decision" | "comment" | "approver" => drop(members.entry(name).or_insert(Value::String(value))),
+            "decision" | "comment" | "approver" | FORM_TOKEN => {
+                members.entry(name).or_insert(Value::String(value));
+            }
             "opening" => {
                 let number = value.parse::<u32>().map_or(Value::String(value), Value::from);
                 members.entry(name).or_insert(number);

@@ -1,5 +1,6 @@
 //! Deciding: once, by whom, and what everybody else is told.
 
+use super::robots::form_token;
 use super::{approve, decisions, reject};
 use crate::support::{Run, eventually, service};
 use serde_json::json;
@@ -111,9 +112,11 @@ fn a_key_in_a_browser_decides_and_is_answered_with_a_page() {
 #[test]
 fn the_pages_form_rejects_with_a_comment_that_is_kept() {
     let run = Run::start();
+    let link = run.link_for("workflow", Some("ann"));
     let form = "approver=Ann+B.&comment=too+dull%21%0D%0ATry+again&decision=reject";
+    let form = format!("{form}&form_token={}", form_token(&link));
     let answer = service()
-        .call("POST", &run.link_for("workflow", Some("ann")))
+        .call("POST", &link)
         .header("accept", "text/html")
         .body("application/x-www-form-urlencoded", form)
         .send()

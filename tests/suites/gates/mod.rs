@@ -4,6 +4,7 @@ mod decisions;
 mod looking;
 mod page;
 mod policies;
+mod robots;
 mod tokens;
 
 use crate::support::{Run, service};

@@ -14,7 +14,8 @@ use mw_store::principals::{self, Identities, Outcome as Wished};
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
-    Limit, chat, dead_letters, doctor, drain, effects, metrics, projects, readiness, retention, runs, sweep, webhooks,
+    Limit, chat, dead_letters, doctor, drain, effects, gates, metrics, projects, readiness, retention, runs, sweep,
+    webhooks,
 };
 use serde_json::json;
 
@@ -84,6 +85,13 @@ fn reads() -> Vec<Statement> {
         statement("run_states", PAGE, |db, _| {
             let filter = Filter { project: Some("aismr".into()), ..Filter::default() };
             assert_eq!(runs::states(db, now(), &filter, 50, &limit()).unwrap().runs.len(), 50);
+        }),
+        statement("gates_open", PAGE, |db, _| {
+            assert!(gates::open(db, &gates::Filter::default(), 50).unwrap().next.is_some());
+        }),
+        statement("gates_open of a gate", PAGE, |db, _| {
+            let filter = gates::Filter { gate: Some(GateName::Workflow), ..gates::Filter::default() };
+            assert!(gates::open(db, &filter, 50).unwrap().next.is_some());
         }),
         statement("drain_state", FEW, |db, _| assert!(!drain::state(db).unwrap().on)),
         statement("drain_status", OPEN, |db, _| assert!(drain::left(db).unwrap().is_at_work())),

@@ -1,0 +1,80 @@
+//! What strangers and models write is text: no script of theirs runs, nothing of theirs is loaded, whatever it is written
+//! into.
+
+use crate::support::{Run, service, unique};
+use crate::{Browser, Scripts, pages};
+use serde_json::json;
+
+/// Script, markup that closes what surrounds it, an image that fails, a text that turns direction, a very long word.
+fn hostile() -> String {
+    let word = "Donaudampfschifffahrt".repeat(12);
+    format!(
+        "<script>document.title='broken in'</script>\"><img src=x onerror=\"document.title='broken in'\">'</textarea>\
+         <svg onload=\"document.title='broken in'\"> \u{202e}gnp.exe\u{2066} {word}"
+    )
+}
+
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// A run whose every text is hostile.
+fn hostile_run() -> Run {
+    let user = unique("user");
+    let text: String = hostile().chars().take(200).collect();
+    let body = json!({
+        "project": "aismr",
+        "input": {"object": text, "modifiers": [text]},
+        "options": {"user_id": user},
+    });
+    let answer = service().post("/v1/runs/start").json(&body).send().expect(200).json();
+    Run { service: service().clone(), id: answer["runId"].as_str().unwrap().to_owned(), user }
+}
+
+#[track_caller]
+fn nothing_broke_in(browser: &Browser) {
+    assert_eq!(browser.complaints(), [""; 0], "the policy had to forbid something");
+    let title = browser.evaluate("return document.title");
+    assert!(title.as_str().unwrap().ends_with("MyloWare"), "{title}");
+    let foreign = browser.evaluate("return document.querySelectorAll('script, img, svg[onload], iframe').length");
+    assert_eq!(foreign, 0);
+    let turned = browser.evaluate(
+        "return [...document.querySelectorAll('b, strong, small')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length",
+    );
+    assert_eq!(turned, 0, "what turns direction turns its surroundings too");
+}
+
+#[test]
+fn markup_in_titles_and_prompts_is_shown_as_text_at_every_gate() {
+    let run = hostile_run();
+    let browser = Browser::open(Scripts::On);
+    for gate in ["workflow", "ideate"] {
+        run.wait_for(crate::support::run::waiting_status(gate));
+        browser.visit(&run.link(gate));
+        browser.see("onerror=");
+        nothing_broke_in(&browser);
+        pages::examine(&browser, &format!("link-{gate}-hostile"));
+        browser.click("Approve");
+        browser.see("It goes on");
+    }
+}
+
+#[test]
+fn markup_in_names_and_reasons_is_shown_as_text_to_whoever_comes_later() {
+    let run = Run::start();
+    let browser = Browser::open(Scripts::On);
+    let name: String = hostile().chars().take(100).collect();
+    let late = run.link_for("workflow", Some("bob"));
+    browser.visit(&run.link_for("workflow", Some(&encode(&name))));
+    browser.click("Reject the run");
+    browser.fill("Reason", &hostile());
+    browser.click("Reject");
+    browser.see("Stopped.");
+    nothing_broke_in(&browser);
+    browser.visit(&late);
+    browser.see("document.title=");
+    assert!(browser.complaints().iter().all(|complaint| complaint.contains("409")), "only the status is noted");
+    nothing_broke_in(&browser);
+    pages::examine(&browser, "link-already-decided-hostile");
+    assert_eq!(run.artifacts("hitl.approval")[0]["metadata"]["comment"], hostile());
+}
