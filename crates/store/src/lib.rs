@@ -3,6 +3,7 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
+//! - [`console`]: what its pages show, a statement each.
 //! - [`gates`]: the inbox.
 //! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
@@ -15,6 +16,7 @@
 pub mod channels;
 pub mod chat;
 pub mod commit;
+pub mod console;
 pub mod dead_letters;
 pub mod doctor;
 pub mod drain;

@@ -88,6 +88,10 @@ pub struct Filter {
     pub user_id: Option<String>,
     /// Only runs made before this moment (RFC 3339).
     pub created_before: Option<String>,
+    /// Only runs made at this moment or later (RFC 3339).
+    pub created_after: Option<String>,
+    /// Only runs whose deadline had passed at this moment (RFC 3339).
+    pub overdue_at: Option<String>,
     /// Creation time and id of the last run of the page before.
     pub before: Option<(String, String)>,
 }
@@ -104,12 +108,13 @@ pub fn list(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, 
 }
 
 impl Filter {
-    fn to_json(&self, limit: u32) -> Value {
+    pub(crate) fn to_json(&self, limit: u32) -> Value {
         let before =
             self.before.as_ref().map(|(created_at, run_id)| json!({"created_at": created_at, "run_id": run_id}));
         json!({
             "status": self.status, "project": self.project, "user_id": self.user_id,
-            "created_before": self.created_before, "before": before, "limit": limit,
+            "created_before": self.created_before, "created_after": self.created_after, "overdue_at": self.overdue_at,
+            "before": before, "limit": limit,
         })
     }
 }

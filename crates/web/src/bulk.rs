@@ -20,12 +20,13 @@ use serde_json::{Map, Value, json};
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 100;
 
-/// What the body asks for.
-struct Bulk {
-    wish: Wish,
-    filter: Filter,
-    page: u32,
-    dry_run: bool,
+/// What is asked for.
+pub(crate) struct Bulk {
+    pub(crate) wish: Wish,
+    pub(crate) filter: Filter,
+    pub(crate) page: u32,
+    /// Only say what would happen.
+    pub(crate) dry_run: bool,
 }
 
 /// The caller's key has been checked.
@@ -83,7 +84,7 @@ fn read_filter(fields: &mut Fields<'_>) -> Result<Filter, Problem> {
         project: inner.text("project", 1, 200),
         user_id: inner.text("user_id", 1, 200),
         created_before: inner.moment("created_before").map(clock::rfc3339),
-        before: None,
+        ..Filter::default()
     };
     fields.errors.append(&mut inner.errors);
     if filter == Filter::default() && fields.errors.is_empty() {
@@ -92,7 +93,8 @@ fn read_filter(fields: &mut Fields<'_>) -> Result<Filter, Problem> {
     Ok(filter)
 }
 
-fn carry_out(bulk: &Bulk, found: States, context: &mut Context) -> Result<(Vec<Value>, bool), Problem> {
+/// What happens to each run, or would, and whether to wake the dispatcher.
+pub(crate) fn carry_out(bulk: &Bulk, found: States, context: &mut Context) -> Result<(Vec<Value>, bool), Problem> {
     let mut new_id = commands::new_id;
     let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
     let Wish { order, reason, actor } = &bulk.wish;

@@ -16,7 +16,7 @@ use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 100;
 const MESSAGE_LENGTH_MAX: usize = 8000;
@@ -85,8 +85,12 @@ impl Spoken {
 
 /// Reads the body.
 pub fn parse(request: &mut Request) -> Result<Asked, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
+    read(&body::json_object(request)?)
+}
+
+/// Reads a body's members.
+pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
+    let mut fields = Fields::new(members, "#");
     let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);
     let message = fields.required_text("message", 1, MESSAGE_LENGTH_MAX);
     if user_id.chars().any(char::is_control) {

@@ -15,7 +15,7 @@ use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settle
 use serde_json::{Map, Value, json};
 
 /// As much of a payload is shown.
-const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 /// Letters of one call by filter.
 const BULK_MAX: u32 = 100;
 const ACTOR_LENGTH_MAX: usize = 200;
@@ -83,11 +83,11 @@ fn cursor(text: &str) -> Option<(String, String)> {
 }
 
 /// The one spelling of a letter's id; `None` when it cannot be one.
-fn letter_id(text: &str) -> Option<String> {
+pub(crate) fn letter_id(text: &str) -> Option<String> {
     uuid::Uuid::parse_str(text).ok().map(|id| id.to_string())
 }
 
-fn unknown() -> Problem {
+pub(crate) fn unknown() -> Problem {
     problem::not_found("dead letter not found")
 }
 
@@ -105,7 +105,7 @@ fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
 }
 
 /// The stored bytes as text where they are text, else in base64.
-fn payload(letter: &Map<String, Value>) -> Value {
+pub(crate) fn payload(letter: &Map<String, Value>) -> Value {
     let member = |name: &str| letter.get(name).cloned().unwrap_or_default();
     let size = member("payloadSize").as_u64().unwrap_or_default();
     let bytes = STANDARD.decode(member("payload").as_str().unwrap_or_default()).unwrap_or_default();
@@ -125,7 +125,7 @@ fn payload(letter: &Map<String, Value>) -> Value {
 }
 
 /// What an operator should know of the letter, in plain words.
-fn explanation(letter: &Map<String, Value>) -> String {
+pub(crate) fn explanation(letter: &Map<String, Value>) -> String {
     let text = |name: &str| letter.get(name).and_then(Value::as_str).unwrap_or_default();
     let ended =
         |verb: &str| format!("{verb} by {} at {}: {}.", text("settledBy"), text("settledAt"), text("settledReason"));

@@ -136,7 +136,7 @@ fn input(field: &mw_core::run::EditableField) -> Input<'_> {
 }
 
 /// What the run takes, in words: `2 clips, 16 s, 0.80`.
-fn cost(brief: &Brief) -> String {
+pub(crate) fn cost(brief: &Brief) -> String {
     let cost = &brief.cost;
     let clips = if cost.clips == 1 { "1 clip".to_owned() } else { format!("{} clips", cost.clips) };
     let money = cost.cents.map(|cents| format!(", {}.{:02} in all", cents / 100, cents % 100)).unwrap_or_default();

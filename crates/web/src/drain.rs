@@ -63,7 +63,7 @@ pub(crate) fn shown(drain: &Drain) -> Value {
     shown
 }
 
-fn summary(left: &Left) -> String {
+pub(crate) fn summary(left: &Left) -> String {
     let waiting = match left.waiting() {
         0 => "no run waits for people".to_owned(),
         1 => "1 run waits for people and survives a restart".to_owned(),

@@ -24,6 +24,7 @@ pub mod clock;
 pub mod commands;
 pub mod component;
 pub mod config;
+pub mod console;
 pub mod context;
 pub mod cursor;
 pub mod database;

@@ -58,6 +58,8 @@ pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/principals/:name/disable", None, Some(Operator)),
     ("/v1/principals/:name/enable", None, Some(Operator)),
     ("/v1/principals/:name/identities", None, Some(Operator)),
+    // Sessions, not keys: crates/web/src/console/route.rs has the roles.
+    ("/console", None, None),
     ("/metrics", None, None),
     ("/health", None, None),
     ("/ready", None, None),

@@ -35,10 +35,6 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     context.admit(loaded.principal)?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
-    let Some(version) = loaded.project.filter(|project| loaded.known.contains(&project.key)) else {
-        return Err(unknown_project(&loaded.known).with_headers(&headers));
-    };
-
     let started_by = context.name()?;
     // By name, so that a repetition with the next key is one too.
     let idempotency = key.map(|key| Idempotency {
@@ -46,8 +42,9 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         key,
         fingerprint: idempotency::fingerprint(&wish.payload),
     });
-    let begin = Begin { version, started_by, input: wish.input, options: wish.options, skip: vec![], add: vec![] };
-    let begun = begin.carry_out(context, idempotency, None).map_err(|problem| problem.with_headers(&headers))?;
+    let begun = Begin::wished(wish, loaded.project, &loaded.known, started_by)
+        .and_then(|begin| begin.carry_out(context, idempotency, None))
+        .map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);
     let response = Response::ok(&json!({"runId": begun.run_id, "status": begun.run.status.as_str()}));
     let response = response.with_headers(headers);
@@ -65,8 +62,12 @@ pub struct Wish {
 
 /// Reads the body; every fault in it is told at once.
 pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
+    read(&body::json_object(request)?)
+}
+
+/// Reads a body's members.
+pub(crate) fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
+    let mut fields = Fields::new(members, "#");
     let project = fields.required_text("project", 1, 64);
     let input = fields.required_object("input");
     let options = fields.object("options").cloned().unwrap_or_default();
@@ -130,6 +131,17 @@ pub struct Begun {
 }
 
 impl Begin {
+    /// A start from a body: 422 when its project is not loaded.
+    pub(crate) fn wished(
+        wish: Wish,
+        project: Option<ProjectVersion>,
+        known: &[String],
+        started_by: String,
+    ) -> Result<Begin, Problem> {
+        let version = project.filter(|project| known.contains(&project.key)).ok_or_else(|| unknown_project(known))?;
+        Ok(Begin { version, started_by, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() })
+    }
+
     /// Starts the run and keeps the conversation's turn, where there is one, in the same statement.
     pub fn carry_out(
         self,

@@ -54,8 +54,8 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         status,
         project: short_text(request, "project")?,
         user_id: short_text(request, "user_id")?,
-        created_before: None,
         before: before.map(|cursor| (cursor.created_at, cursor.run_id)),
+        ..Filter::default()
     };
     let limit = page_size(request)?;
     let mut page = mw_store::runs::list(context.database()?, &filter, limit)?;

@@ -111,6 +111,28 @@ fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response, Problem> {
+    let verb = wish.order.verb();
+    let done = perform(run_id, wish, context)?;
+    let Some(after) = done.after else {
+        return Ok(Response::ok(&json!({
+            "runId": run_id, "verb": verb, "status": "failed", "outcome": "changed", "deadline": null,
+        })));
+    };
+    let response = Response::ok(&answer(verb, run_id.to_owned(), done.version, &after));
+    Ok(if done.kick { response.then(kick::dispatch) } else { response })
+}
+
+/// What an order came to.
+pub(crate) struct Done {
+    /// The run's version before.
+    pub(crate) version: u64,
+    /// The run, or its successor; `None` for one that could not be read and was ended.
+    pub(crate) after: Option<Run>,
+    pub(crate) kick: bool,
+}
+
+/// Carries an order out on a run.
+pub(crate) fn perform(run_id: &str, wish: Wish, context: &mut Context) -> Result<Done, Problem> {
     let loaded = commands::load(context, run_id);
     let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
     let run = match loaded {
@@ -120,22 +142,19 @@ fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response
         }
         Err(problem) => return Err(problem),
     };
-    let before = (run.run_id.clone(), run.version);
+    let version = run.version;
     let mut new_id = commands::new_id;
     let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
     let database = context.database()?;
     let moved = mw_store::commit::order(database, run, &wish.order, &wish.reason, &wish.actor, &mut decision)?;
-    let response = Response::ok(&answer(wish.order.verb(), before.0, before.1, &moved.run));
-    Ok(if moved.kick { response.then(kick::dispatch) } else { response })
+    Ok(Done { version, after: Some(moved.run), kick: moved.kick })
 }
 
 /// A run that this version cannot read is ended in the database: no run is beyond reach.
-fn end_unreadable(run_id: &str, wish: &Wish, context: &mut Context, unread: Problem) -> Result<Response, Problem> {
+fn end_unreadable(run_id: &str, wish: &Wish, context: &mut Context, unread: Problem) -> Result<Done, Problem> {
     let message = format!("terminated by {}: {}", wish.actor, wish.reason);
     match force_end(context.database()?, run_id, &wish.actor, &message)? {
-        ForcedEnd::Ended => Ok(Response::ok(&json!({
-            "runId": run_id, "verb": Verb::Terminate, "status": "failed", "outcome": "changed", "deadline": null,
-        }))),
+        ForcedEnd::Ended => Ok(Done { version: 0, after: None, kick: false }),
         ForcedEnd::Terminal => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
         ForcedEnd::Missing => Err(unread),
     }

@@ -95,9 +95,14 @@ pub(crate) fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> 
 fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
+    form_members(form_pairs(&text))
+}
+
+/// The members that a form's pairs mean.
+pub(crate) fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map<String, Value>, Problem> {
     let mut members = Map::new();
     let mut edit = Map::new();
-    for (name, value) in form_pairs(&text) {
+    for (name, value) in pairs {
         if value.contains('\0') {
             return Err(problem::invalid_field("#", "Input should not contain null characters"));
         }

@@ -1,6 +1,7 @@
 //! docs/errors.md lists exactly the codes that the source can answer.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -15,11 +16,17 @@ fn codes_in(source: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
+/// Every file of a folder and of the folders in it.
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn the_page_lists_every_code_and_no_other() {
     let mut answered = BTreeSet::new();
-    for entry in std::fs::read_dir(format!("{ROOT}/src")).unwrap() {
-        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for path in sources(Path::new(ROOT).join("src")) {
+        let source = std::fs::read_to_string(path).unwrap();
         // Tests make up codes of their own.
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         answered.extend(codes_in(code));

@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod console;
 mod history;
 mod measure;
 mod statements;

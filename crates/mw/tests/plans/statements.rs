@@ -1,6 +1,7 @@
 //! The statements, as the product calls them: name, the most index entries that one call may read, and the call. A name
 //! begins with its SQL function; `every_statement_of_the_store_is_measured` looks for it here.
 
+use crate::console;
 use crate::history::{new_id, new_run, now};
 use mw_core::principal::{Principal, Role};
 use mw_core::run::{Command, Context, GateDecision, Run, apply};
@@ -23,13 +24,13 @@ use serde_json::json;
 /// Of the key of person-785 in the history: the hash of that number.
 const KEY_HASH: &str = "9e04a49e5786695116f9af28552da3083d4eeb015294b878d27053439e363cdf";
 
-type Call = Box<dyn FnMut(&mut Client, &Run)>;
-type Statement = (&'static str, i64, Call);
+pub(crate) type Call = Box<dyn FnMut(&mut Client, &Run)>;
+pub(crate) type Statement = (&'static str, i64, Call);
 
 /// Enough for a look-up by key and what hangs on it.
-const FEW: i64 = 40;
+pub(crate) const FEW: i64 = 40;
 /// A page of 50, and one more to know of; some are passed over on the way.
-const PAGE: i64 = 360;
+pub(crate) const PAGE: i64 = 360;
 /// A page, what is under a lease (bounded by limits), and the marks that earlier claims left in the index.
 const CLAIM: i64 = 1_500;
 /// The rows of a reconciler's batch of 200.
@@ -40,13 +41,17 @@ pub(crate) const OPEN: i64 = 25_000;
 const HISTORY: i64 = i64::MAX;
 
 pub(crate) fn all() -> Vec<Statement> {
-    [reads(), lists(), messengers(), commits(), receipts(), operations(), people(), runbook()]
+    [reads(), console::all(), lists(), messengers(), commits(), receipts(), operations(), people(), runbook()]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn statement(name: &'static str, entries_max: i64, call: impl FnMut(&mut Client, &Run) + 'static) -> Statement {
+pub(crate) fn statement(
+    name: &'static str,
+    entries_max: i64,
+    call: impl FnMut(&mut Client, &Run) + 'static,
+) -> Statement {
     (name, entries_max, Box::new(call))
 }
 

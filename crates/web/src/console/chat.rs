@@ -1,0 +1,76 @@
+//! /console/chat: the visitor's conversation with Brendan. Links of gates are told in the answer and not kept, so here a
+//! message leads to its runs, where the visitor decides.
+
+use super::form::Form;
+use super::runs::run_path;
+use super::view::{Frame, Moment, Place, page};
+use super::visitor::{Guest, Visitor};
+use super::{Answer, see_other};
+use crate::chat;
+use crate::context::Context;
+use crate::limits::CHAT_BRENDAN;
+use crate::{clock, drain, kick};
+use askama::Template;
+use mw_core::principal::Role;
+use mw_store::console::Message;
+
+const MESSAGES: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "console/chat.html")]
+struct Page {
+    frame: Frame,
+    token: String,
+    messages: Vec<Said>,
+    may_talk: bool,
+}
+
+struct Said {
+    who: &'static str,
+    class: &'static str,
+    paragraphs: Vec<String>,
+    at: Option<Moment>,
+    /// Runs of the user that the message names: id and path.
+    runs: Vec<(String, String)>,
+}
+
+pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
+    let seen = mw_store::console::chat(context.connection()?, guest.visit(), guest.name(), MESSAGES)?;
+    let visitor = guest.admit(seen.shell, context)?;
+    let messages = seen.page.messages.iter().map(|message| said(message, &seen.page.runs)).collect();
+    let may_talk = visitor.may(Role::Approver);
+    let frame = Frame::of("Chat", Place::Chat, &visitor);
+    Ok(page(200, &Page { frame, token: visitor.token.clone(), messages, may_talk })?)
+}
+
+fn said(message: &Message, runs: &[String]) -> Said {
+    let (who, class) = match message.role.as_str() {
+        "user" => ("You", "mine"),
+        "notice" => ("News", "news"),
+        _ => ("Brendan", "his"),
+    };
+    let named = runs.iter().filter(|run_id| class != "mine" && message.content.contains(run_id.as_str()));
+    Said {
+        who,
+        class,
+        paragraphs: message.content.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
+        at: Moment::read(&message.at),
+        runs: named.take(5).map(|run_id| (run_id.clone(), run_path(run_id))).collect(),
+    }
+}
+
+/// POST /console/chat/say.
+pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
+    form.set("user_id", visitor.principal.name.clone());
+    let asked = chat::read(form.members())?;
+    let caller = visitor.caller();
+    let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
+    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
+    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
+    if let Some(draining) = &loaded.draining {
+        return Err(drain::refusal(draining.reason.as_deref()).into());
+    }
+    let spoken = chat::converse(context, &asked, &loaded)?;
+    let response = see_other("/console/chat#end".to_owned());
+    Ok(if spoken.kick { response.then(kick::dispatch) } else { response })
+}
