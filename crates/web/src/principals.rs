@@ -262,7 +262,7 @@ mod tests {
             ("/v1/principals/Ann", "principal not found"),
             ("/v1/principals/Ann/keys", "principal not found"),
             ("/v1/principals/%00/disable", "principal not found"),
-            ("/v1/principals/a%20b/identities", "principal not found"),
+            ("/v1/principals/a%20b/enable", "principal not found"),
             ("/v1/principals/ann/keys/%00/revoke", "key not found"),
             ("/v1/principals/ann/explode", "Not Found"),
         ] {
