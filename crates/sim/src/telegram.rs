@@ -19,30 +19,33 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/{bot}/{method}", post(call))
 }
 
-fn refused(code: u16, description: &str) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Json(json!({"ok": false, "error_code": code, "description": description}))).into_response()
-}
+/// An error: its code, and its description.
+type Refusal = (u16, String);
 
 async fn call(State(app): State<App>, Path((bot, method)): Path<(String, String)>, body: Bytes) -> Response {
-    let answer = if !app.config.accepts(PROVIDER, bot.strip_prefix("bot")) {
-        Err(refused(401, "Unauthorized"))
-    } else if let Some(rule) = app.strikes(PROVIDER, Fault::MessageRefused, On::Create) {
-        Err(refused(403, rule.text.as_deref().unwrap_or("Forbidden: bot was blocked by the user")))
-    } else {
-        match serde_json::from_slice::<Value>(&body) {
-            Ok(body) => done(&app, &method, body),
-            Err(_) => Err(refused(400, "Bad Request: can't parse JSON object")),
+    match taken(&app, &bot, &method, &body) {
+        Ok(result) => Json(json!({"ok": true, "result": result})).into_response(),
+        Err((code, description)) => {
+            app.world().count(PROVIDER).refusals += 1;
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, Json(json!({"ok": false, "error_code": code, "description": description}))).into_response()
         }
-    };
-    answer.unwrap_or_else(|refusal| {
-        app.world().count(PROVIDER).refusals += 1;
-        refusal
-    })
+    }
 }
 
-fn done(app: &App, method: &str, body: Value) -> Result<Response, Response> {
-    let bad = |description: &str| Err(refused(400, &format!("Bad Request: {description}")));
+fn taken(app: &App, bot: &str, method: &str, body: &[u8]) -> Result<Value, Refusal> {
+    if !app.config.accepts(PROVIDER, bot.strip_prefix("bot")) {
+        return Err((401, "Unauthorized".to_owned()));
+    }
+    if let Some(rule) = app.strikes(PROVIDER, Fault::MessageRefused, On::Create) {
+        return Err((403, rule.text.unwrap_or_else(|| "Forbidden: bot was blocked by the user".to_owned())));
+    }
+    let body = serde_json::from_slice(body).map_err(|_| (400, "Bad Request: can't parse JSON object".to_owned()))?;
+    done(app, method, body)
+}
+
+fn done(app: &App, method: &str, body: Value) -> Result<Value, Refusal> {
+    let bad = |description: &str| Err((400, format!("Bad Request: {description}")));
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let chat = body.get("chat_id").map(|chat| chat.as_str().map_or_else(|| chat.to_string(), str::to_owned));
     let result = match method {
@@ -78,9 +81,9 @@ fn done(app: &App, method: &str, body: Value) -> Result<Response, Response> {
             keep(app, method, String::new(), body);
             json!(true)
         }
-        _ => return Err(refused(404, "Not Found")),
+        _ => return Err((404, "Not Found".to_owned())),
     };
-    Ok(Json(json!({"ok": true, "result": result})).into_response())
+    Ok(result)
 }
 
 fn keep(app: &App, method: &str, address: String, body: Value) -> u64 {
