@@ -196,6 +196,26 @@ mod tests {
         }
     }
 
+    /// With `MW_WRITE=1` the page is written instead.
+    #[test]
+    fn the_page_lists_every_family() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (start, rest) = page.split_once("<!-- list -->\n").unwrap();
+        let (listed, end) = rest.split_once("<!-- end -->").unwrap();
+        let mut list = "| Metric | Labels | Meaning |\n|---|---|---|\n".to_owned();
+        for Family { name, kind, labels, help } in FAMILIES {
+            let kind = if matches!(kind, Histogram(_)) { " (h)" } else { "" };
+            let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+            list.push_str(&format!("| `{name}`{kind} | {labels} | {help} |\n"));
+        }
+        if std::env::var_os("MW_WRITE").is_some() {
+            std::fs::write(path, format!("{start}<!-- list -->\n{list}<!-- end -->{end}")).unwrap();
+        } else {
+            assert_eq!(listed, list, "run this test with MW_WRITE=1");
+        }
+    }
+
     #[test]
     fn a_bound_belongs_to_its_bucket() {
         assert_eq!(bucket("sweep_seconds", 0.05), Some(0.05));
