@@ -64,7 +64,7 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     if let Some(work) = afterwards {
         work(&mut context);
     }
-    observation::count(&mut context, status, lasted);
+    observation::count(&request, &mut context, status, lasted);
 }
 
 /// The handler's answer, or its problem as an answer, with the headers that every answer has.

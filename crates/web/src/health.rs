@@ -14,14 +14,6 @@ pub const OPENAPI: &str = include_str!("../openapi.json");
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    context.route = match path.as_slice() {
-        ["health"] => "/health",
-        ["ready"] => "/ready",
-        ["openapi.json"] => "/openapi.json",
-        ["version"] => "/version",
-        ["v1", "ping"] => "/v1/ping",
-        _ => "",
-    };
     let open = matches!(path.as_slice(), ["health"] | ["ready"] | ["openapi.json"]);
     if !open {
         auth::require(request, context)?;

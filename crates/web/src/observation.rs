@@ -3,7 +3,8 @@
 
 use crate::context::Context;
 use crate::log::Level;
-use crate::request::Method;
+use crate::request::{Method, Request};
+use crate::rights;
 use mw_store::metrics::{Seen, observe};
 use std::time::Duration;
 
@@ -23,13 +24,16 @@ pub(crate) fn labels(route: &str, method: Method, status: u16) -> String {
 }
 
 /// Counts an answered request that no statement has counted. Where there is no route or no database there is no count.
-pub(crate) fn count(context: &mut Context, status: u16, lasted: Duration) {
+pub(crate) fn count(request: &Request, context: &mut Context, status: u16, lasted: Duration) {
+    // A handler that refuses early has not named its route yet.
+    let named = Some(context.route.to_owned()).filter(|route| !route.is_empty());
+    let Some(route) = named.or_else(|| rights::template(request)) else { return };
     // A sweep counts itself; here it would be work for the next one, for ever.
-    let counts_itself = context.route == SWEEP && status == 200;
-    if context.route.is_empty() || counts_itself || context.is_counted() {
+    let counts_itself = route == SWEEP && status == 200;
+    if counts_itself || context.is_counted() {
         return;
     }
-    let seen = Seen { labels: labels(context.route, context.method, status), seconds: lasted.as_secs_f64() };
+    let seen = Seen { labels: labels(&route, context.method, status), seconds: lasted.as_secs_f64() };
     let run_id = context.log.run_id().map(str::to_owned);
     let Ok(database) = context.connection() else { return };
     if let Err(error) = observe(database, &seen, run_id.as_deref()) {
