@@ -23,11 +23,11 @@ BEGIN
     END LOOP;
 END $$;
 
--- Ends whatever is open around a run that has ended: its gate, its effects, its jobs.
+-- Ends whatever is open around a run that has ended: its gate, its effects, its jobs. People are still told of it.
 CREATE OR REPLACE FUNCTION run_fence(a_run_id text, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
     UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
-     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held');
+     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held') AND kind <> 'notify';
     UPDATE jobs SET state = 'fenced', updated_at = a_now
      WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
     UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
@@ -195,6 +195,7 @@ DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
     released boolean := false;
+    told boolean := false;
     refused jsonb := drain_refusal(decision);
 BEGIN
     IF refused IS NOT NULL THEN
@@ -244,6 +245,7 @@ BEGIN
         PERFORM run_append(a_run_id, decision->'events');
         PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
         PERFORM run_rows(a_run_id, decision->'rows', a_now);
+        told := notify_fan_out(a_run_id, decision->'rows'->'notifications', a_now);
         IF decision->'run'->>'status' = 'paused' THEN
             PERFORM run_hold(a_run_id, a_now);
         ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
@@ -259,7 +261,7 @@ BEGIN
     IF decision ? 'chat' THEN
         PERFORM chat_append(decision->'chat', a_now);
     END IF;
-    RETURN jsonb_build_object('result', 'committed', 'due', released OR EXISTS (
+    RETURN jsonb_build_object('result', 'committed', 'due', released OR told OR EXISTS (
         SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row JOIN outbox ON outbox.key = row->>'key'
          WHERE outbox.state = 'due' AND outbox.due_at <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
 END $$;
@@ -273,6 +275,9 @@ LANGUAGE sql AS $$
     UPDATE chat_messages SET told_at = a_now
      WHERE user_id = chat->>'user_id' AND role = 'notice' AND told_at IS NULL
        AND message_id <= (chat->>'told_until')::bigint;
+    -- A bot's update is done when its turn is kept, so that it is neither lost nor taken twice.
+    UPDATE channel_updates SET state = 'done'
+     WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';
 $$;
 
 -- Whether the caller should kick a dispatcher. One kick at a time: who comes while a kick is on its way, or while

@@ -20,7 +20,8 @@ DECLARE
         'retention', coalesce((SELECT min(coalesce(settled_at, received_at)) FROM webhook_events
                                 WHERE outcome IN ('accepted', 'discarded', 'ignored')) < a_now - interval '14 days', false)
                   OR coalesce((SELECT min(received_at) FROM webhook_events WHERE outcome = 'refused')
-                              < a_now - interval '1 day', false));
+                              < a_now - interval '1 day', false)
+                  OR coalesce((SELECT min(received_at) FROM channel_updates) < a_now - interval '7 days', false));
     idle boolean := NOT due @? '$.* ? (@ == true)';
     granted_fence bigint;
 BEGIN
@@ -181,6 +182,9 @@ BEGIN
         (SELECT id FROM webhook_events WHERE outcome IN ('accepted', 'discarded', 'ignored')
             AND coalesce(settled_at, received_at) < oldest ORDER BY coalesce(settled_at, received_at) LIMIT page)));
     GET DIAGNOSTICS acted = ROW_COUNT;
+    -- Telegram repeats an update for a day at most.
+    DELETE FROM channel_updates WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM channel_updates WHERE received_at < a_now - interval '7 days' ORDER BY received_at LIMIT page));
     DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM idempotency_keys WHERE created_at < a_now - interval '7 days' ORDER BY created_at LIMIT page));
     RETURN jsonb_build_object('acted', acted);

@@ -77,8 +77,17 @@ impl Browser {
 
     /// Opens a path of the service.
     pub(crate) fn visit(&self, path: &str) {
-        let url = format!("{}{path}", service().base_url);
+        self.visit_foreign(&format!("{}{path}", service().base_url));
+    }
+
+    /// Opens any address.
+    pub(crate) fn visit_foreign(&self, url: &str) {
         self.command("POST", "/url", &json!({"url": url}));
+    }
+
+    /// Path and query of the page that is shown.
+    pub(crate) fn path(&self) -> String {
+        crate::support::run::path_of(self.command("GET", "/url", &Value::Null).as_str().unwrap())
     }
 
     /// Back to the page before.
@@ -134,6 +143,24 @@ impl Browser {
         self.command("POST", &format!("/element/{element}/value"), &json!({"text": text}));
     }
 
+    /// Chooses an option of the field with this label.
+    #[track_caller]
+    pub(crate) fn choose(&self, label: &str, option: &str) {
+        let field = self.field(label);
+        let path = format!(".//option[normalize-space()={option:?}]");
+        let found =
+            self.command("POST", &format!("/element/{field}/element"), &json!({"using": "xpath", "value": path}));
+        let element = found[ELEMENT].as_str().unwrap();
+        self.command("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
+    /// Says yes to the question that a script asks.
+    #[track_caller]
+    pub(crate) fn confirm(&self) {
+        let confirmed = within(PATIENCE, || self.try_command("POST", "/alert/accept", &json!({})).ok());
+        assert!(confirmed.is_some(), "nothing is asked");
+    }
+
     #[track_caller]
     fn field(&self, label: &str) -> String {
         let labelled = format!("//label[starts-with(normalize-space(), {label:?})]");
@@ -149,6 +176,13 @@ impl Browser {
             .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()})))
             .collect();
         self.command("POST", "/actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]}));
+    }
+
+    /// Waits until a function body returns true in the page.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, script: &str) {
+        let came = within(PATIENCE, || (self.evaluate(script) == true).then_some(()));
+        assert!(came.is_some(), "{script}: not true; the page says:\n{}", self.text());
     }
 
     /// The text of what has the focus.

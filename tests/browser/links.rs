@@ -112,3 +112,18 @@ fn a_gate_is_approved_with_the_keyboard_alone() {
     browser.see("It goes on");
     run.wait_for("awaiting_ideate");
 }
+
+#[test]
+fn enter_in_a_field_approves_nothing() {
+    let run = Run::start();
+    let browser = Browser::open(Scripts::Off);
+    browser.visit(&run.link("workflow"));
+    browser.click("Change texts first");
+    browser.fill("Title", "Another title");
+    browser.press("\u{e007}");
+    browser.see("Start this run?");
+    assert_eq!(decisions(&run), 0);
+    browser.click("Approve");
+    browser.see("It goes on");
+    assert_eq!(decisions(&run), 1);
+}

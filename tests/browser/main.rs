@@ -8,6 +8,8 @@
 //! `driver` is the browser; every other module is a subject, each test is named after what it promises.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod console;
+mod console_pages;
 mod driver;
 mod links;
 mod markup;

@@ -19,7 +19,7 @@ fn encode(text: &str) -> String {
 }
 
 /// A run whose every text is hostile.
-fn hostile_run() -> Run {
+pub(crate) fn hostile_run() -> Run {
     let user = unique("user");
     let text: String = hostile().chars().take(200).collect();
     let body = json!({
@@ -32,12 +32,17 @@ fn hostile_run() -> Run {
 }
 
 #[track_caller]
-fn nothing_broke_in(browser: &Browser) {
+pub(crate) fn nothing_broke_in(browser: &Browser) {
     assert_eq!(browser.complaints(), [""; 0], "the policy had to forbid something");
     let title = browser.evaluate("return document.title");
     assert!(title.as_str().unwrap().ends_with("MyloWare"), "{title}");
-    let foreign = browser.evaluate("return document.querySelectorAll('script, img, svg[onload], iframe').length");
+    let foreign =
+        browser.evaluate("return document.querySelectorAll('script:not([src]), img, svg[onload], iframe').length");
     assert_eq!(foreign, 0);
+    let turned = browser.evaluate(
+        "return [...document.querySelectorAll('b, strong, small')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length",
+    );
+    assert_eq!(turned, 0, "what turns direction turns its surroundings too");
 }
 
 #[test]

@@ -26,7 +26,6 @@ fn a_text_is_edited_while_approving_and_used_from_then_on() {
     browser.fill("Clip 1: header", "hot & <spicy>");
     browser.fill("Clip 2: prompt", "A sun.\nNothing else.");
     browser.click("Approve");
-    browser.see("What you changed");
     browser.see("hot & <spicy>");
     let view = run.wait_for("awaiting_prepublish");
     let videos = &view["result"]["videos"];

@@ -1,6 +1,6 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
-use mw_dispatch::Settings;
+use mw_dispatch::{Links, Notify, Settings};
 use mw_providers::llm;
 use mw_web::Problem;
 use mw_web::config::Config;
@@ -16,6 +16,7 @@ pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
         upload_post: provider(config, "upload_post")?,
         llm: model(config)?,
         webhook_base_url: config.base_url("webhook_base_url")?,
+        notify: notify(config)?,
         adopt_wait_seconds: u32::try_from(adopt_wait_seconds).unwrap_or(u32::MAX),
     })
 }
@@ -26,6 +27,23 @@ fn provider(config: &Config, name: &str) -> Result<mw_providers::Settings, Probl
         base_url: config.base_url(&format!("{name}_base_url"))?,
         api_key: config.or(&format!("{name}_api_key"), ""),
     })
+}
+
+fn notify(config: &Config) -> Result<Notify, Problem> {
+    let bot = |name: &str| match config.optional(&format!("{name}_bot_token")) {
+        Some(api_key) => config
+            .base_url(&format!("{name}_base_url"))
+            .map(|base_url| Some(mw_providers::Settings { base_url, api_key })),
+        None => Ok(None),
+    };
+    let expiry_hours = config.number("hitl_token_expiry_hours", 24)?.clamp(1, 24 * 365);
+    let public_base_url = config.base_url("public_base_url")?;
+    let links = config.secrets("hitl_secret").into_iter().next().map(|secret| Links {
+        secret,
+        public_base_url,
+        expiry_hours: u32::try_from(expiry_hours).unwrap_or(u32::MAX),
+    });
+    Ok(Notify { telegram: bot("telegram")?, slack: bot("slack")?, links })
 }
 
 fn model(config: &Config) -> Result<Option<llm::Settings>, Problem> {

@@ -8,13 +8,16 @@
 //! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
 //! - [`brendan`]: the chat planner: a message in, an intent out.
 //! - [`principal`]: who acts, and with what role.
-//! - [`token`]: signed links of gates.
+//! - [`token`]: signed links of gates. [`button`]: what a button under a message carries.
+//! - [`notification`]: what people are told of a run.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
 
 pub mod brendan;
+pub mod button;
 pub mod definition;
 pub mod gate_policy;
 pub mod job;
+pub mod notification;
 pub mod persona;
 pub mod principal;
 pub mod retry;

@@ -34,6 +34,8 @@ pub enum Provider {
     Shotstack,
     UploadPost,
     Llm,
+    Telegram,
+    Slack,
 }
 
 /// An error as it looks on the wire.
@@ -55,6 +57,8 @@ pub enum Trouble<'a> {
     RenderFailed(&'a str),
     /// A post that no platform has.
     PostFailed,
+    /// The provider's own word for an error, with HTTP 200.
+    Word(&'a str),
 }
 
 /// Which errors a rule is about.
@@ -69,6 +73,8 @@ enum Pattern {
     /// The words contain one of these, in any case.
     RenderFailed(&'static [&'static str]),
     PostFailed,
+    /// One of these; none means any.
+    Word(&'static [&'static str]),
 }
 
 struct Rule {
@@ -93,15 +99,18 @@ const TRANSIENT_WORDS: &[&str] = &[
     "throttl",
 ];
 
+/// What Slack says, with HTTP 200, when it is not well.
+const SLACK_DOWN_WORDS: &[&str] = &["internal_error", "fatal_error", "service_unavailable", "request_timeout"];
+
 const fn rule(provider: Option<Provider>, pattern: Pattern, class: FaultClass, meaning: &'static str) -> Rule {
     Rule { provider, pattern, class, meaning }
 }
 
 /// Which error means what; the first rule that fits decides, and what fits none is final. From contracts/providers.md.
-static RULES: [Rule; 22] = {
+static RULES: [Rule; 25] = {
     use FaultClass::{Final, RateLimited, Retryable, Unavailable};
-    use Pattern::{Code, NoAnswer, NotListed, NotSent, PostFailed, RenderFailed, Status, Unreadable};
-    use Provider::{Kieai, Llm, Shotstack, UploadPost};
+    use Pattern::{Code, NoAnswer, NotListed, NotSent, PostFailed, RenderFailed, Status, Unreadable, Word};
+    use Provider::{Kieai, Llm, Shotstack, Slack, UploadPost};
     [
         rule(None, NotSent, Unavailable, "connection refused, unknown host: surely not received"),
         rule(None, NoAnswer, Unavailable, "time-out, reset, cut-off answer: a submission may have been received"),
@@ -140,6 +149,9 @@ static RULES: [Rule; 22] = {
         rule(Some(Shotstack), RenderFailed(TRANSIENT_WORDS), Retryable, "a render that failed in passing"),
         rule(Some(Shotstack), RenderFailed(&[""]), Final, "a render that failed"),
         rule(Some(UploadPost), PostFailed, Final, "no platform has it; one platform that has it makes it a success"),
+        rule(Some(Slack), Word(&["ratelimited", "rate_limited"]), RateLimited, "too many messages"),
+        rule(Some(Slack), Word(SLACK_DOWN_WORDS), Unavailable, "its own trouble"),
+        rule(Some(Slack), Word(&[]), Final, "no such channel, not a member, token refused, …"),
     ]
 };
 
@@ -157,6 +169,7 @@ impl Pattern {
                 let message = message.to_ascii_lowercase();
                 words.iter().any(|word| message.contains(word))
             }
+            (Pattern::Word(words), Trouble::Word(word)) => words.is_empty() || words.contains(word),
             _ => false,
         }
     }
@@ -197,7 +210,14 @@ mod tests {
     use super::*;
     use std::fmt::Write;
 
-    const EVERY: [Provider; 4] = [Provider::Kieai, Provider::Shotstack, Provider::UploadPost, Provider::Llm];
+    const EVERY: [Provider; 6] = [
+        Provider::Kieai,
+        Provider::Shotstack,
+        Provider::UploadPost,
+        Provider::Llm,
+        Provider::Telegram,
+        Provider::Slack,
+    ];
 
     #[test]
     fn every_status_has_its_class() {
@@ -247,6 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn slacks_words_have_their_class() {
+        for (word, class) in [
+            ("ratelimited", FaultClass::RateLimited),
+            ("internal_error", FaultClass::Unavailable),
+            ("channel_not_found", FaultClass::Final),
+            ("", FaultClass::Final),
+        ] {
+            assert_eq!(class_of(Provider::Slack, &Trouble::Word(word)), class, "{word}");
+        }
+    }
+
+    #[test]
     fn no_rule_is_hidden_behind_an_earlier_one() {
         for (place, rule) in RULES.iter().enumerate() {
             let example = match &rule.pattern {
@@ -258,6 +290,7 @@ mod tests {
                 Pattern::Status(statuses) => Trouble::Status(*statuses.start()),
                 Pattern::Code(codes) => Trouble::Code(*codes.start()),
                 Pattern::RenderFailed(words) => Trouble::RenderFailed(words[0]),
+                Pattern::Word(words) => Trouble::Word(words.first().unwrap_or(&"channel_not_found")),
             };
             let provider = rule.provider.unwrap_or(Provider::Shotstack);
             let first = RULES
@@ -313,6 +346,8 @@ mod tests {
                 Some(Provider::Shotstack) => "Shotstack",
                 Some(Provider::UploadPost) => "upload-post",
                 Some(Provider::Llm) => "language model",
+                Some(Provider::Telegram) => "Telegram",
+                Some(Provider::Slack) => "Slack",
             };
             let error = match &rule.pattern {
                 Pattern::NotSent => "not sent".to_owned(),
@@ -324,6 +359,8 @@ mod tests {
                     format!("HTTP {}", range((*statuses.start()).into(), (*statuses.end()).into()))
                 }
                 Pattern::Code(codes) => format!("code {}", range(*codes.start(), *codes.end())),
+                Pattern::Word([]) => "any other word".to_owned(),
+                Pattern::Word(words) => words.join(", "),
                 Pattern::RenderFailed([""]) => "render failed".to_owned(),
                 Pattern::RenderFailed(_) => "render failed: “temporary”, “try again”, “timeout”, …".to_owned(),
             };

@@ -45,6 +45,24 @@ pub fn issue(secret: &str, run_id: &str, gate: GateName, claims: &Claims) -> Str
     format!("{body}.{}", signature.unwrap_or_default())
 }
 
+/// The path that a link points to, percent-encoded.
+pub fn path(run_id: &str, gate: GateName, token: &str) -> String {
+    format!("/v1/hitl/approve/{}/{gate}?token={}", percent_encode(run_id), percent_encode(token))
+}
+
+/// Encodes everything but the unreserved characters, for a path's segment or a query's value.
+pub fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// The principal's name that a token gives, unchecked: what may be looked up beside the run, and believed once the token is
 /// verified. `None` when it can be nobody's.
 pub fn claimed_approver(token: &str) -> Option<String> {

@@ -91,7 +91,11 @@ fn note(finalised: &mut Finalised, performed: &Performed) {
         Performed::Tell(_) => finalised.committed += 1,
         Performed::Again(_) | Performed::Retry { .. } => finalised.again += 1,
         Performed::Repeat { .. } => finalised.kick = true,
-        Performed::Held | Performed::Stale | Performed::Unreadable(_) => {}
+        Performed::Told { .. }
+        | Performed::Untold(_)
+        | Performed::Held
+        | Performed::Stale
+        | Performed::Unreadable(_) => {}
     }
 }
 
@@ -118,7 +122,10 @@ fn decide(
             match retry_wait_seconds(effect.attempt, fault.retry_after_seconds, world.random()) {
                 Some(wait) => settled(effect, later(world, wait, *not_sent, false), Some(fault.to_string())),
                 None => {
-                    let mut decision = tell(world, runs, effect, give_up, Outcome::Dead);
+                    let mut decision = match give_up {
+                        Some(give_up) => tell(world, runs, effect, give_up, Outcome::Dead),
+                        None => settled(effect, Outcome::Dead, None),
+                    };
                     if let Some(settle) = &mut decision.settle {
                         settle.error = Some(fault.to_string());
                     }
@@ -126,6 +133,8 @@ fn decide(
                 }
             }
         }
+        Performed::Told { note } => settled(effect, Outcome::Done, note.clone()),
+        Performed::Untold(fault) => settled(effect, Outcome::Dead, Some(fault.to_string())),
         Performed::Repeat { job_id, reason } => {
             let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
             let outcome = later(world, 0.0, true, true);

@@ -6,7 +6,7 @@
 //!
 //! - [`submit`]: hands a job to its provider; finds out what became of an unanswered one before it sends again.
 //! - [`poll`]: asks how a job stands; the only path by which a provider's word changes a run.
-//! - [`persona`]: asks the language model.
+//! - [`persona`]: asks the language model. [`notify`]: tells somebody what happened.
 //! - [`finalise`]: turns outcomes into decisions and commits them under the fencing token of the claim.
 //!
 //! An instance works until nothing is due, looks once more a moment later (so that a commit which saw it at work needs
@@ -14,10 +14,13 @@
 //! the next kick or sweep. docs/effects.md tells the whole life of an effect.
 
 mod finalise;
+mod notify;
 mod perform;
 mod persona;
 mod poll;
 mod submit;
+
+pub use notify::{Links, Notify};
 
 use finalise::Finalised;
 use futures::future::LocalBoxFuture;
@@ -65,6 +68,7 @@ pub struct Settings {
     pub llm: Option<llm::Settings>,
     /// Base of the callback URLs.
     pub webhook_base_url: String,
+    pub notify: Notify,
     /// How long an unanswered submission waits for a callback before it is sent once more.
     pub adopt_wait_seconds: u32,
 }

@@ -1,6 +1,6 @@
 //! One effect is carried out. Nothing here touches the database.
 
-use crate::{Settings, persona, poll, submit};
+use crate::{Settings, notify, persona, poll, submit};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_core::run::{Command, EffectKind, Job, Run};
@@ -14,8 +14,12 @@ pub(crate) enum Performed {
     Tell(Command),
     /// Nothing yet: due again.
     Again(Again),
-    /// A failed attempt: due again by the rules of retry, or given up with this command.
-    Retry { fault: Fault, not_sent: bool, give_up: Command },
+    /// A failed attempt: due again by the rules of retry, or given up, with this command where the run must hear of it.
+    Retry { fault: Fault, not_sent: bool, give_up: Option<Command> },
+    /// A message went out, or had no need to: the note says why.
+    Told { note: Option<String> },
+    /// A message that no repetition delivers. The run does not hear of it.
+    Untold(Fault),
     /// The submission must be sent once more: the timeline says so, and it starts anew under its provider's limits.
     Repeat { job_id: String, reason: String },
     /// The run is paused: nothing went out, and nothing may until it is resumed.
@@ -78,9 +82,10 @@ pub(crate) async fn perform(
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(run) = run else { return (Performed::Stale, Met::NOBODY) };
-    // Asking how a job stands goes on while a run is paused; asking for anything new does not.
-    if run.pause.is_some() && !matches!(effect.kind, EffectKind::Poll) {
-        return (Performed::Held, Met::NOBODY);
+    // Asking how a job stands and telling people go on while a run is paused; asking for anything new does not.
+    match effect.kind {
+        EffectKind::Persona | EffectKind::Submit if run.pause.is_some() => return (Performed::Held, Met::NOBODY),
+        EffectKind::Persona | EffectKind::Submit | EffectKind::Poll | EffectKind::Notify => {}
     }
     let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.jobs.get(job_id)?)));
     let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
@@ -88,6 +93,7 @@ pub(crate) async fn perform(
         (EffectKind::Persona, _) => persona::perform(http, settings, run).await,
         (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
         (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
+        (EffectKind::Notify, _) => notify::perform(http, settings, effect, run, now).await,
         (EffectKind::Submit | EffectKind::Poll, None) => (Performed::Stale, Met::NOBODY),
     }
 }

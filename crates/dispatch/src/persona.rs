@@ -52,5 +52,5 @@ fn give_up(run: &Run, fault: Fault) -> Performed {
 
 fn retry(run: &Run, fault: Fault) -> Performed {
     let give_up = Command::FailPersona { step: run.step, code: fault.code.clone(), message: fault.message.clone() };
-    Performed::Retry { fault, not_sent: false, give_up }
+    Performed::Retry { fault, not_sent: false, give_up: Some(give_up) }
 }

@@ -67,7 +67,7 @@ fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
             let performed = match fault.class {
                 FaultClass::Final => Performed::Tell(give_up),
                 FaultClass::Unavailable | FaultClass::Retryable | FaultClass::RateLimited => {
-                    Performed::Retry { fault, not_sent: true, give_up }
+                    Performed::Retry { fault, not_sent: true, give_up: Some(give_up) }
                 }
             };
             (performed, met)

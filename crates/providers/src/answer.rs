@@ -46,20 +46,35 @@ impl NoAnswer {
     }
 }
 
+/// What shows a provider who asks. A secret, which no fault quotes.
+pub(crate) enum Authorization {
+    /// A header's name and value; the value is marked as sensitive.
+    Header(&'static str, String),
+    /// A part of the URL: Telegram's bot token, the end of Slack's response URL.
+    InUrl(String),
+}
+
+impl Authorization {
+    fn secret(&self) -> &str {
+        match self {
+            Authorization::Header(_, secret) | Authorization::InUrl(secret) => secret,
+        }
+    }
+}
+
 /// One call to a provider.
 pub(crate) struct Call<'a> {
     pub(crate) provider: Provider,
     pub(crate) method: Method,
     pub(crate) url: String,
-    /// Name and value; the value may be a secret and is marked so.
-    pub(crate) authorization: (&'static str, String),
+    pub(crate) authorization: Authorization,
     pub(crate) headers: &'a [(&'static str, &'a str)],
     pub(crate) body: Vec<u8>,
 }
 
 impl Call<'_> {
     pub(crate) async fn send(self, client: &impl HttpClient) -> Result<Answer, NoAnswer> {
-        let secret = self.authorization.1.clone();
+        let secret = self.authorization.secret().to_owned();
         let provider = self.provider;
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
         match client.send(request).await {
@@ -77,14 +92,13 @@ impl Call<'_> {
     fn into_request(self) -> Result<http::Request<Vec<u8>>, Fault> {
         // The builder's error may quote a value, so it is not passed on.
         let unwritable = || Fault::new(FaultClass::Final, "invalid_settings", "the URL or a header cannot be written");
-        let (name, value) = self.authorization;
-        let mut value = http::HeaderValue::from_str(&value).map_err(|_| unwritable())?;
-        value.set_sensitive(true);
-        let mut request = http::Request::builder()
-            .method(self.method)
-            .uri(self.url)
-            .header(name, value)
-            .header(header::ACCEPT, "application/json");
+        let mut request =
+            http::Request::builder().method(self.method).uri(self.url).header(header::ACCEPT, "application/json");
+        if let Authorization::Header(name, value) = self.authorization {
+            let mut value = http::HeaderValue::from_str(&value).map_err(|_| unwritable())?;
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
         for (name, value) in self.headers {
             request = request.header(*name, *value);
         }
@@ -230,7 +244,7 @@ mod tests {
             provider: Provider::Kieai,
             method: Method::GET,
             url: "http://x".into(),
-            authorization: ("authorization", "Bearer se\ncret".into()),
+            authorization: Authorization::Header("authorization", "Bearer se\ncret".into()),
             headers: &[],
             body: Vec::new(),
         };

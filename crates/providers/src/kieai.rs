@@ -15,7 +15,7 @@ use mw_core::job::GenerateSpec;
 use mw_core::retry::{Provider, Trouble, class_of};
 use serde_json::Value;
 
-use crate::answer::{Answer, Call, NoAnswer, joined, percent_encoded};
+use crate::answer::{Answer, Authorization, Call, NoAnswer, joined, percent_encoded};
 use crate::outcome::{Adoption, Fault, JobContext, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
@@ -103,7 +103,7 @@ fn call(settings: &Settings, method: Method, url: String, body: Option<&Value>) 
         provider: Provider::Kieai,
         method,
         url,
-        authorization: ("authorization", format!("Bearer {}", settings.api_key)),
+        authorization: Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
         headers: match body {
             Some(_) => &[("content-type", "application/json")],
             None => &[],

@@ -5,6 +5,7 @@
 //! * [`signature`], [`callback`]: the receiving side, shared by all webhooks.
 //! * [`standard`]: sources that sign by Standard Webhooks.
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
+//! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
 //!
 //! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
@@ -17,10 +18,13 @@ pub mod llm;
 pub mod mock;
 pub mod outcome;
 pub mod port;
+pub mod post;
 pub mod retry_after;
 pub mod shotstack;
 pub mod signature;
+pub mod slack;
 pub mod standard;
+pub mod telegram;
 pub mod upload_post;
 
 pub use callback::{Callback, CallbackError, Hint, dedup_key};

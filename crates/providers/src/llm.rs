@@ -9,7 +9,7 @@ use http::Method;
 use mw_core::retry::{FaultClass, Provider};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Call, NoAnswer, cleaned, joined};
+use crate::answer::{Answer, Authorization, Call, NoAnswer, cleaned, joined};
 use crate::outcome::Fault;
 use crate::port::HttpClient;
 
@@ -70,7 +70,7 @@ async fn ask(client: &impl HttpClient, settings: &Settings, prompt: &Prompt, lim
         provider: Provider::Llm,
         method: Method::POST,
         url: joined(base_url, "/v1/chat/completions"),
-        authorization: ("authorization", format!("Bearer {}", settings.api_key)),
+        authorization: Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
         headers: &[("content-type", "application/json")],
         body: request(settings, prompt, limit).to_string().into_bytes(),
     };

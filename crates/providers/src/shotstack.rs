@@ -14,7 +14,7 @@ use mw_core::job::RenderSpec;
 use mw_core::retry::{FaultClass, Provider, Trouble, class_of};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Call, NoAnswer, id, joined, text_of, web_url};
+use crate::answer::{Answer, Authorization, Call, NoAnswer, id, joined, text_of, web_url};
 use crate::outcome::{Adoption, Fault, JobContext, Output, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
@@ -36,7 +36,7 @@ pub async fn submit(
         provider: Provider::Shotstack,
         method: Method::POST,
         url: joined(&settings.base_url, "/render"),
-        authorization: ("x-api-key", settings.api_key.clone()),
+        authorization: Authorization::Header("x-api-key", settings.api_key.clone()),
         headers: &[("content-type", "application/json"), ("idempotency-key", &context.idempotency_key)],
         body: body.to_string().into_bytes(),
     };
@@ -117,7 +117,7 @@ async fn render(
         provider: Provider::Shotstack,
         method: Method::GET,
         url: joined(&settings.base_url, &format!("/render/{task_id}?data={with_data}")),
-        authorization: ("x-api-key", settings.api_key.clone()),
+        authorization: Authorization::Header("x-api-key", settings.api_key.clone()),
         headers: &[],
         body: Vec::new(),
     };

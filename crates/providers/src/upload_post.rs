@@ -15,7 +15,7 @@ use http::Method;
 use mw_core::job::PublishSpec;
 use mw_core::retry::Provider;
 
-use crate::answer::{Answer, Call, NoAnswer, joined, percent_encoded};
+use crate::answer::{Answer, Authorization, Call, NoAnswer, joined, percent_encoded};
 use crate::outcome::{Fault, JobContext, Progress, Recovery, Settings, Submission};
 use crate::port::HttpClient;
 
@@ -72,6 +72,6 @@ async fn status(client: &impl HttpClient, settings: &Settings, request_id: &str)
 }
 
 /// The scheme is `Apikey`; the same key as `Bearer` is refused.
-fn authorization(settings: &Settings) -> (&'static str, String) {
-    ("authorization", format!("Apikey {}", settings.api_key))
+fn authorization(settings: &Settings) -> Authorization {
+    Authorization::Header("authorization", format!("Apikey {}", settings.api_key))
 }

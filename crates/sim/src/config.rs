@@ -15,8 +15,16 @@ pub struct Config {
     pub shotstack_api_key: Option<String>,
     pub upload_post_api_key: Option<String>,
     pub openai_api_key: Option<String>,
+    pub telegram_bot_token: Option<String>,
+    pub slack_bot_token: Option<String>,
     pub kieai_signing_secret: Option<String>,
     pub upload_post_signing_secret: Option<String>,
+    pub slack_signing_secret: Option<String>,
+    /// Where presses in Slack go.
+    pub slack_interactions_url: Option<String>,
+    /// Where Telegram's updates go before a bot says so, and their secret.
+    pub telegram_webhook_url: Option<String>,
+    pub telegram_webhook_secret: Option<String>,
     /// upload-post has one webhook URL per account.
     pub upload_post_webhook_url: Option<String>,
     pub latency: Latency,
@@ -34,8 +42,14 @@ impl Default for Config {
             shotstack_api_key: None,
             upload_post_api_key: None,
             openai_api_key: None,
+            telegram_bot_token: None,
+            slack_bot_token: None,
             kieai_signing_secret: None,
             upload_post_signing_secret: None,
+            slack_signing_secret: None,
+            slack_interactions_url: None,
+            telegram_webhook_url: None,
+            telegram_webhook_secret: None,
             upload_post_webhook_url: None,
             latency: Latency::default(),
             retry_scale: 0.02,
@@ -51,6 +65,8 @@ impl Config {
             Provider::Shotstack => &self.shotstack_api_key,
             Provider::UploadPost => &self.upload_post_api_key,
             Provider::Openai => &self.openai_api_key,
+            Provider::Telegram => &self.telegram_bot_token,
+            Provider::Slack => &self.slack_bot_token,
         };
         present(key)
     }
@@ -91,7 +107,7 @@ impl Latency {
             Provider::Kieai => self.kieai_ms,
             Provider::Shotstack => self.shotstack_ms,
             Provider::UploadPost => self.upload_post_ms,
-            Provider::Openai => 0,
+            Provider::Openai | Provider::Telegram | Provider::Slack => 0,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::config::Latency;
 use crate::delivery;
 use crate::fault::{KNOWN, Rule};
+use crate::person;
 use crate::world::{App, World};
 
 pub(crate) fn routes() -> Router<App> {
@@ -25,16 +26,21 @@ pub(crate) fn routes() -> Router<App> {
         .route("/latency", get(latency).post(set_latency))
         .route("/llm", post(set_canned))
         .route("/upload-post-webhook-url", post(set_webhook_url))
+        .route("/messages", get(messages))
+        .route("/press", post(person::press))
+        .route("/say", post(person::say))
         .route("/reset", post(reset))
 }
 
 pub(crate) async fn index() -> Json<Value> {
     Json(json!({
         "service": "mw-sim",
-        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai"},
+        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai", "telegram": "/telegram",
+            "slack": "/slack/api"},
         "control": [
             "GET /_sim/state", "GET|POST|DELETE /_sim/faults", "POST /_sim/callbacks/hold", "POST /_sim/callbacks/release",
-            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "POST /_sim/reset",
+            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "POST /_sim/press", "POST /_sim/say",
+            "POST /_sim/reset",
             "GET /_sim/media/<name>.mp4",
         ],
     }))
@@ -149,6 +155,16 @@ struct WebhookUrl {
 async fn set_webhook_url(State(app): State<App>, Json(body): Json<WebhookUrl>) -> Json<Value> {
     app.world().upload_post_webhook_url = body.url.clone();
     Json(json!({"url": body.url}))
+}
+
+#[derive(Deserialize)]
+struct Addressed {
+    address: Option<String>,
+}
+
+/// What bots have sent, oldest first: to one address, or all of it.
+async fn messages(State(app): State<App>, Query(wanted): Query<Addressed>) -> Json<Value> {
+    Json(json!({"messages": app.world().messages.of(wanted.address.as_deref())}))
 }
 
 async fn reset(State(app): State<App>) -> Json<Value> {

@@ -10,10 +10,19 @@ pub enum Provider {
     #[serde(alias = "upload_post")]
     UploadPost,
     Openai,
+    Telegram,
+    Slack,
 }
 
 impl Provider {
-    pub const ALL: [Provider; 4] = [Provider::Kieai, Provider::Shotstack, Provider::UploadPost, Provider::Openai];
+    pub const ALL: [Provider; 6] = [
+        Provider::Kieai,
+        Provider::Shotstack,
+        Provider::UploadPost,
+        Provider::Openai,
+        Provider::Telegram,
+        Provider::Slack,
+    ];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,6 +83,8 @@ pub enum Fault {
     #[serde(rename = "overloaded_529")]
     Overloaded529,
     OnlyMaxTokens,
+    // Messengers
+    MessageRefused,
 }
 
 /// When a fault is drawn: for one call, or once for a job, for all of its life.
@@ -99,6 +110,7 @@ const KIEAI: &[Provider] = &[Provider::Kieai];
 const SHOTSTACK: &[Provider] = &[Provider::Shotstack];
 const UPLOAD_POST: &[Provider] = &[Provider::UploadPost];
 const OPENAI: &[Provider] = &[Provider::Openai];
+const MESSENGERS: &[Provider] = &[Provider::Telegram, Provider::Slack];
 
 macro_rules! known {
     ($($fault:ident, $providers:expr, $scope:ident, $description:literal;)*) => {
@@ -151,6 +163,7 @@ known! {
     CutOff, OPENAI, Call, "cuts the answer off, finish_reason length";
     Overloaded529, OPENAI, Call, "answers 529 with retry-after-ms and retry-after";
     OnlyMaxTokens, OPENAI, Call, "knows only max_tokens";
+    MessageRefused, MESSENGERS, Call, "takes no message for this address, for good (description or error = `text`)";
 }
 
 /// Which calls a fault of scope `call` strikes.
@@ -227,7 +240,7 @@ mod tests {
         let names: HashSet<String> = KNOWN.iter().map(|known| format!("{:?}", known.fault)).collect();
         assert_eq!(names.len(), KNOWN.len());
         // The last variant's number tells how many there are.
-        assert_eq!(KNOWN.len(), Fault::OnlyMaxTokens as usize + 1);
+        assert_eq!(KNOWN.len(), Fault::MessageRefused as usize + 1);
     }
 
     #[test]

@@ -45,8 +45,16 @@ fn refusal(app: &App, provider: Provider, on: On) -> Option<Response> {
         return Some(in_own_words(provider, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"));
     }
     let rule = app.strikes(provider, Fault::Status429, on)?;
+    let seconds = rule.retry_after_seconds.unwrap_or(1);
     let mut answer = in_own_words(provider, StatusCode::TOO_MANY_REQUESTS, "Too many requests");
-    let wait = HeaderValue::from(rule.retry_after_seconds.unwrap_or(1));
+    if provider == Provider::Telegram {
+        // It says so in the body, and only there.
+        let description = format!("Too Many Requests: retry after {seconds}");
+        let body =
+            json!({"ok": false, "error_code": 429, "description": description, "parameters": {"retry_after": seconds}});
+        return Some((StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response());
+    }
+    let wait = HeaderValue::from(seconds);
     answer.headers_mut().insert(header::RETRY_AFTER, wait);
     Some(answer)
 }
@@ -59,6 +67,11 @@ pub(crate) fn in_own_words(provider: Provider, status: StatusCode, message: &str
             json!({"success": false, "message": message, "response": {"error": message}})
         }
         Provider::UploadPost => json!({"success": false, "error": message, "details": "simulated"}),
+        Provider::Telegram => json!({"ok": false, "error_code": status.as_u16(), "description": message}),
+        Provider::Slack => match status {
+            StatusCode::TOO_MANY_REQUESTS => json!({"ok": false, "error": "ratelimited"}),
+            _ => json!({"ok": false, "error": "internal_error"}),
+        },
         Provider::Openai => {
             json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
         }

@@ -5,10 +5,10 @@ use clap::Parser;
 use mw_sim::{Config, Latency};
 use tokio::net::TcpListener;
 
-/// Simulates kie.ai, Shotstack, upload-post and an OpenAI-compatible server, faults included.
+/// Simulates kie.ai, Shotstack, upload-post, an OpenAI-compatible server, Telegram and Slack, faults included.
 ///
 /// kie.ai answers under /kieai, Shotstack under /shotstack/edit/v1, upload-post under /upload-post/api, the model under
-/// /openai. Steer it under /_sim.
+/// /openai, Telegram's bots under /telegram, Slack under /slack/api. Steer it under /_sim.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -39,6 +39,24 @@ struct Arguments {
     /// The only key that the model server accepts [default: any]
     #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true)]
     openai_api_key: Option<String>,
+    /// The only token that Telegram accepts [default: any]
+    #[arg(long, env = "TELEGRAM_BOT_TOKEN", hide_env_values = true)]
+    telegram_bot_token: Option<String>,
+    /// The only token that Slack accepts [default: any]
+    #[arg(long, env = "SLACK_BOT_TOKEN", hide_env_values = true)]
+    slack_bot_token: Option<String>,
+    /// Where Telegram's updates go, until a bot says where
+    #[arg(long, env = "TELEGRAM_WEBHOOK_URL")]
+    telegram_webhook_url: Option<String>,
+    /// What Telegram shows there
+    #[arg(long, env = "TELEGRAM_WEBHOOK_SECRET", hide_env_values = true)]
+    telegram_webhook_secret: Option<String>,
+    /// Where presses in Slack go
+    #[arg(long, env = "SLACK_INTERACTIONS_URL")]
+    slack_interactions_url: Option<String>,
+    /// Signs presses in Slack
+    #[arg(long, env = "SLACK_SIGNING_SECRET", hide_env_values = true)]
+    slack_signing_secret: Option<String>,
     /// How long a clip takes
     #[arg(long, default_value_t = Latency::default().kieai_ms)]
     kieai_ms: u64,
@@ -64,6 +82,12 @@ impl Arguments {
             shotstack_api_key: self.shotstack_api_key,
             upload_post_api_key: self.upload_post_api_key,
             openai_api_key: self.openai_api_key,
+            telegram_bot_token: self.telegram_bot_token,
+            slack_bot_token: self.slack_bot_token,
+            telegram_webhook_url: self.telegram_webhook_url,
+            telegram_webhook_secret: self.telegram_webhook_secret,
+            slack_interactions_url: self.slack_interactions_url,
+            slack_signing_secret: self.slack_signing_secret,
             kieai_signing_secret: self.kieai_signing_secret,
             upload_post_signing_secret: self.upload_post_signing_secret,
             upload_post_webhook_url: self.upload_post_webhook_url,

@@ -54,6 +54,14 @@ fn kieai_headers(secret: &str, task_id: &str, timestamp: String) -> Vec<(&'stati
     vec![("x-webhook-timestamp", timestamp), ("x-webhook-signature", signature)]
 }
 
+/// Slack's, over the time and the body.
+pub(crate) fn slack_headers(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+    let timestamp = (unix_ms() / 1000).to_string();
+    let signed = [b"v0:", timestamp.as_bytes(), b":", body].concat();
+    let hex: String = hmac(secret, &signed).iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![("x-slack-request-timestamp", timestamp), ("x-slack-signature", format!("v0={hex}"))]
+}
+
 fn upload_post_headers(secret: &str, timestamp: String, body: &[u8]) -> Vec<(&'static str, String)> {
     let signed = [timestamp.as_bytes(), b".", body].concat();
     let hex: String = hmac(secret, &signed).iter().map(|byte| format!("{byte:02x}")).collect();

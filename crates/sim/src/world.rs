@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Config, Latency, present};
 use crate::delivery::Delivery;
 use crate::fault::{Fault, On, Provider, Rule, job_faults};
+use crate::messages::Messages;
 
 /// A handle on the simulator; clones are the same simulator.
 #[derive(Clone)]
@@ -84,6 +85,12 @@ pub(crate) struct World {
     pub(crate) channel_rests_until: Option<Instant>,
     /// When kie.ai's latest jobs were created, for the account's limit.
     pub(crate) recent_creates: VecDeque<Instant>,
+    /// What bots have sent.
+    pub(crate) messages: Messages,
+    /// Telegram's updates so far.
+    pub(crate) updates: u64,
+    /// Where Telegram's updates go, and the secret that they show.
+    pub(crate) telegram_webhook: Option<(String, String)>,
     /// What the model answers to a schema of this name.
     pub(crate) canned: HashMap<String, Value>,
 }
@@ -196,6 +203,10 @@ impl World {
             channel_failures: 0,
             channel_rests_until: None,
             recent_creates: VecDeque::new(),
+            messages: Messages::default(),
+            updates: unix_ms(),
+            telegram_webhook: present(&config.telegram_webhook_url)
+                .map(|url| (url.to_owned(), config.telegram_webhook_secret.clone().unwrap_or_default())),
             canned: HashMap::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Conversations with Brendan.
 
+use crate::channels::UpdateKey;
 use crate::runs::ProjectVersion;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
@@ -75,6 +76,9 @@ pub struct Turn {
     pub messages: Vec<Said>,
     /// Id of the newest notice in the answer; 0 for none.
     pub told_until: i64,
+    /// The bot's update that this turn answers: done with the turn's commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateKey>,
 }
 
 /// Loads a user's conversation, takes one from a limit, and finds out whose key it is, where that is not known.

@@ -7,11 +7,13 @@
 //! - [`gates`]: the inbox.
 //! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
+//! - [`channels`]: where people are told what happens, and what bots have answered.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`doctor`]: the invariants, for `mw doctor` and the tests.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
+pub mod channels;
 pub mod chat;
 pub mod commit;
 pub mod console;

@@ -9,11 +9,12 @@ use crate::problem::{self, Problem};
 use crate::reply::Reply;
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::run_start::{Begin, Begun};
+use crate::run_start::Begin;
 use crate::{clock, definitions, drain, kick, reply, route};
 use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
+use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
 use serde_json::{Map, Value, json};
 
@@ -39,21 +40,47 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
         None => turn.and_then(|mut turn| {
             turn.approver = context.actor(&turn.user_id)?;
-            answer(context, &turn, &loaded)
+            turn.started_by = context.name()?;
+            converse(context, &turn, &loaded)
         }),
     };
     match answered {
-        Ok(response) => Ok(response.with_headers(headers)),
+        Ok(spoken) => Ok(spoken.into_response().with_headers(headers)),
         Err(problem) => Err(problem.with_headers(&headers)),
     }
 }
 
-/// The request's body.
+/// One message to Brendan.
 pub struct Asked {
     pub user_id: String,
     /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
     pub approver: String,
     pub message: String,
+    /// Who starts the runs that it asks for.
+    pub started_by: String,
+    /// The bot's update that brought it.
+    pub update: Option<UpdateKey>,
+}
+
+/// What Brendan said.
+pub struct Spoken {
+    pub text: String,
+    /// The user's runs, oldest first.
+    pub run_ids: Vec<String>,
+    /// Whether to wake the dispatcher.
+    pub kick: bool,
+}
+
+impl Spoken {
+    fn into_response(self) -> Response {
+        let response = Response::ok(&json!({
+            "response": self.text,
+            "runId": self.run_ids.last(),
+            "run_ids": self.run_ids,
+            "citations": [],
+        }));
+        if self.kick { response.then(kick::dispatch) } else { response }
+    }
 }
 
 /// Reads the body.
@@ -70,11 +97,11 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
         fields.fail("user_id", "Input should not contain control characters");
     }
     fields.finish()?;
-    Ok(Asked { approver: user_id.clone(), user_id, message })
+    Ok(Asked { approver: user_id.clone(), started_by: user_id.clone(), user_id, message, update: None })
 }
 
-/// What Brendan says to a turn, and does about it.
-pub(crate) fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Response, Problem> {
+/// Plans a turn, carries it out and keeps it.
+pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Spoken, Problem> {
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
@@ -91,7 +118,7 @@ pub(crate) fn answer(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) 
     }
     let turn = turn(asked, loaded, reply.kept());
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
-    Ok(spoken(&reply, known_runs(loaded), None))
+    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false })
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -101,7 +128,7 @@ fn start(
     loaded: &ChatLoaded,
     proposal: Proposal,
     mut reply: Reply,
-) -> Result<Response, Problem> {
+) -> Result<Spoken, Problem> {
     let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
     let Some(project) = project.filter(|project| project.known.has_runs) else {
         return Err(problem::unavailable("no project is loaded").because(format!("{} is missing", proposal.project)));
@@ -110,7 +137,7 @@ fn start(
     let definition = definitions::get(context, &version)?;
     let options = options(asked, &proposal, &definition);
     let title = project.known.title.clone();
-    let started_by = context.name()?;
+    let started_by = asked.started_by.clone();
     let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
     let keep = |run: &Run| {
         let kept = [reply.kept(), reply::started_text(&title, run)];
@@ -122,7 +149,7 @@ fn start(
     reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
-    Ok(spoken(&reply, run_ids, Some(&begun)))
+    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
@@ -131,22 +158,13 @@ fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
         user_id: asked.user_id.clone(),
         messages: vec![said("user", asked.message.clone()), said("brendan", kept)],
         told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
+        update: asked.update.clone(),
     }
 }
 
 /// The user's runs, oldest first.
 fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
     loaded.runs.iter().rev().map(|run| run.known.run_id.clone()).collect()
-}
-
-fn spoken(reply: &Reply, run_ids: Vec<String>, begun: Option<&Begun>) -> Response {
-    let response = Response::ok(&json!({
-        "response": reply.text(),
-        "runId": run_ids.last(),
-        "run_ids": run_ids,
-        "citations": [],
-    }));
-    if begun.is_some_and(|begun| begun.kick) { response.then(kick::dispatch) } else { response }
 }
 
 /// What the run remembers of the conversation that started it.

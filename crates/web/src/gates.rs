@@ -132,7 +132,7 @@ fn show(
     }
     let token = token.unwrap_or_default();
     let form = decision_page::Form {
-        action: links::path(&run.run_id, gate, token),
+        action: mw_core::token::path(&run.run_id, gate, token),
         token: links::form_token(&context.config, &run.run_id, gate, token)?,
         obstacle: decision_page::Obstacle::of(run, gate, decider),
         approver: decider.name.clone(),

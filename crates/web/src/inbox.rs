@@ -177,7 +177,10 @@ fn read_inbox(members: &Map<String, Value>) -> Result<Wish, Problem> {
         ("edit", _) => fields.fail("args", "Input should be a valid dictionary"),
         ("respond" | "response", Some(Value::String(text))) => wish.comment = verdict::said(Some(text.clone())),
         ("respond" | "response", _) if wish.comment.is_none() => fields.fail("args", "Input should be a valid string"),
-        _ => {}
+        (_, None | Some(Value::Null | Value::String(_) | Value::Object(_))) => {}
+        (_, Some(Value::Bool(_) | Value::Number(_) | Value::Array(_))) => {
+            fields.fail("args", "Input should be a text or a dictionary");
+        }
     }
     fields.finish()?;
     Ok(wish)
@@ -228,6 +231,7 @@ mod tests {
             json!({"type": "edit", "args": {"args": {"url": "x"}}}),
             json!({"type": "respond", "args": ["x"]}),
             json!({"type": "accept", "opening": 0}),
+            json!({"type": "accept", "args": [null]}),
         ] {
             assert_eq!(read(body.clone()).unwrap_err().status, 422, "{body}");
         }

@@ -17,6 +17,8 @@
 pub mod auth;
 pub mod body;
 pub mod bulk;
+pub mod buttons;
+pub mod channels;
 pub mod chat;
 pub mod clock;
 pub mod commands;
@@ -46,6 +48,7 @@ pub mod outbound;
 mod outgoing;
 pub mod pages;
 pub mod press;
+
 pub mod principals;
 pub mod problem;
 pub mod projects;
@@ -58,7 +61,9 @@ pub mod ring;
 pub mod route;
 pub mod run_start;
 pub mod runs;
+pub mod slack;
 pub mod startup;
+pub mod telegram;
 pub mod unmatched;
 pub mod verbs;
 pub mod verdict;

@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::problem::Problem;
-use crate::request::percent_encode;
 use mw_core::status::GateName;
 use mw_core::token::{self, Claims};
 
@@ -20,11 +19,6 @@ pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
     if secrets.is_empty() { Ok(vec![config.required("api_key")?]) } else { Ok(secrets) }
 }
 
-/// The path that a link points to, percent-encoded.
-pub fn path(run_id: &str, gate: GateName, token: &str) -> String {
-    format!("/v1/hitl/approve/{}/{}?token={}", percent_encode(run_id), gate.as_str(), percent_encode(token))
-}
-
 /// Makes the link of one opening of a gate for one approver.
 pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approver: &str) -> Result<Link, Problem> {
     let secrets = secrets(config)?;
@@ -37,7 +31,7 @@ pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approve
         nonce: uuid::Uuid::new_v4().simple().to_string(),
     };
     let token = token::issue(secret, run_id, gate, &claims);
-    let url = format!("{}{}", config.base_url("public_base_url")?, path(run_id, gate, &token));
+    let url = format!("{}{}", config.base_url("public_base_url")?, token::path(run_id, gate, &token));
     Ok(Link { token, url, expiry_hours })
 }
 

@@ -38,6 +38,13 @@ pub const PROVIDER_TIMEOUTS: Timeouts = Timeouts {
     between_bytes: Duration::from_secs(10),
 };
 
+/// People wait for these, and a webhook's sender does.
+pub const CHANNEL_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    first_byte: Duration::from_secs(10),
+    between_bytes: Duration::from_secs(5),
+};
+
 #[derive(Debug, Clone, Copy)]
 pub struct Outbound {
     pub timeouts: Timeouts,

@@ -108,6 +108,10 @@ fn identify(name: &str, request: &mut Request, context: &mut Context) -> Result<
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let identities = identities(&mut fields);
+    // Nobody loses their ids by a body that was forgotten.
+    if !members.contains_key("telegram") && !members.contains_key("slack") {
+        fields.fail("telegram", "Field required: telegram or slack; null for none");
+    }
     fields.finish()?;
     let name = known(name)?;
     done(principals::change(context.database()?, name, None, None, Some(&identities))?, name)?;
@@ -246,6 +250,7 @@ mod tests {
             body[member] = value;
             assert_eq!(pointers("/v1/principals", &body.to_string()), [format!("#/{member}")], "{body}");
         }
+        assert_eq!(pointers("/v1/principals/ann/identities", "{}"), ["#/telegram"]);
         assert_eq!(pointers("/v1/principals/ann", r#"{"role":"boss"}"#), ["#/role"]);
         assert_eq!(pointers("/v1/principals/ann/keys", r#"{"expire_old_after_hours":745}"#).len(), 1);
         assert_eq!(refusal("GET", "/v1/principals?cursor=A", "").status, 422);
@@ -257,7 +262,7 @@ mod tests {
             ("/v1/principals/Ann", "principal not found"),
             ("/v1/principals/Ann/keys", "principal not found"),
             ("/v1/principals/%00/disable", "principal not found"),
-            ("/v1/principals/a%20b/identities", "principal not found"),
+            ("/v1/principals/a%20b/enable", "principal not found"),
             ("/v1/principals/ann/keys/%00/revoke", "key not found"),
             ("/v1/principals/ann/explode", "Not Found"),
         ] {

@@ -44,6 +44,11 @@ pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/dlq/:id", Some(Viewer), None),
     ("/v1/dlq/:id/replay", None, Some(Operator)),
     ("/v1/dlq/:id/discard", None, Some(Operator)),
+    ("/v1/channels", Some(Viewer), Some(Operator)),
+    ("/v1/channels/replay", None, Some(Operator)),
+    ("/v1/channels/:id/remove", None, Some(Operator)),
+    ("/v1/telegram/webhook", None, None),
+    ("/v1/slack/interactions", None, None),
     ("/admin/drain", Some(Viewer), Some(Operator)),
     // Who has which key, and which account elsewhere, is nobody else's business.
     ("/v1/principals", Some(Operator), Some(Operator)),

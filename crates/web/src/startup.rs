@@ -48,6 +48,8 @@ const SECRETS: [&str; 7] = [
     "upload_post_api_key",
     "upload_post_signing_secret",
 ];
+/// Needed only by whoever has people on messengers; as strong as the others where they are set.
+const OPTIONAL_SECRETS: [&str; 2] = ["telegram_webhook_secret", "slack_signing_secret"];
 const KNOWN_VALUES: [&str; 7] = [
     "dev-local-api-key",
     "dev-hitl-secret",
@@ -85,7 +87,10 @@ pub fn reasons(config: &Config) -> Vec<String> {
     }
     if environment != "local" || mode == Ok(Mode::Live) {
         let is_local = environment == "local";
-        reasons.extend(SECRETS.iter().filter_map(|name| weakness(config, name, is_local && OURS.contains(name))));
+        let optional = OPTIONAL_SECRETS.iter().filter(|name| config.optional(name).is_some());
+        reasons.extend(
+            SECRETS.iter().chain(optional).filter_map(|name| weakness(config, name, is_local && OURS.contains(name))),
+        );
     }
     reasons
 }

@@ -176,7 +176,7 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn header_map(request: &Request) -> HeaderMap {
+pub(crate) fn header_map(request: &Request) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in request.headers() {
         if let (Ok(name), Ok(value)) = (name.parse::<http::HeaderName>(), value.parse()) {

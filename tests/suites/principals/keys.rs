@@ -122,6 +122,7 @@ fn ids_in_channels_and_roles_change_and_what_is_wrong_is_told() {
     assert_eq!(identify(&bob, json!({"telegram": id})).expect(409).json()["code"], "identity-taken");
     identify(&ann, json!({"slack": "U1"})).expect(200);
     identify(&bob, json!({"telegram": id})).expect(200);
+    identify(&ann, json!({})).expect_invalid("#/telegram");
     identify(&ann, json!({"telegram": "not an id"})).expect_invalid("#/telegram");
     service().post(&ann.path("")).json(&json!({"role": "boss"})).send().expect_invalid("#/role");
     service().post(&ann.path("")).json(&json!({"role": "operator"})).send().expect(200);

@@ -105,6 +105,23 @@ impl Simulator {
         self.control("POST", "/_sim/latency", &milliseconds);
     }
 
+    /// What bots have sent, oldest first: to one address, or all of it.
+    pub(crate) fn messages(&self, address: Option<&str>) -> Vec<Value> {
+        let query = address.map(|address| format!("?address={address}")).unwrap_or_default();
+        let answer = self.control("GET", &format!("/_sim/messages{query}"), &Value::Null);
+        answer["messages"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Somebody presses a button; what our webhook answered.
+    pub(crate) fn press(&self, press: &Value) -> Value {
+        self.control("POST", "/_sim/press", press)
+    }
+
+    /// Somebody writes to the bot; what our webhook answered.
+    pub(crate) fn say(&self, words: &Value) -> Value {
+        self.control("POST", "/_sim/say", words)
+    }
+
     /// The provider's tasks that belong to a run: by its id in the callback URL, or by our jobs.
     pub(crate) fn tasks(&self, job_ids: &[String]) -> Vec<Value> {
         let state = self.state();

@@ -3,6 +3,7 @@
 
 use crate::Timestamp;
 use crate::job::{JobKind, JobSpec};
+use crate::notification::{self, Notice};
 use crate::retry;
 use crate::run::artifact::{self, Artifact};
 use crate::run::event::{Event, Recorded};
@@ -23,6 +24,8 @@ pub struct Rows {
     pub effects: Vec<Effect>,
     /// Submissions that ended and go out once more.
     pub rearmed: Vec<Rearmed>,
+    /// What people are told; the database knows whom.
+    pub notifications: Vec<Notice>,
 }
 
 /// An ended submission that goes out once more.
@@ -80,7 +83,7 @@ pub struct Effect {
     /// Unique for ever: the same cause never makes two effects.
     pub key: String,
     pub kind: EffectKind,
-    /// `kieai`, `shotstack`, `upload-post`, `llm`, or `mock` for nobody: what limits and breakers go by.
+    /// `kieai`, `shotstack`, `upload-post`, `llm`, `telegram`, `slack`, or `mock` for nobody: what limits and breakers go by.
     pub provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
@@ -98,11 +101,14 @@ pub enum EffectKind {
     Submit,
     /// Ask the provider how a job stands.
     Poll,
+    /// Tell somebody what happened. Made by the database, one for each address.
+    Notify,
 }
 
 impl Rows {
     pub(super) fn extend(&mut self, run: &Run, recorded: &Recorded) {
         self.artifacts.extend(artifact::of(run, recorded));
+        self.notifications.extend(notification::of(recorded));
         match &recorded.event {
             Event::GateOpened { .. }
             | Event::GateWarned { .. }
@@ -225,6 +231,7 @@ fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at:
         EffectKind::Persona => "persona",
         EffectKind::Submit => "submit",
         EffectKind::Poll => "poll",
+        EffectKind::Notify => "notify",
     };
     Effect {
         key: format!("{name}:{job_id}"),

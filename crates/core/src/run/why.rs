@@ -81,7 +81,7 @@ impl Run {
             return self.why_paused(pause, details);
         }
         if let Some(open) = &self.gate {
-            return self.why_gate(open);
+            return self.why_gate(open, details);
         }
         let (waiting_for, can) = self.why_at_work();
         Why {
@@ -125,7 +125,7 @@ impl Run {
         }
     }
 
-    fn why_gate(&self, open: &OpenGate) -> Why {
+    fn why_gate(&self, open: &OpenGate, work: Vec<String>) -> Why {
         let gate = open.gate;
         let policy = self.policy().cloned().unwrap_or_default();
         let voters: Vec<&str> = open.votes.iter().map(|vote| vote.approver.as_str()).collect();
@@ -140,6 +140,7 @@ impl Run {
                 [&escalation.approvers[..], &escalation.groups[..]].concat().join(", ")
             ));
         }
+        details.extend(work);
         let then = match policy.on_expiry {
             OnExpiry::ExtendOnce if !open.extended => "the gate gets its time once more",
             OnExpiry::Reject => "the gate expires and the run is rejected",
@@ -197,6 +198,7 @@ impl OpenEffect {
             EffectKind::Persona => "asking the language model".to_owned(),
             EffectKind::Submit => format!("submitting job {} to {}", self.job(), self.provider),
             EffectKind::Poll => format!("asking {} about job {}", self.provider, self.job()),
+            EffectKind::Notify => format!("telling somebody over {}", self.provider),
         };
         let resting = facts.resting.get(&self.provider);
         let state = match (self.state, resting) {

@@ -8,7 +8,7 @@ use mw_core::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
 use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
-use mw_dispatch::{Report, Settings, World};
+use mw_dispatch::{Links, Notify, Report, Settings, World};
 use mw_providers::{HttpClient, TransportError, llm};
 use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::doctor::{Finding, Scope, examine};
@@ -48,6 +48,15 @@ impl Engine {
             llm: Some(llm::Settings { base_url: format!("{sim}/openai"), api_key: "key".into(), model: "sim".into() }),
             // Nobody listens there: callbacks are brought by the tests.
             webhook_base_url: "http://127.0.0.1:1".into(),
+            notify: Notify {
+                telegram: Some(provider("/telegram")),
+                slack: Some(provider("/slack/api")),
+                links: Some(Links {
+                    secret: "a-long-hitl-secret".into(),
+                    public_base_url: "https://myloware.example".into(),
+                    expiry_hours: 24,
+                }),
+            },
             adopt_wait_seconds: 90,
         };
         Engine { database_url, admin_url, name, sim, ahead: Duration::ZERO, settings, opened: 0, outage: 0..0 }

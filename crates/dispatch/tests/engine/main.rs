@@ -11,6 +11,7 @@ mod journey;
 mod limits;
 mod lost_answers;
 mod mutants;
+mod notify;
 mod outages;
 mod pausing;
 mod personas;

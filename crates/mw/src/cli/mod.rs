@@ -1,5 +1,6 @@
 //! The commands: one file each. Here: the arguments they share, dispatch, and how a failure becomes an exit code.
 
+mod channels;
 mod db;
 mod demo;
 mod dev;
@@ -13,6 +14,7 @@ mod retention;
 mod runs;
 mod show;
 mod sweep;
+mod telegram;
 mod validate;
 mod verbs;
 mod why;
@@ -66,6 +68,12 @@ enum Command {
     /// See what waits for a person, and decide.
     #[command(subcommand)]
     Gates(gates::Command),
+    /// Say which chats and channels are told what happens.
+    #[command(subcommand)]
+    Channels(channels::Command),
+    /// Connect the Telegram bot.
+    #[command(subcommand)]
+    Telegram(telegram::Command),
     /// Look at webhooks that match no job, replay them, discard them.
     #[command(subcommand)]
     Dlq(dlq::Command),
@@ -133,6 +141,8 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Runs(command) => runs::run(&context, command),
         Command::Why { run } => why::run(&context, &run),
         Command::Gates(command) => gates::run(&context, command),
+        Command::Channels(command) => channels::run(&context, command),
+        Command::Telegram(command) => telegram::run(&context, command),
         Command::Dlq(command) => dlq::run(&context, command),
         Command::Principals(command) => principals::run(&context, command),
         Command::Drain(command) => drain::run(&context, command),

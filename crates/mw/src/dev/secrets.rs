@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Every secret that a stack needs.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 12] = [
     "API_KEY",
     "HITL_SECRET",
     "SWEEP_KEY",
@@ -23,6 +23,10 @@ pub const NAMES: [&str; 8] = [
     "SHOTSTACK_API_KEY",
     "UPLOAD_POST_API_KEY",
     "UPLOAD_POST_SIGNING_SECRET",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
 ];
 
 /// 128 random bits in hex.

@@ -118,6 +118,9 @@ impl Stack {
                 ("SHOTSTACK_BASE_URL", "shotstack/edit/v1"),
                 ("UPLOAD_POST_BASE_URL", "upload-post/api"),
                 ("OPENAI_BASE_URL", "openai"),
+                ("TELEGRAM_BASE_URL", "telegram"),
+                ("SLACK_BASE_URL", "slack/api"),
+                ("SLACK_HOOKS_BASE_URL", "slack/hooks"),
             ] {
                 fixed.insert(name.into(), format!("{simulator}/{path}"));
             }
@@ -131,6 +134,8 @@ impl Stack {
             secrets.filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned()))).collect();
         let callbacks = self.setting("WEBHOOK_BASE_URL").unwrap_or_default();
         environment.insert("UPLOAD_POST_WEBHOOK_URL".into(), format!("{callbacks}/v1/webhooks/upload-post"));
+        environment.insert("TELEGRAM_WEBHOOK_URL".into(), format!("{callbacks}/v1/telegram/webhook"));
+        environment.insert("SLACK_INTERACTIONS_URL".into(), format!("{callbacks}/v1/slack/interactions"));
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
         let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
         wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), false)?;

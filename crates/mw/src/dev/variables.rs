@@ -55,18 +55,28 @@ impl Mode {
 }
 
 /// Secrets of providers. Outside live mode the person's real ones are never used.
-pub const PROVIDER_SECRETS: [&str; 6] = [
+pub const PROVIDER_SECRETS: [&str; 10] = [
     "KIEAI_API_KEY",
     "KIEAI_SIGNING_SECRET",
     "SHOTSTACK_API_KEY",
     "UPLOAD_POST_API_KEY",
     "UPLOAD_POST_SIGNING_SECRET",
     "OPENAI_API_KEY",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
 ];
 
-/// Live mode needs the person's own secrets, all but the optional LLM's.
+const BOT_TOKENS: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "SLACK_BOT_TOKEN"];
+
+/// What live mode can do without: a language model, and people on messengers.
+const OPTIONAL_SECRETS: [&str; 5] =
+    ["OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"];
+
+/// Live mode needs the person's own secrets, all but the optional ones.
 pub fn need_live_secrets(settings: &Settings) -> Result<()> {
-    let required = PROVIDER_SECRETS.iter().filter(|name| **name != "OPENAI_API_KEY");
+    let required = PROVIDER_SECRETS.iter().filter(|name| !OPTIONAL_SECRETS.contains(name));
     let missing: Vec<&str> =
         required.copied().filter(|name| settings.given(name).is_none_or(|value| value.starts_with("dev-"))).collect();
     if missing.is_empty() {
@@ -91,8 +101,14 @@ pub fn for_host(
     mode: Mode,
 ) -> Result<BTreeMap<String, String>> {
     let value = |name: &str| {
-        let real_secret = mode != Mode::Live && PROVIDER_SECRETS.contains(&name);
-        let setting = if real_secret { settings.development(name) } else { settings.get(name) };
+        let of_provider = PROVIDER_SECRETS.contains(&name);
+        let setting = match mode {
+            // There is no network, and so nobody to talk to.
+            Mode::Mock if BOT_TOKENS.contains(&name) => return None,
+            Mode::Mock | Mode::Sim if of_provider => settings.development(name),
+            Mode::Live if of_provider => settings.given(name),
+            Mode::Mock | Mode::Sim | Mode::Live => settings.get(name),
+        };
         fixed.get(name).map(String::as_str).or(setting).map(str::to_owned)
     };
     let mut environment = BTreeMap::new();

@@ -6,6 +6,7 @@ use crate::history::{new_id, new_run, now};
 use mw_core::principal::{Principal, Role};
 use mw_core::run::{Command, Context, GateDecision, Run, apply};
 use mw_core::status::{Channel, GateName, Status, Verdict};
+use mw_store::channels::{self, Begun, Kind, UpdateKey};
 use mw_store::chat::{Said, Turn};
 use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
 use mw_store::dead_letters::{Action, Ending, Order};
@@ -15,7 +16,8 @@ use mw_store::principals::{self, Identities, Outcome as Wished};
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
-    Limit, chat, dead_letters, doctor, drain, effects, metrics, projects, readiness, retention, runs, sweep, webhooks,
+    Limit, chat, dead_letters, doctor, drain, effects, gates, metrics, projects, readiness, retention, runs, sweep,
+    webhooks,
 };
 use serde_json::json;
 
@@ -39,7 +41,7 @@ pub(crate) const OPEN: i64 = 25_000;
 const HISTORY: i64 = i64::MAX;
 
 pub(crate) fn all() -> Vec<Statement> {
-    [reads(), console::all(), lists(), commits(), receipts(), operations(), people(), runbook()]
+    [reads(), console::all(), lists(), messengers(), commits(), receipts(), operations(), people(), runbook()]
         .into_iter()
         .flatten()
         .collect()
@@ -75,7 +77,8 @@ fn reads() -> Vec<Statement> {
         }),
         statement("chat_save", PAGE, |db, _| {
             let messages = vec![Said { role: "user".into(), content: "hello".into() }];
-            chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX }).unwrap();
+            chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX, update: None })
+                .unwrap();
         }),
         statement("project_definition", FEW, |db, _| {
             let _ = projects::definition(db, "aismr", "1.1.0").unwrap();
@@ -91,6 +94,13 @@ fn reads() -> Vec<Statement> {
         statement("run_states", PAGE, |db, _| {
             let filter = Filter { project: Some("aismr".into()), ..Filter::default() };
             assert_eq!(runs::states(db, now(), &filter, 50, &limit()).unwrap().runs.len(), 50);
+        }),
+        statement("gates_open", PAGE, |db, _| {
+            assert!(gates::open(db, &gates::Filter::default(), 50).unwrap().next.is_some());
+        }),
+        statement("gates_open of a gate", PAGE, |db, _| {
+            let filter = gates::Filter { gate: Some(GateName::Workflow), ..gates::Filter::default() };
+            assert!(gates::open(db, &filter, 50).unwrap().next.is_some());
         }),
         statement("drain_state", FEW, |db, _| assert!(!drain::state(db).unwrap().on)),
         statement("drain_status", OPEN, |db, _| assert!(drain::left(db).unwrap().is_at_work())),
@@ -172,6 +182,26 @@ fn commits() -> Vec<Statement> {
         }),
         statement("effects_claim", CLAIM, |db, _| {
             assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
+        }),
+    ]
+}
+
+fn messengers() -> Vec<Statement> {
+    let key = || UpdateKey { kind: Kind::Telegram, update_id: new_id() };
+    vec![
+        statement("channel_add", FEW, |db, _| {
+            assert!(channels::add(db, now(), Kind::Slack, "C01", Some("aismr")).is_ok());
+        }),
+        statement("channel_list", FEW, |db, _| drop(channels::list(db).unwrap())),
+        statement("channel_remove", FEW, |db, _| assert!(!channels::remove(db, &new_id()).unwrap())),
+        statement("notices_replay", FEW, |db, _| assert_eq!(channels::replay(db, now(), None, 200).unwrap().acted, 0)),
+        statement("update_begin", FEW, move |db, _| {
+            let begun = channels::begin_update(db, now(), &key(), Some("5"), Some("5")).unwrap();
+            assert!(matches!(begun, Begun::Mine { allowed: false, .. }));
+        }),
+        statement("update_end", FEW, move |db, _| channels::end_update(db, &key()).unwrap()),
+        statement("press_load", FEW, |db, _| {
+            assert!(channels::pressed(db, Kind::Telegram, 77, "5").unwrap().principal.is_none());
         }),
     ]
 }

@@ -10,6 +10,8 @@ mod llm;
 mod mock;
 mod shotstack;
 mod signatures;
+mod slack;
 mod standard;
+mod telegram;
 mod timeline;
 mod upload_post;

@@ -7,6 +7,7 @@ mod common;
 mod control;
 mod faults;
 mod kieai;
+mod messengers;
 mod openai;
 mod program;
 mod shotstack;

@@ -5,6 +5,7 @@
 
 mod breaker;
 mod budget;
+mod channels;
 mod commit;
 mod dead_letters;
 mod differential;

@@ -98,6 +98,7 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
         user_id: user.clone(),
         messages: vec![chat::Said { role: "user".into(), content: "hello".into() }],
         told_until: first.notices[0].message_id,
+        update: None,
     };
     chat::save(&mut db, now(), &turn).unwrap();
     let second = chat::load(&mut db, now(), None, &user, &limit).unwrap();

@@ -9,7 +9,7 @@ use super::{Answer, see_other};
 use crate::chat;
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
-use crate::{clock, drain};
+use crate::{clock, drain, kick};
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::Message;
@@ -70,9 +70,7 @@ pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> A
     if let Some(draining) = &loaded.draining {
         return Err(drain::refusal(draining.reason.as_deref()).into());
     }
-    let answered = chat::answer(context, &asked, &loaded)?;
-    let mut response = see_other("/console/chat#end".to_owned());
-    // What the answer would do once it has left, the redirect does.
-    response.afterwards = answered.afterwards;
-    Ok(response)
+    let spoken = chat::converse(context, &asked, &loaded)?;
+    let response = see_other("/console/chat#end".to_owned());
+    Ok(if spoken.kick { response.then(kick::dispatch) } else { response })
 }

@@ -1,0 +1,186 @@
+//! People are told: once, in words made when they are sent, and whatever goes wrong there stays there.
+
+use crate::fixture::*;
+use mw_core::button::{self, Press};
+use mw_core::run::{Command, PersonaSource, Run};
+use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::token;
+use mw_store::channels::{Kind, add, replay};
+use serde_json::{Value, json};
+use time::Duration;
+
+/// A world in which one chat and one channel are told of every run.
+fn engine() -> Engine {
+    let mut engine = Engine::new();
+    engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
+    let now = mw_dispatch::World::now(&engine);
+    add(&mut engine.db(), now, Kind::Telegram, "-100", None).unwrap();
+    add(&mut engine.db(), now, Kind::Slack, "C01", None).unwrap();
+    engine
+}
+
+fn start(engine: &mut Engine) -> Run {
+    engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules)
+}
+
+fn sent(engine: &Engine, address: &str) -> Vec<Value> {
+    let url = format!("{}/_sim/messages?address={address}", engine.sim);
+    let answer: Value = ureq::get(url).call().unwrap().body_mut().read_json().unwrap();
+    answer["messages"].as_array().unwrap().iter().map(|message| message["body"].clone()).collect()
+}
+
+/// Dispatches until nobody is to be told any more.
+fn tell_all(engine: &mut Engine) {
+    for _ in 0..40 {
+        engine.dispatch();
+        if engine.count("SELECT count(*) FROM outbox WHERE kind = 'notify' AND state = 'due'") == 0 {
+            return;
+        }
+        engine.pass_until_due();
+    }
+    panic!("somebody is never told: {:?}", engine.open_effects());
+}
+
+fn states(engine: &Engine, provider: &str) -> Vec<(String, Option<String>)> {
+    let sql = "SELECT state, last_error FROM outbox WHERE kind = 'notify' AND provider = $1 ORDER BY effect_id";
+    let rows = engine.db().driver().query(sql, &[&provider]).unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[test]
+fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
+    let mut engine = engine();
+    let run = start(&mut engine);
+    tell_all(&mut engine);
+    let message = sent(&engine, "-100").remove(0);
+    let text = message["text"].as_str().unwrap();
+    assert!(text.contains("Start this run?") && text.contains(&run.run_id), "{text}");
+    let (_, after) = text.split_once("/workflow?token=").unwrap();
+    let (sent_token, _) = after.split_once('"').unwrap();
+    let secret = "a-long-hitl-secret";
+    let now = mw_dispatch::World::now(&engine);
+    let claims = token::verify(&[secret], &run.run_id, GateName::Workflow, sent_token, now).unwrap();
+    assert_eq!((claims.opening, claims.approver.as_str()), (1, "telegram:-100"));
+    let row = &message["reply_markup"]["inline_keyboard"][0];
+    let (effect_id, press) = button::verify(&[secret], row[0]["callback_data"].as_str().unwrap()).unwrap();
+    assert_eq!(press, Press::Approve);
+    let sql = format!("SELECT count(*) FROM outbox WHERE effect_id = {effect_id} AND run_id = '{}'", run.run_id);
+    assert_eq!(engine.count(&sql), 1);
+    let slack = sent(&engine, "C01").remove(0);
+    assert!(slack["blocks"][1]["elements"][2]["url"].as_str().unwrap().contains("token="));
+}
+
+#[test]
+fn a_whole_run_is_told_from_the_first_gate_to_the_post() {
+    let mut engine = engine();
+    let run = start(&mut engine);
+    for gate in GateName::ALL {
+        engine.carry(&run.run_id);
+        tell_all(&mut engine);
+        engine.approve(&run.run_id, *gate);
+    }
+    assert!(is_published(&engine.carry(&run.run_id)));
+    tell_all(&mut engine);
+    let titles: Vec<String> = sent(&engine, "C01")
+        .iter()
+        .map(|body| body["text"].as_str().unwrap().lines().next().unwrap().to_owned())
+        .collect();
+    let expected = [
+        "Start this run?",
+        "operator approved the workflow gate",
+        "Make these clips?",
+        "operator approved the ideate gate",
+        "Publish this video?",
+        "operator approved the prepublish gate",
+        "Your video is published",
+    ];
+    assert_eq!(titles, expected);
+    assert_eq!(engine.findings(mw_store::doctor::Scope::run(&run.run_id)), []);
+}
+
+#[test]
+fn what_was_decided_before_it_went_out_is_not_asked() {
+    let mut engine = engine();
+    let run = start(&mut engine);
+    engine.tell(&run.run_id, &Command::Cancel { reason: "r".into(), actor: "a".into() });
+    tell_all(&mut engine);
+    assert_eq!(sent(&engine, "-100"), Vec::<Value>::new());
+    let (state, note) = states(&engine, "telegram").remove(0);
+    assert!(state == "done" && note.unwrap().starts_with("overtaken"));
+}
+
+#[test]
+fn a_failed_send_is_tried_again_and_never_touches_the_run() {
+    let mut engine = engine();
+    engine.fault(&json!({"provider": "telegram", "fault": "status_429", "retry_after_seconds": 7, "times": 1}));
+    engine.fault(&json!({"provider": "slack", "fault": "status_500", "times": 2}));
+    let run = start(&mut engine);
+    let before = engine.run(&run.run_id);
+    engine.dispatch();
+    assert_eq!(sent(&engine, "-100").len(), 0);
+    tell_all(&mut engine);
+    assert_eq!((sent(&engine, "-100").len(), sent(&engine, "C01").len()), (1, 1));
+    assert_eq!(engine.run(&run.run_id), before);
+}
+
+#[test]
+fn what_cannot_be_delivered_is_dead_visible_and_sent_on_demand() {
+    let mut engine = engine();
+    engine.fault(&json!({"provider": "telegram", "fault": "message_refused", "times": 1}));
+    let run = start(&mut engine);
+    tell_all(&mut engine);
+    let (state, error) = states(&engine, "telegram").remove(0);
+    assert!(state == "dead" && error.unwrap().contains("blocked by the user"));
+    assert_eq!(engine.run(&run.run_id).status, Status::PendingWorkflow);
+    let facts = mw_store::runs::facts(&mut engine.db(), &run.run_id).unwrap().unwrap();
+    let why = facts.run.why(&facts.facts);
+    assert!(why.details.iter().any(|line| line.contains("telling somebody over telegram: given up")), "{why:?}");
+    assert_eq!(engine.findings(mw_store::doctor::Scope::run(&run.run_id)), []);
+    let now = mw_dispatch::World::now(&engine);
+    assert_eq!(replay(&mut engine.db(), now, None, 10).unwrap().acted, 1);
+    tell_all(&mut engine);
+    assert_eq!(sent(&engine, "-100").len(), 1);
+}
+
+#[test]
+fn a_messenger_that_is_down_stops_no_provider_and_is_given_up_after_a_day() {
+    let mut engine = engine();
+    engine.fault(&json!({"provider": "telegram", "fault": "status_500"}));
+    let run = engine.generating("test_video_gen");
+    let run = engine.carry(&run.run_id);
+    assert_eq!(run.status, Status::AwaitingPrepublish);
+    for _ in 0..8 {
+        engine.dispatch();
+        engine.pass_until_due();
+    }
+    let breakers = "SELECT count(*) FROM provider_states WHERE breaker <> 'closed' AND provider = 'telegram'";
+    assert_eq!(engine.count(breakers), 1);
+    assert_eq!(engine.count("SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"), 1);
+    engine.ahead += Duration::hours(25);
+    ureq::delete(format!("{}/_sim/faults", engine.sim)).call().unwrap();
+    tell_all(&mut engine);
+    assert_eq!(sent(&engine, "-100"), Vec::<Value>::new());
+    let told = states(&engine, "telegram");
+    assert!(told.iter().any(|(state, why)| state == "dead" && why.as_deref().unwrap_or("").contains("within a day")));
+}
+
+#[test]
+fn without_a_bot_token_nobody_is_told_and_nothing_is_tried_again() {
+    let mut engine = engine();
+    engine.settings.notify.telegram = None;
+    start(&mut engine);
+    tell_all(&mut engine);
+    let told = states(&engine, "telegram");
+    assert_eq!(told, [("done".to_owned(), Some("no bot token".to_owned()))]);
+    assert_eq!(sent(&engine, "C01").len(), 1);
+}
+
+#[test]
+fn a_paused_run_still_tells() {
+    let mut engine = engine();
+    let run = start(&mut engine);
+    let until = mw_dispatch::World::now(&engine) + Duration::days(1);
+    engine.tell(&run.run_id, &Command::Pause { reason: "r".into(), actor: "a".into(), until });
+    tell_all(&mut engine);
+    assert_eq!(sent(&engine, "-100").len(), 1);
+}

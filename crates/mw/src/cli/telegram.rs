@@ -1,0 +1,74 @@
+//! `mw telegram`: tells Telegram where the bot's updates go.
+
+use super::Context;
+use crate::error::{Error, Result};
+use clap::Subcommand;
+use mw_providers::{HttpClient, Settings, TransportError, telegram};
+use serde_json::json;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+const PATH: &str = "/v1/telegram/webhook";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send the bot's updates to this deployment, with TELEGRAM_WEBHOOK_SECRET.
+    #[command(after_help = "\
+Needs TELEGRAM_BOT_TOKEN, TELEGRAM_WEBHOOK_SECRET (1 to 256 of A-Z a-z 0-9 _ -) and a public https address:
+  mw telegram set-webhook --url https://myloware.example/v1/telegram/webhook
+
+To rotate the secret: put the old one into TELEGRAM_WEBHOOK_SECRET_PREVIOUS, the new one into
+TELEGRAM_WEBHOOK_SECRET, restart the hosts, and set the webhook again.")]
+    SetWebhook {
+        /// Where Telegram finds the webhook [default: WEBHOOK_BASE_URL and /v1/telegram/webhook].
+        #[arg(long)]
+        url: Option<String>,
+    },
+}
+
+pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
+    let Command::SetWebhook { url } = command;
+    let settings = &context.settings;
+    let base_url = settings.get("TELEGRAM_BASE_URL").unwrap_or("https://api.telegram.org").to_owned();
+    let bot = Settings { base_url, api_key: settings.need("TELEGRAM_BOT_TOKEN")?.to_owned() };
+    let secret = settings.need("TELEGRAM_WEBHOOK_SECRET")?;
+    let url = match url {
+        Some(url) => url,
+        None => format!("{}{PATH}", settings.need("WEBHOOK_BASE_URL")?.trim_end_matches('/')),
+    };
+    finished(telegram::set_webhook(&Client, &bot, &url, secret))
+        .map_err(|fault| Error::failed(format!("Telegram refused the webhook: {fault}")))?;
+    context.print(&json!({"url": url}), |_| println!("Telegram sends the bot's updates to {url}"))
+}
+
+/// The providers' port over a client that blocks.
+struct Client;
+
+impl HttpClient for Client {
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> std::result::Result<http::Response<Vec<u8>>, TransportError> {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
+        let unanswered = |error: ureq::Error| TransportError::Unanswered(error.to_string());
+        let mut answer = agent.run(request).map_err(unanswered)?;
+        let body = answer.body_mut().read_to_vec().map_err(unanswered)?;
+        let (parts, _) = answer.into_parts();
+        Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+/// The value of a future that never waits, since its client blocks.
+fn finished<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Telegram and Slack: what a bot may send, and what people do with it.
+
+use mw_core::notification::Message;
+use mw_providers::post::{Buttons, Post};
+use mw_providers::{Settings, slack, telegram};
+use serde_json::{Value, json};
+
+use crate::common::*;
+
+fn message() -> Message {
+    Message { title: "Publish?".into(), text: "run 1".into(), asked: None }
+}
+
+fn buttons() -> Buttons {
+    Buttons { approve: "a1.x".into(), reject: "r1.y".into() }
+}
+
+fn settings(sim: &Sim, path: &str) -> Settings {
+    Settings { base_url: format!("{}{path}", sim.url), api_key: "12:token".into() }
+}
+
+fn sent(sim: &Sim, address: &str) -> Vec<Value> {
+    sim.get(&format!("/_sim/messages?address={address}")).1["messages"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_a_bot_sends_is_kept_in_its_order() {
+    let sim = Sim::start();
+    let (bot, buttons) = (settings(&sim, "/telegram"), buttons());
+    let post = Post { message: &message(), link: None, buttons: Some(&buttons) };
+    sim.run(telegram::send(&sim.client, &bot, "-100", &post)).unwrap();
+    sim.run(telegram::take_buttons_off(&sim.client, &bot, "-100", 1)).unwrap();
+    sim.run(slack::send(&sim.client, &settings(&sim, "/slack/api"), "C01", &post)).unwrap();
+    let methods: Vec<Value> = sent(&sim, "-100").into_iter().map(|message| message["method"].clone()).collect();
+    assert_eq!(methods, ["sendMessage", "editMessageReplyMarkup"]);
+    assert_eq!(sent(&sim, "C01").len(), 1);
+    assert_eq!(sim.state()["counts"]["telegram"]["creates"], 2);
+}
+
+#[test]
+fn what_telegram_would_refuse_is_refused() {
+    let sim = Sim::start();
+    let bot = settings(&sim, "/telegram");
+    let long = Buttons { approve: "a".repeat(65), reject: "r".into() };
+    let post = Post { message: &message(), link: None, buttons: Some(&long) };
+    let refused = sim.run(telegram::send(&sim.client, &bot, "5", &post)).unwrap_err();
+    assert!(refused.is_final() && refused.message.contains("BUTTON_DATA_INVALID"), "{refused}");
+    assert!(sim.run(telegram::say(&sim.client, &bot, "5", " ")).unwrap_err().is_final());
+    assert!(sim.run(telegram::set_webhook(&sim.client, &bot, "https://x", "no spaces")).unwrap_err().is_final());
+    assert_eq!(sim.post("/telegram/bot12:token/getMe", json!({})).0, 404);
+    assert_eq!(sim.state()["counts"]["telegram"]["refusals"], 4);
+}
+
+#[test]
+fn limits_and_refusals_come_in_each_messengers_words() {
+    let sim = Sim::start();
+    for provider in ["telegram", "slack"] {
+        sim.control(
+            "faults",
+            json!({"provider": provider, "fault": "status_429", "retry_after_seconds": 7, "times": 1}),
+        );
+        sim.control("faults", json!({"provider": provider, "fault": "message_refused", "times": 1}));
+    }
+    let post = Post { message: &message(), link: None, buttons: None };
+    let (bot, workspace) = (settings(&sim, "/telegram"), settings(&sim, "/slack/api"));
+    let told = |first: bool| {
+        let telegram = sim.run(telegram::send(&sim.client, &bot, "5", &post)).unwrap_err();
+        let slack = sim.run(slack::send(&sim.client, &workspace, "C01", &post)).unwrap_err();
+        if first {
+            [telegram.retry_after_seconds, slack.retry_after_seconds]
+        } else {
+            [telegram.is_final().then_some(0), slack.is_final().then_some(0)]
+        }
+    };
+    assert_eq!(told(true), [Some(7), Some(7)]);
+    assert_eq!(told(false), [Some(0), Some(0)]);
+}
+
+#[test]
+fn nobody_presses_a_button_that_is_not_there() {
+    let sim = Sim::start();
+    let press = json!({"provider": "telegram", "address": "5", "button": "Approve", "from": "6"});
+    assert_eq!(sim.post("/_sim/press", press).0, 400);
+    assert_eq!(sim.post("/_sim/say", json!({"chat_id": 5, "from": 6, "text": "hi"})).0, 400, "no webhook is set");
+}

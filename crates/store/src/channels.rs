@@ -1,0 +1,146 @@
+//! Where people are told what happens, and what a bot of ours has answered: chats and channels, updates, presses of
+//! buttons. The fan-out of notices is part of the commit (`notify_fan_out`).
+
+use crate::{Database, DbError, call, text};
+use mw_core::Timestamp;
+use mw_core::notification::Notice;
+use mw_core::principal::Principal;
+use mw_core::run::Run;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+mw_core::words! {
+    /// A messenger; a CHECK on `channels.kind` knows the same words.
+    Kind {
+        Telegram = "telegram",
+        Slack = "slack",
+    }
+}
+
+/// What an effect of kind `notify` carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressed {
+    /// A chat's or channel's id.
+    pub address: String,
+    /// Whom a link in the message speaks for.
+    pub approver: String,
+    /// Whether that is a principal, told in person: nobody else reads the message.
+    pub is_principal: bool,
+    pub notice: Notice,
+}
+
+/// What became of adding a channel.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Adding {
+    Added {
+        channel: Value,
+    },
+    Known {
+        channel: Value,
+    },
+    UnknownProject,
+    /// No more of them, since every commit tells all in one statement.
+    Full,
+}
+
+/// Adds a chat or channel that hears of one project's runs, or of all; twice is once.
+pub fn add(
+    db: &mut dyn Database,
+    now: Timestamp,
+    kind: Kind,
+    address: &str,
+    project: Option<&str>,
+) -> Result<Adding, DbError> {
+    let request = json!({"now": text(now), "kind": kind, "address": address, "project": project});
+    call(db, "SELECT channel_add($1)", &request)
+}
+
+/// Lists all channels.
+pub fn list(db: &mut dyn Database) -> Result<Vec<Value>, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        channels: Vec<Value>,
+    }
+    call::<Answer>(db, "SELECT channel_list($1)", &json!({})).map(|answer| answer.channels)
+}
+
+/// Removes a channel; false when there is none of this id.
+pub fn remove(db: &mut dyn Database, channel_id: &str) -> Result<bool, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        removed: bool,
+    }
+    call::<Answer>(db, "SELECT channel_remove($1)", &json!({"channel_id": channel_id})).map(|answer| answer.removed)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Replayed {
+    pub acted: u64,
+    pub kick: bool,
+}
+
+/// Makes notices that were given up due again, newest first: of one run, or of all.
+pub fn replay(db: &mut dyn Database, now: Timestamp, run_id: Option<&str>, limit: u32) -> Result<Replayed, DbError> {
+    call(db, "SELECT notices_replay($1)", &json!({"now": text(now), "run_id": run_id, "limit": limit}))
+}
+
+/// An update of a bot, by which it is handled once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpdateKey {
+    pub kind: Kind,
+    pub update_id: String,
+}
+
+/// Whose an update is.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Begun {
+    /// Ours to handle.
+    Mine {
+        /// The chat is listed, or somebody known wrote.
+        allowed: bool,
+        /// A stranger's chat is to be told so, this once.
+        refuse: bool,
+        /// Who wrote, where an identity says so.
+        principal: Option<Principal>,
+    },
+    /// It was handled before.
+    Duplicate,
+    /// Somebody handles it just now.
+    AtWork,
+}
+
+/// Takes an update, for its chat and the id of whoever sent it.
+pub fn begin_update(
+    db: &mut dyn Database,
+    now: Timestamp,
+    key: &UpdateKey,
+    chat: Option<&str>,
+    identity: Option<&str>,
+) -> Result<Begun, DbError> {
+    let request = json!({
+        "now": text(now), "kind": key.kind, "update_id": key.update_id, "chat": chat, "identity": identity,
+    });
+    call(db, "SELECT update_begin($1)", &request)
+}
+
+/// Says that an update is handled; a chat turn's commit says it by itself.
+pub fn end_update(db: &mut dyn Database, key: &UpdateKey) -> Result<(), DbError> {
+    call::<Value>(db, "SELECT update_end($1)", &json!(key)).map(|_| ())
+}
+
+/// What a press of a button is about, and who presses.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Pressed {
+    /// `None` for a stranger.
+    pub principal: Option<Principal>,
+    /// `None`, as the run, when it is no message of this messenger.
+    pub notice: Option<Notice>,
+    pub run: Option<Run>,
+}
+
+/// Loads what a press of a button is about.
+pub fn pressed(db: &mut dyn Database, kind: Kind, effect_id: i64, identity: &str) -> Result<Pressed, DbError> {
+    call(db, "SELECT press_load($1)", &json!({"effect_id": effect_id, "kind": kind, "identity": identity}))
+}
