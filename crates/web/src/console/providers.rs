@@ -94,6 +94,8 @@ fn title(provider: &str) -> &'static str {
         "shotstack" => "Shotstack: renders the video",
         "upload-post" => "upload-post: posts it",
         "llm" => "Language model: speaks for the personas",
+        "telegram" => "Telegram: tells people",
+        "slack" => "Slack: tells people",
         _ => "Mock: made up on the spot",
     }
 }
