@@ -261,7 +261,7 @@ fn operations() -> Vec<Statement> {
             let begun = sweep::begin(db, now(), "plans", 60).unwrap();
             assert!(begun.granted && begun.due.deadlines && begun.due.effects && !begun.due.retention);
         }),
-        statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({})).unwrap()),
+        statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({}), 0.1).unwrap()),
         statement("leases_expire", BATCH, |db, _| assert!(sweep::expire_leases(db, now(), 200).unwrap().acted >= 100)),
         statement("runs_overdue", BATCH, |db, _| {
             assert!(!sweep::overdue_runs(db, now(), None, 200).unwrap().is_empty())
