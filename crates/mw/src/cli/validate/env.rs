@@ -115,7 +115,7 @@ fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[St
     problems.extend(providers::hosts(settings).err().map(|error| error.to_string()));
     problems.extend(known.keys().filter_map(|name| misfit(settings, name)));
     let level = settings.get("LOG_LEVEL").unwrap_or("info").to_lowercase();
-    if !["error", "warn", "info", "debug"].contains(&level.as_str()) {
+    if !["error", "warn", "warning", "info", "debug", "trace"].contains(&level.as_str()) {
         problems.push("LOG_LEVEL must be error, warn, info or debug".to_owned());
     }
     if settings.get("ENVIRONMENT").is_some_and(|environment| environment != "local") {
