@@ -32,7 +32,8 @@ impl Exposition {
 
     pub(crate) fn family<'a>(&'a self, name: &'a str, wanted: Wanted<'a>) -> impl Iterator<Item = &'a Sample> {
         self.samples.iter().filter(move |sample| {
-            let fits = |(key, value): &(&str, &str)| sample.labels.get(*key).is_some_and(|found| found == value);
+            // As in PromQL: a label that is not there is empty.
+            let fits = |(key, value): &(&str, &str)| sample.labels.get(*key).map_or("", String::as_str) == *value;
             sample.name == name && wanted.iter().all(fits)
         })
     }
@@ -43,9 +44,9 @@ impl Exposition {
     }
 
     /// The sums by one label.
-    pub(crate) fn by(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+    pub(crate) fn by(&self, name: &str, label: &str, wanted: Wanted<'_>) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
-        for sample in self.family(name, &[]) {
+        for sample in self.family(name, wanted) {
             *sums.entry(sample.labels.get(label).cloned().unwrap_or_default()).or_default() += sample.value;
         }
         sums
@@ -126,7 +127,7 @@ mod tests {
         let scrape = Exposition::parse(TEXT);
         assert_eq!(scrape.sum("runs", &[("status", "running")]), Some(5.0));
         assert_eq!((scrape.sum("lag", &[]), scrape.sum("nothing", &[])), (Some(1.5), None));
-        assert_eq!(scrape.by("runs", "project"), BTreeMap::from([("a".to_owned(), 2.0), ("b".to_owned(), 3.0)]));
+        assert_eq!(scrape.by("runs", "project", &[]), BTreeMap::from([("a".to_owned(), 2.0), ("b".to_owned(), 3.0)]));
     }
 
     #[test]

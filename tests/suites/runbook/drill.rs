@@ -114,6 +114,12 @@ fn a_bad_backup_changes_nothing() {
     std::fs::write(drill.file("cut.dump.json"), lying.to_string()).unwrap();
     drill.exits(1, "restore $FILE --force", &cut, "pg_restore");
     assert_eq!(kept(&drill.service), before);
+    // Whole, but not what the manifest counted.
+    let mut lying: Value = serde_json::from_str(&manifest).unwrap();
+    lying["contents"]["timelines"] = "0".into();
+    std::fs::write(drill.file("good.dump.json"), lying.to_string()).unwrap();
+    drill.exits(1, "restore $FILE --force", &file, "not what the manifest says");
+    assert_eq!(kept(&drill.service), before);
     // Of a later release.
     let mut later: Value = serde_json::from_str(&manifest).unwrap();
     later["migration"] = 9999.into();

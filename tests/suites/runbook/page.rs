@@ -48,7 +48,7 @@ fn typed(stack: &Stack, page: &str, least: usize) -> String {
 
 #[test]
 fn every_command_of_the_runbook_works() {
-    let told = typed(&builder().start().unwrap(), "docs/runbook.md", 50);
+    let told = typed(&builder().start().unwrap(), "docs/runbook.md", 40);
     for part in [
         "reachable, takes the key",
         "all service levels are met",
@@ -60,6 +60,16 @@ fn every_command_of_the_runbook_works() {
         "published after",
         "drain on since",
     ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[test]
+fn every_command_of_the_incidents_works() {
+    let told = typed(&builder().start().unwrap(), "docs/incidents.md", 18);
+    for part in
+        ["healthy: ", "waits for  a person at the workflow gate", "reachable, takes the key", "nothing was done"]
+    {
         assert!(told.contains(part), "{part} is not in {told}");
     }
 }

@@ -19,6 +19,8 @@ const PUBLISH_P95_SECONDS: f64 = 30.0;
 const RETRIEVAL_P95_SECONDS: f64 = 0.5;
 const ERROR_RATE_MAX: f64 = 0.01;
 const PART: f64 = 0.95;
+/// Requests are counted without their run, and again with it where it is a new one.
+const ALL_RUNS: (&str, &str) = ("runId", "");
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -164,8 +166,8 @@ fn rows(measured: &Measured, before: &Exposition, after: &Exposition) -> Vec<Val
         Some(json!({"level": name, "target": target, "value": finite(value), "samples": count, "source": "/metrics",
                     "ok": value <= target}))
     };
-    let chat = [("path", "/v1/chat/brendan")];
-    let start = [("path", "/v1/runs/start")];
+    let chat = [ALL_RUNS, ("path", "/v1/chat/brendan")];
+    let start = [ALL_RUNS, ("path", "/v1/runs/start")];
     let http = "http_request_duration_seconds";
     let mut rows = vec![
         own("chat p95 seconds", CHAT_P95_SECONDS, &measured.chat),
@@ -203,7 +205,7 @@ fn rate(errors: f64, requests: f64) -> f64 {
 /// The part of all requests, whoever sent them, that the service failed while this ran.
 fn error_rate_shown(before: &Exposition, after: &Exposition) -> Option<Value> {
     let name = "http_requests_total";
-    let (earlier, later) = (before.by(name, "status"), after.by(name, "status"));
+    let (earlier, later) = (before.by(name, "status", &[ALL_RUNS]), after.by(name, "status", &[ALL_RUNS]));
     let since = |keep: &dyn Fn(&str) -> bool| -> f64 {
         let kept = later.iter().filter(|(status, _)| keep(status));
         kept.map(|(status, count)| count - earlier.get(status).copied().unwrap_or_default()).sum()
@@ -261,7 +263,7 @@ mod tests {
     fn metrics_count_from_when_it_began() {
         let text = |bad: u32, total: u32| {
             format!(
-                "http_requests_total{{path=\"/x\",status=\"200\"}} {}\nhttp_requests_total{{path=\"/x\",status=\"503\"}} {bad}\n\
+                "http_requests_total{{path=\"/x\",runId=\"\",status=\"200\"}} {}\nhttp_requests_total{{path=\"/x\",runId=\"\",status=\"503\"}} {bad}\n\
                  mock_publish_seconds_bucket{{le=\"30\"}} {}\nmock_publish_seconds_bucket{{le=\"+Inf\"}} {total}\n",
                 total - bad,
                 total - bad

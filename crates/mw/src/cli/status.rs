@@ -67,20 +67,20 @@ fn look(api: &Api) -> Result<Value> {
         "mode": project.pointer("/providers/mode"),
         "drain": seen("/admin/drain").get("on"),
         "sweep_lag_seconds": scrape.sum("sweep_lag_seconds", &[]),
-        "runs": scrape.by("runs_active", "status"),
+        "runs": scrape.by("runs_active", "status", &[]),
         "ages_seconds": ages(&scrape),
         "gates": gates(&seen("/v1/gates?limit=100")),
-        "outbox": scrape.by("outbox_depth", "state"),
-        "dead_letters": scrape.by("webhook_dlq_depth", "provider"),
+        "outbox": scrape.by("outbox_depth", "state", &[]),
+        "dead_letters": scrape.by("webhook_dlq_depth", "provider", &[]),
         "dead_letters_given_up": scrape.sum("webhook_dlq_exhausted", &[]),
         "breakers": breakers(&scrape),
         "principals": seen("/v1/principals").get("principals").and_then(Value::as_array).map(Vec::len),
     }))
 }
 
-/// Every gauge of an age that there is, by name and labels: the oldest run of a status, effect, dead letter.
+/// Every gauge of an age, and of what is overdue, by name and labels: the oldest run of a status, effect, dead letter.
 fn ages(scrape: &Exposition) -> Map<String, Value> {
-    let is_age = |name: &str| name.contains("oldest") || name.ends_with("_age_seconds");
+    let is_age = |name: &str| name.contains("oldest") || name.ends_with("_overdue");
     let shown = scrape.all().filter(|sample| is_age(&sample.name)).map(|sample| {
         let labels: Vec<&str> = sample.labels.values().map(String::as_str).collect();
         (format!("{} {}", sample.name, labels.join(" ")).trim_end().to_owned(), json!(sample.value))
@@ -103,7 +103,7 @@ fn breakers(scrape: &Exposition) -> Map<String, Value> {
         _ => "closed",
     };
     scrape
-        .by("provider_breaker_state", "provider")
+        .by("provider_breaker_state", "provider", &[])
         .into_iter()
         .map(|(name, state)| (name, word(state).into()))
         .collect()
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn one_screen_tells_what_is_wrong() {
         let scrape = Exposition::parse(
-            "provider_breaker_state{provider=\"kieai\"} 2\nrun_oldest_age_seconds{status=\"running\"} 12.34\n",
+            "provider_breaker_state{provider=\"kieai\"} 2\nruns_oldest_age_seconds{status=\"running\"} 12.34\n",
         );
         let status = json!({
             "health": "ok", "ready": {"status": "not ready", "reasons": ["API_KEY is not set"]}, "drain": true,
@@ -201,7 +201,7 @@ mod tests {
             "running 2\n",
             "2 or more",
             "oldest since  a",
-            "run_oldest_age_seconds running 12.3",
+            "runs_oldest_age_seconds running 12.3",
         ] {
             assert!(screen.contains(part), "{part}: {screen}");
         }

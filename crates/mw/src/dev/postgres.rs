@@ -46,8 +46,8 @@ impl Programs {
         Err(said("pg_dump", &output.stderr))
     }
 
-    /// Runs `before` and then what the file holds, in one transaction.
-    pub(crate) fn restore(&self, file: &Path, before: &str) -> Result<()> {
+    /// Runs `before`, what the file holds, and `after`, in one transaction.
+    pub(crate) fn restore(&self, file: &Path, before: &str, after: &str) -> Result<()> {
         let mut reading = self.command("pg_restore");
         reading.args([OsStr::new("--no-owner"), OsStr::new("--file=-"), file.as_os_str()]);
         let mut reading = reading.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -64,8 +64,10 @@ impl Programs {
             let _ = errors.read_to_string(&mut words);
         }
         let is_read = reading.wait().while_doing("wait for pg_restore")?.success();
-        if let (Some(to), false) = (&mut to, is_read && copied.is_ok()) {
-            let _ = to.write_all(ABANDON);
+        if let Some(to) = &mut to {
+            let is_whole = is_read && copied.is_ok();
+            // A psql that has gone says why itself.
+            let _ = to.write_all(if is_whole { after.as_bytes() } else { ABANDON });
         }
         drop(to);
         let written = writing.wait_with_output().while_doing("wait for psql")?;
