@@ -59,7 +59,7 @@ fn a_purged_run_leaves_nothing_and_others_keep_everything() {
     assert_eq!(known_by(&mut db, &gone), TABLES, "a dry run deletes nothing");
     let purged = purge_runs(&mut db, &ids, false).unwrap();
     assert_eq!(purged, preview);
-    assert_eq!(purged.purged, [gone.run_id.clone()]);
+    assert_eq!(purged.purged, std::slice::from_ref(&gone.run_id));
     let mut kept =
         [Kept { run_id: open.run_id.clone(), why: Why::Open }, Kept { run_id: "nobody".to_owned(), why: Why::Missing }];
     kept.sort_by(|one, other| one.run_id.cmp(&other.run_id));
