@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS principal_identities (
     PRIMARY KEY (channel, identity),
     UNIQUE (name, channel)
 );
+-- Whom a gate's policy names by group.
+CREATE INDEX IF NOT EXISTS principals_by_group ON principals USING gin (groups);
 
 -- Whose key it is: {"name", "role", "groups"}, or null for one that is unknown, revoked, expired or of somebody disabled.
 CREATE OR REPLACE FUNCTION principal_of_key(a_key_hash text, a_now timestamptz) RETURNS jsonb

@@ -17,7 +17,7 @@ LANGUAGE sql STABLE AS $$
         'principal', principal_of_key(request->>'key_hash', (request->>'now')::timestamptz),
         'waiting', (SELECT count(*) FROM (SELECT FROM runs WHERE status IN ('pending_workflow', 'awaiting_ideate',
                         'awaiting_prepublish') LIMIT 100) AS waiting),
-        'dead_letters', (SELECT count(*) FROM (SELECT FROM webhook_dlq LIMIT 100) AS letters),
+        'dead_letters', (SELECT count(*) FROM (SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC LIMIT 100) AS letters),
         'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active))
 $$;
 

@@ -223,7 +223,9 @@ impl Browser {
     /// What the browser complained about since it was last asked: scripts and pictures that the policy forbade, errors.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.command("POST", "/se/log", &json!({"type": "browser"}));
-        let messages = log.as_array().into_iter().flatten();
+        // The others are advice.
+        let serious = |entry: &&Value| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING"));
+        let messages = log.as_array().into_iter().flatten().filter(serious);
         messages.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 

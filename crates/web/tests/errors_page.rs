@@ -18,7 +18,7 @@ fn codes_in(source: &str) -> impl Iterator<Item = String> + '_ {
 
 /// Every file of a folder and of the folders in it.
 fn sources(folder: PathBuf) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
 }
 

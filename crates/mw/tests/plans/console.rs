@@ -58,7 +58,7 @@ fn pages() -> Vec<Statement> {
             assert!(console::letter(db, visit(), id, 1000).unwrap().page.letter.is_some());
         }),
         statement("console_providers", OPEN, |db, _| {
-            assert_eq!(console::providers(db, visit()).unwrap().page.providers.len(), 5);
+            assert!(console::providers(db, visit()).unwrap().page.providers.iter().any(|row| row.open_jobs > 0));
         }),
         statement("console_system", OPEN, |db, _| {
             assert_eq!(console::system(db, visit()).unwrap().page.decisions.len(), 20);

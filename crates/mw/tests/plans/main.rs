@@ -41,7 +41,7 @@ fn no_statement_reads_the_history() {
 
 #[test]
 fn every_statement_of_the_store_is_measured() {
-    let measured = include_str!("statements.rs");
+    let measured = concat!(include_str!("statements.rs"), include_str!("console.rs"));
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/src");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

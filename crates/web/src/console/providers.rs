@@ -22,7 +22,7 @@ struct Page {
 struct Provider {
     name: String,
     /// For people.
-    title: &'static str,
+    title: String,
     breaker: Chip,
     failures: u32,
     breaker_failures: u32,
@@ -88,14 +88,18 @@ impl Provider {
     }
 }
 
-fn title(provider: &str) -> &'static str {
-    match provider {
+fn title(provider: &str) -> String {
+    let known = match provider {
         "kieai" => "kie.ai: makes the clips",
         "shotstack" => "Shotstack: renders the video",
         "upload-post" => "upload-post: posts it",
         "llm" => "Language model: speaks for the personas",
-        _ => "Mock: made up on the spot",
-    }
+        "telegram" => "Telegram: tells people, brings their decisions",
+        "slack" => "Slack: tells people, brings their decisions",
+        "mock" => "Mock: made up on the spot",
+        other => other,
+    };
+    known.to_owned()
 }
 
 /// A provider's totals of a family, each under the values of these labels.

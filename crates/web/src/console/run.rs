@@ -89,8 +89,8 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
             frame,
             token: visitor.token.clone(),
             row: Row::of(&found.row, clock::now()),
-            parent: found.row.parent_run_id.as_ref().map(with_path),
-            successors: found.successors.iter().map(with_path).collect(),
+            parent: found.row.parent_run_id.as_deref().map(with_path),
+            successors: found.successors.iter().map(|run_id| with_path(run_id)).collect(),
             offers: verbs::offers(run.as_ref(), found.row.finished_at.is_some(), &visitor),
             shown: run.as_ref().map(|run| Shown::of(run, &found.facts, &visitor)),
             entries: found.events.iter().map(timeline::entry).collect(),
@@ -101,8 +101,8 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
     )?)
 }
 
-fn with_path(run_id: &String) -> (String, String) {
-    (run_id.clone(), run_path(run_id))
+fn with_path(run_id: &str) -> (String, String) {
+    (run_id.to_owned(), run_path(run_id))
 }
 
 fn title(found: &RunShown) -> String {

@@ -57,6 +57,10 @@ fn sentence(kind: &str, data: &Value) -> Option<String> {
         "step.started" => format!("Step {} began", t("name")),
         "gate.opened" => format!("Asked at the {} gate: {}", t("gate"), t("summary")),
         "gate.decided" => decided(data),
+        "gate.voted" => format!("{}; more approvals are needed", decided(data)),
+        "gate.reopened" => format!("Asked once more at the {} gate: {}", t("gate"), t("reason")),
+        "gate.escalated" => format!("Called others in at the {} gate", t("gate")),
+        "gate.extended" => format!("The {} gate got its time once more", t("gate")),
         "gate.expired" => format!("Nobody decided at the {} gate in time", t("gate")),
         "gate.warned" => format!("Warned: the time of the {} gate is running out", t("gate")),
         "persona.requested" => format!("Asked the language model to speak for {}", t("persona")),
@@ -92,6 +96,7 @@ fn decided(data: &Value) -> String {
     let verdict = match text(data, "verdict") {
         "approve" => "Approved",
         "reject" => "Rejected",
+        "request_changes" => "Sent back",
         other => other,
     };
     let comment = text(data, "comment");
@@ -131,6 +136,14 @@ mod tests {
         assert_eq!(entry.what, "Rejected at the ideate gate: “too dull”");
         assert_eq!((entry.who.as_str(), entry.place.as_deref()), ("ann", Some("in the console, from 10.0.0.7")));
         assert!(entry.payload.contains("\"comment\": \"too dull\""));
+    }
+
+    #[test]
+    fn every_event_of_the_core_has_a_sentence() {
+        let source = include_str!("../../../core/src/run/event.rs");
+        let names = source.split("#[serde(rename = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let silent: Vec<&str> = names.filter(|name| sentence(name, &Value::Null).is_none()).collect();
+        assert!(silent.is_empty(), "{silent:?}");
     }
 
     #[test]
