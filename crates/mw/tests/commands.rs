@@ -130,12 +130,13 @@ fn operating_commands_say_no_with_their_exit_codes() {
     assert_eq!((&good["ok"], &good["status"], &good["error"]), (&true.into(), &200.into(), &Value::Null));
     let members: Vec<&String> = good.as_object().unwrap().keys().collect();
     assert_eq!(members, ["budgetMs", "durationMs", "error", "ok", "status", "target", "timestamp"]);
-    assert_eq!(check(1, &format!("{base_url}/nowhere"), "30000")["status"], 404);
+    assert_eq!(check(1, &format!("{base_url}/version"), "30000")["status"], 401, "it has no key");
     assert_eq!(check(1, "http://127.0.0.1:9/health", "30000")["status"], Value::Null);
     person.sees(2, &["synthetic", "--url", "nonsense", "--artifact", &artifact]);
 
     // Settings.
-    std::fs::write(file("env"), "ENVIRONMENT=prod\nAPI_KEY=dev-local-api-key\nDATABASE_URL=postgresql://h/x\n").unwrap();
+    std::fs::write(file("env"), "ENVIRONMENT=prod\nAPI_KEY=dev-local-api-key\nDATABASE_URL=postgresql://h/x\n")
+        .unwrap();
     let said = person.sees(2, &["validate", "env", "--file", &file("env")]);
     assert!(said.contains("API_KEY is a development default") && !said.contains("dev-local-api-key"), "{said}");
     person.sees(2, &["validate", "env", "--file", &file("nothing")]);

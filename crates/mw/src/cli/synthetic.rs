@@ -84,16 +84,18 @@ fn check(api: &Api, target: &str, budget_ms: u32) -> Value {
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (status, error) = match answer {
         Err(error) => (None, Some(error.to_string())),
-        Ok(answer) if !(200..300).contains(&answer.status) => {
-            (Some(answer.status), Some(format!("answered {}", answer.status)))
-        }
-        Ok(answer) if duration_ms > u64::from(budget_ms) => {
-            (Some(answer.status), Some(format!("took {duration_ms} ms, budget {budget_ms} ms")))
-        }
-        Ok(answer) => (Some(answer.status), None),
+        Ok(answer) => (Some(answer.status), complaint(answer.status, duration_ms, budget_ms)),
     };
     json!({"timestamp": timestamp, "target": target, "budgetMs": budget_ms, "durationMs": duration_ms,
            "status": status, "ok": error.is_none(), "error": error})
+}
+
+/// What is wrong with an answer.
+fn complaint(status: u16, duration_ms: u64, budget_ms: u32) -> Option<String> {
+    if !(200..300).contains(&status) {
+        return Some(format!("answered {status}"));
+    }
+    (duration_ms > u64::from(budget_ms)).then(|| format!("took {duration_ms} ms, budget {budget_ms} ms"))
 }
 
 fn write(options: &Options, check: &Value) -> Result<PathBuf> {
@@ -107,4 +109,17 @@ fn write(options: &Options, check: &Value) -> Result<PathBuf> {
     }
     std::fs::write(&path, format!("{check}\n")).while_doing(&doing)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_must_be_good_and_in_time() {
+        assert_eq!(complaint(200, 300, 300), None);
+        assert_eq!(complaint(204, 301, 300).unwrap(), "took 301 ms, budget 300 ms");
+        assert_eq!(complaint(301, 1, 300).unwrap(), "answered 301");
+        assert_eq!(complaint(503, 1, 300).unwrap(), "answered 503");
+    }
 }
