@@ -93,7 +93,10 @@ BEGIN
         DELETE FROM webhook_events WHERE run_id = ANY (going);
         DELETE FROM chat_messages USING runs
          WHERE runs.run_id = ANY (going) AND chat_messages.user_id = runs.user_id AND chat_messages.run_id = runs.run_id;
-        DELETE FROM idempotency_keys WHERE run_id = ANY (going);
+        -- A key is as old as its run, and there is an index of ages only.
+        DELETE FROM idempotency_keys USING runs
+         WHERE runs.run_id = ANY (going) AND idempotency_keys.run_id = runs.run_id AND idempotency_keys.created_at
+               BETWEEN runs.created_at - interval '1 hour' AND runs.created_at + interval '1 hour';
         DELETE FROM runs WHERE run_id = ANY (going);
     END IF;
     RETURN jsonb_build_object('purged', to_jsonb(going), 'kept', kept, 'after', next);

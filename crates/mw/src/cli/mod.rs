@@ -37,6 +37,7 @@ Examples:
   mw runs list --status awaiting_ideate  runs that wait for a person
   mw why RUN                             what it waits for, and what you can do
   mw gates link RUN ideate               the link with which a person decides
+  mw status                              the whole system on one screen
   mw doctor                              is everything as it must be?
   mw demo test-video-gen                 watch one run from the message to the published video
 
