@@ -26,6 +26,7 @@ mod principals;
 mod readme;
 mod resilience;
 mod routes;
+mod runbook;
 mod sql;
 mod support;
 mod sweep;

@@ -116,6 +116,11 @@ impl Api {
 }
 
 impl Answer {
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: Value) -> Self {
+        Self { status, body, retry_after_seconds: None }
+    }
+
     /// The limit is reached, or the host or its database is away: the same call may work soon.
     fn means_later(&self) -> bool {
         matches!(self.status, 429 | 502 | 503 | 504)

@@ -2,6 +2,7 @@
 //!
 //! - `cli`         the commands: arguments, help, one file per command
 //! - `api`         the HTTP API as the command uses it
+//! - `exposition`  /metrics as the command reads it
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
 //! - `projects`    project definitions: files → database
@@ -12,6 +13,7 @@ mod api;
 pub mod cli;
 pub mod dev;
 pub mod error;
+mod exposition;
 pub mod migrations;
 pub mod projects;
 pub mod settings;

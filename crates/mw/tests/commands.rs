@@ -112,6 +112,65 @@ fn every_command_against_a_stack() {
 }
 
 #[test]
+fn operating_commands_say_no_with_their_exit_codes() {
+    let person = Person::new(Mode::Sim);
+    let folder = std::env::temp_dir().join(format!("mw-operating-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let file = |name: &str| folder.join(name).display().to_string();
+    let base_url = person.stack.base_url();
+
+    // Nobody there, not 2xx, too slow: 1, and the artefact says why.
+    assert!(person.sees(1, &["smoke", "--iterations", "2", "--base-url", "http://127.0.0.1:9"]).contains("100.0 %"));
+    let artifact = file("synthetic.json");
+    let check = |code: i32, url: &str, budget: &str| -> Value {
+        person.sees(code, &["synthetic", "--url", url, "--budget-ms", budget, "--artifact", &artifact]);
+        serde_json::from_str(&std::fs::read_to_string(&artifact).unwrap()).unwrap()
+    };
+    let good = check(0, &format!("{base_url}/health"), "30000");
+    assert_eq!((&good["ok"], &good["status"], &good["error"]), (&true.into(), &200.into(), &Value::Null));
+    let members: Vec<&String> = good.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["budgetMs", "durationMs", "error", "ok", "status", "target", "timestamp"]);
+    assert_eq!(check(1, &format!("{base_url}/version"), "30000")["status"], 401, "it has no key");
+    assert_eq!(check(1, "http://127.0.0.1:9/health", "30000")["status"], Value::Null);
+    person.sees(2, &["synthetic", "--url", "nonsense", "--artifact", &artifact]);
+
+    // Settings.
+    std::fs::write(file("env"), "ENVIRONMENT=prod\nAPI_KEY=dev-local-api-key\nDATABASE_URL=postgresql://h/x\n")
+        .unwrap();
+    let said = person.sees(2, &["validate", "env", "--file", &file("env")]);
+    assert!(said.contains("API_KEY is a development default") && !said.contains("dev-local-api-key"), "{said}");
+    person.sees(2, &["validate", "env", "--file", &file("nothing")]);
+    assert!(person.sees(1, &["validate", "personas"]).contains("by rules"));
+    person.sees(2, &["validate", "personas", "--project", "nothing"]);
+
+    // A provider that refuses the key, and one that is away.
+    let kieai = format!("{}/kieai", person.stack.simulator_url().unwrap());
+    let asks = |key: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
+        command.args(["validate", "providers"]).envs(environment(&person.stack)).env("MWPY_SKIP_DOTENV", "1");
+        command.envs([("PROVIDERS_MODE", "sim"), ("KIEAI_BASE_URL", &kieai), ("KIEAI_API_KEY", key)]);
+        command.envs([("SHOTSTACK_BASE_URL", "http://127.0.0.1:9"), ("UPLOAD_POST_BASE_URL", "http://127.0.0.1:9")]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = asks("wrong-key");
+    assert!(code == Some(1) && said.contains("refuses the key") && said.contains("does not answer"), "{said}");
+    let (code, said) = asks(person.stack.setting("KIEAI_API_KEY").unwrap());
+    assert!(code == Some(1) && said.contains("takes the key"), "{said}");
+
+    // What is not fit for traffic, and what cannot be purged.
+    let run = person.starts_a_run();
+    assert!(person.sees(1, &["db", "purge-runs", "--run-id", &run]).contains("it has not ended"));
+    person.sees(2, &["db", "purge-runs"]);
+    assert_eq!(person.json(&["status"])["gates"]["waiting"], 1);
+    let mut database = postgres::Client::connect(person.stack.database().url(), postgres::NoTls).unwrap();
+    let newest = "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)";
+    database.execute(newest, &[]).unwrap();
+    assert!(person.sees(1, &["status"]).contains("migrations are behind"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn nothing_to_talk_to() {
     let mw = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));

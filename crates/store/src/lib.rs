@@ -10,6 +10,7 @@
 //! - [`channels`]: where people are told what happens, and what bots have answered.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
+//! - [`upkeep`]: what operators put in and take out by hand.
 //! - [`doctor`]: the invariants, for `mw doctor` and the tests.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
@@ -31,6 +32,7 @@ pub mod readiness;
 pub mod retention;
 pub mod runs;
 pub mod sweep;
+pub mod upkeep;
 pub mod webhooks;
 
 use mw_core::Timestamp;

@@ -1,12 +1,19 @@
-//! `mw db`: the database migrations.
+//! `mw db`: the database's migrations, its seed, and the deletion of whole runs.
 
-use super::Context;
+use super::{Context, purge};
 use crate::{
-    error::{Result, While},
+    error::{Error, Result, While},
     migrations::{self, Migration},
+    projects,
 };
 use clap::{Args, Subcommand};
+use mw_core::Timestamp;
+use mw_store::upkeep::{Seeded, seed_social};
 use std::path::PathBuf;
+
+/// What the shipped test project publishes through.
+const SEED_ACCOUNT: &str = "AISMR";
+const SEED_PROJECT: &str = "test_video_gen";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -15,6 +22,17 @@ pub(crate) enum Command {
     Migrate(Source),
     /// Show which migrations are applied; exit code 1 when some are not.
     Status(Source),
+    /// Make the account AISMR on upload-post the primary one of test_video_gen; may be repeated.
+    Seed,
+    /// Delete ended runs with their timelines, gates, jobs, artifacts and receipts, for good.
+    #[command(after_help = "\
+Examples:
+  mw db purge-runs --run-id RUN --run-id OTHER
+  mw db purge-runs --older-than-days 365 --dry-run
+
+Open runs stay (mw runs terminate ends one), and so does a run from which an open successor goes on.
+Exit codes: 0 done; 1 a run that was named stays; 2 no database.")]
+    PurgeRuns(purge::Options),
 }
 
 #[derive(Debug, Args)]
@@ -34,6 +52,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Migrate(source) => migrate(context, &source.migrations()?),
         Command::Status(source) => status(context, &source.migrations()?),
+        Command::Seed => seed(context),
+        Command::PurgeRuns(options) => purge::run(context, &options),
     }
 }
 
@@ -61,4 +81,18 @@ fn status(context: &Context, list: &[Migration]) -> Result<u8> {
         }
     }
     Ok(u8::from(standings.iter().any(|standing| standing.state != "applied")))
+}
+
+fn seed(context: &Context) -> Result<u8> {
+    let mut database = projects::connect(&context.settings.database_url()?)?;
+    let seeded = seed_social(&mut database, Timestamp::now_utc(), SEED_ACCOUNT, SEED_PROJECT);
+    let seeded = seeded.while_doing("seed the database (is it migrated? mw db migrate)")?;
+    if seeded == Seeded::UnknownProject {
+        return Err(Error::misuse(format!("there is no project {SEED_PROJECT} in the database: mw projects apply")));
+    }
+    let report = serde_json::json!({ "project": SEED_PROJECT, "account": SEED_ACCOUNT, "result": seeded });
+    context.print(&report, |_| match seeded {
+        Seeded::Unchanged => println!("{SEED_PROJECT} publishes through {SEED_ACCOUNT} already"),
+        Seeded::Added | Seeded::UnknownProject => println!("{SEED_PROJECT} publishes through {SEED_ACCOUNT}"),
+    })
 }

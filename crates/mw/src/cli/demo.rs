@@ -24,19 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Options {
     /// test-video-gen or aismr.
     #[arg(default_value = "test-video-gen")]
-    project: String,
+    pub(super) project: String,
     /// What to ask for.
     #[arg(long)]
-    message: Option<String>,
+    pub(super) message: Option<String>,
     /// Leave the gates to you: print the link of the open one and wait.
     #[arg(long)]
-    manual: bool,
+    pub(super) manual: bool,
     /// Give up after this many seconds.
     #[arg(long, default_value_t = 600)]
-    timeout: u64,
+    pub(super) timeout: u64,
     /// Look every so many seconds.
     #[arg(long, default_value_t = 0.2)]
-    poll_interval: f64,
+    pub(super) poll_interval: f64,
 }
 
 impl Options {

@@ -1,5 +1,6 @@
 //! The commands: one file each. Here: the arguments they share, dispatch, and how a failure becomes an exit code.
 
+mod backup;
 mod channels;
 mod db;
 mod demo;
@@ -8,12 +9,18 @@ mod dlq;
 mod doctor;
 mod drain;
 mod gates;
+mod live_run;
 mod principals;
 mod projects;
+mod purge;
 mod retention;
 mod runs;
 mod show;
+mod slo;
+mod smoke;
+mod status;
 mod sweep;
+mod synthetic;
 mod telegram;
 mod validate;
 mod verbs;
@@ -30,6 +37,7 @@ Examples:
   mw runs list --status awaiting_ideate  runs that wait for a person
   mw why RUN                             what it waits for, and what you can do
   mw gates link RUN ideate               the link with which a person decides
+  mw status                              the whole system on one screen
   mw doctor                              is everything as it must be?
   mw demo test-video-gen                 watch one run from the message to the published video
 
@@ -51,7 +59,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Apply or look at the database migrations.
+    /// Apply or look at the database migrations, seed it, delete whole runs.
     #[command(subcommand)]
     Db(db::Command),
     /// Load project definitions into the database, or list them.
@@ -86,12 +94,26 @@ enum Command {
     /// Delete what is old.
     #[command(subcommand)]
     Retention(retention::Command),
+    /// Show the whole system on one screen.
+    Status(status::Options),
+    /// Ask a deployment for /health and /version, some times over.
+    Smoke(smoke::Options),
+    /// Ask one address, with a budget of milliseconds; leaves a JSON artefact.
+    Synthetic(synthetic::Options),
+    /// Take a run of two projects all the way and hold the service levels against it.
+    Slo(slo::Options),
+    /// Write the database to a file.
+    Backup(backup::BackupOptions),
+    /// Put a backup in the place of the database, and check it.
+    Restore(backup::RestoreOptions),
     /// Ring the sweeper now: due retries, polls, deadlines.
     Sweep,
     /// Check every invariant: timelines, states, gates, jobs, effects, receipts; explain what is broken and its repair.
     Doctor(doctor::Options),
     /// Run one video from the message to the publication, visibly.
     Demo(demo::Options),
+    /// Run one video of a project on a deployment; approves its gates as they open.
+    LiveRun(live_run::Options),
     /// Run the whole product on this machine, for development and tests.
     #[command(subcommand)]
     Dev(dev::Command),
@@ -147,9 +169,16 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Principals(command) => principals::run(&context, command),
         Command::Drain(command) => drain::run(&context, command),
         Command::Retention(command) => retention::run(&context, &command),
+        Command::Status(options) => status::run(&context, &options),
+        Command::Smoke(options) => smoke::run(&context, &options),
+        Command::Synthetic(options) => synthetic::run(&context, &options),
+        Command::Slo(options) => slo::run(&context, &options),
+        Command::Backup(options) => backup::backup(&context, &options),
+        Command::Restore(options) => backup::restore(&context, &options),
         Command::Sweep => sweep::run(&context),
         Command::Doctor(options) => doctor::run(&context, options),
         Command::Demo(options) => demo::run(&context, &options),
+        Command::LiveRun(options) => live_run::run(&context, options),
         Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "mw", &mut std::io::stdout());

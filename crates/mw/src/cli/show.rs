@@ -27,7 +27,8 @@ pub(crate) fn run(run: &Value) -> String {
             text(artifact, "url")
         );
     }
-    shown + &ending(run)
+    shown.push_str(&ending(run));
+    shown
 }
 
 /// What came out of it.

@@ -6,6 +6,7 @@
 //! - `cluster`        the private PostgreSQL cluster: who uses it, and when it stops
 //! - `server`         its server: make, start, stop
 //! - `database`       its databases: the product's own, and scratch ones
+//! - `postgres`       PostgreSQL's client programs against one database
 //! - `secrets`        development secrets, made up once, in `.mw/env`
 //! - `variables`      settings → the Spin variables of the manifests
 //! - `process`        one child process: start, watch, stop
@@ -24,6 +25,7 @@ pub mod coverage;
 pub mod database;
 pub mod folder;
 pub mod ports;
+pub(crate) mod postgres;
 pub mod prerequisites;
 pub mod process;
 pub mod progress;

@@ -17,7 +17,7 @@ use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
     Limit, chat, dead_letters, doctor, drain, effects, gates, metrics, projects, readiness, retention, runs, sweep,
-    webhooks,
+    upkeep, webhooks,
 };
 use serde_json::json;
 
@@ -298,6 +298,17 @@ fn operations() -> Vec<Statement> {
         // Counts what it names: the old artifacts.
         statement("retention_count", HISTORY, |db, _| {
             retention::count(db, now(), 14, 365).unwrap();
+        }),
+        statement("runs_purge", 4 * BATCH, |db, _| {
+            let ended = upkeep::purge_runs_before(db, now(), None, 1, true).unwrap().purged;
+            assert_eq!(upkeep::purge_runs(db, &ended, false).unwrap().purged, ended);
+        }),
+        // Ten runs, with all that belongs to them.
+        statement("runs_purge by age", 20 * BATCH, |db, _| {
+            assert_eq!(upkeep::purge_runs_before(db, now(), None, 10, false).unwrap().purged.len(), 10);
+        }),
+        statement("social_seed", FEW, |db, _| {
+            upkeep::seed_social(db, now(), "AISMR", "test_video_gen").unwrap();
         }),
         // A page of a hundred runs, with all that belongs to them.
         statement("doctor_page", 20 * BATCH, |db, _| {

@@ -19,5 +19,6 @@ mod requests;
 mod retention;
 mod schema;
 mod sweep;
+mod upkeep;
 mod verbs;
 mod webhooks;

@@ -1,35 +1,16 @@
-//! `mw validate`: is the configuration fit to start with? Looks at files and settings only; calls nobody.
+//! Project definitions, migrations and settings.
 
-use super::Context;
+use super::{Context, providers};
 use crate::{
     dev::variables::{Mode, need_live_secrets},
     error::{Error, Result},
     migrations, projects,
     settings::{Settings, database_host, origin},
 };
-use clap::Subcommand;
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use serde_json::json;
+use std::path::Path;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Check project definitions, migrations and settings; prints the providers' mode and hosts.
-    Config {
-        /// The folder with one JSON file for each project.
-        #[arg(long, default_value = "projects")]
-        dir: PathBuf,
-    },
-}
-
-/// setting, default
-const PROVIDERS: [(&str, &str); 3] = [
-    ("KIEAI_BASE_URL", "https://api.kie.ai"),
-    ("SHOTSTACK_BASE_URL", "https://api.shotstack.io/edit/v1"),
-    ("UPLOAD_POST_BASE_URL", "https://api.upload-post.com/api"),
-];
-
-pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
-    let Command::Config { dir } = command;
+pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
     let settings = &context.settings;
     let definitions = projects::from_folder(dir)?;
     let migrations = migrations::embedded()?;
@@ -37,27 +18,24 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
     if mode == Mode::Live {
         need_live_secrets(settings)?;
     }
-    let mut hosts = serde_json::Map::new();
-    for (key, default) in PROVIDERS {
-        let host = origin(key, settings.get(key).unwrap_or(default))?;
-        hosts.insert(key.trim_end_matches("_BASE_URL").to_lowercase(), host.into());
-    }
+    let hosts = providers::hosts(settings)?;
     check_settings(settings)?;
     let keys: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
     let report =
         json!({ "projects": keys, "migrations": migrations.len(), "mode": mode.name(), "provider_hosts": hosts });
-    context.print(&report, |report| {
+    context.print(&report, |_| {
         println!("projects    {}", keys.join(", "));
         println!("migrations  {}", migrations.len());
         println!("providers   {}", mode.name());
-        for (name, host) in report.get("provider_hosts").and_then(Value::as_object).into_iter().flatten() {
+        for (name, host) in hosts.as_object().into_iter().flatten() {
             println!("  {name:<12} {}", host.as_str().unwrap_or_default());
         }
         println!("fine");
     })
 }
 
-fn check_settings(settings: &Settings) -> Result<()> {
+/// Settings that nothing could work with, whatever the environment.
+pub(super) fn check_settings(settings: &Settings) -> Result<()> {
     if let Ok(url) = settings.database_url() {
         database_host(&url)?;
     }

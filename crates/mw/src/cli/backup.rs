@@ -1,0 +1,268 @@
+//! `mw backup` and `mw restore`: the database in a file, with PostgreSQL's own programs underneath.
+//!
+//! Beside the file stands `<file>.json`, the manifest: from which release and schema it is, its hash, and what must be
+//! there after a restore (counts, and one digest over the last hash of every timeline). Both are of one moment: the dump
+//! reads the snapshot in which the manifest was counted.
+
+use super::Context;
+use crate::{
+    dev::postgres::Programs,
+    error::{Error, Result, While},
+    migrations,
+};
+use clap::Args;
+use mw_core::Timestamp;
+use mw_store::{
+    doctor::{Scope, examine},
+    native,
+};
+use postgres::{Client, IsolationLevel};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Needs DATABASE_URL, and pg_dump of the server's version or newer. The product may be at work: the dump is one moment.
+The file holds everything that the product knows, keys only as hashes. Keep it where the database's disk is not.
+
+Example:
+  mw backup --to /var/backups/myloware/$(date +%F).dump")]
+pub(crate) struct BackupOptions {
+    /// The file; backups/myloware-<time>.dump unless given. It must not exist.
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Needs DATABASE_URL, pg_restore and psql. Stop the hosts first, or drain: what is written meanwhile is lost. Replaces all
+tables and functions in one transaction: a restore that fails changes nothing. Then applies the migrations that the
+backup lacks, and lets the doctor look at every run. Counts and timelines that are not the manifest's are a failure.
+
+Exit codes: 0 restored and healthy; 1 failed, or something differs; 2 the file, its manifest or --force is missing.
+
+Example:
+  mw restore /var/backups/myloware/2026-01-31.dump --force")]
+pub(crate) struct RestoreOptions {
+    file: PathBuf,
+    /// Replace a database that has runs.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What a backup says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Manifest {
+    created_at: String,
+    release: String,
+    /// The newest migration that was applied.
+    migration: i32,
+    postgres: u32,
+    sha256: String,
+    contents: Contents,
+}
+
+/// What must be there again after a restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Contents {
+    runs: i64,
+    events: i64,
+    gates: i64,
+    approvals: i64,
+    artifacts: i64,
+    receipts: i64,
+    /// Over the last hash of every timeline, which itself covers all events before it.
+    timelines: String,
+}
+
+const CONTENTS: &str = "SELECT jsonb_build_object('runs', (SELECT count(*) FROM public.runs),
+    'events', (SELECT count(*) FROM public.run_events), 'gates', (SELECT count(*) FROM public.gates),
+    'approvals', (SELECT count(*) FROM public.hitl_approvals), 'artifacts', (SELECT count(*) FROM public.artifacts),
+    'receipts', (SELECT count(*) FROM public.webhook_events),
+    'timelines', (SELECT encode(sha256(convert_to(coalesce(string_agg(run_id || encode(hash, 'hex'), ',' ORDER BY run_id), ''), 'UTF8')), 'hex')
+       FROM (SELECT DISTINCT ON (run_id) run_id, hash FROM public.run_events ORDER BY run_id, seq DESC) AS last))";
+
+/// The last words of a restore's transaction: what does not agree with the manifest is taken back.
+fn comparison(manifest: &Contents) -> Result<String> {
+    let expected = serde_json::to_string(manifest).while_doing("read the manifest")?.replace('\'', "''");
+    Ok(format!(
+        "DO $$ BEGIN IF ({CONTENTS}) <> '{expected}'::jsonb THEN RAISE EXCEPTION 'what is there now is not what the manifest says'; END IF; END $$;\n"
+    ))
+}
+
+/// Takes away what the migrations made, whatever release made it; extensions and schemas stay.
+const CLEAR: &str = "DO $$
+DECLARE
+    doomed text;
+BEGIN
+    FOR doomed IN SELECT format('DROP TABLE IF EXISTS public.%I CASCADE', tablename) FROM pg_tables WHERE schemaname = 'public'
+    LOOP EXECUTE doomed; END LOOP;
+    FOR doomed IN SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
+                   WHERE pronamespace = 'public'::regnamespace
+                     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+    LOOP EXECUTE doomed; END LOOP;
+END $$;\n";
+
+pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {
+    let url = context.settings.database_url()?;
+    let created_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let named = || PathBuf::from(format!("backups/myloware-{}.dump", created_at.replace(':', "")));
+    let file = options.to.clone().unwrap_or_else(named);
+    if file.exists() {
+        return Err(Error::misuse(format!("{} exists: a backup overwrites nothing", file.display())));
+    }
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).while_doing(format!("make {}", folder.display()))?;
+    }
+    let mut client = migrations::connect(&url)?;
+    let programs = Programs::for_server(&url, server_version(&mut client)?)?;
+    let reading = || "read the database (is it migrated? mw db migrate)";
+    let mut moment = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .while_doing(reading())?;
+    let snapshot: String = moment.query_one("SELECT pg_export_snapshot()", &[]).while_doing(reading())?.get(0);
+    let contents = contents(&moment.query_one(CONTENTS, &[]).while_doing(reading())?)?;
+    let newest = moment.query_one("SELECT max(version) FROM schema_migrations", &[]).while_doing(reading())?;
+    programs.dump(&snapshot, &file)?;
+    let manifest = Manifest {
+        created_at,
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        migration: newest.get(0),
+        postgres: programs.server_version,
+        sha256: hash_of(&file)?,
+        contents,
+    };
+    let text = serde_json::to_string_pretty(&manifest).while_doing("write the manifest")?;
+    std::fs::write(manifest_of(&file), format!("{text}\n")).while_doing("write the manifest")?;
+    context.print(&json!({ "file": file, "manifest": manifest }), |_| {
+        println!("{}  (and its manifest, .json beside it)", file.display());
+        println!("migration {}, {}", manifest.migration, told(&manifest.contents));
+    })
+}
+
+pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8> {
+    let url = context.settings.database_url()?;
+    let manifest = trusted(&options.file)?;
+    let mut client = migrations::connect(&url)?;
+    let server = server_version(&mut client)?;
+    if server < manifest.postgres {
+        let sentence = format!(
+            "the backup is of PostgreSQL {}, the server is {server}: restore into a newer one",
+            manifest.postgres
+        );
+        return Err(Error::misuse(sentence));
+    }
+    let runs = runs_there(&mut client)?;
+    if runs > 0 && !options.force {
+        return Err(Error::misuse(format!("the database has {runs} runs: --force replaces them; mw backup first")));
+    }
+    replace(&Programs::for_server(&url, server)?, &options.file, &comparison(&manifest.contents)?)?;
+    let migrated = migrations::migrate(&mut client, &migrations::embedded()?)?;
+    let mut db = native::Client::connect(&url).while_doing("connect for the doctor")?;
+    let checkup = examine(&mut db, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).while_doing("examine")?;
+    let report = json!({
+        "file": options.file, "created_at": manifest.created_at, "replaced_runs": runs,
+        "contents": manifest.contents, "migrations_applied": migrated, "doctor_findings": checkup.findings,
+    });
+    context.print(&report, |_| {
+        println!("restored the backup of {} (release {}), over {runs} runs", manifest.created_at, manifest.release);
+        println!("{}: as in the backup", told(&manifest.contents));
+        migrated.iter().for_each(|name| println!("applied {name}"));
+        match checkup.findings.len() {
+            0 => println!("the doctor finds nothing"),
+            count => println!("the doctor has {count} findings: mw doctor"),
+        }
+    })?;
+    Ok(u8::from(!checkup.findings.is_empty()))
+}
+
+/// Hosts that were not stopped may hold what we wait for while they wait for us; nothing was changed then.
+fn replace(programs: &Programs, file: &Path, comparison: &str) -> Result<()> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match programs.restore(file, CLEAR, comparison) {
+            Err(error) if attempts < 5 && error.to_string().contains("deadlock detected") => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The manifest of a file that is whole, and that this release can bring up to date.
+fn trusted(file: &Path) -> Result<Manifest> {
+    let beside = manifest_of(file);
+    let text = std::fs::read_to_string(&beside).map_err(|error| {
+        Error::misuse(format!("{} cannot be read ({error}): it belongs to the backup", beside.display()))
+    })?;
+    let manifest: Manifest = serde_json::from_str(&text)
+        .map_err(|error| Error::misuse(format!("{} is no manifest of a backup: {error}", beside.display())))?;
+    if hash_of(file)? != manifest.sha256 {
+        return Err(Error::misuse(format!("{} is not what its manifest says: damaged or exchanged", file.display())));
+    }
+    let newest = migrations::embedded()?.last().map_or(0, |migration| migration.version);
+    if manifest.migration > newest {
+        let sentence = format!(
+            "the backup has migration {}, this release knows {newest}: use mw {}",
+            manifest.migration, manifest.release
+        );
+        return Err(Error::misuse(sentence));
+    }
+    Ok(manifest)
+}
+
+fn manifest_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
+
+fn hash_of(file: &Path) -> Result<String> {
+    let mut reader = std::fs::File::open(file)
+        .map_err(|error| Error::misuse(format!("{} cannot be read: {error}", file.display())))?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 65_536];
+    loop {
+        let length = reader.read(&mut piece).while_doing(format!("read {}", file.display()))?;
+        match piece.get(..length) {
+            Some(bytes) if length > 0 => hash.update(bytes),
+            _ => break,
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn contents(row: &postgres::Row) -> Result<Contents> {
+    serde_json::from_value(row.get(0)).while_doing("count what is there")
+}
+
+fn told(contents: &Contents) -> String {
+    format!(
+        "{} runs, {} events, {} gates, {} approvals, {} artifacts, {} receipts",
+        contents.runs, contents.events, contents.gates, contents.approvals, contents.artifacts, contents.receipts
+    )
+}
+
+/// 15 for 15.7
+fn server_version(client: &mut Client) -> Result<u32> {
+    let row = client.query_one("SELECT current_setting('server_version_num')::integer / 10000", &[]);
+    let version: i32 = row.while_doing("ask the server's version")?.get(0);
+    Ok(version.unsigned_abs())
+}
+
+/// None in a database that was never migrated.
+fn runs_there(client: &mut Client) -> Result<i64> {
+    let asking = "look for runs";
+    let there: bool =
+        client.query_one("SELECT to_regclass('public.runs') IS NOT NULL", &[]).while_doing(asking)?.get(0);
+    if !there {
+        return Ok(0);
+    }
+    Ok(client.query_one("SELECT count(*) FROM runs", &[]).while_doing(asking)?.get(0))
+}

@@ -1,0 +1,196 @@
+//! The environment: what a host would be started with. The rules for taking traffic are those of /ready
+//! (`mw_web::startup`); beside them stand those that only an operator can check, like public addresses.
+
+use super::{Context, config, providers};
+use crate::{
+    dev::variables::Mode,
+    error::{Error, Result},
+    settings::{Settings, database_host, origin, parse_lines},
+};
+use mw_web::{config::Config, startup};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const MANIFESTS: [&str; 2] = [include_str!("../../../../../spin.toml"), include_str!("../../../../../spin-cron.toml")];
+const PREFIX: &str = "SPIN_VARIABLE_";
+/// What only `mw` reads.
+const OURS: [&str; 10] = [
+    "API_BASE_URL",
+    "DB_URL",
+    "ITERATIONS",
+    "MWPY_SKIP_DOTENV",
+    "MW_ACTOR",
+    "MW_APPROVER",
+    "MW_PROGRAMS",
+    "SYNTHETIC_CHECK_ARTIFACT",
+    "SYNTHETIC_CHECK_BUDGET_MS",
+    "SYNTHETIC_CHECK_URL",
+];
+const PUBLIC: [&str; 2] = ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL"];
+
+pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
+    let known = known()?;
+    let (settings, strangers) = match file {
+        Some(file) => of_file(file, &known)?,
+        None => (context.settings.clone(), strangers_in_environment(&known)),
+    };
+    let problems = problems(&settings, &known, &strangers);
+    let environment = settings.get("ENVIRONMENT").unwrap_or("local");
+    let mode =
+        mode(&settings, file.is_some()).map_or_else(|_| "contradictory".to_owned(), |mode| mode.name().to_owned());
+    let hosts = providers::hosts(&settings).unwrap_or(Value::Null);
+    let shown: BTreeMap<&str, String> =
+        known.iter().map(|(name, is_secret)| (name.as_str(), state(&settings, name, *is_secret))).collect();
+    let report = json!({
+        "environment": environment, "mode": mode, "provider_hosts": hosts, "variables": shown,
+        "unknown": strangers, "problems": problems, "ok": problems.is_empty(),
+    });
+    context.print(&report, |_| {
+        println!("environment {environment}");
+        println!("providers   {mode}");
+        for (name, host) in hosts.as_object().into_iter().flatten() {
+            println!("  {name:<12} {}", host.as_str().unwrap_or_default());
+        }
+        shown.iter().filter(|(_, state)| *state != "not set").for_each(|(name, state)| println!("{name:<36} {state}"));
+        strangers.iter().for_each(|name| println!("{name:<36} read by nobody"));
+        problems.iter().for_each(|problem| println!("PROBLEM     {problem}"));
+        println!("{}", if problems.is_empty() { "fine" } else { "change what is named above" });
+    })?;
+    Ok(if problems.is_empty() { 0 } else { 2 })
+}
+
+/// Every variable of the manifests by upper-case name, and whether it is a secret.
+fn known() -> Result<BTreeMap<String, bool>> {
+    let mut known: BTreeMap<String, bool> = OURS.iter().map(|name| ((*name).to_owned(), *name == "DB_URL")).collect();
+    for manifest in MANIFESTS {
+        let parsed: toml::Table =
+            manifest.parse().map_err(|error| Error::failed(format!("the manifest is no TOML: {error}")))?;
+        for (name, variable) in parsed.get("variables").and_then(toml::Value::as_table).into_iter().flatten() {
+            let is_secret = variable.get("secret").and_then(toml::Value::as_bool).unwrap_or_default();
+            known.insert(name.to_uppercase(), is_secret);
+        }
+    }
+    Ok(known)
+}
+
+/// A file's settings, and the names in it that nothing reads.
+fn of_file(file: &Path, known: &BTreeMap<String, bool>) -> Result<(Settings, Vec<String>)> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Error::misuse(format!("{} cannot be read: {error}", file.display())))?;
+    let lines = parse_lines(&text);
+    let plain = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let strangers = lines.keys().filter(|name| !known.contains_key(&plain(name))).cloned().collect();
+    Ok((Settings::of(lines.into_iter().map(|(name, value)| (plain(&name), value)).collect()), strangers))
+}
+
+/// Of the environment only Spin's own names can be ours and misspelt.
+fn strangers_in_environment(known: &BTreeMap<String, bool>) -> Vec<String> {
+    let names = std::env::vars().map(|(name, _)| name);
+    names.filter(|name| name.strip_prefix(PREFIX).is_some_and(|rest| !known.contains_key(rest))).collect()
+}
+
+fn state(settings: &Settings, name: &str, is_secret: bool) -> String {
+    match settings.get(name) {
+        None => "not set".to_owned(),
+        Some(_) if is_secret => "set (secret)".to_owned(),
+        Some(value) => value.to_owned(),
+    }
+}
+
+/// A file is for hosts, whose own default is mock; `./dev up` takes sim.
+fn mode(settings: &Settings, of_host: bool) -> Result<Mode> {
+    let is_said = settings.get("PROVIDERS_MODE").or_else(|| settings.get("USE_MOCK_PROVIDERS")).is_some();
+    if of_host && !is_said { Ok(Mode::Mock) } else { Mode::choose(None, settings) }
+}
+
+fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[String]) -> Vec<String> {
+    let of_host = settings.clone();
+    let source = move |name: &str| match name {
+        "database_url" => of_host.database_url().ok(),
+        _ => of_host.get(&name.to_uppercase()).map(str::to_owned),
+    };
+    let mut problems = startup::reasons(&Config::new(Box::new(source)));
+    problems.extend(config::check_settings(settings).err().map(|error| error.to_string()));
+    problems.extend(providers::hosts(settings).err().map(|error| error.to_string()));
+    problems.extend(known.keys().filter_map(|name| misfit(settings, name)));
+    let level = settings.get("LOG_LEVEL").unwrap_or("info").to_lowercase();
+    if !["error", "warn", "warning", "info", "debug", "trace"].contains(&level.as_str()) {
+        problems.push("LOG_LEVEL must be error, warn, info or debug".to_owned());
+    }
+    if settings.get("ENVIRONMENT").is_some_and(|environment| environment != "local") {
+        problems.extend(PUBLIC.iter().filter_map(|name| not_public(settings, name)));
+        if settings.get("SWEEP_KEY").is_none_or(|key| key.len() < 12 || key.starts_with("dev-")) {
+            problems.push("SWEEP_KEY is not set, short, or a development secret".to_owned());
+        }
+    }
+    let is_ours = |name: &&String| name.starts_with(PREFIX);
+    problems.extend(strangers.iter().filter(is_ours).map(|name| format!("{name} is read by nobody: is it misspelt?")));
+    problems
+}
+
+/// A `<x>_HOST` that lets a component connect elsewhere than the address it belongs to.
+fn misfit(settings: &Settings, name: &str) -> Option<String> {
+    let base = name.strip_suffix("_HOST")?;
+    let given = settings.get(name)?;
+    let expected = match base {
+        "DATABASE" => settings.database_url().and_then(|url| database_host(&url)).ok()?,
+        "SWEEP" => origin("SWEEP_URL", settings.get("SWEEP_URL")?).ok()?,
+        _ => origin(base, settings.get(&format!("{base}_BASE_URL"))?).ok()?,
+    };
+    let same = given == expected || origin(name, given).is_ok_and(|given| given == expected);
+    (!same).then(|| format!("{name} is {given}, but its address is at {expected}: the component could not connect"))
+}
+
+/// People and providers reach us from elsewhere.
+fn not_public(settings: &Settings, name: &str) -> Option<String> {
+    let is_public = settings.get(name).and_then(|url| url::Url::parse(url).ok()).is_some_and(|url| {
+        let host = url.host_str().unwrap_or_default();
+        url.scheme() == "https" && !["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    });
+    (!is_public).then(|| format!("{name} must be an https address that others reach"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems_of(text: &str) -> Vec<String> {
+        problems(&Settings::of(parse_lines(text)), &known().unwrap(), &["SPIN_VARIABLE_KIAI_API_KEY".to_owned()])
+    }
+
+    #[test]
+    fn production_is_held_to_more_than_development() {
+        let development = problems_of("API_KEY=dev-x\nDB_URL=postgresql+psycopg://u:p@h/x");
+        assert_eq!(development, ["SPIN_VARIABLE_KIAI_API_KEY is read by nobody: is it misspelt?"]);
+        let production = problems_of(
+            "ENVIRONMENT=prod\nAPI_KEY=dev-local-api-key\nDATABASE_URL=postgresql://u:p@h/x\nDATABASE_HOST=other:5432\n\
+             PUBLIC_BASE_URL=http://media.example.com\nLOG_LEVEL=loud\nKIEAI_HOST=https://api.kie.ai\n\
+             KIEAI_BASE_URL=https://proxy.example.com/kie",
+        )
+        .join("\n");
+        for part in [
+            "API_KEY is a development default",
+            "HITL_SECRET is not set",
+            "PUBLIC_BASE_URL must be",
+            "WEBHOOK_BASE_URL must be",
+            "LOG_LEVEL must be",
+            "SWEEP_KEY is not set",
+            "DATABASE_HOST is other:5432, but its address is at h:5432",
+            "KIEAI_HOST is https://api.kie.ai, but its address is at https://proxy.example.com:443",
+        ] {
+            assert!(production.contains(part), "{part}: {production}");
+        }
+    }
+
+    #[test]
+    fn a_hosts_file_may_name_variables_as_spin_does_and_secrets_stay_unseen() {
+        let file = std::env::temp_dir().join(format!("mw-env-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&file, "SPIN_VARIABLE_API_KEY=very-secret-value\nLOG_LEVEL=debug\nOTHER=1\n").unwrap();
+        let (settings, strangers) = of_file(&file, &known().unwrap()).unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(state(&settings, "API_KEY", known().unwrap()["API_KEY"]), "set (secret)");
+        assert_eq!((state(&settings, "LOG_LEVEL", false).as_str(), strangers), ("debug", vec!["OTHER".to_owned()]));
+        assert_eq!(mode(&settings, true).unwrap(), Mode::Mock);
+    }
+}

@@ -1,0 +1,44 @@
+//! A project's personas, in the order in which they work.
+
+use super::Context;
+use crate::{
+    cli::runs,
+    error::{Error, Result},
+    projects,
+};
+use mw_core::definition::Step;
+use serde_json::json;
+use std::path::Path;
+
+pub(super) fn run(context: &Context, project: &str, dir: &Path) -> Result<u8> {
+    let key = runs::key(project);
+    let definitions = projects::from_folder(dir)?;
+    let found = definitions.iter().find(|definition| definition.key == key);
+    let definition = found.ok_or_else(|| {
+        let known: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
+        Error::misuse(format!("there is no project {key}: there are {}", known.join(", ")))
+    })?;
+    let named = definition.steps.iter().filter_map(|step| match step {
+        Step::Persona { persona, role, .. } => Some((persona, role, false)),
+        Step::Gate { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
+    });
+    let optional = definition.optional_personas.iter().map(|persona| (&persona.persona, &persona.role, true));
+    let personas: Vec<_> = named
+        .chain(optional)
+        .map(|(persona, role, is_optional)| json!({ "persona": persona, "role": role, "optional": is_optional }))
+        .collect();
+    let by_model = context.settings.get("OPENAI_API_KEY").is_some();
+    let report = json!({ "project": key, "personas": personas, "by": if by_model { "model" } else { "rules" } });
+    context.print(&report, |_| {
+        for persona in &personas {
+            let word = |name| crate::api::text(persona, name);
+            let optional = if persona.get("optional") == Some(&true.into()) { "  (when asked for)" } else { "" };
+            println!("{:<10} {}{optional}", word("persona"), word("role"));
+        }
+        println!(
+            "{}",
+            if by_model { "a language model speaks for them" } else { "they work by rules: OPENAI_API_KEY is not set" }
+        );
+    })?;
+    Ok(u8::from(!by_model))
+}

@@ -1,0 +1,148 @@
+//! PostgreSQL's own client programs against one database. The password goes by the environment: arguments are seen by
+//! everybody on the machine.
+
+use super::prerequisites;
+use crate::error::{Error, Result, While};
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The programs of the server's version, else the newest ones, else those in PATH.
+pub(crate) struct Programs {
+    folder: Option<PathBuf>,
+    environment: Vec<(&'static str, String)>,
+    pub(crate) server_version: u32,
+}
+
+impl Programs {
+    pub(crate) fn for_server(url: &str, server_version: u32) -> Result<Self> {
+        let same = prerequisites::postgres_programs(Some(server_version));
+        let folder = same.or_else(|_| prerequisites::postgres_programs(None)).ok();
+        Ok(Self { folder, environment: environment(url)?, server_version })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let beside = self.folder.as_ref().map(|folder| folder.join(program)).filter(|path| path.is_file());
+        let mut command = Command::new(beside.unwrap_or_else(|| PathBuf::from(program)));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        command
+    }
+
+    /// Writes the database, as this exported snapshot shows it, to a file of PostgreSQL's own format. Counts of the
+    /// current minute, which nothing depends on, are left out.
+    pub(crate) fn dump(&self, snapshot: &str, file: &Path) -> Result<()> {
+        let mut command = self.command("pg_dump");
+        command.args(["--format=custom", "--no-owner", "--no-unlogged-table-data"]);
+        command.arg(format!("--snapshot={snapshot}")).arg("--file").arg(file);
+        let output = command.output().map_err(|error| missing("pg_dump", &error))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        // Half a backup is worse than none.
+        let _ = std::fs::remove_file(file);
+        Err(said("pg_dump", &output.stderr))
+    }
+
+    /// Runs `before`, what the file holds, and `after`, in one transaction.
+    pub(crate) fn restore(&self, file: &Path, before: &str, after: &str) -> Result<()> {
+        let mut reading = self.command("pg_restore");
+        reading.args([OsStr::new("--no-owner"), OsStr::new("--file=-"), file.as_os_str()]);
+        let mut reading = reading.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let reading = reading.as_mut().map_err(|error| missing("pg_restore", error))?;
+        let mut writing = self.command("psql");
+        writing.args(["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+        let writing = writing.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut writing = writing.map_err(|error| missing("psql", &error))?;
+        let (mut from, mut to) = (reading.stdout.take(), writing.stdin.take());
+        let copied = copy(before, from.as_mut(), to.as_mut());
+        drop(from);
+        let mut words = String::new();
+        if let Some(mut errors) = reading.stderr.take() {
+            let _ = errors.read_to_string(&mut words);
+        }
+        let is_read = reading.wait().while_doing("wait for pg_restore")?.success();
+        if let Some(to) = &mut to {
+            let is_whole = is_read && copied.is_ok();
+            // A psql that has gone says why itself.
+            let _ = to.write_all(if is_whole { after.as_bytes() } else { ABANDON });
+        }
+        drop(to);
+        let written = writing.wait_with_output().while_doing("wait for psql")?;
+        if !is_read {
+            return Err(said("pg_restore", words.as_bytes()));
+        }
+        if !written.status.success() {
+            return Err(said("psql", &written.stderr));
+        }
+        copied.while_doing("hand the backup to psql")
+    }
+}
+
+/// Ends a COPY that was cut off, then fails: psql would commit what it has got when its input just ends.
+const ABANDON: &[u8] = b"\n\\.\nDO $$ BEGIN RAISE EXCEPTION 'the backup ended early'; END $$;\n";
+
+fn copy(before: &str, from: Option<&mut impl Read>, to: Option<&mut impl Write>) -> std::io::Result<()> {
+    if let (Some(from), Some(to)) = (from, to) {
+        to.write_all(before.as_bytes())?;
+        std::io::copy(from, to)?;
+    }
+    Ok(())
+}
+
+/// libpq's variables for an address.
+fn environment(url: &str) -> Result<Vec<(&'static str, String)>> {
+    let url = url::Url::parse(&crate::settings::plain_postgres_url(url))
+        .map_err(|error| Error::misuse(format!("DATABASE_URL is no address: {error}")))?;
+    let plain = |text: &str| {
+        url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
+            .next()
+            .map_or_else(String::new, |(_, value)| value.into_owned())
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let mut variables = vec![
+        ("PGHOST", plain(host)),
+        ("PGPORT", url.port().unwrap_or(5432).to_string()),
+        ("PGUSER", plain(url.username())),
+        ("PGDATABASE", plain(url.path().trim_start_matches('/'))),
+        ("PGPASSWORD", plain(url.password().unwrap_or_default())),
+    ];
+    let known = [("sslmode", "PGSSLMODE"), ("sslrootcert", "PGSSLROOTCERT"), ("connect_timeout", "PGCONNECT_TIMEOUT")];
+    for (name, value) in url.query_pairs() {
+        let variable = known.iter().find(|(known, _)| *known == name);
+        variables.extend(variable.map(|(_, variable)| (*variable, value.into_owned())));
+    }
+    variables.retain(|(_, value)| !value.is_empty());
+    Ok(variables)
+}
+
+fn missing(program: &str, error: &std::io::Error) -> Error {
+    Error::misuse(format!("cannot run {program} ({error}): install PostgreSQL's client programs"))
+}
+
+fn said(program: &str, words: &[u8]) -> Error {
+    Error::failed(format!("{program}: {}", String::from_utf8_lossy(words).trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_the_librarys_variables() {
+        let found = environment("postgresql+psycopg://ann:p%40ss+w@[::1]:6000/media?sslmode=require").unwrap();
+        let expected = [
+            ("PGHOST", "::1"),
+            ("PGPORT", "6000"),
+            ("PGUSER", "ann"),
+            ("PGDATABASE", "media"),
+            ("PGPASSWORD", "p@ss+w"),
+            ("PGSSLMODE", "require"),
+        ];
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(found, expected);
+        assert_eq!(environment("nonsense").unwrap_err().exit_code(), 2);
+    }
+}
