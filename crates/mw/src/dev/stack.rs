@@ -250,6 +250,24 @@ impl Stack {
         wait_for_answer(process, &format!("{}/ready", url(*port)), true)
     }
 
+    /// Another value for a setting; hosts see it from their next [`Stack::replace_host`] on.
+    pub fn change(&mut self, name: &str, value: &str) {
+        self.plan.fixed.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Lets a host finish what it does and starts another with the settings of now on its port, as a rolling restart does.
+    pub fn replace_host(&mut self, number: usize) -> Result<()> {
+        self.host(number)?.stop();
+        let port = self.hosts.get(number).map(|(port, _)| *port).unwrap_or_default();
+        let name = format!("host-{number}-again");
+        let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
+        wait_for_answer(&mut process, &format!("{}/ready", url(port)), true)?;
+        if let Some(host) = self.hosts.get_mut(number) {
+            host.1 = process;
+        }
+        Ok(())
+    }
+
     /// Its running programs, the simulator first.
     pub(super) fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         let simulator = self.simulator.iter_mut().map(|(_, process)| process);
