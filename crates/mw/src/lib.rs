@@ -5,6 +5,7 @@
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
 //! - `projects`    project definitions: files → database
+//! - `release`     what a release must be, judged from texts
 //! - `dev`         the development stack: private PostgreSQL, simulator, hosts (also a library for tests)
 //! - `error`       what a command can end with, and its exit code
 
@@ -14,6 +15,7 @@ pub mod dev;
 pub mod error;
 pub mod migrations;
 pub mod projects;
+pub mod release;
 pub mod settings;
 
 pub use error::{Error, Result};

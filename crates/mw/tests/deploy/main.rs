@@ -7,7 +7,6 @@ mod kinds;
 mod kubernetes;
 mod spin;
 mod systemd;
-mod versions;
 
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
