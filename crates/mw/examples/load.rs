@@ -107,9 +107,14 @@ fn main() {
         measure(&stack, "start a run", callers, REQUESTS, |caller| drop(caller.start()));
     }
     let mut database = mw::migrations::connect(stack.database().url()).unwrap();
-    let mut size = || -> i64 { database.query_one("SELECT pg_database_size(current_database())", &[]).unwrap().get(0) };
-    let before = size();
-    measure(&stack, "a whole run, gates approved at once", 8, WHOLE_RUNS, |caller| caller.publish());
-    let grown = (size() - before) / WHOLE_RUNS as i64 / 1024;
-    println!("\nabout {grown} KiB of database for each published run");
+    let mut number = |sql: &str| -> i64 { database.query_one(sql, &[]).unwrap().get(0) };
+    let size = "SELECT pg_database_size(current_database())";
+    let before = number(size);
+    measure(&stack, "a whole run, gates approved at once", 8, WHOLE_RUNS, Caller::publish);
+    println!("\n{} KiB of database for each published run", (number(size) - before) / WHOLE_RUNS as i64 / 1024);
+    let commits = number("SELECT avg(version)::bigint FROM runs WHERE status = 'published'");
+    let effects = number(
+        "SELECT count(*) / count(DISTINCT run_id) FROM outbox JOIN runs USING (run_id) WHERE status = 'published'",
+    );
+    println!("at most {commits} commits of its row, and {effects} effects, each claimed once");
 }
