@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_kind_comes_and_no_provider_has_a_fault_of_another() {
-        let faults: Vec<Fault> = Plan::new(1, 3).take(10_000).collect();
+        let faults: Vec<Fault> = Plan::new(1, 3).take(30_000).collect();
         let kinds: BTreeSet<String> = faults.iter().map(Fault::name).collect();
         let troubles: usize = KNOWN.iter().map(|known| known.providers.len()).sum();
         // Eleven others beside the providers' and the messages, one of them in two ways.
