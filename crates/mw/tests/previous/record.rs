@@ -75,16 +75,23 @@ fn everything_once(stack: &Stack) {
         mw(verb);
     }
     mw(&["gates", "link", &run, "workflow"]);
-    mw(&["gates", "reject", &run, "workflow", "--comment", "dull"]);
+    let key = stack.setting("API_KEY").unwrap();
+    let post = |path: &str, body: Value| {
+        ureq::post(format!("{}{path}", stack.base_url())).header("x-api-key", key).send_json(body).unwrap();
+    };
+    post(&format!("/v1/hitl/approve/{run}/workflow"), json!({"decision": "reject", "comment": "dull"}));
     mw(&["runs", "rerun", &run, "--from", "workflow"]);
     let body = json!({"project": "test_video_gen", "input": {"topic": "candles"}});
-    let request = ureq::post(format!("{}/v1/runs/start", stack.base_url()));
-    request.header("x-api-key", stack.setting("API_KEY").unwrap()).send_json(body).unwrap();
+    post("/v1/runs/start", body);
     let other = waiting();
     mw(&["why", &other]);
     mw(&["runs", "show", &other]);
     mw(&["runs", "events", &other]);
     mw(&["runs", "cancel", &other]);
+    let list = mw(&["--json", "runs", "list"]);
+    for status in ["published", "rejected", "cancelled", "pending_workflow"] {
+        assert!(list.contains(&format!("\"{status}\"")), "no run is {status}: {list}");
+    }
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let base = stack.base_url();
     let body = json!({"type": "edit", "action": "render", "id": "nobody", "status": "done"});
