@@ -30,15 +30,16 @@ fn as_role(database: &str, role: &str) -> String {
     url.into()
 }
 
-/// As a superuser does it. Roles belong to the whole server, so one at a time.
-fn apply_roles(admin: &mut Client) {
+/// As a superuser does it. Roles belong to the whole server and locks to a database, so one at a time is agreed in `postgres`.
+fn apply_roles(cluster: &InUse, database: &str) {
     let sql = std::fs::read_to_string(folder::root().unwrap().join("ops/postgres/roles.sql")).unwrap();
-    admin.batch_execute("SELECT pg_advisory_lock(2)").unwrap();
+    let mut turn = migrations::connect(&cluster.superuser_url("postgres").unwrap()).unwrap();
+    turn.batch_execute("SELECT pg_advisory_lock(2)").unwrap();
+    let mut admin = admin(cluster, database);
     admin.batch_execute(&sql).unwrap();
     for role in ["myloware_owner", "myloware_app"] {
         admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'")).unwrap();
     }
-    admin.batch_execute("SELECT pg_advisory_unlock(2)").unwrap();
 }
 
 /// What functions write and lock, read from their texts: (table, right).
@@ -67,13 +68,14 @@ fn set(client: &mut Client, sql: &str) -> BTreeSet<String> {
 fn the_app_may_do_what_the_functions_do_and_nothing_else() {
     let cluster = cluster();
     let database = Database::scratch_in(&cluster).unwrap();
-    let mut admin = admin(database.cluster().unwrap(), database.url());
+    let server = database.cluster().unwrap();
+    let mut admin = admin(server, database.url());
 
     // As docs/deployment.md has it: roles, migrations by the owner, roles.
-    apply_roles(&mut admin);
+    apply_roles(server, database.url());
     let mut owner = migrations::connect(&as_role(database.url(), "myloware_owner")).unwrap();
     migrations::migrate(&mut owner, &migrations::embedded().unwrap()).unwrap();
-    apply_roles(&mut admin);
+    apply_roles(server, database.url());
     let (writes, granted) = (set(&mut admin, WRITES), set(&mut admin, GRANTED));
     let missing: Vec<_> = writes.difference(&granted).collect();
     let needless: Vec<_> = granted.difference(&writes).collect();
@@ -123,7 +125,7 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
         )
         .unwrap();
     assert_eq!(app.query_one("SELECT later()", &[]).unwrap().get::<_, i32>(0), 1);
-    apply_roles(&mut admin);
+    apply_roles(server, database.url());
     assert!(app.query_one("SELECT later()", &[]).is_err(), "what roles.sql does not name is only read");
 }
 
@@ -131,7 +133,7 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
 fn the_product_runs_as_the_app() {
     let mut stack = Builder::new().mode(Mode::Sim).cluster(cluster()).start().unwrap();
     let url = stack.database().url().to_owned();
-    apply_roles(&mut admin(stack.database().cluster().unwrap(), &url));
+    apply_roles(stack.database().cluster().unwrap(), &url);
     stack.change("DATABASE_URL", &as_role(&url, "myloware_app"));
     stack.replace_host(0).unwrap();
 
