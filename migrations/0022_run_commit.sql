@@ -33,6 +33,41 @@ LANGUAGE sql AS $$
     UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
 $$;
 
+-- How long a run took, counted when it ends: its steps, each from its start to the next one's or to the end, and the time
+-- to publication without the waits at gates.
+CREATE OR REPLACE FUNCTION run_observe_end(run jsonb, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    WITH steps AS (
+        SELECT data->'data'->>'name' AS step, at, lead(at, 1, a_now) OVER (ORDER BY seq) AS next_at
+          FROM run_events WHERE run_id = run->>'run_id' AND type = 'step.started'
+    ), waits AS (
+        SELECT coalesce(sum(coalesce(decided_at, a_now) - opened_at), interval '0') AS waited
+          FROM gates WHERE run_id = run->>'run_id'
+    )
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'runs_finished_total', format('project="%s",status="%s"', run->'definition'->>'key', run->>'status'), 1
+    UNION ALL
+    SELECT 'step_seconds', format('project="%s",step="%s"', run->'definition'->>'key', step),
+           greatest(0, extract(epoch FROM next_at - at)) FROM steps
+    UNION ALL
+    SELECT CASE run->>'mode' WHEN 'mock' THEN 'mock_publish_seconds' ELSE 'publish_seconds' END,
+           format('project="%s"', run->'definition'->>'key'),
+           greatest(0, extract(epoch FROM a_now - runs.created_at - waited))
+      FROM waits, runs WHERE runs.run_id = run->>'run_id' AND run->>'status' = 'published'
+$$;
+
+-- How long jobs took that have just ended, from the request of the run to the provider's last word.
+CREATE OR REPLACE FUNCTION jobs_observe(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT CASE jobs.kind WHEN 'generate' THEN 'kieai_job_seconds' WHEN 'render' THEN 'shotstack_render_seconds'
+                WHEN 'publish' THEN 'upload_post_seconds' END,
+           format('outcome="%s"', jobs.state), greatest(0, extract(epoch FROM a_now - jobs.created_at))
+      FROM jobs WHERE job_id IN (SELECT row->>'job_id' FROM jsonb_array_elements(rows) AS row
+                                  WHERE row->>'state' IN ('succeeded', 'failed'))
+       AND jobs.run_id = a_run_id AND jobs.state IN ('succeeded', 'failed')
+$$;
+
 -- Settles the effect that a decision answers: `done`, `again` (due later), `dead` or `hold` (its run is paused). False
 -- when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
@@ -71,6 +106,8 @@ BEGIN
     ON CONFLICT (job_id) DO UPDATE
        SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
 
+    PERFORM jobs_observe(a_run_id, rows->'jobs', a_now);
+
     -- The last row of a gate is how it stands now.
     INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
     SELECT DISTINCT ON (row->>'gate', row->>'opening')
@@ -81,17 +118,22 @@ BEGIN
     ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
 
     -- Whoever changes an approval into a refusal changes the row.
-    INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
-    SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
-               WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
-           said->>'approver', said->>'channel',
-           jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
-                                                'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
-      FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision'
-            UNION ALL SELECT vote FROM jsonb_array_elements(rows->'votes') AS vote) AS each
-    ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
-       SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
-           metadata = excluded.metadata, created_at = excluded.created_at;
+    WITH recorded AS (
+        INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
+        SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
+                   WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
+               said->>'approver', said->>'channel',
+               jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
+                                                    'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
+          FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision'
+                UNION ALL SELECT vote FROM jsonb_array_elements(rows->'votes') AS vote) AS each
+        ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
+           SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
+               metadata = excluded.metadata, created_at = excluded.created_at
+        RETURNING gate, decision, channel
+    )
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'gate_decisions_total', format('gate="%s",decision="%s",channel="%s"', gate, decision, channel), 1 FROM recorded;
 
     INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
     SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',
@@ -130,10 +172,16 @@ END $$;
 -- Closes the gates that a decision's events closed. Before new rows, since a run has one open gate at a time.
 CREATE OR REPLACE FUNCTION run_close_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
-    UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
-      FROM jsonb_array_elements(rows->'gates') AS row
-     WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
-       AND gates.state = 'open' AND row->>'state' <> 'open';
+    WITH closed AS (
+        UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
+          FROM jsonb_array_elements(rows->'gates') AS row
+         WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
+           AND gates.state = 'open' AND row->>'state' <> 'open'
+        RETURNING gates.gate, gates.state, opened_at
+    )
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'gate_wait_seconds', format('gate="%s",outcome="%s"', gate, state),
+           greatest(0, extract(epoch FROM a_now - opened_at)) FROM closed;
 $$;
 
 -- Writes the run itself: a new one, or the next version of one whose row is locked. False when it is a successor that is
@@ -241,6 +289,8 @@ BEGIN
                    AND key = decision->'idempotency'->>'key';
                 RETURN refused;
             END IF;
+            INSERT INTO metric_observations (name, labels, value)
+            VALUES ('runs_started_total', format('project="%s"', decision->'run'->'definition'->>'key'), 1);
         END IF;
         PERFORM run_append(a_run_id, decision->'events');
         PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
@@ -253,9 +303,7 @@ BEGIN
         END IF;
         IF decision->'run'->>'finished_at' IS NOT NULL THEN
             PERFORM run_fence(a_run_id, a_now);
-            INSERT INTO metric_observations (name, labels, value)
-            VALUES ('runs_finished_total', format('project="%s",status="%s"', decision->'run'->'definition'->>'key',
-                                                  decision->'run'->>'status'), 1);
+            PERFORM run_observe_end(decision->'run', a_now);
         END IF;
     END IF;
     IF decision ? 'chat' THEN
@@ -290,7 +338,20 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Entry point: {"now", "decisions": [...]} → {"results": [...], "kick", "breakers"}, the results in the decisions' order. Decisions
+-- What effects met at their providers: how long each took, and the breakers that opened or closed for it.
+CREATE OR REPLACE FUNCTION contacts_observe(observed jsonb, breakers jsonb) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'provider_request_seconds', format('provider="%s",kind="%s"', row->>'provider', row->>'kind'),
+           (row->>'seconds')::double precision
+      FROM jsonb_array_elements(observed) AS row WHERE row ? 'seconds' AND row->>'contact' <> 'none'
+    UNION ALL
+    SELECT 'circuit_state_changes_total', format('component="%s",state="%s"', row->>'provider', row->>'breaker'), 1
+      FROM jsonb_array_elements(breakers) AS row
+$$;
+
+-- Entry point: {"now", "decisions": [...], "seen"?} → {"results": [...], "kick", "breakers", "seen"}, the results in the decisions' order.
+-- The request that is served is counted here when everything was committed as it wished; else it does so by itself. Decisions
 -- are taken in the order of their runs, starts after them in that of their projects and parents, so that two batches over
 -- the same runs cannot deadlock. A run may have several,
 -- each built on the one before: when one did not happen, neither do its successors, even where their version fits the
@@ -308,6 +369,7 @@ DECLARE
     due boolean := false;
     observed jsonb := '[]';
     breakers jsonb := '[]';
+    seen boolean := request ? 'seen';
 BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
@@ -327,6 +389,7 @@ BEGIN
             due := due OR coalesce((answer->>'due')::boolean, false);
         ELSE
             broken_run_id := coalesce(a_run_id, broken_run_id);
+            seen := false;
         END IF;
         -- What a provider answered is true whoever holds the effect by now; after a conflict it is told again.
         IF decision ? 'observed' AND answer->>'result' <> 'conflict' THEN
@@ -337,8 +400,13 @@ BEGIN
     -- Last, since the providers' rows come after all others in the lock order.
     IF observed <> '[]' THEN
         breakers := providers_observe(observed, a_now);
+        PERFORM contacts_observe(observed, breakers);
     END IF;
-    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now), 'breakers', breakers);
+    IF seen THEN
+        PERFORM request_seen(request->'seen', request->'decisions'->0->'run'->>'run_id');
+    END IF;
+    RETURN jsonb_build_object('results', to_jsonb(answers), 'kick', due AND kick_take(a_now), 'breakers', breakers,
+                              'seen', seen);
 END $$;
 
 -- A hand-written UPDATE of a run. The runbook's `status = 'failed'` becomes the real transition; every other status
@@ -379,6 +447,7 @@ BEGIN
     VALUES (OLD.run_id, 'run.failed', 'orchestrator', jsonb_build_object('error_type', error_type,
             'error_message', message, 'project', OLD.project), at);
     PERFORM run_fence(OLD.run_id, at);
+    PERFORM run_observe_end(NEW.state, at);
     RETURN NEW;
 END $$;
 

@@ -1,4 +1,4 @@
--- What the sweep's reconcilers do, one bounded statement each; and what /metrics reads.
+-- What the sweep's reconcilers do, one bounded statement each. Metrics are folded in 0028_metrics.sql.
 
 -- {"now", "holder", "lease_seconds"} → {"granted", "fence", "due": {...}}. The lease statement says what is due; when no
 -- reconciler has work it records the success and holds nothing, so that an idle sweep is this one statement.
@@ -35,14 +35,26 @@ BEGIN
                               'due', due || jsonb_build_object('effects', effects));
 END $$;
 
--- {"now", "fence", "report"} → {"recorded"}: gives the lease back. An older holder records nothing.
+-- {"now", "fence", "report", "seconds"?, "le"?} → {"recorded"}: gives the lease back, and counts what was done and how long
+-- it took, in the totals at once: an observation would be work for the next sweep, for ever. An older holder records nothing.
 CREATE OR REPLACE FUNCTION sweep_finish(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE leases SET held_until = 'epoch', last_success_at = (request->>'now')::timestamptz,
            last_report = request->'report'
      WHERE name = 'sweep' AND fence = (request->>'fence')::bigint;
-    RETURN jsonb_build_object('recorded', FOUND);
+    IF NOT FOUND THEN
+        RETURN '{"recorded": false}';
+    END IF;
+    INSERT INTO metric_totals AS held (name, labels, value)
+    SELECT 'sweep_actions_total', format('reconciler="%s"', key), value::double precision
+      FROM jsonb_each(request->'report') WHERE jsonb_typeof(value) = 'number' AND value <> '0' ORDER BY key
+    ON CONFLICT (name, labels) DO UPDATE SET value = held.value + excluded.value;
+    INSERT INTO metric_histograms AS held (name, labels, le, count, sum)
+    SELECT 'sweep_seconds', '', coalesce((request->>'le')::double precision, 'Infinity'), 1,
+           (request->>'seconds')::double precision WHERE request ? 'seconds'
+    ON CONFLICT (name, labels, run_id, le) DO UPDATE SET count = held.count + 1, sum = held.sum + excluded.sum;
+    RETURN '{"recorded": true}';
 END $$;
 
 -- {"now", "limit"} → {"acted"}: effects whose holder went silent are due again. What may have been sent stays marked.
@@ -144,27 +156,6 @@ BEGIN
     RETURN jsonb_build_object('acted', acted, 'more', looked = page);
 END $$;
 
--- {"limit"} → {"acted"}: observations become totals.
-CREATE OR REPLACE FUNCTION metrics_fold(request jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-DECLARE
-    acted integer;
-BEGIN
-    WITH taken AS (
-        -- An array is looked up by key; a subquery of unknown size could be joined by a scan.
-        DELETE FROM metric_observations WHERE observation_id = ANY (ARRAY(
-            SELECT observation_id FROM metric_observations ORDER BY observation_id
-             LIMIT (request->>'limit')::integer FOR UPDATE SKIP LOCKED))
-        RETURNING name, labels, value
-    ), folded AS (
-        INSERT INTO metric_totals AS held (name, labels, value)
-        SELECT name, labels, sum(value) FROM taken GROUP BY name, labels ORDER BY name, labels
-        ON CONFLICT (name, labels) DO UPDATE SET value = held.value + excluded.value
-    )
-    SELECT count(*) INTO acted FROM taken;
-    RETURN jsonb_build_object('acted', acted);
-END $$;
-
 -- {"now", "limit", "webhooks_days"?} → {"acted"}: what is old goes. Webhook events after 14 days (a dead letter's
 -- receipt 14 days after its end), refusals after one; never an open dead letter.
 CREATE OR REPLACE FUNCTION retention_prune(request jsonb) RETURNS jsonb
@@ -221,43 +212,4 @@ LANGUAGE sql STABLE AS $$
         'refusals', (SELECT count(*) FROM webhook_events WHERE outcome = 'refused' AND received_at < now - interval '1 day'),
         'artifacts', (SELECT count(*) FROM artifacts JOIN runs USING (run_id) WHERE finished_at < artifact))
       FROM oldest
-$$;
-
--- {"now"} → {"totals": [...], "gauges": [...]}; samples are {"name", "labels", "value"}.
-CREATE OR REPLACE FUNCTION metrics_read(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    WITH gauges (name, labels, value) AS (
-        SELECT 'runs_active', format('project="%s",status="%s"', project, status), count(*)::double precision
-          FROM runs WHERE finished_at IS NULL GROUP BY project, status
-        UNION ALL
-        SELECT 'webhook_dlq_depth', format('provider="%s"', provider), count(letter.id)
-          FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider
-          LEFT JOIN webhook_dlq AS letter USING (provider) GROUP BY provider
-        UNION ALL
-        SELECT 'webhook_dlq_depth', format('provider="%s"', provider), count(*)
-          FROM webhook_dlq WHERE provider LIKE 'std:%' GROUP BY provider
-        UNION ALL
-        SELECT 'webhook_dlq_exhausted', '', count(*) FROM webhook_dlq WHERE next_retry_at IS NULL
-        UNION ALL
-        SELECT 'drain_active', '', CASE WHEN active THEN 1 ELSE 0 END FROM drain
-        UNION ALL
-        SELECT 'outbox_depth', format('state="%s"', word), count(outbox.effect_id)
-          FROM unnest(ARRAY['due', 'leased']) AS word
-          LEFT JOIN outbox ON outbox.state = word AND outbox.state IN ('due', 'leased') GROUP BY word
-        UNION ALL
-        SELECT 'provider_breaker_state', format('provider="%s"', provider),
-               CASE breaker WHEN 'closed' THEN 0 WHEN 'half_open' THEN 1 WHEN 'open' THEN 2 END
-          FROM provider_states WHERE provider <> 'mock'
-        UNION ALL
-        SELECT 'sweep_last_success_timestamp_seconds', '', coalesce(extract(epoch FROM last_success_at), 0)
-          FROM leases WHERE name = 'sweep'
-        UNION ALL
-        SELECT 'sweep_lag_seconds', '', greatest(0, extract(epoch FROM (request->>'now')::timestamptz - last_success_at))
-          FROM leases WHERE name = 'sweep' AND last_success_at IS NOT NULL
-    )
-    SELECT jsonb_build_object(
-        'totals', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)
-                       ORDER BY name, labels), '[]') FROM metric_totals),
-        'gauges', (SELECT jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)
-                       ORDER BY name, labels) FROM gauges))
 $$;

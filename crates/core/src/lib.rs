@@ -9,7 +9,7 @@
 //! - [`brendan`]: the chat planner: a message in, an intent out.
 //! - [`principal`]: who acts, and with what role.
 //! - [`token`]: signed links of gates. [`button`]: what a button under a message carries.
-//! - [`notification`]: what people are told of a run.
+//! - [`notification`]: what people are told of a run. [`metrics`]: the families of /metrics.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
 
 pub mod brendan;
@@ -17,6 +17,7 @@ pub mod button;
 pub mod definition;
 pub mod gate_policy;
 pub mod job;
+pub mod metrics;
 pub mod notification;
 pub mod persona;
 pub mod principal;

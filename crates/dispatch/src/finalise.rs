@@ -42,17 +42,18 @@ pub(crate) fn finalise(
         finalised.kick |= answer.kick;
         finalised.breakers.extend(answer.breakers);
         let mut conflicts = Vec::new();
-        for ((effect, performed, met), result) in outcomes.into_iter().zip(answer.results) {
+        for (landed, result) in outcomes.into_iter().zip(answer.results) {
+            let run_id = &landed.effect.run_id;
             match result {
-                Committed::Committed => note(&mut finalised, &performed),
+                Committed::Committed => note(&mut finalised, &landed.performed),
                 Committed::Conflict { run: Some(fresh) } => {
-                    runs.insert(effect.run_id.clone(), *fresh);
-                    conflicts.push((effect, performed, met));
+                    runs.insert(run_id.clone(), *fresh);
+                    conflicts.push(landed);
                 }
                 // Whoever holds the lease now, or gets it when ours ends, is answerable. What we thought of the run
                 // never happened.
                 Committed::Fenced { run: Some(fresh) } => {
-                    runs.insert(effect.run_id.clone(), *fresh);
+                    runs.insert(run_id.clone(), *fresh);
                 }
                 Committed::Fenced { run: None }
                 | Committed::Conflict { run: None }
@@ -60,7 +61,7 @@ pub(crate) fn finalise(
                 | Committed::Mismatch { .. }
                 | Committed::OverBudget { .. }
                 | Committed::Draining { .. } => {
-                    runs.remove(&effect.run_id);
+                    runs.remove(run_id);
                 }
             }
         }
@@ -102,7 +103,7 @@ fn note(finalised: &mut Finalised, performed: &Performed) {
 fn decide(
     world: &mut dyn World,
     runs: &mut BTreeMap<String, Run>,
-    (effect, performed, _): &Landed,
+    Landed { effect, performed, .. }: &Landed,
     last: bool,
 ) -> Decision {
     if last {
@@ -149,7 +150,7 @@ fn decide(
 }
 
 /// Adds what the effect taught about its provider. A probe reports also that it had nothing to ask, so that another may go.
-fn observing((effect, _, met): &Landed, mut decision: Decision) -> Decision {
+fn observing(Landed { effect, met, seconds, .. }: &Landed, mut decision: Decision) -> Decision {
     let Met { contact, hold_seconds } = *met;
     if contact != Contact::None || effect.probe {
         decision.observed = Some(Observed {
@@ -158,6 +159,7 @@ fn observing((effect, _, met): &Landed, mut decision: Decision) -> Decision {
             kind: effect.kind,
             lane: effect.lane,
             contact,
+            seconds: *seconds,
             hold_seconds,
         });
     }

@@ -33,6 +33,7 @@ use mw_store::effects::{self, BreakerChange, Claim, Claimed};
 use mw_store::{Database, DbError};
 use perform::{Met, Performed};
 use std::collections::BTreeMap;
+use std::time::Instant;
 use time::Duration;
 
 /// Effects in one claim.
@@ -85,7 +86,13 @@ pub struct Report {
 }
 
 /// What came of an effect, and how its provider met us.
-type Landed = (Claimed, Performed, Met);
+struct Landed {
+    effect: Claimed,
+    performed: Performed,
+    met: Met,
+    /// For metrics only: no rule depends on it.
+    seconds: f64,
+}
 type Flight<'a> = LocalBoxFuture<'a, Landed>;
 
 /// Works until nothing is due. Errors leave the effects to their leases.
@@ -155,11 +162,12 @@ fn fly<'a>(
 ) -> Flight<'a> {
     let run = runs.get(&effect.run_id).cloned();
     async move {
+        let started = Instant::now();
         let (performed, met) = match unreadable {
             Some(error) => (Performed::Unreadable(error), Met::NOBODY),
             None => perform::perform(http, settings, &effect, run.as_ref(), now).await,
         };
-        (effect, performed, met)
+        Landed { effect, performed, met, seconds: started.elapsed().as_secs_f64() }
     }
     .boxed_local()
 }

@@ -6,6 +6,7 @@
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
 //! - `projects`    project definitions: files → database
+//! - `release`     what a release must be, judged from texts
 //! - `dev`         the development stack: private PostgreSQL, simulator, hosts (also a library for tests)
 //! - `error`       what a command can end with, and its exit code
 
@@ -16,6 +17,7 @@ pub mod error;
 mod exposition;
 pub mod migrations;
 pub mod projects;
+pub mod release;
 pub mod settings;
 
 pub use error::{Error, Result};

@@ -3,7 +3,7 @@
 
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
-use crate::{Database, DbError, call, runs, text};
+use crate::{Database, DbError, call, metrics, read, runs, text};
 use mw_core::Timestamp;
 use mw_core::run::{Command, Context, Order, Recorded, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -116,7 +116,11 @@ pub struct CommitAnswer {
 /// Commits decisions, each with its own guard.
 pub fn commit(db: &mut dyn Database, now: Timestamp, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
     let decisions: Vec<Value> = decisions.iter().map(Decision::to_json).collect();
-    call(db, "SELECT run_commit($1)", &json!({"now": text(now), "decisions": decisions}))
+    let mut request = json!({"now": text(now), "decisions": decisions});
+    metrics::ride(db, &mut request);
+    let answer: Value = call(db, "SELECT run_commit($1)", &request)?;
+    metrics::ridden(db, &answer);
+    read(answer)
 }
 
 impl Decision {

@@ -94,6 +94,8 @@ pub struct Observed {
     pub kind: EffectKind,
     pub lane: Lane,
     pub contact: Contact,
+    /// How long it took.
+    pub seconds: f64,
     /// The provider's Retry-After: its lane is left alone for so long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u64>,

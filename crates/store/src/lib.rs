@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 30;
+pub const MIGRATION: u64 = 32;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,15 @@ pub enum Param<'a> {
 pub trait Database {
     /// Runs one statement that answers with exactly one row of one `jsonb`.
     fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError>;
+
+    /// The request that is served, for a writing statement to count beside its own work; `None` where there is none, or it
+    /// is counted already, or what it will be answered is not known before its statement.
+    fn seen(&self) -> Option<metrics::Seen> {
+        None
+    }
+
+    /// A statement has counted the request.
+    fn counted(&mut self) {}
 }
 
 /// Why the database did not answer.

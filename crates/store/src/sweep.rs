@@ -2,9 +2,10 @@
 
 use crate::runs::Listed;
 use crate::{Database, DbError, call, text};
-use mw_core::Timestamp;
+use mw_core::{Timestamp, metrics};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What the sweep finds when it takes its lease.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -35,10 +36,11 @@ pub fn begin(db: &mut dyn Database, now: Timestamp, holder: &str, lease_seconds:
     call(db, "SELECT sweep_begin($1)", &json!({"now": text(now), "holder": holder, "lease_seconds": lease_seconds}))
 }
 
-/// Gives the lease back and records the success; an older holder records nothing.
-pub fn finish(db: &mut dyn Database, now: Timestamp, fence: i64, report: &Value) -> Result<(), DbError> {
-    call::<Value>(db, "SELECT sweep_finish($1)", &json!({"now": text(now), "fence": fence, "report": report}))
-        .map(|_| ())
+/// Gives the lease back and records the success and how long it took; an older holder records nothing.
+pub fn finish(db: &mut dyn Database, now: Timestamp, fence: i64, report: &Value, seconds: f64) -> Result<(), DbError> {
+    let le = metrics::bucket("sweep_seconds", seconds);
+    let request = json!({"now": text(now), "fence": fence, "report": report, "seconds": seconds, "le": le});
+    call::<Value>(db, "SELECT sweep_finish($1)", &request).map(|_| ())
 }
 
 /// Number of rows that a statement acted on.
@@ -104,7 +106,8 @@ pub fn restore_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Res
     call(db, "SELECT effects_restore($1)", &json!({"now": text(now), "limit": limit}))
 }
 
-/// Folds metric observations into totals.
+/// Folds metric observations into totals; of what is kept by run, the newest runs' stays.
 pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT metrics_fold($1)", &json!({"limit": limit}))
+    let bounds: BTreeMap<_, _> = metrics::histograms().collect();
+    call(db, "SELECT metrics_fold($1)", &json!({"limit": limit, "bounds": bounds, "runs": metrics::RUNS_MAX}))
 }

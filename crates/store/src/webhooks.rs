@@ -1,6 +1,6 @@
 //! Receipts of webhooks.
 
-use crate::{Database, DbError, Param, read, text};
+use crate::{Database, DbError, Param, metrics, read, text};
 use mw_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -58,12 +58,15 @@ pub fn accept(
     delivery: &Delivery<'_>,
     body: &[u8],
 ) -> Result<Accepted, DbError> {
-    let request = json!({
+    let mut request = json!({
         "now": text(now), "provider": delivery.provider, "key": delivery.key, "headers": delivery.headers,
         "query": delivery.query, "signature_status": delivery.signature_status, "ignore": delivery.ignore,
         "match": delivery.matching, "hint": delivery.hint,
     });
-    read(db.query("SELECT webhook_accept($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(body)])?)
+    metrics::ride(db, &mut request);
+    let answer = db.query("SELECT webhook_accept($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(body)])?;
+    metrics::ridden(db, &answer);
+    read(answer)
 }
 
 /// Longest part of a refused body that is kept.
@@ -79,10 +82,13 @@ pub fn refuse(
     headers: Value,
     body: &[u8],
 ) -> Result<(), DbError> {
-    let request = json!({
+    let mut request = json!({
         "now": text(now), "provider": provider, "signature_status": signature_status, "body_hash": body_hash,
         "headers": headers,
     });
     let kept = body.get(..REFUSED_BYTES_MAX).unwrap_or(body);
-    db.query("SELECT webhook_refuse($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(kept)]).map(|_| ())
+    metrics::ride(db, &mut request);
+    let answer = db.query("SELECT webhook_refuse($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(kept)])?;
+    metrics::ridden(db, &answer);
+    Ok(())
 }

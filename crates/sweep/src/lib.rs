@@ -26,6 +26,7 @@ use mw_store::runs::Listed;
 use mw_store::sweep::{begin, finish};
 use mw_store::{Database, DbError};
 use serde::Serialize;
+use std::time::Instant;
 
 /// Longer than any sweep; a sweep that died gives way after this time.
 const LEASE_SECONDS: u32 = 60;
@@ -57,6 +58,7 @@ pub fn sweep(
     holder: &str,
     new_id: &mut dyn FnMut() -> String,
 ) -> Result<Report, DbError> {
+    let started = Instant::now();
     let begun = begin(db, now, holder, LEASE_SECONDS)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());
@@ -89,7 +91,7 @@ pub fn sweep(
     }
     report.kick |= report.expired_leases > 0 || report.dead_letters > 0 || report.lost_effects > 0;
     let text = serde_json::to_value(&report).unwrap_or_default();
-    finish(db, now, fence, &text)?;
+    finish(db, now, fence, &text, started.elapsed().as_secs_f64())?;
     Ok(report)
 }
 

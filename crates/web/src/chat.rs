@@ -41,6 +41,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         None => turn.and_then(|mut turn| {
             turn.approver = context.actor(&turn.user_id)?;
             turn.started_by = context.name()?;
+            context.ride(200);
             converse(context, &turn, &loaded)
         }),
     };

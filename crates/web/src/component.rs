@@ -1,7 +1,7 @@
 //! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler.
 //!
 //! ```text
-//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards
+//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► counted
 //! ```
 
 use crate::config::Config;
@@ -10,8 +10,8 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{incoming, outgoing, request_id};
-use std::time::Instant;
+use crate::{incoming, observation, outgoing, request_id};
+use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 pub type Handler = fn(&mut Request, &mut Context) -> Result<Response, Problem>;
@@ -45,24 +45,26 @@ macro_rules! component {
 
 /// Serves one request from its first byte to the work after the answer.
 pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler) {
-    let started = Instant::now();
     let mut request = incoming::request(request);
     let request_id = request_id::choose(request.header("x-request-id"));
 
     let mut context = Context::new(Config::of_component(), request_id);
+    context.method = request.method;
 
     let mut response = respond(&mut request, &mut context, handler);
     let afterwards = response.afterwards.take();
     let status = response.status;
     let sent = outgoing::send(answer, response);
 
-    log_access(&request, &context, status, started);
+    let lasted = context.started.elapsed();
+    log_access(&request, &context, status, lasted);
     if let Err(error) = sent {
         context.log.write(Level::Warn, "myloware.api", "answer not sent", &[("cause", error.into())]);
     }
     if let Some(work) = afterwards {
         work(&mut context);
     }
+    observation::count(&request, &mut context, status, lasted);
 }
 
 /// The handler's answer, or its problem as an answer, with the headers that every answer has.
@@ -81,8 +83,8 @@ fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Re
     if has_caching { response } else { response.with_header("cache-control", "no-store") }
 }
 
-fn log_access(request: &Request, context: &Context, status: u16, started: Instant) {
-    let elapsed_ms = started.elapsed().as_micros() as f64 / 1000.0;
+fn log_access(request: &Request, context: &Context, status: u16, lasted: Duration) {
+    let elapsed_ms = lasted.as_micros() as f64 / 1000.0;
     let fields = [
         ("method", request.method_name.clone().into()),
         ("path", request.path.clone().into()),

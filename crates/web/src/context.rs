@@ -6,8 +6,11 @@ use crate::clock;
 use crate::config::Config;
 use crate::database::PooledDatabase;
 use crate::log::{Level, Log};
+use crate::observation;
 use crate::problem::{self, Problem};
+use crate::request::Method;
 use mw_core::principal::{OPERATOR, Principal};
+use std::time::Instant;
 
 pub struct Context {
     pub config: Config,
@@ -15,6 +18,8 @@ pub struct Context {
     pub request_id: String,
     /// The route's template for metrics and traces; ids never stand in it.
     pub route: &'static str,
+    pub(crate) method: Method,
+    pub(crate) started: Instant,
     pub(crate) caller: Caller,
     database: Option<PooledDatabase>,
 }
@@ -23,7 +28,8 @@ impl Context {
     pub fn new(config: Config, request_id: String) -> Context {
         let level = Level::parse(&config.or("log_level", "info"));
         let log = Log::new(level, &request_id);
-        Context { config, log, request_id, route: "", caller: Caller::Unasked, database: None }
+        let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
+        Context { config, log, request_id, route: "", method, started, caller, database: None }
     }
 
     /// The request's connection, for a caller who is known or whom nobody asks. Opened at the first statement, never a
@@ -93,7 +99,23 @@ impl Context {
 
     /// Gives the connection back to the pool, as must be done before any outbound call.
     pub fn release_database(&mut self) {
-        self.database = None;
+        if let Some(database) = &mut self.database {
+            database.release();
+        }
+    }
+
+    /// Lets the next writing statement count this request beside its work, which saves one of its own. To be called where
+    /// a commit leads to this status, whatever happens on the way to the client.
+    pub(crate) fn ride(&mut self, status: u16) {
+        let (labels, started) = (observation::labels(self.route, self.method, status), self.started);
+        if let Ok(database) = self.connection() {
+            database.carry(labels, started);
+        }
+    }
+
+    /// Whether a statement has counted this request.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.database.as_ref().is_some_and(PooledDatabase::has_counted)
     }
 
     /// Logs a problem's cause, once, where there is one.

@@ -1,17 +1,33 @@
 //! The store's port over `spin:postgres@4`: one connection per request, opened at the first statement. Never a second one
 //! beside it: Spin's pool waits for ever when it is empty, and two requests that each wait for the other's never end.
 
+use mw_store::metrics::Seen;
 use mw_store::{Database, DbError, Param};
 use spin_sdk::pg4::{Connection, DbValue, ParameterValue, PgError as Error, QueryError};
+use std::time::Instant;
 
 pub struct PooledDatabase {
     address: String,
     connection: Option<Connection>,
+    /// The request that a writing statement counts beside its work, and since when it lasts.
+    riding: Option<(String, Instant)>,
+    /// Some statement has counted the request.
+    counted: bool,
 }
 
 impl PooledDatabase {
     pub fn new(address: String) -> PooledDatabase {
-        PooledDatabase { address, connection: None }
+        PooledDatabase { address, connection: None, riding: None, counted: false }
+    }
+
+    /// Lets the next writing statement count the request, with these labels.
+    pub(crate) fn carry(&mut self, labels: String, started: Instant) {
+        self.riding = Some((labels, started));
+    }
+
+    /// Whether some statement has counted the request.
+    pub(crate) fn has_counted(&self) -> bool {
+        self.counted
     }
 
     /// Gives the connection back to the pool; the next statement opens again.
@@ -32,6 +48,15 @@ impl Database for PooledDatabase {
         self.connection = Some(connection);
         let cell = rows.rows.first().and_then(|row| row.first());
         cell.map_or_else(|| Err(DbError::Failed("statement gave no row".to_owned())), json)
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        let riding = self.riding.as_ref().filter(|_| !self.counted);
+        riding.map(|(labels, started)| Seen { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
+    }
+
+    fn counted(&mut self) {
+        self.counted = true;
     }
 }
 

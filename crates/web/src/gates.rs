@@ -83,6 +83,7 @@ fn weigh(
         press::check(request, has_key, || {
             links::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
         })?;
+        context.ride(200);
         let channel = if has_key { Channel::Api } else { Channel::Link };
         let decider = Decider::of(request, decider, channel);
         decide_and_answer(request, context, run, gate, decider, claims, wish)

@@ -9,7 +9,7 @@
 //! rights      which role a route needs
 //! config      Spin variables           startup     mode, weak secrets     clock, log
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
-//! kick        wakes the dispatcher after an answer
+//! kick        wakes the dispatcher after an answer           observation  counts requests
 //! ```
 //!
 //! Each route's behaviour is a module of its own below; the components only name them.
@@ -33,6 +33,7 @@ pub mod decide;
 pub mod decision_page;
 pub mod definitions;
 pub mod drain;
+mod exposition;
 pub mod gate_link;
 pub mod gates;
 pub mod health;
@@ -44,6 +45,7 @@ pub mod limits;
 pub mod links;
 pub mod log;
 pub mod metrics;
+mod observation;
 pub mod outbound;
 mod outgoing;
 pub mod pages;

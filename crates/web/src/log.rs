@@ -50,6 +50,11 @@ impl Log {
         self.run_id = Some(run_id.to_owned());
     }
 
+    /// The run that the request is about, once that is known.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        self.run_id.as_deref()
+    }
+
     /// From here on every line names whoever asks.
     pub fn by(&mut self, principal: &str) {
         self.principal = Some(principal.to_owned());

@@ -80,6 +80,17 @@ pub fn needed(request: &Request) -> Role {
     }
 }
 
+/// The template of the request's route as metrics name it, `/v1/runs/{run_id}`; none where there is no such route.
+pub(crate) fn template(request: &Request) -> Option<String> {
+    let segments = request.segments();
+    let (route, _, _) = ROUTES.iter().find(|(route, _, _)| fits(route, &segments))?;
+    let braced = |segment: &str| match segment.strip_prefix(':') {
+        Some(name) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    };
+    Some(route.split('/').map(braced).collect::<Vec<_>>().join("/"))
+}
+
 fn fits(route: &str, segments: &[String]) -> bool {
     let pattern: Vec<&str> = route.split('/').filter(|segment| !segment.is_empty()).collect();
     let same = |(wanted, segment): (&&str, &String)| wanted.starts_with(':') || *wanted == segment.as_str();
@@ -99,6 +110,14 @@ mod tests {
                 assert_eq!(needed(&asked), role.unwrap_or(Operator), "{method} {route}");
             }
         }
+    }
+
+    #[test]
+    fn a_template_names_no_id() {
+        let template = |target: &str| template(&request("GET", target, &[], ""));
+        assert_eq!(template("/v1/projects/aismr").as_deref(), Some("/v1/projects/{key}"));
+        assert_eq!(template("/health").as_deref(), Some("/health"));
+        assert_eq!(template("/v1/nothing"), None);
     }
 
     #[test]

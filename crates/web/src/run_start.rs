@@ -42,6 +42,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         key,
         fingerprint: idempotency::fingerprint(&wish.payload),
     });
+    context.ride(200);
     let begun = Begin::wished(wish, loaded.project, &loaded.known, started_by)
         .and_then(|begin| begin.carry_out(context, idempotency, None))
         .map_err(|problem| problem.with_headers(&headers))?;

@@ -112,6 +112,7 @@ fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
 
 fn carry_out(run_id: &str, wish: Wish, context: &mut Context) -> Result<Response, Problem> {
     let verb = wish.order.verb();
+    context.ride(200);
     let done = perform(run_id, wish, context)?;
     let Some(after) = done.after else {
         return Ok(Response::ok(&json!({

@@ -120,10 +120,12 @@ impl Verified<'_> {
     /// Counts what is refused and keeps what it looked like; the answer tells nothing but that.
     fn refuse(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Problem, Problem> {
         let (now, hash, status) = (clock::now(), dedup_key(body), self.status.as_str());
+        let refusal = problem::invalid_signature();
+        context.ride(refusal.status);
         webhooks::refuse(context.database()?, now, self.provider, status, &hash, stored_headers(request), body)?;
         let fields = [("provider", self.provider.into()), ("signature_status", status.into())];
         context.log.write(Level::Warn, "webhook", "refused", &fields);
-        Ok(problem::invalid_signature())
+        Ok(refusal)
     }
 
     fn accept(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
@@ -146,6 +148,7 @@ impl Verified<'_> {
             matching: matching(request, callback.as_ref()),
             hint: hint(callback.as_ref()),
         };
+        context.ride(200);
         let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
         if accepted.status == Receipt::Busy {
             return Err(problem::rate_limited().with_header("retry-after", "60"));

@@ -81,7 +81,8 @@ fn one_sweep_works_while_another_holds_the_lease_and_takes_over_when_it_died() {
     engine.ahead += Duration::seconds(61);
     assert!(engine.sweep().granted);
     // The dead one wakes up: its fence is an old one.
-    mw_store::sweep::finish(&mut engine.db(), now, held.fence.unwrap(), &serde_json::json!({"late": true})).unwrap();
+    mw_store::sweep::finish(&mut engine.db(), now, held.fence.unwrap(), &serde_json::json!({"late": true}), 0.1)
+        .unwrap();
     assert_eq!(engine.count("SELECT count(*) FROM leases WHERE last_report ? 'late'"), 0);
 }
 

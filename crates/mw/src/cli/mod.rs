@@ -13,6 +13,7 @@ mod live_run;
 mod principals;
 mod projects;
 mod purge;
+mod release;
 mod retention;
 mod runs;
 mod show;
@@ -91,6 +92,9 @@ enum Command {
     /// Refuse new runs before a stop, and wait until nothing is at work.
     #[command(subcommand)]
     Drain(drain::Command),
+    /// Check what is to be released, and the way back.
+    #[command(subcommand)]
+    Release(release::Command),
     /// Delete what is old.
     #[command(subcommand)]
     Retention(retention::Command),
@@ -168,6 +172,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Dlq(command) => dlq::run(&context, command),
         Command::Principals(command) => principals::run(&context, command),
         Command::Drain(command) => drain::run(&context, command),
+        Command::Release(command) => release::run(&context, command),
         Command::Retention(command) => retention::run(&context, &command),
         Command::Status(options) => status::run(&context, &options),
         Command::Smoke(options) => smoke::run(&context, &options),

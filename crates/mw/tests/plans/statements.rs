@@ -115,7 +115,7 @@ fn reads() -> Vec<Statement> {
             readiness::readiness(db).unwrap();
         }),
         statement("metrics_read", OPEN, |db, _| {
-            let gauges = metrics::read(db, now()).unwrap().gauges;
+            let gauges = metrics::read(db, now(), 200).unwrap().gauges;
             assert!(gauges.iter().any(|gauge| gauge.name == "runs_active" && gauge.value >= 10_000.0));
         }),
     ]
@@ -261,7 +261,7 @@ fn operations() -> Vec<Statement> {
             let begun = sweep::begin(db, now(), "plans", 60).unwrap();
             assert!(begun.granted && begun.due.deadlines && begun.due.effects && !begun.due.retention);
         }),
-        statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({})).unwrap()),
+        statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({}), 0.1).unwrap()),
         statement("leases_expire", BATCH, |db, _| assert!(sweep::expire_leases(db, now(), 200).unwrap().acted >= 100)),
         statement("runs_overdue", BATCH, |db, _| {
             assert!(!sweep::overdue_runs(db, now(), None, 200).unwrap().is_empty())
@@ -284,7 +284,11 @@ fn operations() -> Vec<Statement> {
         statement("drain_switch", FEW, |db, _| {
             drain::switch(db, now(), true, "ann", None).unwrap();
         }),
-        statement("metrics_fold", 2 * BATCH, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
+        statement("request_observe", FEW, |db, _| {
+            let seen = metrics::Seen { labels: "path=\"/x\"".into(), seconds: 0.1 };
+            metrics::observe(db, &seen, None).unwrap();
+        }),
+        statement("metrics_fold", OPEN, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
         statement("retention_prune", BATCH, |db, _| {
             assert_eq!(retention::prune_webhooks(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
         }),

@@ -42,6 +42,7 @@ fn met(
             kind: effect.kind,
             lane: effect.lane,
             contact,
+            seconds: 0.1,
             hold_seconds,
         }),
         ..Decision::default()
@@ -214,7 +215,7 @@ fn a_retry_after_holds_its_lane_and_no_other() {
 fn the_gauge_shows_it() {
     let (_own, mut db) = polls(6);
     let gauge = |db: &mut Client| {
-        let gauges = mw_store::metrics::read(db, now()).unwrap().gauges;
+        let gauges = mw_store::metrics::read(db, now(), 200).unwrap().gauges;
         let is_ours = |sample: &&mw_store::metrics::Sample| {
             sample.name == "provider_breaker_state" && sample.labels == "provider=\"kieai\""
         };

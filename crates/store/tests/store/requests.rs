@@ -119,7 +119,8 @@ fn the_code_knows_the_newest_migration() {
 fn metrics_have_a_sample_of_every_gauge() {
     let mut db = connect();
     started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    let names: Vec<_> = metrics::read(&mut db, now()).unwrap().gauges.into_iter().map(|sample| sample.name).collect();
+    let names: Vec<_> =
+        metrics::read(&mut db, now(), 200).unwrap().gauges.into_iter().map(|sample| sample.name).collect();
     for name in [
         "runs_active",
         "webhook_dlq_depth",

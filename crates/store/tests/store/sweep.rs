@@ -1,6 +1,9 @@
 use crate::fixture::*;
 use mw_core::status::ProvidersMode;
-use mw_store::sweep::{fold_metrics, overdue_runs};
+use mw_store::metrics::{self, Histogram, Seen, observe};
+use mw_store::native::Client;
+use mw_store::sweep::{finish, fold_metrics, overdue_runs};
+use serde_json::json;
 use time::Duration;
 
 #[test]
@@ -36,4 +39,54 @@ fn observations_are_folded_once() {
     // A sweep of another test may hold the rows for a moment; it folds them all the same.
     let total = (0..50).map(|_| count(&mut db, sql, &labels)).find(|total| *total == 6);
     assert_eq!(total, Some(6));
+}
+
+#[test]
+fn observations_of_a_histogram_fall_into_its_buckets_together_and_by_run() {
+    let mut db = connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let labels = format!("path=\"/{}\"", fresh_id());
+    for seconds in [0.05, 0.06, 7.0] {
+        observe(&mut db, &Seen { labels: labels.clone(), seconds }, Some(&run.run_id)).unwrap();
+    }
+    observe(&mut db, &Seen { labels: labels.clone(), seconds: 0.01 }, None).unwrap();
+    let all = |db: &mut Client, runs: u32| -> Vec<_> {
+        let mut read = metrics::read(db, now(), runs).unwrap().histograms;
+        read.retain(|histogram| histogram.labels == labels);
+        read
+    };
+    let folded = (0..50).find_map(|_| {
+        fold_metrics(&mut db, 100_000).unwrap();
+        let histograms = all(&mut db, 1_000);
+        let count = |histogram: &Histogram| histogram.buckets.iter().map(|(_, count)| count).sum::<u64>();
+        (histograms.first().is_some_and(|together| count(together) == 4)).then_some(histograms)
+    });
+    let [together, by_run] = folded.unwrap().try_into().unwrap();
+    assert_eq!((together.run_id.as_str(), together.buckets), ("", vec![(Some(0.05), 2), (Some(0.1), 1), (None, 1)]));
+    assert_eq!((by_run.run_id, by_run.buckets), (run.run_id, vec![(Some(0.05), 1), (Some(0.1), 1), (None, 1)]));
+    assert!((by_run.sum - 7.11).abs() < 1e-9);
+    assert_eq!(all(&mut db, 0).len(), 1);
+}
+
+#[test]
+fn a_sweep_of_the_release_before_leaves_observations_alone() {
+    let mut db = connect();
+    let labels = format!("test=\"{}\"", fresh_id());
+    let sql = "INSERT INTO metric_observations (name, labels, value) VALUES ('http_request_duration_seconds', $1, 2)";
+    db.driver().execute(sql, &[&labels]).unwrap();
+    db.driver().query_one("SELECT metrics_fold('{\"limit\": 100000}')", &[]).unwrap();
+    assert_eq!(count(&mut db, "SELECT count(*) FROM metric_totals WHERE labels = $1", &labels), 0);
+}
+
+#[test]
+fn a_sweep_counts_itself_without_making_work_for_the_next() {
+    let mut db = connect();
+    let name =
+        "SELECT coalesce(sum(count), 0)::bigint FROM metric_histograms WHERE name = 'sweep_seconds' AND labels <> $1";
+    let before = count(&mut db, name, "-");
+    let fence: i64 = db.driver().query_one("SELECT fence FROM leases WHERE name = 'sweep'", &[]).unwrap().get(0);
+    finish(&mut db, now(), fence, &json!({"granted": true, "deadlines": 2, "metrics": 0}), 0.2).unwrap();
+    assert!(count(&mut db, name, "-") > before);
+    let waiting = "SELECT count(*) FROM metric_observations WHERE name LIKE 'sweep%' AND labels <> $1";
+    assert_eq!(count(&mut db, waiting, "-"), 0);
 }

@@ -53,6 +53,7 @@ pub(super) fn check_settings(settings: &Settings) -> Result<()> {
         "HITL_APPROVE_PER_MINUTE",
         "CHAT_PER_MINUTE",
         "ADOPT_WAIT_SECONDS",
+        "METRICS_RUNS",
     ] {
         if let Some(value) = settings.get(key).filter(|value| value.parse::<u32>().is_err()) {
             return Err(Error::misuse(format!("{key} is {value}: it must be a whole number")));

@@ -78,8 +78,8 @@ LANGUAGE sql STABLE AS $$
               FROM jobs_fitting(a_provider, a_match)) AS found
 $$;
 
--- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint"} and the raw body →
--- {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick"}. A repetition pokes its job again, and where the
+-- {"now", "provider", "key", "headers", "query", "signature_status", "ignore", "match", "hint", "seen"?} and the raw body →
+-- {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick", "seen"}. A repetition pokes its job again, and where the
 -- first delivery is a dead letter and the job is known by now, it closes the letter. Anybody can send what is unsigned and
 -- names no job: so much of it a minute is kept, cut short, and the rest is told to come again, so that no disk is filled.
 CREATE OR REPLACE FUNCTION webhook_accept(request jsonb, body bytea) RETURNS jsonb
@@ -100,6 +100,8 @@ BEGIN
     IF NOT ignored AND job.job_id IS NULL AND request->>'signature_status' = 'unsigned' THEN
         IF NOT (rate_take(jsonb_build_object('name', 'webhook_unknown', 'caller', a_provider, 'limit', 120,
                                              'window_seconds', 60), a_now)->>'allowed')::boolean THEN
+            INSERT INTO metric_observations (name, labels, value)
+            VALUES ('webhook_deliveries_total', format('provider="%s",outcome="busy"', a_provider), 1);
             RETURN '{"status": "busy", "kick": false}';
         END IF;
         body := substring(body FROM 1 FOR 16384);
@@ -129,12 +131,19 @@ BEGIN
          WHERE provider = a_provider AND idempotency_key = request->>'key' AND outcome = 'dlq';
         PERFORM dead_letter_close(letter, 'accepted', job, 'redelivery', 'the provider sent it again', a_now);
     END IF;
-    INSERT INTO metric_observations (name, labels, value)
-    VALUES ('webhook_verify_total', format('provider="%s",status="%s"', a_provider, request->>'signature_status'), 1);
-    RETURN jsonb_build_object('status', answer, 'run_id', job.run_id, 'kick', awake AND kick_take(a_now));
+    INSERT INTO metric_observations (name, labels, value, run_id)
+    SELECT 'webhook_verify_total', format('provider="%s",status="%s"', a_provider, request->>'signature_status'), 1, NULL
+    UNION ALL
+    SELECT 'webhook_deliveries_total', format('provider="%s",outcome="%s"', a_provider,
+           CASE WHEN ignored AND answer = 'accepted' THEN 'ignored' ELSE answer END), 1, NULL
+    UNION ALL
+    SELECT 'http_request_duration_seconds', request->'seen'->>'labels', seen_seconds(request->'seen'), job.run_id
+     WHERE request ? 'seen';
+    RETURN jsonb_build_object('status', answer, 'run_id', job.run_id, 'kick', awake AND kick_take(a_now),
+                              'seen', request ? 'seen');
 END $$;
 
--- {"now", "provider", "body_hash", "headers", "signature_status"} and at most 4 KB of the body → {"stored"}. At most
+-- {"now", "provider", "body_hash", "headers", "signature_status", "seen"?} and at most 4 KB of the body → {"stored", "seen"}. At most
 -- 600 different refusals a minute are kept, so that a flood fills no disk.
 CREATE OR REPLACE FUNCTION webhook_refuse(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -143,8 +152,13 @@ DECLARE
     kept boolean;
 BEGIN
     INSERT INTO metric_observations (name, labels, value)
-    VALUES ('webhook_verify_total', format('provider="%s",status="%s"', request->>'provider',
-                                           request->>'signature_status'), 1);
+    SELECT 'webhook_verify_total', format('provider="%s",status="%s"', request->>'provider',
+                                          request->>'signature_status'), 1
+    UNION ALL
+    SELECT 'webhook_deliveries_total', format('provider="%s",outcome="refused"', request->>'provider'), 1
+    UNION ALL
+    SELECT 'http_request_duration_seconds', request->'seen'->>'labels', seen_seconds(request->'seen')
+     WHERE request ? 'seen';
     kept := (rate_take(jsonb_build_object('name', 'webhook_refusals', 'caller', request->>'provider', 'limit', 600,
                                           'window_seconds', 60), a_now)->>'allowed')::boolean;
     IF kept THEN
@@ -155,5 +169,5 @@ BEGIN
         ON CONFLICT (provider, idempotency_key) WHERE outcome = 'refused'
         DO UPDATE SET count = held.count + 1, received_at = a_now, signature_status = excluded.signature_status;
     END IF;
-    RETURN jsonb_build_object('stored', kept);
+    RETURN jsonb_build_object('stored', kept, 'seen', request ? 'seen');
 END $$;

@@ -1,7 +1,11 @@
 //! GET /metrics: valid, open, and telling what happened.
 
+mod requests;
+
 use crate::support::prometheus::Exposition;
 use crate::support::{Run, eventually, service, simulator, unique};
+use mw_core::metrics::{FAMILIES, Kind};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -15,11 +19,10 @@ fn it_is_prometheus_text_without_key_or_redirect() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let exposition = Exposition::parse(&answer.text());
     assert!(!exposition.samples.is_empty());
-    service().call("GET", "/metrics").header("accept", "application/openmetrics-text").send().expect(200);
 }
 
 #[test]
-fn promtool_finds_nothing_where_it_is_installed() {
+fn promtool_finds_nothing() {
     let text = service().call("GET", "/metrics").send().expect(200).body;
     let started = Command::new("promtool")
         .args(["check", "metrics"])
@@ -27,7 +30,7 @@ fn promtool_finds_nothing_where_it_is_installed() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut promtool) = started else { return };
+    let mut promtool = started.expect("promtool is missing: ./dev test installs it (Debian: prometheus)");
     promtool.stdin.take().unwrap().write_all(&text).unwrap();
     let output = promtool.wait_with_output().unwrap();
     assert!(
@@ -97,4 +100,54 @@ fn ids_in_addresses_make_no_series() {
     service().sweep();
     let text = service().call("GET", "/metrics").send().expect(200).text();
     assert!(!text.contains(&id));
+}
+
+#[test]
+fn every_family_is_declared_and_has_no_other_labels_than_it_says() {
+    let _run = Run::start_at(service(), "aismr");
+    service().sweep();
+    let text = open_metrics();
+    for family in FAMILIES {
+        let own: BTreeSet<&str> = family.labels.iter().copied().collect();
+        let name = family.name.strip_suffix("_total").unwrap_or(family.name);
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
+        let is_histogram = matches!(family.kind, Kind::Histogram(_));
+        let suffixes: &[&str] = if is_histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+        for series in text.lines().filter(|line| !line.starts_with('#')) {
+            let (metric, labels) = series.split_once(['{', ' ']).unwrap();
+            if suffixes.iter().any(|suffix| metric == format!("{}{suffix}", family.name)) && series.contains('{') {
+                let found =
+                    labels.split_once('}').unwrap().0.split("\",").map(|label| label.split_once('=').unwrap().0);
+                for label in found {
+                    assert!(own.contains(label) || (label == "le" && is_histogram), "{label}: {series}");
+                }
+            }
+        }
+    }
+}
+
+/// By the rules of OpenMetrics 1.0 in which it is stricter than the Prometheus text.
+#[test]
+fn openmetrics_is_for_who_asks_for_it() {
+    let text = open_metrics();
+    assert!(text.ends_with("\n# EOF\n") && !text.contains("\n\n"));
+    let mut family = "";
+    for line in text.strip_suffix("# EOF\n").unwrap().lines() {
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            family = declared.split_once(' ').unwrap().0;
+            assert!(!family.ends_with("_total"), "{line}");
+        } else if let Some(described) = line.strip_prefix("# HELP ") {
+            assert_eq!(described.split_once(' ').unwrap().0, family);
+        } else {
+            assert!(line.starts_with(family), "{line} is not of {family}");
+        }
+    }
+}
+
+/// As Prometheus asks.
+fn open_metrics() -> String {
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+    let answer = service().call("GET", "/metrics").header("accept", accept).send().expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    answer.text()
 }

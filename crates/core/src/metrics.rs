@@ -1,0 +1,233 @@
+//! The families of /metrics: what each is called, what it means, which labels it has, how a histogram is divided.
+//! docs/metrics.md holds this list, and a test holds the two together. Numbers are kept by the database
+//! (migrations/0028_metrics.sql); this is the one home of names and bounds.
+
+use Kind::{Counter, Gauge, Histogram};
+
+/// How the numbers of a family behave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Only rises. Its name ends with `_total`.
+    Counter,
+    Gauge,
+    /// Observations by upper bound, ascending, without +Inf. Its name ends with the unit.
+    Histogram(&'static [f64]),
+}
+
+/// Metrics of one name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Family {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+/// The contract's bounds for requests and searches, seconds.
+const REQUEST: &[f64] = &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+/// The contract's bounds for a mock publication, seconds; its targets of 30 and 45 s are bounds.
+const PUBLISH: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0];
+/// Work that takes seconds to half an hour.
+const WORK: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+/// People take minutes to days.
+const WAIT: &[f64] = &[10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0];
+/// One call of a provider; its time-outs end below the last bound.
+const CALL: &[f64] = &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+/// A sweep; its lease is 60 s.
+const SWEEP: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+
+/// The duration of a request, whose count is `http_requests_total` too. The only family that is also kept by run.
+pub const REQUEST_SECONDS: &str = "http_request_duration_seconds";
+
+/// Runs whose requests are kept by run, at most.
+pub const RUNS_MAX: u32 = 1_000;
+
+const fn family(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Family {
+    Family { name, kind, labels, help }
+}
+
+const REQUEST_LABELS: &[&str] = &["service", "path", "method", "status", "runId"];
+
+/// Every family, by name.
+pub const FAMILIES: &[Family] = &[
+    family("adapter_calls_total", Counter, &["provider", "mode"], "Requests to providers, by mode (mock, live)."),
+    family("api_rate_limited_requests_total", Counter, &["name"], "Requests answered 429, by limiter."),
+    family("circuit_state_changes_total", Counter, &["component", "state"], "Circuit breakers that opened or closed."),
+    family("drain_active", Gauge, &[], "1 while no new run may start."),
+    family(
+        "effect_attempts_total",
+        Counter,
+        &["provider", "kind", "outcome"],
+        "Requests of effects to providers, by outcome.",
+    ),
+    family("gate_decisions_total", Counter, &["gate", "decision", "channel"], "What people said at gates."),
+    family("gate_wait_seconds", Histogram(WAIT), &["gate", "outcome"], "From the opening of a gate to its decision."),
+    family("gates_oldest_age_seconds", Gauge, &["gate"], "Since the opening of the gate that has waited longest."),
+    family("gates_open", Gauge, &["gate"], "Gates that wait for people."),
+    family("gates_overdue", Gauge, &[], "Open gates whose deadline has passed: the sweep is late."),
+    family(
+        REQUEST_SECONDS,
+        Histogram(REQUEST),
+        REQUEST_LABELS,
+        "Time from a request's arrival to its answer; by run for the newest runs, else runId is empty.",
+    ),
+    family(
+        "http_requests_total",
+        Counter,
+        REQUEST_LABELS,
+        "Requests answered; by run for the newest runs, else runId is empty.",
+    ),
+    family("jobs_open", Gauge, &["provider", "state"], "Jobs that providers have not finished."),
+    family(
+        "kb_search_seconds",
+        Histogram(REQUEST),
+        &["project", "persona"],
+        "Searches in the knowledge base; none yet.",
+    ),
+    family("kieai_job_seconds", Histogram(WORK), &["outcome"], "Clips, from the run's request to kie.ai's last word."),
+    family(
+        "mock_publish_seconds",
+        Histogram(PUBLISH),
+        &["project"],
+        "Active time from run start to published in mock mode, without waits at gates.",
+    ),
+    family("myloware_build_info", Gauge, &["version"], "1, for the version that answers."),
+    family("outbox_depth", Gauge, &["state"], "Effects that wait or are at work."),
+    family("outbox_oldest_due_seconds", Gauge, &[], "How long the oldest waiting effect is overdue."),
+    family("provider_breaker_state", Gauge, &["provider"], "Circuit breaker: 0 closed, 1 half open, 2 open."),
+    family(
+        "provider_request_seconds",
+        Histogram(CALL),
+        &["provider", "kind"],
+        "Effects that asked a provider, from start to answer.",
+    ),
+    family(
+        "publish_seconds",
+        Histogram(WORK),
+        &["project"],
+        "Active time from run start to published with real or simulated providers, without waits at gates.",
+    ),
+    family("runs_active", Gauge, &["project", "status"], "Runs that have not ended."),
+    family("runs_finished_total", Counter, &["project", "status"], "Runs that ended, by project and status."),
+    family("runs_oldest_age_seconds", Gauge, &["status"], "Since the last change of the run that has stood longest."),
+    family("runs_overdue", Gauge, &[], "Runs whose deadline has passed: the sweep is late."),
+    family("runs_started_total", Counter, &["project"], "Runs that began."),
+    family(
+        "shotstack_render_seconds",
+        Histogram(WORK),
+        &["outcome"],
+        "Renders, from the run's request to Shotstack's last word.",
+    ),
+    family(
+        "step_seconds",
+        Histogram(WAIT),
+        &["project", "step"],
+        "Steps of ended runs, each to the next one's start, waits at gates included.",
+    ),
+    family("sweep_actions_total", Counter, &["reconciler"], "What the sweep acted on."),
+    family("sweep_lag_seconds", Gauge, &[], "Since the last success of the sweep."),
+    family("sweep_last_success_timestamp_seconds", Gauge, &[], "When the sweep last succeeded; 0 for never."),
+    family("sweep_seconds", Histogram(SWEEP), &[], "Sweeps that had work."),
+    family(
+        "upload_post_seconds",
+        Histogram(WORK),
+        &["outcome"],
+        "Posts, from the run's request to upload-post's last word.",
+    ),
+    family(
+        "webhook_deliveries_total",
+        Counter,
+        &["provider", "outcome"],
+        "Webhook deliveries: accepted, duplicate, dlq, ignored, refused, busy.",
+    ),
+    family("webhook_dlq_depth", Gauge, &["provider"], "Dead letters that wait, by provider."),
+    family(
+        "webhook_dlq_exhausted",
+        Gauge,
+        &[],
+        "Dead letters whose automatic tries are used up: an operator must look.",
+    ),
+    family("webhook_dlq_oldest_age_seconds", Gauge, &["provider"], "Age of the oldest dead letter."),
+    family(
+        "webhook_verify_total",
+        Counter,
+        &["provider", "status"],
+        "Webhook deliveries, by provider and signature status.",
+    ),
+];
+
+/// The family of that name.
+pub fn find(name: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.name == name)
+}
+
+/// The histograms with their bounds, as the database takes them.
+pub fn histograms() -> impl Iterator<Item = (&'static str, &'static [f64])> {
+    FAMILIES.iter().filter_map(|family| match family.kind {
+        Histogram(bounds) => Some((family.name, bounds)),
+        Counter | Gauge => None,
+    })
+}
+
+/// The upper bound of a histogram's bucket that a value falls into; none is +Inf.
+pub fn bucket(name: &str, value: f64) -> Option<f64> {
+    match find(name)?.kind {
+        Histogram(bounds) => bounds.iter().copied().find(|bound| value <= *bound),
+        Counter | Gauge => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_prometheus_and_come_in_order() {
+        for pair in FAMILIES.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{}", pair[1].name);
+        }
+        for family in FAMILIES {
+            assert_eq!(matches!(family.kind, Counter), family.name.ends_with("_total"), "{}", family.name);
+            assert!(family.help.ends_with('.'), "{}", family.name);
+            if let Histogram(bounds) = family.kind {
+                assert!(family.name.ends_with("_seconds"), "{}", family.name);
+                assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{}", family.name);
+            }
+        }
+    }
+
+    /// With `MW_WRITE=1` the page is written instead.
+    #[test]
+    fn the_page_lists_every_family() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (start, rest) = page.split_once("<!-- list -->\n").unwrap();
+        let (listed, end) = rest.split_once("<!-- end -->").unwrap();
+        let mut list = "| Metric | Labels | Meaning |\n|---|---|---|\n".to_owned();
+        for Family { name, kind, labels, help } in FAMILIES {
+            let kind = if matches!(kind, Histogram(_)) { " (h)" } else { "" };
+            let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+            list.push_str(&format!("| `{name}`{kind} | {labels} | {help} |\n"));
+        }
+        if std::env::var_os("MW_WRITE").is_some() {
+            std::fs::write(path, format!("{start}<!-- list -->\n{list}<!-- end -->{end}")).unwrap();
+        } else {
+            assert_eq!(listed, list, "run this test with MW_WRITE=1");
+        }
+    }
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket() {
+        assert_eq!(bucket("sweep_seconds", 0.05), Some(0.05));
+        assert_eq!(bucket("sweep_seconds", 0.051), Some(0.1));
+        assert_eq!(bucket("sweep_seconds", 31.0), None);
+    }
+
+    #[test]
+    fn the_bounds_of_the_contract_are_kept() {
+        assert_eq!(REQUEST, [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]);
+        for bound in [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0] {
+            assert!(PUBLISH.contains(&bound));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! spin.toml as the manifests of ops/ must know it, and the files that Spin itself reads.
+
+use crate::read;
+use mw::settings::{Settings, parse_lines};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The variables of a manifest: name → (required, secret).
+pub(crate) fn variables(manifest: &str) -> BTreeMap<String, (bool, bool)> {
+    let manifest: toml::Table = read(manifest).parse().unwrap();
+    let yes = |variable: &toml::Value, what: &str| variable.get(what).and_then(toml::Value::as_bool) == Some(true);
+    let table = manifest["variables"].as_table().unwrap().iter();
+    table.map(|(name, variable)| (name.clone(), (yes(variable, "required"), yes(variable, "secret")))).collect()
+}
+
+pub(crate) fn routes() -> BTreeSet<String> {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    let triggers = manifest["trigger"]["http"].as_array().unwrap();
+    triggers.iter().filter_map(|trigger| Some(trigger["route"].as_str()?.to_owned())).collect()
+}
+
+/// Each of `given` is a variable of spin.toml, and none is missing that /ready asks for in production with live providers.
+#[track_caller]
+pub(crate) fn is_enough(whose: &str, given: &BTreeSet<String>) {
+    let known = variables("spin.toml");
+    let unknown: Vec<_> = given.iter().filter(|name| !known.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "{whose} sets what spin.toml lacks: {unknown:?}");
+    let required = known.iter().filter(|(_, (required, _))| *required).map(|(name, _)| name.as_str());
+    let ours = ["environment", "providers_mode", "database_host", "public_base_url", "webhook_base_url", "sweep_key"];
+    for name in required.chain(ours).chain(["hitl_secret"]) {
+        assert!(given.contains(name), "{whose} does not set {name}");
+    }
+    let settings = given.iter().map(|name| (name.to_uppercase(), "a-value".to_owned())).collect();
+    mw::dev::variables::need_live_secrets(&Settings::of(settings)).unwrap_or_else(|error| panic!("{whose}: {error}"));
+}
+
+#[test]
+fn the_environment_file_sets_what_spin_needs_and_no_secret_is_in_it() {
+    let path = "ops/systemd/myloware.env.example";
+    let lines = parse_lines(&read(path));
+    let prefix = "SPIN_VARIABLE_";
+    let given: BTreeMap<String, String> = lines
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_lowercase(), value.clone())))
+        .collect();
+    is_enough(path, &given.keys().cloned().collect());
+    let known = variables("spin.toml");
+    for (name, value) in &given {
+        assert!(!known[name].1 || value.is_empty(), "{name} is a secret and has a value");
+    }
+    let others: Vec<_> = lines.keys().filter(|name| !name.starts_with(prefix)).collect();
+    assert_eq!(others, ["SPIN_MAX_INSTANCE_COUNT"]);
+}
+
+#[test]
+fn the_sweep_has_its_key_and_no_other() {
+    let lines = parse_lines(&read("ops/systemd/sweep.env.example"));
+    assert_eq!(lines.keys().collect::<Vec<_>>(), ["API_BASE_URL", "SWEEP_KEY"]);
+    assert_eq!(lines["SWEEP_KEY"], "");
+}
+
+/// `deny_unknown_fields` as Spin has it (crates/factor-outbound-pg, crates/key-value-spin).
+#[test]
+fn the_runtime_configuration_has_only_what_spin_knows() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RuntimeConfig {
+        outbound_pg: OutboundPg,
+        key_value_store: BTreeMap<String, Store>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct OutboundPg {
+        max_connections: u32,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields, tag = "type", rename_all = "lowercase")]
+    enum Store {
+        Spin { path: Option<String> },
+    }
+    let config: RuntimeConfig = toml::from_str(&read("ops/runtime-config.toml")).unwrap();
+    let granted: BTreeSet<String> = read("spin.toml")
+        .lines()
+        .filter_map(|line| line.strip_prefix("key_value_stores = "))
+        .flat_map(|list| serde_json::from_str::<Vec<String>>(list).unwrap())
+        .collect();
+    assert_eq!(config.key_value_store.keys().cloned().collect::<BTreeSet<_>>(), granted);
+    // Spin puts a relative path beside the file, where a service may not write.
+    assert!(config.key_value_store.values().all(|Store::Spin { path }| path.is_none()));
+    // Two instances, and what operators and the monitoring need, within the server of ops/compose.yaml.
+    assert!(2 * config.outbound_pg.max_connections + 10 <= crate::compose::max_connections());
+}

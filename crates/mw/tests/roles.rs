@@ -1,0 +1,170 @@
+//! ops/postgres/roles.sql: the app's role can run the product and nothing more.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+use mw::dev::{builder::Builder, cluster::Cluster, cluster::InUse, database::Database, folder, variables::Mode, with};
+use mw::migrations;
+use postgres::Client;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+const PASSWORD: &str = "a-password-of-this-test";
+
+fn cluster() -> Cluster {
+    Cluster::fast(&folder::root().unwrap())
+}
+
+fn database_name(url: &str) -> String {
+    url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned()
+}
+
+/// A superuser in the database.
+fn admin(cluster: &InUse, database: &str) -> Client {
+    migrations::connect(&cluster.superuser_url(&database_name(database)).unwrap()).unwrap()
+}
+
+/// The address of the same database as another role.
+fn as_role(database: &str, role: &str) -> String {
+    let mut url = url::Url::parse(database).unwrap();
+    url.set_username(role).unwrap();
+    url.set_password(Some(PASSWORD)).unwrap();
+    url.into()
+}
+
+/// As a superuser does it. Roles belong to the whole server, so one at a time.
+fn apply_roles(admin: &mut Client) {
+    let sql = std::fs::read_to_string(folder::root().unwrap().join("ops/postgres/roles.sql")).unwrap();
+    admin.batch_execute("SELECT pg_advisory_lock(2)").unwrap();
+    admin.batch_execute(&sql).unwrap();
+    for role in ["myloware_owner", "myloware_app"] {
+        admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'")).unwrap();
+    }
+    admin.batch_execute("SELECT pg_advisory_unlock(2)").unwrap();
+}
+
+/// What functions write and lock, read from their texts: (table, right).
+const WRITES: &str = r"
+    WITH texts AS (SELECT regexp_replace(prosrc, '--[^\n]*', '', 'g') AS text FROM pg_proc
+                   WHERE pronamespace = 'public'::regnamespace AND proname <> 'project_apply'),
+         found AS (SELECT m[2] AS name, split_part(m[1], ' ', 1) AS word FROM texts,
+                   regexp_matches(text, '\m(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)', 'g') AS m
+                   UNION
+                   SELECT m[1], 'UPDATE' FROM texts,
+                   regexp_matches(text, '\mINSERT INTO (\w+)(?:(?!\mINSERT INTO).)*?ON CONFLICT [^;]*?DO UPDATE', 'g') AS m
+                   UNION
+                   SELECT coalesce(m[2], m[1]), 'UPDATE' FROM texts,
+                   regexp_matches(text, '\mFROM (\w+)(?:(?!\mFROM\M)[^;])*?\mFOR (?:NO KEY )?UPDATE(?: OF (\w+))?', 'g') AS m)
+    SELECT name || ' ' || word FROM found JOIN pg_tables ON tablename = name AND schemaname = 'public'";
+
+const GRANTED: &str = "
+    SELECT table_name || ' ' || privilege_type FROM information_schema.table_privileges
+    WHERE grantee = 'myloware_app' AND table_schema = 'public' AND privilege_type <> 'SELECT'";
+
+fn set(client: &mut Client, sql: &str) -> BTreeSet<String> {
+    client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn the_app_may_do_what_the_functions_do_and_nothing_else() {
+    let cluster = cluster();
+    let database = Database::scratch_in(&cluster).unwrap();
+    let mut admin = admin(database.cluster().unwrap(), database.url());
+
+    // As docs/deployment.md has it: roles, migrations by the owner, roles.
+    apply_roles(&mut admin);
+    let mut owner = migrations::connect(&as_role(database.url(), "myloware_owner")).unwrap();
+    migrations::migrate(&mut owner, &migrations::embedded().unwrap()).unwrap();
+    apply_roles(&mut admin);
+    let (writes, granted) = (set(&mut admin, WRITES), set(&mut admin, GRANTED));
+    let missing: Vec<_> = writes.difference(&granted).collect();
+    let needless: Vec<_> = granted.difference(&writes).collect();
+    assert!(
+        missing.is_empty() && needless.is_empty(),
+        "in ops/postgres/roles.sql missing {missing:?}, needless {needless:?}"
+    );
+
+    let mut app = migrations::connect(&as_role(database.url(), "myloware_app")).unwrap();
+    let mut refused = |sql: &str| {
+        let error = app.batch_execute(sql).unwrap_err();
+        assert_eq!(error.code(), Some(&postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
+    };
+    for sql in [
+        "DROP TABLE runs",
+        "ALTER TABLE runs ADD COLUMN x int",
+        "ALTER TABLE run_events DISABLE TRIGGER ALL",
+        "TRUNCATE run_events",
+        "UPDATE run_events SET type = 'x'",
+        "DELETE FROM run_events",
+        "DELETE FROM hitl_approvals",
+        "INSERT INTO schema_migrations VALUES (9999, 'x', 'x')",
+        "INSERT INTO project_versions DEFAULT VALUES",
+        "SELECT project_apply('{}')",
+        "CREATE TABLE x (x int)",
+        "CREATE TEMP TABLE x (x int)",
+        "CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
+        "CREATE SCHEMA x",
+        "CREATE ROLE x",
+        "SELECT FROM pg_authid",
+        "COPY runs TO PROGRAM 'true'",
+    ] {
+        refused(sql);
+    }
+    for (setting, value) in
+        [("statement_timeout", "10s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "5s")]
+    {
+        let set: String = app.query_one("SELECT current_setting($1)", &[&setting]).unwrap().get(0);
+        assert_eq!(set, value, "{setting}");
+    }
+
+    // A migration while the previous release runs: what it adds works before the roles are narrowed again.
+    owner.batch_execute("CREATE TABLE later (id bigint GENERATED ALWAYS AS IDENTITY, x int)").unwrap();
+    owner
+        .batch_execute(
+            "CREATE FUNCTION later() RETURNS int LANGUAGE sql AS 'INSERT INTO later (x) VALUES (1) RETURNING x'",
+        )
+        .unwrap();
+    assert_eq!(app.query_one("SELECT later()", &[]).unwrap().get::<_, i32>(0), 1);
+    apply_roles(&mut admin);
+    assert!(app.query_one("SELECT later()", &[]).is_err(), "what roles.sql does not name is only read");
+}
+
+#[test]
+fn the_product_runs_as_the_app() {
+    let mut stack = Builder::new().mode(Mode::Sim).cluster(cluster()).start().unwrap();
+    let url = stack.database().url().to_owned();
+    apply_roles(&mut admin(stack.database().cluster().unwrap(), &url));
+    stack.change("DATABASE_URL", &as_role(&url, "myloware_app"));
+    stack.replace_host(0).unwrap();
+
+    let mw = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
+        command.args(arguments).envs(with::environment(&stack)).env("MWPY_SKIP_DOTENV", "1");
+        let output = command.current_dir(folder::root().unwrap()).output().unwrap();
+        (output.status.code(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+    };
+    let sees = |arguments: &[&str], part: &str| {
+        let (code, text) = mw(arguments);
+        assert!(code == Some(0) && text.contains(part), "mw {arguments:?}: {text}");
+        text
+    };
+    sees(&["demo", "--poll-interval", "0.05"], "published after");
+    assert_eq!(mw(&["demo", "--manual", "--timeout", "0"]).0, Some(1), "a run that waits for a person");
+    let newest: serde_json::Value =
+        serde_json::from_str(&sees(&["--json", "runs", "list", "--limit", "1"], "runId")).unwrap();
+    let run = newest["runs"][0]["runId"].as_str().unwrap().to_owned();
+    sees(&["runs", "pause", &run, "--for", "2d"], "");
+    sees(&["runs", "resume", &run], "");
+    sees(&["why", &run], "workflow");
+    sees(&["gates", "reject", &run, "workflow", "--comment", "dull"], "rejected");
+    sees(&["runs", "rerun", &run, "--from", "workflow"], "");
+    sees(&["drain", "on", "--reason", "test"], "drain on");
+    sees(&["drain", "off"], "drain off");
+    sees(&["principals", "add", "ann", "--role", "approver"], "ann");
+    sees(&["channels", "list"], "");
+    sees(&["dlq", "list"], "");
+    sees(&["sweep"], "");
+    sees(&["doctor"], "healthy");
+    let answer = ureq::get(format!("{}/metrics", stack.base_url())).call().unwrap();
+    assert_eq!(answer.status(), 200);
+    let said = std::fs::read_to_string(stack.log().join("host.log")).unwrap_or_default();
+    assert!(!said.contains("permission denied"), "{said}");
+}

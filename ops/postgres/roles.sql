@@ -1,0 +1,87 @@
+-- Two roles: myloware_owner migrates, myloware_app is what the product connects as, with the least that its statements
+-- need. Run as a superuser in the product's database, before the first `mw db migrate` and after each; may be repeated:
+--   psql -v ON_ERROR_STOP=1 -f ops/postgres/roles.sql "$ADMIN_DATABASE_URL"
+-- Passwords are set apart (\password myloware_owner, \password myloware_app), so that none is in a file.
+BEGIN;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'myloware_owner') THEN
+        CREATE ROLE myloware_owner LOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'myloware_app') THEN
+        CREATE ROLE myloware_app LOGIN;
+    END IF;
+END $$;
+ALTER ROLE myloware_app NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 150;
+
+-- Spin's pool never rolls back: whatever a guest left open must end by itself, soon (docs/decisions.md).
+ALTER ROLE myloware_app SET statement_timeout = '10s';
+ALTER ROLE myloware_app SET lock_timeout = '3s';
+ALTER ROLE myloware_app SET idle_in_transaction_session_timeout = '5s';
+-- A migration that waits for a lock makes everybody behind it wait: rather give up, and be run again.
+ALTER ROLE myloware_owner SET lock_timeout = '5s';
+
+DO $$
+DECLARE
+    -- A database that is older than these roles keeps its owner.
+    owner text := coalesce((SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'schema_migrations'),
+                           'myloware_owner');
+    rights record;
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO myloware_app, %I', current_database(), owner);
+    REVOKE ALL ON SCHEMA public FROM PUBLIC;
+    GRANT USAGE ON SCHEMA public TO myloware_app;
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA public TO %I', owner);
+
+    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, myloware_app;
+    REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, myloware_app;
+    REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, myloware_app;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO myloware_app;
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO myloware_app;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO myloware_app;
+
+    -- What a migration adds works at once, before this file is run again, which then narrows it.
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC', owner);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO myloware_app', owner);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA public GRANT USAGE ON SEQUENCES TO myloware_app', owner);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA public
+                    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO myloware_app', owner);
+
+    -- Beyond reading. crates/mw/tests/roles.rs holds the list to what the functions do.
+    FOR rights IN SELECT * FROM (VALUES
+        ('artifacts', 'INSERT, DELETE'),
+        ('channel_updates', 'INSERT, UPDATE, DELETE'),
+        ('channels', 'INSERT, DELETE'),
+        ('chat_messages', 'INSERT, UPDATE'),
+        ('drain', 'UPDATE'),
+        ('gates', 'INSERT, UPDATE'),
+        ('hitl_approvals', 'INSERT, UPDATE'),
+        ('idempotency_keys', 'INSERT, DELETE'),
+        ('jobs', 'INSERT, UPDATE'),
+        ('leases', 'UPDATE'),
+        ('metric_observations', 'INSERT, UPDATE, DELETE'),
+        ('metric_totals', 'INSERT, UPDATE'),
+        ('outbox', 'INSERT, UPDATE'),
+        ('principal_identities', 'INSERT, DELETE'),
+        ('principal_keys', 'INSERT, UPDATE'),
+        ('principals', 'INSERT, UPDATE'),
+        ('project_budgets', 'INSERT, UPDATE'),
+        ('provider_states', 'UPDATE'),
+        ('rate_limits', 'INSERT, UPDATE'),
+        ('run_events', 'INSERT'),
+        ('runs', 'INSERT, UPDATE, DELETE'),
+        ('webhook_dlq', 'INSERT, UPDATE, DELETE'),
+        ('webhook_events', 'INSERT, UPDATE, DELETE')
+    ) AS list (name, list) WHERE to_regclass(name) IS NOT NULL
+    LOOP
+        EXECUTE format('GRANT %s ON %I TO myloware_app', rights.list, rights.name);
+    END LOOP;
+    -- Definitions are the operator's: `mw projects apply` connects as the owner.
+    IF to_regprocedure('project_apply(jsonb)') IS NOT NULL THEN
+        REVOKE EXECUTE ON FUNCTION project_apply(jsonb) FROM myloware_app;
+    END IF;
+END $$;
+
+COMMIT;
