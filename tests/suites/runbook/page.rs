@@ -5,6 +5,7 @@ use crate::support::Run;
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
 use mw::dev::stack::Stack;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Where a page's files go; gone when dropped.
@@ -72,4 +73,15 @@ fn every_command_of_the_incidents_works() {
     {
         assert!(told.contains(part), "{part} is not in {told}");
     }
+}
+
+#[test]
+fn every_alert_has_its_section_and_every_section_its_alert() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (alerts, page) = (read("ops/alerts.yml"), read("docs/incidents.md"));
+    let named = |text: &str, before: &str| -> BTreeSet<String> {
+        text.lines().filter_map(|line| line.trim().strip_prefix(before).map(str::to_owned)).collect()
+    };
+    assert!(named(&alerts, "- alert: ").len() > 10);
+    assert_eq!(named(&page, "## "), named(&alerts, "- alert: "));
 }
