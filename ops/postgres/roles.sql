@@ -28,6 +28,7 @@ DECLARE
     owner text := coalesce((SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'schema_migrations'),
                            'myloware_owner');
     rights record;
+    owned record;
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO myloware_app, %I', current_database(), owner);
@@ -61,6 +62,7 @@ BEGIN
         ('idempotency_keys', 'INSERT, DELETE'),
         ('jobs', 'INSERT, UPDATE'),
         ('leases', 'UPDATE'),
+        ('metric_histograms', 'INSERT, UPDATE, DELETE'),
         ('metric_observations', 'INSERT, UPDATE, DELETE'),
         ('metric_totals', 'INSERT, UPDATE'),
         ('outbox', 'INSERT, UPDATE'),
@@ -78,10 +80,13 @@ BEGIN
     LOOP
         EXECUTE format('GRANT %s ON %I TO myloware_app', rights.list, rights.name);
     END LOOP;
-    -- Definitions are the operator's: `mw projects apply` connects as the owner.
-    IF to_regprocedure('project_apply(jsonb)') IS NOT NULL THEN
-        REVOKE EXECUTE ON FUNCTION project_apply(jsonb) FROM myloware_app;
-    END IF;
+    -- Definitions, the seed and the deletion of whole runs are the operator's: `mw` connects as the owner for them.
+    FOR owned IN SELECT to_regprocedure(name || '(jsonb)') AS function
+                   FROM unnest(ARRAY['project_apply', 'social_seed', 'runs_purge']) AS name LOOP
+        IF owned.function IS NOT NULL THEN
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM myloware_app', owned.function);
+        END IF;
+    END LOOP;
 END $$;
 
 COMMIT;

@@ -102,8 +102,8 @@ fn the_release_before_runs_on_this_schema() {
     let answers = replay(&calls, &migrations::embedded().unwrap());
     let mut found = Vec::new();
     for (number, (call, answer)) in calls.iter().zip(&answers).enumerate() {
-        // Which migration is newest is what changes.
-        if call.sql != "SELECT readiness($1)" {
+        // Which migration is newest is what changes; and observations wait for a sweep of this release, which knows how.
+        if !matches!(call.sql.as_str(), "SELECT readiness($1)" | "SELECT metrics_fold($1)") {
             missing(&call.answer, answer, &format!("call {number}, {}", call.sql), &mut found);
         }
     }
