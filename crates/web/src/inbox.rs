@@ -155,17 +155,17 @@ fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Co
 fn read_inbox(members: &Map<String, Value>) -> Result<Wish, Problem> {
     let mut fields = Fields::new(members, "#");
     let word = fields.required_text("type", 1, 20);
-    let mut wish = match word.as_str() {
-        "accept" | "edit" => Wish::approve(),
-        "respond" | "response" => Wish::new(Verdict::RequestChanges),
-        "ignore" => Wish::new(Verdict::Reject),
+    let verdict = match word.as_str() {
+        "accept" | "edit" => Verdict::Approve,
+        "respond" | "response" => Verdict::RequestChanges,
+        "ignore" => Verdict::Reject,
         _ => {
             fields.fail("type", "Input should be 'accept', 'edit', 'respond' or 'ignore'");
-            Wish::approve()
+            Verdict::Approve
         }
     };
-    wish.opening = fields.number("opening", 1, u32::MAX);
-    wish.comment = verdict::said(fields.text("comment", 0, 2000));
+    // What stands beside the inbox's words is in ours.
+    let mut wish = Wish { verdict, ..verdict::read(members)? };
     match (word.as_str(), members.get("args")) {
         ("edit", Some(Value::Object(args))) => {
             let texts = args.get("args").and_then(Value::as_object).unwrap_or(args);
