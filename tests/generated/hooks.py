@@ -78,8 +78,8 @@ def fit(path, body):
         body.pop("edit", None)
         body.pop("opening", None)
         if body.get("decision") == "request_changes" or body.get("type") in ("respond", "response"):
-            body.update(comment="changes", args="changes")
-        elif "args" in body or body.get("type") == "edit":
+            body["comment"] = "changes"
+        if "args" in body or body.get("type") == "edit":
             body["args"] = {}
     if path == "/v1/channels":
         # The form of an address goes by its kind, which a schema of both cannot say; few, since there are 200 at most.
