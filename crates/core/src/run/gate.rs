@@ -100,7 +100,9 @@ fn is_repeated(earlier: &DecidedGate, decision: &GateDecision) -> bool {
     let said = |(field, text): (&edit::Field, &String)| {
         earlier.edits.iter().find(|change| change.field == *field).is_none_or(|change| change.after == text.trim())
     };
-    earlier.approver == decision.by.name && earlier.verdict == decision.verdict && decision.edit.iter().all(said)
+    // Whoever approved before the last one said so too.
+    let spoke = earlier.approver == decision.by.name || earlier.with.contains(&decision.by.name);
+    spoke && earlier.verdict == decision.verdict && decision.edit.iter().all(said)
 }
 
 /// Holds the gate's policy against whoever decides. To stop a run is never self-approval.
@@ -359,7 +361,9 @@ mod tests {
             (two.status, decided.approver.as_str(), &decided.with),
             (Status::Running, "bob", &vec!["ann".to_owned()])
         );
-        assert_eq!(told(&two, by("bob")).unwrap(), two);
+        for name in ["ann", "bob"] {
+            assert_eq!(told(&two, by(name)).unwrap(), two, "{name} says again what was said");
+        }
         assert!(matches!(told(&two, by("eve")), Err(Refusal::AlreadyDecided { .. })));
     }
 
