@@ -78,10 +78,11 @@ impl PersonaOutput {
             }
             Role::Write => write_each(run, &self.prompts, Field::Prompt),
             Role::Caption => {
-                for (field, text) in [(Field::Caption, &self.caption), (Field::PostTitle, &self.title)] {
-                    if let Some(text) = text {
-                        write(run, field, text);
-                    }
+                if !edit::is_written_by_a_person(run, Field::Caption) {
+                    run.caption.clone_from(&self.caption);
+                }
+                if !edit::is_written_by_a_person(run, Field::PostTitle) {
+                    run.post_title.clone_from(&self.title);
                 }
             }
             Role::Edit | Role::Sound => {}
@@ -90,14 +91,10 @@ impl PersonaOutput {
 }
 
 fn write_each(run: &mut Run, texts: &[String], field: fn(u32) -> Field) {
-    for (index, text) in (0..).zip(texts) {
-        write(run, field(index), text);
-    }
-}
-
-fn write(run: &mut Run, field: Field, text: &str) {
-    if !edit::is_written_by_a_person(run, field) {
-        field.set(run, text);
+    for (field, text) in (0..).map(field).zip(texts) {
+        if !edit::is_written_by_a_person(run, field) {
+            field.set(run, text);
+        }
     }
 }
 
