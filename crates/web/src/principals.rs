@@ -221,12 +221,10 @@ fn tell(context: &Context, name: &str, what: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use crate::problem::tests::refused_by;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
-        let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-        handle(&mut request(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
+        refused_by(handle, method, target, body)
     }
 
     #[test]

@@ -224,12 +224,11 @@ pub fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
+    use crate::problem::tests::refused_by;
     use crate::request::tests::request;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
-        let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-        handle(&mut request(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
+        refused_by(handle, method, target, body)
     }
 
     #[test]

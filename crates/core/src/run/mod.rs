@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! command ─► decide(run, command, context) ─► events (or a refusal)      one file per command
-//! event   ─► evolve(run, event)            ─► the next state             state.rs
+//! event   ─► evolve(run, event)            ─► the next state (state.rs)  evolve.rs
 //! event   ─► rows(run, event)              ─► artifacts, jobs, gates, effects   rows.rs
 //! ```
 //!
@@ -20,6 +20,7 @@ mod cancel;
 mod deadline;
 pub(crate) mod edit;
 mod event;
+mod evolve;
 mod extend;
 mod finish_job;
 mod finish_persona;
