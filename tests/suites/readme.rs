@@ -77,6 +77,29 @@ fn listed(help: &str, word: &str) -> bool {
     help.lines().any(|line| line.starts_with("  ") && line.split_whitespace().next() == Some(word))
 }
 
+/// The files that a page names in code spans: those with a folder of ours and an extension; patterns are left out.
+fn files(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let ours = ["components/", "crates/", "docs/", "migrations/", "ops/", "projects/", "tests/", "wit/"];
+    let is_file = |name: &&str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        ours.iter().any(|folder| name.starts_with(folder)) && name.contains('.') && name.chars().all(plain)
+    };
+    text.split('`').skip(1).step_by(2).filter(is_file).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_file_that_a_page_names_exists() {
+    let mut count = 0;
+    for page in pages() {
+        for file in files(&page) {
+            assert!(root().join(&file).exists(), "{} names {file}", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} files are named");
+}
+
 #[test]
 fn every_mw_command_on_a_page_is_one() {
     let mut count = 0;
