@@ -11,20 +11,14 @@ LANGUAGE sql IMMUTABLE AS $$
                   WHERE start > a_now - span AND start < a_now + span ORDER BY start)
 $$;
 
--- The starts that still count, with new ones. A clock that lags behind another instance's starts at the newest start, so
--- that the order stays and the window is never overfilled.
-CREATE OR REPLACE FUNCTION starts_append(starts timestamptz[], span interval, begun integer, a_now timestamptz)
-RETURNS timestamptz[]
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT recent || array_fill(greatest(a_now, recent[cardinality(recent)]), ARRAY[begun])
-      FROM (SELECT starts_recent(starts, span, a_now) AS recent) AS kept
-$$;
-
 -- The lanes of these providers that have due work, and how much each may take now. `share` bounds both lanes of a
 -- provider together; a `probe` is the one effect that may try a provider whose breaker is open; with `in_outage`, one
--- more failure opens it. `open_at` says when a lane that may take nothing opens by time.
+-- more failure opens it. `start_at` is when a start of now begins: a clock that lags behind another instance's starts at
+-- the newest start, so that the order stays and no window is overfilled. `open_at` says when a lane that may take nothing
+-- opens by time.
 CREATE OR REPLACE FUNCTION lanes_due(providers text[], a_now timestamptz) RETURNS TABLE
-    (provider text, lane text, quota bigint, share bigint, probe boolean, in_outage boolean, open_at timestamptz)
+    (provider text, lane text, quota bigint, share bigint, probe boolean, in_outage boolean, start_at timestamptz,
+     open_at timestamptz)
 LANGUAGE sql STABLE AS $$
     WITH counted AS (
         SELECT states.*, make_interval(secs => window_seconds) AS span,
@@ -53,6 +47,7 @@ LANGUAGE sql STABLE AS $$
                 ELSE greatest(0, least(1000, flights_left)) END,
            least(1000, flights_left, CASE WHEN breaker <> 'closed' THEN 1 END),
            breaker <> 'closed', breaker <> 'closed' OR failures + 1 >= breaker_failures,
+           greatest(a_now, recent[cardinality(recent)]),
            nullif(greatest(shut_until, CASE lane WHEN 'start' THEN window_full_until END), '-infinity')
       FROM limited
 $$;
@@ -84,7 +79,7 @@ BEGIN
 
     WITH lane AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(lanes) AS row (provider text, lane text, quota bigint, share bigint,
-                                                        probe boolean, in_outage boolean)
+                                                        probe boolean, in_outage boolean, start_at timestamptz)
     ), candidates AS (
         SELECT lane.*, effect.*, row_number() OVER (PARTITION BY provider, lane ORDER BY due_at, effect_id) AS place
           FROM lane CROSS JOIN LATERAL (
@@ -98,22 +93,23 @@ BEGIN
     ), chosen AS (
         SELECT * FROM turns WHERE turn <= share ORDER BY place, due_at, effect_id LIMIT page
     ), picked AS (
-        SELECT outbox.effect_id, sent_at AS sent_before, chosen.provider, chosen.lane, probe, in_outage
+        SELECT outbox.effect_id, sent_at AS sent_before, chosen.provider, chosen.lane, probe, in_outage, start_at
           FROM outbox JOIN chosen USING (effect_id) WHERE outbox.state = 'due' FOR UPDATE OF outbox SKIP LOCKED
     ), leased AS (
         UPDATE outbox SET state = 'leased', attempt = attempt + 1, fence = fence + 1, poked = false,
                lease_until = a_lease_until,
-               sent_at = CASE WHEN kind = 'submit' THEN coalesce(sent_at, a_now) END, updated_at = a_now
+               sent_at = CASE WHEN kind = 'submit' THEN coalesce(sent_at, start_at) END, updated_at = a_now
           FROM picked WHERE outbox.effect_id = picked.effect_id
         RETURNING outbox.*, picked.sent_before, picked.lane AS claimed_lane, picked.probe, picked.in_outage
     ), counted AS (
         UPDATE provider_states AS held SET
-               starts = CASE WHEN begun = 0 OR starts_max IS NULL THEN starts ELSE starts_append(starts,
-                        make_interval(secs => window_seconds), begun::integer, a_now) END,
+               starts = CASE WHEN begun = 0 OR starts_max IS NULL THEN starts ELSE
+                        starts_recent(starts, make_interval(secs => window_seconds), a_now)
+                        || array_fill(taken.start_at, ARRAY[begun::integer]) END,
                breaker = CASE WHEN probing IS NULL THEN breaker ELSE 'half_open' END,
                retry_at = CASE WHEN probing IS NULL THEN retry_at ELSE a_lease_until END,
                probe_effect_id = coalesce(probing, probe_effect_id)
-          FROM (SELECT provider, count(*) FILTER (WHERE lane = 'start') AS begun,
+          FROM (SELECT provider, count(*) FILTER (WHERE lane = 'start') AS begun, max(start_at) AS start_at,
                        max(effect_id) FILTER (WHERE probe) AS probing FROM picked GROUP BY provider) AS taken
          WHERE held.provider = taken.provider AND (probing IS NOT NULL OR (begun > 0 AND starts_max IS NOT NULL))
     )

@@ -186,6 +186,22 @@ fn a_wrong_clock_far_ahead_blocks_nobody_and_one_that_lags_overfills_nothing() {
     assert_eq!(take(&mut db, start + Duration::seconds(10), 50).effects.len(), 20);
 }
 
+/// Under load a claimer waits for another that read the clock later: what it starts, it starts now.
+#[test]
+fn a_claimer_that_waited_dates_nothing_back_into_a_full_window() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    due(&mut db, 100, "submit", "kieai");
+    set(&mut db, "kieai", "in_flight_max = NULL");
+    let start = now();
+    assert_eq!(take(&mut db, start, 50).effects.len(), 20);
+    assert_eq!(take(&mut db, start + Duration::milliseconds(10_050), 12).effects.len(), 12);
+    assert_eq!(take(&mut db, start + Duration::milliseconds(9_900), 50).effects.len(), 8);
+    let fullest = "SELECT max((SELECT count(*) FROM outbox AS other WHERE other.sent_at >= outbox.sent_at
+        AND other.sent_at < outbox.sent_at + interval '10 seconds')) FROM outbox";
+    assert_eq!(db.driver().query_one(fullest, &[]).unwrap().get::<_, i64>(0), 20);
+}
+
 #[test]
 fn a_run_of_another_version_does_not_hide_the_others() {
     let own = OwnDatabase::new();
