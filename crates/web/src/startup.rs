@@ -88,9 +88,15 @@ pub fn reasons(config: &Config) -> Vec<String> {
     if environment != "local" || mode == Ok(Mode::Live) {
         let is_local = environment == "local";
         let optional = OPTIONAL_SECRETS.iter().filter(|name| config.optional(name).is_some());
-        reasons.extend(
-            SECRETS.iter().chain(optional).filter_map(|name| weakness(config, name, is_local && OURS.contains(name))),
-        );
+        for name in SECRETS.iter().chain(optional) {
+            let may_be_made_up = is_local && OURS.contains(name);
+            reasons.extend(weakness(config, name, may_be_made_up));
+            // One that is still believed is as good as the one of now.
+            let previous = format!("{name}_previous");
+            if config.optional(&previous).is_some() {
+                reasons.extend(weakness(config, &previous, may_be_made_up));
+            }
+        }
     }
     reasons
 }
@@ -170,11 +176,14 @@ mod tests {
                 ("api_key", "dev-local-api-key"),
                 ("hitl_secret", "short"),
                 ("kieai_api_key", "a-long-enough-secret"),
+                ("kieai_signing_secret_previous", "kieai-secret"),
             ]));
             assert!(found.contains(&"API_KEY is a development default".to_owned()));
             assert!(found.contains(&"HITL_SECRET is shorter than 12 characters".to_owned()));
             assert!(found.contains(&"SHOTSTACK_API_KEY is not set".to_owned()));
             assert!(!found.iter().any(|reason| reason.contains("KIEAI_API_KEY")));
+            assert!(found.contains(&"KIEAI_SIGNING_SECRET_PREVIOUS is a development default".to_owned()));
+            assert!(!found.iter().any(|reason| reason.contains("HITL_SECRET_PREVIOUS")));
         }
     }
 }
