@@ -38,6 +38,18 @@ pub fn mode(config: &Config) -> Result<Mode, Problem> {
     resolve_mode(named.as_deref(), mock.as_deref()).map_err(|reason| problem::misconfigured().because(reason))
 }
 
+/// `local`, `staging` or `prod`, or whatever else `ENVIRONMENT` says ([`reasons`] refuses that); unset, the end of the app's
+/// name on Fly.io says it (the production runbook, section 3).
+pub fn environment(config: &Config) -> String {
+    let app = config.or("fly_app_name", "");
+    let of_app = match app.rsplit_once('-') {
+        Some((_, "staging")) => "staging",
+        Some((_, "prod" | "production")) => "prod",
+        Some(_) | None => "local",
+    };
+    config.or("environment", of_app)
+}
+
 /// Secrets that no deployment on real providers, and no staging or production, may leave at a known or short value.
 const SECRETS: [&str; 7] = [
     "api_key",
@@ -80,7 +92,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
         }
     }
     reasons.extend(webhooks_std::sources(config).err());
-    let environment = config.or("environment", "local");
+    let environment = environment(config);
     match environment.as_str() {
         "local" | "staging" | "prod" => {}
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
@@ -159,6 +171,21 @@ mod tests {
             found,
             ["STD_WEBHOOK_SOURCES: the secret of entry 1 must be whsec_ and the base64 of 24 to 64 bytes"]
         );
+    }
+
+    #[test]
+    fn the_apps_name_says_the_environment_where_nothing_else_does() {
+        for (app, said, expected) in [
+            ("", "", "local"),
+            ("myloware-staging", "", "staging"),
+            ("myloware-prod", "", "prod"),
+            ("my-myloware-production", "", "prod"),
+            ("myloware", "", "local"),
+            ("production", "", "local"),
+            ("myloware-prod", "staging", "staging"),
+        ] {
+            assert_eq!(environment(&config(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
+        }
     }
 
     #[test]
