@@ -83,7 +83,8 @@ pub struct Effect {
     /// Unique for ever: the same cause never makes two effects.
     pub key: String,
     pub kind: EffectKind,
-    /// `kieai`, `shotstack`, `upload-post`, `llm`, `telegram`, `slack`, or `mock` for nobody: what limits and breakers go by.
+    /// `kieai`, `shotstack`, `upload-post`, `llm`, `telegram`, `slack`, `otlp`, `sentry`, or `mock` for nobody: what limits
+    /// and breakers go by.
     pub provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
@@ -103,6 +104,10 @@ pub enum EffectKind {
     Poll,
     /// Tell somebody what happened. Made by the database, one for each address.
     Notify,
+    /// Hand the trace of a run that has ended to the collector. Made by the database, where that is wanted.
+    Trace,
+    /// Report a failed run, or an effect that was given up, to Sentry. Made by the database, where that is wanted.
+    Report,
 }
 
 impl Rows {
@@ -232,6 +237,8 @@ fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at:
         EffectKind::Submit => "submit",
         EffectKind::Poll => "poll",
         EffectKind::Notify => "notify",
+        EffectKind::Trace => "trace",
+        EffectKind::Report => "report",
     };
     Effect {
         key: format!("{name}:{job_id}"),
