@@ -110,6 +110,20 @@ pub enum EffectKind {
     Report,
 }
 
+impl EffectKind {
+    /// The word as it stands in the outbox.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EffectKind::Persona => "persona",
+            EffectKind::Submit => "submit",
+            EffectKind::Poll => "poll",
+            EffectKind::Notify => "notify",
+            EffectKind::Trace => "trace",
+            EffectKind::Report => "report",
+        }
+    }
+}
+
 impl Rows {
     pub(super) fn extend(&mut self, run: &Run, recorded: &Recorded) {
         self.artifacts.extend(artifact::of(run, recorded));
@@ -232,16 +246,8 @@ fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>)
 }
 
 fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
-    let name = match kind {
-        EffectKind::Persona => "persona",
-        EffectKind::Submit => "submit",
-        EffectKind::Poll => "poll",
-        EffectKind::Notify => "notify",
-        EffectKind::Trace => "trace",
-        EffectKind::Report => "report",
-    };
     Effect {
-        key: format!("{name}:{job_id}"),
+        key: format!("{}:{job_id}", kind.as_str()),
         kind,
         provider: match run.mode {
             ProvidersMode::Mock => "mock".to_owned(),

@@ -76,6 +76,11 @@ pub fn trace_id(run_id: &str) -> TraceId {
     head(&digest(&[b"trace", run_id.as_bytes()]))
 }
 
+/// The id of a report: the same however often it is sent.
+pub fn report_id(run_id: &str, effect_id: i64) -> [u8; 16] {
+    head(&digest(&[b"report", run_id.as_bytes(), &effect_id.to_be_bytes()]))
+}
+
 /// The spans of a timeline, which begins with the run's first event. What is open at its end, ends there.
 pub fn spans(run_id: &str, events: &[Recorded]) -> Vec<Span> {
     tree::grow(run_id, events)
