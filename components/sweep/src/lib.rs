@@ -2,6 +2,7 @@
 //! time, even twice at once.
 
 use mw_sweep::Exports;
+use mw_web::log::Level;
 use mw_web::{Context, Method, Problem, Request, Response, auth, clock, commands, exports, kick, route};
 
 fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -16,6 +17,10 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
         report: exports::sentry(&context.config).is_ok_and(|dsn| dsn.is_some()),
     };
     let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, wanted, &mut commands::new_id)?;
+    if report.granted {
+        let report = serde_json::to_value(&report).unwrap_or_default();
+        context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);
+    }
     let response = Response::ok(&report);
     Ok(if report.kick { response.then(kick::dispatch) } else { response })
 }
