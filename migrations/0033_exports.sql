@@ -43,7 +43,7 @@ DECLARE
     a_run_id text := run->>'run_id';
     traced boolean := export_add('trace', a_run_id, a_run_id, jsonb_build_object('through', run->'version'), a_now);
 BEGIN
-    RETURN (run->>'status' = 'failed' AND export_add('report', 'run:' || a_run_id, a_run_id, '{"about": "run"}', a_now))
+    RETURN (run->>'status' = 'failed' AND export_add('report', 'run:' || a_run_id, a_run_id, '{}', a_now))
            OR traced;
 END $$;
 
@@ -51,7 +51,7 @@ END $$;
 CREATE OR REPLACE FUNCTION export_death(an_effect_id bigint, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
     SELECT export_add('report', format('effect:%s:%s', effect_id, fence), run_id,
-                      jsonb_build_object('about', 'effect', 'effect_id', effect_id, 'kind', kind, 'provider', provider,
-                                         'attempt', attempt, 'error', left(coalesce(last_error, 'given up'), 500)), a_now)
+                      jsonb_build_object('effect', jsonb_build_object('effect_id', effect_id, 'kind', kind, 'provider',
+                          provider, 'attempt', attempt, 'error', left(coalesce(last_error, 'given up'), 500))), a_now)
       FROM outbox WHERE effect_id = an_effect_id AND kind NOT IN ('trace', 'report')
 $$;

@@ -5,8 +5,8 @@
 use crate::perform::{Again, Met, Performed};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
-use mw_core::run::{EffectKind, Recorded, Run};
-use mw_core::trace;
+use mw_core::run::{EffectKind, Run};
+use mw_core::trace::{self, Line};
 use mw_providers::otlp::{self, Collector, Service};
 use mw_providers::sentry::{self, Dsn, Event, Sent};
 use mw_providers::{Fault, FaultClass, HttpClient};
@@ -46,26 +46,29 @@ struct Traced {
 struct Reported {
     #[serde(with = "time::serde::rfc3339")]
     at: Timestamp,
-    #[serde(flatten)]
-    about: About,
+    /// What was given up; absent where the run itself failed.
+    #[serde(default)]
+    effect: Option<GivenUp>,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "about", rename_all = "snake_case")]
-enum About {
-    Run,
-    Effect { effect_id: i64, kind: EffectKind, provider: String, attempt: u32, error: String },
+struct GivenUp {
+    effect_id: i64,
+    kind: EffectKind,
+    provider: String,
+    attempt: u32,
+    error: String,
 }
 
 /// The timeline of a trace's run, a page at a time.
-pub(crate) fn timeline(db: &mut dyn Database, effect: &Claimed) -> Result<Result<Vec<Recorded>, String>, DbError> {
+pub(crate) fn timeline(db: &mut dyn Database, effect: &Claimed) -> Result<Result<Vec<Line>, String>, DbError> {
     let Ok(Traced { through, .. }) = serde_json::from_value(effect.payload.clone()) else { return Ok(Ok(Vec::new())) };
-    let mut events: Vec<Recorded> = Vec::new();
+    let mut events: Vec<Line> = Vec::new();
     loop {
         let after = events.last().map_or(0, |event| event.seq);
         let Some(page) = runs::timeline(db, &effect.run_id, after, PAGE)? else { break };
         for event in page.events {
-            match serde_json::from_value::<Recorded>(event) {
+            match serde_json::from_value::<Line>(event) {
                 Ok(event) if event.seq <= through => events.push(event),
                 Ok(_) => return Ok(Ok(events)),
                 Err(error) => return Ok(Err(error.to_string())),
@@ -82,7 +85,7 @@ pub(crate) async fn trace(
     http: &impl HttpClient,
     exports: &Exports,
     effect: &Claimed,
-    timeline: &[Recorded],
+    timeline: &[Line],
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(collector) = &exports.collector else { return nowhere("no collector of traces is configured") };
@@ -105,11 +108,13 @@ pub(crate) async fn report(
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(dsn) = &exports.sentry else { return nowhere("no Sentry is configured") };
-    let Ok(Reported { at, about }) = serde_json::from_value(effect.payload.clone()) else { return unreadable() };
+    let Ok(Reported { at, effect: given_up }) = serde_json::from_value(effect.payload.clone()) else {
+        return unreadable();
+    };
     if is_old(at, now) {
         return too_late();
     }
-    match sentry::send(http, dsn, &exports.service, &event(effect, run, at, about), now).await {
+    match sentry::send(http, dsn, &exports.service, &event(effect, run, at, given_up), now).await {
         Ok(Sent::Taken { hold_seconds }) => {
             (Performed::Told { note: None }, Met { contact: Contact::Answered, hold_seconds: capped(hold_seconds) })
         }
@@ -122,7 +127,7 @@ pub(crate) async fn report(
     }
 }
 
-fn event(effect: &Claimed, run: &Run, at: Timestamp, about: About) -> Event {
+fn event(effect: &Claimed, run: &Run, at: Timestamp, given_up: Option<GivenUp>) -> Event {
     let id = trace::report_id(&run.run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
     let step = run.current_step().map_or("", |step| step.name());
     let mut tags = vec![
@@ -131,13 +136,13 @@ fn event(effect: &Claimed, run: &Run, at: Timestamp, about: About) -> Event {
         ("mode", run.mode.as_str().to_owned()),
         ("step", step.to_owned()),
     ];
-    let (logger, error_type, message) = match about {
-        About::Run => {
+    let (logger, error_type, message) = match given_up {
+        None => {
             let error = run.error.as_ref();
             let (error_type, message) = error.map_or(("failed", ""), |e| (&e.error_type, &e.error_message));
             ("myloware.run", error_type.to_owned(), message.to_owned())
         }
-        About::Effect { effect_id, kind, provider, attempt, error } => {
+        Some(GivenUp { effect_id, kind, provider, attempt, error }) => {
             tags.push(("effect_id", effect_id.to_string()));
             tags.push(("provider", provider.clone()));
             let message = format!("given up after {attempt} attempts: {error}");

@@ -30,7 +30,8 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use mw_core::Timestamp;
-use mw_core::run::{EffectKind, Recorded, Run};
+use mw_core::run::{EffectKind, Run};
+use mw_core::trace::Line;
 use mw_providers::{HttpClient, llm};
 use mw_store::effects::{self, BreakerChange, Claim, Claimed};
 use mw_store::{Database, DbError};
@@ -174,7 +175,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
 
 /// Of the traces among the effects; or why this version cannot read one.
 type Timelines = BTreeMap<i64, Timeline>;
-type Timeline = Result<Vec<Recorded>, String>;
+type Timeline = Result<Vec<Line>, String>;
 
 fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<(Claim, Timelines), DbError> {
     let now = world.now();

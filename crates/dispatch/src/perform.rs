@@ -3,7 +3,8 @@
 use crate::{Settings, export, notify, persona, poll, submit};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
-use mw_core::run::{Command, EffectKind, Job, Recorded, Run};
+use mw_core::run::{Command, EffectKind, Job, Run};
+use mw_core::trace::Line;
 use mw_providers::{Fault, FaultClass, HttpClient, JobContext};
 use mw_store::effects::{Claimed, Contact};
 
@@ -96,7 +97,7 @@ pub(crate) async fn perform(
     settings: &Settings,
     effect: &Claimed,
     run: Option<&Run>,
-    timeline: Option<Vec<Recorded>>,
+    timeline: Option<Vec<Line>>,
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(run) = run else { return (Performed::Stale, Met::NOBODY) };

@@ -11,12 +11,15 @@
 //! ```
 //!
 //! Ids follow from the run's id and the event that begins the span, so that a repeated export is the same export. No word
-//! that a person or a model wrote, no URL and no name of a person gets into a span. `tree` builds them.
+//! that a person or a model wrote, no URL and no name of a person gets into a span. `line` is what is read of an event,
+//! `tree` grows the spans.
 
+mod line;
 mod tree;
 
+pub use line::Line;
+
 use crate::Timestamp;
-use crate::run::Recorded;
 use sha2::{Digest, Sha256};
 
 /// The id of a run's trace.
@@ -82,8 +85,8 @@ pub fn report_id(run_id: &str, effect_id: i64) -> [u8; 16] {
 }
 
 /// The spans of a timeline, which begins with the run's first event. What is open at its end, ends there.
-pub fn spans(run_id: &str, events: &[Recorded]) -> Vec<Span> {
-    tree::grow(run_id, events)
+pub fn spans(run_id: &str, timeline: &[Line]) -> Vec<Span> {
+    tree::grow(run_id, timeline)
 }
 
 /// The id of the span that an event begins; an event begins one span of a role.

@@ -1,6 +1,6 @@
 //! Spans of whole runs, on their good way and on any other.
 
-use super::{Attribute, Outcome, Span, spans, trace_id};
+use super::{Attribute, Line, Outcome, Span, spans, trace_id};
 use crate::Timestamp;
 use crate::run::testing::{T0, approve, at_gate, attachment, pause_at, request, with_context};
 use crate::run::{Command, PersonaSource, Recorded, Run, StartRequest, Transition, apply, start};
@@ -42,8 +42,14 @@ impl Told {
     }
 
     fn spans(&self) -> Vec<Span> {
-        spans(&self.run.run_id, &self.events)
+        spans(&self.run.run_id, &lines(&self.events))
     }
+}
+
+/// As they come out of the database.
+fn lines(events: &[Recorded]) -> Vec<Line> {
+    let stored = events.iter().map(|event| serde_json::to_value(event).unwrap());
+    stored.map(|event| serde_json::from_value(event).unwrap()).collect()
 }
 
 /// What the run waits for.
@@ -216,7 +222,7 @@ proptest! {
         // A span that has ended stays as it is, whatever comes later.
         let before = told.events.len();
         told = told.published_or_cancelled();
-        let ended: Vec<_> = spans("run-1", &told.events[..before]);
+        let ended: Vec<_> = spans("run-1", &lines(&told.events[..before]));
         let later = told.spans();
         let ids: BTreeSet<_> = later.iter().map(|span| span.id).collect();
         prop_assert!(ended.iter().all(|span| ids.contains(&span.id)));

@@ -1,10 +1,11 @@
 //! Grows the tree: an event begins spans, marks one, or ends some.
 
+use super::line::Line;
 use super::{Attribute, Outcome, Span, span_id};
 use crate::Timestamp;
 use crate::job::JobKind;
-use crate::run::{DecidedGate, Event, Recorded};
-use crate::status::{GateName, ProvidersMode, Status};
+use crate::run::EventKind;
+use crate::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -63,7 +64,7 @@ impl Key {
 
 struct Tree<'a> {
     run_id: &'a str,
-    project: String,
+    project: &'a str,
     mode: ProvidersMode,
     open: BTreeMap<Key, Span>,
     ended: Vec<Span>,
@@ -71,13 +72,13 @@ struct Tree<'a> {
     kinds: BTreeMap<&'a str, JobKind>,
 }
 
-pub(super) fn grow(run_id: &str, events: &[Recorded]) -> Vec<Span> {
+pub(super) fn grow(run_id: &str, timeline: &[Line]) -> Vec<Span> {
     let (open, ended, kinds) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-    let mut tree = Tree { run_id, project: String::new(), mode: ProvidersMode::Mock, open, ended, kinds };
-    for recorded in events {
-        tree.take(recorded);
+    let mut tree = Tree { run_id, project: "", mode: ProvidersMode::Mock, open, ended, kinds };
+    for line in timeline {
+        tree.take(line);
     }
-    if let Some(last) = events.last() {
+    if let Some(last) = timeline.last() {
         tree.end_work(last.at);
         tree.end(&Key::Run, last.at, Outcome::Unset);
     }
@@ -85,114 +86,111 @@ pub(super) fn grow(run_id: &str, events: &[Recorded]) -> Vec<Span> {
 }
 
 impl<'a> Tree<'a> {
-    fn take(&mut self, recorded: &'a Recorded) {
-        let at = recorded.at;
-        match &recorded.event {
-            Event::RunStarted(_) => self.run_started(recorded),
-            Event::StepStarted { step, name, .. } => {
+    fn take(&mut self, line: &'a Line) {
+        let (at, data) = (line.at, &line.data);
+        let job_id = text(&data.job_id);
+        match line.kind {
+            EventKind::RunStarted => self.run_started(line),
+            EventKind::StepStarted => {
                 self.end_work(at);
-                self.begin(Key::Step, format!("step {name}"), recorded, [("step", (*step).into())]);
+                let step = data.step.unwrap_or_default();
+                self.begin(Key::Step, format!("step {}", text(&data.name)), line, [("step", step.into())]);
             }
-            Event::GateOpened { gate, opening, .. } | Event::GateReopened { gate, opening, .. } => {
+            EventKind::GateOpened | EventKind::GateReopened => {
                 self.end(&Key::Gate, at, Outcome::Unset);
-                self.begin(Key::Gate, format!("gate {gate}"), recorded, gate_attributes(*gate, *opening));
+                let gate = data.gate.map_or("", GateName::as_str);
+                self.begin(Key::Gate, format!("gate {gate}"), line, gate_attributes(line));
             }
-            Event::GateVoted(vote) => self.decision(vote, recorded),
-            Event::GateDecided(decided) => {
-                self.decision(decided, recorded);
+            EventKind::GateVoted => self.decision(line),
+            EventKind::GateDecided => {
+                self.decision(line);
                 self.end(&Key::Gate, at, Outcome::Ok);
             }
-            Event::GateExpired { .. } => self.end(&Key::Gate, at, Outcome::Error("expired".to_owned())),
-            Event::GateWarned { .. } | Event::GateEscalated { .. } | Event::GateExtended { .. } => {
-                self.mark(&Key::Gate, recorded);
+            EventKind::GateExpired => self.end(&Key::Gate, at, Outcome::Error("expired".to_owned())),
+            EventKind::GateWarned | EventKind::GateEscalated | EventKind::GateExtended => self.mark(&Key::Gate, line),
+            EventKind::PersonaRequested => self.persona(line),
+            EventKind::PersonaFinished => self.persona_finished(line),
+            EventKind::JobRequested => self.job(line, Key::Submit),
+            EventKind::JobAdopted => self.job(line, Key::Poll),
+            EventKind::JobSubmitted => {
+                self.end(&Key::Submit(job_id.to_owned()), at, Outcome::Ok);
+                self.begin(Key::Poll(job_id.to_owned()), "poll".to_owned(), line, []);
             }
-            Event::PersonaRequested { persona, .. } => self.persona(persona, recorded),
-            Event::PersonaFinished { persona, source, .. } => self.persona_finished(persona, source, recorded),
-            Event::JobRequested { job_id, spec, .. } => {
-                self.job(job_id, spec.kind(), recorded);
-                self.begin(Key::Submit(job_id.clone()), "submit".to_owned(), recorded, []);
-            }
-            Event::JobAdopted { job_id, spec, .. } => {
-                self.job(job_id, spec.kind(), recorded);
-                self.begin(Key::Poll(job_id.clone()), "poll".to_owned(), recorded, []);
-            }
-            Event::JobSubmitted { job_id, .. } => {
-                self.end(&Key::Submit(job_id.clone()), at, Outcome::Ok);
-                self.begin(Key::Poll(job_id.clone()), "poll".to_owned(), recorded, []);
-            }
-            Event::JobSubmissionRepeated { job_id, .. } => self.mark(&Key::Job(job_id.clone()), recorded),
-            Event::JobSucceeded { job_id, .. } => self.end_job(job_id, at, Outcome::Ok),
-            Event::JobFailed { job_id, code, .. } => self.end_job(job_id, at, Outcome::Error(code.clone())),
-            Event::JobReplaced { job_id, .. } => self.end_job(job_id, at, Outcome::Error("replaced".to_owned())),
-            Event::JobRetried { job_id, .. } => {
+            EventKind::JobSubmissionRepeated => self.mark(&Key::Job(job_id.to_owned()), line),
+            EventKind::JobSucceeded => self.end_job(job_id, at, Outcome::Ok),
+            EventKind::JobFailed => self.end_job(job_id, at, Outcome::Error(text(&data.code).to_owned())),
+            EventKind::JobReplaced => self.end_job(job_id, at, Outcome::Error("replaced".to_owned())),
+            EventKind::JobRetried => {
                 self.end_job(job_id, at, Outcome::Unset);
-                if let Some(kind) = self.kinds.get(job_id.as_str()).copied() {
-                    self.job(job_id, kind, recorded);
-                    self.begin(Key::Submit(job_id.clone()), "submit".to_owned(), recorded, []);
-                }
+                self.job(line, Key::Submit);
             }
-            Event::RunPaused { .. } => self.begin(Key::Pause, "paused".to_owned(), recorded, []),
-            Event::RunResumed { .. } => self.end(&Key::Pause, at, Outcome::Unset),
-            Event::ClipAdopted { .. } => self.mark(&Key::Step, recorded),
-            Event::DeadlineExtended { .. } | Event::RunRetried { .. } | Event::ArtifactAttached(_) => {
-                self.mark(&Key::Run, recorded);
+            EventKind::RunPaused => self.begin(Key::Pause, "paused".to_owned(), line, []),
+            EventKind::RunResumed => self.end(&Key::Pause, at, Outcome::Unset),
+            EventKind::ClipAdopted => self.mark(&Key::Step, line),
+            EventKind::DeadlineExtended | EventKind::RunRetried | EventKind::ArtifactAttached => {
+                self.mark(&Key::Run, line);
             }
-            Event::RunPublished => self.finish(Status::Published, Outcome::Ok, at),
-            Event::RunRejected { .. } => self.finish(Status::Rejected, Outcome::Unset, at),
-            Event::RunExpired { .. } => self.finish(Status::Expired, Outcome::Unset, at),
-            Event::RunFailed { error_type, .. } => self.finish(Status::Failed, Outcome::Error(error_type.clone()), at),
-            Event::RunCancelled { .. } => self.finish(Status::Cancelled, Outcome::Unset, at),
+            EventKind::RunPublished => self.finish(Status::Published, Outcome::Ok, at),
+            EventKind::RunRejected => self.finish(Status::Rejected, Outcome::Unset, at),
+            EventKind::RunExpired => self.finish(Status::Expired, Outcome::Unset, at),
+            EventKind::RunFailed => {
+                self.finish(Status::Failed, Outcome::Error(text(&data.error_type).to_owned()), at);
+            }
+            EventKind::RunCancelled => self.finish(Status::Cancelled, Outcome::Unset, at),
         }
     }
 
-    fn run_started(&mut self, recorded: &Recorded) {
-        let Event::RunStarted(started) = &recorded.event else { return };
-        self.project.clone_from(&started.definition.key);
-        self.mode = started.mode;
-        let name = format!("{}-graph", self.project);
-        let attributes = [
-            ("mode", started.mode.as_str().into()),
-            ("definition.version", started.definition.version.as_str().into()),
-        ];
-        self.begin(Key::Run, name.clone(), recorded, attributes);
+    fn run_started(&mut self, line: &'a Line) {
+        let data = &line.data;
+        let (key, version) = data.definition.as_ref().map_or(("", ""), |pinned| (&pinned.key, &pinned.version));
+        self.project = key;
+        self.mode = data.mode.unwrap_or(self.mode);
+        let name = format!("{key}-graph");
+        let attributes = [("mode", self.mode.as_str().into()), ("definition.version", version.into())];
+        self.begin(Key::Run, name.clone(), line, attributes);
         // LangSmith shows a trace under this name, and finds its metadata.
         self.say(&Key::Run, "langsmith.trace.name", name.as_str().into());
         self.say(&Key::Run, "langsmith.metadata.run_id", self.run_id.into());
-        self.say(&Key::Run, "langsmith.metadata.project", started.definition.key.as_str().into());
-        if let Some(inheritance) = &started.inheritance {
+        self.say(&Key::Run, "langsmith.metadata.project", key.into());
+        if let Some(inheritance) = &data.inheritance {
             self.say(&Key::Run, "parent_run_id", inheritance.parent_run_id.as_str().into());
         }
-        if started.options.get("entrypoint").and_then(Value::as_str) == Some(CHAT) {
-            self.begin(Key::Chat, "brendan-chat".to_owned(), recorded, []);
-            self.end(&Key::Chat, recorded.at, Outcome::Ok);
+        if data.options.get("entrypoint").and_then(Value::as_str) == Some(CHAT) {
+            self.begin(Key::Chat, "brendan-chat".to_owned(), line, []);
+            self.end(&Key::Chat, line.at, Outcome::Ok);
         }
     }
 
-    fn decision(&mut self, decided: &DecidedGate, recorded: &Recorded) {
-        let [gate, opening] = gate_attributes(decided.gate, decided.opening);
-        let said =
-            [("decision", decided.verdict.outcome().into()), ("decision.channel", decided.channel.as_str().into())];
-        self.begin(Key::Decision, "decision".to_owned(), recorded, [gate, opening].into_iter().chain(said));
-        self.end(&Key::Decision, recorded.at, Outcome::Ok);
+    fn decision(&mut self, line: &Line) {
+        let verdict = line.data.verdict.map_or("", Verdict::outcome);
+        let channel = line.data.channel.map_or("", Channel::as_str);
+        let said = [("decision", verdict.into()), ("decision.channel", channel.into())];
+        self.begin(Key::Decision, "decision".to_owned(), line, gate_attributes(line).into_iter().chain(said));
+        self.end(&Key::Decision, line.at, Outcome::Ok);
     }
 
-    fn persona(&mut self, persona: &str, recorded: &Recorded) {
-        self.begin(Key::Persona, format!("persona {persona}"), recorded, [("persona", persona.into())]);
+    fn persona(&mut self, line: &Line) {
+        let persona = text(&line.data.persona);
+        self.begin(Key::Persona, format!("persona {persona}"), line, [("persona", persona.into())]);
     }
 
     /// One that speaks by rule is asked and answers in the same event.
-    fn persona_finished(&mut self, persona: &str, source: &str, recorded: &Recorded) {
+    fn persona_finished(&mut self, line: &Line) {
         if !self.open.contains_key(&Key::Persona) {
-            self.persona(persona, recorded);
+            self.persona(line);
         }
-        if let Some(model) = source.strip_prefix("model:") {
+        if let Some(model) = text(&line.data.source).strip_prefix("model:") {
             self.say(&Key::Persona, "gen_ai.operation.name", "chat".into());
             self.say(&Key::Persona, "gen_ai.request.model", model.into());
         }
-        self.end(&Key::Persona, recorded.at, Outcome::Ok);
+        self.end(&Key::Persona, line.at, Outcome::Ok);
     }
 
-    fn job(&mut self, job_id: &'a str, kind: JobKind, recorded: &Recorded) {
+    /// A job and its first effect. One that is asked for again is of the kind that it was.
+    fn job(&mut self, line: &'a Line, effect: fn(String) -> Key) {
+        let job_id = text(&line.data.job_id);
+        let known = self.kinds.get(job_id).copied();
+        let Some(kind) = line.data.spec.as_ref().map(|spec| spec.kind).or(known) else { return };
         self.kinds.insert(job_id, kind);
         let work = match kind {
             JobKind::Generate => "generate",
@@ -204,7 +202,10 @@ impl<'a> Tree<'a> {
             ProvidersMode::Sim | ProvidersMode::Live => kind.provider(),
         };
         let attributes = [("provider", provider.into()), ("job_id", job_id.into())];
-        self.begin(Key::Job(job_id.to_owned()), format!("{} {work}", kind.provider()), recorded, attributes);
+        self.begin(Key::Job(job_id.to_owned()), format!("{} {work}", kind.provider()), line, attributes);
+        let effect = effect(job_id.to_owned());
+        let name = effect.role().to_owned();
+        self.begin(effect, name, line, []);
     }
 
     fn end_job(&mut self, job_id: &str, at: Timestamp, outcome: Outcome) {
@@ -230,23 +231,23 @@ impl<'a> Tree<'a> {
         &mut self,
         key: Key,
         name: String,
-        recorded: &Recorded,
+        line: &Line,
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) {
-        self.end(&key, recorded.at, Outcome::Unset);
+        self.end(&key, line.at, Outcome::Unset);
         let parent = key.parent().and_then(|parent| self.open.get(&parent).or_else(|| self.open.get(&Key::Run)));
         let everywhere = [
             ("run_id", self.run_id.into()),
-            ("project", self.project.as_str().into()),
+            ("project", self.project.into()),
             ("langsmith.span.kind", key.kind().into()),
         ];
         let span = Span {
-            id: span_id(self.run_id, key.role(), recorded.seq),
+            id: span_id(self.run_id, key.role(), line.seq),
             parent: parent.map(|parent| parent.id),
             name,
             is_call: matches!(key, Key::Submit(_) | Key::Poll(_)),
-            start: recorded.at,
-            end: recorded.at,
+            start: line.at,
+            end: line.at,
             attributes: everywhere.into_iter().chain(attributes).collect(),
             marks: Vec::new(),
             outcome: Outcome::Unset,
@@ -260,9 +261,9 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn mark(&mut self, key: &Key, recorded: &Recorded) {
+    fn mark(&mut self, key: &Key, line: &Line) {
         if let Some(span) = self.open.get_mut(key) {
-            span.marks.push((recorded.event.name(), recorded.at));
+            span.marks.push((line.kind.as_str(), line.at));
         }
     }
 
@@ -275,6 +276,12 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn gate_attributes(gate: GateName, opening: u32) -> [(&'static str, Attribute); 2] {
-    [("gate", gate.as_str().into()), ("gate.opening", opening.into())]
+fn gate_attributes(line: &Line) -> [(&'static str, Attribute); 2] {
+    let gate = line.data.gate.map_or("", GateName::as_str);
+    [("gate", gate.into()), ("gate.opening", line.data.opening.unwrap_or_default().into())]
+}
+
+/// A member that events of this kind have.
+fn text(member: &Option<String>) -> &str {
+    member.as_deref().unwrap_or_default()
 }

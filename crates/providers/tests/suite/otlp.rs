@@ -2,8 +2,7 @@
 
 use crate::common::*;
 use http::Response;
-use mw_core::run::{Event, Recorded};
-use mw_core::trace::{Span, spans, trace_id};
+use mw_core::trace::{Line, Span, spans, trace_id};
 use mw_providers::otlp::{Collector, Service, export, headers};
 use mw_providers::{Fault, FaultClass, TransportError};
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -22,14 +21,12 @@ fn service() -> Service {
 }
 
 /// A step that began and a run that failed.
-fn timeline() -> Vec<Recorded> {
-    let at = time::macros::datetime!(2026-01-02 03:04:05.678901 UTC);
-    let step = Event::StepStarted { step: 0, name: "generate".into(), deadline: at };
-    let failed = Event::RunFailed { error_type: "402".into(), error_message: "m".into() };
-    let events = [step, failed].into_iter().zip(1..);
-    events
-        .map(|(event, seq)| Recorded { seq, at: at + time::Duration::seconds(seq as i64), actor: "a".into(), event })
-        .collect()
+fn timeline() -> Vec<Line> {
+    let events = serde_json::json!([
+        {"seq": 1, "at": "2026-01-02T03:04:06.678901Z", "type": "step.started", "data": {"step": 0, "name": "generate"}},
+        {"seq": 2, "at": "2026-01-02T03:04:07.678901Z", "type": "run.failed", "data": {"error_type": "402"}},
+    ]);
+    serde_json::from_value(events).unwrap()
 }
 
 fn sent(client: &Client) -> Result<Option<String>, Fault> {
