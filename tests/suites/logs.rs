@@ -72,9 +72,9 @@ fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_request
     let link = run.link("workflow");
     let mut secrets = wrong_requests(&service, &run, &link);
     service.call("POST", &link).send().expect(200);
-    // Providers that do not know our key any more say so, and a collector too.
-    for provider in ["kieai", "otlp", "openai"] {
-        simulator.fault(json!({"provider": provider, "fault": "status_500", "times": 1}));
+    // Whoever is not well says so.
+    for (provider, fault) in [("otlp", "status_429"), ("sentry", "status_500"), ("openai", "status_500")] {
+        simulator.fault(json!({"provider": provider, "fault": fault, "times": 1}));
     }
     let body = json!({"reason": "enough", "actor": "ann"});
     service.post(&format!("/v1/runs/{}/terminate", run.id)).json(&body).send().expect(200);
