@@ -30,6 +30,7 @@ mod resilience;
 mod routes;
 mod runbook;
 mod sql;
+mod statements;
 mod support;
 mod sweep;
 mod verbs;

@@ -1,6 +1,7 @@
 //! Where traces and errors are exported to, from Spin variables; nowhere unless they are set (docs/traces.md).
 
 use crate::config::Config;
+use crate::startup;
 use mw_providers::otlp::{self, Collector, Service};
 use mw_providers::sentry::Dsn;
 
@@ -33,7 +34,7 @@ pub fn sentry(config: &Config) -> Result<Option<Dsn>, String> {
 
 /// As whom we export.
 pub fn service(config: &Config) -> Service {
-    Service { version: config.or("version", "unknown"), environment: config.or("environment", "local") }
+    Service { version: config.or("version", "unknown"), environment: startup::environment(config) }
 }
 
 #[cfg(test)]
