@@ -6,6 +6,7 @@
 //! * [`standard`]: sources that sign by Standard Webhooks.
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
+//! * [`otlp`]: a collector of traces. [`sentry`]: where errors are looked at.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
 //!
 //! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
@@ -16,10 +17,12 @@ pub mod callback;
 pub mod kieai;
 pub mod llm;
 pub mod mock;
+pub mod otlp;
 pub mod outcome;
 pub mod port;
 pub mod post;
 pub mod retry_after;
+pub mod sentry;
 pub mod shotstack;
 pub mod signature;
 pub mod slack;
