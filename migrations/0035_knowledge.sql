@@ -187,13 +187,17 @@ END $$;
 
 -- The passages that have words of a question, best first: (chunk_id, place, coverage, words). A word weighs the more the
 -- fewer passages have it; one that no passage has weighs most, and is covered by none. Candidates are those with the rarest
--- words, some thousand at most, and those with every word. No scan: a table of any size is read through its index, which
+-- words, some thousand at most, and those with every word. What was written for this project or persona comes before what
+-- is for everybody. No scan: a table of any size is read through its index, which
 -- makes costs look high to the planner, and compiling such a plan takes longer than running it.
 CREATE OR REPLACE FUNCTION kb_by_words(query text, a_project text, a_persona text)
 RETURNS TABLE (chunk_id bigint, place bigint, coverage double precision, words text[])
 LANGUAGE plpgsql STABLE ROWS 50 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    asked text[] := (tsvector_to_array(to_tsvector('english', query)))[1:64];
+    -- Words of questions that the dictionary keeps, and that no answer is about.
+    idle constant text[] := '{could, get, happen, let, mani, may, much, need, pleas, tell, want, would}';
+    asked text[] := ARRAY(SELECT lexeme FROM unnest(to_tsvector('english', query)) AS word
+                           WHERE lexeme <> ALL (idle) ORDER BY lexeme LIMIT 64);
     total double precision;
     known text[];
     weights double precision[];
@@ -213,13 +217,15 @@ BEGIN
       INTO total, known, weights, rarest FROM ordered WHERE rank <= 16;
     RETURN QUERY
     WITH candidates AS MATERIALIZED (
-        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv
+        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
+                1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
           WHERE tsv @@ kb_query(rarest, '|')
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
             AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 3000)
         UNION ALL
-        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv
+        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
+                1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
           WHERE tsv @@ kb_query(known, '&') AND NOT tsv @@ kb_query(rarest, '|')
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
@@ -227,10 +233,10 @@ BEGIN
     ), scored AS (
         SELECT candidates.chunk_id, candidates.doc_id, sum(weight) AS covered, array_agg(lexeme) AS matched,
                -- Standing there says most; again, or in a heading, adds less and less.
-               sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', tsv, kb_query(ARRAY[lexeme], '|')))) AS strength
+               fit * sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', tsv, kb_query(ARRAY[lexeme], '|')))) AS strength
           FROM candidates, unnest(known, weights) AS word (lexeme, weight)
          WHERE tsv @@ kb_query(ARRAY[lexeme], '|')
-         GROUP BY candidates.chunk_id, candidates.doc_id
+         GROUP BY candidates.chunk_id, candidates.doc_id, fit
     ), best AS (
         SELECT DISTINCT ON (scored.doc_id) * FROM scored ORDER BY scored.doc_id, strength DESC, scored.chunk_id
     )

@@ -5,6 +5,7 @@
 //! - `exposition`  /metrics as the command reads it
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
+//! - `knowledge`   the knowledge: files → database, and measuring searches
 //! - `projects`    project definitions: files → database
 //! - `release`     what a release must be, judged from texts
 //! - `dev`         the development stack: private PostgreSQL, simulator, hosts (also a library for tests)
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod dev;
 pub mod error;
 mod exposition;
+pub mod knowledge;
 pub mod migrations;
 pub mod projects;
 pub mod release;

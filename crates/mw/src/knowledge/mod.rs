@@ -1,0 +1,12 @@
+//! The knowledge, from files to the database.
+//!
+//! - [`folder`]: reads a folder. [`ingest`]: makes the database hold what the folder holds, and nothing else.
+//! - [`evaluation`]: questions with the documents that must be found. [`synthetic`]: a large corpus, to measure with.
+
+pub mod evaluation;
+pub mod folder;
+pub mod ingest;
+pub mod synthetic;
+
+/// Where the shipped knowledge is, seen from the clone.
+pub const SHIPPED: &str = "data/kb/ingested";
