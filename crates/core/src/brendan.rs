@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 pub const CONFIDENCE_START: f64 = 0.70;
 /// At or above, below the start: he asks back.
 pub const CONFIDENCE_ASK: f64 = 0.40;
+/// A passage answers when it has at least this part of a question's words, weighed by their rarity.
+const COVERAGE_MIN: f64 = 0.5;
+/// Further passages are said when they have nearly as much as the best.
+const COVERAGE_NEAR: f64 = 0.8;
+/// More would be a list of links and no answer.
+const PASSAGES_SAID_MAX: usize = 3;
 /// The longest prompt of a run that chat starts.
 const PROMPT_CHARS_MAX: usize = 400;
 
@@ -49,7 +55,7 @@ pub enum Intent {
     AskBack {
         question: String,
     },
-    /// Nothing that he does.
+    /// Nothing that he does; the knowledge may have an answer.
     Decline,
 }
 
@@ -109,7 +115,9 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
     let about = subject(message);
     let video = VIDEO_WORDS.iter().any(|word| has_words(text, word));
     let confidence = confidence(named.is_some(), makes, video, about.is_some());
-    if confidence < CONFIDENCE_ASK {
+    // Who asks how a clip is made does not ask for one.
+    let asks = message.trim_end().ends_with('?') && !makes;
+    if confidence < CONFIDENCE_ASK || (asks && confidence < CONFIDENCE_START) {
         return Intent::Decline;
     }
     if confidence < CONFIDENCE_START {
@@ -132,6 +140,13 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
         },
         confidence,
     }))
+}
+
+/// How many of these passages, best first, answer a question; by how much of it each has.
+pub fn passages_said(coverages: impl IntoIterator<Item = f64>) -> usize {
+    let mut coverages = coverages.into_iter();
+    let Some(best) = coverages.next().filter(|best| *best >= COVERAGE_MIN) else { return 0 };
+    1 + coverages.take(PASSAGES_SAID_MAX - 1).take_while(|coverage| *coverage >= best * COVERAGE_NEAR).count()
 }
 
 /// How sure the words make us. A wish to make something of a named project, or about a subject, is enough to start; a
@@ -246,6 +261,21 @@ mod tests {
         for (message, expected) in cases {
             assert_eq!(plan(message, &projects(), &runs()), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn a_question_about_clips_is_left_to_the_knowledge() {
+        for message in ["How long is a video of the moon?", "What is a good prompt for a clip about candles?"] {
+            assert_eq!(plan(message, &projects(), &runs()), Intent::Decline, "{message}");
+        }
+        assert!(matches!(plan("Can you make a video?", &projects(), &[]), Intent::AskBack { .. }));
+    }
+
+    #[test]
+    fn only_passages_that_have_much_of_the_question_answer_it() {
+        let said = |coverages: &[f64]| passages_said(coverages.iter().copied());
+        assert_eq!((said(&[]), said(&[0.4, 0.9]), said(&[0.5])), (0, 0, 1));
+        assert_eq!((said(&[0.9, 0.8, 0.3]), said(&[1.0; 9])), (2, 3));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
 use crate::problem::{self, Problem};
-use crate::reply::Reply;
+use crate::reply::{Citation, Reply};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::run_start::Begin;
@@ -16,10 +16,13 @@ use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
+use mw_store::knowledge::{Passage, Search, SearchError, search};
 use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 100;
 const MESSAGE_LENGTH_MAX: usize = 8000;
+/// As many as the contract looks for.
+const PASSAGES: u32 = 5;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
@@ -70,6 +73,8 @@ pub struct Spoken {
     pub run_ids: Vec<String>,
     /// Whether to wake the dispatcher.
     pub kick: bool,
+    /// The passages that the answer is made of.
+    pub citations: Vec<Citation>,
 }
 
 impl Spoken {
@@ -78,7 +83,7 @@ impl Spoken {
             "response": self.text,
             "runId": self.run_ids.last(),
             "run_ids": self.run_ids,
-            "citations": [],
+            "citations": self.citations,
         }));
         if self.kick { response.then(kick::dispatch) } else { response }
     }
@@ -106,6 +111,7 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
+    let mut citations = Vec::new();
     reply::notices(&mut reply, context, &asked.approver, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
@@ -115,11 +121,25 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
             reply::link(&mut reply, context, &asked.approver, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
-        Intent::Decline => reply.say(reply::HELP),
+        Intent::Decline => {
+            citations = reply::knowledge(&mut reply, &passages(context, &asked.message)?);
+            if citations.is_empty() {
+                reply.say(reply::HELP);
+            }
+        }
     }
     let turn = turn(asked, loaded, reply.kept());
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
-    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false })
+    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
+}
+
+/// What the knowledge has for a message: Brendan reads all of it, whatever the project.
+fn passages(context: &mut Context, message: &str) -> Result<Vec<Passage>, Problem> {
+    let wanted = Search { query: message, limit: PASSAGES, counted: true, ..Search::default() };
+    search(context.database()?, &wanted).map_err(|error| match error {
+        SearchError::Database(error) => error.into(),
+        SearchError::OtherEmbedder { .. } => problem::internal(),
+    })
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -150,7 +170,7 @@ fn start(
     reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
-    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })
+    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: Vec::new() })
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {

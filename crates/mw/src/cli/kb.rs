@@ -135,7 +135,8 @@ pub(super) fn ingest(context: &Context, dir: &Path, dry_run: bool) -> Result<Rep
     signals::listen()?;
     let step = Step::begin("ingesting", context.json || plan.documents.is_empty());
     let all = plan.documents.len();
-    let report = plan.carry_out(&mut db, Timestamp::now_utc(), |done| step.note(&format!("{done} of {all} documents")))?;
+    let report =
+        plan.carry_out(&mut db, Timestamp::now_utc(), |done| step.note(&format!("{done} of {all} documents")))?;
     step.done(&format!("{all} documents"));
     Ok(report)
 }

@@ -42,7 +42,8 @@ impl Folder {
     fn descend(&mut self, directory: &Path, below: &str) -> Result<()> {
         let unreadable =
             |error: std::io::Error| Error::misuse(format!("cannot read the folder {}: {error}", directory.display()));
-        let mut entries = fs::read_dir(directory).map_err(unreadable)?.collect::<std::io::Result<Vec<_>>>().map_err(unreadable)?;
+        let mut entries =
+            fs::read_dir(directory).map_err(unreadable)?.collect::<std::io::Result<Vec<_>>>().map_err(unreadable)?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name();

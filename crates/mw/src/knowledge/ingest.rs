@@ -146,7 +146,9 @@ mod tests {
         };
         let all: Vec<Document> = (0..450).map(|n| document(n, if n % 50 == 0 { 20_000 } else { 5_000 })).collect();
         let cut: Vec<&[Document]> = batches(&all).collect();
-        assert!(cut.iter().all(|batch| batch.iter().map(|document| document.content.len()).sum::<usize>() <= BATCH_BYTES));
+        assert!(
+            cut.iter().all(|batch| batch.iter().map(|document| document.content.len()).sum::<usize>() <= BATCH_BYTES)
+        );
         assert_eq!(cut.concat(), all);
         assert_eq!(batches(&[]).count(), 0);
         let large = [Document { content: "a".repeat(BATCH_BYTES + 1), ..document(0, 1) }];
