@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 pub const CONFIDENCE_START: f64 = 0.70;
 /// At or above, below the start: he asks back.
 pub const CONFIDENCE_ASK: f64 = 0.40;
-/// A passage answers when it has at least this part of a question's words, weighed by their rarity.
-const COVERAGE_MIN: f64 = 0.5;
-/// Further passages are said when they have nearly as much as the best.
-const COVERAGE_NEAR: f64 = 0.8;
+/// A passage of the knowledge answers a question when it has at least this part of its words, weighed by their rarity.
+pub const COVERAGE_MIN: f64 = 0.5;
+/// Further passages are said when they have nearly as much of it as the best.
+pub const COVERAGE_NEAR: f64 = 0.8;
 /// More would be a list of links and no answer.
-const PASSAGES_SAID_MAX: usize = 3;
+pub const PASSAGES_MAX: u32 = 3;
+/// Of one passage; three fit into a message of a messenger.
+pub const PASSAGE_CHARS_MAX: u32 = 700;
 /// The longest prompt of a run that chat starts.
 const PROMPT_CHARS_MAX: usize = 400;
 
@@ -142,13 +144,6 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
     }))
 }
 
-/// How many of these passages, best first, answer a question; by how much of it each has.
-pub fn passages_said(coverages: impl IntoIterator<Item = f64>) -> usize {
-    let mut coverages = coverages.into_iter();
-    let Some(best) = coverages.next().filter(|best| *best >= COVERAGE_MIN) else { return 0 };
-    1 + coverages.take(PASSAGES_SAID_MAX - 1).take_while(|coverage| *coverage >= best * COVERAGE_NEAR).count()
-}
-
 /// How sure the words make us. A wish to make something of a named project, or about a subject, is enough to start; a
 /// video without either asks back.
 fn confidence(project: bool, makes: bool, video: bool, subject: bool) -> f64 {
@@ -269,13 +264,6 @@ mod tests {
             assert_eq!(plan(message, &projects(), &runs()), Intent::Decline, "{message}");
         }
         assert!(matches!(plan("Can you make a video?", &projects(), &[]), Intent::AskBack { .. }));
-    }
-
-    #[test]
-    fn only_passages_that_have_much_of_the_question_answer_it() {
-        let said = |coverages: &[f64]| passages_said(coverages.iter().copied());
-        assert_eq!((said(&[]), said(&[0.4, 0.9]), said(&[0.5])), (0, 0, 1));
-        assert_eq!((said(&[0.9, 0.8, 0.3]), said(&[1.0; 9])), (2, 3));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - `cli`         the commands: arguments, help, one file per command
 //! - `api`         the HTTP API as the command uses it
 //! - `exposition`  /metrics as the command reads it
+//! - `outbound`    the providers' port over a client that blocks
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
 //! - `migrations`  the migrations that are built in, and applying them
 //! - `knowledge`   the knowledge: files → database, and measuring searches
@@ -18,6 +19,7 @@ pub mod error;
 mod exposition;
 pub mod knowledge;
 pub mod migrations;
+mod outbound;
 pub mod projects;
 pub mod release;
 pub mod settings;

@@ -6,7 +6,7 @@ use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
 use crate::problem::{self, Problem};
-use crate::reply::{Citation, Reply};
+use crate::reply::Reply;
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::run_start::Begin;
@@ -16,13 +16,11 @@ use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
-use mw_store::knowledge::{Passage, Search, SearchError, search};
+use mw_store::knowledge::answer;
 use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 100;
 const MESSAGE_LENGTH_MAX: usize = 8000;
-/// As many as the contract looks for.
-const PASSAGES: u32 = 5;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
@@ -73,8 +71,8 @@ pub struct Spoken {
     pub run_ids: Vec<String>,
     /// Whether to wake the dispatcher.
     pub kick: bool,
-    /// The passages that the answer is made of.
-    pub citations: Vec<Citation>,
+    /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
+    pub citations: Value,
 }
 
 impl Spoken {
@@ -111,7 +109,7 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
-    let mut citations = Vec::new();
+    let mut citations = json!([]);
     reply::notices(&mut reply, context, &asked.approver, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
@@ -122,24 +120,14 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
         }
         Intent::AskBack { question } => reply.say(question),
         Intent::Decline => {
-            citations = reply::knowledge(&mut reply, &passages(context, &asked.message)?);
-            if citations.is_empty() {
-                reply.say(reply::HELP);
-            }
+            let answer = answer(context.database()?, &asked.message)?;
+            reply.say(answer.text.as_deref().unwrap_or(reply::HELP));
+            citations = answer.citations;
         }
     }
     let turn = turn(asked, loaded, reply.kept());
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
     Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
-}
-
-/// What the knowledge has for a message: Brendan reads all of it, whatever the project.
-fn passages(context: &mut Context, message: &str) -> Result<Vec<Passage>, Problem> {
-    let wanted = Search { query: message, limit: PASSAGES, counted: true, ..Search::default() };
-    search(context.database()?, &wanted).map_err(|error| match error {
-        SearchError::Database(error) => error.into(),
-        SearchError::OtherEmbedder { .. } => problem::internal(),
-    })
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -170,7 +158,7 @@ fn start(
     reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
-    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: Vec::new() })
+    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: json!([]) })
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {

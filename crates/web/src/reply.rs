@@ -4,19 +4,14 @@
 use crate::context::Context;
 use crate::links;
 use crate::problem::Problem;
-use mw_core::brendan;
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
 use mw_store::chat::{ChatLoaded, ChatRun};
-use mw_store::knowledge::Passage;
-use serde::Serialize;
 
 pub const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
      I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
 
 const RUNS_LISTED_MAX: usize = 10;
-/// Of one passage; three fit into a message of a messenger.
-const PASSAGE_CHARS_MAX: usize = 700;
 
 /// Lines to say, some of them only once.
 #[derive(Default)]
@@ -95,39 +90,6 @@ fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRu
     match run_id {
         Some(run_id) => find(loaded, run_id),
         None => loaded.runs.first(),
-    }
-}
-
-/// A passage that an answer used.
-#[derive(Serialize)]
-pub struct Citation {
-    doc_id: String,
-    path: String,
-    /// What the passage has of the question.
-    reason: String,
-}
-
-/// Says what answers a question, and cites it; nothing when no passage has enough of it.
-pub fn knowledge(reply: &mut Reply, passages: &[Passage]) -> Vec<Citation> {
-    let count = brendan::passages_said(passages.iter().map(|passage| passage.coverage));
-    let said = passages.iter().take(count);
-    let cite = |passage: &Passage| {
-        reply.say(format!("{}\n({})", cut(&passage.content), passage.path));
-        let reason = format!("has {}", passage.words.join(", "));
-        Citation { doc_id: passage.doc_id.clone(), path: passage.path.clone(), reason }
-    };
-    said.map(cite).collect()
-}
-
-/// The beginning of a passage, up to the end of a word.
-fn cut(content: &str) -> String {
-    match content.char_indices().nth(PASSAGE_CHARS_MAX) {
-        None => content.to_owned(),
-        Some((end, _)) => {
-            let beginning = content.get(..end).unwrap_or_default();
-            let whole = beginning.rsplit_once(char::is_whitespace).map_or(beginning, |(words, _)| words);
-            format!("{whole} …")
-        }
     }
 }
 
@@ -247,30 +209,6 @@ mod tests {
         link(&mut reply, &context(), "ann", &loaded(), None).unwrap();
         assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));
         assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
-    }
-
-    #[test]
-    fn what_is_said_of_the_knowledge_is_cited_and_nothing_else() {
-        let passage = |path: &str, coverage: f64| Passage {
-            doc_id: format!("id of {path}"),
-            path: path.to_owned(),
-            title: "Clips".to_owned(),
-            content: "eight seconds ".repeat(100),
-            score: 1.0,
-            coverage,
-            similarity: None,
-            words: vec!["clip".to_owned(), "long".to_owned()],
-        };
-        let mut reply = Reply::default();
-        let cited = knowledge(&mut reply, &[passage("a.md", 0.9), passage("b.md", 0.8), passage("c.md", 0.3)]);
-        let paths: Vec<&str> = cited.iter().map(|citation| citation.path.as_str()).collect();
-        assert_eq!((paths, cited[0].reason.as_str()), (vec!["a.md", "b.md"], "has clip, long"));
-        let text = reply.text();
-        assert!(text.contains("seconds eight …\n(a.md)\n\neight") && text.ends_with("(b.md)"), "{text}");
-        assert!(!text.contains("c.md") && text.len() < 2 * 720);
-
-        let mut reply = Reply::default();
-        assert!(knowledge(&mut reply, &[passage("a.md", 0.2)]).is_empty() && reply.text().is_empty());
     }
 
     #[test]

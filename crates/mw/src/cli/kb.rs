@@ -9,15 +9,15 @@ use crate::{
         SHIPPED,
         evaluation::{self, Case, FIRST, Outcome, ask, cases, mean, refused},
         folder::Folder,
-        ingest::{Report, plan},
+        ingest::{Report, plan, unreachable},
         synthetic::Writer,
+        vectors::Embedder,
     },
     migrations, projects,
 };
 use clap::{Args, Subcommand};
 use mw_core::Timestamp;
-use mw_store::Database;
-use mw_store::knowledge::{PASSAGES_MAX, Search, apply, search};
+use mw_store::knowledge::{Embedding, PASSAGES_MAX, Search, apply, list, search};
 use mw_store::native::Client;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -135,10 +135,34 @@ pub(super) fn ingest(context: &Context, dir: &Path, dry_run: bool) -> Result<Rep
     signals::listen()?;
     let step = Step::begin("ingesting", context.json || plan.documents.is_empty());
     let all = plan.documents.len();
-    let report =
+    let mut report =
         plan.carry_out(&mut db, Timestamp::now_utc(), |done| step.note(&format!("{done} of {all} documents")))?;
     step.done(&format!("{all} documents"));
+    report.vectors = Some(vectors(context, &mut db)?);
     Ok(report)
+}
+
+/// Gives vectors to the passages that have none, where there is an embedder and pgvector; says what came of it.
+fn vectors(context: &Context, db: &mut Client) -> Result<String> {
+    let Some(embedder) = Embedder::of(&context.settings)? else {
+        return Ok("none: EMBEDDINGS_MODEL is not set, words alone decide".to_owned());
+    };
+    let step = Step::begin("asking for vectors", context.json);
+    let made = embedder.complete(db, |done| step.note(&format!("{done} passages")))?;
+    let outcome = made.map_or_else(
+        || "none: PostgreSQL has no pgvector that this role may use, words alone decide".to_owned(),
+        |made| format!("{made} made by {}", embedder.name()),
+    );
+    step.done(&outcome);
+    Ok(outcome)
+}
+
+/// A question's vector, where there is an embedder and the knowledge has vectors; those of another embedder are refused by
+/// the search.
+fn meaning(context: &Context, db: &mut Client, query: &str) -> Result<Option<Embedding>> {
+    let Some(embedder) = Embedder::of(&context.settings)? else { return Ok(None) };
+    let has_vectors = list(db, None, 0).map_err(unreachable)?.embedder.is_some();
+    if has_vectors { embedder.question(query).map(Some) } else { Ok(None) }
 }
 
 pub(super) fn print_report(report: &Report, dry_run: bool) {
@@ -156,11 +180,14 @@ pub(super) fn print_report(report: &Report, dry_run: bool) {
         report.unchanged,
         report.failed.len()
     );
+    report.vectors.iter().for_each(|outcome| println!("vectors: {outcome}"));
 }
 
 fn look_up(context: &Context, options: &SearchOptions) -> Result<u8> {
     let mut db = projects::connect(&context.settings.database_url()?)?;
+    let vector = meaning(context, &mut db, &options.query)?;
     let wanted = Search {
+        vector: vector.as_ref(),
         query: &options.query,
         project: options.project.as_deref(),
         persona: options.persona.as_deref(),
@@ -182,7 +209,7 @@ fn look_up(context: &Context, options: &SearchOptions) -> Result<u8> {
 fn eval(context: &Context, options: &EvalOptions) -> Result<u8> {
     let cases = cases(&options.file)?;
     let mut db = projects::connect(&context.settings.database_url()?)?;
-    let outcomes = asked(&mut db, &cases)?;
+    let outcomes = asked(context, &mut db, &cases)?;
     let recall = mean(&outcomes, Outcome::recall);
     let is_ok = recall >= options.floor;
     let mut report = latencies(&outcomes.iter().map(|outcome| outcome.seconds).collect::<Vec<_>>());
@@ -204,8 +231,15 @@ fn eval(context: &Context, options: &EvalOptions) -> Result<u8> {
     Ok(u8::from(!is_ok))
 }
 
-fn asked(db: &mut dyn Database, cases: &[Case]) -> Result<Vec<Outcome>> {
-    cases.iter().map(|case| ask(db, case, None)).collect()
+/// Latencies are those of the searches; the embedder's are its own.
+fn asked(context: &Context, db: &mut Client, cases: &[Case]) -> Result<Vec<Outcome>> {
+    cases
+        .iter()
+        .map(|case| {
+            let vector = meaning(context, db, &case.query)?;
+            ask(db, case, vector.as_ref())
+        })
+        .collect()
 }
 
 fn bench(context: &Context, options: &BenchOptions) -> Result<u8> {

@@ -39,6 +39,9 @@ pub struct Report {
     pub unchanged: usize,
     pub failed: Vec<Failed>,
     pub ignored: Vec<String>,
+    /// What came of vectors, once they were looked after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<String>,
 }
 
 /// Compares a folder with the database.
@@ -87,6 +90,7 @@ impl Plan {
             unchanged: self.unchanged,
             failed: self.failed.clone(),
             ignored: self.ignored.clone(),
+            vectors: None,
         }
     }
 
@@ -130,7 +134,7 @@ fn batches(mut documents: &[Document]) -> impl Iterator<Item = &[Document]> {
     })
 }
 
-pub(super) fn unreachable(error: DbError) -> Error {
+pub fn unreachable(error: DbError) -> Error {
     Error::failed(format!("cannot reach the knowledge in the database ({error}): is it migrated? mw db migrate"))
 }
 
