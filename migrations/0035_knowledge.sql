@@ -148,7 +148,7 @@ END $$;
 CREATE OR REPLACE FUNCTION kb_vectorless(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    found jsonb;
+    page jsonb;
 BEGIN
     IF NOT kb_vectors_prepare() THEN
         RETURN '{"ready": false, "passages": []}';
@@ -159,12 +159,12 @@ BEGIN
         DELETE FROM kb_embeddings;
     END IF;
     SELECT coalesce(jsonb_agg(jsonb_build_object('chunk_id', chunk_id, 'title', title, 'content', content) ORDER BY chunk_id), '[]')
-      INTO found
+      INTO page
       FROM (SELECT chunk_id, title, content FROM kb_chunks
              WHERE chunk_id > coalesce((request->>'after')::bigint, 0)
                AND NOT EXISTS (SELECT FROM kb_embeddings WHERE kb_embeddings.chunk_id = kb_chunks.chunk_id)
-             ORDER BY chunk_id LIMIT (request->>'limit')::integer) AS page;
-    RETURN jsonb_build_object('ready', true, 'passages', found);
+             ORDER BY chunk_id LIMIT (request->>'limit')::integer) AS bare;
+    RETURN jsonb_build_object('ready', true, 'passages', page);
 END $$;
 
 -- {"embedder", "vectors": [{"chunk_id", "vector": [number]}]} → {"kept"}: none when another embedder has come meanwhile.
