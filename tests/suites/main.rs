@@ -28,6 +28,7 @@ mod resilience;
 mod routes;
 mod runbook;
 mod sql;
+mod statements;
 mod support;
 mod sweep;
 mod verbs;
