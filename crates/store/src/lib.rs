@@ -8,6 +8,7 @@
 //! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`channels`]: where people are told what happens, and what bots have answered.
+//! - [`knowledge`]: what was ingested, and what a search finds of it.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`upkeep`]: what operators put in and take out by hand.
@@ -23,6 +24,7 @@ pub mod doctor;
 pub mod drain;
 pub mod effects;
 pub mod gates;
+pub mod knowledge;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
@@ -41,7 +43,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 33;
+pub const MIGRATION: u64 = 35;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
