@@ -5,6 +5,7 @@ use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
+use crate::links::Reader;
 use crate::problem::{self, Problem};
 use crate::reply::Reply;
 use crate::request::{Method, Request};
@@ -19,7 +20,7 @@ use mw_store::chat::{ChatLoaded, Said, Turn};
 use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 100;
-const MESSAGE_LENGTH_MAX: usize = 8000;
+pub(crate) const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
@@ -39,7 +40,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
         None => turn.and_then(|mut turn| {
-            turn.approver = context.actor(&turn.user_id)?;
+            turn.reader = Reader::Person(context.actor(&turn.user_id)?);
             turn.started_by = context.name()?;
             context.ride(200);
             converse(context, &turn, &loaded)
@@ -54,8 +55,9 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 /// One message to Brendan.
 pub struct Asked {
     pub user_id: String,
-    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
-    pub approver: String,
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key; nobody where a
+    /// program reads the answer.
+    pub reader: Reader,
     pub message: String,
     /// Who starts the runs that it asks for.
     pub started_by: String,
@@ -74,13 +76,17 @@ pub struct Spoken {
 
 impl Spoken {
     fn into_response(self) -> Response {
-        let response = Response::ok(&json!({
+        let response = Response::ok(&self.to_json());
+        if self.kick { response.then(kick::dispatch) } else { response }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
             "response": self.text,
             "runId": self.run_ids.last(),
             "run_ids": self.run_ids,
             "citations": [],
-        }));
-        if self.kick { response.then(kick::dispatch) } else { response }
+        })
     }
 }
 
@@ -98,7 +104,19 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
         fields.fail("user_id", "Input should not contain control characters");
     }
     fields.finish()?;
-    Ok(Asked { approver: user_id.clone(), started_by: user_id.clone(), user_id, message, update: None })
+    let reader = Reader::Person(user_id.clone());
+    Ok(Asked { reader, started_by: user_id.clone(), user_id, message, update: None })
+}
+
+/// A turn of somebody who is known: counts it, loads what it needs, and has it.
+pub(crate) fn talk(context: &mut Context, asked: &Asked, caller: &str) -> Result<Spoken, Problem> {
+    let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
+    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
+    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
+    match &loaded.draining {
+        Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
+        None => converse(context, asked, &loaded),
+    }
 }
 
 /// Plans a turn, carries it out and keeps it.
@@ -106,13 +124,13 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, &asked.approver, loaded)?;
+    reply::notices(&mut reply, context, &asked.reader, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, &asked.approver, loaded, run_id.as_deref())?;
+            reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
         Intent::Decline => reply.say(reply::HELP),
@@ -147,7 +165,7 @@ fn start(
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
+    reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
     Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })
