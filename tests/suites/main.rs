@@ -21,6 +21,7 @@ mod effects;
 mod faults;
 mod gates;
 mod journey;
+mod mcp;
 mod metrics;
 mod principals;
 mod readme;

@@ -51,7 +51,7 @@ pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> 
 }
 
 /// The key of a route that asks for one: `x-api-key`, or what many clients can send only, `Authorization: Bearer`.
-fn sent_key(request: &Request) -> Option<&str> {
+pub(crate) fn sent_key(request: &Request) -> Option<&str> {
     let bearer = || {
         let (scheme, key) = request.header("authorization")?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())

@@ -19,7 +19,7 @@ use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
 use serde_json::{Map, Value, json};
 
-const USER_ID_LENGTH_MAX: usize = 100;
+pub(crate) const USER_ID_LENGTH_MAX: usize = 100;
 pub(crate) const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -40,7 +40,9 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
         None => turn.and_then(|mut turn| {
-            turn.reader = Reader::Person(context.actor(&turn.user_id)?);
+            if let Reader::Person(name) = &mut turn.reader {
+                *name = context.actor(&turn.user_id)?;
+            }
             turn.started_by = context.name()?;
             context.ride(200);
             converse(context, &turn, &loaded)
@@ -76,17 +78,13 @@ pub struct Spoken {
 
 impl Spoken {
     fn into_response(self) -> Response {
-        let response = Response::ok(&self.to_json());
-        if self.kick { response.then(kick::dispatch) } else { response }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
+        let response = Response::ok(&json!({
             "response": self.text,
             "runId": self.run_ids.last(),
             "run_ids": self.run_ids,
             "citations": [],
-        })
+        }));
+        if self.kick { response.then(kick::dispatch) } else { response }
     }
 }
 
@@ -103,8 +101,15 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
     if user_id.chars().any(char::is_control) {
         fields.fail("user_id", "Input should not contain control characters");
     }
+    let reader = match fields.text("reader", 1, 20).as_deref() {
+        None | Some("person") => Reader::Person(user_id.clone()),
+        Some("program") => Reader::Program,
+        Some(_) => {
+            fields.fail("reader", "Input should be 'person' or 'program'");
+            Reader::Program
+        }
+    };
     fields.finish()?;
-    let reader = Reader::Person(user_id.clone());
     Ok(Asked { reader, started_by: user_id.clone(), user_id, message, update: None })
 }
 
@@ -229,9 +234,13 @@ mod tests {
     fn a_turn_needs_a_user_and_a_message() {
         let parsed = |body: &str| parse(&mut request("POST", "/", &[], body));
         assert!(parsed(r#"{"user_id":"ann","message":"hello","more":1}"#).is_ok());
-        for body in
-            ["{}", r#"{"user_id":"ann"}"#, r#"{"user_id":"","message":"x"}"#, r#"{"user_id":"a\nb","message":"x"}"#]
-        {
+        for body in [
+            "{}",
+            r#"{"user_id":"ann"}"#,
+            r#"{"user_id":"","message":"x"}"#,
+            r#"{"user_id":"a\nb","message":"x"}"#,
+            r#"{"user_id":"ann","message":"x","reader":"robot"}"#,
+        ] {
             assert_eq!(parsed(body).err().unwrap().status, 422, "{body}");
         }
         let long = format!(r#"{{"user_id":"ann","message":"{}"}}"#, "x".repeat(8001));

@@ -33,5 +33,5 @@ fn failed(problem: &Problem, session: &Session<'_>) -> RpcError {
     session.context.log_problem(problem);
     let errors: Vec<Value> = problem.errors.iter().map(|error| json!(error)).collect();
     RpcError::new(200, i32::from(problem.status), problem.detail.clone())
-        .with_data(json!({"status": problem.status, "code": problem.code, "detail": problem.detail, "errors": errors}))
+        .with_data(json!({"status": problem.status, "detail": problem.detail, "errors": errors}))
 }

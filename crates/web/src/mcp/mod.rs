@@ -26,7 +26,7 @@ use crate::limits::{MCP, WINDOW_SECONDS};
 use crate::problem::{self, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Method, Request};
 use crate::response::Response;
-use crate::{auth, body, clock, kick, route};
+use crate::{auth, body, clock, route};
 use message::{PARSE_ERROR, RpcError};
 use mw_store::Taken;
 use offer::Ours;
@@ -50,20 +50,16 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    let caller = auth::limiter_subject(request, context);
-    let headers = admit(context, &caller)?;
-    let mut session = Session { context, caller, kick: false };
+    let headers = admit(request, context)?;
+    let key = auth::sent_key(request).unwrap_or_default().to_owned();
+    let mut session = Session { context, key };
     let answered = match path.as_slice() {
         ["mcp"] => mcp(request, &mut session),
         ["mcp", "tools", "list"] => Ok(plain::list()),
         _ => body::json_object(request).and_then(|body| plain::call(&body, &mut session)),
     };
-    let woken = session.kick;
     match answered {
-        Ok(response) => {
-            let response = response.with_headers(headers);
-            Ok(if woken { response.then(kick::dispatch) } else { response })
-        }
+        Ok(response) => Ok(response.with_headers(headers)),
         Err(problem) => Err(problem.with_headers(&headers)),
     }
 }
@@ -79,8 +75,9 @@ fn mcp(request: &mut Request, session: &mut Session<'_>) -> Result<Response, Pro
 }
 
 /// Whose key it is, and one from the limit; what is left of that, in headers.
-fn admit(context: &mut Context, caller: &str) -> Result<Vec<(&'static str, String)>, Problem> {
-    let limit = MCP.limit(&context.config, caller)?;
+fn admit(request: &Request, context: &mut Context) -> Result<Vec<(&'static str, String)>, Problem> {
+    let caller = auth::limiter_subject(request, context);
+    let limit = MCP.limit(&context.config, &caller)?;
     let key_hash = context.claimed_key();
     let admitted = mw_store::principals::admit(context.connection()?, clock::now(), key_hash.as_deref(), &limit)?;
     context.admit(admitted.principal)?;

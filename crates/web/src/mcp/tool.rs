@@ -22,10 +22,8 @@ pub(super) struct Tool {
 /// Who calls, and what a call needs.
 pub(super) struct Session<'a> {
     pub(super) context: &'a mut Context,
-    /// What limits count by.
-    pub(super) caller: String,
-    /// Whether to wake the dispatcher.
-    pub(super) kick: bool,
+    /// The key that was sent, for what another component does for its owner.
+    pub(super) key: String,
 }
 
 impl Session<'_> {
@@ -168,7 +166,7 @@ mod tests {
     #[test]
     fn nothing_is_called_by_somebody_whose_role_is_too_small_or_who_is_nobody() {
         let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-        let mut session = Session { context: &mut context, caller: String::new(), kick: false };
+        let mut session = Session { context: &mut context, key: String::new() };
         for tool in super::super::tools::ALL {
             let refused = tool.call(&mut session, &Call { arguments: &Map::new(), ask: None }).err().unwrap();
             assert_eq!(refused.status, 401, "{}", tool.name);

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_state_comes_back_for_its_own_run_only_and_unchanged() {
         let mut context = Context::new(config(&[("hitl_secret", "s")]), "r".to_owned());
-        let session = Session { context: &mut context, caller: String::new(), kick: false };
+        let session = Session { context: &mut context, key: String::new() };
         let written = |seconds| {
             let expires_at = clock::unix_seconds() + seconds;
             write(&State { run_id: "r1".into(), opening: 2, expires_at }, &session).unwrap()
