@@ -39,11 +39,11 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Prob
     let brief = run.brief().filter(|_| run.pause.is_none());
     let waiting = brief.as_ref().map(|brief| gates::shown(brief, &session.context.config)).transpose()?;
     let Some((brief, waiting)) = brief.zip(waiting) else {
-        return Ok(Outcome::facts(standing(&run, None)));
+        return Ok(Outcome::facts(standing(&run, asked_before, None)));
     };
-    let asks = call.ask.is_some_and(opens_pages) && asked_before.is_none_or(|state| state.opening != brief.opening);
-    if !asks {
-        return Ok(Outcome::facts(standing(&run, Some(&waiting))));
+    // Whoever comes back is told what came of it, and asks anew for the next gate.
+    if asked_before.is_some() || !call.ask.is_some_and(opens_pages) {
+        return Ok(Outcome::facts(standing(&run, asked_before, Some(&waiting))));
     }
     let message =
         format!("Run {} of {} waits at the {} gate: {}", brief.run_id, brief.project, brief.gate, brief.summary);
@@ -61,8 +61,12 @@ fn opens_pages(ask: &Ask<'_>) -> bool {
     ask.capability("elicitation").is_some_and(|capability| capability.get("url").is_some_and(Value::is_object))
 }
 
-fn standing(run: &Run, waiting: Option<&Value>) -> Value {
+fn standing(run: &Run, asked_before: Option<State>, waiting: Option<&Value>) -> Value {
     let of = |name: &str| waiting.and_then(|gate| gate.get(name)).cloned();
+    let decided = match asked_before {
+        Some(state) => run.decided.iter().rev().find(|decided| decided.opening == state.opening),
+        None => run.decided.last(),
+    };
     json!({
         "runId": run.run_id,
         "status": run.status,
@@ -70,7 +74,7 @@ fn standing(run: &Run, waiting: Option<&Value>) -> Value {
         "gate": of("gate"),
         "summary": of("summary"),
         "url": of("url"),
-        "decision": run.decided.last().map(decision),
+        "decision": decided.map(decision),
     })
 }
 
