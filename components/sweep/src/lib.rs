@@ -17,8 +17,8 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
 }
 
 fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Problem> {
-    let sweep_key = context.config.optional("sweep_key").unwrap_or_default();
-    let rung = request.header("x-sweep-key").is_some_and(|sent| auth::same_secret(sent, &sweep_key));
+    let valid = context.config.secrets("sweep_key");
+    let rung = request.header("x-sweep-key").is_some_and(|sent| auth::is_one_of(sent, &valid));
     if rung { Ok(()) } else { auth::require(request, context) }
 }
 

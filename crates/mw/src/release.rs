@@ -39,7 +39,7 @@ impl Check {
 #[must_use]
 pub fn versions(root: &Path) -> Vec<String> {
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
-    let setting = format!("`local`, `{VERSION}`, `info`");
+    let setting = format!("| `{VERSION}`, `info` |");
     let variable = format!("version = {{ default = \"{VERSION}\" }}");
     let application = format!("\nversion = \"{VERSION}\"\n");
     let places = [

@@ -125,7 +125,7 @@ pub(crate) struct Task {
     pub(crate) creates: u64,
     pub(crate) queries: u64,
     pub(crate) callbacks: Callbacks,
-    pub(crate) created_unix_ms: u64,
+    pub(crate) created_unix_us: u64,
     #[serde(skip)]
     pub(crate) created: Instant,
     #[serde(skip)]
@@ -153,6 +153,10 @@ fn has_passed<S: serde::Serializer>(ready: &Instant, serializer: S) -> Result<S:
 }
 
 impl Task {
+    pub(crate) fn created_unix_ms(&self) -> u64 {
+        self.created_unix_us / 1000
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         Instant::now() >= self.ready
     }
@@ -232,7 +236,7 @@ impl World {
             creates: 1,
             queries: 0,
             callbacks: Callbacks::default(),
-            created_unix_ms: unix_ms(),
+            created_unix_us: unix_us(),
             created,
             latency,
             ready: created + latency,
@@ -283,8 +287,12 @@ impl World {
 }
 
 pub(crate) fn unix_ms() -> u64 {
+    unix_us() / 1000
+}
+
+fn unix_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The `job` in a callback URL of ours.

@@ -44,6 +44,16 @@ pub fn same_secret(sent: &str, expected: &str) -> bool {
     bool::from(equal) && !expected.is_empty()
 }
 
+/// Whether it is one of the secrets that are valid now: two during a rotation.
+pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
+    valid.iter().any(|secret| same_secret(sent, secret))
+}
+
+/// The environment's keys, the newest first. The one before does not stand in for the one that must be there.
+pub fn operator_keys(config: &Config) -> Result<Vec<String>, Problem> {
+    config.required("api_key").map(|_| config.secrets("api_key"))
+}
+
 /// 401 unless there is a key that may be good; its owner needs the role of the route ([`rights`]). Called before anything
 /// else is looked at.
 pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
@@ -90,7 +100,7 @@ fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> 
 
 /// Who a key says that its holder is; `None` for one that we never made.
 fn claim(sent: &str, config: &Config, needed: Role) -> Result<Option<Caller>, Problem> {
-    if same_secret(sent, &config.required("api_key")?) {
+    if is_one_of(sent, &operator_keys(config)?) {
         return Ok(Some(Caller::Known(Principal::operator())));
     }
     let digits = sent.strip_prefix(KEY_PREFIX).unwrap_or_default();
@@ -188,6 +198,18 @@ mod tests {
         }
         let both = request("GET", "/", &[("authorization", "Bearer the-key"), ("x-api-key", "wrong")], "");
         assert!(require(&both, &mut context("the-key")).is_err());
+    }
+
+    #[test]
+    fn two_keys_of_the_environment_are_good_during_a_rotation() {
+        for (sent, comes_in) in [("the-key", true), ("the-old-key", true), ("", false)] {
+            let keys = [("api_key", "the-key"), ("api_key_previous", "the-old-key")];
+            let asked = request("GET", "/v1/runs", &[("x-api-key", sent)], "");
+            assert_eq!(require(&asked, &mut Context::new(config(&keys), "r".to_owned())).is_ok(), comes_in, "{sent}");
+        }
+        let asked = request("GET", "/v1/runs", &[("x-api-key", "the-old-key")], "");
+        let alone = config(&[("api_key_previous", "the-old-key")]);
+        assert_eq!(require(&asked, &mut Context::new(alone, "r".to_owned())).unwrap_err().status, 503);
     }
 
     #[test]

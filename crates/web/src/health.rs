@@ -47,7 +47,7 @@ fn alive(context: &mut Context) -> Response {
 fn version(context: &Context) -> Response {
     Response::ok(&json!({
         "version": context.config.or("version", env!("CARGO_PKG_VERSION")),
-        "environment": context.config.or("environment", "local"),
+        "environment": startup::environment(&context.config),
         "request_id": context.request_id,
     }))
 }

@@ -1,5 +1,6 @@
 //! Signed links of gates: where they point and how they are made. The token itself is core's.
 
+use crate::auth;
 use crate::config::Config;
 use crate::problem::Problem;
 use mw_core::status::GateName;
@@ -36,7 +37,7 @@ pub fn address(config: &Config, run_id: &str, gate: GateName, opening: u32, to: 
 /// that outside local deployments.
 pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
     let secrets = config.secrets("hitl_secret");
-    if secrets.is_empty() { Ok(vec![config.required("api_key")?]) } else { Ok(secrets) }
+    if secrets.is_empty() { auth::operator_keys(config) } else { Ok(secrets) }
 }
 
 /// Makes the link of one opening of a gate for one approver.

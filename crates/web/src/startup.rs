@@ -38,6 +38,18 @@ pub fn mode(config: &Config) -> Result<Mode, Problem> {
     resolve_mode(named.as_deref(), mock.as_deref()).map_err(|reason| problem::misconfigured().because(reason))
 }
 
+/// `local`, `staging` or `prod`, or whatever else `ENVIRONMENT` says ([`reasons`] refuses that); unset, the end of the app's
+/// name on Fly.io says it (the production runbook, section 3).
+pub fn environment(config: &Config) -> String {
+    let app = config.or("fly_app_name", "");
+    let of_app = match app.rsplit_once('-') {
+        Some((_, "staging")) => "staging",
+        Some((_, "prod" | "production")) => "prod",
+        Some(_) | None => "local",
+    };
+    config.or("environment", of_app)
+}
+
 /// Secrets that no deployment on real providers, and no staging or production, may leave at a known or short value.
 const SECRETS: [&str; 7] = [
     "api_key",
@@ -80,7 +92,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
         }
     }
     reasons.extend(webhooks_std::sources(config).err());
-    let environment = config.or("environment", "local");
+    let environment = environment(config);
     match environment.as_str() {
         "local" | "staging" | "prod" => {}
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
@@ -88,9 +100,15 @@ pub fn reasons(config: &Config) -> Vec<String> {
     if environment != "local" || mode == Ok(Mode::Live) {
         let is_local = environment == "local";
         let optional = OPTIONAL_SECRETS.iter().filter(|name| config.optional(name).is_some());
-        reasons.extend(
-            SECRETS.iter().chain(optional).filter_map(|name| weakness(config, name, is_local && OURS.contains(name))),
-        );
+        for name in SECRETS.iter().chain(optional) {
+            let may_be_made_up = is_local && OURS.contains(name);
+            reasons.extend(weakness(config, name, may_be_made_up));
+            // One that is still believed is as good as the one of now.
+            let previous = format!("{name}_previous");
+            if config.optional(&previous).is_some() {
+                reasons.extend(weakness(config, &previous, may_be_made_up));
+            }
+        }
     }
     reasons
 }
@@ -156,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn the_apps_name_says_the_environment_where_nothing_else_does() {
+        for (app, said, expected) in [
+            ("", "", "local"),
+            ("myloware-staging", "", "staging"),
+            ("myloware-prod", "", "prod"),
+            ("my-myloware-production", "", "prod"),
+            ("myloware", "", "local"),
+            ("production", "", "local"),
+            ("myloware-prod", "staging", "staging"),
+        ] {
+            assert_eq!(environment(&config(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
+        }
+    }
+
+    #[test]
     fn local_and_mock_needs_only_a_key_and_a_database() {
         assert!(reasons(&config(&[("api_key", "x"), ("database_url", "postgres://")])).is_empty());
         assert_eq!(reasons(&config(&[("api_key", "x")])), ["DATABASE_URL is not set"]);
@@ -170,11 +203,14 @@ mod tests {
                 ("api_key", "dev-local-api-key"),
                 ("hitl_secret", "short"),
                 ("kieai_api_key", "a-long-enough-secret"),
+                ("kieai_signing_secret_previous", "kieai-secret"),
             ]));
             assert!(found.contains(&"API_KEY is a development default".to_owned()));
             assert!(found.contains(&"HITL_SECRET is shorter than 12 characters".to_owned()));
             assert!(found.contains(&"SHOTSTACK_API_KEY is not set".to_owned()));
             assert!(!found.iter().any(|reason| reason.contains("KIEAI_API_KEY")));
+            assert!(found.contains(&"KIEAI_SIGNING_SECRET_PREVIOUS is a development default".to_owned()));
+            assert!(!found.iter().any(|reason| reason.contains("HITL_SECRET_PREVIOUS")));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What pages show, and to browsers say.
 
 use super::{Browser, PAGES};
-use crate::support::{Run, service, stack, unique};
+use crate::support::{Run, eventually, service, stack, unique};
 use serde_json::json;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
@@ -21,6 +21,16 @@ fn every_page_of_a_full_database_is_whole() {
     }
     let raw = browser.get(&format!("/console/runs/{id}/raw")).send().expect(200);
     assert_eq!(raw.json()["runId"], id.as_str());
+}
+
+#[test]
+fn providers_show_how_long_they_take_to_answer() {
+    Run::start().published();
+    let browser = Browser::operator();
+    eventually("the sweep folds what was measured", || {
+        service().sweep();
+        browser.page("/console/providers").contains("Mean answer, seconds").then_some(())
+    });
 }
 
 #[test]

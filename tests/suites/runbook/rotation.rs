@@ -12,27 +12,73 @@ use serde_json::json;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Settings with a `_PREVIOUS` beside them.
-const PAIRS: [&str; 3] = ["HITL_SECRET", "KIEAI_SIGNING_SECRET", "UPLOAD_POST_SIGNING_SECRET"];
-const CLIENTS: usize = 4;
+/// Settings with a `_PREVIOUS` beside them; each has a client that shows it, or what it signs.
+const SECRETS: [&str; 7] = [
+    "API_KEY",
+    "HITL_SECRET",
+    "KIEAI_SIGNING_SECRET",
+    "SLACK_SIGNING_SECRET",
+    "SWEEP_KEY",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "UPLOAD_POST_SIGNING_SECRET",
+];
+/// One more has a key of its own.
+const BOT: usize = SECRETS.len();
+const CLIENTS: usize = BOT + 1;
 
-/// What clients and providers sign with at the moment, and how many of their requests were answered.
+/// What clients and providers show or sign with at the moment, and how many of their requests were answered.
 struct World {
     hosts: Vec<Service>,
-    key: Mutex<String>,
-    kieai: Mutex<String>,
-    upload_post: Mutex<String>,
+    secrets: [Mutex<String>; CLIENTS],
     run_id: String,
     answered: [AtomicU64; CLIENTS],
     refused: Mutex<Vec<String>>,
     is_over: AtomicBool,
 }
 
-fn now(secret: &Mutex<String>) -> String {
-    secret.lock().unwrap().clone()
+/// A request that is as good as its secret.
+fn call(host: &Service, client: usize, secret: &str, run_id: &str) -> Call {
+    let signed = |path: &str, body: String, kind: &str, headers: &[(&'static str, String)]| {
+        let call = host.call("POST", path).body(kind, body);
+        headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+    };
+    match SECRETS.get(client).copied() {
+        None | Some("API_KEY") => host.call("GET", "/v1/runs?limit=1").header("x-api-key", secret),
+        Some("HITL_SECRET") => {
+            let expires_at = signing::unix_now() + 60;
+            let claims = Claims { opening: 1, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
+            let token = issue(secret, run_id, GateName::Workflow, &claims);
+            host.call("GET", &format!("/v1/hitl/approve/{run_id}/workflow?token={token}")).header("accept", "text/html")
+        }
+        Some("KIEAI_SIGNING_SECRET") => {
+            let task = unique("task");
+            let body = json!({"code": 200, "data": {"taskId": task, "info": {"resultUrls": [task]}}}).to_string();
+            let headers = signing::kieai(secret, &task, signing::unix_now());
+            signed("/v1/webhooks/kieai", body, "application/json", &headers)
+        }
+        Some("SLACK_SIGNING_SECRET") => {
+            let body = "payload=%7B%7D".to_owned();
+            let headers = signing::slack(secret, body.as_bytes(), signing::unix_now());
+            signed("/v1/slack/interactions", body, "application/x-www-form-urlencoded", &headers)
+        }
+        Some("SWEEP_KEY") => host.call("POST", "/v1/sweep").header("x-sweep-key", secret),
+        Some("TELEGRAM_WEBHOOK_SECRET") => {
+            let headers = [("x-telegram-bot-api-secret-token", secret.to_owned())];
+            signed("/v1/telegram/webhook", json!({"update_id": 1}).to_string(), "application/json", &headers)
+        }
+        Some(_) => {
+            let body = json!({"event": "account_connected", "job_id": unique("job")}).to_string();
+            let headers = signing::upload_post(secret, body.as_bytes(), signing::unix_now());
+            signed("/v1/webhooks/upload-post", body, "application/json", &headers)
+        }
+    }
 }
 
 impl World {
+    fn secret(&self, client: usize) -> String {
+        self.secrets[client].lock().unwrap().clone()
+    }
+
     /// Sends to one host, to the other when that one is away, dies under the request (then what comes is no answer of the
     /// product: it bears no request id), or says "later".
     fn send(&self, first: usize, call: impl Fn(&Service) -> Call) -> Answer {
@@ -48,37 +94,23 @@ impl World {
 
     /// One request of one client, on another host each time.
     fn ask(&self, client: usize, turn: usize) -> Answer {
-        let key = now(&self.key);
-        match client {
-            0 => self.send(turn, |host| host.call("GET", "/v1/runs?limit=1").header("x-api-key", &key)),
-            1 => {
-                let path = format!("/v1/hitl/link/{}/workflow", self.run_id);
-                let link = self.send(turn, |host| host.call("GET", &path).header("x-api-key", &key));
-                if link.status != 200 {
-                    return link;
-                }
-                // Opened on the other host than the one that signed it.
-                let path = crate::support::run::path_of(link.json()["approvalUrl"].as_str().unwrap());
-                self.send(turn + 1, |host| host.call("GET", &path).header("accept", "text/html"))
-            }
-            2 => {
-                let task = unique("task");
-                let body = json!({"code": 200, "data": {"taskId": task, "info": {"resultUrls": [task]}}});
-                let headers = signing::kieai(&now(&self.kieai), &task, signing::unix_now());
-                self.send(turn, |host| {
-                    let call = host.call("POST", "/v1/webhooks/kieai").json(&body);
-                    headers.iter().fold(call, |call, (name, value)| call.header(name, value))
-                })
-            }
-            _ => {
-                let body = json!({"event": "account_connected", "job_id": unique("job")}).to_string();
-                let headers = signing::upload_post(&now(&self.upload_post), body.as_bytes(), signing::unix_now());
-                self.send(turn, |host| {
-                    let call = host.call("POST", "/v1/webhooks/upload-post").body("application/json", body.clone());
-                    headers.iter().fold(call, |call, (name, value)| call.header(name, value))
-                })
-            }
+        if SECRETS.get(client) == Some(&"HITL_SECRET") {
+            return self.open_a_link(turn);
         }
+        let secret = self.secret(client);
+        self.send(turn, |host| call(host, client, &secret, &self.run_id))
+    }
+
+    /// On the other host than the one that signed it.
+    fn open_a_link(&self, turn: usize) -> Answer {
+        let path = format!("/v1/hitl/link/{}/workflow", self.run_id);
+        let key = self.secret(BOT);
+        let link = self.send(turn, |host| host.call("GET", &path).header("x-api-key", &key));
+        if link.status != 200 {
+            return link;
+        }
+        let path = crate::support::run::path_of(link.json()["approvalUrl"].as_str().unwrap());
+        self.send(turn + 1, |host| host.call("GET", &path).header("accept", "text/html"))
     }
 
     fn work(&self, client: usize) {
@@ -90,7 +122,8 @@ impl World {
             if answer.status == 200 {
                 self.answered[client].fetch_add(1, Ordering::Relaxed);
             } else {
-                self.refused.lock().unwrap().push(format!("client {client}: {} {}", answer.status, answer.text()));
+                let who = SECRETS.get(client).unwrap_or(&"bot");
+                self.refused.lock().unwrap().push(format!("{who}: {} {}", answer.status, answer.text()));
             }
         }
     }
@@ -129,18 +162,17 @@ fn no_request_is_refused_while_every_secret_changes() {
     let mut stack = builder().mode(Mode::Mock).hosts(2).start().unwrap();
     let service = service_of(&stack);
     let first_line = |text: String| text.lines().next().unwrap().to_owned();
+    let bot = first_line(says(&stack, "mw principals add deploy-bot --role operator", &[], ""));
+    let old = SECRETS.map(|name| stack.setting(name).unwrap().to_owned());
+    let new = SECRETS.map(|_| unique("dev-new"));
     let world = World {
         hosts: stack.base_urls().iter().map(|url| service.through(url)).collect(),
-        key: Mutex::new(first_line(says(&stack, "mw principals add deploy-bot --role operator", &[], ""))),
-        kieai: Mutex::new(service.kieai_secret.clone()),
-        upload_post: Mutex::new(service.upload_post_secret.clone()),
+        secrets: std::array::from_fn(|client| Mutex::new(old.get(client).unwrap_or(&bot).clone())),
         run_id: Run::start_at(&service, "test_video_gen").id,
         answered: Default::default(),
         refused: Mutex::default(),
         is_over: AtomicBool::new(false),
     };
-    let old = PAIRS.map(|name| stack.setting(name).unwrap().to_owned());
-    let new = PAIRS.map(|_| unique("dev-new"));
     std::thread::scope(|scope| {
         let _over = Over(&world.is_over);
         (0..CLIENTS).for_each(|client| {
@@ -151,50 +183,34 @@ fn no_request_is_refused_while_every_secret_changes() {
         });
         world.under_load();
         // The key of a client: the new one beside the old, then without it.
-        let rotate = "mw principals rotate deploy-bot";
-        let key = first_line(says(&stack, rotate, &[], ""));
+        let key = first_line(says(&stack, "mw principals rotate deploy-bot", &[], ""));
         world.under_load();
-        let earlier = std::mem::replace(&mut *world.key.lock().unwrap(), key.clone());
+        let earlier = std::mem::replace(&mut *world.secrets[BOT].lock().unwrap(), key);
         world.under_load();
         let id = signing::hex(&<sha2::Sha256 as sha2::Digest>::digest(earlier.as_bytes()))[..12].to_owned();
         says(&stack, "mw principals keys revoke deploy-bot $ID", &[("ID", &id)], "");
         world.under_load();
         service.call("GET", "/v1/runs").header("x-api-key", &earlier).send().expect(401);
         // 1: the new one is believed.
-        PAIRS.iter().zip(&new).for_each(|(name, new)| stack.change(&format!("{name}_PREVIOUS"), new));
+        SECRETS.iter().zip(&new).for_each(|(name, new)| stack.change(&format!("{name}_PREVIOUS"), new));
         world.roll(&mut stack);
-        // 2: it is what we sign with, and then what the providers do. API_KEY goes at once: its clients have other keys.
-        for ((name, new), old) in PAIRS.iter().zip(&new).zip(&old) {
+        // 2: it is what we sign with, and then what clients and providers do.
+        for ((name, new), old) in SECRETS.iter().zip(&new).zip(&old) {
             stack.change(name, new);
             stack.change(&format!("{name}_PREVIOUS"), old);
         }
-        stack.change("API_KEY", &unique("dev-api-key"));
         world.roll(&mut stack);
-        world.kieai.lock().unwrap().clone_from(&new[1]);
-        world.upload_post.lock().unwrap().clone_from(&new[2]);
+        world.secrets.iter().zip(&new).for_each(|(secret, new)| secret.lock().unwrap().clone_from(new));
         world.under_load();
         // 3: the old one is not believed any more.
-        PAIRS.iter().for_each(|name| stack.change(&format!("{name}_PREVIOUS"), ""));
+        SECRETS.iter().for_each(|name| stack.change(&format!("{name}_PREVIOUS"), ""));
         world.roll(&mut stack);
     });
     assert_eq!(*world.refused.lock().unwrap(), Vec::<String>::new());
-    the_old_ones_are_refused(&world, &service, &old);
-}
-
-/// Else nothing was changed at all.
-fn the_old_ones_are_refused(world: &World, service: &Service, old: &[String; 3]) {
-    let claims =
-        Claims { opening: 1, approver: "ann".to_owned(), expires_at: signing::unix_now() + 60, nonce: "n".to_owned() };
-    let token = issue(&old[0], &world.run_id, GateName::Workflow, &claims);
-    let body = json!({"event": "account_connected", "job_id": "x"}).to_string();
-    for host in &world.hosts {
-        host.call("GET", "/v1/runs").header("x-api-key", &service.api_key).send().expect(401);
-        host.call("POST", &format!("/v1/hitl/approve/{}/workflow?token={token}", world.run_id)).send().expect(403);
-        let kieai = signing::kieai(&old[1], "task", signing::unix_now());
-        let call = host.call("POST", "/v1/webhooks/kieai").json(&json!({"code": 200, "data": {"taskId": "task"}}));
-        kieai.iter().fold(call, |call, (name, value)| call.header(name, value)).send().expect(403);
-        let upload_post = signing::upload_post(&old[2], body.as_bytes(), signing::unix_now());
-        let call = host.call("POST", "/v1/webhooks/upload-post").body("application/json", body.clone());
-        upload_post.iter().fold(call, |call, (name, value)| call.header(name, value)).send().expect(403);
+    // Else nothing was changed at all.
+    for (host, client) in world.hosts.iter().flat_map(|host| (0..SECRETS.len()).map(move |client| (host, client))) {
+        let answer = call(host, client, &old[client], &world.run_id).send();
+        assert!(matches!(answer.status, 401 | 403), "{}: {}", SECRETS[client], answer.status);
+        call(host, client, &new[client], &world.run_id).send().expect(200);
     }
 }

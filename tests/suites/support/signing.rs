@@ -40,6 +40,15 @@ pub(crate) fn upload_post(secret: &str, body: &[u8], timestamp: i64) -> [(&'stat
     ]
 }
 
+/// Slack: over the time and the body.
+pub(crate) fn slack(secret: &str, body: &[u8], timestamp: i64) -> [(&'static str, String); 2] {
+    let signed = [format!("v0:{timestamp}:").as_bytes(), body].concat();
+    [
+        ("x-slack-request-timestamp", timestamp.to_string()),
+        ("x-slack-signature", format!("v0={}", hex(&hmac(secret, &signed)))),
+    ]
+}
+
 /// Standard Webhooks: over the id, the time and the body; `prefix` is `webhook` or `svix`.
 pub(crate) fn standard(prefix: &str, secret: &str, id: &str, timestamp: i64, body: &[u8]) -> [(String, String); 3] {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();

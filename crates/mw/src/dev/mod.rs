@@ -13,6 +13,7 @@
 //! - `ports`          free and busy ports, waiting for an answer
 //! - `stack`          a running stack: database, migrations, projects, simulator, hosts, cron
 //! - `builder`        what kind of stack to start, for tests and `with`
+//! - `history`        a long history for a database, to measure against
 //! - `signals`        Ctrl-C and its like
 //! - `progress`       what a person sees while it takes long
 //! - `up`, `with`     the commands on top
@@ -24,6 +25,7 @@ pub mod cluster;
 pub mod coverage;
 pub mod database;
 pub mod folder;
+pub mod history;
 pub mod ports;
 pub(crate) mod postgres;
 pub mod prerequisites;

@@ -105,9 +105,12 @@ impl Server {
     fn configure(&self, port: u16) -> Result<()> {
         let durability =
             if self.cluster.durable { "" } else { "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n" };
+        // What counts statements for tests and benches; some systems package it apart.
+        let library = self.programs.join("../lib/pg_stat_statements.so");
+        let counting = if library.is_file() { "shared_preload_libraries = 'pg_stat_statements'\n" } else { "" };
         let text = format!(
             "# Written by mw dev at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
-             max_connections = 400\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}"
+             max_connections = 400\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}"
         );
         let path = self.data.join("postgresql.auto.conf");
         fs::write(&path, text).while_doing("configure the cluster")?;

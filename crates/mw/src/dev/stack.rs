@@ -234,6 +234,15 @@ impl Stack {
         &self.plan.log
     }
 
+    /// Starts a host of its own for another manifest of the clone, on the same database: its process and its address. It is the
+    /// caller's, and ends when that drops it.
+    pub fn serve(&self, name: &str, manifest: &str) -> Result<(Process, String)> {
+        let port = ports::free()?;
+        let mut process = Process::start(self.host_launch(name, manifest, Some(port))?)?;
+        wait_for_answer(&mut process, &format!("{}/", url(port)), false)?;
+        Ok((process, url(port)))
+    }
+
     /// One of its hosts.
     pub fn host(&mut self, number: usize) -> Result<&mut Process> {
         self.hosts

@@ -1,6 +1,6 @@
 //! A scratch database with a long history, made in about a minute.
 
-use mw::dev::{database::Database, folder};
+use mw::dev::{database::Database, folder, history::fill};
 use mw::migrations;
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
@@ -29,34 +29,9 @@ impl History {
         let transition = new_run();
         let run = transition.run.clone();
         commit(&mut db, now(), &[Decision { transition: Some(transition), ..Decision::default() }]).unwrap();
-        fill(&mut db, &run.run_id);
+        fill(db.driver(), &run.run_id, 1_000_000).unwrap();
         History { db, run, _scratch: scratch }
     }
-}
-
-/// Rows first, then the indexes and references that would be kept up row by row; the schema is the same afterwards.
-fn fill(db: &mut Client, template: &str) {
-    let later = statements(
-        db,
-        "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
-                format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', conrelid::regclass, conname,
-                       pg_get_constraintdef(oid))
-           FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
-         UNION ALL
-         SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid) FROM pg_index
-          WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
-            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
-    );
-    let run =
-        |db: &mut Client, sql: &str| db.driver().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    later.iter().for_each(|(drop, _)| run(db, drop));
-    run(db, &include_str!("history.sql").replace("$template", template));
-    later.iter().for_each(|(_, make)| run(db, make));
-    run(db, "VACUUM ANALYZE");
-}
-
-fn statements(db: &mut Client, sql: &str) -> Vec<(String, String)> {
-    db.driver().query(sql, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 fn definition(key: &str) -> Definition {

@@ -69,7 +69,7 @@ fn veo_record(app: &App, task: &Task) -> Value {
         "successFlag": flag,
         "errorCode": failed.then_some(501),
         "errorMessage": failed.then_some(FAILURE),
-        "createTime": zoneless(task.created_unix_ms),
+        "createTime": zoneless(task.created_unix_ms()),
         "response": response,
     })
 }
@@ -105,8 +105,8 @@ fn market_record(app: &App, task: &Task) -> Value {
         "failCode": if failed { "501" } else { "" },
         "failMsg": if failed { FAILURE } else { "" },
         "costTime": 15000,
-        "createTime": task.created_unix_ms,
-        "completeTime": task.is_finished().then_some(task.created_unix_ms),
+        "createTime": task.created_unix_ms(),
+        "completeTime": task.is_finished().then_some(task.created_unix_ms()),
     })
 }
 
@@ -172,8 +172,8 @@ fn market_callback(app: &App, task: &Task, failed: bool) -> Value {
         "state": if failed { "fail" } else { "success" },
         "param": task.request.to_string(),
         "costTime": 1,
-        "createTime": task.created_unix_ms,
-        "completeTime": task.created_unix_ms,
+        "createTime": task.created_unix_ms(),
+        "completeTime": task.created_unix_ms(),
         "creditsConsumed": if failed { 0 } else { 61 },
     });
     let more = match failed {

@@ -47,7 +47,7 @@ fn enter(request: &mut Request, context: &mut Context) -> Answer {
     let now = clock::now();
     let found = mw_store::console::login(context.database()?, now, &hash, &limit)?;
     CONSOLE_LOGIN.check(found.limit.as_ref())?;
-    let name = if auth::same_secret(key, &context.config.required("api_key")?) {
+    let name = if auth::is_one_of(key, &auth::operator_keys(&context.config)?) {
         Some(OPERATOR.to_owned())
     } else {
         found.principal.map(|principal| principal.name)

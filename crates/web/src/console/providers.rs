@@ -32,6 +32,8 @@ struct Provider {
     oldest_due: Option<Moment>,
     gauges: Vec<Gauge>,
     attempts: Vec<(String, String)>,
+    /// Mean seconds until an answer.
+    seconds: Vec<(String, String)>,
     webhooks: Vec<(String, String)>,
 }
 
@@ -83,6 +85,7 @@ impl Provider {
                 gauge("in flight".to_owned(), row.in_flight, row.in_flight_max),
             ],
             attempts: counts(totals, "effect_attempts_total", &row.provider, &["kind", "outcome"]),
+            seconds: counts(totals, "provider_request_seconds", &row.provider, &["kind"]),
             webhooks: counts(totals, "webhook_verify_total", &row.provider, &["status"]),
         }
     }
@@ -107,9 +110,14 @@ fn counts(totals: &[Sample], name: &str, provider: &str, labels: &[&str]) -> Vec
     let own = totals.iter().filter(|sample| sample.name == name && label(&sample.labels, "provider") == Some(provider));
     own.map(|sample| {
         let words: Vec<&str> = labels.iter().filter_map(|wanted| label(&sample.labels, wanted)).collect();
-        (words.join(" · ").replace('_', " "), format!("{}", sample.value))
+        (words.join(" · ").replace('_', " "), shown(sample.value))
     })
     .collect()
+}
+
+/// Counts are whole; of seconds, three significant places do.
+fn shown(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.3}") }
 }
 
 /// The value of a label in `a="b",c="d"`; none of ours holds a comma or a quote.

@@ -7,7 +7,7 @@ use super::{Answer, see_other};
 use crate::body::Fields;
 use crate::context::Context;
 use crate::request::{Request, percent_encode};
-use crate::{clock, drain, problem};
+use crate::{clock, drain, problem, startup};
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::{DecisionRow, Sweep};
@@ -59,7 +59,7 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
             frame: Frame::of("System", Place::System, &visitor).saying(done(request)),
             token: visitor.token.clone(),
             version: context.config.or("version", env!("CARGO_PKG_VERSION")),
-            environment: context.config.or("environment", "local"),
+            environment: startup::environment(&context.config),
             migration: system.migration,
             migration_needed: mw_store::MIGRATION,
             summary: drain::summary(&system.left),

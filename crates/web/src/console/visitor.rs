@@ -4,7 +4,7 @@
 use super::Stop;
 use super::form::Form;
 use super::session::{self, Session};
-use crate::auth::{Caller, key_hash, same_secret};
+use crate::auth::{Caller, is_one_of, key_hash, operator_keys};
 use crate::clock;
 use crate::context::Context;
 use crate::request::Request;
@@ -30,7 +30,8 @@ impl Guest {
     pub(super) fn of(request: &Request, needed: Role, context: &mut Context) -> Result<Guest, Stop> {
         let session = session::of(request, &context.config, clock::now())?.ok_or(Stop::SignIn)?;
         context.caller = if session.is_of_environment() {
-            if !same_secret(&session.key_hash, &key_hash(&context.config.required("api_key")?)) {
+            let hashes: Vec<String> = operator_keys(&context.config)?.iter().map(|key| key_hash(key)).collect();
+            if !is_one_of(&session.key_hash, &hashes) {
                 return Err(Stop::SignIn);
             }
             Caller::Known(Principal::operator())

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
         None => (context.settings.clone(), strangers_in_environment(&known)),
     };
     let problems = problems(&settings, &known, &strangers);
-    let environment = settings.get("ENVIRONMENT").unwrap_or("local");
+    let environment = startup::environment(&config_of(&settings));
     let mode =
         mode(&settings, file.is_some()).map_or_else(|_| "contradictory".to_owned(), |mode| mode.name().to_owned());
     let hosts = providers::hosts(&settings).unwrap_or(Value::Null);
@@ -104,13 +104,18 @@ fn mode(settings: &Settings, of_host: bool) -> Result<Mode> {
     if of_host && !is_said { Ok(Mode::Mock) } else { Mode::choose(None, settings) }
 }
 
+/// The settings as a component would see them.
+fn config_of(settings: &Settings) -> Config {
+    let settings = settings.clone();
+    Config::new(Box::new(move |name| match name {
+        "database_url" => settings.database_url().ok(),
+        _ => settings.get(&name.to_uppercase()).map(str::to_owned),
+    }))
+}
+
 fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[String]) -> Vec<String> {
-    let of_host = settings.clone();
-    let source = move |name: &str| match name {
-        "database_url" => of_host.database_url().ok(),
-        _ => of_host.get(&name.to_uppercase()).map(str::to_owned),
-    };
-    let mut problems = startup::reasons(&Config::new(Box::new(source)));
+    let config = config_of(settings);
+    let mut problems = startup::reasons(&config);
     problems.extend(config::check_settings(settings).err().map(|error| error.to_string()));
     problems.extend(providers::hosts(settings).err().map(|error| error.to_string()));
     problems.extend(known.keys().filter_map(|name| misfit(settings, name)));
@@ -118,7 +123,7 @@ fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[St
     if !["error", "warn", "warning", "info", "debug", "trace"].contains(&level.as_str()) {
         problems.push("LOG_LEVEL must be error, warn, info or debug".to_owned());
     }
-    if settings.get("ENVIRONMENT").is_some_and(|environment| environment != "local") {
+    if startup::environment(&config) != "local" {
         problems.extend(PUBLIC.iter().filter_map(|name| not_public(settings, name)));
         if settings.get("SWEEP_KEY").is_none_or(|key| key.len() < 12 || key.starts_with("dev-")) {
             problems.push("SWEEP_KEY is not set, short, or a development secret".to_owned());

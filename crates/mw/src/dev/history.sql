@@ -1,4 +1,4 @@
--- A year of a busy installation: a million finished runs with what belongs to them, ten thousand open ones, their
+-- A year of a busy installation: finished runs with what belongs to them, ten thousand open ones, their
 -- effects, and what webhooks, chats and clients left. Rows are thin: plans depend on counts and on how values spread.
 -- $template is a real run at its first gate, committed as the product does.
 
@@ -8,22 +8,22 @@ SELECT 'old-' || n, CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_gen' END,
        CASE WHEN n % 20 = 0 AND n % 3 > 0 THEN 'expired' WHEN n % 20 = 1 THEN 'cancelled' WHEN n % 20 = 2 THEN 'rejected'
             WHEN n % 20 < 6 THEN 'failed' ELSE 'published' END,
        '{}', '{}', at, at, 'user-' || n % 5000, 12, '{}', at
-  FROM generate_series(1, 1000000) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
+  FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
 INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
-SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, 1000000) AS n;
+SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, $runs) AS n;
 INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
 SELECT 'old-' || n, 'old-' || n, 'publish', 'upload-post', 'succeeded', 'old-' || n, 'account-' || n % 10, now(), now()
-  FROM generate_series(1, 1000000) AS n;
+  FROM generate_series(1, $runs) AS n;
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
 SELECT 'old-' || n, 'old-' || n, 'poll', 'upload-post', 'old-' || n, '{}', 'done', at, at, at
-  FROM generate_series(1, 1000000) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
+  FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
 INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, decided_at, decision)
-SELECT 'old-' || n, 'workflow', 1, 'approved', now(), now(), now(), '{}' FROM generate_series(1, 1000000) AS n;
+SELECT 'old-' || n, 'workflow', 1, 'approved', now(), now(), now(), '{}' FROM generate_series(1, $runs) AS n;
 INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at)
 SELECT 'old-' || n, 'workflow', 1, 'approved', 'ann', 'api', now() - n * interval '30 seconds'
-  FROM generate_series(1, 1000000) AS n;
+  FROM generate_series(1, $runs) AS n;
 INSERT INTO artifacts (run_id, type, provider, created_at)
-SELECT 'old-' || n, 'clip', 'kieai', now() FROM generate_series(1, 1000000) AS n;
+SELECT 'old-' || n, 'clip', 'kieai', now() FROM generate_series(1, $runs) AS n;
 
 -- Open runs, fifty of them overdue, each with an open gate, a job and an effect: most due later, some now, some leased.
 INSERT INTO runs (run_id, project, status, payload, created_at, updated_at, user_id, version, state, awaiting_gate, deadline)

@@ -152,9 +152,13 @@ LANGUAGE sql STABLE AS $$
                 'held_until', nullif(greatest(start_held_until, look_held_until), '-infinity')) ORDER BY provider)
               FROM provider_states LEFT JOIN looks USING (provider) LEFT JOIN leased USING (provider)
                    LEFT JOIN due USING (provider)),
-        'totals', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)
-                ORDER BY name, labels), '[]')
-              FROM metric_totals WHERE name IN ('effect_attempts_total', 'webhook_verify_total')))
+        -- Of the seconds it is the mean.
+        'totals', (SELECT coalesce(jsonb_agg(to_jsonb(told) ORDER BY name, labels), '[]') FROM (
+              SELECT name, labels, value FROM metric_totals
+               WHERE name IN ('effect_attempts_total', 'webhook_verify_total')
+              UNION ALL
+              SELECT name, labels, sum(sum) / sum(count) FROM metric_histograms
+               WHERE name = 'provider_request_seconds' AND run_id = '' GROUP BY name, labels) AS told))
 $$;
 
 -- {} → {"shell", "left", "sweep", "migration", "oldest_due_at", "decisions"}: how the service is, and the newest decisions.

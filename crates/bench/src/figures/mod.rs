@@ -1,0 +1,80 @@
+//! The parts of the table, a file for each.
+
+mod host;
+mod idle;
+mod pages;
+mod runs;
+mod sweep;
+mod throughput;
+mod webhooks;
+mod wire;
+
+use crate::report::Report;
+use crate::scene::Scene;
+use anyhow::Result;
+use clap::ValueEnum;
+use std::time::Duration;
+
+/// Connections in a closed loop.
+const CONNECTIONS: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Webhooks in: unique, repeated, forged
+    Webhooks,
+    /// Starting and reading runs, a turn of chat
+    Runs,
+    /// /metrics and the console
+    Pages,
+    /// Whole runs, published
+    Throughput,
+    /// A sweep with ten thousand overdue runs (with --history)
+    Sweep,
+    /// Instances, memory, sizes
+    Host,
+    /// From an approval to the provider's wire
+    Wire,
+    /// What an idle product costs
+    Idle,
+}
+
+/// What a part needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stack {
+    Mock,
+    Sim,
+    /// Simulated providers and the scheduled sweep, and nobody who asks for anything.
+    Idle,
+}
+
+impl Part {
+    pub(crate) const ALL: [Part; 8] =
+        [Part::Webhooks, Part::Runs, Part::Pages, Part::Throughput, Part::Host, Part::Sweep, Part::Wire, Part::Idle];
+
+    pub(crate) fn stack(self) -> Stack {
+        match self {
+            Part::Webhooks | Part::Runs | Part::Pages | Part::Throughput | Part::Host | Part::Sweep => Stack::Mock,
+            Part::Wire => Stack::Sim,
+            Part::Idle => Stack::Idle,
+        }
+    }
+
+    pub(crate) fn measure(self, scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+        match self {
+            Part::Webhooks => webhooks::measure(scene, during, report),
+            Part::Runs => runs::measure(scene, during, report),
+            Part::Pages => pages::measure(scene, during, report),
+            Part::Throughput => throughput::measure(scene, report),
+            Part::Sweep => sweep::measure(scene, report),
+            Part::Host => host::measure(scene, during, report),
+            Part::Wire => wire::measure(scene, report),
+            Part::Idle => idle::measure(scene, report),
+        }
+    }
+}
+
+/// The middle one of the rates.
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+}

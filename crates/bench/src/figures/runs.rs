@@ -1,0 +1,36 @@
+//! Requests of people and programs about runs.
+
+use super::CONNECTIONS;
+use crate::load::Pace;
+use crate::report::{Report, Row};
+use crate::scene::Scene;
+use anyhow::Result;
+use serde_json::json;
+use std::time::Duration;
+
+pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+    report.section("Runs and chat");
+    let run_id = scene.start_run("test_video_gen")?;
+    let user = uuid::Uuid::new_v4().simple().to_string();
+    let start = json!({"project": "test_video_gen", "input": {"topic": "candles"}}).to_string();
+    let chat = json!({"user_id": user, "message": "what is the status of my run?"}).to_string();
+    let requests = [
+        ("run start", "POST", "/v1/runs/start".to_owned(), start),
+        ("chat turn", "POST", "/v1/chat/brendan".to_owned(), chat),
+        ("read a run", "GET", format!("/v1/runs/{run_id}"), String::new()),
+        ("list runs", "GET", "/v1/runs?limit=50".to_owned(), String::new()),
+        ("timeline of a run", "GET", format!("/v1/runs/{run_id}/events"), String::new()),
+    ];
+    for (what, method, path, body) in requests {
+        for connections in [1, CONNECTIONS] {
+            let request = scene.request(method, &path, String::new());
+            let (parts, _) = request.into_parts();
+            let body = body.clone();
+            let measured = scene.load(connections, Pace::Closed, during, move |_| {
+                http::Request::from_parts(parts.clone(), body.clone().into())
+            })?;
+            report.add(Row::of(what, &format!("{connections} connections"), &measured, 200));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Whole runs in mock mode: started beforehand, every gate approved as soon as it opens, until all are published.
+
+use crate::report::{Report, Row};
+use crate::scene::Scene;
+use anyhow::{Context, Result, ensure};
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+const APPROVERS: usize = 8;
+
+pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
+    report.section("Whole runs, mock providers");
+    for (project, clips, count) in [("test_video_gen", 2, 150), ("aismr", 12, 40)] {
+        let runs = (0..count).map(|_| scene.start_run(project)).collect::<Result<Vec<_>>>()?;
+        let took = publish(scene, &runs)?;
+        let sql = "SELECT sum(version)::bigint FROM runs WHERE run_id = ANY ($1)";
+        let transitions: i64 = scene.database()?.query_one(sql, &[&runs])?.get(0);
+        let note = format!("{:.0} transitions/s", transitions as f64 / took.as_secs_f64());
+        let rate = Some(count as f64 / took.as_secs_f64());
+        let load = format!("{count} at once");
+        report.add(Row { what: format!("published, {clips} clips each"), load, rate, note, ..Row::default() });
+    }
+    Ok(())
+}
+
+/// Approves whatever gate of these runs opens, until all are published; how long that took.
+pub(super) fn publish(scene: &Scene, runs: &[String]) -> Result<Duration> {
+    let begun = Instant::now();
+    let (gates, waiting) = mpsc::channel::<(String, String)>();
+    let waiting = Mutex::new(waiting);
+    std::thread::scope(|scope| {
+        for _ in 0..APPROVERS {
+            scope.spawn(|| {
+                while let Ok((run_id, gate)) =
+                    { waiting.lock().map_err(drop).and_then(|next| next.recv().map_err(drop)) }
+                {
+                    if let Err(error) = scene.approve(&run_id, &gate) {
+                        eprintln!("mw-bench: {error:#}");
+                    }
+                }
+            });
+        }
+        let outcome = watch(scene, runs, &gates);
+        // The approvers end with it.
+        drop(gates);
+        outcome
+    })?;
+    Ok(begun.elapsed())
+}
+
+/// Hands every gate that opens to the approvers, once.
+fn watch(scene: &Scene, runs: &[String], gates: &mpsc::Sender<(String, String)>) -> Result<()> {
+    let mut database = scene.database()?;
+    let mut told = HashSet::new();
+    let sql = "SELECT run_id, status, awaiting_gate FROM runs WHERE run_id = ANY ($1)";
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let rows = database.query(sql, &[&runs])?;
+        let status = |row: &postgres::Row| -> String { row.get(1) };
+        let ended =
+            rows.iter().find(|row| ["failed", "cancelled", "rejected", "expired"].contains(&status(row).as_str()));
+        ensure!(
+            ended.is_none(),
+            "run {} ended as {}",
+            ended.map_or("", |row| row.get(0)),
+            ended.map(status).unwrap_or_default()
+        );
+        if rows.iter().all(|row| status(row) == "published") {
+            return Ok(());
+        }
+        for row in &rows {
+            let open: Option<String> = row.get(2);
+            if let Some(gate) = open
+                && told.insert((row.get::<_, String>(0), gate.clone()))
+            {
+                gates.send((row.get(0), gate)).context("nobody approves")?;
+            }
+        }
+        ensure!(Instant::now() < deadline, "not every run was published within two minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,151 @@
+//! Webhooks of kie.ai about a job that has ended: verified, deduplicated, committed, answered; nothing is left to do, so no
+//! dispatcher wakes. Beside them the floor and the limit with the same statement, in turns.
+
+use super::{CONNECTIONS, median};
+use crate::limit;
+use crate::load::{self, Body, Measured, Pace};
+use crate::report::{Report, Row};
+use crate::scene::Scene;
+use crate::statement::{self, Statement};
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use http::Request;
+use mw_core::Timestamp;
+use mw_store::webhooks::{Delivery, Match, accept};
+use serde_json::json;
+use sha2::Sha256;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Stands in a body or a key for what is unique in each.
+const UNIQUE: &str = "TASK";
+const ROUNDS: usize = 3;
+const RATE: u32 = 1000;
+
+pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+    report.section("Webhooks");
+    let job = ended_job(scene)?;
+    let prefix = uuid::Uuid::new_v4().simple().to_string();
+    let path = format!("/v1/webhooks/kieai?job={job}");
+    let secret = scene.kieai_secret.clone();
+    let signed = move |label: &str| {
+        let (prefix, path, secret, label) = (prefix.clone(), path.clone(), secret.clone(), label.to_owned());
+        move |number: u64| delivery(&secret, &path, &format!("{prefix}-{label}-{number}"))
+    };
+    let floor_statement = the_statement(&job)?;
+
+    let closed =
+        |base: &str, make: Box<dyn Fn(u64) -> Request<Body>>| load::run(base, CONNECTIONS, Pace::Closed, during, make);
+    let mut product = Vec::new();
+    let mut floor = Vec::new();
+    for round in 0..ROUNDS {
+        product.push(closed(&scene.base, Box::new(signed(&format!("closed{round}"))))?);
+        if let Some(base) = &scene.floor {
+            floor.push(closed(base, Box::new(floors(&floor_statement, round)))?);
+        }
+    }
+    let limit = limit::per_second(&scene.database_url, &floor_statement, UNIQUE, CONNECTIONS, during)?;
+    let loads = format!("{CONNECTIONS} connections");
+    let (of_product, of_floor) = (rate(&product), rate(&floor));
+    let ratios = format!(
+        "{:.0} % of the floor, {:.0} % of the limit",
+        100.0 * of_product / of_floor,
+        100.0 * of_product / limit
+    );
+    report.add(whole("signed, unique", &loads, &product).noting(ratios));
+    if !floor.is_empty() {
+        let ratio = format!("{:.0} % of the limit", 100.0 * of_floor / limit);
+        report.add(whole("the floor: only the statement", &loads, &floor).noting(ratio));
+    }
+    report.add(Row { what: "the limit: pgbench".into(), load: loads.clone(), rate: Some(limit), ..Row::default() });
+
+    let paced = Pace::PerSecond(RATE);
+    let at = format!("{RATE}/s");
+    let measured = load::run(&scene.base, 64, paced, during, signed("paced"))?;
+    report.add(Row::of("signed, unique", &at, &measured, 200));
+    if let Some(base) = &scene.floor {
+        let measured = load::run(base, 64, paced, during, floors(&floor_statement, ROUNDS))?;
+        report.add(Row::of("the floor", &at, &measured, 200));
+    }
+
+    let one = signed("repeated");
+    let measured = scene.load(CONNECTIONS, Pace::Closed, during, move |_| one(0))?;
+    report.add(Row::of("the same one again", &loads, &measured, 200));
+    let forged = signed("forged");
+    let measured = scene.load(CONNECTIONS, Pace::Closed, during, move |number| {
+        let mut request = forged(number);
+        request.headers_mut().insert("x-webhook-signature", http::HeaderValue::from_static("AAAA"));
+        request
+    })?;
+    report.add(Row::of("forged, each another", &loads, &measured, 403));
+    Ok(())
+}
+
+fn rate(rounds: &[Measured]) -> f64 {
+    median(rounds.iter().map(Measured::rate).collect())
+}
+
+/// The middle round.
+fn whole(what: &str, load: &str, rounds: &[Measured]) -> Row {
+    let middle = rate(rounds);
+    let round = rounds.iter().find(|round| round.rate() == middle);
+    round.map_or_else(Row::default, |round| Row::of(what, load, round, 200))
+}
+
+/// A clip of a published run.
+fn ended_job(scene: &Scene) -> Result<String> {
+    let run_id = scene.start_run("test_video_gen")?;
+    super::throughput::publish(scene, std::slice::from_ref(&run_id))?;
+    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND provider = 'kieai' LIMIT 1";
+    Ok(scene.database()?.query_one(sql, &[&run_id]).context("the run made no clip")?.get(0))
+}
+
+fn body(task: &str) -> String {
+    json!({"code": 200, "msg": "success", "data": {"taskId": task,
+        "info": {"resultUrls": [format!("https://files.example.com/{task}.mp4")], "resolution": "720p"}}})
+    .to_string()
+}
+
+fn delivery(secret: &str, path: &str, task: &str) -> Request<Body> {
+    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
+        mac.update(format!("{task}.{timestamp}").as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    });
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .header("x-webhook-timestamp", timestamp)
+        .header("x-webhook-signature", signature.unwrap_or_default());
+    request.body(body(task).into()).unwrap_or_default()
+}
+
+/// What the product runs for such a delivery.
+fn the_statement(job: &str) -> Result<Statement> {
+    let text = body(UNIQUE);
+    let url = format!("https://files.example.com/{UNIQUE}.mp4");
+    let delivery = Delivery {
+        provider: "kieai",
+        key: UNIQUE,
+        headers: json!({"content-type": "application/json", "host": "127.0.0.1:3000", "content-length": text.len().to_string(),
+                        "x-webhook-timestamp": "1790000000", "x-webhook-signature": "A".repeat(44)}),
+        query: &format!("job={job}"),
+        signature_status: "valid",
+        ignore: false,
+        matching: Match { job_id: Some(job.to_owned()), task_id: Some(UNIQUE.to_owned()), account: None },
+        hint: json!({"task_id": UNIQUE, "url": url}),
+    };
+    statement::of(|db| accept(db, Timestamp::now_utc(), &delivery, text.as_bytes()))
+}
+
+/// The statement for the floor, unique each time.
+fn floors(statement: &Statement, round: usize) -> impl Fn(u64) -> Request<Body> + 'static {
+    let statement = statement.clone();
+    let prefix = uuid::Uuid::new_v4().simple().to_string();
+    move |number| {
+        let task = format!("{prefix}-{round}-{number}");
+        let bytes =
+            statement.bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).replace(UNIQUE, &task).into_bytes());
+        Statement { sql: statement.sql, json: statement.json.replace(UNIQUE, &task), bytes }.request()
+    }
+}

@@ -1,0 +1,114 @@
+//! `mw-bench` (`./dev bench`): how fast the product is. Two references stand beside what it does: the floor (a component
+//! that runs the same statement and nothing else) and the limit (pgbench with that statement).
+//!
+//! - `scene`      what is measured: a stack of our own, or a host elsewhere
+//! - `load`       requests in a closed or an open loop
+//! - `statement`, `limit`  the store's own statement, for the floor and for pgbench
+//! - `figures/`   one file for each part of the table
+//! - `report`     the table
+
+#![allow(clippy::indexing_slicing, reason = "a measurement may stop, and indexing JSON gives null")]
+
+mod figures;
+mod limit;
+mod load;
+mod report;
+mod scene;
+mod statement;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use figures::Part;
+use mw::dev::variables::Mode;
+use report::Report;
+use scene::Scene;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Measures how fast the product is, and prints a table.
+///
+/// Starts stacks of its own: PostgreSQL with fsync, the local host, and the load from this process. The ratio of two rates is of one
+/// run and taken in turns; the times of another machine are other times.
+#[derive(Parser)]
+#[command(
+    name = "mw-bench",
+    version,
+    after_help = "\
+Examples:
+  ./dev bench                            everything, without history
+  ./dev bench --history 1000000          the same beside a million finished runs
+  ./dev bench --only webhooks --seconds 10
+  API_KEY=… KIEAI_SIGNING_SECRET=… DATABASE_URL=… ./dev bench --against http://127.0.0.1:3000
+
+Against a host that runs already (a real `spin up`), its rate limits must be raised first; parts that need a stack of their own are left out.
+Exit codes: 0 measured, 1 something failed."
+)]
+struct Options {
+    /// Measure what runs there instead of a stack of our own
+    #[arg(long, value_name = "BASE_URL")]
+    against: Option<String>,
+    /// Where crates/bench/floor runs, beside --against
+    #[arg(long, value_name = "BASE_URL", requires = "against")]
+    floor: Option<String>,
+    /// Finished runs in the database before anything is measured
+    #[arg(long, default_value_t = 0, value_name = "RUNS", conflicts_with = "against")]
+    history: u32,
+    /// How long each load lasts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Only these parts of the table
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Write the figures here as JSON, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mw-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    mw::dev::signals::listen()?;
+    let during = Duration::from_secs(options.seconds);
+    let start = |mode, cron| match &options.against {
+        Some(base) => Scene::elsewhere(base, options.floor.as_deref()),
+        None => Scene::start(mode, cron),
+    };
+    let parts = |stack: figures::Stack| {
+        let wanted = move |part: &&Part| options.only.is_empty() || options.only.contains(part);
+        Part::ALL.iter().filter(move |part| part.stack() == stack).filter(wanted).copied().collect::<Vec<_>>()
+    };
+    let scene = start(Mode::Mock, false)?;
+    let mut report = Report::begin(&report::about(&mut scene.database()?));
+    if options.history > 0 {
+        let run_id = scene.start_run("test_video_gen")?;
+        mw::dev::history::fill(&mut scene.database()?, &run_id, options.history).context("make the history")?;
+        println!("{} finished and 10,000 open runs in the database", options.history);
+    }
+    for part in parts(figures::Stack::Mock) {
+        part.measure(&scene, during, &mut report)?;
+    }
+    drop(scene);
+    for (stack, mode, cron) in [(figures::Stack::Sim, Mode::Sim, false), (figures::Stack::Idle, Mode::Sim, true)] {
+        let parts = parts(stack);
+        if parts.is_empty() || (options.against.is_some() && stack == figures::Stack::Idle) {
+            continue;
+        }
+        let scene = start(mode, cron)?;
+        for part in parts {
+            part.measure(&scene, during, &mut report)?;
+        }
+    }
+    if let Some(file) = &options.json {
+        std::fs::write(file, format!("{:#}\n", report.json())).with_context(|| format!("write {}", file.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What is measured: a stack of our own beside a floor, or a host that runs elsewhere (`--against`).
+
+use crate::load::{self, Body, Measured, Pace};
+use anyhow::{Context, Result, ensure};
+use mw::dev::builder::Builder;
+use mw::dev::process::Process;
+use mw::dev::stack::Stack;
+use mw::dev::variables::Mode;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Limits are for people; here they would be what is measured.
+const LIMITS: [&str; 5] = [
+    "RUNS_START_PER_MINUTE",
+    "HITL_APPROVE_PER_MINUTE",
+    "CHAT_PER_MINUTE",
+    "RUNS_BULK_PER_MINUTE",
+    "CONSOLE_LOGIN_PER_MINUTE",
+];
+
+pub(crate) struct Scene {
+    pub(crate) base: String,
+    pub(crate) key: String,
+    pub(crate) kieai_secret: String,
+    pub(crate) database_url: String,
+    /// Where the floor is, if there is one.
+    pub(crate) floor: Option<String>,
+    /// Where the simulator is, in sim mode.
+    pub(crate) simulator: Option<String>,
+    /// `None` where it runs elsewhere.
+    pub(crate) stack: Option<Stack>,
+    _floor: Option<Process>,
+    agent: ureq::Agent,
+}
+
+impl Scene {
+    /// One host and PostgreSQL with fsync, beside all others.
+    pub(crate) fn start(mode: Mode, cron: bool) -> Result<Scene> {
+        let builder = Builder::new().mode(mode).cron(cron).setting("LOG_LEVEL", "warn");
+        let stack = LIMITS.into_iter().fold(builder, |builder, name| builder.setting(name, "100000000")).start()?;
+        let (process, floor) = stack.serve("floor", "crates/bench/floor/spin.toml")?;
+        let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();
+        Ok(Scene {
+            base: stack.base_url(),
+            key: setting("API_KEY"),
+            kieai_secret: setting("KIEAI_SIGNING_SECRET"),
+            database_url: stack.database().url().to_owned(),
+            floor: Some(floor),
+            simulator: stack.simulator_url(),
+            stack: Some(stack),
+            _floor: Some(process),
+            agent: agent(),
+        })
+    }
+
+    /// A product that runs: its keys and its database are in the environment.
+    pub(crate) fn elsewhere(base: &str, floor: Option<&str>) -> Result<Scene> {
+        let setting =
+            |name: &str| std::env::var(name).with_context(|| format!("--against needs {name} in the environment"));
+        Ok(Scene {
+            base: base.trim_end_matches('/').to_owned(),
+            key: setting("API_KEY")?,
+            kieai_secret: setting("KIEAI_SIGNING_SECRET")?,
+            database_url: setting("DATABASE_URL")?,
+            floor: floor.map(str::to_owned),
+            simulator: std::env::var("SIMULATOR_URL").ok(),
+            stack: None,
+            _floor: None,
+            agent: agent(),
+        })
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        let mut answer = request.send_json(body)?;
+        ensure!(
+            answer.status().is_success(),
+            "POST {path}: {} {}",
+            answer.status(),
+            answer.body_mut().read_to_string()?
+        );
+        Ok(answer.body_mut().read_json()?)
+    }
+
+    /// A run of this project; its id.
+    pub(crate) fn start_run(&self, project: &str) -> Result<String> {
+        let run = self.post("/v1/runs/start", &json!({"project": project, "input": {"topic": "candles"}}))?;
+        Ok(run["runId"].as_str().context("no runId")?.to_owned())
+    }
+
+    pub(crate) fn approve(&self, run_id: &str, gate: &str) -> Result<Value> {
+        self.post(&format!("/v1/hitl/approve/{run_id}/{gate}"), &json!({}))
+    }
+
+    pub(crate) fn database(&self) -> Result<postgres::Client> {
+        Ok(mw::migrations::connect(&self.database_url)?)
+    }
+
+    /// What the simulator has seen.
+    pub(crate) fn simulated(&self) -> Result<Value> {
+        let simulator = self.simulator.as_deref().context("there is no simulator")?;
+        Ok(self.agent.get(format!("{simulator}/_sim/state")).call()?.body_mut().read_json()?)
+    }
+
+    /// An authenticated request, for [`load::run`].
+    pub(crate) fn request(&self, method: &str, path: &str, body: String) -> http::Request<Body> {
+        let request = http::Request::builder().method(method).uri(path).header("x-api-key", &self.key);
+        request.header("content-type", "application/json").body(body.into()).unwrap_or_default()
+    }
+
+    pub(crate) fn load(
+        &self,
+        connections: usize,
+        pace: Pace,
+        during: Duration,
+        make: impl Fn(u64) -> http::Request<Body> + 'static,
+    ) -> Result<Measured> {
+        load::run(&self.base, connections, pace, during, make)
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(120)))
+        .build()
+        .into()
+}

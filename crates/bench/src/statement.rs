@@ -1,0 +1,85 @@
+//! The statement that a function of the store would run, caught instead of run: so the floor and the limit run the very
+//! same one as the product.
+
+use anyhow::{Context, Result};
+use mw_store::{Database, DbError, Param};
+use serde_json::Value;
+
+/// A statement with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) json: String,
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Catcher(Option<Statement>);
+
+impl Database for Catcher {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError> {
+        let json = params.iter().find_map(|param| match param {
+            Param::Json(text) => Some((*text).to_owned()),
+            Param::Bytes(_) => None,
+        });
+        let bytes = params.iter().find_map(|param| match param {
+            Param::Bytes(bytes) => Some(bytes.to_vec()),
+            Param::Json(_) => None,
+        });
+        self.0 = Some(Statement { sql, json: json.unwrap_or_default(), bytes });
+        Err(DbError::Failed("caught".to_owned()))
+    }
+
+    fn seen(&self) -> Option<mw_store::metrics::Seen> {
+        // A request of the product rides in its statement.
+        let labels = r#"service="myloware-api",path="/v1/webhooks/kieai",method="POST",status="200""#.to_owned();
+        Some(mw_store::metrics::Seen { labels, seconds: 0.001 })
+    }
+}
+
+/// The first statement of a call.
+pub(crate) fn of<A>(call: impl FnOnce(&mut dyn Database) -> Result<A, DbError>) -> Result<Statement> {
+    let mut catcher = Catcher::default();
+    let _ = call(&mut catcher);
+    catcher.0.context("the call runs no statement")
+}
+
+impl Statement {
+    /// As the floor takes it (`crates/bench/floor`).
+    pub(crate) fn request(&self) -> http::Request<crate::load::Body> {
+        let mut body = self.json.clone().into_bytes();
+        body.extend(self.bytes.iter().flatten());
+        let request = http::Request::post("/").header("x-sql", self.sql).header("x-json-bytes", self.json.len());
+        request.body(body.into()).unwrap_or_default()
+    }
+
+    /// As a script of pgbench, in which every `{unique}` is another number each time.
+    pub(crate) fn script(&self, unique: &str) -> String {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''").replace(unique, "' || :n || '"));
+        let json = quoted(&self.json);
+        let call = self.sql.replace("$1", &format!("({json})::jsonb"));
+        let bytes = self.bytes.as_deref().map(|bytes| quoted(&String::from_utf8_lossy(bytes)));
+        let call = bytes.map_or(call.clone(), |text| call.replace("$2", &format!("convert_to({text}, 'UTF8')")));
+        format!("\\set n random(1, 9000000000000000000)\n{call};\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_core::Timestamp;
+
+    #[test]
+    fn the_stores_own_statement_is_caught_and_scripted() {
+        let caught = of(|db| {
+            let webhook = serde_json::json!({"of": "it's"});
+            mw_store::webhooks::refuse(db, Timestamp::UNIX_EPOCH, "kieai", "invalid", "hash-U", webhook, b"{U}")
+        });
+        let caught = caught.unwrap();
+        assert_eq!(caught.sql, "SELECT webhook_refuse($1, $2)");
+        let script = caught.script("U");
+        assert!(script.contains("hash-' || :n || '") && script.contains("it''s"), "{script}");
+        assert!(script.ends_with("convert_to('{' || :n || '}', 'UTF8'));\n"), "{script}");
+        assert_eq!(caught.request().headers()["x-json-bytes"], caught.json.len().to_string());
+    }
+}
