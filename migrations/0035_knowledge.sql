@@ -185,19 +185,24 @@ BEGIN
     RETURN jsonb_build_object('kept', kept);
 END $$;
 
--- The passages that have words of a question, best first: (chunk_id, place, coverage, words). A word weighs the more the
+-- The passages that have words of a question, best first: (chunk_id, place, coverage, matched). A word weighs the more the
 -- fewer passages have it; one that no passage has weighs most, and is covered by none. Candidates are those with the rarest
--- words, some thousand at most, and those with every word. No scan: a table of any size is read through its index, which
+-- words, some thousand at most, and those with every word. What was written for this project or persona comes before what
+-- is for everybody. No scan: a table of any size is read through its index, which
 -- makes costs look high to the planner, and compiling such a plan takes longer than running it.
-CREATE OR REPLACE FUNCTION kb_by_words(query text, a_project text, a_persona text)
-RETURNS TABLE (chunk_id bigint, place bigint, coverage double precision, words text[])
+CREATE OR REPLACE FUNCTION kb_by_words(question text, a_project text, a_persona text)
+RETURNS TABLE (chunk_id bigint, place bigint, coverage double precision, matched text[])
 LANGUAGE plpgsql STABLE ROWS 50 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    asked text[] := (tsvector_to_array(to_tsvector('english', query)))[1:64];
+    -- Words of questions that the dictionary keeps, and that no answer is about.
+    idle constant text[] := '{could, get, happen, let, mani, may, much, need, pleas, tell, want, would}';
+    asked text[] := ARRAY(SELECT lexeme FROM unnest(to_tsvector('english', question)) AS word
+                           WHERE lexeme <> ALL (idle) ORDER BY lexeme LIMIT 64);
     total double precision;
     known text[];
     weights double precision[];
-    rarest text[];
+    rare tsquery;
+    every tsquery;
 BEGIN
     WITH weighed AS (
         SELECT lexeme, coalesce(held.chunks, 0) AS many,
@@ -209,32 +214,35 @@ BEGIN
         WINDOW running AS (ORDER BY many, lexeme)
     )
     SELECT (SELECT sum(weight) FROM weighed), array_agg(lexeme ORDER BY rank), array_agg(weight ORDER BY rank),
-           array_agg(lexeme ORDER BY rank) FILTER (WHERE rank = 1 OR reach <= 3000)
-      INTO total, known, weights, rarest FROM ordered WHERE rank <= 16;
+           kb_query(array_agg(lexeme) FILTER (WHERE rank = 1 OR reach <= 3000), '|'), kb_query(array_agg(lexeme), '&')
+      INTO total, known, weights, rare, every FROM ordered WHERE rank <= 16;
     RETURN QUERY
-    WITH candidates AS MATERIALIZED (
-        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv
+    WITH words AS MATERIALIZED (
+        SELECT lexeme, weight, kb_query(ARRAY[lexeme], '|') AS query FROM unnest(known, weights) AS word (lexeme, weight)
+    ), candidates AS MATERIALIZED (
+        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
+                1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
-          WHERE tsv @@ kb_query(rarest, '|')
+          WHERE tsv @@ rare
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
             AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 3000)
         UNION ALL
-        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv
+        (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
+                1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
-          WHERE tsv @@ kb_query(known, '&') AND NOT tsv @@ kb_query(rarest, '|')
+          WHERE tsv @@ every AND NOT tsv @@ rare
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
             AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 1000)
     ), scored AS (
-        SELECT candidates.chunk_id, candidates.doc_id, sum(weight) AS covered, array_agg(lexeme) AS matched,
+        SELECT candidates.chunk_id, candidates.doc_id, sum(weight) AS covered, array_agg(lexeme) AS hits,
                -- Standing there says most; again, or in a heading, adds less and less.
-               sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', tsv, kb_query(ARRAY[lexeme], '|')))) AS strength
-          FROM candidates, unnest(known, weights) AS word (lexeme, weight)
-         WHERE tsv @@ kb_query(ARRAY[lexeme], '|')
-         GROUP BY candidates.chunk_id, candidates.doc_id
+               fit * sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', tsv, words.query))) AS strength
+          FROM candidates JOIN words ON tsv @@ words.query
+         GROUP BY candidates.chunk_id, candidates.doc_id, fit
     ), best AS (
         SELECT DISTINCT ON (scored.doc_id) * FROM scored ORDER BY scored.doc_id, strength DESC, scored.chunk_id
     )
-    SELECT best.chunk_id, row_number() OVER (ORDER BY strength DESC, best.chunk_id), covered / total, matched
+    SELECT best.chunk_id, row_number() OVER (ORDER BY strength DESC, best.chunk_id), covered / total, hits
       FROM best ORDER BY strength DESC, best.chunk_id LIMIT 50;
 END $$;
 
@@ -288,9 +296,9 @@ BEGIN
         SELECT * FROM jsonb_to_recordset(meant) AS row (chunk_id bigint, place bigint, similarity double precision)
     ), fused AS (
         SELECT doc_id, sum(61 / (60 + each.place)::double precision) / rankings AS score, max(each.coverage) AS coverage,
-               max(each.similarity) AS similarity, max(each.words) AS words,
+               max(each.similarity) AS similarity, max(each.matched) AS words,
                (array_agg(kb_chunks.chunk_id ORDER BY each.place, each.similarity))[1] AS chunk_id
-          FROM (SELECT chunk_id, place, coverage, NULL::double precision AS similarity, words FROM by_words
+          FROM (SELECT chunk_id, place, coverage, NULL::double precision AS similarity, matched FROM by_words
                 UNION ALL
                 SELECT chunk_id, place, NULL, similarity, NULL FROM by_meaning) AS each
           JOIN kb_chunks USING (chunk_id)
@@ -313,3 +321,28 @@ BEGIN
     END IF;
     RETURN jsonb_build_object('passages', passages, 'embedder', the_embedder);
 END $$;
+
+-- {"query", "coverage_min", "coverage_near", "passages_max", "chars_max"} → {"text", "citations": [{"doc_id", "path",
+-- "reason"}]}: what Brendan says of a question. Passages that have at least this part of it, and nearly as much of it as the
+-- best; the text is null when there is none. Whole words of each, up to so many characters.
+CREATE OR REPLACE FUNCTION kb_answer(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    WITH found AS MATERIALIZED (
+        SELECT kb_search(jsonb_build_object('query', request->>'query', 'limit', request->'passages_max', 'counted', true))
+                   AS answer
+    ), listed AS (
+        SELECT passage, place, passage->>'content' AS content, (passage->>'coverage')::double precision AS coverage,
+               max((passage->>'coverage')::double precision) OVER () AS best
+          FROM found, jsonb_array_elements(answer->'passages') WITH ORDINALITY AS row (passage, place)
+    )
+    SELECT jsonb_build_object(
+               'text', string_agg(CASE WHEN length(content) <= (request->>'chars_max')::integer THEN content
+                   ELSE regexp_replace(left(content, (request->>'chars_max')::integer), '\s+\S*$', '') || ' …' END
+                   || E'\n(' || (passage->>'path') || ')', E'\n\n' ORDER BY place),
+               'citations', coalesce(jsonb_agg(jsonb_build_object('doc_id', passage->'doc_id', 'path', passage->'path',
+                   'reason', 'has ' || (SELECT string_agg(word, ', ') FROM jsonb_array_elements_text(passage->'words') AS word))
+                   ORDER BY place), '[]'))
+      FROM listed
+     WHERE coverage >= (request->>'coverage_min')::double precision
+       AND coverage >= best * (request->>'coverage_near')::double precision
+$$;

@@ -2,9 +2,10 @@
 
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
+use mw_core::brendan;
 use mw_core::knowledge::Document;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Most passages that one search gives.
 pub const PASSAGES_MAX: u32 = 20;
@@ -32,11 +33,12 @@ pub struct Search<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
     pub embedder: String,
-    pub vector: Vec<f32>,
+    /// The list of its numbers.
+    pub vector: Value,
 }
 
 /// A passage that was found.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Passage {
     pub doc_id: String,
     pub path: String,
@@ -54,20 +56,28 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// By hand: components have little room, and what derives a reader takes much of it.
+    fn read(row: &Value) -> Option<Passage> {
+        let text = |name: &str| row.get(name)?.as_str().map(str::to_owned);
+        let words = row.get("words")?.as_array()?.iter();
+        Some(Passage {
+            doc_id: text("doc_id")?,
+            path: text("path")?,
+            title: text("title")?,
+            content: text("content")?,
+            score: row.get("score")?.as_f64()?,
+            coverage: row.get("coverage")?.as_f64()?,
+            similarity: row.get("similarity")?.as_f64(),
+            words: words.filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
+    }
+
     /// Its first characters, in one line.
     #[must_use]
     pub fn excerpt(&self) -> String {
         let words: Vec<&str> = self.content.split_whitespace().collect();
         words.join(" ").chars().take(EXCERPT_CHARS).collect()
     }
-}
-
-#[derive(Deserialize)]
-struct Found {
-    passages: Vec<Passage>,
-    embedder: Option<String>,
-    #[serde(default)]
-    mismatch: bool,
 }
 
 /// Why nothing was looked for.
@@ -81,21 +91,38 @@ pub enum SearchError {
 
 /// Finds the best passages, best first, one for each document.
 pub fn search(db: &mut dyn Database, search: &Search<'_>) -> Result<Vec<Passage>, SearchError> {
-    let mut request = json!({
+    let request = json!({
         "query": search.query, "project": search.project, "persona": search.persona,
         "limit": search.limit.min(PASSAGES_MAX), "counted": search.counted,
+        "vector": search.vector.map(|embedding| &embedding.vector),
+        "embedder": search.vector.map(|embedding| embedding.embedder.as_str()),
     });
-    if let (Some(embedding), Some(members)) = (search.vector, request.as_object_mut()) {
-        members.insert("vector".to_owned(), json!(embedding.vector));
-        members.insert("embedder".to_owned(), json!(embedding.embedder));
+    let found: Value = call(db, "SELECT kb_search($1)", &request)?;
+    if let (Some(_), Some(asked)) = (found.get("mismatch"), search.vector) {
+        let corpus = found.get("embedder").and_then(Value::as_str).map(str::to_owned);
+        return Err(SearchError::OtherEmbedder { corpus, asked: asked.embedder.clone() });
     }
-    let found: Found = call(db, "SELECT kb_search($1)", &request)?;
-    match (found.mismatch, search.vector) {
-        (true, Some(asked)) => {
-            Err(SearchError::OtherEmbedder { corpus: found.embedder, asked: asked.embedder.clone() })
-        }
-        _ => Ok(found.passages),
-    }
+    let rows = found.get("passages").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
+    let passages: Option<Vec<Passage>> = rows.iter().map(Passage::read).collect();
+    passages.ok_or_else(|| DbError::Failed("unexpected answer: a passage that is none".to_owned()).into())
+}
+
+/// What Brendan says of a question, from the knowledge.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Answer {
+    /// `None` when no passage has enough of it.
+    pub text: Option<String>,
+    /// `doc_id`, `path` and `reason` of each passage in the text.
+    pub citations: Value,
+}
+
+/// Answers a question with the passages that have most of it, whoever they are for.
+pub fn answer(db: &mut dyn Database, question: &str) -> Result<Answer, DbError> {
+    let request = json!({
+        "query": question, "coverage_min": brendan::COVERAGE_MIN, "coverage_near": brendan::COVERAGE_NEAR,
+        "passages_max": brendan::PASSAGES_MAX, "chars_max": brendan::PASSAGE_CHARS_MAX,
+    });
+    call(db, "SELECT kb_answer($1)", &request)
 }
 
 /// A document as it is kept.

@@ -17,6 +17,7 @@ use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
+use mw_store::knowledge::answer;
 use serde_json::{Map, Value, json};
 
 pub(crate) const USER_ID_LENGTH_MAX: usize = 100;
@@ -74,6 +75,8 @@ pub struct Spoken {
     pub run_ids: Vec<String>,
     /// Whether to wake the dispatcher.
     pub kick: bool,
+    /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
+    pub citations: Value,
 }
 
 impl Spoken {
@@ -82,7 +85,7 @@ impl Spoken {
             "response": self.text,
             "runId": self.run_ids.last(),
             "run_ids": self.run_ids,
-            "citations": [],
+            "citations": self.citations,
         }));
         if self.kick { response.then(kick::dispatch) } else { response }
     }
@@ -129,6 +132,7 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
+    let mut citations = json!([]);
     reply::notices(&mut reply, context, &asked.reader, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
@@ -138,11 +142,15 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
             reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
-        Intent::Decline => reply.say(reply::HELP),
+        Intent::Decline => {
+            let answer = answer(context.database()?, &asked.message)?;
+            reply.say(answer.text.as_deref().unwrap_or(reply::HELP));
+            citations = answer.citations;
+        }
     }
     let turn = turn(asked, loaded, reply.kept());
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
-    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false })
+    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -173,7 +181,7 @@ fn start(
     reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
-    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })
+    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: json!([]) })
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {

@@ -192,3 +192,35 @@ fn a_counted_search_is_observed_under_names_that_we_know() {
     assert!(labels(&mut db, "project=\"other\",persona=\"other\"") >= 1);
     assert!(labels(&mut db, "project=\"all\",persona=\"riley\"") >= 1);
 }
+
+#[test]
+fn brendan_says_and_cites_what_has_most_of_a_question() {
+    let mut db = connect();
+    let (one, other, folder) = (word(), word(), word());
+    let long = format!("{one} {other}{}", " eight seconds".repeat(100));
+    keep(
+        &mut db,
+        &[
+            (&format!("{folder}/a.md"), long),
+            (&format!("{folder}/b.md"), format!("{other} and {one}.")),
+            (&format!("{folder}/c.md"), format!("Only {other}.")),
+        ],
+    );
+    let answer = knowledge::answer(&mut db, &format!("What is {one} of {other}?")).unwrap();
+    let text = answer.text.unwrap();
+    assert!(
+        text.contains(&format!("eight …\n({folder}/a.md)")) || text.contains(&format!("seconds …\n({folder}/a.md)")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("{other} and {one}.\n({folder}/b.md)")) && !text.contains("c.md"), "{text}");
+    let cited = answer.citations.as_array().unwrap();
+    let mut paths: Vec<&str> = cited.iter().map(|citation| citation["path"].as_str().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, [format!("{folder}/a.md"), format!("{folder}/b.md")]);
+    let reason = cited[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("has ") && reason.contains(&one) && reason.contains(&other), "{reason}");
+    assert!(uuid::Uuid::parse_str(cited[0]["doc_id"].as_str().unwrap()).is_ok());
+
+    let none = knowledge::answer(&mut db, &format!("{} {} {other}", word(), word())).unwrap();
+    assert_eq!((none.text, none.citations), (None, serde_json::json!([])));
+}
