@@ -194,6 +194,29 @@ fn knowledge_is_found_with_where_it_stands() {
 }
 
 #[test]
+fn the_index_is_made_anew_where_it_was_cut_otherwise() {
+    let word = unique("quoin").replace('-', "");
+    let path = format!("general/{word}.md");
+    let documents =
+        mw_core::knowledge::documents(&path, Format::Markdown, &format!("# Locks\n\nA {word} locks type.")).unwrap();
+    let mut client = Client::connect(&service().database_url).unwrap();
+    mw_store::knowledge::apply(&mut client, time::OffsetDateTime::now_utc(), &documents, &[]).unwrap();
+    let mut database = service().database();
+    database.execute("UPDATE kb_documents SET hash = 'of another edition' WHERE path = $1", &[&path]);
+
+    let refreshed = facts("refresh_index", json!({"sources": "curated", "full": false}));
+    assert!(refreshed["ok"] == true && refreshed["changed"].as_u64().unwrap() >= 1, "{refreshed}");
+    let hash = &database.row("SELECT hash FROM kb_documents WHERE path = $1", &[&path])["hash"];
+    assert_eq!(*hash, documents[0].hash.as_str());
+    assert_eq!(facts("query_support", json!({"q": word}))["sources"].as_array().unwrap().len(), 1);
+
+    assert!(refusal("refresh_index", json!({"sources": "s3"})).starts_with("Invalid source: s3"));
+    assert!(refusal("refresh_index", json!({"full": "yes"})).starts_with("full: "));
+    let viewer = Person::with_role("approver");
+    assert!(refusal_to(&viewer.service, "refresh_index", json!({})).ends_with("this needs the role operator"));
+}
+
+#[test]
 fn no_tool_decides_a_gate_whatever_its_arguments_say() {
     let run = Run::start();
     let listed = result(super::modern(service(), "tools/list", json!({})).send());

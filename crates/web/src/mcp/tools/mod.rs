@@ -6,6 +6,7 @@ mod gates;
 mod hand_over;
 mod knowledge;
 mod projects;
+mod refresh;
 mod report;
 mod runs;
 
@@ -14,6 +15,7 @@ use super::tool::Tool;
 /// In the order in which they are listed, which never changes from one call to the next.
 pub(super) const ALL: &[&Tool] = &[
     &knowledge::QUERY_SUPPORT,
+    &refresh::REFRESH_INDEX,
     &report::INSIGHT_REPORT,
     &runs::GET_RUN_STATUS,
     &runs::LIST_RUNS,

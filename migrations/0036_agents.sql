@@ -1,4 +1,4 @@
--- What the report on the last days is made from.
+-- What agents ask for over MCP: a report on the last days, and the knowledge cut anew.
 
 -- {"now", "days"} → {"since", "counted", "more", "projects": [{"project", "status", "runs"}], "publish_seconds": {"p50", "p95"},
 -- "gates": [{"gate", "state", "openings", "p50_seconds"}], "errors": [{"type", "runs"}], "open_gates", "oldest_open_at"}. Of at most
@@ -41,4 +41,12 @@ LANGUAGE sql STABLE AS $$
                             GROUP BY error ORDER BY count(*) DESC, error LIMIT 10) AS each),
         'open_gates', (SELECT gates FROM waiting),
         'oldest_open_at', (SELECT oldest FROM waiting))
+$$;
+
+-- {"after"?: path, "limit"} → {"documents": [{"path", "project", "persona", "content", "hash"}]}: documents as they are kept, by path.
+CREATE OR REPLACE FUNCTION kb_read(request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('documents', coalesce(jsonb_agg(to_jsonb(page) ORDER BY path), '[]'))
+      FROM (SELECT path, project, persona, content, hash FROM kb_documents WHERE path > coalesce(request->>'after', '')
+             ORDER BY path LIMIT (request->>'limit')::integer) AS page
 $$;
