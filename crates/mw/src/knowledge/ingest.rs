@@ -72,6 +72,12 @@ fn held(db: &mut dyn Database) -> Result<BTreeMap<String, String>> {
 }
 
 impl Plan {
+    /// Whether the database has no knowledge yet.
+    #[must_use]
+    pub fn finds_nothing(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// What carrying it out would report.
     #[must_use]
     pub fn outlook(&self) -> Report {
