@@ -406,6 +406,9 @@ fn knowledge() -> Vec<Statement> {
         statement("kb_list", PAGE, |db, _| {
             assert_eq!(mw_store::knowledge::list(db, Some("page-5"), 50).unwrap().documents.len(), 50);
         }),
+        statement("kb_read", PAGE, |db, _| {
+            assert_eq!(mw_store::knowledge::read(db, Some("page-5"), 50).unwrap().len(), 50);
+        }),
         statement("kb_apply", PAGE, move |db, _| {
             let applied = mw_store::knowledge::apply(db, now(), &document(), &["page-8.md".to_owned()]).unwrap();
             assert_eq!((applied.changed.len(), applied.removed.len()), (1, 1));
