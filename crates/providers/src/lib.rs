@@ -7,7 +7,7 @@
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
-//! [`embedding`]: texts as vectors.
+//! * [`embedding`]: texts as vectors.
 //!
 //! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
 //! our key ([`kieai::query`], [`shotstack::query`]) tells what became of a task.

@@ -150,7 +150,7 @@ pub fn list(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Pa
 
 /// A document's text, and for whom it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Kept {
+pub struct Whole {
     pub path: String,
     pub project: Option<String>,
     pub persona: Option<String>,
@@ -159,10 +159,10 @@ pub struct Kept {
 }
 
 /// Reads documents whole, by path, after one.
-pub fn read(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, DbError> {
+pub fn read(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Vec<Whole>, DbError> {
     #[derive(Deserialize)]
     struct Page {
-        documents: Vec<Kept>,
+        documents: Vec<Whole>,
     }
     call(db, "SELECT kb_read($1)", &json!({"after": after, "limit": limit})).map(|page: Page| page.documents)
 }

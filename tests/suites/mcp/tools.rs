@@ -1,6 +1,6 @@
 //! Each tool, with good arguments and bad ones, for who may call it and who may not.
 
-use super::{called_by, facts, modern_from, refusal, refusal_to, result};
+use super::{called_by, error, facts, modern_from, refusal, refusal_to, result};
 use crate::principals::Person;
 use crate::support::{Run, service, unique};
 use mw_core::knowledge::document::Format;
@@ -73,11 +73,12 @@ fn a_gate_is_handed_over_to_a_person_and_a_second_call_only_looks() {
     assert!(!simple.to_string().contains("token"), "a page, and no link that decides: {simple}");
 
     let able = json!({"elicitation": {"url": {}}});
-    let ask = |more: Value| {
+    let send = |more: Value| {
         let mut params = json!({"name": "hand_over_gate", "arguments": arguments});
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        result(modern_from(service(), "tools/call", params, able.clone()).send())
+        modern_from(service(), "tools/call", params, able.clone()).send()
     };
+    let ask = |more: Value| result(send(more));
     let asked = ask(json!({}));
     assert_eq!(asked["resultType"], "input_required");
     let request = &asked["inputRequests"]["decide"];
@@ -92,8 +93,7 @@ fn a_gate_is_handed_over_to_a_person_and_a_second_call_only_looks() {
     assert_eq!(looked["structuredContent"]["waiting"], true, "the client's answer decides nothing: {looked}");
     assert_eq!((run.status().as_str(), run.count_events("gate.decided")), ("pending_workflow", 0));
     for tampered in [&state[1..], &format!("{state}A"), "x.y", ""] {
-        let refused = answered(tampered);
-        assert_eq!(refused["isError"], true, "{tampered}: {refused}");
+        assert_eq!(error(send(json!({"requestState": tampered})), 200), -32602, "{tampered}");
     }
 
     let run = run.approved("workflow");

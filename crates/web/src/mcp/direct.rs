@@ -22,7 +22,7 @@ pub(super) fn answer(method: &str, ask: &Ask<'_>, session: &mut Session<'_>) -> 
         }
         _ => {}
     }
-    match tool.call(session, &Call { arguments: ask.params, ask: None }) {
+    match tool.call(session, &Call { arguments: ask.params, ask: None, state: None }) {
         Ok(Outcome::Done { facts, .. }) => Ok(facts),
         Ok(Outcome::InputRequired { .. }) => Err(RpcError::method_not_found()),
         Err(problem) => Err(failed(&problem, session)),

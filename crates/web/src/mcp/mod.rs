@@ -3,7 +3,7 @@
 //! ```text
 //! /mcp  ─► origin ─► key ─► limit ─┬► protocol: one message, one answer    message   JSON-RPC
 //! /mcp/tools/list, /mcp/tools/call ┤        │                              revision  eras, headers
-//!                                  │        └► offer: what we have ─► tool, tools/*   resources
+//!                                  │        └► offer: what we have ─► tool, tools/*   resources   state
 //!                                  │                    └► direct: the original's methods
 //!                                  └► plain: the same tools for HotDash
 //! ```
@@ -18,6 +18,7 @@ mod plain;
 pub mod protocol;
 mod resources;
 pub mod revision;
+mod state;
 mod tool;
 mod tools;
 

@@ -2,6 +2,7 @@
 
 use super::message::RpcError;
 use super::protocol::{Ask, Offer};
+use super::state::State;
 use super::tool::{self, Call, Outcome, Session};
 use super::{direct, resources};
 use serde_json::{Map, Value, json};
@@ -47,7 +48,9 @@ impl Ours<'_, '_> {
             Some(Value::Object(arguments)) => arguments,
             Some(_) => return Err(RpcError::invalid_params("arguments is an object")),
         };
-        let called = tool.call(self.session, &Call { arguments, ask: Some(ask) });
+        let state =
+            ask.params.get("requestState").map(|sent| State::read(sent, &self.session.context.config)).transpose()?;
+        let called = tool.call(self.session, &Call { arguments, ask: Some(ask), state: state.as_ref() });
         Ok(called.map_or_else(|problem| tool::refused(&problem, self.session.context), Outcome::into_json))
     }
 }

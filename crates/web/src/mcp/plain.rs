@@ -43,7 +43,7 @@ pub(super) fn call(body: &Map<String, Value>, session: &mut Session<'_>) -> Resu
         let shown: String = name.chars().take(128).collect();
         return Ok(Response::ok(&error_content(&format!("Unknown tool: {shown}"))));
     };
-    let answer = match tool.call(session, &Call { arguments, ask: None }) {
+    let answer = match tool.call(session, &Call { arguments, ask: None, state: None }) {
         Ok(outcome) => json!({"content": outcome.into_json().get("content")}),
         Err(problem) => tool::refused(&problem, session.context),
     };

@@ -3,6 +3,7 @@
 
 use super::message::RpcError;
 use super::protocol::Ask;
+use super::state::State;
 use crate::body;
 use crate::context::Context;
 use crate::problem::{self, Problem};
@@ -37,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) arguments: &'a Map<String, Value>,
     /// `None` where the caller does not speak MCP.
     pub(super) ask: Option<&'a Ask<'a>>,
+    /// What it brings back of an earlier call.
+    pub(super) state: Option<&'a State>,
 }
 
 /// What a tool answers.
@@ -168,7 +171,8 @@ mod tests {
         let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
         let mut session = Session { context: &mut context, key: String::new() };
         for tool in super::super::tools::ALL {
-            let refused = tool.call(&mut session, &Call { arguments: &Map::new(), ask: None }).err().unwrap();
+            let refused =
+                tool.call(&mut session, &Call { arguments: &Map::new(), ask: None, state: None }).err().unwrap();
             assert_eq!(refused.status, 401, "{}", tool.name);
         }
     }

@@ -7,7 +7,7 @@ use crate::mcp::tool::{Call, Outcome, Session, Tool};
 use crate::problem::{self, Problem};
 use mw_core::knowledge::Document;
 use mw_core::principal::Role;
-use mw_store::knowledge::{self, Kept};
+use mw_store::knowledge::{self, Whole};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -66,8 +66,8 @@ fn check(sources: &str) -> Result<(), Problem> {
 }
 
 /// The document cut as today, where that is not as it was.
-fn stale(kept: Kept) -> Option<Document> {
-    let Kept { path, project, persona, content, hash } = kept;
+fn stale(kept: Whole) -> Option<Document> {
+    let Whole { path, project, persona, content, hash } = kept;
     let fresh = Document::cut(path, project, persona, content);
     (fresh.hash != hash).then_some(fresh)
 }
