@@ -29,6 +29,7 @@ mod resilience;
 mod routes;
 mod runbook;
 mod sql;
+mod statements;
 mod support;
 mod sweep;
 mod verbs;

@@ -55,7 +55,11 @@ impl Statement {
 
     /// As a script of pgbench, in which every `{unique}` is another number each time.
     pub(crate) fn script(&self, unique: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''").replace(unique, "' || :n || '"));
+        // `":false` would be a variable of pgbench's.
+        let quoted = |text: &str| {
+            let text = text.replace('\'', "''").replace("\":", "\": ");
+            format!("'{}'", text.replace(unique, "' || :n::text || '"))
+        };
         let json = quoted(&self.json);
         let call = self.sql.replace("$1", &format!("({json})::jsonb"));
         let bytes = self.bytes.as_deref().map(|bytes| quoted(&String::from_utf8_lossy(bytes)));
@@ -78,8 +82,8 @@ mod tests {
         let caught = caught.unwrap();
         assert_eq!(caught.sql, "SELECT webhook_refuse($1, $2)");
         let script = caught.script("U");
-        assert!(script.contains("hash-' || :n || '") && script.contains("it''s"), "{script}");
-        assert!(script.ends_with("convert_to('{' || :n || '}', 'UTF8'));\n"), "{script}");
+        assert!(script.contains("hash-' || :n::text || '") && script.contains("it''s"), "{script}");
+        assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8'));\n"), "{script}");
         assert_eq!(caught.request().headers()["x-json-bytes"], caught.json.len().to_string());
     }
 }

@@ -46,8 +46,13 @@ fn candidates() -> Vec<PathBuf> {
         }
     }
     folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
-    folders.retain(|folder| ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file()));
-    folders
+    // Some installations put only these on PATH, as links; the rest lies beside what they point to.
+    let real = folders.into_iter().filter_map(|folder| {
+        let program = std::fs::canonicalize(folder.join("postgres")).ok()?;
+        Some(program.parent()?.to_path_buf())
+    });
+    real.filter(|folder| ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file()))
+        .collect()
 }
 
 fn version(folder: &Path) -> Option<u32> {
