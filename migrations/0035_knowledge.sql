@@ -101,10 +101,13 @@ DECLARE
     won bigint;
 BEGIN
     PERFORM FROM kb_corpus FOR UPDATE;
-    removed := ARRAY(SELECT path FROM kb_documents
-                      WHERE path IN (SELECT jsonb_array_elements_text(request->'gone')) ORDER BY path);
+    -- Arrays are looked up by key; lists of unknown size could be joined by a scan.
+    removed := ARRAY(SELECT jsonb_array_elements_text(request->'gone'));
+    removed := ARRAY(SELECT path FROM kb_documents WHERE path = ANY (removed) ORDER BY path);
+    changed := ARRAY(SELECT given->>'path' FROM jsonb_array_elements(request->'documents') AS given);
     changed := ARRAY(SELECT path FROM kb_documents JOIN jsonb_array_elements(request->'documents') AS given
-                         ON path = given->>'path' AND hash <> given->>'hash' ORDER BY path);
+                         ON path = given->>'path' AND hash <> given->>'hash'
+                      WHERE path = ANY (changed) ORDER BY path);
     stale := ARRAY(SELECT id FROM kb_documents WHERE path = ANY (removed || changed));
 
     WITH dropped AS (DELETE FROM kb_chunks WHERE doc_id = ANY (stale) RETURNING chunk_id, tsv),
@@ -148,7 +151,7 @@ END $$;
 CREATE OR REPLACE FUNCTION kb_vectorless(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    found jsonb;
+    page jsonb;
 BEGIN
     IF NOT kb_vectors_prepare() THEN
         RETURN '{"ready": false, "passages": []}';
@@ -159,12 +162,12 @@ BEGIN
         DELETE FROM kb_embeddings;
     END IF;
     SELECT coalesce(jsonb_agg(jsonb_build_object('chunk_id', chunk_id, 'title', title, 'content', content) ORDER BY chunk_id), '[]')
-      INTO found
+      INTO page
       FROM (SELECT chunk_id, title, content FROM kb_chunks
              WHERE chunk_id > coalesce((request->>'after')::bigint, 0)
                AND NOT EXISTS (SELECT FROM kb_embeddings WHERE kb_embeddings.chunk_id = kb_chunks.chunk_id)
-             ORDER BY chunk_id LIMIT (request->>'limit')::integer) AS page;
-    RETURN jsonb_build_object('ready', true, 'passages', found);
+             ORDER BY chunk_id LIMIT (request->>'limit')::integer) AS bare;
+    RETURN jsonb_build_object('ready', true, 'passages', page);
 END $$;
 
 -- {"embedder", "vectors": [{"chunk_id", "vector": [number]}]} → {"kept"}: none when another embedder has come meanwhile.
@@ -186,8 +189,8 @@ BEGIN
 END $$;
 
 -- The passages that have words of a question, best first: (chunk_id, place, coverage, matched). A word weighs the more the
--- fewer passages have it; one that no passage has weighs most, and is covered by none. Candidates are those with the rarest
--- words, some thousand at most, and those with every word. What was written for this project or persona comes before what
+-- fewer passages have it; one that no passage has weighs most, and is covered by none. Candidates are those with every
+-- word, and those with the rarest words, some thousand at most. What was written for this project or persona comes before what
 -- is for everybody. No scan: a table of any size is read through its index, which
 -- makes costs look high to the planner, and compiling such a plan takes longer than running it.
 CREATE OR REPLACE FUNCTION kb_by_words(question text, a_project text, a_persona text)
@@ -214,7 +217,7 @@ BEGIN
         WINDOW running AS (ORDER BY many, lexeme)
     )
     SELECT (SELECT sum(weight) FROM weighed), array_agg(lexeme ORDER BY rank), array_agg(weight ORDER BY rank),
-           kb_query(array_agg(lexeme) FILTER (WHERE rank = 1 OR reach <= 3000), '|'), kb_query(array_agg(lexeme), '&')
+           kb_query(array_agg(lexeme) FILTER (WHERE rank = 1 OR reach <= 2000), '|'), kb_query(array_agg(lexeme), '&')
       INTO total, known, weights, rare, every FROM ordered WHERE rank <= 16;
     RETURN QUERY
     WITH words AS MATERIALIZED (
@@ -223,16 +226,16 @@ BEGIN
         (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
                 1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
-          WHERE tsv @@ rare
+          WHERE tsv @@ every
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
-            AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 3000)
+            AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 1000)
         UNION ALL
         (SELECT kb_chunks.chunk_id, kb_chunks.doc_id, kb_chunks.tsv,
                 1 + 0.25 * ((project = a_project) IS TRUE)::integer + 0.25 * ((persona = a_persona) IS TRUE)::integer AS fit
            FROM kb_chunks JOIN kb_documents ON id = doc_id
-          WHERE tsv @@ every AND NOT tsv @@ rare
+          WHERE tsv @@ rare AND NOT tsv @@ every
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
-            AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 1000)
+            AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 2000)
     ), scored AS (
         SELECT candidates.chunk_id, candidates.doc_id, sum(weight) AS covered, array_agg(lexeme) AS hits,
                -- Standing there says most; again, or in a heading, adds less and less.

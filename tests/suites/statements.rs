@@ -60,10 +60,10 @@ fn a_request_costs_the_statements_that_it_needs_and_no_more() {
     counter.costs("approving", approve, 200, &decided);
     let turn = json!({"user_id": unique("user"), "message": "what can you do?"});
     counter.costs(
-        "a turn of chat",
+        "a turn of chat that looks something up",
         service.post("/v1/chat/brendan").json(&turn),
         200,
-        &[("chat_load", 1), ("chat_save", 1)],
+        &[("chat_load", 1), ("kb_answer", 1), ("chat_save", 1)],
     );
     let path = format!("/v1/runs/{}", run.id);
     counter.costs("reading a run", service.get(&path), 200, &[("run_view", 1), ("request_observe", 1)]);

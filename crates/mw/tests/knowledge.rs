@@ -190,7 +190,8 @@ fn passages_are_found_by_meaning_and_two_embedders_are_never_compared() {
     set(&mut person, "another");
     let refused = person.sees(2, &["kb", "search", "whale"]);
     assert!(refused.contains("vectors of one, the question one of another"), "{refused}");
-    assert!(person.ingests(0, &[]).contains("2 made by another"));
+    let again = person.ingests(0, &[]);
+    assert!(again.contains("2 made by another"), "{again}");
     assert_eq!(person.finds("whale")[0]["path"], "whales.md");
 
     person.settings.clear();

@@ -83,12 +83,13 @@ SELECT 'telegram', n::text, 'person-' || n FROM generate_series(1, 20000) AS n;
 -- A large handbook: words as rare as in texts, one passage for each document.
 INSERT INTO kb_documents (id, project, path, content, hash, created_at, updated_at)
 SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, CASE WHEN n % 3 = 0 THEN 'aismr' END, 'page-' || n || '.md',
-       'x', 'h', now(), now() FROM generate_series(1, 20000) AS n;
+       'x', 'h', now(), now() FROM generate_series(1, 15000) AS n;
 INSERT INTO kb_chunks (doc_id, position, title, content)
-SELECT id, 1, path, (SELECT string_agg('word' || floor(20000 ^ random() + 0 * length(path)), ' ') FROM generate_series(1, 30))
-  FROM kb_documents;
+SELECT id, 1, path, text
+  FROM kb_documents, LATERAL (SELECT string_agg('word' || floor(20000 ^ random() + 0 * (n + length(path))), ' ') AS text
+                                FROM generate_series(1, 30) AS n) AS words;
 INSERT INTO kb_lexemes (lexeme, chunks) SELECT word, ndoc FROM ts_stat('SELECT tsv FROM kb_chunks');
-UPDATE kb_corpus SET chunks = 20000;
+UPDATE kb_corpus SET chunks = 15000;
 
 -- So much at work at once is allowed here.
 UPDATE provider_states SET in_flight_max = 250;

@@ -46,7 +46,7 @@ fn ingesting_twice_changes_nothing_and_a_change_keeps_the_id() {
     assert!(found(&mut db, &search(&other)).is_empty());
     assert_eq!(count(&mut db, "SELECT count(*) FROM kb_lexemes WHERE lexeme = $1", &other), 0);
 
-    let removed = knowledge::apply(&mut db, now(), &[], &[path.clone()]).unwrap().removed;
+    let removed = knowledge::apply(&mut db, now(), &[], std::slice::from_ref(&path)).unwrap().removed;
     assert_eq!(removed, [path.as_str()]);
     assert!(found(&mut db, &search(&one)).is_empty());
     let left = "SELECT count(*) FROM kb_chunks JOIN kb_documents ON id = doc_id WHERE path = $1";
