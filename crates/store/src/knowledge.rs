@@ -148,6 +148,25 @@ pub fn list(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Pa
     call(db, "SELECT kb_list($1)", &json!({"after": after, "limit": limit}))
 }
 
+/// A document's text, and for whom it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Whole {
+    pub path: String,
+    pub project: Option<String>,
+    pub persona: Option<String>,
+    pub content: String,
+    pub hash: String,
+}
+
+/// Reads documents whole, by path, after one.
+pub fn read(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Vec<Whole>, DbError> {
+    #[derive(Deserialize)]
+    struct Page {
+        documents: Vec<Whole>,
+    }
+    call(db, "SELECT kb_read($1)", &json!({"after": after, "limit": limit})).map(|page: Page| page.documents)
+}
+
 /// What came of documents, by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 pub struct Applied {

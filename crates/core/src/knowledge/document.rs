@@ -28,6 +28,16 @@ pub struct Document {
     pub passages: Vec<Passage>,
 }
 
+impl Document {
+    /// Cuts what is kept of a file, as it is cut today: also what was kept when it was cut otherwise.
+    #[must_use]
+    pub fn cut(path: String, project: Option<String>, persona: Option<String>, content: String) -> Document {
+        let hash = hash(project.as_deref(), persona.as_deref(), &content);
+        let passages = passages(&name(&path), &content);
+        Document { path, project, persona, content, hash, passages }
+    }
+}
+
 /// Why a file cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -79,11 +89,7 @@ pub fn documents(path: &str, format: Format, text: &str) -> Result<Vec<Document>
         return Err(Unreadable::Empty);
     }
     let (project, persona) = (named_by(path, "projects"), named_by(path, "personas"));
-    let document = |path: String, content: String| {
-        let hash = hash(project.as_deref(), persona.as_deref(), &content);
-        let passages = passages(&name(&path), &content);
-        Document { path, project: project.clone(), persona: persona.clone(), content, hash, passages }
-    };
+    let document = |path, content| Document::cut(path, project.clone(), persona.clone(), content);
     if content.chars().count() <= WHOLE_CHARS_MAX {
         return Ok(vec![document(path.to_owned(), content)]);
     }
@@ -225,6 +231,17 @@ mod tests {
                 if let Ok(made) = documents(path, Format::of(path).unwrap(), &text) {
                     prop_assert!(!made.is_empty() && made.iter().all(|document| !document.passages.is_empty()));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_cut_again_to_the_same() {
+        let long = "A sentence about clips. ".repeat(2000);
+        for (path, text) in [("projects/aismr/a.md", "# Light\n\nSoft."), ("general/long.md", long.as_str())] {
+            for kept in documents(path, Format::Markdown, text).unwrap() {
+                let Document { path, project, persona, content, .. } = kept.clone();
+                assert_eq!(Document::cut(path, project, persona, content), kept);
             }
         }
     }

@@ -18,8 +18,8 @@ use mw_store::principals::{self, Identities, Outcome as Wished};
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
-    Limit, chat, dead_letters, doctor, drain, effects, gates, metrics, projects, readiness, retention, runs, sweep,
-    upkeep, webhooks,
+    Limit, chat, dead_letters, doctor, drain, effects, gates, insight, metrics, projects, readiness, retention, runs,
+    sweep, upkeep, webhooks,
 };
 use serde_json::json;
 
@@ -84,6 +84,12 @@ fn reads() -> Vec<Statement> {
         statement("start_load", FEW, |db, _| {
             assert!(runs::start_load(db, now(), None, "aismr", &limit()).unwrap().project.is_some());
         }),
+        statement("caller_admit", FEW, |db, _| {
+            let admitted = principals::admit(db, now(), Some(KEY_HASH), &limit()).unwrap();
+            assert!(admitted.principal.is_some() && admitted.limit.is_some());
+        }),
+        // The newest 20,000 runs of 90 days with their gates: an operator or an agent waits for a report.
+        statement("insight_read", HISTORY, |db, _| assert!(insight::read(db, now(), 90).unwrap().counted > 0)),
         statement("chat_load", PAGE, |db, _| {
             let loaded = chat::load(db, now(), None, "user-1", &limit()).unwrap();
             assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
@@ -399,6 +405,9 @@ fn knowledge() -> Vec<Statement> {
         }),
         statement("kb_list", PAGE, |db, _| {
             assert_eq!(mw_store::knowledge::list(db, Some("page-5"), 50).unwrap().documents.len(), 50);
+        }),
+        statement("kb_read", PAGE, |db, _| {
+            assert_eq!(mw_store::knowledge::read(db, Some("page-5"), 50).unwrap().len(), 50);
         }),
         statement("kb_apply", PAGE, move |db, _| {
             let applied = mw_store::knowledge::apply(db, now(), &document(), &["page-8.md".to_owned()]).unwrap();
