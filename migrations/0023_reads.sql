@@ -251,12 +251,16 @@ LANGUAGE sql AS $$
                              ORDER BY message_id LIMIT 20) AS untold))
 $$;
 
--- {"now", "chat"} → {"saved": true}: a turn that starts nothing.
+-- {"now", "chat", "seen"?} → {"saved": true, "seen"}: a turn that starts nothing.
 CREATE OR REPLACE FUNCTION chat_save(request jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
-    SELECT chat_append(request->'chat', (request->>'now')::timestamptz);
-    SELECT '{"saved": true}'::jsonb;
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM chat_append(request->'chat', (request->>'now')::timestamptz);
+    IF request ? 'seen' THEN
+        PERFORM request_seen(request->'seen', NULL);
+    END IF;
+    RETURN jsonb_build_object('saved', true, 'seen', request ? 'seen');
+END $$;
 
 -- {} → {"version": newest applied migration}.
 CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb

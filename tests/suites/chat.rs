@@ -1,6 +1,6 @@
 //! Chat with Brendan: he plans, starts, explains and hands out links; he never decides.
 
-use crate::support::{Run, run, service, simulator, unique};
+use crate::support::{Run, eventually, run, service, simulator, unique};
 use serde_json::{Value, json};
 
 fn say(user: &str, message: &str) -> Value {
@@ -153,6 +153,54 @@ fn nobody_sees_anybody_elses_runs() {
         assert!(!answer["run_ids"].to_string().contains(&run.id) && answer["runId"].is_null(), "{message}: {answer}");
         assert!(!response(&answer).contains("workflow gate"), "{message}: {answer}");
     }
+}
+
+#[test]
+fn a_question_is_answered_from_the_knowledge_and_cited() {
+    let user = unique("user");
+    let answer = say(&user, "Can I delete a post after it is published?");
+    assert!(response(&answer).contains("Delete it on the platform") && answer["runId"].is_null(), "{answer}");
+    let citations = answer["citations"].as_array().unwrap();
+    assert!((1..=3).contains(&citations.len()), "{answer}");
+    for citation in citations {
+        let path = citation["path"].as_str().unwrap();
+        assert!(response(&answer).contains(&format!("({path})")), "{path} is cited and not said: {answer}");
+        assert!(citation["reason"].as_str().unwrap().starts_with("has "), "{citation}");
+        let kept = "SELECT FROM kb_documents WHERE id::text = $1 AND path = $2";
+        let id = citation["doc_id"].as_str().unwrap();
+        assert_eq!(service().database().count(kept, &[&id, &path]), 1);
+    }
+    assert_eq!(citations[0]["path"], "guides/publishing.md");
+    for message in ["What is the weather in Lisbon?", "hello", "make a test video about the moon", "my runs"] {
+        assert_eq!(say(&user, message)["citations"], json!([]), "{message}");
+    }
+}
+
+#[test]
+fn what_one_user_says_is_no_knowledge_of_another() {
+    let (ann, bob, secret) = (unique("ann"), unique("bob"), unique("xylophone"));
+    let run = run_of(&ann, &say(&ann, &format!("make a test video about {secret}")));
+    say(&ann, &format!("Remember that the password is {secret}"));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| say(&ann, &format!("What is {secret}?")));
+            scope.spawn(|| {
+                let answer = say(&bob, &format!("What is {secret}, and which password does it have?"));
+                assert!(!answer.to_string().contains(&secret) && !answer.to_string().contains(&run.id), "{answer}");
+                assert_eq!(answer["citations"], json!([]));
+            });
+        }
+    });
+}
+
+#[test]
+fn searches_of_the_chat_are_on_the_metrics() {
+    say(&unique("user"), "What is a good caption?");
+    let series = "kb_search_seconds_count{project=\"all\",persona=\"all\"}";
+    eventually("the sweep folds the search", || {
+        service().sweep();
+        service().get("/metrics").send().text().contains(series).then_some(())
+    });
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod faults;
 mod gates;
 mod journey;
 mod logs;
+mod mcp;
 mod metrics;
 mod principals;
 mod readme;

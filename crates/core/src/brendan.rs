@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 pub const CONFIDENCE_START: f64 = 0.70;
 /// At or above, below the start: he asks back.
 pub const CONFIDENCE_ASK: f64 = 0.40;
+/// A passage of the knowledge answers a question when it has at least this part of its words, weighed by their rarity.
+pub const COVERAGE_MIN: f64 = 0.5;
+/// Further passages are said when they have nearly as much of it as the best.
+pub const COVERAGE_NEAR: f64 = 0.8;
+/// More would be a list of links and no answer.
+pub const PASSAGES_MAX: u32 = 3;
+/// Of one passage; three fit into a message of a messenger.
+pub const PASSAGE_CHARS_MAX: u32 = 700;
 /// The longest prompt of a run that chat starts.
 const PROMPT_CHARS_MAX: usize = 400;
 
@@ -49,7 +57,7 @@ pub enum Intent {
     AskBack {
         question: String,
     },
-    /// Nothing that he does.
+    /// Nothing that he does; the knowledge may have an answer.
     Decline,
 }
 
@@ -109,7 +117,9 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
     let about = subject(message);
     let video = VIDEO_WORDS.iter().any(|word| has_words(text, word));
     let confidence = confidence(named.is_some(), makes, video, about.is_some());
-    if confidence < CONFIDENCE_ASK {
+    // Who asks how a clip is made does not ask for one.
+    let asks = message.trim_end().ends_with('?') && !makes;
+    if confidence < CONFIDENCE_ASK || (asks && confidence < CONFIDENCE_START) {
         return Intent::Decline;
     }
     if confidence < CONFIDENCE_START {
@@ -246,6 +256,14 @@ mod tests {
         for (message, expected) in cases {
             assert_eq!(plan(message, &projects(), &runs()), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn a_question_about_clips_is_left_to_the_knowledge() {
+        for message in ["How long is a video of the moon?", "What is a good prompt for a clip about candles?"] {
+            assert_eq!(plan(message, &projects(), &runs()), Intent::Decline, "{message}");
+        }
+        assert!(matches!(plan("Can you make a video?", &projects(), &[]), Intent::AskBack { .. }));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`principal`]: who acts, and with what role.
 //! - [`token`]: signed links of gates. [`button`]: what a button under a message carries.
 //! - [`notification`]: what people are told of a run. [`metrics`]: the families of /metrics.
+//! - [`knowledge`]: what is ingested, cut into passages.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
 //! - [`trace`]: a timeline as spans, for collectors of traces.
 
@@ -18,6 +19,7 @@ pub mod button;
 pub mod definition;
 pub mod gate_policy;
 pub mod job;
+pub mod knowledge;
 pub mod metrics;
 pub mod notification;
 pub mod persona;

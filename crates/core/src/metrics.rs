@@ -82,7 +82,7 @@ pub const FAMILIES: &[Family] = &[
         "kb_search_seconds",
         Histogram(REQUEST),
         &["project", "persona"],
-        "Searches in the knowledge base; none yet.",
+        "Searches in the knowledge, by whom they are for.",
     ),
     family("kieai_job_seconds", Histogram(WORK), &["outcome"], "Clips, from the run's request to kie.ai's last word."),
     family(

@@ -8,12 +8,14 @@
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
 //! * [`otlp`]: a collector of traces. [`sentry`]: where errors are looked at.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
+//! * [`embedding`]: texts as vectors.
 //!
 //! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
 //! our key ([`kieai::query`], [`shotstack::query`]) tells what became of a task.
 
 mod answer;
 pub mod callback;
+pub mod embedding;
 pub mod kieai;
 pub mod llm;
 pub mod mock;

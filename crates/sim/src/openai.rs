@@ -1,5 +1,5 @@
-//! An OpenAI-compatible chat model. It has no thoughts of its own: it answers what it was given for the schema's name
-//! (`POST /_sim/llm`), else the smallest value that satisfies the schema.
+//! An OpenAI-compatible chat model and embedder. The model has no thoughts of its own: it answers what it was given for the
+//! schema's name (`POST /_sim/llm`), else the smallest value that satisfies the schema. The embedder counts words.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::world::App;
 const PROVIDER: Provider = Provider::Openai;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/v1/chat/completions", post(complete))
+    Router::new().route("/v1/chat/completions", post(complete)).route("/v1/embeddings", post(embed))
 }
 
 fn refused(status: StatusCode, message: &str, param: Option<&str>, code: &str) -> Response {
@@ -24,7 +24,15 @@ fn refused(status: StatusCode, message: &str, param: Option<&str>, code: &str) -
 }
 
 async fn complete(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    match answer(&app, &headers, &body) {
+    respond(&app, answer(&app, &headers, &body))
+}
+
+async fn embed(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    respond(&app, vectors(&app, &headers, &body))
+}
+
+fn respond(app: &App, answer: Result<Value, Box<Response>>) -> Response {
+    match answer {
         Ok(body) => {
             app.world().count(PROVIDER).creates += 1;
             Json(body).into_response()
@@ -36,16 +44,67 @@ async fn complete(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     }
 }
 
-fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Box<Response>> {
+fn bad(message: &str, param: Option<&str>) -> Box<Response> {
+    Box::new(refused(StatusCode::BAD_REQUEST, message, param, "invalid_request"))
+}
+
+/// The body of a request with a good key that names a model.
+fn admitted(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Box<Response>> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !app.config.accepts(PROVIDER, value.and_then(|value| value.strip_prefix("Bearer "))) {
         return Err(Box::new(refused(StatusCode::UNAUTHORIZED, "Incorrect API key provided", None, "invalid_api_key")));
     }
-    let bad = |message: &str, param| Box::new(refused(StatusCode::BAD_REQUEST, message, param, "invalid_request"));
     let body: Value = serde_json::from_slice(body).map_err(|_| bad("We could not parse the JSON body", None))?;
     if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(bad("you must provide a model parameter", Some("model")));
     }
+    Ok(body)
+}
+
+/// Texts with many words in common have vectors that are near each other.
+fn vectors(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Box<Response>> {
+    let body = admitted(app, headers, body)?;
+    let texts: Option<Vec<&str>> = match body.get("input") {
+        Some(Value::String(text)) => Some(vec![text]),
+        Some(Value::Array(texts)) => texts.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    let texts = texts.filter(|texts| !texts.is_empty() && texts.iter().all(|text| !text.is_empty()));
+    let texts = texts.ok_or_else(|| bad("'$.input' is invalid", Some("input")))?;
+    if app.strikes(PROVIDER, Fault::Overloaded529, On::Create).is_some() {
+        return Err(Box::new(overloaded()));
+    }
+    let dimensions = body.get("dimensions").and_then(Value::as_u64).map_or(1536, |count| count.clamp(1, 3072) as usize);
+    let rows = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| json!({"object": "embedding", "index": index, "embedding": vector(text, dimensions)}));
+    Ok(json!({"object": "list", "model": body.get("model"), "data": rows.collect::<Vec<_>>(),
+              "usage": {"prompt_tokens": texts.len(), "total_tokens": texts.len()}}))
+}
+
+/// A bag of words: each counts at the place that its hash names. Of length 1, and never nothing.
+fn vector(text: &str, dimensions: usize) -> Vec<f32> {
+    let mut vector = vec![0.0_f32; dimensions];
+    let lower = text.to_lowercase();
+    for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 3) {
+        let hash = word
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        if let Some(count) = vector.get_mut((hash % dimensions as u64) as usize) {
+            *count += 1.0;
+        }
+    }
+    let length = vector.iter().map(|count| count * count).sum::<f32>().sqrt();
+    match vector.first_mut() {
+        Some(first) if length == 0.0 => *first = 1.0,
+        _ => vector.iter_mut().for_each(|count| *count /= length),
+    }
+    vector
+}
+
+fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Box<Response>> {
+    let body = admitted(app, headers, body)?;
     if body.get("messages").and_then(Value::as_array).is_none_or(Vec::is_empty) {
         return Err(bad("'messages' is required", Some("messages")));
     }

@@ -2,7 +2,7 @@
 
 use crate::channels::UpdateKey;
 use crate::runs::ProjectVersion;
-use crate::{Database, DbError, Limit, Taken, call, text};
+use crate::{Database, DbError, Limit, Taken, call, metrics, text};
 use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
 use mw_core::principal::Principal;
@@ -95,5 +95,9 @@ pub fn load(
 
 /// Keeps a turn that starts nothing.
 pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
-    call::<serde_json::Value>(db, "SELECT chat_save($1)", &json!({"now": text(now), "chat": turn})).map(|_| ())
+    let mut request = json!({"now": text(now), "chat": turn});
+    metrics::ride(db, &mut request);
+    let answer = call(db, "SELECT chat_save($1)", &request)?;
+    metrics::ridden(db, &answer);
+    Ok(())
 }

@@ -8,10 +8,12 @@
 //! - [`principals`]: who is who, by key and by channel.
 //! - [`dead_letters`]: webhooks that match no job, and what operators do with them. [`drain`]: the switch.
 //! - [`channels`]: where people are told what happens, and what bots have answered.
+//! - [`knowledge`]: what was ingested, and what a search finds of it.
 //! - [`effects`]: the dispatcher's claim, and what it learns about providers.
 //! - [`sweep`], [`retention`]: the reconcilers' statements. [`metrics`]: what /metrics reads.
 //! - [`upkeep`]: what operators put in and take out by hand.
 //! - [`doctor`]: the invariants, for `mw doctor` and the tests.
+//! - [`insight`]: what the report on the last days is made from.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
 pub mod channels;
@@ -23,6 +25,8 @@ pub mod doctor;
 pub mod drain;
 pub mod effects;
 pub mod gates;
+pub mod insight;
+pub mod knowledge;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
@@ -41,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 33;
+pub const MIGRATION: u64 = 36;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 //! themselves. What a request's key is looked up by rides in the statement that loads a run, a project or a conversation;
 //! [`of_key`] is for all other routes.
 
-use crate::{Database, DbError, call, text};
+use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::principal::{Principal, Role};
 use mw_core::status::Channel;
@@ -59,6 +59,23 @@ pub struct Named {
 pub fn of_key(db: &mut dyn Database, now: Timestamp, key_hash: &str) -> Result<Option<Principal>, DbError> {
     let request = json!({"now": text(now), "key_hash": key_hash});
     call::<Found>(db, "SELECT principal_find($1)", &request).map(|found| found.principal)
+}
+
+/// Who asks, with what is left of a limit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Admitted {
+    pub principal: Option<Principal>,
+    pub limit: Option<Taken>,
+}
+
+/// Finds out whose key it is, where that is not known, and takes one from a limit.
+pub fn admit(
+    db: &mut dyn Database,
+    now: Timestamp,
+    key_hash: Option<&str>,
+    limit: &Limit<'_>,
+) -> Result<Admitted, DbError> {
+    call(db, "SELECT caller_admit($1)", &json!({"now": text(now), "key_hash": key_hash, "limit": limit}))
 }
 
 /// Whom a channel's id stands for; `None` for nobody and for somebody disabled.

@@ -57,7 +57,16 @@ pub fn operator_keys(config: &Config) -> Result<Vec<String>, Problem> {
 /// 401 unless there is a key that may be good; its owner needs the role of the route ([`rights`]). Called before anything
 /// else is looked at.
 pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
-    if identify(request, context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
+    if identify_by(sent_key(request), request, context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
+}
+
+/// The key of a route that asks for one: `x-api-key`, or what many clients can send only, `Authorization: Bearer`.
+pub(crate) fn sent_key(request: &Request) -> Option<&str> {
+    let bearer = || {
+        let (scheme, key) = request.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    };
+    request.header("x-api-key").or_else(bearer)
 }
 
 /// The same for whoever has a key, whatever its role.
@@ -69,9 +78,14 @@ pub fn require_any(request: &Request, context: &mut Context) -> Result<(), Probl
     Ok(())
 }
 
-/// Looks at the key, where there is one: whether there is, or 401 when it cannot be good.
+/// Looks at the key, where there is one: whether there is, or 401 when it cannot be good. Only `x-api-key` counts where a
+/// link may speak instead: a proxy's own `Authorization` must not stand in a link's way.
 pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Problem> {
-    let Some(sent) = request.header("x-api-key") else {
+    identify_by(request.header("x-api-key"), request, context)
+}
+
+fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> Result<bool, Problem> {
+    let Some(sent) = sent else {
         return Ok(false);
     };
     let Some(caller) = claim(sent, &context.config, rights::needed(request))? else {
@@ -127,7 +141,7 @@ impl Caller {
 /// What the limiter counts by: a digest of the key (never the key itself), the name of whoever is known without one, else
 /// the client's address.
 pub fn limiter_subject(request: &Request, context: &Context) -> String {
-    match (&context.caller, request.header("x-api-key")) {
+    match (&context.caller, sent_key(request)) {
         (Caller::Known(_) | Caller::Claimed { .. }, Some(sent)) => {
             let digest = key_hash(sent);
             format!("key:{}", digest.get(..16).unwrap_or_default())
@@ -173,6 +187,17 @@ mod tests {
         }
         let stranger = request("GET", "/", &[], "");
         assert_eq!(require(&stranger, &mut context("the-key")).unwrap_err().status, 401);
+    }
+
+    #[test]
+    fn a_bearer_is_a_key_where_one_is_asked_for_and_nothing_beside_a_link() {
+        for (sent, comes_in) in [("Bearer the-key", true), ("bearer the-key", true), ("Basic the-key", false)] {
+            let bearer = request("GET", "/v1/runs", &[("authorization", sent)], "");
+            assert_eq!(require(&bearer, &mut context("the-key")).is_ok(), comes_in, "{sent}");
+            assert!(!identify(&bearer, &mut context("the-key")).unwrap());
+        }
+        let both = request("GET", "/", &[("authorization", "Bearer the-key"), ("x-api-key", "wrong")], "");
+        assert!(require(&both, &mut context("the-key")).is_err());
     }
 
     #[test]

@@ -26,11 +26,16 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let Value::Object(map) = value else {
         return Err(problem::invalid_field("#", "Input should be a valid dictionary"));
     };
-    // PostgreSQL can store every character but this one.
-    if let Some(pointer) = map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
-        return Err(problem::invalid_field(&pointer, "Input should not contain null characters"));
-    }
+    without_nuls(&map)?;
     Ok(map)
+}
+
+/// 422 for what PostgreSQL cannot store, which is this one character.
+pub(crate) fn without_nuls(map: &Map<String, Value>) -> Result<(), Problem> {
+    match map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
+        Some(pointer) => Err(problem::invalid_field(&pointer, "Input should not contain null characters")),
+        None => Ok(()),
+    }
 }
 
 /// Where a text or name contains U+0000.

@@ -5,6 +5,7 @@ use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
+use crate::links::Reader;
 use crate::problem::{self, Problem};
 use crate::reply::Reply;
 use crate::request::{Method, Request};
@@ -16,10 +17,11 @@ use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{ChatLoaded, Said, Turn};
+use mw_store::knowledge::answer;
 use serde_json::{Map, Value, json};
 
-const USER_ID_LENGTH_MAX: usize = 100;
-const MESSAGE_LENGTH_MAX: usize = 8000;
+pub(crate) const USER_ID_LENGTH_MAX: usize = 100;
+pub(crate) const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
@@ -39,7 +41,9 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
         None => turn.and_then(|mut turn| {
-            turn.approver = context.actor(&turn.user_id)?;
+            if let Reader::Person(name) = &mut turn.reader {
+                *name = context.actor(&turn.user_id)?;
+            }
             turn.started_by = context.name()?;
             context.ride(200);
             converse(context, &turn, &loaded)
@@ -54,8 +58,9 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 /// One message to Brendan.
 pub struct Asked {
     pub user_id: String,
-    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
-    pub approver: String,
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key; nobody where a
+    /// program reads the answer.
+    pub reader: Reader,
     pub message: String,
     /// Who starts the runs that it asks for.
     pub started_by: String,
@@ -70,6 +75,8 @@ pub struct Spoken {
     pub run_ids: Vec<String>,
     /// Whether to wake the dispatcher.
     pub kick: bool,
+    /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
+    pub citations: Value,
 }
 
 impl Spoken {
@@ -78,7 +85,7 @@ impl Spoken {
             "response": self.text,
             "runId": self.run_ids.last(),
             "run_ids": self.run_ids,
-            "citations": [],
+            "citations": self.citations,
         }));
         if self.kick { response.then(kick::dispatch) } else { response }
     }
@@ -97,8 +104,27 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
     if user_id.chars().any(char::is_control) {
         fields.fail("user_id", "Input should not contain control characters");
     }
+    let reader = match fields.text("reader", 1, 20).as_deref() {
+        None | Some("person") => Reader::Person(user_id.clone()),
+        Some("program") => Reader::Program,
+        Some(_) => {
+            fields.fail("reader", "Input should be 'person' or 'program'");
+            Reader::Program
+        }
+    };
     fields.finish()?;
-    Ok(Asked { approver: user_id.clone(), started_by: user_id.clone(), user_id, message, update: None })
+    Ok(Asked { reader, started_by: user_id.clone(), user_id, message, update: None })
+}
+
+/// A turn of somebody who is known: counts it, loads what it needs, and has it.
+pub(crate) fn talk(context: &mut Context, asked: &Asked, caller: &str) -> Result<Spoken, Problem> {
+    let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
+    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
+    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
+    match &loaded.draining {
+        Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
+        None => converse(context, asked, &loaded),
+    }
 }
 
 /// Plans a turn, carries it out and keeps it.
@@ -106,20 +132,25 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, &asked.approver, loaded)?;
+    let mut citations = json!([]);
+    reply::notices(&mut reply, context, &asked.reader, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, &asked.approver, loaded, run_id.as_deref())?;
+            reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => reply.say(question),
-        Intent::Decline => reply.say(reply::HELP),
+        Intent::Decline => {
+            let answer = answer(context.database()?, &asked.message)?;
+            reply.say(answer.text.as_deref().unwrap_or(reply::HELP));
+            citations = answer.citations;
+        }
     }
     let turn = turn(asked, loaded, reply.kept());
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
-    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false })
+    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -147,10 +178,10 @@ fn start(
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.approver, &title, &begun.run)?;
+    reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
-    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick })
+    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: json!([]) })
 }
 
 fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
@@ -211,9 +242,13 @@ mod tests {
     fn a_turn_needs_a_user_and_a_message() {
         let parsed = |body: &str| parse(&mut request("POST", "/", &[], body));
         assert!(parsed(r#"{"user_id":"ann","message":"hello","more":1}"#).is_ok());
-        for body in
-            ["{}", r#"{"user_id":"ann"}"#, r#"{"user_id":"","message":"x"}"#, r#"{"user_id":"a\nb","message":"x"}"#]
-        {
+        for body in [
+            "{}",
+            r#"{"user_id":"ann"}"#,
+            r#"{"user_id":"","message":"x"}"#,
+            r#"{"user_id":"a\nb","message":"x"}"#,
+            r#"{"user_id":"ann","message":"x","reader":"robot"}"#,
+        ] {
             assert_eq!(parsed(body).err().unwrap().status, 422, "{body}");
         }
         let long = format!(r#"{{"user_id":"ann","message":"{}"}}"#, "x".repeat(8001));

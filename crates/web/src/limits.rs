@@ -22,6 +22,7 @@ pub const HITL_APPROVE: Limiter =
 pub const RUNS_BULK: Limiter = Limiter { name: "runs_bulk", variable: "runs_bulk_per_minute", default_per_minute: 20 };
 pub const CONSOLE_LOGIN: Limiter =
     Limiter { name: "console_login", variable: "console_login_per_minute", default_per_minute: 20 };
+pub const MCP: Limiter = Limiter { name: "mcp", variable: "mcp_per_minute", default_per_minute: 100 };
 pub const CHAT_BRENDAN: Limiter = Limiter { name: "chat_brendan", variable: "chat_per_minute", default_per_minute: 45 };
 
 impl Limiter {

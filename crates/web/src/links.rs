@@ -13,6 +13,26 @@ pub struct Link {
     pub expiry_hours: u64,
 }
 
+/// Who reads an answer, and so what stands in it where a gate waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// A person of this name: a signed link, by which they decide.
+    Person(String),
+    /// A program: the gate's page in the console, where a person signs in. Nothing that decides comes into its hands.
+    Program,
+}
+
+/// Where a reader goes, or sends somebody, to have a gate decided.
+pub fn address(config: &Config, run_id: &str, gate: GateName, opening: u32, to: &Reader) -> Result<String, Problem> {
+    match to {
+        Reader::Person(name) => Ok(make(config, run_id, gate, opening, name)?.url),
+        Reader::Program => {
+            let run_id = token::percent_encode(run_id);
+            Ok(format!("{}/console/runs/{run_id}/gates/{gate}", config.base_url("public_base_url")?))
+        }
+    }
+}
+
 /// The signing secrets, newest first. Without HITL_SECRET the API key signs, as it did in the original; /ready refuses
 /// that outside local deployments.
 pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
@@ -34,6 +54,13 @@ pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approve
     let token = token::issue(secret, run_id, gate, &claims);
     let url = format!("{}{}", config.base_url("public_base_url")?, token::path(run_id, gate, &token));
     Ok(Link { token, url, expiry_hours })
+}
+
+/// `https://host:port` of a URL.
+pub(crate) fn origin_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    url.get(..scheme.len() + 3 + authority.len())
 }
 
 /// What the form on a link's page carries.

@@ -20,9 +20,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let key = request.segment(2);
     if key.is_empty() {
         context.route = "/v1/projects";
-        let projects = mw_store::projects::list(context.database()?, None)?;
-        let shown: Vec<Value> = projects.iter().map(|project| show(project, mode)).collect();
-        return Ok(Response::ok(&shown));
+        return Ok(Response::ok(&all(context, mode)?));
     }
     context.route = "/v1/projects/{key}";
     let not_found = || problem::not_found("project not found");
@@ -32,6 +30,12 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let projects = mw_store::projects::list(context.database()?, Some(&key))?;
     let project = projects.first().ok_or_else(not_found)?;
     Ok(Response::ok(&show(project, mode)))
+}
+
+/// Every project as clients see it.
+pub(crate) fn all(context: &mut Context, mode: ProvidersMode) -> Result<Vec<Value>, Problem> {
+    let projects = mw_store::projects::list(context.database()?, None)?;
+    Ok(projects.iter().map(|project| show(project, mode)).collect())
 }
 
 fn show(project: &Definition, mode: ProvidersMode) -> Value {

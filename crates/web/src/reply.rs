@@ -2,7 +2,7 @@
 //! gate.
 
 use crate::context::Context;
-use crate::links;
+use crate::links::{self, Reader};
 use crate::problem::Problem;
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
@@ -52,12 +52,12 @@ impl Reply {
 }
 
 /// What happened since the last answer; a gate that has been decided meanwhile is no news.
-pub fn notices(reply: &mut Reply, context: &Context, approver: &str, loaded: &ChatLoaded) -> Result<(), Problem> {
+pub fn notices(reply: &mut Reply, context: &Context, reader: &Reader, loaded: &ChatLoaded) -> Result<(), Problem> {
     for notice in &loaded.notices {
         let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
             (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
-                say_gate(reply, context, approver, run, notice.content.clone())?;
+                say_gate(reply, context, reader, run, notice.content.clone())?;
             }
             (Some(_), _) => {}
             (None, _) => reply.say(notice.content.clone()),
@@ -66,15 +66,15 @@ pub fn notices(reply: &mut Reply, context: &Context, approver: &str, loaded: &Ch
     Ok(())
 }
 
-fn say_gate(reply: &mut Reply, context: &Context, approver: &str, run: &ChatRun, text: String) -> Result<(), Problem> {
+fn say_gate(reply: &mut Reply, context: &Context, reader: &Reader, run: &ChatRun, text: String) -> Result<(), Problem> {
     if reply.linked.contains(&run.known.run_id) {
         return Ok(());
     }
     match (run.known.awaiting_gate, run.opening) {
         (Some(gate), Some(opening)) => {
-            let link = links::make(&context.config, &run.known.run_id, gate, opening, approver)?;
+            let link = links::address(&context.config, &run.known.run_id, gate, opening, reader)?;
             reply.linked.push(run.known.run_id.clone());
-            reply.say_with_link(text, link.url);
+            reply.say_with_link(text, link);
         }
         _ => reply.say(text),
     }
@@ -115,7 +115,7 @@ pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
 pub fn link(
     reply: &mut Reply,
     context: &Context,
-    approver: &str,
+    reader: &Reader,
     loaded: &ChatLoaded,
     run_id: Option<&str>,
 ) -> Result<(), Problem> {
@@ -126,7 +126,7 @@ pub fn link(
     match run {
         Some(run) if run.known.awaiting_gate.is_some() => {
             let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
-            say_gate(reply, context, approver, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
+            say_gate(reply, context, reader, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
         }
         Some(run) => {
             reply.say(format!("Run {} waits for nobody: it {}.", run.known.run_id, stands(run)));
@@ -150,12 +150,12 @@ pub fn started_text(title: &str, run: &Run) -> String {
     )
 }
 
-pub fn started(reply: &mut Reply, context: &Context, approver: &str, title: &str, run: &Run) -> Result<(), Problem> {
+pub fn started(reply: &mut Reply, context: &Context, reader: &Reader, title: &str, run: &Run) -> Result<(), Problem> {
     let text = started_text(title, run);
     match &run.gate {
         Some(open) => {
-            let link = links::make(&context.config, &run.run_id, open.gate, open.opening, approver)?;
-            reply.say_with_link(format!("{text}\nIt waits for your approval:"), link.url);
+            let link = links::address(&context.config, &run.run_id, open.gate, open.opening, reader)?;
+            reply.say_with_link(format!("{text}\nIt waits for your approval:"), link);
         }
         None => reply.say(text),
     }
@@ -206,9 +206,16 @@ mod tests {
     #[test]
     fn a_link_is_said_and_not_kept() {
         let mut reply = Reply::default();
-        link(&mut reply, &context(), "ann", &loaded(), None).unwrap();
+        link(&mut reply, &context(), &Reader::Person("ann".to_owned()), &loaded(), None).unwrap();
         assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));
         assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
+    }
+
+    #[test]
+    fn a_program_is_told_of_a_page_that_asks_who_comes_and_of_no_link() {
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), &Reader::Program, &loaded(), None).unwrap();
+        assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
     }
 
     #[test]
@@ -219,7 +226,7 @@ mod tests {
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }
         let mut reply = Reply::default();
-        notices(&mut reply, &context(), "ann", &loaded).unwrap();
+        notices(&mut reply, &context(), &Reader::Person("ann".to_owned()), &loaded).unwrap();
         assert!(reply.text().starts_with("new\nhttp://x/"));
         assert!(reply.text().ends_with("done") && !reply.text().contains("old"));
     }

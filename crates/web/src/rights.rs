@@ -60,6 +60,10 @@ pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/principals/:name/identities", None, Some(Operator)),
     // Sessions, not keys: crates/web/src/console/route.rs has the roles.
     ("/console", None, None),
+    // Each tool names its own role: crates/web/src/mcp/tools.
+    ("/mcp", None, Some(Viewer)),
+    ("/mcp/tools/list", None, Some(Viewer)),
+    ("/mcp/tools/call", None, Some(Viewer)),
     ("/metrics", None, None),
     ("/health", None, None),
     ("/ready", None, None),

@@ -35,7 +35,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         ["v1", "runs"] => list(request, context),
         ["v1", "runs", run_id] => show(run_id, context),
         ["v1", "runs", run_id, "events"] => events(run_id, request, context),
-        ["v1", "runs", run_id, "why"] => why(run_id, context),
+        ["v1", "runs", run_id, "why"] => Ok(Response::ok(&why(run_id, context)?)),
         ["v1", "runs", run_id, "artifacts"] => attach(run_id, request, context),
         _ => Err(problem::not_found("Not Found")),
     }
@@ -57,15 +57,20 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         before: before.map(|cursor| (cursor.created_at, cursor.run_id)),
         ..Filter::default()
     };
-    let limit = page_size(request)?;
-    let mut page = mw_store::runs::list(context.database()?, &filter, limit)?;
-    let next = page.runs.last().filter(|_| page.more).and_then(Cursor::after);
-    page.runs.iter_mut().for_each(normalise_times);
-    let response = Response::ok(&json!({"runs": page.runs, "next_cursor": next}));
+    let (page, next) = page(context, &filter, page_size(request)?)?;
+    let response = Response::ok(&page);
     Ok(match next {
         Some(cursor) => response.with_header("link", next_link(request, &cursor)),
         None => response,
     })
+}
+
+/// A page of runs as clients see it, with the cursor of the next one.
+pub(crate) fn page(context: &mut Context, filter: &Filter, limit: u32) -> Result<(Value, Option<String>), Problem> {
+    let mut page = mw_store::runs::list(context.database()?, filter, limit)?;
+    let next = page.runs.last().filter(|_| page.more).and_then(Cursor::after);
+    page.runs.iter_mut().for_each(normalise_times);
+    Ok((json!({"runs": page.runs, "next_cursor": next}), next))
 }
 
 /// The same query with another cursor, as `Link: <…>; rel="next"`.
@@ -109,6 +114,11 @@ pub(crate) fn page_size(request: &Request) -> Result<u32, Problem> {
 }
 
 fn show(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
+    Ok(Response::ok(&view(run_id, context)?))
+}
+
+/// A run as clients see it, with its artifacts.
+pub(crate) fn view(run_id: &str, context: &mut Context) -> Result<Value, Problem> {
     let not_found = || problem::not_found("run not found");
     if !commands::is_run_id(run_id) {
         return Err(not_found());
@@ -119,7 +129,7 @@ fn show(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
     if let Some(artifacts) = view.get_mut("artifacts").and_then(Value::as_array_mut) {
         artifacts.iter_mut().for_each(normalise_times);
     }
-    Ok(Response::ok(&view))
+    Ok(view)
 }
 
 /// PostgreSQL writes times with its own offset and without trailing zeros; clients get one form.
@@ -148,14 +158,18 @@ pub(crate) fn normalise_times(object: &mut Value) {
 fn events(run_id: &str, request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let after = match request.query("after") {
         None => 0,
-        // Sequence numbers are PostgreSQL's bigint.
-        Some(text) => text
-            .parse::<u64>()
-            .ok()
-            .filter(|after| i64::try_from(*after).is_ok())
-            .ok_or_else(|| invalid_query("after", "should be a sequence number"))?,
+        Some(text) => sequence(&text).ok_or_else(|| invalid_query("after", "should be a sequence number"))?,
     };
-    let limit = page_size(request)?;
+    Ok(Response::ok(&timeline(run_id, after, page_size(request)?, context)?))
+}
+
+/// Sequence numbers are PostgreSQL's bigint.
+pub(crate) fn sequence(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| i64::try_from(*number).is_ok())
+}
+
+/// A page of a run's timeline after a sequence number.
+pub(crate) fn timeline(run_id: &str, after: u64, limit: u32, context: &mut Context) -> Result<Value, Problem> {
     let not_found = || problem::not_found("run not found");
     if !commands::is_run_id(run_id) {
         return Err(not_found());
@@ -163,11 +177,11 @@ fn events(run_id: &str, request: &Request, context: &mut Context) -> Result<Resp
     context.log.about_run(run_id);
     let page = mw_store::runs::timeline(context.database()?, run_id, after, limit)?.ok_or_else(not_found)?;
     let next = page.events.last().filter(|_| page.more).and_then(|event| event.get("seq").cloned());
-    Ok(Response::ok(&json!({"runId": run_id, "events": page.events, "next_after": next})))
+    Ok(json!({"runId": run_id, "events": page.events, "next_after": next}))
 }
 
 /// What the run waits for, in plain words.
-fn why(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
+pub(crate) fn why(run_id: &str, context: &mut Context) -> Result<Value, Problem> {
     let not_found = || problem::not_found("run not found");
     if !commands::is_run_id(run_id) {
         return Err(not_found());
@@ -175,11 +189,11 @@ fn why(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
     context.log.about_run(run_id);
     let Explained { run, facts } = mw_store::runs::facts(context.database()?, run_id)?.ok_or_else(not_found)?;
     let why = run.why(&facts);
-    Ok(Response::ok(&json!({
+    Ok(json!({
         "runId": run.run_id, "status": run.status, "waitingFor": why.waiting_for,
         "since": why.since.map(clock::rfc3339), "until": why.until.map(clock::rfc3339),
         "then": why.then, "details": why.details, "can": why.can,
-    })))
+    }))
 }
 
 fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {

@@ -3,13 +3,13 @@
 
 use crate::chat::{self, Asked};
 use crate::context::Context;
-use crate::limits::CHAT_BRENDAN;
+use crate::links::Reader;
 use crate::log::Level;
 use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{body, buttons, clock, drain, kick, route, webhooks};
+use crate::{body, buttons, clock, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -97,14 +97,15 @@ fn talk(
     let is_private = from == Some(chat_id.to_string().as_str());
     let approver =
         principal.as_ref().filter(|_| is_private).map_or_else(|| user_id.clone(), |known| known.name.clone());
+    let reader = Reader::Person(approver);
     let started_by = match (principal, from) {
         (Some(principal), _) => principal.name,
         (None, Some(from)) => format!("telegram_{from}"),
         (None, None) => user_id.clone(),
     };
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
-    let asked = Asked { user_id, approver, message, started_by, update: Some(key.clone()) };
-    match converse(context, &asked) {
+    let asked = Asked { user_id, reader, message, started_by, update: Some(key.clone()) };
+    match chat::talk(context, &asked, &asked.user_id) {
         Ok(spoken) => {
             let response = match say(context, chat_id, &spoken.text) {
                 Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": spoken.text})),
@@ -121,16 +122,6 @@ fn talk(
             let _ = say(context, chat_id, &apology(&problem));
             Response::ok(&json!({"ok": true, "error": problem.detail}))
         }
-    }
-}
-
-fn converse(context: &mut Context, asked: &Asked) -> Result<chat::Spoken, Problem> {
-    let limit = CHAT_BRENDAN.limit(&context.config, &asked.user_id)?;
-    let loaded = mw_store::chat::load(context.connection()?, clock::now(), None, &asked.user_id, &limit)?;
-    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    match &loaded.draining {
-        Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => chat::converse(context, asked, &loaded),
     }
 }
 
@@ -225,6 +216,6 @@ mod tests {
         let ours = apology(&problem::internal().because("secret insides"));
         assert!(ours.contains("on our side") && !ours.contains("insides"));
         assert!(apology(&problem::rate_limited()).contains("a minute"));
-        assert!(apology(&drain::refusal(None)).contains("later"));
+        assert!(apology(&crate::drain::refusal(None)).contains("later"));
     }
 }

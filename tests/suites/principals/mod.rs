@@ -9,13 +9,13 @@ use crate::support::{Service, service, unique};
 use serde_json::{Value, json};
 
 /// Somebody with a key; `service` asks with it.
-struct Person {
-    name: String,
-    service: Service,
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) service: Service,
 }
 
 impl Person {
-    fn with_role(role: &str) -> Person {
+    pub(crate) fn with_role(role: &str) -> Person {
         let name = unique(role);
         let body = json!({"name": name, "role": role, "groups": ["editors"]});
         let made = service().post("/v1/principals").json(&body).send().expect(201).json();

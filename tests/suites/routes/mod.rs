@@ -24,7 +24,7 @@ const fn route(method: &'static str, path: &'static str, open: bool, allow: &'st
 }
 
 /// Every public route.
-pub(crate) const ROUTES: [Route; 30] = [
+pub(crate) const ROUTES: [Route; 33] = [
     route("GET", "/health", true, READ),
     route("GET", "/ready", true, READ),
     route("GET", "/metrics", true, READ),
@@ -54,5 +54,8 @@ pub(crate) const ROUTES: [Route; 30] = [
     route("GET", "/v1/dlq/no-such-letter", false, READ),
     route("POST", "/v1/dlq/no-such-letter/replay", false, WRITE),
     route("POST", "/v1/dlq/no-such-letter/discard", false, WRITE),
+    route("POST", "/mcp", false, WRITE),
+    route("POST", "/mcp/tools/list", false, WRITE),
+    route("POST", "/mcp/tools/call", false, WRITE),
     route("GET", "/admin/drain", false, "GET, HEAD, POST, OPTIONS"),
 ];

@@ -167,6 +167,11 @@ impl Answer {
         self.header("content-type").is_some_and(|value| value.starts_with("text/html"))
     }
 
+    /// Whether it is an answer to a message, which says in its own way what is wrong.
+    fn is_json_rpc(&self) -> bool {
+        self.header("content-type") == Some("application/json") && self.json()["jsonrpc"] == "2.0"
+    }
+
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
@@ -198,7 +203,7 @@ impl Answer {
         let request_id = self.header("x-request-id").unwrap_or_else(|| panic!("{name}: no X-Request-ID"));
         assert!(!request_id.is_empty() && request_id.len() <= 128, "{name}: X-Request-ID {request_id:?}");
         let has_body = call.method != "HEAD" && self.status != 204;
-        if self.status >= 400 && has_body && !self.is_html() {
+        if self.status >= 400 && has_body && !self.is_html() && !self.is_json_rpc() {
             self.check_problem(&name, request_id);
         }
     }

@@ -6,7 +6,7 @@ use mw::dev::stack::Stack;
 
 /// Limits that no suite reaches.
 pub(crate) fn builder() -> Builder {
-    ["RUNS_START_PER_MINUTE", "RUNS_BULK_PER_MINUTE", "HITL_APPROVE_PER_MINUTE", "CHAT_PER_MINUTE"]
+    ["RUNS_START_PER_MINUTE", "RUNS_BULK_PER_MINUTE", "HITL_APPROVE_PER_MINUTE", "CHAT_PER_MINUTE", "MCP_PER_MINUTE"]
         .into_iter()
         .fold(Builder::new().fast(true), |builder, name| builder.setting(name, "100000"))
 }

@@ -13,11 +13,21 @@ const APPROVERS: usize = 8;
 pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     report.section("Whole runs, mock providers");
     for (project, clips, count) in [("test_video_gen", 2, 150), ("aismr", 12, 40)] {
+        let mut database = scene.database()?;
+        let mut number = |sql: &str, runs: &[String]| -> Result<i64> { Ok(database.query_one(sql, &[&runs])?.get(0)) };
+        let size = "SELECT pg_database_size(current_database()) FROM (SELECT $1::text[]) AS runs";
+        let before = number(size, &[])?;
         let runs = (0..count).map(|_| scene.start_run(project)).collect::<Result<Vec<_>>>()?;
         let took = publish(scene, &runs)?;
-        let sql = "SELECT sum(version)::bigint FROM runs WHERE run_id = ANY ($1)";
-        let transitions: i64 = scene.database()?.query_one(sql, &[&runs])?.get(0);
-        let note = format!("{:.0} transitions/s", transitions as f64 / took.as_secs_f64());
+        let transitions = number("SELECT sum(version)::bigint FROM runs WHERE run_id = ANY ($1)", &runs)?;
+        let effects = number("SELECT count(*) FROM outbox WHERE run_id = ANY ($1)", &runs)?;
+        let note = format!(
+            "{:.0} transitions/s; each run: {} transitions, {} effects, {} KiB of database",
+            transitions as f64 / took.as_secs_f64(),
+            transitions / count,
+            effects / count,
+            (number(size, &[])? - before) / count / 1024
+        );
         let rate = Some(count as f64 / took.as_secs_f64());
         let load = format!("{count} at once");
         report.add(Row { what: format!("published, {clips} clips each"), load, rate, note, ..Row::default() });

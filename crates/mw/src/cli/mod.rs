@@ -9,6 +9,8 @@ mod dlq;
 mod doctor;
 mod drain;
 mod gates;
+mod ingest;
+mod kb;
 mod live_run;
 mod principals;
 mod projects;
@@ -66,6 +68,12 @@ enum Command {
     /// Load project definitions into the database, or list them.
     #[command(subcommand)]
     Projects(projects::Command),
+    /// Load everything that the product works from: projects and knowledge.
+    #[command(subcommand)]
+    Ingest(ingest::Command),
+    /// Ingest, search and measure the knowledge that Brendan, personas and agents answer from.
+    #[command(subcommand)]
+    Kb(kb::Command),
     /// Check the configuration before it is used.
     #[command(subcommand)]
     Validate(validate::Command),
@@ -163,6 +171,8 @@ fn run(arguments: Arguments) -> Result<u8> {
     match arguments.command {
         Command::Db(command) => db::run(&context, command),
         Command::Projects(command) => projects::run(&context, command),
+        Command::Ingest(command) => ingest::run(&context, command),
+        Command::Kb(command) => kb::run(&context, command),
         Command::Validate(command) => validate::run(&context, &command),
         Command::Runs(command) => runs::run(&context, command),
         Command::Why { run } => why::run(&context, &run),

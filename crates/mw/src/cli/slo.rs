@@ -25,7 +25,7 @@ const ALL_RUNS: (&str, &str) = ("runId", "");
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Service levels: chat p95 <= 2 s, run start p95 <= 2 s, publish p95 <= 30 s (from the start to the publication; gates are
-approved at once), retrieval p95 <= 0.5 s (not loaded: there is no knowledge), error rate < 1 %. Rows from /metrics count
+approved at once), retrieval p95 <= 0.5 s, error rate < 1 %. Rows from /metrics count
 what came in while this ran. Needs a key with the role approver. Refuses a live deployment: two films cost money.
 
 Exit codes: 0 all are met; 1 one is not, or a run did not end in time; 2 no key, or live.

@@ -2,15 +2,11 @@
 
 use super::Context;
 use crate::error::{Error, Result};
+use crate::outbound::{Client, finished};
 use clap::Subcommand;
-use mw_providers::{HttpClient, Settings, TransportError, telegram};
+use mw_providers::{Settings, telegram};
 use serde_json::json;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Poll, Waker};
-use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
 const PATH: &str = "/v1/telegram/webhook";
 
 #[derive(Debug, Subcommand)]
@@ -42,33 +38,4 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     finished(telegram::set_webhook(&Client, &bot, &url, secret))
         .map_err(|fault| Error::failed(format!("Telegram refused the webhook: {fault}")))?;
     context.print(&json!({"url": url}), |_| println!("Telegram sends the bot's updates to {url}"))
-}
-
-/// The providers' port over a client that blocks.
-struct Client;
-
-impl HttpClient for Client {
-    async fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-    ) -> std::result::Result<http::Response<Vec<u8>>, TransportError> {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
-        let unanswered = |error: ureq::Error| TransportError::Unanswered(error.to_string());
-        let mut answer = agent.run(request).map_err(unanswered)?;
-        let body = answer.body_mut().read_to_vec().map_err(unanswered)?;
-        let (parts, _) = answer.into_parts();
-        Ok(http::Response::from_parts(parts, body))
-    }
-}
-
-/// The value of a future that never waits, since its client blocks.
-fn finished<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let mut context = std::task::Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-    }
 }

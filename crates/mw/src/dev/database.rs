@@ -62,6 +62,9 @@ impl Database {
         let mut client = connect(&server)?;
         drop_abandoned(&mut client);
         execute(&mut client, &format!("CREATE DATABASE {name}"))?;
+        if let Some(cluster) = &cluster {
+            allow_vectors(cluster, &name)?;
+        }
         Ok(Self { url: beside(&server, &name)?, scratch: Some((server, name)), cluster })
     }
 
@@ -99,8 +102,18 @@ fn enter(cluster: &Cluster) -> Result<InUse> {
     }
     if !exists(&mut client, "SELECT FROM pg_database WHERE datname = $1", PRODUCT)? {
         execute(&mut client, &format!("CREATE DATABASE {PRODUCT} OWNER {OWNER}"))?;
+        allow_vectors(&cluster, PRODUCT)?;
     }
     Ok(cluster)
+}
+
+/// pgvector, where the server has it: only a superuser may bring it into a database.
+fn allow_vectors(cluster: &InUse, name: &str) -> Result<()> {
+    let mut client = connect(&cluster.superuser_url(name)?)?;
+    match exists(&mut client, "SELECT FROM pg_available_extensions WHERE name = $1", "vector")? {
+        true => execute(&mut client, "CREATE EXTENSION IF NOT EXISTS vector"),
+        false => Ok(()),
+    }
 }
 
 fn exists(client: &mut Client, sql: &str, name: &str) -> Result<bool> {

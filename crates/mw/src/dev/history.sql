@@ -80,5 +80,16 @@ SELECT sha256(convert_to(n::text, 'UTF8')), 'person-' || n, now() FROM generate_
 INSERT INTO principal_identities (channel, identity, name)
 SELECT 'telegram', n::text, 'person-' || n FROM generate_series(1, 20000) AS n;
 
+-- A large handbook: words as rare as in texts, one passage for each document.
+INSERT INTO kb_documents (id, project, path, content, hash, created_at, updated_at)
+SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, CASE WHEN n % 3 = 0 THEN 'aismr' END, 'page-' || n || '.md',
+       'x', 'h', now(), now() FROM generate_series(1, 15000) AS n;
+INSERT INTO kb_chunks (doc_id, position, title, content)
+SELECT id, 1, path, text
+  FROM kb_documents, LATERAL (SELECT string_agg('word' || floor(20000 ^ random() + 0 * (n + length(path))), ' ') AS text
+                                FROM generate_series(1, 30) AS n) AS words;
+INSERT INTO kb_lexemes (lexeme, chunks) SELECT word, ndoc FROM ts_stat('SELECT tsv FROM kb_chunks');
+UPDATE kb_corpus SET chunks = 15000;
+
 -- So much at work at once is allowed here.
 UPDATE provider_states SET in_flight_max = 250;

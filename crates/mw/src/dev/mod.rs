@@ -14,6 +14,7 @@
 //! - `stack`          a running stack: database, migrations, projects, simulator, hosts, cron
 //! - `builder`        what kind of stack to start, for tests and `with`
 //! - `history`        a long history for a database, to measure against
+//! - `statements`     counts what requests ask the database, for tests and benches
 //! - `signals`        Ctrl-C and its like
 //! - `progress`       what a person sees while it takes long
 //! - `up`, `with`     the commands on top
@@ -36,6 +37,7 @@ mod server;
 pub mod signals;
 pub mod sizes;
 pub mod stack;
+pub mod statements;
 pub mod up;
 pub mod variables;
 pub mod with;

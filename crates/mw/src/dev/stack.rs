@@ -1,4 +1,4 @@
-//! A running stack: database → migrations → projects → simulator → hosts → cron. Dropping it stops all of that.
+//! A running stack: database → migrations → projects, knowledge → simulator → hosts → cron. Dropping it stops all of that.
 //!
 //! ```no_run
 //! let mut stack = mw::dev::builder::Builder::new().hosts(3).start()?;
@@ -16,9 +16,12 @@ use super::{
 };
 use crate::{
     error::{Error, Result, While},
+    knowledge::{SHIPPED, folder::Folder, ingest::plan},
     migrations, projects,
     settings::Settings,
 };
+use mw_core::Timestamp;
+use mw_store::native::Client;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -95,6 +98,19 @@ impl Stack {
             keys.push(definition.key);
         }
         step.done(&keys.join(", "));
+        self.prepare_knowledge(&mut client)
+    }
+
+    /// The shipped knowledge, where there is none: somebody's own stays.
+    fn prepare_knowledge(&self, client: &mut Client) -> Result<()> {
+        let step = Step::begin("knowledge", self.plan.quiet);
+        let plan = plan(client, Folder::read(&self.plan.root.join(SHIPPED))?)?;
+        if !plan.finds_nothing() {
+            step.done("there is some");
+            return Ok(());
+        }
+        let report = plan.carry_out(client, Timestamp::now_utc(), |_| {})?;
+        step.done(&format!("{} documents", report.added.len()));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use crate::console;
 use crate::history::{new_id, new_run, now};
+use mw_core::knowledge::{document::Format, documents};
 use mw_core::principal::{Principal, Role};
 use mw_core::run::{Command, Context, GateDecision, Run, apply};
 use mw_core::status::{Channel, GateName, Status, Verdict};
@@ -11,13 +12,14 @@ use mw_store::chat::{Said, Turn};
 use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
 use mw_store::dead_letters::{Action, Ending, Order};
 use mw_store::doctor::{Rebuilt, Scope};
+use mw_store::knowledge::Search;
 use mw_store::native::Client;
 use mw_store::principals::{self, Identities, Outcome as Wished};
 use mw_store::runs::Filter;
 use mw_store::webhooks::{Delivery, Match, Receipt};
 use mw_store::{
-    Limit, chat, dead_letters, doctor, drain, effects, gates, metrics, projects, readiness, retention, runs, sweep,
-    upkeep, webhooks,
+    Limit, chat, dead_letters, doctor, drain, effects, gates, insight, metrics, projects, readiness, retention, runs,
+    sweep, upkeep, webhooks,
 };
 use serde_json::json;
 
@@ -41,10 +43,21 @@ pub(crate) const OPEN: i64 = 25_000;
 const HISTORY: i64 = i64::MAX;
 
 pub(crate) fn all() -> Vec<Statement> {
-    [reads(), console::all(), lists(), messengers(), commits(), receipts(), operations(), people(), runbook()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        reads(),
+        console::all(),
+        lists(),
+        messengers(),
+        commits(),
+        receipts(),
+        operations(),
+        people(),
+        knowledge(),
+        runbook(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 pub(crate) fn statement(
@@ -71,6 +84,12 @@ fn reads() -> Vec<Statement> {
         statement("start_load", FEW, |db, _| {
             assert!(runs::start_load(db, now(), None, "aismr", &limit()).unwrap().project.is_some());
         }),
+        statement("caller_admit", FEW, |db, _| {
+            let admitted = principals::admit(db, now(), Some(KEY_HASH), &limit()).unwrap();
+            assert!(admitted.principal.is_some() && admitted.limit.is_some());
+        }),
+        // The newest 20,000 runs of 90 days with their gates: an operator or an agent waits for a report.
+        statement("insight_read", HISTORY, |db, _| assert!(insight::read(db, now(), 90).unwrap().counted > 0)),
         statement("chat_load", PAGE, |db, _| {
             let loaded = chat::load(db, now(), None, "user-1", &limit()).unwrap();
             assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
@@ -363,6 +382,43 @@ fn people() -> Vec<Statement> {
         statement("principal_list", PAGE, |db, _| {
             let page = principals::list(db, Some("person-5"), 50).unwrap();
             assert!(page.principals.len() == 50 && page.more);
+        }),
+    ]
+}
+
+/// What was ingested. A search reads some thousand passages at most, but of the index all that has the question's words.
+fn knowledge() -> Vec<Statement> {
+    const SEARCH: i64 = OPEN - 1;
+    let document = || documents("page-7.md", Format::Markdown, "word1 word2 again").unwrap();
+    vec![
+        statement("kb_search", SEARCH, |db, _| {
+            let wanted =
+                Search { query: "word1 word2 word500 word15000", limit: 5, counted: true, ..Search::default() };
+            assert_eq!(mw_store::knowledge::search(db, &wanted).unwrap().len(), 5);
+        }),
+        statement("kb_search of a project, common words", SEARCH, |db, _| {
+            let wanted = Search { query: "word1 word2", project: Some("aismr"), limit: 5, ..Search::default() };
+            assert_eq!(mw_store::knowledge::search(db, &wanted).unwrap().len(), 5);
+        }),
+        statement("kb_answer", SEARCH, |db, _| {
+            assert!(mw_store::knowledge::answer(db, "word1 word2").unwrap().text.is_some());
+        }),
+        statement("kb_list", PAGE, |db, _| {
+            assert_eq!(mw_store::knowledge::list(db, Some("page-5"), 50).unwrap().documents.len(), 50);
+        }),
+        statement("kb_read", PAGE, |db, _| {
+            assert_eq!(mw_store::knowledge::read(db, Some("page-5"), 50).unwrap().len(), 50);
+        }),
+        statement("kb_apply", PAGE, move |db, _| {
+            let applied = mw_store::knowledge::apply(db, now(), &document(), &["page-8.md".to_owned()]).unwrap();
+            assert_eq!((applied.changed.len(), applied.removed.len()), (1, 1));
+        }),
+        // Without pgvector there is nothing to read; with it, a page of what has no vector.
+        statement("kb_vectorless", PAGE, |db, _| {
+            let _ = mw_store::knowledge::vectorless(db, "none", None, 16).unwrap();
+        }),
+        statement("kb_embed", FEW, |db, _| {
+            assert_eq!(mw_store::knowledge::embed(db, "another", &[]).unwrap(), 0);
         }),
     ]
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod common;
+mod embedding;
 mod kieai;
 mod kieai_callbacks;
 mod kieai_tasks;

@@ -13,6 +13,7 @@ mod doctor;
 mod drain;
 mod effects;
 mod fixture;
+mod knowledge;
 mod limits;
 mod principals;
 mod requests;

@@ -8,8 +8,7 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use crate::chat;
 use crate::context::Context;
-use crate::limits::CHAT_BRENDAN;
-use crate::{clock, drain, kick};
+use crate::kick;
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::Message;
@@ -63,14 +62,7 @@ fn said(message: &Message, runs: &[String]) -> Said {
 pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
     form.set("user_id", visitor.principal.name.clone());
     let asked = chat::read(form.members())?;
-    let caller = visitor.caller();
-    let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
-    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    if let Some(draining) = &loaded.draining {
-        return Err(drain::refusal(draining.reason.as_deref()).into());
-    }
-    let spoken = chat::converse(context, &asked, &loaded)?;
+    let spoken = chat::talk(context, &asked, &visitor.caller())?;
     let response = see_other("/console/chat#end".to_owned());
     Ok(if spoken.kick { response.then(kick::dispatch) } else { response })
 }

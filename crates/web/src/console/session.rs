@@ -3,16 +3,15 @@
 //! The form token is derived from the session, so that a form is good for the session that it was shown in.
 
 use crate::config::Config;
-use crate::links;
+use crate::links::{self, origin_of};
 use crate::problem::Problem;
 use crate::request::Request;
+use crate::seal::{is_signed, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use mw_core::Timestamp;
 use mw_core::principal::OPERATOR;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 /// A working day and a bit; the end is absolute.
 pub(super) const SESSION_SECONDS: i64 = 12 * 3600;
@@ -125,31 +124,6 @@ pub(super) fn is_from_here(request: &Request, config: &Config) -> bool {
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     public.is_some_and(|url| origin_of(&url) == Some(origin))
         || authority.is_some() && authority == request.header("host")
-}
-
-/// `https://host:port` of a URL.
-fn origin_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    url.get(..scheme.len() + 3 + authority.len())
-}
-
-fn mac(secret: &str, domain: &str, text: &str) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
-    mac.update(domain.as_bytes());
-    mac.update(text.as_bytes());
-    Some(mac)
-}
-
-fn sign(secret: &str, domain: &str, text: &str) -> String {
-    mac(secret, domain, text).map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
-}
-
-/// In constant time, against every secret that is valid now.
-fn is_signed(secrets: &[String], domain: &str, text: &str, signature: &str) -> bool {
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
-    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    secrets.filter_map(|secret| mac(secret, domain, text)).any(|mac| mac.verify_slice(&signature).is_ok())
 }
 
 #[cfg(test)]

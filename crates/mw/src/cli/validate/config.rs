@@ -52,6 +52,7 @@ pub(super) fn check_settings(settings: &Settings) -> Result<()> {
         "RUNS_BULK_PER_MINUTE",
         "HITL_APPROVE_PER_MINUTE",
         "CHAT_PER_MINUTE",
+        "MCP_PER_MINUTE",
         "ADOPT_WAIT_SECONDS",
         "METRICS_RUNS",
     ] {

@@ -15,9 +15,10 @@ use std::path::Path;
 const MANIFESTS: [&str; 2] = [include_str!("../../../../../spin.toml"), include_str!("../../../../../spin-cron.toml")];
 const PREFIX: &str = "SPIN_VARIABLE_";
 /// What only `mw` reads.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "API_BASE_URL",
     "DB_URL",
+    "EMBEDDINGS_MODEL",
     "ITERATIONS",
     "MWPY_SKIP_DOTENV",
     "MW_ACTOR",

@@ -7,8 +7,9 @@ mod personas;
 mod providers;
 
 use super::Context;
-use crate::error::Result;
+use crate::{error::Result, settings::Settings};
 use clap::Subcommand;
+use serde_json::Value;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +58,11 @@ Example:
         #[arg(long, default_value = "projects")]
         dir: PathBuf,
     },
+}
+
+/// The providers' hosts by name.
+pub(super) fn provider_hosts(settings: &Settings) -> Result<Value> {
+    providers::hosts(settings)
 }
 
 pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {

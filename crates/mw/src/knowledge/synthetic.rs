@@ -1,0 +1,66 @@
+//! A corpus of any size, to measure with: words as rare as in natural texts (Zipf), the same for the same seed.
+
+use mw_core::knowledge::document::Format;
+use mw_core::knowledge::{Document, documents};
+
+const VOCABULARY: f64 = 50_000.0;
+const WORDS_OF_PASSAGE: usize = 120;
+const WORDS_OF_QUESTION: usize = 8;
+
+/// Makes texts, one after the other.
+pub struct Writer {
+    state: u64,
+}
+
+impl Writer {
+    #[must_use]
+    pub fn new(seed: u64) -> Writer {
+        Writer { state: seed }
+    }
+
+    /// The next document, of one passage.
+    pub fn document(&mut self, number: usize) -> Vec<Document> {
+        let text = self.words(WORDS_OF_PASSAGE);
+        let project = ["aismr", "test_video_gen", "general"].get(number % 3).copied().unwrap_or_default();
+        documents(&format!("projects/{project}/{number:07}.txt"), Format::Text, &text).unwrap_or_default()
+    }
+
+    /// The next question: as common or rare as the words of the texts.
+    pub fn question(&mut self) -> String {
+        self.words(WORDS_OF_QUESTION)
+    }
+
+    fn words(&mut self, count: usize) -> String {
+        (0..count).map(|_| self.word()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The word of rank r comes about as often as 1/r.
+    fn word(&mut self) -> String {
+        #[allow(clippy::cast_precision_loss, reason = "53 bits of a random number")]
+        let chance = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        format!("w{}x", VOCABULARY.powf(chance).floor())
+    }
+
+    /// SplitMix64: enough for texts that nobody reads.
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_writes_the_same_and_common_words_are_common() {
+        let text = |seed| Writer::new(seed).words(20_000);
+        assert_eq!(text(1), text(1));
+        assert_ne!(text(1), text(2));
+        let share = |word: &str| text(1).split(' ').filter(|other| *other == word).count();
+        assert!(share("w1x") > 1_000 && share("w100x") < 100, "{} {}", share("w1x"), share("w100x"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The providers' port as the command has it.
+
+use mw_providers::{HttpClient, TransportError};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The providers' port over a client that blocks.
+pub(crate) struct Client;
+
+impl HttpClient for Client {
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> std::result::Result<http::Response<Vec<u8>>, TransportError> {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
+        let unanswered = |error: ureq::Error| TransportError::Unanswered(error.to_string());
+        let mut answer = agent.run(request).map_err(unanswered)?;
+        let body = answer.body_mut().read_to_vec().map_err(unanswered)?;
+        let (parts, _) = answer.into_parts();
+        Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+/// The value of a future that never waits, since its client blocks.
+pub(crate) fn finished<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}
