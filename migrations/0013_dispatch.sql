@@ -52,8 +52,9 @@ LANGUAGE sql STABLE AS $$
       FROM limited
 $$;
 
--- {"now", "limit", "lease_seconds"} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}. Lanes take turns, so
--- that none starves behind another. `wait_seconds` says when a lane that a limit holds back opens, if time opens it.
+-- {"now", "limit", "lease_seconds", "tells"?} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}. Who `tells` knows
+-- the kinds notify, trace and report; a dispatcher of a release before, which could read no claim that has one, gets none.
+-- Lanes take turns, so that none starves behind another. `wait_seconds` says when a lane that a limit holds back opens, if time opens it.
 CREATE OR REPLACE FUNCTION effects_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -67,10 +68,11 @@ BEGIN
     -- From here on a new effect needs a new kick.
     UPDATE leases SET held_until = a_now WHERE name = 'kick' AND held_until > a_now;
     SELECT array_agg(provider) INTO providers FROM provider_states
-     WHERE EXISTS (SELECT FROM outbox WHERE outbox.state = 'due' AND outbox.provider = provider_states.provider
-                      AND outbox.lane = 'look' AND outbox.due_at <= a_now)
-        OR EXISTS (SELECT FROM outbox WHERE outbox.state = 'due' AND outbox.provider = provider_states.provider
-                      AND outbox.lane = 'start' AND outbox.due_at <= a_now);
+     WHERE (request ? 'tells' OR provider NOT IN ('telegram', 'slack', 'otlp', 'sentry'))
+       AND (EXISTS (SELECT FROM outbox WHERE outbox.state = 'due' AND outbox.provider = provider_states.provider
+                       AND outbox.lane = 'look' AND outbox.due_at <= a_now)
+            OR EXISTS (SELECT FROM outbox WHERE outbox.state = 'due' AND outbox.provider = provider_states.provider
+                          AND outbox.lane = 'start' AND outbox.due_at <= a_now));
     IF providers IS NULL THEN
         RETURN '{"effects": [], "runs": {}}';
     END IF;

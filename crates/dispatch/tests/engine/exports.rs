@@ -3,6 +3,7 @@
 use crate::fixture::*;
 use mw_core::run::{Attachment, Command, PersonaSource, Run};
 use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_dispatch::World;
 use mw_store::doctor::Scope;
 use mw_store::sweep::Exports;
 use serde_json::{Value, json};
@@ -308,6 +309,17 @@ fn a_run_that_is_ended_by_hand_is_exported_too() {
     export_all(&mut engine);
     assert_eq!(told(&engine, "spans", &run).len(), 3);
     assert_eq!(told(&engine, "errors", &run)[0]["exception"]["values"][0]["type"], "marked_failed");
+}
+
+#[test]
+fn a_dispatcher_of_the_release_before_gets_no_effect_that_it_could_not_read() {
+    let mut engine = engine();
+    terminated(&mut engine);
+    let now = mw_core::run::rfc3339(engine.now());
+    let asked = json!({"now": now, "limit": 16, "lease_seconds": 45}).to_string();
+    let claim = "SELECT effects_claim($1::text::jsonb)->'effects' = '[]'";
+    assert!(engine.db().driver().query_one(claim, &[&asked]).unwrap().get::<_, bool>(0));
+    assert_eq!(engine.count("SELECT count(*) FROM outbox WHERE kind IN ('trace', 'report') AND state = 'due'"), 2);
 }
 
 #[test]

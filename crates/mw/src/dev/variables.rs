@@ -148,7 +148,8 @@ mod tests {
 
     fn environment(given: &str, fixed: &str, mode: Mode) -> BTreeMap<String, String> {
         let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nkieai_host = {}\nkieai_base_url = {}\n\
-                        kieai_api_key = {}\nsweep_host = {}\nsweep_url = {}\n";
+                        kieai_api_key = {}\nsweep_host = {}\nsweep_url = {}\notlp_host = {}\notlp_endpoint = {}\n\
+                        sentry_host = {}\nsentry_dsn = {}\n";
         let settings = Settings::of(parse_lines(given));
         for_host(&declared(manifest).unwrap(), &parse_lines(fixed), &settings, mode).unwrap()
     }
@@ -161,6 +162,11 @@ mod tests {
         assert_eq!(found["SPIN_VARIABLE_SWEEP_HOST"], "http://127.0.0.1:3000");
         assert_eq!(found["SPIN_VARIABLE_KIEAI_HOST"], "https://api.kie.ai:443");
         assert!(!found.contains_key("SPIN_VARIABLE_OTHER"));
+        let given = "OTLP_ENDPOINT=http://collector:4318/x\nSENTRY_DSN=https://key@sentry.example/42";
+        let found = environment(given, "", Mode::Live);
+        assert_eq!(found["SPIN_VARIABLE_OTLP_HOST"], "http://collector:4318");
+        assert_eq!(found["SPIN_VARIABLE_SENTRY_HOST"], "https://sentry.example:443");
+        assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_SENTRY_HOST"));
     }
 
     #[test]
