@@ -337,6 +337,8 @@ LANGUAGE sql AS $$
     -- A bot's update is done when its turn is kept, so that it is neither lost nor taken twice.
     UPDATE channel_updates SET state = 'done'
      WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'supervisor_decisions_total', format('decision="%s"', chat->>'decision'), 1 WHERE chat ? 'decision';
 $$;
 
 -- Whether the caller should kick a dispatcher. One kick at a time: who comes while a kick is on its way, or while

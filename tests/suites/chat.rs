@@ -204,6 +204,20 @@ fn searches_of_the_chat_are_on_the_metrics() {
 }
 
 #[test]
+fn what_brendan_decides_is_on_the_metrics() {
+    let user = unique("user");
+    for message in ["Make a Test Video Gen run about candles", "Make a video", "hello"] {
+        say(&user, message);
+    }
+    eventually("the sweep folds what he decided", || {
+        service().sweep();
+        let metrics = service().get("/metrics").send().text();
+        let is_told = |decision| metrics.contains(&format!("supervisor_decisions_total{{decision=\"{decision}\"}}"));
+        ["run", "clarify", "decline"].into_iter().all(is_told).then_some(())
+    });
+}
+
+#[test]
 fn quick_messages_of_one_user_all_survive() {
     let user = unique("user");
     std::thread::scope(|scope| {

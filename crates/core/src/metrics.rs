@@ -124,6 +124,12 @@ pub const FAMILIES: &[Family] = &[
         &["project", "step"],
         "Steps of ended runs, each to the next one's start, waits at gates included.",
     ),
+    family(
+        "supervisor_decisions_total",
+        Counter,
+        &["decision"],
+        "What Brendan did about messages that may want a run: run, clarify, decline.",
+    ),
     family("sweep_actions_total", Counter, &["reconciler"], "What the sweep acted on."),
     family("sweep_lag_seconds", Gauge, &[], "Since the last success of the sweep."),
     family("sweep_last_success_timestamp_seconds", Gauge, &[], "When the sweep last succeeded; 0 for never."),

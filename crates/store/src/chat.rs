@@ -79,6 +79,18 @@ pub struct Turn {
     /// The bot's update that this turn answers: done with the turn's commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<UpdateKey>,
+    /// What he decided, where it was about a new run; counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+}
+
+/// What Brendan does about a message that asks for no run that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    Run,
+    Clarify,
+    Decline,
 }
 
 /// Loads a user's conversation, takes one from a limit, and finds out whose key it is, where that is not known.

@@ -16,7 +16,7 @@ use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
-use mw_store::chat::{ChatLoaded, Said, Turn};
+use mw_store::chat::{ChatLoaded, Decision, Said, Turn};
 use mw_store::knowledge::answer;
 use serde_json::{Map, Value, json};
 
@@ -133,6 +133,7 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
     let mut reply = Reply::default();
     let mut citations = json!([]);
+    let mut decision = None;
     reply::notices(&mut reply, context, &asked.reader, loaded)?;
     match brendan::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
@@ -141,14 +142,18 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
         Intent::SendLink { run_id } => {
             reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
         }
-        Intent::AskBack { question } => reply.say(question),
+        Intent::AskBack { question } => {
+            decision = Some(Decision::Clarify);
+            reply.say(question);
+        }
         Intent::Decline => {
+            decision = Some(Decision::Decline);
             let answer = answer(context.database()?, &asked.message)?;
             reply.say(answer.text.as_deref().unwrap_or(reply::HELP));
             citations = answer.citations;
         }
     }
-    let turn = turn(asked, loaded, reply.kept());
+    let turn = turn(asked, loaded, reply.kept(), decision);
     mw_store::chat::save(context.database()?, clock::now(), &turn)?;
     Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
 }
@@ -174,7 +179,7 @@ fn start(
     let keep = |run: &Run| {
         let kept = [reply.kept(), reply::started_text(&title, run)];
         let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();
-        turn(asked, loaded, kept.join("\n\n"))
+        turn(asked, loaded, kept.join("\n\n"), Some(Decision::Run))
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
@@ -184,13 +189,14 @@ fn start(
     Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: json!([]) })
 }
 
-fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String) -> Turn {
+fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String, decision: Option<Decision>) -> Turn {
     let said = |role: &str, content: String| Said { role: role.to_owned(), content };
     Turn {
         user_id: asked.user_id.clone(),
         messages: vec![said("user", asked.message.clone()), said("brendan", kept)],
         told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
         update: asked.update.clone(),
+        decision,
     }
 }
 

@@ -96,8 +96,12 @@ fn reads() -> Vec<Statement> {
         }),
         statement("chat_save", PAGE, |db, _| {
             let messages = vec![Said { role: "user".into(), content: "hello".into() }];
-            chat::save(db, now(), &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX, update: None })
-                .unwrap();
+            chat::save(
+                db,
+                now(),
+                &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX, update: None, decision: None },
+            )
+            .unwrap();
         }),
         statement("project_definition", FEW, |db, _| {
             let _ = projects::definition(db, "aismr", "1.1.0").unwrap();

@@ -99,6 +99,7 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
         messages: vec![chat::Said { role: "user".into(), content: "hello".into() }],
         told_until: first.notices[0].message_id,
         update: None,
+        decision: None,
     };
     chat::save(&mut db, now(), &turn).unwrap();
     let second = chat::load(&mut db, now(), None, &user, &limit).unwrap();
