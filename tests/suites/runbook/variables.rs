@@ -44,7 +44,8 @@ fn every_variable_of_the_manifests_is_documented_and_every_documented_one_exists
     let expected: BTreeSet<String> = declared()
         .into_iter()
         .filter(|name| !name.ends_with("_host") && name != "use_mock_providers")
-        .chain(["api_base_url".to_owned()])
+        // What only `mw` reads.
+        .chain(["api_base_url", "embeddings_model"].map(str::to_owned))
         .collect();
     assert_eq!(documented(), expected);
 }

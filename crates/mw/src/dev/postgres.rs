@@ -49,7 +49,8 @@ impl Programs {
     /// Runs `before`, what the file holds, and `after`, in one transaction.
     pub(crate) fn restore(&self, file: &Path, before: &str, after: &str) -> Result<()> {
         let mut reading = self.command("pg_restore");
-        reading.args([OsStr::new("--no-owner"), OsStr::new("--file=-"), file.as_os_str()]);
+        // What an extension says of itself only its owner may repeat, a superuser.
+        reading.args(["--no-owner", "--no-comments", "--file=-"].map(OsStr::new)).arg(file);
         let mut reading = reading.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let reading = reading.as_mut().map_err(|error| missing("pg_restore", error))?;
         let mut writing = self.command("psql");
