@@ -27,18 +27,20 @@ CREATE TABLE IF NOT EXISTS channel_updates (
 CREATE INDEX IF NOT EXISTS channel_updates_oldest ON channel_updates (received_at);
 
 ALTER TABLE outbox DROP CONSTRAINT IF EXISTS outbox_kind_check;
-ALTER TABLE outbox ADD CONSTRAINT outbox_kind_check CHECK (kind IN ('persona', 'submit', 'poll', 'notify'));
+ALTER TABLE outbox ADD CONSTRAINT outbox_kind_check
+    CHECK (kind IN ('persona', 'submit', 'poll', 'notify', 'trace', 'report'));
 ALTER TABLE outbox DROP CONSTRAINT IF EXISTS outbox_provider;
 ALTER TABLE outbox ADD CONSTRAINT outbox_provider
-    CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'mock')
-           AND (kind = 'notify') = (provider IN ('telegram', 'slack')));
+    CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'otlp', 'sentry', 'mock')
+           AND (kind = 'notify') = (provider IN ('telegram', 'slack'))
+           AND (kind = 'trace') = (provider = 'otlp') AND (kind = 'report') = (provider = 'sentry'));
 -- Those that were given up, for a replay.
 CREATE INDEX IF NOT EXISTS outbox_untold ON outbox (effect_id) WHERE state = 'dead' AND kind = 'notify';
 
 -- Telegram takes about 30 messages a second from a bot, Slack about one a second for a channel.
 ALTER TABLE provider_states DROP CONSTRAINT IF EXISTS provider_states_provider_check;
 ALTER TABLE provider_states ADD CONSTRAINT provider_states_provider_check
-    CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'mock'));
+    CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'otlp', 'sentry', 'mock'));
 INSERT INTO provider_states (provider, starts_max, window_seconds, open_jobs_max, in_flight_max) VALUES
     ('telegram', 30, 1, NULL, 16),
     ('slack', 1, 1, NULL, 4)

@@ -23,11 +23,12 @@ BEGIN
     END LOOP;
 END $$;
 
--- Ends whatever is open around a run that has ended: its gate, its effects, its jobs. People are still told of it.
+-- Ends whatever is open around a run that has ended: its gate, its effects, its jobs. People, the collector of traces and
+-- Sentry are still told of it.
 CREATE OR REPLACE FUNCTION run_fence(a_run_id text, a_now timestamptz) RETURNS void
 LANGUAGE sql AS $$
     UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
-     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held') AND kind <> 'notify';
+     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held') AND kind IN ('persona', 'submit', 'poll');
     UPDATE jobs SET state = 'fenced', updated_at = a_now
      WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
     UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
@@ -72,6 +73,8 @@ $$;
 -- when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
+DECLARE
+    settled boolean;
 BEGIN
     UPDATE outbox SET
         state = CASE settle->>'outcome' WHEN 'done' THEN 'done' WHEN 'dead' THEN 'dead' WHEN 'hold' THEN 'held'
@@ -85,7 +88,11 @@ BEGIN
         last_error = coalesce(settle->>'error', last_error),
         updated_at = a_now
      WHERE effect_id = (settle->>'effect_id')::bigint AND fence = (settle->>'fence')::bigint AND state = 'leased';
-    RETURN FOUND;
+    settled := FOUND;
+    IF settled AND settle->>'outcome' = 'dead' THEN
+        PERFORM export_death((settle->>'effect_id')::bigint, a_now);
+    END IF;
+    RETURN settled;
 END $$;
 
 -- The rows that follow from a decision's events.
@@ -242,6 +249,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
+    ended boolean := false;
     released boolean := false;
     told boolean := false;
     refused jsonb := drain_refusal(decision);
@@ -263,7 +271,8 @@ BEGIN
         END IF;
     END IF;
     IF decision ? 'run' AND (decision->>'expected_version')::bigint > 0 THEN
-        PERFORM FROM runs WHERE run_id = a_run_id AND version = (decision->>'expected_version')::bigint FOR UPDATE;
+        SELECT finished_at IS NOT NULL INTO ended FROM runs
+         WHERE run_id = a_run_id AND version = (decision->>'expected_version')::bigint FOR UPDATE;
         IF NOT FOUND THEN
             RETURN jsonb_build_object('result', 'conflict', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
         END IF;
@@ -301,9 +310,11 @@ BEGIN
         ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
             released := run_release(a_run_id, a_now);
         END IF;
-        IF decision->'run'->>'finished_at' IS NOT NULL THEN
+        -- What is attached to a run that has ended does not end it once more.
+        IF decision->'run'->>'finished_at' IS NOT NULL AND NOT ended THEN
             PERFORM run_fence(a_run_id, a_now);
             PERFORM run_observe_end(decision->'run', a_now);
+            told := export_end(decision->'run', a_now) OR told;
         END IF;
     END IF;
     IF decision ? 'chat' THEN
@@ -448,6 +459,7 @@ BEGIN
             'error_message', message, 'project', OLD.project), at);
     PERFORM run_fence(OLD.run_id, at);
     PERFORM run_observe_end(NEW.state, at);
+    PERFORM export_end(NEW.state, at);
     RETURN NEW;
 END $$;
 

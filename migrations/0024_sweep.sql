@@ -1,7 +1,7 @@
 -- What the sweep's reconcilers do, one bounded statement each. Metrics are folded in 0028_metrics.sql.
 
--- {"now", "holder", "lease_seconds"} → {"granted", "fence", "due": {...}}. The lease statement says what is due; when no
--- reconciler has work it records the success and holds nothing, so that an idle sweep is this one statement.
+-- {"now", "holder", "lease_seconds", "exports"?} → {"granted", "fence", "due": {...}}. The lease statement says what is due;
+-- when no reconciler has work it records the success and holds nothing, so that an idle sweep is this one statement.
 CREATE OR REPLACE FUNCTION sweep_begin(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -25,6 +25,7 @@ DECLARE
     idle boolean := NOT due @? '$.* ? (@ == true)';
     granted_fence bigint;
 BEGIN
+    PERFORM exports_want(request->'exports', a_now);
     UPDATE leases SET holder = request->>'holder', fence = fence + 1,
            held_until = CASE WHEN idle THEN held_until
                              ELSE a_now + make_interval(secs => (request->>'lease_seconds')::integer) END,

@@ -51,7 +51,8 @@ LANGUAGE sql STABLE AS $$
       FROM runs AS r WHERE r.run_id = ANY (page) AND r.finished_at IS NULL AND r.status <> 'paused'
        AND r.awaiting_gate IS NULL
        AND NOT EXISTS (SELECT FROM jobs AS j WHERE j.run_id = r.run_id AND j.state IN ('requested', 'submitted'))
-       AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.run_id = r.run_id AND o.kind <> 'notify' AND o.state IN ('due', 'leased'))
+       AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.run_id = r.run_id AND o.kind IN ('persona', 'submit', 'poll')
+                          AND o.state IN ('due', 'leased'))
        AND NOT EXISTS (SELECT FROM doctor_expected(page) AS x WHERE x.run_id = r.run_id AND x.job_id IS NULL
                           AND x.step = r.state->>'step' AND (x.state IS NULL OR x.state NOT IN ('done', 'cancelled')))
 $$;
@@ -69,7 +70,8 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'effect_after_end', o.run_id, format('effect %s (%s) is %s, the run is %s', o.effect_id, o.key, o.state, r.status)
       FROM outbox AS o JOIN runs AS r USING (run_id)
-     WHERE o.run_id = ANY (page) AND o.kind <> 'notify' AND o.state IN ('due', 'leased', 'held') AND r.finished_at IS NOT NULL
+     WHERE o.run_id = ANY (page) AND o.kind IN ('persona', 'submit', 'poll') AND o.state IN ('due', 'leased', 'held')
+       AND r.finished_at IS NOT NULL
     UNION ALL
     SELECT 'effect_abandoned', o.run_id, format('effect %s (%s), lease until %s', o.effect_id, o.key, o.lease_until)
       FROM outbox AS o WHERE o.run_id = ANY (page) AND o.state = 'leased' AND o.lease_until < overdue

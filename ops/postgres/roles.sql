@@ -57,6 +57,7 @@ BEGIN
         ('channels', 'INSERT, DELETE'),
         ('chat_messages', 'INSERT, UPDATE'),
         ('drain', 'UPDATE'),
+        ('exports', 'UPDATE'),
         ('gates', 'INSERT, UPDATE'),
         ('hitl_approvals', 'INSERT, UPDATE'),
         ('idempotency_keys', 'INSERT, DELETE'),

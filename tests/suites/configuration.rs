@@ -131,6 +131,17 @@ fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
     assert_eq!(answer.json()["code"], "misconfigured");
 }
 
+#[test]
+fn places_to_export_to_that_cannot_be_read_are_not_ready_and_not_shown() {
+    let headers = ("OTLP_HEADERS", "a-secret-without-a-name");
+    let host = host(&[("SENTRY_DSN", "https://a-secret"), ("OTLP_ENDPOINT", "http://127.0.0.1:1"), headers]);
+    let reasons = reasons(&host);
+    for piece in ["SENTRY_DSN is not a DSN", "OTLP_HEADERS: entry 1 is not name=value"] {
+        assert!(reasons.contains(piece), "{piece}: {reasons}");
+    }
+    assert!(!reasons.contains("a-secret"), "{reasons}");
+}
+
 /// A stack whose personas have a model.
 fn with_model() -> Option<(Stack, Service, Simulator)> {
     if service().is_mock() {

@@ -1,9 +1,9 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
-use mw_dispatch::{Links, Notify, Settings};
+use mw_dispatch::{Exports, Links, Notify, Settings};
 use mw_providers::llm;
-use mw_web::Problem;
 use mw_web::config::Config;
+use mw_web::{Problem, exports};
 
 /// The original's model for chat and personas.
 const MODEL_DEFAULT: &str = "gpt-5-nano";
@@ -17,6 +17,7 @@ pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
         llm: model(config)?,
         webhook_base_url: config.base_url("webhook_base_url")?,
         notify: notify(config)?,
+        exports: exports(config),
         adopt_wait_seconds: u32::try_from(adopt_wait_seconds).unwrap_or(u32::MAX),
     })
 }
@@ -44,6 +45,15 @@ fn notify(config: &Config) -> Result<Notify, Problem> {
         expiry_hours: u32::try_from(expiry_hours).unwrap_or(u32::MAX),
     });
     Ok(Notify { telegram: bot("telegram")?, slack: bot("slack")?, links })
+}
+
+/// One that cannot be read is none: /ready says so, and a run's work goes on.
+fn exports(config: &Config) -> Exports {
+    Exports {
+        collector: exports::collector(config).ok().flatten(),
+        sentry: exports::sentry(config).ok().flatten(),
+        service: exports::service(config),
+    }
 }
 
 fn model(config: &Config) -> Result<Option<llm::Settings>, Problem> {

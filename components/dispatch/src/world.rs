@@ -1,23 +1,25 @@
 //! What the dispatcher needs of its surroundings, as Spin has it.
 
 use mw_core::Timestamp;
-use mw_dispatch::World;
+use mw_dispatch::{Attempt, World};
 use mw_store::{Database, DbError};
 use mw_web::config::Config;
 use mw_web::database::PooledDatabase;
+use mw_web::log::{Level, Log};
 use mw_web::{Problem, clock, commands};
 
-pub(crate) struct Host {
+pub(crate) struct Host<'a> {
     database_url: String,
+    log: &'a Log,
 }
 
-impl Host {
-    pub(crate) fn new(config: &Config) -> Result<Host, Problem> {
-        Ok(Host { database_url: config.required("database_url")? })
+impl<'a> Host<'a> {
+    pub(crate) fn new(config: &Config, log: &'a Log) -> Result<Host<'a>, Problem> {
+        Ok(Host { database_url: config.required("database_url")?, log })
     }
 }
 
-impl World for Host {
+impl World for Host<'_> {
     fn database(&mut self) -> Result<Box<dyn Database + '_>, DbError> {
         // Opened at its statement and given back when dropped.
         Ok(Box::new(PooledDatabase::new(self.database_url.clone())))
@@ -39,5 +41,23 @@ impl World for Host {
         if let Ok(duration) = duration.try_into() {
             std::thread::sleep(duration);
         }
+    }
+
+    fn attempted(&mut self, attempt: &Attempt<'_>) {
+        let level = match (attempt.outcome, &attempt.fault) {
+            ("given_up", _) => Level::Error,
+            (_, Some(_)) => Level::Warn,
+            (_, None) => Level::Debug,
+        };
+        let fields = [
+            ("run_id", attempt.effect.run_id.clone().into()),
+            ("kind", attempt.effect.kind.as_str().into()),
+            ("provider", attempt.effect.provider.clone().into()),
+            ("attempt", attempt.effect.attempt.into()),
+            ("outcome", attempt.outcome.into()),
+            ("duration_ms", (attempt.seconds * 1000.0).round().into()),
+            ("cause", attempt.fault.clone().into()),
+        ];
+        self.log.write(level, "myloware.effect", "attempted", &fields);
     }
 }

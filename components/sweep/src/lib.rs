@@ -1,8 +1,9 @@
 //! POST /v1/sweep: rings every reconciler once. Anything that holds the sweep key (or the API key) may ring it, at any
 //! time, even twice at once.
 
-use mw_web::auth;
-use mw_web::{Context, Method, Problem, Request, Response, clock, commands, kick, route};
+use mw_sweep::Exports;
+use mw_web::log::Level;
+use mw_web::{Context, Method, Problem, Request, Response, auth, clock, commands, exports, kick, route};
 
 fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/sweep";
@@ -11,7 +12,15 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
         return Ok(answer);
     }
     let holder = context.request_id.clone();
-    let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, &mut commands::new_id)?;
+    let wanted = Exports {
+        trace: exports::collector(&context.config).is_ok_and(|collector| collector.is_some()),
+        report: exports::sentry(&context.config).is_ok_and(|dsn| dsn.is_some()),
+    };
+    let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, wanted, &mut commands::new_id)?;
+    if report.granted {
+        let report = serde_json::to_value(&report).unwrap_or_default();
+        context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);
+    }
     let response = Response::ok(&report);
     Ok(if report.kick { response.then(kick::dispatch) } else { response })
 }

@@ -12,6 +12,7 @@
 //! - [`notification`]: what people are told of a run. [`metrics`]: the families of /metrics.
 //! - [`knowledge`]: what is ingested, cut into passages.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
+//! - [`trace`]: a timeline as spans, for collectors of traces.
 
 pub mod brendan;
 pub mod button;
@@ -27,6 +28,7 @@ pub mod retry;
 pub mod run;
 pub mod status;
 pub mod token;
+pub mod trace;
 
 /// A moment in UTC. Always given by the caller.
 pub type Timestamp = time::OffsetDateTime;

@@ -36,6 +36,9 @@ pub enum Provider {
     Llm,
     Telegram,
     Slack,
+    /// The collector of traces.
+    Otlp,
+    Sentry,
 }
 
 /// An error as it looks on the wire.
@@ -107,10 +110,10 @@ const fn rule(provider: Option<Provider>, pattern: Pattern, class: FaultClass, m
 }
 
 /// Which error means what; the first rule that fits decides, and what fits none is final. From contracts/providers.md.
-static RULES: [Rule; 25] = {
+static RULES: [Rule; 28] = {
     use FaultClass::{Final, RateLimited, Retryable, Unavailable};
     use Pattern::{Code, NoAnswer, NotListed, NotSent, PostFailed, RenderFailed, Status, Unreadable, Word};
-    use Provider::{Kieai, Llm, Shotstack, Slack, UploadPost};
+    use Provider::{Kieai, Llm, Otlp, Shotstack, Slack, UploadPost};
     [
         rule(None, NotSent, Unavailable, "connection refused, unknown host: surely not received"),
         rule(None, NoAnswer, Unavailable, "time-out, reset, cut-off answer: a submission may have been received"),
@@ -138,6 +141,9 @@ static RULES: [Rule; 25] = {
             "402 credits, 401 key, 422 validation, 501 generation failed, 505 disabled, …",
         ),
         rule(Some(Llm), Status(409..=409), Retryable, "the official client repeats it"),
+        rule(Some(Otlp), Status(502..=504), Unavailable, "with 429, the only statuses that OTLP says to try again"),
+        rule(Some(Otlp), Status(0..=428), Final, "refused: the same spans would be refused again"),
+        rule(Some(Otlp), Status(430..=999), Final, "refused: the same spans would be refused again"),
         rule(None, Status(429..=429), RateLimited, "too many requests"),
         rule(None, Status(529..=529), RateLimited, "overloaded"),
         rule(None, Status(408..=408), Unavailable, "request time-out"),
@@ -210,13 +216,15 @@ mod tests {
     use super::*;
     use std::fmt::Write;
 
-    const EVERY: [Provider; 6] = [
+    const EVERY: [Provider; 8] = [
         Provider::Kieai,
         Provider::Shotstack,
         Provider::UploadPost,
         Provider::Llm,
         Provider::Telegram,
         Provider::Slack,
+        Provider::Otlp,
+        Provider::Sentry,
     ];
 
     #[test]
@@ -224,7 +232,10 @@ mod tests {
         for provider in EVERY {
             for status in 0..=1100 {
                 let expected = match status {
-                    429 | 529 => FaultClass::RateLimited,
+                    429 => FaultClass::RateLimited,
+                    502..=504 if provider == Provider::Otlp => FaultClass::Unavailable,
+                    _ if provider == Provider::Otlp => FaultClass::Final,
+                    529 => FaultClass::RateLimited,
                     408 | 425 | 500..=999 => FaultClass::Unavailable,
                     409 if provider == Provider::Llm => FaultClass::Retryable,
                     _ => FaultClass::Final,
@@ -348,6 +359,8 @@ mod tests {
                 Some(Provider::Llm) => "language model",
                 Some(Provider::Telegram) => "Telegram",
                 Some(Provider::Slack) => "Slack",
+                Some(Provider::Otlp) => "collector of traces",
+                Some(Provider::Sentry) => "Sentry",
             };
             let error = match &rule.pattern {
                 Pattern::NotSent => "not sent".to_owned(),

@@ -7,12 +7,14 @@
 //! - [`submit`]: hands a job to its provider; finds out what became of an unanswered one before it sends again.
 //! - [`poll`]: asks how a job stands; the only path by which a provider's word changes a run.
 //! - [`persona`]: asks the language model. [`notify`]: tells somebody what happened.
+//! - [`export`]: hands traces to a collector, and failures to Sentry.
 //! - [`finalise`]: turns outcomes into decisions and commits them under the fencing token of the claim.
 //!
 //! An instance works until nothing is due, looks once more a moment later (so that a commit which saw it at work needs
 //! no kick of its own), and stops. What a provider's limit holds back is waited for when it opens soon, and else left to
 //! the next kick or sweep. docs/effects.md tells the whole life of an effect.
 
+mod export;
 mod finalise;
 mod notify;
 mod perform;
@@ -20,6 +22,7 @@ mod persona;
 mod poll;
 mod submit;
 
+pub use export::Exports;
 pub use notify::{Links, Notify};
 
 use finalise::Finalised;
@@ -27,7 +30,8 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use mw_core::Timestamp;
-use mw_core::run::Run;
+use mw_core::run::{EffectKind, Run};
+use mw_core::trace::Line;
 use mw_providers::{HttpClient, llm};
 use mw_store::effects::{self, BreakerChange, Claim, Claimed};
 use mw_store::{Database, DbError};
@@ -57,6 +61,19 @@ pub trait World {
     /// For jitter.
     fn random(&mut self) -> u8;
     fn sleep(&mut self, duration: Duration);
+    /// An attempt is over; for the log.
+    fn attempted(&mut self, _attempt: &Attempt<'_>) {}
+}
+
+/// What an attempt at an effect came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt<'a> {
+    pub effect: &'a Claimed,
+    /// In one word.
+    pub outcome: &'static str,
+    /// What went wrong, where something did; it quotes no key.
+    pub fault: Option<String>,
+    pub seconds: f64,
 }
 
 /// Where the providers are and how they reach us.
@@ -70,6 +87,7 @@ pub struct Settings {
     /// Base of the callback URLs.
     pub webhook_base_url: String,
     pub notify: Notify,
+    pub exports: Exports,
     /// How long an unanswered submission waits for a callback before it is sent once more.
     pub adopt_wait_seconds: u32,
 }
@@ -93,6 +111,14 @@ struct Landed {
     /// For metrics only: no rule depends on it.
     seconds: f64,
 }
+
+impl Landed {
+    fn attempt(&self) -> Attempt<'_> {
+        let (outcome, fault) = self.performed.words();
+        Attempt { effect: &self.effect, outcome, fault, seconds: self.seconds }
+    }
+}
+
 type Flight<'a> = LocalBoxFuture<'a, Landed>;
 
 /// Works until nothing is due. Errors leave the effects to their leases.
@@ -107,7 +133,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     let mut opens_at: Option<Timestamp> = None;
     loop {
         if look && flights.len() < IN_FLIGHT_MAX && world.now() < stop_at {
-            let claim = claim(world, &mut runs)?;
+            let (claim, mut timelines) = claim(world, &mut runs)?;
             let now = world.now();
             opens_at = claim.wait_seconds.map(|seconds| now + Duration::seconds_f64(seconds));
             look = claim.effects.len() == CLAIM_MAX as usize;
@@ -115,7 +141,8 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
             lingered &= claim.effects.is_empty();
             for effect in claim.effects {
                 let unreadable = claim.unreadable.get(&effect.run_id).cloned();
-                flights.push(fly(http, settings, effect, &runs, unreadable, now));
+                let timeline = timelines.remove(&effect.effect_id);
+                flights.push(fly(http, settings, effect, &runs, timeline, unreadable, now));
             }
         }
         let Some(first) = flights.next().await else {
@@ -136,6 +163,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
         while let Some(Some(next)) = flights.next().now_or_never() {
             outcomes.push(next);
         }
+        outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
         let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
         report.committed += committed;
         report.again += again;
@@ -145,11 +173,20 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     }
 }
 
-fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<Claim, DbError> {
+/// Of the traces among the effects; or why this version cannot read one.
+type Timelines = BTreeMap<i64, Timeline>;
+type Timeline = Result<Vec<Line>, String>;
+
+fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<(Claim, Timelines), DbError> {
     let now = world.now();
-    let mut claim = effects::claim(&mut *world.database()?, now, CLAIM_MAX, LEASE_SECONDS)?;
+    let mut db = world.database()?;
+    let mut claim = effects::claim(&mut *db, now, CLAIM_MAX, LEASE_SECONDS)?;
     runs.append(&mut claim.runs);
-    Ok(claim)
+    let mut timelines = Timelines::new();
+    for effect in claim.effects.iter().filter(|effect| effect.kind == EffectKind::Trace) {
+        timelines.insert(effect.effect_id, export::timeline(&mut *db, effect)?);
+    }
+    Ok((claim, timelines))
 }
 
 fn fly<'a>(
@@ -157,15 +194,16 @@ fn fly<'a>(
     settings: &'a Settings,
     effect: Claimed,
     runs: &BTreeMap<String, Run>,
+    timeline: Option<Timeline>,
     unreadable: Option<String>,
     now: Timestamp,
 ) -> Flight<'a> {
     let run = runs.get(&effect.run_id).cloned();
     async move {
         let started = Instant::now();
-        let (performed, met) = match unreadable {
-            Some(error) => (Performed::Unreadable(error), Met::NOBODY),
-            None => perform::perform(http, settings, &effect, run.as_ref(), now).await,
+        let (performed, met) = match (unreadable, timeline.transpose()) {
+            (Some(error), _) | (None, Err(error)) => (Performed::Unreadable(error), Met::NOBODY),
+            (None, Ok(timeline)) => perform::perform(http, settings, &effect, run.as_ref(), timeline, now).await,
         };
         Landed { effect, performed, met, seconds: started.elapsed().as_secs_f64() }
     }

@@ -1,9 +1,10 @@
 //! One effect is carried out. Nothing here touches the database.
 
-use crate::{Settings, notify, persona, poll, submit};
+use crate::{Settings, export, notify, persona, poll, submit};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_core::run::{Command, EffectKind, Job, Run};
+use mw_core::trace::Line;
 use mw_providers::{Fault, FaultClass, HttpClient, JobContext};
 use mw_store::effects::{Claimed, Contact};
 
@@ -16,9 +17,9 @@ pub(crate) enum Performed {
     Again(Again),
     /// A failed attempt: due again by the rules of retry, or given up, with this command where the run must hear of it.
     Retry { fault: Fault, not_sent: bool, give_up: Option<Command> },
-    /// A message went out, or had no need to: the note says why.
+    /// A message or an export went out, or had no need to: the note says why.
     Told { note: Option<String> },
-    /// A message that no repetition delivers. The run does not hear of it.
+    /// A message or an export that no repetition delivers. The run does not hear of it.
     Untold(Fault),
     /// The submission must be sent once more: the timeline says so, and it starts anew under its provider's limits.
     Repeat { job_id: String, reason: String },
@@ -28,6 +29,23 @@ pub(crate) enum Performed {
     Stale,
     /// This version cannot read the run, for this reason.
     Unreadable(String),
+}
+
+impl Performed {
+    /// For the log: in one word, and what went wrong.
+    pub(crate) fn words(&self) -> (&'static str, Option<String>) {
+        match self {
+            Performed::Tell(_) => ("done", None),
+            Performed::Again(again) => ("again", again.error.clone()),
+            Performed::Retry { fault, .. } => ("failed", Some(fault.to_string())),
+            Performed::Told { note } => ("done", note.clone()),
+            Performed::Untold(fault) => ("given_up", Some(fault.to_string())),
+            Performed::Repeat { reason, .. } => ("repeated", Some(reason.clone())),
+            Performed::Held => ("held", None),
+            Performed::Stale => ("stale", None),
+            Performed::Unreadable(error) => ("given_up", Some(error.clone())),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,13 +97,19 @@ pub(crate) async fn perform(
     settings: &Settings,
     effect: &Claimed,
     run: Option<&Run>,
+    timeline: Option<Vec<Line>>,
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(run) = run else { return (Performed::Stale, Met::NOBODY) };
     // Asking how a job stands and telling people go on while a run is paused; asking for anything new does not.
     match effect.kind {
         EffectKind::Persona | EffectKind::Submit if run.pause.is_some() => return (Performed::Held, Met::NOBODY),
-        EffectKind::Persona | EffectKind::Submit | EffectKind::Poll | EffectKind::Notify => {}
+        EffectKind::Persona
+        | EffectKind::Submit
+        | EffectKind::Poll
+        | EffectKind::Notify
+        | EffectKind::Trace
+        | EffectKind::Report => {}
     }
     let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.jobs.get(job_id)?)));
     let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
@@ -94,6 +118,10 @@ pub(crate) async fn perform(
         (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
         (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
         (EffectKind::Notify, _) => notify::perform(http, settings, effect, run, now).await,
+        (EffectKind::Trace, _) => {
+            export::trace(http, &settings.exports, effect, &timeline.unwrap_or_default(), now).await
+        }
+        (EffectKind::Report, _) => export::report(http, &settings.exports, effect, run, now).await,
         (EffectKind::Submit | EffectKind::Poll, None) => (Performed::Stale, Met::NOBODY),
     }
 }

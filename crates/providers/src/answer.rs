@@ -52,12 +52,15 @@ pub(crate) enum Authorization {
     Header(&'static str, String),
     /// A part of the URL: Telegram's bot token, the end of Slack's response URL.
     InUrl(String),
+    /// Headers that an operator named; which of them are secret is not known, so the caller cuts all out of what it quotes.
+    Headers(Vec<(String, String)>),
 }
 
 impl Authorization {
     fn secret(&self) -> &str {
         match self {
             Authorization::Header(_, secret) | Authorization::InUrl(secret) => secret,
+            Authorization::Headers(_) => "",
         }
     }
 }
@@ -74,11 +77,16 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     pub(crate) async fn send(self, client: &impl HttpClient) -> Result<Answer, NoAnswer> {
-        let secret = self.authorization.secret().to_owned();
-        let provider = self.provider;
+        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
+        Ok(Answer::read(provider, self.exchange(client).await?, &secret))
+    }
+
+    /// The answer as it came, where its body is more than JSON.
+    pub(crate) async fn exchange(self, client: &impl HttpClient) -> Result<http::Response<Vec<u8>>, NoAnswer> {
+        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
         match client.send(request).await {
-            Ok(response) => Ok(Answer::read(provider, response, &secret)),
+            Ok(response) => Ok(response),
             Err(TransportError::NotSent(message)) => {
                 let class = class_of(provider, &Trouble::NotSent);
                 Err(NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, &secret))))
@@ -94,7 +102,12 @@ impl Call<'_> {
         let unwritable = || Fault::new(FaultClass::Final, "invalid_settings", "the URL or a header cannot be written");
         let mut request =
             http::Request::builder().method(self.method).uri(self.url).header(header::ACCEPT, "application/json");
-        if let Authorization::Header(name, value) = self.authorization {
+        let secrets = match self.authorization {
+            Authorization::Header(name, value) => vec![(name.to_owned(), value)],
+            Authorization::InUrl(_) => Vec::new(),
+            Authorization::Headers(headers) => headers,
+        };
+        for (name, value) in secrets {
             let mut value = http::HeaderValue::from_str(&value).map_err(|_| unwritable())?;
             value.set_sensitive(true);
             request = request.header(name, value);
@@ -131,7 +144,7 @@ pub(crate) fn redacted(text: &str, secret: &str) -> String {
 
 impl Answer {
     /// What was read can be stored and told: see [`cleaned`].
-    fn read(provider: Provider, response: http::Response<Vec<u8>>, secret: &str) -> Answer {
+    pub(crate) fn read(provider: Provider, response: http::Response<Vec<u8>>, secret: &str) -> Answer {
         let (parts, bytes) = response.into_parts();
         let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
             (Value::Null, Some("the answer is larger than 1 MB"))

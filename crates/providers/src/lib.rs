@@ -6,6 +6,7 @@
 //! * [`standard`]: sources that sign by Standard Webhooks.
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
+//! * [`otlp`]: a collector of traces. [`sentry`]: where errors are looked at.
 //! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
 //! * [`embedding`]: texts as vectors.
 //!
@@ -18,10 +19,12 @@ pub mod embedding;
 pub mod kieai;
 pub mod llm;
 pub mod mock;
+pub mod otlp;
 pub mod outcome;
 pub mod port;
 pub mod post;
 pub mod retry_after;
+pub mod sentry;
 pub mod shotstack;
 pub mod signature;
 pub mod slack;

@@ -67,6 +67,8 @@ impl Config {
             Provider::Openai => &self.openai_api_key,
             Provider::Telegram => &self.telegram_bot_token,
             Provider::Slack => &self.slack_bot_token,
+            // Any is taken.
+            Provider::Otlp | Provider::Sentry => return None,
         };
         present(key)
     }
@@ -107,7 +109,7 @@ impl Latency {
             Provider::Kieai => self.kieai_ms,
             Provider::Shotstack => self.shotstack_ms,
             Provider::UploadPost => self.upload_post_ms,
-            Provider::Openai | Provider::Telegram | Provider::Slack => 0,
+            Provider::Openai | Provider::Telegram | Provider::Slack | Provider::Otlp | Provider::Sentry => 0,
         })
     }
 }

@@ -27,6 +27,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/llm", post(set_canned))
         .route("/upload-post-webhook-url", post(set_webhook_url))
         .route("/messages", get(messages))
+        .route("/spans", get(spans))
+        .route("/errors", get(errors))
         .route("/press", post(person::press))
         .route("/say", post(person::say))
         .route("/reset", post(reset))
@@ -36,10 +38,10 @@ pub(crate) async fn index() -> Json<Value> {
     Json(json!({
         "service": "mw-sim",
         "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai", "telegram": "/telegram",
-            "slack": "/slack/api"},
+            "slack": "/slack/api", "otlp": "/otlp", "sentry": "/sentry/<project>"},
         "control": [
             "GET /_sim/state", "GET|POST|DELETE /_sim/faults", "POST /_sim/callbacks/hold", "POST /_sim/callbacks/release",
-            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "POST /_sim/press", "POST /_sim/say",
+            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "GET /_sim/spans?run_id=", "GET /_sim/errors?run_id=", "POST /_sim/press", "POST /_sim/say",
             "POST /_sim/reset",
             "GET /_sim/media/<name>.mp4",
         ],
@@ -165,6 +167,21 @@ struct Addressed {
 /// What bots have sent, oldest first: to one address, or all of it.
 async fn messages(State(app): State<App>, Query(wanted): Query<Addressed>) -> Json<Value> {
     Json(json!({"messages": app.world().messages.of(wanted.address.as_deref())}))
+}
+
+#[derive(Deserialize)]
+struct OfRun {
+    run_id: Option<String>,
+}
+
+/// What the collector has of a run, or of all, in the order in which it came.
+async fn spans(State(app): State<App>, Query(wanted): Query<OfRun>) -> Json<Value> {
+    Json(json!({"spans": app.world().telemetry.spans_of(wanted.run_id.as_deref())}))
+}
+
+/// What Sentry has of a run, or of all, in the order in which it came.
+async fn errors(State(app): State<App>, Query(wanted): Query<OfRun>) -> Json<Value> {
+    Json(json!({"errors": app.world().telemetry.errors_of(wanted.run_id.as_deref())}))
 }
 
 async fn reset(State(app): State<App>) -> Json<Value> {

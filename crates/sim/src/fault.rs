@@ -12,16 +12,20 @@ pub enum Provider {
     Openai,
     Telegram,
     Slack,
+    Otlp,
+    Sentry,
 }
 
 impl Provider {
-    pub const ALL: [Provider; 6] = [
+    pub const ALL: [Provider; 8] = [
         Provider::Kieai,
         Provider::Shotstack,
         Provider::UploadPost,
         Provider::Openai,
         Provider::Telegram,
         Provider::Slack,
+        Provider::Otlp,
+        Provider::Sentry,
     ];
 }
 
@@ -85,6 +89,12 @@ pub enum Fault {
     OnlyMaxTokens,
     // Messengers
     MessageRefused,
+    // Collectors of traces
+    SpansLeftOut,
+    SpansRefused,
+    // Sentry
+    LimitWithSuccess,
+    EnvelopeRefused,
 }
 
 /// When a fault is drawn: for one call, or once for a job, for all of its life.
@@ -110,6 +120,8 @@ const KIEAI: &[Provider] = &[Provider::Kieai];
 const SHOTSTACK: &[Provider] = &[Provider::Shotstack];
 const UPLOAD_POST: &[Provider] = &[Provider::UploadPost];
 const OPENAI: &[Provider] = &[Provider::Openai];
+const OTLP: &[Provider] = &[Provider::Otlp];
+const SENTRY: &[Provider] = &[Provider::Sentry];
 const MESSENGERS: &[Provider] = &[Provider::Telegram, Provider::Slack];
 
 macro_rules! known {
@@ -164,6 +176,10 @@ known! {
     Overloaded529, OPENAI, Call, "answers 529 with retry-after-ms and retry-after";
     OnlyMaxTokens, OPENAI, Call, "knows only max_tokens";
     MessageRefused, MESSENGERS, Call, "takes no message for this address, for good (description or error = `text`)";
+    SpansLeftOut, OTLP, Call, "takes a request in part: leaves its first span out and says so (partialSuccess)";
+    SpansRefused, OTLP, Call, "refuses with HTTP 400, for good";
+    LimitWithSuccess, SENTRY, Call, "takes the event, and wants no errors for `retry_after_seconds` (default 1): X-Sentry-Rate-Limits on a 200";
+    EnvelopeRefused, SENTRY, Call, "refuses with HTTP 400 and X-Sentry-Error (`text`)";
 }
 
 /// Which calls a fault of scope `call` strikes.
@@ -240,7 +256,7 @@ mod tests {
         let names: HashSet<String> = KNOWN.iter().map(|known| format!("{:?}", known.fault)).collect();
         assert_eq!(names.len(), KNOWN.len());
         // The last variant's number tells how many there are.
-        assert_eq!(KNOWN.len(), Fault::MessageRefused as usize + 1);
+        assert_eq!(KNOWN.len(), Fault::EnvelopeRefused as usize + 1);
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub(crate) fn in_own_words(provider: Provider, status: StatusCode, message: &str
             StatusCode::TOO_MANY_REQUESTS => json!({"ok": false, "error": "ratelimited"}),
             _ => json!({"ok": false, "error": "internal_error"}),
         },
+        Provider::Sentry => json!({"detail": message}),
+        // A collector's errors are of gRPC.
+        Provider::Otlp => json!({"code": 13, "message": message}),
         Provider::Openai => {
             json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
         }

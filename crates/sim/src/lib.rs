@@ -1,10 +1,11 @@
 //! The provider simulator: speaks the wire contracts of kie.ai, Shotstack, upload-post, an OpenAI-compatible server,
-//! Telegram and Slack, calls back as they do, and misbehaves when told to.
+//! Telegram, Slack, a collector of traces and Sentry, calls back as they do, and misbehaves when told to.
 //!
 //! * [`config`]: addresses, keys, latencies. [`serve`]: the server, for `mw-sim` and for tests.
-//! * `kieai`, `shotstack`, `upload_post`, `openai`, `telegram`, `slack`: one provider each. `guard`: the faults that any of them can have.
+//! * `kieai`, `shotstack`, `upload_post`, `openai`, `telegram`, `slack`, `otlp`, `sentry`: one provider each.
+//!   `guard`: the faults that any of them can have.
 //! * `world`: everything that the simulator remembers. `fault`: what can be switched on. `delivery`: callbacks.
-//! * `messages`: what bots sent. `person`: what people write and press.
+//! * `telemetry`: spans and errors that came. `messages`: what bots sent. `person`: what people write and press.
 //! * `control`: the API under `/_sim` with which tests steer all this. `media`: the files that results point to.
 
 pub mod config;
@@ -16,12 +17,15 @@ mod kieai;
 mod media;
 mod messages;
 mod openai;
+mod otlp;
 mod person;
+mod sentry;
 mod server;
 mod shotstack;
 mod signer;
 mod slack;
 mod telegram;
+mod telemetry;
 mod upload_post;
 mod world;
 

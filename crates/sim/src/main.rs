@@ -5,10 +5,12 @@ use clap::Parser;
 use mw_sim::{Config, Latency};
 use tokio::net::TcpListener;
 
-/// Simulates kie.ai, Shotstack, upload-post, an OpenAI-compatible server, Telegram and Slack, faults included.
+/// Simulates kie.ai, Shotstack, upload-post, an OpenAI-compatible server, Telegram, Slack, a collector of traces and
+/// Sentry, faults included.
 ///
 /// kie.ai answers under /kieai, Shotstack under /shotstack/edit/v1, upload-post under /upload-post/api, the model under
-/// /openai, Telegram's bots under /telegram, Slack under /slack/api. Steer it under /_sim.
+/// /openai, Telegram's bots under /telegram, Slack under /slack/api, the collector under /otlp, Sentry under /sentry. Steer
+/// it under /_sim.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

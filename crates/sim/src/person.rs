@@ -73,7 +73,12 @@ pub(crate) async fn press(State(app): State<App>, Json(body): Json<Value>) -> Re
             to_telegram_webhook(&app, "callback_query", query, press.way).await
         }
         Provider::Slack => to_slack_webhook(&app, &press, &data).await,
-        Provider::Kieai | Provider::Shotstack | Provider::UploadPost | Provider::Openai => bad("nobody presses there"),
+        Provider::Kieai
+        | Provider::Shotstack
+        | Provider::UploadPost
+        | Provider::Openai
+        | Provider::Otlp
+        | Provider::Sentry => bad("nobody presses there"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::fault::Provider;
 use crate::guard::{self, HangUp};
 use crate::world::App;
-use crate::{control, kieai, media, openai, shotstack, slack, telegram, upload_post};
+use crate::{control, kieai, media, openai, otlp, sentry, shotstack, slack, telegram, upload_post};
 
 /// Larger requests are refused; an upload carries a URL, not a file.
 const LONGEST_REQUEST_BYTES: usize = 4_000_000;
@@ -42,6 +42,8 @@ fn router(app: App) -> Router {
         .nest("/openai", guarded(openai::routes(), Provider::Openai))
         .nest("/telegram", guarded(telegram::routes(), Provider::Telegram))
         .nest("/slack", guarded(slack::routes(), Provider::Slack))
+        .nest("/otlp", guarded(otlp::routes(), Provider::Otlp))
+        .nest("/sentry", guarded(sentry::routes(), Provider::Sentry))
         .nest("/_sim", control::routes().merge(media::routes()))
         .route("/_sim/", get(control::index))
         .fallback(|| async { (StatusCode::NOT_FOUND, "mw-sim: nothing here; see /_sim").into_response() })

@@ -12,6 +12,7 @@ use crate::config::{Config, Latency, present};
 use crate::delivery::Delivery;
 use crate::fault::{Fault, On, Provider, Rule, job_faults};
 use crate::messages::Messages;
+use crate::telemetry::Telemetry;
 
 /// A handle on the simulator; clones are the same simulator.
 #[derive(Clone)]
@@ -87,6 +88,8 @@ pub(crate) struct World {
     pub(crate) recent_creates: VecDeque<Instant>,
     /// What bots have sent.
     pub(crate) messages: Messages,
+    /// Spans and errors that came.
+    pub(crate) telemetry: Telemetry,
     /// Telegram's updates so far.
     pub(crate) updates: u64,
     /// Where Telegram's updates go, and the secret that they show.
@@ -208,6 +211,7 @@ impl World {
             channel_rests_until: None,
             recent_creates: VecDeque::new(),
             messages: Messages::default(),
+            telemetry: Telemetry::default(),
             updates: unix_ms(),
             telegram_webhook: present(&config.telegram_webhook_url)
                 .map(|url| (url.to_owned(), config.telegram_webhook_secret.clone().unwrap_or_default())),

@@ -3,7 +3,7 @@
 use crate::runs::Listed;
 use crate::{Database, DbError, call, text};
 use mw_core::{Timestamp, metrics};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -31,9 +31,25 @@ pub struct Due {
     pub effects: bool,
 }
 
-/// Takes the sweep's lease and asks what is due.
-pub fn begin(db: &mut dyn Database, now: Timestamp, holder: &str, lease_seconds: u32) -> Result<Begun, DbError> {
-    call(db, "SELECT sweep_begin($1)", &json!({"now": text(now), "holder": holder, "lease_seconds": lease_seconds}))
+/// What is exported of runs that end: as the sweep is configured. A commit goes by what the sweeps of a day have said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Exports {
+    /// Traces, to a collector.
+    pub trace: bool,
+    /// Failures, to Sentry.
+    pub report: bool,
+}
+
+/// Takes the sweep's lease, asks what is due, and says what is exported.
+pub fn begin(
+    db: &mut dyn Database,
+    now: Timestamp,
+    holder: &str,
+    lease_seconds: u32,
+    exports: Exports,
+) -> Result<Begun, DbError> {
+    let request = json!({"now": text(now), "holder": holder, "lease_seconds": lease_seconds, "exports": exports});
+    call(db, "SELECT sweep_begin($1)", &request)
 }
 
 /// Gives the lease back and records the success and how long it took; an older holder records nothing.

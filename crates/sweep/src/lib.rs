@@ -23,6 +23,7 @@ use mw_core::Timestamp;
 use mw_core::run::{Command, Context, apply};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::runs::Listed;
+pub use mw_store::sweep::Exports;
 use mw_store::sweep::{begin, finish};
 use mw_store::{Database, DbError};
 use serde::Serialize;
@@ -51,15 +52,16 @@ pub struct Report {
     pub kick: bool,
 }
 
-/// Sweeps once.
+/// Sweeps once, as one that is configured to export this.
 pub fn sweep(
     db: &mut dyn Database,
     now: Timestamp,
     holder: &str,
+    exports: Exports,
     new_id: &mut dyn FnMut() -> String,
 ) -> Result<Report, DbError> {
     let started = Instant::now();
-    let begun = begin(db, now, holder, LEASE_SECONDS)?;
+    let begun = begin(db, now, holder, LEASE_SECONDS, exports)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());
     };

@@ -10,6 +10,7 @@
 //! config      Spin variables           startup     mode, weak secrets     clock, log
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! kick        wakes the dispatcher after an answer           observation  counts requests
+//! exports     where traces and errors go
 //! ```
 //!
 //! Each route's behaviour is a module of its own below; the components only name them.
@@ -33,6 +34,7 @@ pub mod decide;
 pub mod decision_page;
 pub mod definitions;
 pub mod drain;
+pub mod exports;
 mod exposition;
 pub mod gate_link;
 pub mod gates;

@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::problem::{self, Problem};
-use crate::webhooks_std;
+use crate::{exports, webhooks_std};
 use mw_core::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -92,6 +92,8 @@ pub fn reasons(config: &Config) -> Vec<String> {
         }
     }
     reasons.extend(webhooks_std::sources(config).err());
+    reasons.extend(exports::collector(config).err());
+    reasons.extend(exports::sentry(config).err());
     let environment = environment(config);
     match environment.as_str() {
         "local" | "staging" | "prod" => {}

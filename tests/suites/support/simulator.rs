@@ -112,6 +112,18 @@ impl Simulator {
         answer["messages"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Spans of a run that the collector has.
+    pub(crate) fn spans(&self, run_id: &str) -> Vec<Value> {
+        let answer = self.control("GET", &format!("/_sim/spans?run_id={run_id}"), &Value::Null);
+        answer["spans"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Errors of a run that Sentry has.
+    pub(crate) fn errors(&self, run_id: &str) -> Vec<Value> {
+        let answer = self.control("GET", &format!("/_sim/errors?run_id={run_id}"), &Value::Null);
+        answer["errors"].as_array().cloned().unwrap_or_default()
+    }
+
     /// Somebody presses a button; what our webhook answered.
     pub(crate) fn press(&self, press: &Value) -> Value {
         self.control("POST", "/_sim/press", press)

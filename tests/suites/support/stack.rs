@@ -11,6 +11,18 @@ pub(crate) fn builder() -> Builder {
         .fold(Builder::new().fast(true), |builder, name| builder.setting(name, "100000"))
 }
 
+/// Its hosts export traces and errors to its simulator from now on; the collector is at this address.
+pub(crate) fn exporting(stack: &mut Stack, collector: &str) {
+    let sentry = stack.simulator_url().unwrap().replace("://", &format!("://{SENTRY_KEY}@"));
+    stack.change("OTLP_ENDPOINT", collector);
+    stack.change("OTLP_HEADERS", &format!("x-api-key={COLLECTOR_KEY}"));
+    stack.change("SENTRY_DSN", &format!("{sentry}/sentry/42"));
+    stack.replace_host(0).unwrap();
+}
+
+pub(crate) const COLLECTOR_KEY: &str = "dev-key-of-the-collector";
+pub(crate) const SENTRY_KEY: &str = "devkeyofsentry0123456789";
+
 /// The stack as the suites see a service.
 pub(crate) fn service_of(stack: &Stack) -> Service {
     let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();

@@ -137,42 +137,84 @@ pub enum Event {
     RunCancelled { reason: String, actor: String },
 }
 
+crate::words! {
+    /// What happened, in one word.
+    EventKind {
+        RunStarted = "run.started",
+        StepStarted = "step.started",
+        GateOpened = "gate.opened",
+        GateVoted = "gate.voted",
+        GateReopened = "gate.reopened",
+        GateDecided = "gate.decided",
+        GateExpired = "gate.expired",
+        GateWarned = "gate.warned",
+        GateEscalated = "gate.escalated",
+        GateExtended = "gate.extended",
+        PersonaRequested = "persona.requested",
+        PersonaFinished = "persona.finished",
+        JobRequested = "job.requested",
+        JobSubmitted = "job.submitted",
+        JobSubmissionRepeated = "job.submission_repeated",
+        JobSucceeded = "job.succeeded",
+        JobFailed = "job.failed",
+        JobRetried = "job.retried",
+        JobReplaced = "job.replaced",
+        JobAdopted = "job.adopted",
+        ClipAdopted = "clip.adopted",
+        RunPaused = "run.paused",
+        RunResumed = "run.resumed",
+        DeadlineExtended = "deadline.extended",
+        RunRetried = "run.retried",
+        ArtifactAttached = "artifact.attached",
+        RunPublished = "run.published",
+        RunRejected = "run.rejected",
+        RunExpired = "run.expired",
+        RunFailed = "run.failed",
+        RunCancelled = "run.cancelled",
+    }
+}
+
 impl Event {
+    /// What happened; what reads only some of an event goes by this.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Event::RunStarted(_) => EventKind::RunStarted,
+            Event::StepStarted { .. } => EventKind::StepStarted,
+            Event::GateOpened { .. } => EventKind::GateOpened,
+            Event::GateVoted(_) => EventKind::GateVoted,
+            Event::GateReopened { .. } => EventKind::GateReopened,
+            Event::GateDecided(_) => EventKind::GateDecided,
+            Event::GateExpired { .. } => EventKind::GateExpired,
+            Event::GateWarned { .. } => EventKind::GateWarned,
+            Event::GateEscalated { .. } => EventKind::GateEscalated,
+            Event::GateExtended { .. } => EventKind::GateExtended,
+            Event::PersonaRequested { .. } => EventKind::PersonaRequested,
+            Event::PersonaFinished { .. } => EventKind::PersonaFinished,
+            Event::JobRequested { .. } => EventKind::JobRequested,
+            Event::JobSubmitted { .. } => EventKind::JobSubmitted,
+            Event::JobSubmissionRepeated { .. } => EventKind::JobSubmissionRepeated,
+            Event::JobSucceeded { .. } => EventKind::JobSucceeded,
+            Event::JobFailed { .. } => EventKind::JobFailed,
+            Event::JobRetried { .. } => EventKind::JobRetried,
+            Event::JobReplaced { .. } => EventKind::JobReplaced,
+            Event::JobAdopted { .. } => EventKind::JobAdopted,
+            Event::ClipAdopted { .. } => EventKind::ClipAdopted,
+            Event::RunPaused { .. } => EventKind::RunPaused,
+            Event::RunResumed { .. } => EventKind::RunResumed,
+            Event::DeadlineExtended { .. } => EventKind::DeadlineExtended,
+            Event::RunRetried { .. } => EventKind::RunRetried,
+            Event::ArtifactAttached(_) => EventKind::ArtifactAttached,
+            Event::RunPublished => EventKind::RunPublished,
+            Event::RunRejected { .. } => EventKind::RunRejected,
+            Event::RunExpired { .. } => EventKind::RunExpired,
+            Event::RunFailed { .. } => EventKind::RunFailed,
+            Event::RunCancelled { .. } => EventKind::RunCancelled,
+        }
+    }
+
     /// The event's name, as in its JSON.
     pub fn name(&self) -> &'static str {
-        match self {
-            Event::RunStarted(_) => "run.started",
-            Event::StepStarted { .. } => "step.started",
-            Event::GateOpened { .. } => "gate.opened",
-            Event::GateVoted(_) => "gate.voted",
-            Event::GateReopened { .. } => "gate.reopened",
-            Event::GateDecided(_) => "gate.decided",
-            Event::GateExpired { .. } => "gate.expired",
-            Event::GateWarned { .. } => "gate.warned",
-            Event::GateEscalated { .. } => "gate.escalated",
-            Event::GateExtended { .. } => "gate.extended",
-            Event::PersonaRequested { .. } => "persona.requested",
-            Event::PersonaFinished { .. } => "persona.finished",
-            Event::JobRequested { .. } => "job.requested",
-            Event::JobSubmitted { .. } => "job.submitted",
-            Event::JobSubmissionRepeated { .. } => "job.submission_repeated",
-            Event::JobSucceeded { .. } => "job.succeeded",
-            Event::JobFailed { .. } => "job.failed",
-            Event::JobRetried { .. } => "job.retried",
-            Event::JobReplaced { .. } => "job.replaced",
-            Event::JobAdopted { .. } => "job.adopted",
-            Event::ClipAdopted { .. } => "clip.adopted",
-            Event::RunPaused { .. } => "run.paused",
-            Event::RunResumed { .. } => "run.resumed",
-            Event::DeadlineExtended { .. } => "deadline.extended",
-            Event::RunRetried { .. } => "run.retried",
-            Event::ArtifactAttached(_) => "artifact.attached",
-            Event::RunPublished => "run.published",
-            Event::RunRejected { .. } => "run.rejected",
-            Event::RunExpired { .. } => "run.expired",
-            Event::RunFailed { .. } => "run.failed",
-            Event::RunCancelled { .. } => "run.cancelled",
-        }
+        self.kind().as_str()
     }
 }
 

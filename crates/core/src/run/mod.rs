@@ -50,7 +50,7 @@ pub use artifact::Artifact;
 pub use attach::Attachment;
 pub use brief::{Brief, ClipBrief, Cost, EditableField, Quorum, Text};
 pub use edit::{Change, Edit, Field};
-pub use event::{DefinitionRef, Event, Recorded};
+pub use event::{DefinitionRef, Event, EventKind, Recorded};
 pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
 pub use gate::GateDecision;
 pub use guardrail::Check;

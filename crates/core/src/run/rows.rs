@@ -83,7 +83,8 @@ pub struct Effect {
     /// Unique for ever: the same cause never makes two effects.
     pub key: String,
     pub kind: EffectKind,
-    /// `kieai`, `shotstack`, `upload-post`, `llm`, `telegram`, `slack`, or `mock` for nobody: what limits and breakers go by.
+    /// `kieai`, `shotstack`, `upload-post`, `llm`, `telegram`, `slack`, `otlp`, `sentry`, or `mock` for nobody: what limits
+    /// and breakers go by.
     pub provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
@@ -103,6 +104,24 @@ pub enum EffectKind {
     Poll,
     /// Tell somebody what happened. Made by the database, one for each address.
     Notify,
+    /// Hand the trace of a run that has ended to the collector. Made by the database, where that is wanted.
+    Trace,
+    /// Report a failed run, or an effect that was given up, to Sentry. Made by the database, where that is wanted.
+    Report,
+}
+
+impl EffectKind {
+    /// The word as it stands in the outbox.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EffectKind::Persona => "persona",
+            EffectKind::Submit => "submit",
+            EffectKind::Poll => "poll",
+            EffectKind::Notify => "notify",
+            EffectKind::Trace => "trace",
+            EffectKind::Report => "report",
+        }
+    }
 }
 
 impl Rows {
@@ -227,14 +246,8 @@ fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>)
 }
 
 fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
-    let name = match kind {
-        EffectKind::Persona => "persona",
-        EffectKind::Submit => "submit",
-        EffectKind::Poll => "poll",
-        EffectKind::Notify => "notify",
-    };
     Effect {
-        key: format!("{name}:{job_id}"),
+        key: format!("{}:{job_id}", kind.as_str()),
         kind,
         provider: match run.mode {
             ProvidersMode::Mock => "mock".to_owned(),

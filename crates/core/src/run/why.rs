@@ -199,6 +199,8 @@ impl OpenEffect {
             EffectKind::Submit => format!("submitting job {} to {}", self.job(), self.provider),
             EffectKind::Poll => format!("asking {} about job {}", self.provider, self.job()),
             EffectKind::Notify => format!("telling somebody over {}", self.provider),
+            EffectKind::Trace => "handing its trace to the collector".to_owned(),
+            EffectKind::Report => "reporting to Sentry".to_owned(),
         };
         let resting = facts.resting.get(&self.provider);
         let state = match (self.state, resting) {

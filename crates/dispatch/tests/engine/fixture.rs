@@ -9,10 +9,13 @@ use mw_core::run::{
 };
 use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_dispatch::{Links, Notify, Report, Settings, World};
+use mw_providers::otlp::{Collector, Service};
+use mw_providers::sentry::Dsn;
 use mw_providers::{HttpClient, TransportError, llm};
 use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::doctor::{Finding, Scope, examine};
 use mw_store::native::Client;
+use mw_store::sweep::Exports;
 use mw_store::webhooks::{Accepted, Delivery, Match, accept};
 use mw_store::{Database, DbError, runs};
 use serde_json::{Value, json};
@@ -26,6 +29,8 @@ pub(crate) struct Engine {
     /// How far the clock is ahead of the wall.
     pub(crate) ahead: Duration,
     pub(crate) settings: Settings,
+    /// What its sweeps say is exported: nothing, unless a test wants it.
+    pub(crate) exports: Exports,
     /// Connections opened so far, and which of them are refused.
     pub(crate) opened: u32,
     pub(crate) outage: std::ops::Range<u32>,
@@ -57,9 +62,18 @@ impl Engine {
                     expiry_hours: 24,
                 }),
             },
+            exports: mw_dispatch::Exports {
+                collector: Some(Collector {
+                    endpoint: format!("{sim}/otlp"),
+                    headers: vec![("x-api-key".into(), "a-long-collector-key".into())],
+                }),
+                sentry: Dsn::parse(&format!("{}/sentry/42", sim.replace("://", "://publickey@"))),
+                service: Service { version: "1.2.3".into(), environment: "local".into() },
+            },
             adopt_wait_seconds: 90,
         };
-        Engine { database_url, admin_url, name, sim, ahead: Duration::ZERO, settings, opened: 0, outage: 0..0 }
+        let (ahead, exports) = (Duration::ZERO, Exports::default());
+        Engine { database_url, admin_url, name, sim, ahead, settings, exports, opened: 0, outage: 0..0 }
     }
 
     pub(crate) fn db(&self) -> Client {
@@ -170,7 +184,7 @@ impl Engine {
 
     pub(crate) fn sweep(&mut self) -> mw_sweep::Report {
         let now = self.now();
-        mw_sweep::sweep(&mut self.db(), now, "tester", &mut fresh_id).unwrap()
+        mw_sweep::sweep(&mut self.db(), now, "tester", self.exports, &mut fresh_id).unwrap()
     }
 
     pub(crate) fn fault(&self, rule: &Value) {

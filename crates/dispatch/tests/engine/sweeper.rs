@@ -4,6 +4,7 @@ use crate::fixture::*;
 use mw_core::run::{Command, PersonaSource};
 use mw_core::status::{ProvidersMode, Status};
 use mw_dispatch::World;
+use mw_store::sweep::Exports;
 use time::Duration;
 
 /// More than three pages of a reconciler.
@@ -50,7 +51,7 @@ fn two_sweeps_at_once_do_everything_once() {
     let reports: Vec<_> = std::thread::scope(|scope| {
         let sweep = |holder: &'static str| {
             let mut db = engine.db();
-            scope.spawn(move || mw_sweep::sweep(&mut db, now, holder, &mut fresh_id).unwrap())
+            scope.spawn(move || mw_sweep::sweep(&mut db, now, holder, Exports::default(), &mut fresh_id).unwrap())
         };
         [sweep("one"), sweep("two")].map(|thread| thread.join().unwrap()).to_vec()
     });

@@ -75,7 +75,7 @@ fn one_sweep_works_while_another_holds_the_lease_and_takes_over_when_it_died() {
     engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
     engine.ahead += Duration::days(8);
     let now = mw_dispatch::World::now(&engine);
-    let held = mw_store::sweep::begin(&mut engine.db(), now, "dead", 60).unwrap();
+    let held = mw_store::sweep::begin(&mut engine.db(), now, "dead", 60, engine.exports).unwrap();
     assert!(held.granted);
     assert!(!engine.sweep().granted);
     engine.ahead += Duration::seconds(61);

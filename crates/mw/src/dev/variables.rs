@@ -55,7 +55,7 @@ impl Mode {
 }
 
 /// Secrets of providers. Outside live mode the person's real ones are never used.
-pub const PROVIDER_SECRETS: [&str; 10] = [
+pub const PROVIDER_SECRETS: [&str; 12] = [
     "KIEAI_API_KEY",
     "KIEAI_SIGNING_SECRET",
     "SHOTSTACK_API_KEY",
@@ -66,13 +66,22 @@ pub const PROVIDER_SECRETS: [&str; 10] = [
     "TELEGRAM_WEBHOOK_SECRET",
     "SLACK_BOT_TOKEN",
     "SLACK_SIGNING_SECRET",
+    "LANGSMITH_API_KEY",
+    "SENTRY_DSN",
 ];
 
 const BOT_TOKENS: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "SLACK_BOT_TOKEN"];
 
-/// What live mode can do without: a language model, and people on messengers.
-const OPTIONAL_SECRETS: [&str; 5] =
-    ["OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"];
+/// What live mode can do without: a language model, people on messengers, traces and reports.
+const OPTIONAL_SECRETS: [&str; 7] = [
+    "OPENAI_API_KEY",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "LANGSMITH_API_KEY",
+    "SENTRY_DSN",
+];
 
 /// Live mode needs the person's own secrets, all but the optional ones.
 pub fn need_live_secrets(settings: &Settings) -> Result<()> {
@@ -126,9 +135,10 @@ pub fn for_host(
     Ok(environment)
 }
 
-/// KIEAI → KIEAI_BASE_URL, SWEEP → SWEEP_URL
-fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
-    [format!("{base}_BASE_URL"), format!("{base}_URL")].into_iter().find_map(|key| value(&key).map(|url| (key, url)))
+/// KIEAI → KIEAI_BASE_URL, SWEEP → SWEEP_URL, OTLP → OTLP_ENDPOINT, SENTRY → SENTRY_DSN
+pub fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
+    let keys = ["BASE_URL", "URL", "ENDPOINT", "DSN"].map(|kind| format!("{base}_{kind}"));
+    keys.into_iter().find_map(|key| value(&key).map(|url| (key, url)))
 }
 
 #[cfg(test)]

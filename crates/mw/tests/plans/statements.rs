@@ -277,7 +277,7 @@ fn receipts() -> Vec<Statement> {
 fn operations() -> Vec<Statement> {
     vec![
         statement("sweep_begin", FEW, |db, _| {
-            let begun = sweep::begin(db, now(), "plans", 60).unwrap();
+            let begun = sweep::begin(db, now(), "plans", 60, sweep::Exports { trace: true, report: true }).unwrap();
             assert!(begun.granted && begun.due.deadlines && begun.due.effects && !begun.due.retention);
         }),
         statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({}), 0.1).unwrap()),

@@ -9,6 +9,8 @@ mod kieai_callbacks;
 mod kieai_tasks;
 mod llm;
 mod mock;
+mod otlp;
+mod sentry;
 mod shotstack;
 mod signatures;
 mod slack;

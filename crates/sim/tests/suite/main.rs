@@ -11,4 +11,5 @@ mod messengers;
 mod openai;
 mod program;
 mod shotstack;
+mod telemetry;
 mod upload_post;

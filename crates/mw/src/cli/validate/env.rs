@@ -3,7 +3,7 @@
 
 use super::{Context, config, providers};
 use crate::{
-    dev::variables::Mode,
+    dev::variables::{Mode, address_of},
     error::{Error, Result},
     settings::{Settings, database_host, origin, parse_lines},
 };
@@ -141,8 +141,10 @@ fn misfit(settings: &Settings, name: &str) -> Option<String> {
     let given = settings.get(name)?;
     let expected = match base {
         "DATABASE" => settings.database_url().and_then(|url| database_host(&url)).ok()?,
-        "SWEEP" => origin("SWEEP_URL", settings.get("SWEEP_URL")?).ok()?,
-        _ => origin(base, settings.get(&format!("{base}_BASE_URL"))?).ok()?,
+        _ => {
+            let (key, address) = address_of(base, |key| settings.get(key).map(str::to_owned))?;
+            origin(&key, &address).ok()?
+        }
     };
     let same = given == expected || origin(name, given).is_ok_and(|given| given == expected);
     (!same).then(|| format!("{name} is {given}, but its address is at {expected}: the component could not connect"))

@@ -1,0 +1,158 @@
+//! The log: one JSON object per line with its request and run, at the level that is asked for, and never a secret.
+
+use crate::readme::root;
+use crate::support::{Run, Service, eventually, service, signing, stack, unique};
+use mw::dev::secrets;
+use mw::dev::stack::Stack;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// A stack that exports, too, and logs from this level on.
+fn logging(level: &str) -> Option<(Stack, Service)> {
+    if service().is_mock() {
+        return None;
+    }
+    let builder = stack::builder().cron(false).setting("LOG_LEVEL", level);
+    let mut stack = builder.setting("OPENAI_API_KEY", "dev-key-of-the-model").start().unwrap();
+    let collector = format!("{}/otlp", stack.simulator_url().unwrap());
+    stack::exporting(&mut stack, &collector);
+    let service = stack::service_of(&stack);
+    service.sweep();
+    Some((stack, service))
+}
+
+/// Everything that the stack's programs have logged so far.
+fn log(stack: &Stack) -> String {
+    let files = std::fs::read_dir(stack.log()).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// What components wrote: who, and the line.
+fn lines(text: &str) -> Vec<(String, Value)> {
+    let written = text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("] {"));
+    written
+        .map(|(name, rest)| {
+            (name.to_owned(), serde_json::from_str(&format!("{{{rest}")).unwrap_or_else(|_| panic!("{rest}")))
+        })
+        .collect()
+}
+
+/// Requests of strangers, and with what is wrong: as many reasons to say too much.
+fn wrong_requests(service: &Service, run: &Run, link: &str) -> Vec<String> {
+    let wrong_key = format!("mw_{}", "7".repeat(64));
+    let wrong_token = link.replace("token=", "token=0");
+    service.call("GET", "/v1/runs").header("x-api-key", &wrong_key).send().expect(401);
+    service.call("GET", &wrong_token).send();
+    service.call("POST", &wrong_token).send();
+    service.call("GET", &format!("{link}&again=1")).send();
+    service.post("/v1/runs/start").body("application/json", "{\"project\": 7").send();
+    service.call("POST", "/v1/sweep").header("x-sweep-key", &wrong_key).send().expect(401);
+    let login = format!("key={wrong_key}");
+    let form = service.call("POST", "/console/login").header("origin", &service.base_url);
+    form.body("application/x-www-form-urlencoded", login).send().expect(401);
+    let form = service.call("POST", "/console/login").header("origin", &service.base_url);
+    form.body("application/x-www-form-urlencoded", format!("key={}", service.api_key)).send().expect(303);
+    let call = service.call("POST", "/v1/webhooks/kieai").json(&json!({"code": 200, "data": {"taskId": "task"}}));
+    let headers = signing::kieai("a-wrong-secret", "task", signing::unix_now());
+    headers.iter().fold(call, |call, (name, value)| call.header(name, value)).send().expect(403);
+    let telegram = service.call("POST", "/v1/telegram/webhook").json(&json!({"update_id": 1}));
+    telegram.header("x-telegram-bot-api-secret-token", &wrong_key).send().expect(403);
+    service.post(&run.gate_path("nowhere")).json(&json!({})).send();
+    let token = |link: &str| link.split("token=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    vec![wrong_key, token(link), token(&wrong_token)]
+}
+
+#[test]
+fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_requests() {
+    let Some((stack, service)) = logging("debug") else { return };
+    let simulator = crate::support::simulator::Simulator::of(&service);
+    let principal = json!({"name": unique("ann"), "role": "operator"});
+    let added = service.post("/v1/principals").json(&principal).send().expect(201).json();
+    let run = Run::start_at(&service, "test_video_gen");
+    let link = run.link("workflow");
+    let mut secrets = wrong_requests(&service, &run, &link);
+    service.call("POST", &link).send().expect(200);
+    // Whoever is not well says so.
+    for (provider, fault) in [("otlp", "status_429"), ("sentry", "status_500"), ("openai", "status_500")] {
+        simulator.fault(json!({"provider": provider, "fault": fault, "times": 1}));
+    }
+    let body = json!({"reason": "enough", "actor": "ann"});
+    service.post(&format!("/v1/runs/{}/terminate", run.id)).json(&body).send().expect(200);
+    eventually("the error is reported", || {
+        run.pass_time();
+        Some(()).filter(|()| !simulator.errors(&run.id).is_empty() && !simulator.spans(&run.id).is_empty())
+    });
+
+    secrets.extend(secrets::NAMES.iter().map(|name| stack.setting(name).unwrap().to_owned()));
+    secrets.extend([stack::COLLECTOR_KEY, stack::SENTRY_KEY, "dev-key-of-the-model"].map(str::to_owned));
+    secrets.push(added["key"].as_str().unwrap().to_owned());
+    let password = service.database_url.split([':', '@']).nth(2).unwrap().to_owned();
+    secrets.push(password);
+    let text = log(&stack);
+    for secret in &secrets {
+        assert!(secret.len() >= 8 && !text.contains(secret.as_str()), "{secret} is in the log");
+    }
+    let lines = lines(&text);
+    let loggers: BTreeSet<&str> = lines.iter().map(|(_, line)| line["logger"].as_str().unwrap()).collect();
+    for logger in
+        ["myloware.api.access", "myloware.api", "myloware.api.hitl", "webhook", "myloware.effect", "myloware.sweep"]
+    {
+        assert!(loggers.contains(logger), "{logger}: {loggers:?}");
+    }
+    for (component, line) in &lines {
+        for member in ["time", "level", "logger", "message", "request_id"] {
+            assert!(line[member].as_str().is_some_and(|text| !text.is_empty()), "{component}: {line}");
+        }
+    }
+    let of_run =
+        |logger: &str| lines.iter().any(|(_, line)| line["logger"] == logger && line["run_id"] == run.id.as_str());
+    assert!(of_run("myloware.api.hitl") && of_run("myloware.effect") && of_run("myloware.api.access"));
+}
+
+#[test]
+fn a_request_id_of_the_caller_is_in_the_lines_of_the_dispatcher_that_it_woke() {
+    let Some((stack, service)) = logging("debug") else { return };
+    let run = Run::start_at(&service, "test_video_gen");
+    let request_id = unique("request");
+    let body = json!({"reason": "enough", "actor": "ann"});
+    let call = service.post(&format!("/v1/runs/{}/terminate", run.id)).header("x-request-id", &request_id).json(&body);
+    call.send().expect(200);
+    eventually("the dispatcher says so", || {
+        let lines = lines(&log(&stack));
+        let ours = |component: &str, logger: &str| {
+            lines.iter().any(|(name, line)| {
+                name == component && line["logger"] == logger && line["request_id"] == request_id.as_str()
+            })
+        };
+        Some(()).filter(|()| ours("run-verbs", "myloware.api.access") && ours("dispatch", "myloware.effect"))
+    });
+}
+
+#[test]
+fn at_level_error_nothing_less_is_written() {
+    let Some((stack, service)) = logging("error") else { return };
+    let from = log(&stack).len();
+    let run = Run::start_at(&service, "test_video_gen").approved("workflow");
+    run.service.get("/v1/nowhere").send().expect(404);
+    service.call("GET", "/v1/runs").header("x-api-key", "wrong").send().expect(401);
+    service.call("GET", "/console/login").send().expect(200);
+    service.sweep();
+    let text = log(&stack);
+    let less: Vec<_> = lines(&text[from..]).into_iter().filter(|(_, line)| line["level"] != "error").collect();
+    assert_eq!(less, []);
+}
+
+#[test]
+fn every_component_is_granted_the_level() {
+    for manifest in ["spin.toml", "spin-cron.toml"] {
+        let text = std::fs::read_to_string(root().join(manifest)).unwrap();
+        let sections: Vec<&str> = text.split("\n[component.").skip(1).collect();
+        let names: BTreeSet<&str> = sections.iter().map(|section| section.split(['.', ']']).next().unwrap()).collect();
+        assert!(!names.is_empty());
+        for name in names {
+            let variables = sections.iter().find(|section| section.starts_with(&format!("{name}.variables]")));
+            let level = "\nlog_level = \"{{ log_level }}\"\n";
+            assert!(variables.is_some_and(|section| section.contains(level)), "{manifest}: {name}");
+        }
+    }
+}
