@@ -13,6 +13,9 @@ pub const HEADER_MISMATCH: i32 = -32020;
 pub const MISSING_CAPABILITY: i32 = -32021;
 pub const UNSUPPORTED_VERSION: i32 = -32022;
 
+/// Larger whole numbers are not the same to everybody who reads JSON.
+const ID_MAX: u64 = (1 << 53) - 1;
+
 /// A message that was understood.
 #[derive(Debug, PartialEq)]
 pub enum Message {
@@ -86,7 +89,7 @@ pub fn read(value: Value) -> Result<Message, (Option<Value>, RpcError)> {
         return Err(invalid(None, what));
     };
     let id = members.remove("id");
-    let is_id = |id: &Value| id.is_string() || id.is_i64() || id.is_u64();
+    let is_id = |id: &Value| id.is_string() || id.as_i64().is_some_and(|id| id.unsigned_abs() <= ID_MAX);
     let known_id = id.clone().filter(is_id);
     if members.get("jsonrpc") != Some(&json!("2.0")) {
         return Err(invalid(known_id, "jsonrpc is \"2.0\""));
@@ -132,6 +135,7 @@ mod tests {
             (json!({"jsonrpc": "2.0", "id": "a"}), Some(json!("a"))),
             (json!({"jsonrpc": "2.0", "id": null, "method": "ping"}), None),
             (json!({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}), None),
+            (json!({"jsonrpc": "2.0", "id": 1_u64 << 53, "method": "ping"}), None),
             (json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}), Some(json!(1))),
         ] {
             let (found, error) = read(sent.clone()).unwrap_err();
