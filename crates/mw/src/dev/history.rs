@@ -35,5 +35,5 @@ fn statements(client: &mut Client, sql: &str) -> Result<Vec<(String, String)>> {
 
 fn execute(client: &mut Client, sql: &str) -> Result<()> {
     let begins: String = sql.chars().take(200).collect();
-    client.batch_execute(sql).map_err(|error| Error::failed(format!("{begins}: {error}")))
+    client.batch_execute(sql).map_err(|error| Error::failed(format!("{begins}: {}", crate::migrations::reason(&error))))
 }

@@ -81,6 +81,8 @@ INSERT INTO principal_identities (channel, identity, name)
 SELECT 'telegram', n::text, 'person-' || n FROM generate_series(1, 20000) AS n;
 
 -- A large handbook: words as rare as in texts, one passage for each document.
+-- Instead of what a stack ships with.
+TRUNCATE kb_documents, kb_chunks, kb_lexemes;
 INSERT INTO kb_documents (id, project, path, content, hash, created_at, updated_at)
 SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, CASE WHEN n % 3 = 0 THEN 'aismr' END, 'page-' || n || '.md',
        'x', 'h', now(), now() FROM generate_series(1, 15000) AS n;
