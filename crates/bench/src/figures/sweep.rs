@@ -24,6 +24,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     let mut took = Vec::new();
     let begun = Instant::now();
     loop {
+        mw::dev::signals::go_on()?;
         let since = Instant::now();
         scene.post("/v1/sweep", &json!({}))?;
         took.push(since.elapsed());
