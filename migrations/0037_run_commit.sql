@@ -325,22 +325,6 @@ BEGIN
          WHERE outbox.state = 'due' AND outbox.due_at <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
 END $$;
 
--- Appends a turn of a conversation and marks the notices that it told.
-CREATE OR REPLACE FUNCTION chat_append(chat jsonb, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO chat_messages (user_id, role, content, run_id, created_at)
-    SELECT chat->>'user_id', row->>'role', row->>'content', row->>'run_id', a_now
-      FROM jsonb_array_elements(chat->'messages') WITH ORDINALITY AS listed (row, position) ORDER BY position;
-    UPDATE chat_messages SET told_at = a_now
-     WHERE user_id = chat->>'user_id' AND role = 'notice' AND told_at IS NULL
-       AND message_id <= (chat->>'told_until')::bigint;
-    -- A bot's update is done when its turn is kept, so that it is neither lost nor taken twice.
-    UPDATE channel_updates SET state = 'done'
-     WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT 'supervisor_decisions_total', format('decision="%s"', chat->>'decision'), 1 WHERE chat ? 'decision';
-$$;
-
 -- Whether the caller should kick a dispatcher. One kick at a time: who comes while a kick is on its way, or while
 -- somebody else is taking it, needs none, since a dispatcher looks once more before it stops.
 CREATE OR REPLACE FUNCTION kick_take(a_now timestamptz) RETURNS boolean
