@@ -342,7 +342,7 @@ fn every_finding_explains_itself_and_names_its_run_in_the_repair() {
         let repair = invariant.repair(Some("run-1"));
         assert!(!repair.contains("RUN") || repair.contains("RUNNING"), "{invariant}: {repair}");
         let sql =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0025_doctor.sql")).unwrap();
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0040_doctor.sql")).unwrap();
         let rust = ["timeline_unreadable", "state_unreadable", "state_differs", "run_columns_differ"];
         assert!(
             rust.contains(&invariant.to_string().as_str()) || sql.contains(&format!("'{invariant}'")),
