@@ -1,7 +1,7 @@
 //! POST /v1/telegram/webhook: what Telegram brings: messages for Brendan, and presses of buttons. An update is handled
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
-use crate::chat::{self, Asked};
+use crate::chat::{Asked, ask};
 use crate::context::Context;
 use crate::links::Reader;
 use crate::log::Level;
@@ -9,7 +9,7 @@ use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{body, buttons, clock, kick, route, webhooks};
+use crate::{body, buttons, clock, drain, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -105,14 +105,11 @@ fn talk(
     };
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
     let asked = Asked { user_id, reader, message, started_by, update: Some(key.clone()) };
-    match chat::talk(context, &asked, &asked.user_id) {
-        Ok(spoken) => {
-            let response = match say(context, chat_id, &spoken.text) {
-                Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": spoken.text})),
-                Err(error) => Response::ok(&json!({"ok": true, "brendan_response": spoken.text, "error": error})),
-            };
-            if spoken.kick { response.then(kick::dispatch) } else { response }
-        }
+    match ask::ask(context, &asked, &asked.user_id) {
+        Ok(reply) => match say(context, chat_id, &reply) {
+            Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": reply})),
+            Err(error) => Response::ok(&json!({"ok": true, "brendan_response": reply, "error": error})),
+        },
         Err(problem) => {
             context.log_problem(&problem);
             let ended = context.database().and_then(|db| Ok(channels::end_update(db, &key)?));
@@ -130,7 +127,7 @@ fn apology(problem: &Problem) -> String {
     match problem.status {
         429 => "That was too much at once. Try again in a minute.".to_owned(),
         400..=499 => format!("Sorry, that did not work: {}.", problem.detail),
-        _ if problem.code == "draining" => "Sorry, nothing new is started just now. Try again later.".to_owned(),
+        _ if problem.code == drain::CODE => "Sorry, nothing new is started just now. Try again later.".to_owned(),
         _ => "Sorry, something went wrong on our side. Try again in a moment.".to_owned(),
     }
 }

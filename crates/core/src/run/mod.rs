@@ -58,7 +58,7 @@ pub use order::Order;
 pub use pause::PAUSE_DAYS;
 pub use retry::SUBMISSION_UNANSWERED;
 pub use rows::{Effect, EffectKind, GateRow, JobRow, Rearmed, Rows};
-pub use start::{FieldError, Input, InputError, StartRequest};
+pub use start::{FieldError, Input, InputError, StartRequest, optional_steps};
 pub use state::{Clip, ClipState, DecidedGate, Job, JobPhase, OpenGate, Pause, PersonaSource, Run, RunError};
 pub use successor::{Inheritance, Succession};
 pub use terminate::TERMINATED;

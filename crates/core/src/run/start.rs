@@ -176,6 +176,13 @@ fn pipeline(definition: &Definition, skip: &[String], add: &[String]) -> Vec<Ste
     pipeline
 }
 
+/// The personas that a request may leave out, and those that it may add.
+#[must_use]
+pub fn optional_steps(definition: &Definition) -> (Vec<&str>, Vec<&str>) {
+    let may_skip = definition.steps.iter().filter(|step| may_skip(step)).map(Step::name).collect();
+    (may_skip, definition.optional_personas.iter().map(|optional| optional.persona.as_str()).collect())
+}
+
 /// Work and gates are never skipped; of the personas only those whose work has a plain default.
 fn may_skip(step: &Step) -> bool {
     match step {

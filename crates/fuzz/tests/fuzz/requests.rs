@@ -2,7 +2,8 @@
 
 use crate::engine::{Seen, storable};
 use crate::message::Message;
-use mw_core::brendan::{Intent, KnownProject, plan};
+use mw_core::brendan::KnownProject;
+use mw_core::brendan::rules::{Intent, plan};
 use mw_web::cursor::Cursor;
 use mw_web::problem::Problem;
 use mw_web::request::{form_value, percent_decode, percent_encode};

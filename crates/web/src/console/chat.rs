@@ -8,7 +8,6 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use crate::chat;
 use crate::context::Context;
-use crate::kick;
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::Message;
@@ -62,7 +61,6 @@ fn said(message: &Message, runs: &[String]) -> Said {
 pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
     form.set("user_id", visitor.principal.name.clone());
     let asked = chat::read(form.members())?;
-    let spoken = chat::talk(context, &asked, &visitor.caller())?;
-    let response = see_other("/console/chat#end".to_owned());
-    Ok(if spoken.kick { response.then(kick::dispatch) } else { response })
+    chat::ask::ask(context, &asked, &visitor.caller())?;
+    Ok(see_other("/console/chat#end".to_owned()))
 }

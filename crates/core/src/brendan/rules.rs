@@ -1,44 +1,7 @@
-//! Brendan plans without a language model: a message and what is known about the user go in, an intent comes out. He
-//! starts runs, explains them and hands out links; he never decides a gate.
+//! Brendan plans without a language model: a message and what is known about the user go in, an intent comes out.
 
+use super::{CONFIDENCE_ASK, CONFIDENCE_START, Complexity, KnownProject, KnownRun, PROMPT_CHARS_MAX, Proposal};
 use crate::run::Input;
-use crate::status::{GateName, Status};
-use serde::{Deserialize, Serialize};
-
-/// At or above: the run is started.
-pub const CONFIDENCE_START: f64 = 0.70;
-/// At or above, below the start: he asks back.
-pub const CONFIDENCE_ASK: f64 = 0.40;
-/// A passage of the knowledge answers a question when it has at least this part of its words, weighed by their rarity.
-pub const COVERAGE_MIN: f64 = 0.5;
-/// Further passages are said when they have nearly as much of it as the best.
-pub const COVERAGE_NEAR: f64 = 0.8;
-/// More would be a list of links and no answer.
-pub const PASSAGES_MAX: u32 = 3;
-/// Of one passage; three fit into a message of a messenger.
-pub const PASSAGE_CHARS_MAX: u32 = 700;
-/// The longest prompt of a run that chat starts.
-const PROMPT_CHARS_MAX: usize = 400;
-
-/// A project as the planner knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownProject {
-    pub key: String,
-    pub title: String,
-    #[serde(default)]
-    pub keywords: Vec<String>,
-    pub has_runs: bool,
-}
-
-/// One of the user's own runs, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownRun {
-    pub run_id: String,
-    pub project: String,
-    pub status: Status,
-    #[serde(default)]
-    pub awaiting_gate: Option<GateName>,
-}
 
 /// What the user wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,25 +22,6 @@ pub enum Intent {
     },
     /// Nothing that he does; the knowledge may have an answer.
     Decline,
-}
-
-/// A run that chat proposes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proposal {
-    pub project: String,
-    pub input: Input,
-    pub skip: Vec<String>,
-    pub add: Vec<String>,
-    pub complexity: Complexity,
-    pub confidence: f64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Complexity {
-    Simple,
-    Standard,
-    Complex,
 }
 
 const MAKE_WORDS: &[&str] =
@@ -135,11 +79,7 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
         input: Input { prompt: Some(prompt(message)), object: about, ..Input::default() },
         skip: if simple { vec!["alex".to_owned()] } else { Vec::new() },
         add: if sound { vec!["morgan".to_owned()] } else { Vec::new() },
-        complexity: match (simple, sound) {
-            (true, _) => Complexity::Simple,
-            (false, true) => Complexity::Complex,
-            (false, false) => Complexity::Standard,
-        },
+        complexity: Complexity::of(simple, sound),
         confidence,
     }))
 }
@@ -189,6 +129,7 @@ fn has_words(text: &str, words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::{GateName, Status};
     use proptest::prelude::*;
 
     fn projects() -> Vec<KnownProject> {

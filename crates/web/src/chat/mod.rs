@@ -1,6 +1,8 @@
 //! POST /v1/chat/brendan: core plans the turn, this module carries it out and says it. Brendan hands out links and never
 //! approves; he knows only the runs of the user who asks.
 
+pub(crate) mod ask;
+
 use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
@@ -12,7 +14,8 @@ use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::run_start::Begin;
 use crate::{clock, definitions, drain, kick, reply, route};
-use mw_core::brendan::{self, Intent, KnownProject, KnownRun, Proposal};
+use mw_core::brendan::rules::{self, Intent};
+use mw_core::brendan::{KnownProject, KnownRun, Proposal};
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
 use mw_store::channels::UpdateKey;
@@ -25,34 +28,51 @@ pub(crate) const MESSAGE_LENGTH_MAX: usize = 8000;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
+    if request.header(ask::SEAL_HEADER).is_some() {
+        let (asked, caller) = ask::open(request, context)?;
+        return have(context, Ok(asked), &caller);
+    }
     auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    // Bodies that fail validation count too.
-    let turn = parse(request);
-    let user_id = turn.as_ref().map_or("", |turn| turn.user_id.as_str());
     let caller = auth::limiter_subject(request, context);
-    let limit = CHAT_BRENDAN.limit(&context.config, &caller)?;
+    let asked = parse(request);
+    have(context, asked, &caller)
+}
+
+/// Counts a turn, loads what it needs, and has it. Bodies that fail validation count too.
+fn have(context: &mut Context, asked: Result<Asked, Problem>, caller: &str) -> Result<Response, Problem> {
+    let user_id = asked.as_ref().map_or("", |asked| asked.user_id.as_str());
+    let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
     let key_hash = context.claimed_key();
     let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), key_hash.as_deref(), user_id, &limit)?;
     context.admit(loaded.principal.take())?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
     let answered = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => turn.and_then(|mut turn| {
-            if let Reader::Person(name) = &mut turn.reader {
-                *name = context.actor(&turn.user_id)?;
-            }
-            turn.started_by = context.name()?;
+        None => asked.and_then(|mut asked| {
+            name_the_key(context, &mut asked)?;
             context.ride(200);
-            converse(context, &turn, &loaded)
+            converse(context, &asked, &loaded)
         }),
     };
     match answered {
         Ok(spoken) => Ok(spoken.into_response().with_headers(headers)),
         Err(problem) => Err(problem.with_headers(&headers)),
     }
+}
+
+/// Who came with a key is named by it; a sealed turn names the person itself.
+fn name_the_key(context: &mut Context, asked: &mut Asked) -> Result<(), Problem> {
+    if context.principal().is_none() {
+        return Ok(());
+    }
+    if let Reader::Person(name) = &mut asked.reader {
+        *name = context.actor(&asked.user_id)?;
+    }
+    asked.started_by = context.name()?;
+    Ok(())
 }
 
 /// One message to Brendan.
@@ -116,17 +136,6 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
     Ok(Asked { reader, started_by: user_id.clone(), user_id, message, update: None })
 }
 
-/// A turn of somebody who is known: counts it, loads what it needs, and has it.
-pub(crate) fn talk(context: &mut Context, asked: &Asked, caller: &str) -> Result<Spoken, Problem> {
-    let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
-    let loaded = mw_store::chat::load(context.database()?, clock::now(), None, &asked.user_id, &limit)?;
-    CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    match &loaded.draining {
-        Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => converse(context, asked, &loaded),
-    }
-}
-
 /// Plans a turn, carries it out and keeps it.
 pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Spoken, Problem> {
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
@@ -135,7 +144,7 @@ pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Re
     let mut citations = json!([]);
     let mut decision = None;
     reply::notices(&mut reply, context, &asked.reader, loaded)?;
-    match brendan::plan(&asked.message, &projects, &runs) {
+    match rules::plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),

@@ -1,0 +1,157 @@
+//! What of a model's words reaches a person. Addresses are made dead: links of gates are put below an answer by us and by
+//! nobody else, so whatever looks like one in a model's text is a mistake, or somebody's trap. Passages that it names count as
+//! cited when they were given to it.
+
+/// A word that goes on for longer is passed on as it is by then.
+const WORD_BYTES_MAX: usize = 2_000;
+/// Shown as nothing, and good for hiding something.
+const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{2069}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ad}'..='\u{ad}',
+];
+
+/// Takes a model's text in pieces and gives it without live addresses; holds the last word back, which may go on.
+#[derive(Debug, Default)]
+pub struct Speech {
+    held: String,
+}
+
+impl Speech {
+    /// The next piece, and what may be said by now.
+    pub fn push(&mut self, piece: &str) -> String {
+        self.held.extend(piece.chars().filter(is_plain));
+        let end = match self.held.char_indices().rev().find(|(_, c)| c.is_whitespace()) {
+            Some((at, space)) => at + space.len_utf8(),
+            None if self.held.len() > WORD_BYTES_MAX => self.held.len(),
+            None => 0,
+        };
+        let rest = self.held.split_off(end);
+        words(&std::mem::replace(&mut self.held, rest))
+    }
+
+    /// The rest.
+    #[must_use]
+    pub fn finish(self) -> String {
+        words(&self.held)
+    }
+}
+
+/// A whole text.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut speech = Speech::default();
+    let said = speech.push(text);
+    said + &speech.finish()
+}
+
+fn is_plain(c: &char) -> bool {
+    (!c.is_control() || *c == '\n') && !INVISIBLE.iter().any(|range| range.contains(c))
+}
+
+fn words(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| if is_address(word) { dead(word) } else { word.to_owned() })
+        .collect()
+}
+
+fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+}
+
+/// What a messenger or a browser may make a link of: a scheme, or a name that ends like a domain.
+fn is_address(word: &str) -> bool {
+    if word.contains("://") || word.to_lowercase().contains("www.") {
+        return true;
+    }
+    let mut parts = word.split(is_dot);
+    let mut before = parts.next().unwrap_or_default();
+    parts.any(|after| {
+        let letters = after.chars().take_while(|c| c.is_alphabetic()).count();
+        let ends = after.chars().nth(letters).is_none_or(|next| !next.is_alphanumeric());
+        let is_domain = before.ends_with(char::is_alphanumeric) && letters >= 2 && ends;
+        before = after;
+        is_domain
+    })
+}
+
+fn dead(word: &str) -> String {
+    let mut out = String::with_capacity(word.len() + 8);
+    let mut rest = word.replace("://", "[:]//");
+    while let Some((at, dot)) = rest.char_indices().find(|(_, c)| is_dot(*c)) {
+        let after = rest.split_off(at + dot.len_utf8());
+        rest.truncate(at);
+        out.push_str(&rest);
+        out.push_str(if after.starts_with(char::is_alphanumeric) { "[.]" } else { "." });
+        rest = after;
+    }
+    out + &rest
+}
+
+/// The numbers of passages that a text names as `[1]` or `[1, 2]`, each once, in their order there; `given` is how many there
+/// are.
+#[must_use]
+pub fn cited(text: &str, given: usize) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    let brackets = text.split('[').skip(1).filter_map(|part| part.split_once(']'));
+    for number in brackets.flat_map(|(inside, _)| inside.split(',')).filter_map(|text| text.trim().parse().ok()) {
+        if (1..=given).contains(&number) && !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn no_address_stays_alive() {
+        for (text, dead) in [
+            ("see https://evil.example/a?token=1 now", "see https[:]//evil[.]example/a?token=1 now"),
+            ("[here](http://1.2.3.4/x)", "[here](http[:]//1[.]2[.]3[.]4/x)"),
+            ("www.evil.com, evil.com/path", "www[.]evil[.]com, evil[.]com/path"),
+            ("ann@evil.com\ntg://resolve?x", "ann@evil[.]com\ntg[:]//resolve?x"),
+            ("evil\u{3002}com ht\u{200b}tps://x", "evil[.]com https[:]//x"),
+        ] {
+            assert_eq!(plain(text), dead);
+        }
+    }
+
+    #[test]
+    fn sentences_numbers_and_ids_stay_as_they_are() {
+        let text =
+            "It takes 3.5 s. Then it waits, e.g. at the ideate gate.\n\nRun 0b7c-9 (aismr): 12 clips … \"moon\" [1].";
+        assert_eq!(plain(text), text);
+        assert_eq!(plain("nul\0 and \u{1b}[31m"), "nul and [31m");
+    }
+
+    #[test]
+    fn only_passages_that_were_given_are_cited() {
+        assert_eq!(cited("So it is [2]. And so [1, 2][7] [x] [0] [3", 3), [2, 1]);
+        assert_eq!(cited("nothing", 3), Vec::<usize>::new());
+        assert_eq!(cited("[1]", 0), Vec::<usize>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_the_same_text_as_the_whole(text in "([a-z]{0,4}[.:/ \\n\u{3002}\u{200b}ä]{0,3}){0,30}", cuts in prop::collection::vec(0usize..60, 0..8)) {
+            let chars: Vec<char> = text.chars().collect();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(chars.len())).collect();
+            cuts.sort_unstable();
+            cuts.push(chars.len());
+            let (mut speech, mut said, mut from) = (Speech::default(), String::new(), 0);
+            for cut in cuts {
+                said += &speech.push(&chars[from..cut].iter().collect::<String>());
+                from = cut;
+            }
+            said += &speech.finish();
+            prop_assert_eq!(&said, &plain(&text));
+            prop_assert!(!said.contains("://"));
+        }
+    }
+}
