@@ -1,12 +1,8 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
 use mw_dispatch::{Exports, Links, Notify, Settings};
-use mw_providers::llm;
 use mw_web::config::Config;
-use mw_web::{Problem, exports};
-
-/// The original's model for chat and personas.
-const MODEL_DEFAULT: &str = "gpt-5-nano";
+use mw_web::{Problem, exports, llm, problem};
 
 pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
     let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;
@@ -14,7 +10,7 @@ pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
         kieai: provider(config, "kieai")?,
         shotstack: provider(config, "shotstack")?,
         upload_post: provider(config, "upload_post")?,
-        llm: model(config)?,
+        llm: llm::llm_settings(config).map_err(|reason| problem::misconfigured().because(reason))?,
         webhook_base_url: config.base_url("webhook_base_url")?,
         notify: notify(config)?,
         exports: exports(config),
@@ -54,12 +50,4 @@ fn exports(config: &Config) -> Exports {
         sentry: exports::sentry(config).ok().flatten(),
         service: exports::service(config),
     }
-}
-
-fn model(config: &Config) -> Result<Option<llm::Settings>, Problem> {
-    let Some(api_key) = config.optional("openai_api_key") else {
-        return Ok(None);
-    };
-    let base_url = config.base_url("openai_base_url")?;
-    Ok(Some(llm::Settings { base_url, api_key, model: config.or("openai_model", MODEL_DEFAULT) }))
 }

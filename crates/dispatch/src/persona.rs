@@ -6,8 +6,11 @@ use crate::perform::{Met, Performed};
 use mw_core::definition::{Role, Step};
 use mw_core::persona::{PersonaOutput, brief};
 use mw_core::run::{Command, Run};
-use mw_providers::llm::{Prompt, complete};
+use mw_providers::llm::{Ask, Message, Shape, complete};
 use mw_providers::{Fault, FaultClass, HttpClient};
+
+/// Enough for a storyboard of twelve clips, with room for a model that thinks first.
+const ANSWER_TOKENS_MAX: u32 = 8000;
 
 pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &Run) -> (Performed, Met) {
     let Some(Step::Persona { persona, role, instructions, .. }) = run.current_step() else {
@@ -18,9 +21,15 @@ pub(crate) async fn perform(http: &impl HttpClient, settings: &Settings, run: &R
         return (give_up(run, fault), Met::NOBODY);
     };
     let (system, user, schema) = brief(run, *role, instructions);
-    let prompt = Prompt { system, user, schema_name: persona_schema_name(*role).to_owned(), schema };
-    let answer = match complete(http, llm, &prompt).await {
-        Ok(answer) => answer,
+    let ask = Ask {
+        system: &system,
+        messages: &[Message::User(user)],
+        tools: &[],
+        shape: Some(Shape { name: persona_schema_name(*role), schema: &schema }),
+        answer_tokens_max: ANSWER_TOKENS_MAX,
+    };
+    let answer = match complete(http, llm, &ask).await {
+        Ok((answer, _)) => answer,
         Err(fault) => {
             let met = Met::fault(&fault);
             return (if fault.is_final() { give_up(run, fault) } else { retry(run, fault) }, met);

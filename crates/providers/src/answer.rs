@@ -5,7 +5,7 @@ use mw_core::retry::{FaultClass, Provider, Trouble, class_of};
 use serde_json::Value;
 
 use crate::outcome::Fault;
-use crate::port::{HttpClient, TransportError};
+use crate::port::{HttpClient, StreamingClient, TransportError};
 use crate::retry_after;
 
 /// Larger answers are not read: every answer that we use is a few kilobytes.
@@ -35,6 +35,16 @@ pub(crate) enum NoAnswer {
 }
 
 impl NoAnswer {
+    fn of(provider: Provider, error: TransportError, secret: &str) -> NoAnswer {
+        match error {
+            TransportError::NotSent(message) => {
+                let class = class_of(provider, &Trouble::NotSent);
+                NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, secret)))
+            }
+            TransportError::Unanswered(message) => NoAnswer::Unanswered(provider, redacted(&message, secret)),
+        }
+    }
+
     /// For calls that change nothing: any failure of the transport is worth another try.
     pub(crate) fn into_fault(self) -> Fault {
         match self {
@@ -85,16 +95,14 @@ impl Call<'_> {
     pub(crate) async fn exchange(self, client: &impl HttpClient) -> Result<http::Response<Vec<u8>>, NoAnswer> {
         let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
-        match client.send(request).await {
-            Ok(response) => Ok(response),
-            Err(TransportError::NotSent(message)) => {
-                let class = class_of(provider, &Trouble::NotSent);
-                Err(NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, &secret))))
-            }
-            Err(TransportError::Unanswered(message)) => {
-                Err(NoAnswer::Unanswered(provider, redacted(&message, &secret)))
-            }
-        }
+        client.send(request).await.map_err(|error| NoAnswer::of(provider, error, &secret))
+    }
+
+    /// The answer's head, its body still coming.
+    pub(crate) async fn open<C: StreamingClient>(self, client: &C) -> Result<http::Response<C::Pieces>, NoAnswer> {
+        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
+        let request = self.into_request().map_err(NoAnswer::NotSent)?;
+        client.stream(request).await.map_err(|error| NoAnswer::of(provider, error, &secret))
     }
 
     fn into_request(self) -> Result<http::Request<Vec<u8>>, Fault> {

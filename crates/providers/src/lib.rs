@@ -7,7 +7,7 @@
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
 //! * [`otlp`]: a collector of traces. [`sentry`]: where errors are looked at.
-//! * [`mock`]: the same calls without a network. [`llm`]: structured answers from a language model.
+//! * [`mock`]: the same calls without a network. [`llm`]: a language model, asked in either API.
 //! * [`embedding`]: texts as vectors.
 //!
 //! What a signature does not cover is not believed: a kie.ai or Shotstack callback is a poke, and only a query with
@@ -35,5 +35,5 @@ pub mod upload_post;
 pub use callback::{Callback, CallbackError, Hint, dedup_key};
 pub use mw_core::retry::FaultClass;
 pub use outcome::{Adoption, Fault, JobContext, Output, Progress, Recovery, Settings, Submission};
-pub use port::{HttpClient, TransportError};
+pub use port::{HttpClient, Pieces, StreamingClient, TransportError};
 pub use signature::SignatureStatus;

@@ -9,6 +9,7 @@
 //! rights      which role a route needs
 //! config      Spin variables           startup     mode, weak secrets     clock, log
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
+//! llm         which language model
 //! kick        wakes the dispatcher after an answer           observation  counts requests
 //! exports     where traces and errors go
 //! ```
@@ -45,6 +46,7 @@ mod incoming;
 pub mod kick;
 pub mod limits;
 pub mod links;
+pub mod llm;
 pub mod log;
 pub mod mcp;
 pub mod metrics;

@@ -2,7 +2,7 @@
 //! What matters to callers is whether a request that failed can have reached the other side.
 
 use futures::future::poll_fn;
-use mw_providers::{HttpClient, TransportError};
+use mw_providers::{HttpClient, Pieces, StreamingClient, TransportError};
 use spin_executor::CancelOnDropToken;
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -54,14 +54,63 @@ impl HttpClient for Outbound {
     async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, TransportError> {
         let pending = start(request, self.timeouts)?;
         let response = head(&pending).await?;
-        let status = response.status();
-        let mut answer = http::Response::builder().status(status);
-        for (name, value) in response.headers().entries() {
-            answer = answer.header(name, value);
+        let answer = answer(&response);
+        let mut body = Body::of(response)?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > ANSWER_LIMIT_BYTES {
+                return Err(TransportError::Unanswered(format!("answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
+            }
         }
-        let body = body(response).await?;
-        answer.body(body).map_err(|error| TransportError::Unanswered(error.to_string()))
+        answer.body(bytes).map_err(|error| TransportError::Unanswered(error.to_string()))
     }
+}
+
+impl StreamingClient for Outbound {
+    type Pieces = Body;
+
+    async fn stream(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Body>, TransportError> {
+        let pending = start(request, self.timeouts)?;
+        let response = head(&pending).await?;
+        let answer = answer(&response);
+        answer.body(Body::of(response)?).map_err(|error| TransportError::Unanswered(error.to_string()))
+    }
+}
+
+/// The body of an answer, as it comes.
+pub struct Body {
+    // Dropped in this order: the host wants what hangs on another to go first.
+    stream: InputStream,
+    _body: IncomingBody,
+    _response: IncomingResponse,
+}
+
+impl Body {
+    fn of(response: IncomingResponse) -> Result<Body, TransportError> {
+        let unanswered = |what: &str| TransportError::Unanswered(format!("answer has no {what}"));
+        let body = response.consume().map_err(|()| unanswered("body"))?;
+        let stream = body.stream().map_err(|()| unanswered("stream"))?;
+        Ok(Body { stream, _body: body, _response: response })
+    }
+}
+
+impl Pieces for Body {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
+        let mut waiting = None;
+        poll_fn(|context| match self.stream.read(READ_SIZE_BYTES) {
+            Ok(piece) if piece.is_empty() => wait(&mut waiting, self.stream.subscribe(), context),
+            Ok(piece) => Poll::Ready(Ok(Some(piece))),
+            Err(StreamError::Closed) => Poll::Ready(Ok(None)),
+            Err(error) => Poll::Ready(Err(TransportError::Unanswered(format!("{error:?}")))),
+        })
+        .await
+    }
+}
+
+fn answer(response: &IncomingResponse) -> http::response::Builder {
+    let builder = http::Response::builder().status(response.status());
+    response.headers().entries().into_iter().fold(builder, |builder, (name, value)| builder.header(name, value))
 }
 
 /// Hands a request to the host, its body included; nothing has been waited for yet.
@@ -162,32 +211,6 @@ async fn head(pending: &FutureIncomingResponse) -> Result<IncomingResponse, Tran
         Ok(Err(code)) => Err(fault(code)),
         Err(()) => Err(TransportError::Unanswered("answer was taken already".to_owned())),
     }
-}
-
-async fn body(response: IncomingResponse) -> Result<Vec<u8>, TransportError> {
-    let unanswered = |text: String| TransportError::Unanswered(text);
-    let body: IncomingBody = response.consume().map_err(|()| unanswered("answer has no body".to_owned()))?;
-    let stream = body.stream().map_err(|()| unanswered("answer has no stream".to_owned()))?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunk(&stream).await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > ANSWER_LIMIT_BYTES {
-            return Err(unanswered(format!("answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
-        }
-    }
-    Ok(bytes)
-}
-
-/// The next piece of a body; `None` at its end.
-async fn chunk(stream: &InputStream) -> Result<Option<Vec<u8>>, TransportError> {
-    let mut waiting = None;
-    poll_fn(|context| match stream.read(READ_SIZE_BYTES) {
-        Ok(chunk) if chunk.is_empty() => wait(&mut waiting, stream.subscribe(), context),
-        Ok(chunk) => Poll::Ready(Ok(Some(chunk))),
-        Err(StreamError::Closed) => Poll::Ready(Ok(None)),
-        Err(error) => Poll::Ready(Err(TransportError::Unanswered(format!("{error:?}")))),
-    })
-    .await
 }
 
 /// Registers with the executor; the registration is withdrawn when the future is dropped.

@@ -9,7 +9,7 @@ use crate::limits::RUNS_START;
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{clock, definitions, drain, idempotency, kick, route, startup};
+use crate::{clock, definitions, drain, idempotency, kick, llm, route, startup};
 use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::Turn;
@@ -198,8 +198,8 @@ impl Begin {
 
 /// A language model speaks for the personas when there is a key for one; never in mock mode, which needs no network.
 fn personas(config: &Config, mode: ProvidersMode) -> PersonaSource {
-    match (mode, config.optional("openai_api_key")) {
-        (ProvidersMode::Sim | ProvidersMode::Live, Some(_)) => PersonaSource::Model,
+    match (mode, llm::has_model(config)) {
+        (ProvidersMode::Sim | ProvidersMode::Live, true) => PersonaSource::Model,
         _ => PersonaSource::Rules,
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::problem::{self, Problem};
-use crate::{exports, webhooks_std};
+use crate::{exports, llm, webhooks_std};
 use mw_core::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -60,8 +60,9 @@ const SECRETS: [&str; 7] = [
     "upload_post_api_key",
     "upload_post_signing_secret",
 ];
-/// Needed only by whoever has people on messengers; as strong as the others where they are set.
-const OPTIONAL_SECRETS: [&str; 2] = ["telegram_webhook_secret", "slack_signing_secret"];
+/// Needed only by whoever has people on messengers or a language model; as strong as the others where they are set.
+const OPTIONAL_SECRETS: [&str; 4] =
+    ["telegram_webhook_secret", "slack_signing_secret", "openai_api_key", "anthropic_api_key"];
 const KNOWN_VALUES: [&str; 7] = [
     "dev-local-api-key",
     "dev-hitl-secret",
@@ -95,6 +96,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
     reasons.extend(exports::collector(config).err());
     reasons.extend(exports::sentry(config).err());
     let environment = environment(config);
+    reasons.extend(llm::reasons(config, &environment, mode.as_ref().ok().copied()));
     match environment.as_str() {
         "local" | "staging" | "prod" => {}
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),

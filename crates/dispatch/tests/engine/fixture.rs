@@ -50,7 +50,12 @@ impl Engine {
             kieai: provider("/kieai"),
             shotstack: provider("/shotstack/edit/v1"),
             upload_post: provider("/upload-post/api"),
-            llm: Some(llm::Settings { base_url: format!("{sim}/openai"), api_key: "key".into(), model: "sim".into() }),
+            llm: Some(llm::Settings {
+                api: llm::Api::OpenAi,
+                base_url: format!("{sim}/openai"),
+                api_key: "key".into(),
+                model: "sim".into(),
+            }),
             // Nobody listens there: callbacks are brought by the tests.
             webhook_base_url: "http://127.0.0.1:1".into(),
             notify: Notify {

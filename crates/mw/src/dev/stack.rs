@@ -134,6 +134,7 @@ impl Stack {
                 ("SHOTSTACK_BASE_URL", "shotstack/edit/v1"),
                 ("UPLOAD_POST_BASE_URL", "upload-post/api"),
                 ("OPENAI_BASE_URL", "openai"),
+                ("ANTHROPIC_BASE_URL", "anthropic"),
                 ("TELEGRAM_BASE_URL", "telegram"),
                 ("SLACK_BASE_URL", "slack/api"),
                 ("SLACK_HOOKS_BASE_URL", "slack/hooks"),

@@ -55,13 +55,14 @@ impl Mode {
 }
 
 /// Secrets of providers. Outside live mode the person's real ones are never used.
-pub const PROVIDER_SECRETS: [&str; 12] = [
+pub const PROVIDER_SECRETS: [&str; 13] = [
     "KIEAI_API_KEY",
     "KIEAI_SIGNING_SECRET",
     "SHOTSTACK_API_KEY",
     "UPLOAD_POST_API_KEY",
     "UPLOAD_POST_SIGNING_SECRET",
     "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",
     "SLACK_BOT_TOKEN",
@@ -73,8 +74,9 @@ pub const PROVIDER_SECRETS: [&str; 12] = [
 const BOT_TOKENS: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "SLACK_BOT_TOKEN"];
 
 /// What live mode can do without: a language model, people on messengers, traces and reports.
-const OPTIONAL_SECRETS: [&str; 7] = [
+const OPTIONAL_SECRETS: [&str; 8] = [
     "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",
     "SLACK_BOT_TOKEN",

@@ -28,7 +28,9 @@ impl Embedder {
         let Some(model) = settings.get("EMBEDDINGS_MODEL") else { return Ok(None) };
         let base_url = settings.get("OPENAI_BASE_URL").unwrap_or("https://api.openai.com").to_owned();
         let api_key = settings.need("OPENAI_API_KEY")?.to_owned();
-        Ok(Some(Embedder { settings: llm::Settings { base_url, api_key, model: model.to_owned() } }))
+        Ok(Some(Embedder {
+            settings: llm::Settings { api: llm::Api::OpenAi, base_url, api_key, model: model.to_owned() },
+        }))
     }
 
     /// What the database calls it.

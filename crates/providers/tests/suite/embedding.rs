@@ -2,12 +2,17 @@
 
 use crate::common::*;
 use mw_providers::embedding::{DIMENSIONS, embed};
-use mw_providers::llm::Settings;
+use mw_providers::llm::{Api, Settings};
 use mw_providers::{Fault, FaultClass};
 use serde_json::{Value, json};
 
 fn ask(client: &Client) -> Result<Vec<Vec<f32>>, Fault> {
-    let settings = Settings { base_url: "https://llm.example/v1".into(), api_key: KEY.into(), model: "small".into() };
+    let settings = Settings {
+        api: Api::OpenAi,
+        base_url: "https://llm.example/v1".into(),
+        api_key: KEY.into(),
+        model: "small".into(),
+    };
     now(embed(client, &settings, &["one", "two"]))
 }
 

@@ -1,22 +1,27 @@
 //! The language model: every way to answer, and every way not to.
 
 use crate::common::*;
-use mw_providers::llm::{Prompt, Settings, complete};
+use mw_providers::llm::{Api, Ask, Message, Settings, Shape, complete};
 use mw_providers::{Fault, FaultClass, TransportError};
 use serde_json::{Value, json};
 
 fn settings() -> Settings {
-    Settings { base_url: "https://llm.example/v1/".into(), api_key: KEY.into(), model: "gpt-x".into() }
+    Settings {
+        api: Api::OpenAi,
+        base_url: "https://llm.example/v1/".into(),
+        api_key: KEY.into(),
+        model: "gpt-x".into(),
+    }
+}
+
+fn storyboard<'a>(messages: &'a [Message], schema: &'a Value) -> Ask<'a> {
+    let shape = Some(Shape { name: "storyboard", schema });
+    Ask { system: "You are iggy.", messages, tools: &[], shape, answer_tokens_max: 800 }
 }
 
 fn ask(client: &Client) -> Result<Value, Fault> {
-    let prompt = Prompt {
-        system: "You are iggy.".into(),
-        user: "candles".into(),
-        schema_name: "storyboard".into(),
-        schema: json!({"type": "object"}),
-    };
-    now(complete(client, &settings(), &prompt))
+    now(complete(client, &settings(), &storyboard(&[Message::User("candles".into())], &json!({"type": "object"}))))
+        .map(|(answer, _)| answer)
 }
 
 fn choice(message: Value, reason: &str) -> Value {

@@ -1,20 +1,27 @@
 //! The language model, and its own faults.
 
-use mw_providers::llm::{Prompt, Settings, complete};
+use mw_providers::llm::{Api, Ask, Message, Settings, Shape, complete};
 use mw_providers::{Fault, FaultClass};
 use serde_json::{Value, json};
 
 use crate::common::*;
 
 fn ask(sim: &Sim) -> Result<Value, Fault> {
-    let settings = Settings { base_url: format!("{}/openai", sim.url), api_key: "k".into(), model: "sim".into() };
-    let prompt = Prompt {
-        system: "You are iggy.".into(),
-        user: "candles".into(),
-        schema_name: "storyboard".into(),
-        schema: json!({"type": "object", "properties": {"title": {"type": "string"}}}),
+    let settings = Settings {
+        api: Api::OpenAi,
+        base_url: format!("{}/openai", sim.url),
+        api_key: "k".into(),
+        model: "sim".into(),
     };
-    sim.run(complete(&sim.client, &settings, &prompt))
+    let schema = json!({"type": "object", "properties": {"title": {"type": "string"}}});
+    let ask = Ask {
+        system: "You are iggy.",
+        messages: &[Message::User("candles".into())],
+        tools: &[],
+        shape: Some(Shape { name: "storyboard", schema: &schema }),
+        answer_tokens_max: 800,
+    };
+    sim.run(complete(&sim.client, &settings, &ask)).map(|(answer, _)| answer)
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn check_settings(settings: &Settings) -> Result<()> {
     if let Ok(url) = settings.database_url() {
         database_host(&url)?;
     }
-    for key in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL", "API_BASE_URL", "OPENAI_BASE_URL"] {
+    for key in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL", "API_BASE_URL", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"] {
         if let Some(url) = settings.get(key) {
             origin(key, url)?;
         }

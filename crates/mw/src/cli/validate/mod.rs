@@ -47,7 +47,7 @@ Example:
     },
     /// Show a project's personas and who speaks for them.
     #[command(after_help = "\
-Exit codes: 0 a language model speaks for them; 1 they work by rules, since OPENAI_API_KEY is not set; 2 no such project.
+Exit codes: 0 a language model speaks for them; 1 they work by rules, since no key of a model is set; 2 no such project.
 
 Example:
   mw validate personas --project aismr")]

@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, project: &str, dir: &Path) -> Result<u8> {
         .chain(optional)
         .map(|(persona, role, is_optional)| json!({ "persona": persona, "role": role, "optional": is_optional }))
         .collect();
-    let by_model = context.settings.get("OPENAI_API_KEY").is_some();
+    let by_model = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"].iter().any(|key| context.settings.get(key).is_some());
     let report = json!({ "project": key, "personas": personas, "by": if by_model { "model" } else { "rules" } });
     context.print(&report, |_| {
         for persona in &personas {
@@ -37,7 +37,11 @@ pub(super) fn run(context: &Context, project: &str, dir: &Path) -> Result<u8> {
         }
         println!(
             "{}",
-            if by_model { "a language model speaks for them" } else { "they work by rules: OPENAI_API_KEY is not set" }
+            if by_model {
+                "a language model speaks for them"
+            } else {
+                "they work by rules: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set"
+            }
         );
     })?;
     Ok(u8::from(!by_model))

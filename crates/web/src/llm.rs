@@ -1,0 +1,81 @@
+//! Which language model there is, by the variables of a component.
+
+use crate::config::Config;
+use mw_core::status::ProvidersMode;
+use mw_providers::llm::{Api, Settings};
+
+/// The original's model for chat and personas.
+const OPENAI_MODEL_DEFAULT: &str = "gpt-5-nano";
+const KEYS: [(&str, Api); 2] = [("openai_api_key", Api::OpenAi), ("anthropic_api_key", Api::Anthropic)];
+
+/// Whether there is one. Asks for no more than the keys: for components that only have to know.
+pub fn has_model(config: &Config) -> bool {
+    KEYS.iter().any(|(name, _)| config.optional(name).is_some())
+}
+
+/// The model to ask: OpenAI's API where it has a key, else Anthropic's. `None` without any key.
+pub fn llm_settings(config: &Config) -> Result<Option<Settings>, String> {
+    let Some((api, api_key)) = KEYS.iter().find_map(|(name, api)| Some((*api, config.optional(name)?))) else {
+        return Ok(None);
+    };
+    let (base_url, model) = match api {
+        Api::OpenAi => (
+            config.or("openai_base_url", "https://api.openai.com"),
+            config.optional("llm_model").unwrap_or_else(|| config.or("openai_model", OPENAI_MODEL_DEFAULT)),
+        ),
+        Api::Anthropic => (
+            config.or("anthropic_base_url", "https://api.anthropic.com"),
+            config.optional("llm_model").ok_or("LLM_MODEL is not set, and ANTHROPIC_API_KEY is")?,
+        ),
+    };
+    Ok(Some(Settings { api, base_url, api_key, model }))
+}
+
+/// Why the model must not be asked, for /ready: it could not be, or its key would go over the network in the clear.
+pub fn reasons(config: &Config, environment: &str, mode: Option<ProvidersMode>) -> Option<String> {
+    match llm_settings(config) {
+        Err(reason) => Some(reason),
+        Ok(Some(settings)) if environment != "local" || mode == Some(ProvidersMode::Live) => {
+            let is_ours =
+                ["http://127.0.0.1", "http://localhost"].iter().any(|host| settings.base_url.starts_with(host));
+            let is_safe = settings.base_url.starts_with("https://") || (is_ours && environment == "local");
+            (!is_safe).then(|| "the language model's base URL must begin with https://".to_owned())
+        }
+        Ok(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+
+    #[test]
+    fn the_key_says_which_api_and_openai_comes_first() {
+        assert_eq!(llm_settings(&config(&[("llm_model", "m")])), Ok(None));
+        assert!(!has_model(&config(&[("llm_model", "m")])));
+        let openai = config(&[("openai_api_key", "k"), ("anthropic_api_key", "a"), ("openai_model", "old")]);
+        let found = llm_settings(&openai).unwrap().unwrap();
+        assert_eq!((found.api, found.model.as_str(), found.api_key.as_str()), (Api::OpenAi, "old", "k"));
+        let anthropic = config(&[("anthropic_api_key", "a"), ("openai_model", "old"), ("llm_model", "new")]);
+        let found = llm_settings(&anthropic).unwrap().unwrap();
+        assert_eq!((found.api, found.model.as_str()), (Api::Anthropic, "new"));
+        assert_eq!(found.base_url, "https://api.anthropic.com");
+        assert!(has_model(&anthropic));
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_asked_safely_is_a_reason() {
+        let reason = |variables: &[(&str, &str)], environment, mode| reasons(&config(variables), environment, mode);
+        let plain = [("openai_api_key", "k"), ("openai_base_url", "http://llm.example")];
+        assert_eq!(reason(&plain, "local", Some(ProvidersMode::Sim)), None);
+        assert!(reason(&plain, "prod", None).unwrap().contains("https://"));
+        assert!(reason(&plain, "local", Some(ProvidersMode::Live)).is_some());
+        // A model on one's own machine.
+        let here = [("openai_api_key", "k"), ("openai_base_url", "http://127.0.0.1:11434")];
+        assert_eq!(reason(&here, "local", Some(ProvidersMode::Live)), None);
+        assert!(reason(&here, "prod", None).is_some());
+        assert!(reason(&[("anthropic_api_key", "k")], "local", None).unwrap().contains("LLM_MODEL"));
+        assert_eq!(reason(&[], "prod", None), None);
+    }
+}
