@@ -9,7 +9,8 @@ fn say(user: &str, message: &str) -> Value {
     assert!(answer.header("ratelimit-policy").is_some_and(|policy| policy.starts_with("\"chat_brendan\"")));
     let answer = answer.json();
     let members: Vec<&String> = answer.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["citations", "response", "runId", "run_ids"]);
+    assert_eq!(members, ["citations", "fallback", "planner", "response", "runId", "run_ids"]);
+    assert_eq!((&answer["planner"], &answer["fallback"]), (&json!("rules"), &Value::Null));
     answer
 }
 

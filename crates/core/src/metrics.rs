@@ -52,6 +52,12 @@ const REQUEST_LABELS: &[&str] = &["service", "path", "method", "status", "runId"
 pub const FAMILIES: &[Family] = &[
     family("adapter_calls_total", Counter, &["provider", "mode"], "Requests to providers, by mode (mock, live)."),
     family("api_rate_limited_requests_total", Counter, &["name"], "Requests answered 429, by limiter."),
+    family(
+        "chat_turns_total",
+        Counter,
+        &["planner", "fallback"],
+        "Turns with Brendan where there is a language model, by who planned them, and why not the model.",
+    ),
     family("circuit_state_changes_total", Counter, &["component", "state"], "Circuit breakers that opened or closed."),
     family("drain_active", Gauge, &[], "1 while no new run may start."),
     family(
@@ -85,6 +91,12 @@ pub const FAMILIES: &[Family] = &[
         "Searches in the knowledge, by whom they are for.",
     ),
     family("kieai_job_seconds", Histogram(WORK), &["outcome"], "Clips, from the run's request to kie.ai's last word."),
+    family(
+        "llm_tokens_total",
+        Counter,
+        &["model", "token_type"],
+        "Tokens that language models have read (input) and written (output).",
+    ),
     family(
         "mock_publish_seconds",
         Histogram(PUBLISH),

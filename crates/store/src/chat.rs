@@ -8,7 +8,7 @@ use mw_core::brendan::{KnownProject, KnownRun};
 use mw_core::principal::Principal;
 use mw_core::status::GateName;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a chat turn needs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -18,11 +18,19 @@ pub struct ChatLoaded {
     pub limit: Option<Taken>,
     /// While the service drains, nothing new begins, conversations included.
     pub draining: Option<Draining>,
+    /// Whose conversation it is: behind a principal's key their own or a part of it.
+    pub user_id: String,
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.
     pub runs: Vec<ChatRun>,
-    /// The last messages, oldest first.
-    pub history: Vec<Said>,
+    /// The last messages that no summary has, oldest first; none unless they were asked for.
+    pub history: Vec<Kept>,
+    /// What was said before them.
+    pub summary: Option<String>,
+    /// The last message of the summary; 0 without one.
+    pub summary_until: i64,
+    /// What a language model has read and written for the user on this UTC day.
+    pub tokens_today: Option<u64>,
     /// What happened since the last answer, oldest first.
     pub notices: Vec<Notice>,
 }
@@ -61,6 +69,14 @@ pub struct Said {
     pub content: String,
 }
 
+/// A message as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Kept {
+    pub message_id: i64,
+    #[serde(flatten)]
+    pub said: Said,
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Notice {
     pub message_id: i64,
@@ -70,7 +86,7 @@ pub struct Notice {
 }
 
 /// A turn to be kept: what was said, and how far notices were told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Turn {
     pub user_id: String,
     pub messages: Vec<Said>,
@@ -82,6 +98,25 @@ pub struct Turn {
     /// What he decided, where it was about a new run; counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// `model` or `rules`; counted where there is a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planner: Option<&'static str>,
+    /// Why the rules answered although there is a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
+}
+
+/// What a language model has read and written for somebody.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Used {
+    /// A label of metrics.
+    pub model: String,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// In whatever currency the prices are; 0 without prices.
+    pub cost: f64,
 }
 
 /// What Brendan does about a message that asks for no run that there is.
@@ -93,16 +128,27 @@ pub enum Decision {
     Decline,
 }
 
+/// Who has a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// SHA-256 of a key in hex, when whose it is has yet to be found out.
+    pub key_hash: Option<&'a str>,
+    pub user_id: &'a str,
+    /// Messages for a language model to be told, at most; 0 where the rules plan.
+    pub history: u32,
+}
+
 /// Loads a user's conversation, takes one from a limit, and finds out whose key it is, where that is not known.
-pub fn load(
-    db: &mut dyn Database,
-    now: Timestamp,
-    key_hash: Option<&str>,
-    user_id: &str,
-    limit: &Limit<'_>,
-) -> Result<ChatLoaded, DbError> {
-    let request = json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "limit": limit});
+pub fn load(db: &mut dyn Database, now: Timestamp, by: Asking<'_>, limit: &Limit<'_>) -> Result<ChatLoaded, DbError> {
+    let Asking { key_hash, user_id, history } = by;
+    let request =
+        json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "limit": limit, "history": history});
     call(db, "SELECT chat_load($1)", &request)
+}
+
+/// What there is to say about one of a user's own runs; `None` for another's.
+pub fn run(db: &mut dyn Database, user_id: &str, run_id: &str) -> Result<Option<Value>, DbError> {
+    call(db, "SELECT chat_run($1)", &json!({"user_id": user_id, "run_id": run_id}))
 }
 
 /// Keeps a turn that starts nothing.
@@ -112,4 +158,63 @@ pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), Db
     let answer = call(db, "SELECT chat_save($1)", &request)?;
     metrics::ridden(db, &answer);
     Ok(())
+}
+
+/// What a model made of the messages after one and until another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary<'a> {
+    pub user_id: &'a str,
+    pub after_id: i64,
+    pub until_id: i64,
+    /// `None` when it made nothing of them; its tokens count all the same.
+    pub summary: Option<&'a str>,
+    pub used: &'a Used,
+}
+
+/// Keeps a summary, unless another has come between or the conversation is gone; says whether it was kept.
+pub fn summarise(db: &mut dyn Database, now: Timestamp, summary: &Summary<'_>) -> Result<bool, DbError> {
+    let Summary { user_id, after_id, until_id, summary, used } = summary;
+    let request = json!({
+        "now": text(now), "user_id": user_id, "after_id": after_id, "until_id": until_id, "summary": summary,
+        "used": used,
+    });
+    let answer: Value = call(db, "SELECT chat_summarise($1)", &request)?;
+    Ok(answer.get("kept").and_then(Value::as_bool).unwrap_or_default())
+}
+
+/// A page of a conversation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Exported {
+    /// Whose key was asked with.
+    pub principal: Option<Principal>,
+    /// Oldest first.
+    pub messages: Vec<Value>,
+    pub more: bool,
+    pub summary: Option<String>,
+    pub usage: Value,
+}
+
+/// Reads a page of a conversation after a message, and finds out whose key it is.
+pub fn export(
+    db: &mut dyn Database,
+    now: Timestamp,
+    key_hash: Option<&str>,
+    user_id: &str,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Exported, DbError> {
+    let request = json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "after": after, "limit": limit});
+    call(db, "SELECT chat_export($1)", &request)
+}
+
+/// What of a conversation went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Deleted {
+    pub deleted: u64,
+    pub more: bool,
+}
+
+/// Deletes the oldest messages of a conversation, and its summary.
+pub fn delete(db: &mut dyn Database, user_id: &str, limit: u32) -> Result<Deleted, DbError> {
+    call(db, "SELECT chat_delete($1)", &json!({"user_id": user_id, "limit": limit}))
 }

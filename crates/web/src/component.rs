@@ -52,9 +52,14 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     context.method = request.method;
 
     let mut response = respond(&mut request, &mut context, handler);
-    let afterwards = response.afterwards.take();
     let status = response.status;
-    let sent = outgoing::send(answer, response);
+    let (sent, afterwards) = match response.streaming.take() {
+        Some(stream) => stream(answer, response, &mut context),
+        None => {
+            let afterwards = response.afterwards.take();
+            (outgoing::send(answer, response), afterwards)
+        }
+    };
 
     let lasted = context.started.elapsed();
     log_access(&request, &context, status, lasted);

@@ -17,6 +17,7 @@ pub(crate) fn labels(route: &str, method: Method, status: u16) -> String {
         Method::Get => "GET",
         Method::Head => "HEAD",
         Method::Post => "POST",
+        Method::Delete => "DELETE",
         Method::Options => "OPTIONS",
         Method::Other => "OTHER",
     };

@@ -5,8 +5,10 @@ use futures::future::poll_fn;
 use mw_providers::{HttpClient, Pieces, StreamingClient, TransportError};
 use spin_executor::CancelOnDropToken;
 use std::future::Future;
+use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     ErrorCode, FutureIncomingResponse, Headers, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -22,6 +24,27 @@ const READ_SIZE_BYTES: u64 = 64 * 1024;
 /// Runs a future that waits for outbound requests until it is done.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     spin_sdk::http::run(future)
+}
+
+/// What a future gives, unless it takes longer than this.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let started = Instant::now();
+    let mut work = pin!(work);
+    let mut waiting = None;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        match limit.checked_sub(started.elapsed()) {
+            None | Some(Duration::ZERO) => Poll::Ready(None),
+            Some(left) => wait(&mut waiting, subscribe_duration(nanoseconds(left)), context),
+        }
+    })
+    .await
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -190,7 +213,7 @@ fn scheme(uri: &http::Uri) -> Scheme {
 }
 
 fn options(timeouts: Timeouts) -> Result<RequestOptions, TransportError> {
-    let nanoseconds = |duration: Duration| Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    let nanoseconds = |duration| Some(nanoseconds(duration));
     let refused = |()| TransportError::NotSent("time-outs refused by the host".to_owned());
     let options = RequestOptions::new();
     options.set_connect_timeout(nanoseconds(timeouts.connect)).map_err(refused)?;

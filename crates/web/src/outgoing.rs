@@ -1,5 +1,6 @@
 //! From our answer to the host's. Spin does not set TCP_NODELAY: an answer whose head and body leave as two packets costs a
 //! keep-alive client 40 ms. So the body is written and finished before the answer is handed over, and both leave together.
+//! Only an answer that is made while the client reads it goes another way: its head first, then piece by piece.
 
 use crate::response::Response;
 use wasi::http::types::{ErrorCode, Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
@@ -7,12 +8,9 @@ use wasi::io::streams::{OutputStream, StreamError};
 
 /// Hands the answer to the host. On failure the client sees the connection close; the text is for the log.
 pub(crate) fn send(out: ResponseOutparam, response: Response) -> Result<(), String> {
-    let outgoing = match head(&response) {
+    let outgoing = match head(&response, Some(response.body.len())) {
         Ok(outgoing) => outgoing,
-        Err(error) => {
-            ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some(error.clone()))));
-            return Err(error);
-        }
+        Err(error) => return refused(out, error),
     };
     let body = outgoing.body().map_err(|()| "no body to write to".to_owned())?;
     let stream = body.write().map_err(|()| "no stream to write to".to_owned())?;
@@ -31,10 +29,54 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) -> Result<(), Stri
     finish(body)
 }
 
-fn head(response: &Response) -> Result<OutgoingResponse, String> {
+fn refused<T>(out: ResponseOutparam, error: String) -> Result<T, String> {
+    ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some(error.clone()))));
+    Err(error)
+}
+
+/// The body of an answer whose head has left. When the client goes away, what is written to it goes nowhere.
+pub(crate) struct Pieces(Result<(OutgoingBody, OutputStream), String>);
+
+/// Hands the head to the host, at once.
+pub(crate) fn open(out: ResponseOutparam, response: &Response) -> Pieces {
+    let opened = head(response, None).and_then(|outgoing| {
+        let body = outgoing.body().map_err(|()| "no body to write to".to_owned())?;
+        let stream = body.write().map_err(|()| "no stream to write to".to_owned())?;
+        Ok((outgoing, body, stream))
+    });
+    Pieces(match opened {
+        Ok((outgoing, body, stream)) => {
+            ResponseOutparam::set(out, Ok(outgoing));
+            Ok((body, stream))
+        }
+        Err(error) => refused(out, error),
+    })
+}
+
+impl Pieces {
+    /// Sends a piece now.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let sent = match &self.0 {
+            Ok((_, stream)) => write_rest(stream, bytes).and_then(|()| stream.blocking_flush().map_err(text)),
+            Err(_) => return,
+        };
+        if let Err(error) = sent {
+            self.0 = Err(error);
+        }
+    }
+
+    /// Ends the body, or says why it did not all go out.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        let (body, stream) = self.0?;
+        drop(stream);
+        finish(body)
+    }
+}
+
+fn head(response: &Response, length: Option<usize>) -> Result<OutgoingResponse, String> {
     let mut entries: Vec<(String, Vec<u8>)> =
         response.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-    entries.push(("content-length".to_owned(), response.body.len().to_string().into_bytes()));
+    entries.extend(length.map(|length| ("content-length".to_owned(), length.to_string().into_bytes())));
     let headers = Headers::from_list(&entries).map_err(|error| format!("headers refused: {error:?}"))?;
     let outgoing = OutgoingResponse::new(headers);
     outgoing.set_status_code(response.status).map_err(|()| format!("status {} refused", response.status))?;

@@ -163,7 +163,7 @@ pub fn started(reply: &mut Reply, context: &Context, reader: &Reader, title: &st
 }
 
 /// The end of a sentence that begins with the run.
-fn stands(run: &ChatRun) -> String {
+pub(crate) fn stands(run: &ChatRun) -> String {
     match (run.known.awaiting_gate, run.known.status) {
         (Some(gate), _) => format!("waits at the {gate} gate"),
         (None, Status::Running) => "is at work".to_owned(),
@@ -198,7 +198,11 @@ mod tests {
                 run("r2", Status::Published, None, None),
                 run("r1", Status::AwaitingIdeate, Some(GateName::Ideate), Some(2)),
             ],
+            user_id: "ann".to_owned(),
             history: Vec::new(),
+            summary: None,
+            summary_until: 0,
+            tokens_today: None,
             notices: Vec::new(),
         }
     }

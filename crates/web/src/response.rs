@@ -1,17 +1,25 @@
-//! An answer: status, headers and a complete body, so that it leaves the host in one piece; and, if need be, work that
-//! goes on after the client has it.
+//! An answer: status, headers and a complete body, so that it leaves the host in one piece, or one that is made while it
+//! leaves; and, if need be, work that goes on after the client has it.
 
 use crate::context::Context;
+use crate::outgoing::{self, Pieces};
 use serde::Serialize;
+use wasi::http::types::ResponseOutparam;
 
 /// Work that runs after the answer has been handed over. Nothing may depend on it: an instance can be killed any time.
 pub type Afterwards = Box<dyn FnOnce(&mut Context)>;
+
+/// Hands over the head, then makes the body; says how that went and what is to be done afterwards.
+pub(crate) type Streaming = Box<dyn FnOnce(ResponseOutparam, Response, &mut Context) -> Streamed>;
+pub(crate) type Streamed = (Result<(), String>, Option<Afterwards>);
 
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     pub(crate) afterwards: Option<Afterwards>,
+    /// In the place of a body. It brings its own way out, so that only who streams has the code for it.
+    pub(crate) streaming: Option<Streaming>,
 }
 
 impl Response {
@@ -21,12 +29,13 @@ impl Response {
             headers: vec![("content-type", content_type.to_owned())],
             body: body.into(),
             afterwards: None,
+            streaming: None,
         }
     }
 
     /// A status and nothing else.
     pub fn empty(status: u16) -> Response {
-        Response { status, headers: Vec::new(), body: Vec::new(), afterwards: None }
+        Response { status, headers: Vec::new(), body: Vec::new(), afterwards: None, streaming: None }
     }
 
     pub fn json(status: u16, value: &impl Serialize) -> Response {
@@ -47,6 +56,20 @@ impl Response {
 
     pub fn text(status: u16, text: impl Into<Vec<u8>>) -> Response {
         Response::new(status, "text/plain; charset=utf-8", text)
+    }
+
+    /// An answer that is made while it leaves. The work is done whether the client stays or not.
+    pub(crate) fn streaming(
+        content_type: &str,
+        work: impl FnOnce(&mut Pieces, &mut Context) -> Option<Afterwards> + 'static,
+    ) -> Response {
+        let mut response = Response::new(200, content_type, Vec::new());
+        response.streaming = Some(Box::new(move |out, head, context| {
+            let mut pieces = outgoing::open(out, &head);
+            let afterwards = work(&mut pieces, context);
+            (pieces.finish(), afterwards)
+        }));
+        response
     }
 
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Response {

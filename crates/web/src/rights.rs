@@ -5,10 +5,12 @@
 use crate::request::{Method, Request};
 use mw_core::principal::Role::{self, Approver, Operator, Viewer};
 
-/// A route as spin.toml writes it, and the role for GET and for POST; `None` where there is no such request, or where
+/// A route as spin.toml writes it, and the role for GET and for POST and DELETE; `None` where there is no such request, or where
 /// nobody is asked for a key. The first that fits counts.
 pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/chat/brendan", None, Some(Approver)),
+    // One's own; another's are the environment's key's: crates/web/src/chat/conversation.rs.
+    ("/v1/chat/conversations/:user_id", Some(Viewer), Some(Viewer)),
     ("/v1/runs/start", None, Some(Approver)),
     ("/v1/runs/bulk", None, Some(Operator)),
     ("/v1/runs", Some(Viewer), None),
@@ -79,8 +81,9 @@ pub fn needed(request: &Request) -> Role {
     match (request.method, found) {
         // They change nothing, and are told no more than which methods there are.
         (Method::Options | Method::Other, _) => Viewer,
-        (Method::Get | Method::Head, Some((_, Some(role), _))) | (Method::Post, Some((_, _, Some(role)))) => *role,
-        (Method::Get | Method::Head | Method::Post, _) => Operator,
+        (Method::Get | Method::Head, Some((_, Some(role), _)))
+        | (Method::Post | Method::Delete, Some((_, _, Some(role)))) => *role,
+        (Method::Get | Method::Head | Method::Post | Method::Delete, _) => Operator,
     }
 }
 
@@ -109,7 +112,7 @@ mod tests {
     #[test]
     fn a_request_needs_the_role_of_its_own_line() {
         for (route, reading, writing) in ROUTES {
-            for (method, role) in [("GET", reading), ("HEAD", reading), ("POST", writing)] {
+            for (method, role) in [("GET", reading), ("HEAD", reading), ("POST", writing), ("DELETE", writing)] {
                 let asked = request(method, &route.replace(':', ""), &[], "");
                 assert_eq!(needed(&asked), role.unwrap_or(Operator), "{method} {route}");
             }

@@ -25,6 +25,9 @@ fn allow_header(methods: &[Method]) -> String {
     if methods.contains(&Method::Post) {
         names.push("POST");
     }
+    if methods.contains(&Method::Delete) {
+        names.push("DELETE");
+    }
     names.push("OPTIONS");
     names.join(", ")
 }

@@ -72,6 +72,10 @@ fn limit() -> Limit<'static> {
     Limit { name: "runs_start", caller: "ip:7", limit: 100, window_seconds: 60 }
 }
 
+fn used() -> chat::Used {
+    chat::Used { model: "gpt".into(), input_tokens: 10, output_tokens: 2, cost: 0.5 }
+}
+
 fn reads() -> Vec<Statement> {
     vec![
         statement("run_load", FEW, |db, run| {
@@ -91,7 +95,9 @@ fn reads() -> Vec<Statement> {
         // The newest 20,000 runs of 90 days with their gates: an operator or an agent waits for a report.
         statement("insight_read", HISTORY, |db, _| assert!(insight::read(db, now(), 90).unwrap().counted > 0)),
         statement("chat_load", PAGE, |db, _| {
-            let loaded = chat::load(db, now(), None, "user-1", &limit()).unwrap();
+            let loaded =
+                chat::load(db, now(), chat::Asking { key_hash: None, user_id: "user-1", history: 5 }, &limit())
+                    .unwrap();
             assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
         }),
         statement("chat_save", PAGE, |db, _| {
@@ -99,10 +105,30 @@ fn reads() -> Vec<Statement> {
             chat::save(
                 db,
                 now(),
-                &Turn { user_id: "user-1".into(), messages, told_until: i64::MAX, update: None, decision: None },
+                &Turn {
+                    user_id: "user-1".into(),
+                    messages,
+                    told_until: i64::MAX,
+                    planner: Some("model"),
+                    used: Some(used()),
+                    ..Turn::default()
+                },
             )
             .unwrap();
         }),
+        statement("chat_run", FEW, |db, run| {
+            assert!(chat::run(db, &run.user_id, &run.run_id).unwrap().is_some());
+        }),
+        statement("chat_export", PAGE, |db, _| {
+            assert!(!chat::export(db, now(), None, "user-1", Some(1), 50).unwrap().messages.is_empty());
+        }),
+        statement("chat_summarise", FEW, |db, _| {
+            let newest = chat::export(db, now(), None, "user-1", None, 1).unwrap().messages.remove(0);
+            let until_id = newest["message_id"].as_i64().unwrap();
+            let made = chat::Summary { user_id: "user-1", after_id: 0, until_id, summary: Some("x"), used: &used() };
+            assert!(chat::summarise(db, now(), &made).unwrap());
+        }),
+        statement("chat_delete", PAGE, |db, _| assert_eq!(chat::delete(db, "user-2", 3).unwrap().deleted, 3)),
         statement("project_definition", FEW, |db, _| {
             let _ = projects::definition(db, "aismr", "1.1.0").unwrap();
         }),

@@ -202,9 +202,8 @@ fn a_turn_and_its_update_are_done_together() {
     let turn = Turn {
         user_id: fresh_id(),
         messages: vec![Said { role: "user".into(), content: "hello".into() }],
-        told_until: 0,
         update: Some(key.clone()),
-        decision: None,
+        ..Turn::default()
     };
     save(&mut db, now(), &turn).unwrap();
     assert_eq!(begin_update(&mut db, now() + Duration::hours(1), &key, Some("5"), None).unwrap(), Begun::Duplicate);

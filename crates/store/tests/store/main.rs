@@ -6,6 +6,7 @@
 mod breaker;
 mod budget;
 mod channels;
+mod chat;
 mod commit;
 mod dead_letters;
 mod differential;

@@ -21,7 +21,7 @@ fn person(role: Role) -> Principal {
 }
 
 /// Somebody new and the hash of their key.
-fn added(db: &mut Client) -> (Principal, String) {
+pub(crate) fn added(db: &mut Client) -> (Principal, String) {
     let (person, key) = (person(Role::Approver), hash());
     assert_eq!(add(db, now(), &person, &Identities::default(), &key).unwrap(), Outcome::Done);
     (person, key)
@@ -151,7 +151,12 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
         let loaded = load_for(&mut db, now(), &run.run_id, asking(&unknown)).unwrap();
         assert_eq!((loaded.principal, loaded.limit, loaded.run), (None, None, None));
         assert_eq!(start_load(&mut db, now(), Some(&unknown), "aismr", &limit).unwrap().limit, None);
-        assert_eq!(chat::load(&mut db, now(), Some(&unknown), "u", &limit).unwrap().limit, None);
+        assert_eq!(
+            chat::load(&mut db, now(), chat::Asking { key_hash: Some(&unknown), user_id: "u", history: 5 }, &limit)
+                .unwrap()
+                .limit,
+            None
+        );
     }
     let loaded = load_for(&mut db, now(), &run.run_id, asking(&key)).unwrap();
     assert_eq!((loaded.limit.unwrap().remaining, loaded.run.is_some()), (1, true));

@@ -1,36 +1,59 @@
-//! POST /v1/chat/brendan: core plans the turn, this module carries it out and says it. Brendan hands out links and never
-//! approves; he knows only the runs of the user who asks.
+//! /v1/chat: turns with Brendan, and the conversations that they make. He hands out links and never approves; he knows only
+//! the runs of the user who asks.
+//!
+//! ```text
+//! ask ─► have: key or seal, limit, load (1 statement) ─► model: rounds of calls and tools ─► carry: one commit ─► answer
+//!                                                        └ no model, or it fails ─► rules ─► carry
+//! ```
+//!
+//! [`ask`] is how other components come here; `settings` says which model there is; `desk` does what a model asks for; `events`
+//! tells a client what is being done; `summary` follows an answer; `conversation` exports and deletes.
 
 pub(crate) mod ask;
+mod carry;
+mod conversation;
+mod desk;
+mod events;
+mod model;
+mod rules;
+mod settings;
+mod summary;
 
 use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
 use crate::links::Reader;
-use crate::problem::{self, Problem};
-use crate::reply::Reply;
+use crate::problem::Problem;
 use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::run_start::Begin;
-use crate::{clock, definitions, drain, kick, reply, route};
-use mw_core::brendan::rules::{self, Intent};
-use mw_core::brendan::{KnownProject, KnownRun, Proposal};
-use mw_core::definition::{Definition, Step};
-use mw_core::run::Run;
+use crate::response::{Afterwards, Response};
+use crate::{clock, drain, kick, route};
+use carry::Spoken;
+use events::{Listener, Nobody};
+use mw_core::brendan::conversation::HISTORY_LOADED;
 use mw_store::channels::UpdateKey;
-use mw_store::chat::{ChatLoaded, Decision, Said, Turn};
-use mw_store::knowledge::answer;
-use serde_json::{Map, Value, json};
+use mw_store::chat::{Asking, ChatLoaded};
+use serde_json::{Map, Value};
+use settings::Model;
 
 pub(crate) const USER_ID_LENGTH_MAX: usize = 100;
 pub(crate) const MESSAGE_LENGTH_MAX: usize = 8000;
 
+/// What `chat` serves.
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    match request.segments().as_slice() {
+        [_, _, conversations, user_id] if conversations == "conversations" => {
+            conversation::handle(user_id, request, context)
+        }
+        _ => brendan(request, context),
+    }
+}
+
+fn brendan(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
     if request.header(ask::SEAL_HEADER).is_some() {
         let (asked, caller) = ask::open(request, context)?;
-        return have(context, Ok(asked), &caller);
+        return have(context, Ok(asked), &caller, false);
     }
     auth::require(request, context)?;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
@@ -38,41 +61,57 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     }
     let caller = auth::limiter_subject(request, context);
     let asked = parse(request);
-    have(context, asked, &caller)
+    let streams = request.header("accept").is_some_and(|accept| accept.contains(events::MEDIA_TYPE));
+    have(context, asked, &caller, streams)
 }
 
 /// Counts a turn, loads what it needs, and has it. Bodies that fail validation count too.
-fn have(context: &mut Context, asked: Result<Asked, Problem>, caller: &str) -> Result<Response, Problem> {
+fn have(
+    context: &mut Context,
+    asked: Result<Asked, Problem>,
+    caller: &str,
+    streams: bool,
+) -> Result<Response, Problem> {
     let user_id = asked.as_ref().map_or("", |asked| asked.user_id.as_str());
     let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
     let key_hash = context.claimed_key();
-    let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), key_hash.as_deref(), user_id, &limit)?;
+    let model = Model::of(&context.config)?;
+    let history = if model.is_some() { HISTORY_LOADED } else { 0 };
+    let by = Asking { key_hash: key_hash.as_deref(), user_id, history };
+    let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), by, &limit)?;
     context.admit(loaded.principal.take())?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
-    let answered = match &loaded.draining {
+    let ready = match &loaded.draining {
         Some(draining) => Err(drain::refusal(draining.reason.as_deref())),
-        None => asked.and_then(|mut asked| {
-            name_the_key(context, &mut asked)?;
-            context.ride(200);
-            converse(context, &asked, &loaded)
-        }),
+        None => asked,
     };
-    match answered {
-        Ok(spoken) => Ok(spoken.into_response().with_headers(headers)),
+    let ready = ready.and_then(|asked| named(context, asked, &loaded));
+    let asked = ready.map_err(|problem| problem.with_headers(&headers))?;
+    context.ride(200);
+    let turn = Turn { asked, loaded, model };
+    if streams {
+        return Ok(events::answer(turn).with_headers(headers));
+    }
+    match turn.carry_out(context, &mut Nobody) {
+        Ok((spoken, afterwards)) => {
+            let mut response = Response::ok(&spoken.into_json()).with_headers(headers);
+            response.afterwards = afterwards;
+            Ok(response)
+        }
         Err(problem) => Err(problem.with_headers(&headers)),
     }
 }
 
 /// Who came with a key is named by it; a sealed turn names the person itself.
-fn name_the_key(context: &mut Context, asked: &mut Asked) -> Result<(), Problem> {
-    if context.principal().is_none() {
-        return Ok(());
+fn named(context: &mut Context, mut asked: Asked, loaded: &ChatLoaded) -> Result<Asked, Problem> {
+    if context.principal().is_some() {
+        if let Reader::Person(name) = &mut asked.reader {
+            *name = context.actor(&asked.user_id)?;
+        }
+        asked.started_by = context.name()?;
+        asked.user_id.clone_from(&loaded.user_id);
     }
-    if let Reader::Person(name) = &mut asked.reader {
-        *name = context.actor(&asked.user_id)?;
-    }
-    asked.started_by = context.name()?;
-    Ok(())
+    Ok(asked)
 }
 
 /// One message to Brendan.
@@ -88,26 +127,62 @@ pub struct Asked {
     pub update: Option<UpdateKey>,
 }
 
-/// What Brendan said.
-pub struct Spoken {
-    pub text: String,
-    /// The user's runs, oldest first.
-    pub run_ids: Vec<String>,
-    /// Whether to wake the dispatcher.
-    pub kick: bool,
-    /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
-    pub citations: Value,
+/// A message with all that is known about it.
+struct Turn {
+    asked: Asked,
+    loaded: ChatLoaded,
+    model: Option<Model>,
 }
 
-impl Spoken {
-    fn into_response(self) -> Response {
-        let response = Response::ok(&json!({
-            "response": self.text,
-            "runId": self.run_ids.last(),
-            "run_ids": self.run_ids,
-            "citations": self.citations,
-        }));
-        if self.kick { response.then(kick::dispatch) } else { response }
+impl Turn {
+    /// Has the turn and keeps it: by the model where there is one, by the rules where there is none or it fails. Says what is
+    /// left to do afterwards.
+    fn carry_out(
+        self,
+        context: &mut Context,
+        listener: &mut dyn Listener,
+    ) -> Result<(Spoken, Option<Afterwards>), Problem> {
+        let mut account = carry::Account::of(self.model.as_ref());
+        let said = self.say(context, &mut account, listener);
+        let spoken = match said {
+            Ok(spoken) => spoken,
+            Err(problem) => {
+                summary::count(context, &self, &account);
+                return Err(problem);
+            }
+        };
+        let kick = spoken.kick;
+        let summary = summary::Due::of(self);
+        let afterwards = (kick || summary.is_some()).then(|| -> Afterwards {
+            Box::new(move |context| {
+                if kick {
+                    kick::dispatch(context);
+                }
+                if let Some(due) = summary {
+                    due.make(context);
+                }
+            })
+        });
+        Ok((spoken, afterwards))
+    }
+
+    fn say(
+        &self,
+        context: &mut Context,
+        account: &mut carry::Account,
+        listener: &mut dyn Listener,
+    ) -> Result<Spoken, Problem> {
+        if let Some(model) = &self.model {
+            match model::think(context, self, model, account, listener) {
+                Ok(thought) => return carry::thought(context, self, account, thought),
+                Err(model::Stop::Problem(problem)) => return Err(problem),
+                Err(model::Stop::Fallback(reason)) => {
+                    account.falls_back(reason);
+                    listener.starts_over("answering without the language model");
+                }
+            }
+        }
+        rules::answer(context, self, account)
     }
 }
 
@@ -134,118 +209,6 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
     };
     fields.finish()?;
     Ok(Asked { reader, started_by: user_id.clone(), user_id, message, update: None })
-}
-
-/// Plans a turn, carries it out and keeps it.
-pub fn converse(context: &mut Context, asked: &Asked, loaded: &ChatLoaded) -> Result<Spoken, Problem> {
-    let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
-    let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
-    let mut reply = Reply::default();
-    let mut citations = json!([]);
-    let mut decision = None;
-    reply::notices(&mut reply, context, &asked.reader, loaded)?;
-    match rules::plan(&asked.message, &projects, &runs) {
-        Intent::Start(proposal) => return start(context, asked, loaded, *proposal, reply),
-        Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
-        Intent::ListRuns => reply::runs(&mut reply, loaded),
-        Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
-        }
-        Intent::AskBack { question } => {
-            decision = Some(Decision::Clarify);
-            reply.say(question);
-        }
-        Intent::Decline => {
-            decision = Some(Decision::Decline);
-            let answer = answer(context.database()?, &asked.message)?;
-            reply.say(answer.text.as_deref().unwrap_or(reply::HELP));
-            citations = answer.citations;
-        }
-    }
-    let turn = turn(asked, loaded, reply.kept(), decision);
-    mw_store::chat::save(context.database()?, clock::now(), &turn)?;
-    Ok(Spoken { text: reply.text(), run_ids: known_runs(loaded), kick: false, citations })
-}
-
-/// Starts the proposed run; run and conversation are one statement.
-fn start(
-    context: &mut Context,
-    asked: &Asked,
-    loaded: &ChatLoaded,
-    proposal: Proposal,
-    mut reply: Reply,
-) -> Result<Spoken, Problem> {
-    let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
-    let Some(project) = project.filter(|project| project.known.has_runs) else {
-        return Err(problem::unavailable("no project is loaded").because(format!("{} is missing", proposal.project)));
-    };
-    let version = project.project_version();
-    let definition = definitions::get(context, &version)?;
-    let options = options(asked, &proposal, &definition);
-    let title = project.known.title.clone();
-    let started_by = asked.started_by.clone();
-    let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
-    let keep = |run: &Run| {
-        let kept = [reply.kept(), reply::started_text(&title, run)];
-        let kept: Vec<String> = kept.into_iter().filter(|text| !text.is_empty()).collect();
-        turn(asked, loaded, kept.join("\n\n"), Some(Decision::Run))
-    };
-    let begun = begin.carry_out(context, None, Some(&keep))?;
-    context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
-    let mut run_ids = known_runs(loaded);
-    run_ids.push(begun.run_id.clone());
-    Ok(Spoken { text: reply.text(), run_ids, kick: begun.kick, citations: json!([]) })
-}
-
-fn turn(asked: &Asked, loaded: &ChatLoaded, kept: String, decision: Option<Decision>) -> Turn {
-    let said = |role: &str, content: String| Said { role: role.to_owned(), content };
-    Turn {
-        user_id: asked.user_id.clone(),
-        messages: vec![said("user", asked.message.clone()), said("brendan", kept)],
-        told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
-        update: asked.update.clone(),
-        decision,
-    }
-}
-
-/// The user's runs, oldest first.
-fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
-    loaded.runs.iter().rev().map(|run| run.known.run_id.clone()).collect()
-}
-
-/// What the run remembers of the conversation that started it.
-fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value {
-    let mut pipeline = Vec::new();
-    let mut gates = Vec::new();
-    for step in &definition.steps {
-        let added = definition
-            .optional_personas
-            .iter()
-            .filter(|optional| optional.before == step.name() && proposal.add.contains(&optional.persona));
-        pipeline.extend(added.map(|optional| optional.persona.clone()));
-        match step {
-            Step::Gate { gate, .. } => gates.push(gate.as_str()),
-            _ if proposal.skip.iter().any(|name| name == step.name()) => {}
-            _ => pipeline.push(step.name().to_owned()),
-        }
-    }
-    json!({
-        "entrypoint": "brendan",
-        "user_id": asked.user_id,
-        "classification": {
-            "project": proposal.project,
-            "object": proposal.input.object,
-            "complexity": proposal.complexity,
-            "skip_steps": proposal.skip,
-            "optional_personas": proposal.add,
-            "confidence": proposal.confidence,
-        },
-        "requested_pipeline": pipeline,
-        "requested_hitl_gates": gates,
-        "complexity": proposal.complexity,
-        "optional_personas": proposal.add,
-    })
 }
 
 #[cfg(test)]

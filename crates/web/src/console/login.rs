@@ -67,7 +67,7 @@ pub(super) fn redirect(request: &Request) -> Response {
     // What a POST would have done is not repeated: its page is shown.
     let wanted = match request.method {
         Method::Post => page_of(&request.path),
-        Method::Get | Method::Head | Method::Options | Method::Other => request.path.as_str(),
+        Method::Get | Method::Head | Method::Delete | Method::Options | Method::Other => request.path.as_str(),
     };
     let next = local_path(&format!("{wanted}{query}"));
     let ended =

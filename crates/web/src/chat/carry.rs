@@ -1,0 +1,200 @@
+//! What a plan leads to: one commit, which keeps the turn, and starts its run where there is one; and what is said.
+
+use super::model::{Fallback, Thought};
+use super::settings::Model;
+use super::{Asked, Turn};
+use crate::context::Context;
+use crate::problem::{self, Problem};
+use crate::reply::Reply;
+use crate::run_start::Begin;
+use crate::{clock, definitions, reply};
+use mw_core::brendan::Proposal;
+use mw_core::definition::{Definition, Step};
+use mw_core::run::Run;
+use mw_providers::llm::Usage;
+use mw_store::chat::{self, ChatLoaded, Decision, Said, Used};
+use serde_json::{Value, json};
+
+/// What Brendan said.
+pub(super) struct Spoken {
+    pub(super) text: String,
+    /// The user's runs, oldest first.
+    run_ids: Vec<String>,
+    /// Whether to wake the dispatcher.
+    pub(super) kick: bool,
+    /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
+    citations: Value,
+    planner: &'static str,
+    fallback: Option<&'static str>,
+}
+
+impl Spoken {
+    pub(super) fn into_json(self) -> Value {
+        json!({
+            "response": self.text,
+            "runId": self.run_ids.last(),
+            "run_ids": self.run_ids,
+            "citations": self.citations,
+            "planner": self.planner,
+            "fallback": self.fallback,
+        })
+    }
+}
+
+/// Who planned a turn, and what it has taken of a model.
+pub(super) struct Account {
+    model: Option<Model>,
+    pub(super) usage: Usage,
+    fallback: Option<Fallback>,
+}
+
+impl Account {
+    pub(super) fn of(model: Option<&Model>) -> Account {
+        Account { model: model.cloned(), usage: Usage::default(), fallback: None }
+    }
+
+    pub(super) fn falls_back(&mut self, reason: Fallback) {
+        self.fallback = Some(reason);
+    }
+
+    fn planner(&self) -> &'static str {
+        match (&self.model, self.fallback) {
+            (Some(_), None) => "model",
+            (None, _) | (Some(_), Some(_)) => "rules",
+        }
+    }
+
+    /// `None` when no model was heard.
+    pub(super) fn used(&self) -> Option<Used> {
+        let model = self.model.as_ref().filter(|_| self.usage != Usage::default())?;
+        let Usage { input_tokens, output_tokens, .. } = self.usage;
+        Some(Used { model: model.label(), input_tokens, output_tokens, cost: model.cost(self.usage) })
+    }
+}
+
+/// Says what a model thought of, with our links below.
+pub(super) fn thought(
+    context: &mut Context,
+    turn: &Turn,
+    account: &Account,
+    thought: Thought,
+) -> Result<Spoken, Problem> {
+    let mut reply = Reply::default();
+    reply::notices(&mut reply, context, &turn.asked.reader, &turn.loaded)?;
+    if !thought.text.is_empty() {
+        reply.say(thought.text);
+    }
+    if let Some(proposal) = thought.start {
+        return start(context, turn, account, *proposal, reply, thought.citations);
+    }
+    for run_id in &thought.links {
+        reply::link(&mut reply, context, &turn.asked.reader, &turn.loaded, Some(run_id))?;
+    }
+    say(context, turn, account, &reply, thought.decision, thought.citations)
+}
+
+/// Keeps a turn that starts nothing.
+pub(super) fn say(
+    context: &mut Context,
+    turn: &Turn,
+    account: &Account,
+    reply: &Reply,
+    decision: Option<Decision>,
+    citations: Value,
+) -> Result<Spoken, Problem> {
+    let kept = kept(turn, account, reply.kept(), decision);
+    chat::save(context.database()?, clock::now(), &kept)?;
+    Ok(spoken(account, reply, known_runs(&turn.loaded), false, citations))
+}
+
+/// Starts the proposed run; run and conversation are one statement.
+pub(super) fn start(
+    context: &mut Context,
+    turn: &Turn,
+    account: &Account,
+    proposal: Proposal,
+    mut reply: Reply,
+    citations: Value,
+) -> Result<Spoken, Problem> {
+    let Turn { asked, loaded, .. } = turn;
+    let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
+    let Some(project) = project.filter(|project| project.known.has_runs) else {
+        return Err(problem::unavailable("no project is loaded").because(format!("{} is missing", proposal.project)));
+    };
+    let version = project.project_version();
+    let definition = definitions::get(context, &version)?;
+    let options = options(asked, &proposal, &definition);
+    let title = project.known.title.clone();
+    let started_by = asked.started_by.clone();
+    let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
+    let keep = |run: &Run| {
+        let texts = [reply.kept(), reply::started_text(&title, run)];
+        let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        kept(turn, account, texts.join("\n\n"), Some(Decision::Run))
+    };
+    let begun = begin.carry_out(context, None, Some(&keep))?;
+    context.log.about_run(&begun.run_id);
+    reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
+    let mut run_ids = known_runs(loaded);
+    run_ids.push(begun.run_id.clone());
+    Ok(spoken(account, &reply, run_ids, begun.kick, citations))
+}
+
+fn spoken(account: &Account, reply: &Reply, run_ids: Vec<String>, kick: bool, citations: Value) -> Spoken {
+    let fallback = account.fallback.map(Fallback::as_str);
+    Spoken { text: reply.text(), run_ids, kick, citations, planner: account.planner(), fallback }
+}
+
+fn kept(turn: &Turn, account: &Account, text: String, decision: Option<Decision>) -> chat::Turn {
+    let said = |role: &str, content: String| Said { role: role.to_owned(), content };
+    let Turn { asked, loaded, model } = turn;
+    chat::Turn {
+        user_id: asked.user_id.clone(),
+        messages: vec![said("user", asked.message.clone()), said("brendan", text)],
+        told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
+        update: asked.update.clone(),
+        decision,
+        planner: model.as_ref().map(|_| account.planner()),
+        fallback: account.fallback.map(Fallback::as_str),
+        used: account.used(),
+    }
+}
+
+/// The user's runs, oldest first.
+fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
+    loaded.runs.iter().rev().map(|run| run.known.run_id.clone()).collect()
+}
+
+/// What the run remembers of the conversation that started it.
+fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value {
+    let mut pipeline = Vec::new();
+    let mut gates = Vec::new();
+    for step in &definition.steps {
+        let added = definition
+            .optional_personas
+            .iter()
+            .filter(|optional| optional.before == step.name() && proposal.add.contains(&optional.persona));
+        pipeline.extend(added.map(|optional| optional.persona.clone()));
+        match step {
+            Step::Gate { gate, .. } => gates.push(gate.as_str()),
+            _ if proposal.skip.iter().any(|name| name == step.name()) => {}
+            _ => pipeline.push(step.name().to_owned()),
+        }
+    }
+    json!({
+        "entrypoint": "brendan",
+        "user_id": asked.user_id,
+        "classification": {
+            "project": proposal.project,
+            "object": proposal.input.object,
+            "complexity": proposal.complexity,
+            "skip_steps": proposal.skip,
+            "optional_personas": proposal.add,
+            "confidence": proposal.confidence,
+        },
+        "requested_pipeline": pipeline,
+        "requested_hitl_gates": gates,
+        "complexity": proposal.complexity,
+        "optional_personas": proposal.add,
+    })
+}
