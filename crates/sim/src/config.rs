@@ -15,6 +15,7 @@ pub struct Config {
     pub shotstack_api_key: Option<String>,
     pub upload_post_api_key: Option<String>,
     pub openai_api_key: Option<String>,
+    pub anthropic_api_key: Option<String>,
     pub telegram_bot_token: Option<String>,
     pub slack_bot_token: Option<String>,
     pub kieai_signing_secret: Option<String>,
@@ -42,6 +43,7 @@ impl Default for Config {
             shotstack_api_key: None,
             upload_post_api_key: None,
             openai_api_key: None,
+            anthropic_api_key: None,
             telegram_bot_token: None,
             slack_bot_token: None,
             kieai_signing_secret: None,
@@ -65,6 +67,7 @@ impl Config {
             Provider::Shotstack => &self.shotstack_api_key,
             Provider::UploadPost => &self.upload_post_api_key,
             Provider::Openai => &self.openai_api_key,
+            Provider::Anthropic => &self.anthropic_api_key,
             Provider::Telegram => &self.telegram_bot_token,
             Provider::Slack => &self.slack_bot_token,
             // Any is taken.
@@ -109,7 +112,12 @@ impl Latency {
             Provider::Kieai => self.kieai_ms,
             Provider::Shotstack => self.shotstack_ms,
             Provider::UploadPost => self.upload_post_ms,
-            Provider::Openai | Provider::Telegram | Provider::Slack | Provider::Otlp | Provider::Sentry => 0,
+            Provider::Openai
+            | Provider::Anthropic
+            | Provider::Telegram
+            | Provider::Slack
+            | Provider::Otlp
+            | Provider::Sentry => 0,
         })
     }
 }

@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::config::Latency;
 use crate::delivery;
 use crate::fault::{KNOWN, Rule};
+use crate::llm;
 use crate::person;
 use crate::world::{App, World};
 
@@ -24,7 +25,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/callbacks/hold", post(hold))
         .route("/callbacks/release", post(release))
         .route("/latency", get(latency).post(set_latency))
-        .route("/llm", post(set_canned))
+        .route("/llm", post(tell_model))
+        .route("/llm/requests", get(model_requests))
         .route("/upload-post-webhook-url", post(set_webhook_url))
         .route("/messages", get(messages))
         .route("/spans", get(spans))
@@ -37,11 +39,11 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) async fn index() -> Json<Value> {
     Json(json!({
         "service": "mw-sim",
-        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai", "telegram": "/telegram",
+        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai", "anthropic": "/anthropic", "telegram": "/telegram",
             "slack": "/slack/api", "otlp": "/otlp", "sentry": "/sentry/<project>"},
         "control": [
             "GET /_sim/state", "GET|POST|DELETE /_sim/faults", "POST /_sim/callbacks/hold", "POST /_sim/callbacks/release",
-            "GET|POST /_sim/latency", "POST /_sim/llm", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "GET /_sim/spans?run_id=", "GET /_sim/errors?run_id=", "POST /_sim/press", "POST /_sim/say",
+            "GET|POST /_sim/latency", "POST /_sim/llm", "GET /_sim/llm/requests?contains=", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "GET /_sim/spans?run_id=", "GET /_sim/errors?run_id=", "POST /_sim/press", "POST /_sim/say",
             "POST /_sim/reset",
             "GET /_sim/media/<name>.mp4",
         ],
@@ -142,11 +144,23 @@ async fn set_latency(State(app): State<App>, Json(changes): Json<Value>) -> Resp
     }
 }
 
-/// What the model answers from now on, by the name of the schema.
-async fn set_canned(State(app): State<App>, Json(answers): Json<BTreeMap<String, Value>>) -> Json<Value> {
-    let mut world = app.world();
-    world.canned.extend(answers);
-    Json(json!({"schemas": world.canned.keys().collect::<Vec<_>>()}))
+/// What the model says from now on: see `llm::tell`.
+async fn tell_model(State(app): State<App>, Json(answers): Json<Map<String, Value>>) -> Response {
+    match llm::tell(&app, answers) {
+        Ok(known) => Json(known).into_response(),
+        Err(error) => bad_request(&error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Containing {
+    #[serde(default)]
+    contains: String,
+}
+
+/// What the model was asked and said, oldest first.
+async fn model_requests(State(app): State<App>, Query(wanted): Query<Containing>) -> Json<Value> {
+    Json(llm::requests(&app, &wanted.contains))
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ pub enum Provider {
     #[serde(alias = "upload_post")]
     UploadPost,
     Openai,
+    Anthropic,
     Telegram,
     Slack,
     Otlp,
@@ -17,11 +18,12 @@ pub enum Provider {
 }
 
 impl Provider {
-    pub const ALL: [Provider; 8] = [
+    pub const ALL: [Provider; 9] = [
         Provider::Kieai,
         Provider::Shotstack,
         Provider::UploadPost,
         Provider::Openai,
+        Provider::Anthropic,
         Provider::Telegram,
         Provider::Slack,
         Provider::Otlp,
@@ -87,6 +89,11 @@ pub enum Fault {
     #[serde(rename = "overloaded_529")]
     Overloaded529,
     OnlyMaxTokens,
+    UnknownTool,
+    InjectedCall,
+    SlowStream,
+    StreamCut,
+    StreamError,
     // Messengers
     MessageRefused,
     // Collectors of traces
@@ -120,6 +127,7 @@ const KIEAI: &[Provider] = &[Provider::Kieai];
 const SHOTSTACK: &[Provider] = &[Provider::Shotstack];
 const UPLOAD_POST: &[Provider] = &[Provider::UploadPost];
 const OPENAI: &[Provider] = &[Provider::Openai];
+const LLM: &[Provider] = &[Provider::Openai, Provider::Anthropic];
 const OTLP: &[Provider] = &[Provider::Otlp];
 const SENTRY: &[Provider] = &[Provider::Sentry];
 const MESSENGERS: &[Provider] = &[Provider::Telegram, Provider::Slack];
@@ -168,13 +176,18 @@ known! {
     AnswersSynchronously, UPLOAD_POST, Job, "ignores async_upload and answers with results";
     UnsignedDelivery, UPLOAD_POST, Job, "delivers unsigned, as before a secret exists";
     PostFails, UPLOAD_POST, Job, "every platform fails";
-    InvalidJsonArguments, OPENAI, Call, "calls a tool with arguments that are not JSON";
-    InvalidJsonContent, OPENAI, Call, "answers with content that is not JSON";
-    NullContent, OPENAI, Call, "answers with content null";
-    Refusal, OPENAI, Call, "refuses";
-    CutOff, OPENAI, Call, "cuts the answer off, finish_reason length";
-    Overloaded529, OPENAI, Call, "answers 529 with retry-after-ms and retry-after";
+    InvalidJsonArguments, LLM, Call, "calls a tool with arguments that are not JSON (Anthropic: with none, unless streamed)";
+    InvalidJsonContent, LLM, Call, "answers with content that is not JSON";
+    NullContent, LLM, Call, "answers with content null";
+    Refusal, LLM, Call, "refuses";
+    CutOff, LLM, Call, "cuts the answer off, finish_reason length or stop_reason max_tokens";
+    Overloaded529, LLM, Call, "answers 529 with retry-after-ms and retry-after";
     OnlyMaxTokens, OPENAI, Call, "knows only max_tokens";
+    UnknownTool, LLM, Call, "calls a tool that nobody has";
+    InjectedCall, LLM, Call, "calls the tool that an attacker wants (`text`, default approve_gate), with a run_id, gate, decision and user_id";
+    SlowStream, LLM, Call, "waits `ms` (default 100) before each piece of a stream";
+    StreamCut, LLM, Call, "breaks the connection in the middle of a stream";
+    StreamError, LLM, Call, "sends an error event in the middle of a stream, and ends it";
     MessageRefused, MESSENGERS, Call, "takes no message for this address, for good (description or error = `text`)";
     SpansLeftOut, OTLP, Call, "takes a request in part: leaves its first span out and says so (partialSuccess)";
     SpansRefused, OTLP, Call, "refuses with HTTP 400, for good";

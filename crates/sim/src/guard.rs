@@ -12,6 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 use crate::fault::{Fault, On, Provider};
+use crate::llm;
 use crate::world::App;
 
 /// Marks an answer that must not be sent.
@@ -75,6 +76,7 @@ pub(crate) fn in_own_words(provider: Provider, status: StatusCode, message: &str
         Provider::Sentry => json!({"detail": message}),
         // A collector's errors are of gRPC.
         Provider::Otlp => json!({"code": 13, "message": message}),
+        Provider::Anthropic => llm::anthropic::error(status, message),
         Provider::Openai => {
             json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
         }

@@ -5,11 +5,11 @@ use clap::Parser;
 use mw_sim::{Config, Latency};
 use tokio::net::TcpListener;
 
-/// Simulates kie.ai, Shotstack, upload-post, an OpenAI-compatible server, Telegram, Slack, a collector of traces and
-/// Sentry, faults included.
+/// Simulates kie.ai, Shotstack, upload-post, OpenAI, Anthropic, Telegram, Slack, a collector of traces and Sentry, faults
+/// included.
 ///
 /// kie.ai answers under /kieai, Shotstack under /shotstack/edit/v1, upload-post under /upload-post/api, the model under
-/// /openai, Telegram's bots under /telegram, Slack under /slack/api, the collector under /otlp, Sentry under /sentry. Steer
+/// /openai and /anthropic, Telegram's bots under /telegram, Slack under /slack/api, the collector under /otlp, Sentry under /sentry. Steer
 /// it under /_sim.
 #[derive(Parser)]
 #[command(version)]
@@ -38,9 +38,12 @@ struct Arguments {
     /// The only key that upload-post accepts [default: any]
     #[arg(long, env = "UPLOAD_POST_API_KEY", hide_env_values = true)]
     upload_post_api_key: Option<String>,
-    /// The only key that the model server accepts [default: any]
+    /// The only key that the model accepts as OpenAI [default: any]
     #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true)]
     openai_api_key: Option<String>,
+    /// The only key that the model accepts as Anthropic [default: any]
+    #[arg(long, env = "ANTHROPIC_API_KEY", hide_env_values = true)]
+    anthropic_api_key: Option<String>,
     /// The only token that Telegram accepts [default: any]
     #[arg(long, env = "TELEGRAM_BOT_TOKEN", hide_env_values = true)]
     telegram_bot_token: Option<String>,
@@ -84,6 +87,7 @@ impl Arguments {
             shotstack_api_key: self.shotstack_api_key,
             upload_post_api_key: self.upload_post_api_key,
             openai_api_key: self.openai_api_key,
+            anthropic_api_key: self.anthropic_api_key,
             telegram_bot_token: self.telegram_bot_token,
             slack_bot_token: self.slack_bot_token,
             telegram_webhook_url: self.telegram_webhook_url,

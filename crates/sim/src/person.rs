@@ -77,6 +77,7 @@ pub(crate) async fn press(State(app): State<App>, Json(body): Json<Value>) -> Re
         | Provider::Shotstack
         | Provider::UploadPost
         | Provider::Openai
+        | Provider::Anthropic
         | Provider::Otlp
         | Provider::Sentry => bad("nobody presses there"),
     }

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::fault::Provider;
 use crate::guard::{self, HangUp};
 use crate::world::App;
-use crate::{control, kieai, media, openai, otlp, sentry, shotstack, slack, telegram, upload_post};
+use crate::{control, kieai, llm, media, otlp, sentry, shotstack, slack, telegram, upload_post};
 
 /// Larger requests are refused; an upload carries a URL, not a file.
 const LONGEST_REQUEST_BYTES: usize = 4_000_000;
@@ -39,7 +39,8 @@ fn router(app: App) -> Router {
         .nest("/kieai", guarded(kieai::routes(), Provider::Kieai))
         .nest("/shotstack", guarded(shotstack::routes(), Provider::Shotstack))
         .nest("/upload-post", guarded(upload_post::routes(), Provider::UploadPost))
-        .nest("/openai", guarded(openai::routes(), Provider::Openai))
+        .nest("/openai", guarded(llm::openai::routes(), Provider::Openai))
+        .nest("/anthropic", guarded(llm::anthropic::routes(), Provider::Anthropic))
         .nest("/telegram", guarded(telegram::routes(), Provider::Telegram))
         .nest("/slack", guarded(slack::routes(), Provider::Slack))
         .nest("/otlp", guarded(otlp::routes(), Provider::Otlp))

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Config, Latency, present};
 use crate::delivery::Delivery;
 use crate::fault::{Fault, On, Provider, Rule, job_faults};
+use crate::llm;
 use crate::messages::Messages;
 use crate::telemetry::Telemetry;
 
@@ -94,8 +95,8 @@ pub(crate) struct World {
     pub(crate) updates: u64,
     /// Where Telegram's updates go, and the secret that they show.
     pub(crate) telegram_webhook: Option<(String, String)>,
-    /// What the model answers to a schema of this name.
-    pub(crate) canned: HashMap<String, Value>,
+    /// The language model's.
+    pub(crate) llm: llm::Memory,
 }
 
 /// What a provider was asked.
@@ -215,7 +216,7 @@ impl World {
             updates: unix_ms(),
             telegram_webhook: present(&config.telegram_webhook_url)
                 .map(|url| (url.to_owned(), config.telegram_webhook_secret.clone().unwrap_or_default())),
-            canned: HashMap::new(),
+            llm: llm::Memory::default(),
         }
     }
 

@@ -83,9 +83,16 @@ impl Simulator {
         self.control("DELETE", "/_sim/faults", &Value::Null);
     }
 
-    /// What the language model answers from now on, by the name of the schema.
+    /// What the language model answers from now on: by the name of the schema, or under `script` what
+    /// crates/sim/src/llm/script.rs says.
     pub(crate) fn model_says(&self, answers: Value) {
         self.control("POST", "/_sim/llm", &answers);
+    }
+
+    /// What the model was asked, where a text is in it, and what it said; oldest first.
+    pub(crate) fn model_requests(&self, contains: &str) -> Vec<Value> {
+        let answer = self.control("GET", &format!("/_sim/llm/requests?contains={contains}"), &Value::Null);
+        answer["requests"].as_array().cloned().unwrap_or_default()
     }
 
     /// Keeps callbacks until they are released.

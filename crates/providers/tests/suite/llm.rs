@@ -1,4 +1,4 @@
-//! The language model: every way to answer, and every way not to.
+//! The language model's structured answers: every way to answer, and every way not to. `conversation` has the rest.
 
 use crate::common::*;
 use mw_providers::llm::{Api, Ask, Message, Settings, Shape, complete};

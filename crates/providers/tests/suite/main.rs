@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod common;
+mod conversation;
 mod embedding;
 mod kieai;
 mod kieai_callbacks;

@@ -1,6 +1,7 @@
 //! A simulator and a webhook of our own, each on a free port, and an HTTP client for the providers' port.
 
 use std::future::Future;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use mw_core::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
-use mw_providers::{HttpClient, JobContext, Progress, Settings, TransportError};
+use mw_providers::{HttpClient, JobContext, Pieces, Progress, Settings, StreamingClient, TransportError};
 use mw_sim::{Config, Latency};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -36,21 +37,46 @@ impl Client {
     }
 }
 
-impl HttpClient for Client {
-    async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, TransportError> {
+impl Client {
+    fn open(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<ureq::Body>, TransportError> {
         let (parts, body) = request.into_parts();
         let answer = match body.is_empty() {
             true => self.0.run(http::Request::from_parts(parts, ())),
             false => self.0.run(http::Request::from_parts(parts, body)),
         };
-        let answer = answer.map_err(|error| match error {
+        answer.map_err(|error| match error {
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => TransportError::NotSent(error.to_string()),
             ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
                 TransportError::NotSent(io.to_string())
             }
             other => TransportError::Unanswered(other.to_string()),
-        })?;
-        let (parts, mut body) = answer.into_parts();
+        })
+    }
+}
+
+impl StreamingClient for Client {
+    type Pieces = Coming;
+
+    async fn stream(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Coming>, TransportError> {
+        Ok(self.open(request)?.map(|body| Coming(body.into_reader())))
+    }
+}
+
+/// Gives few bytes at a time, so that everything is split somewhere.
+pub(crate) struct Coming(ureq::BodyReader<'static>);
+
+impl Pieces for Coming {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
+        let mut piece = vec![0; 7];
+        let length = self.0.read(&mut piece).map_err(|error| TransportError::Unanswered(error.to_string()))?;
+        piece.truncate(length);
+        Ok((length > 0).then_some(piece))
+    }
+}
+
+impl HttpClient for Client {
+    async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, TransportError> {
+        let (parts, mut body) = self.open(request)?.into_parts();
         let bytes = body.with_config().limit(5_000_000).read_to_vec();
         let bytes = bytes.map_err(|error| TransportError::Unanswered(error.to_string()))?;
         Ok(http::Response::from_parts(parts, bytes))

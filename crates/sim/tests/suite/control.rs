@@ -38,7 +38,7 @@ fn senseless_rules_are_refused() {
         assert!(answer["error"].is_string());
     }
     assert_eq!(sim.state()["rules"], json!([]));
-    assert_eq!(Provider::ALL.len(), 8);
+    assert_eq!(Provider::ALL.len(), 9);
 }
 
 #[test]
