@@ -97,6 +97,16 @@ impl Api {
                 .map_err(ureq::Error::from)
                 .and_then(|request| self.agent.run(request)),
         };
+        self.read(sent)
+    }
+
+    /// DELETE with the key; a refusal is an error.
+    pub(crate) fn delete(&self, path: &str) -> Result<Value> {
+        let (name, key) = self.key_header();
+        self.read(self.agent.delete(format!("{}{path}", self.base_url)).header(name, key).call())?.accepted(path)
+    }
+
+    fn read(&self, sent: std::result::Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Answer> {
         let mut answer = sent.map_err(|error| self.unreachable(&error))?;
         let text = answer.body_mut().read_to_string().map_err(|error| self.unreachable(&error))?;
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());

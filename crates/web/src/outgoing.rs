@@ -34,8 +34,9 @@ fn refused<T>(out: ResponseOutparam, error: String) -> Result<T, String> {
     Err(error)
 }
 
-/// The body of an answer whose head has left. When the client goes away, what is written to it goes nowhere.
-pub(crate) struct Pieces(Result<(OutgoingBody, OutputStream), String>);
+/// The body of an answer whose head has left. When the client goes away, what is written to it goes nowhere. The stream stands
+/// first, and so is dropped first: the host wants what hangs on another to go before it.
+pub(crate) struct Pieces(Result<(OutputStream, OutgoingBody), String>);
 
 /// Hands the head to the host, at once.
 pub(crate) fn open(out: ResponseOutparam, response: &Response) -> Pieces {
@@ -47,7 +48,7 @@ pub(crate) fn open(out: ResponseOutparam, response: &Response) -> Pieces {
     Pieces(match opened {
         Ok((outgoing, body, stream)) => {
             ResponseOutparam::set(out, Ok(outgoing));
-            Ok((body, stream))
+            Ok((stream, body))
         }
         Err(error) => refused(out, error),
     })
@@ -57,7 +58,7 @@ impl Pieces {
     /// Sends a piece now.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let sent = match &self.0 {
-            Ok((_, stream)) => write_rest(stream, bytes).and_then(|()| stream.blocking_flush().map_err(text)),
+            Ok((stream, _)) => write_rest(stream, bytes).and_then(|()| stream.blocking_flush().map_err(text)),
             Err(_) => return,
         };
         if let Err(error) = sent {
@@ -67,7 +68,7 @@ impl Pieces {
 
     /// Ends the body, or says why it did not all go out.
     pub(crate) fn finish(self) -> Result<(), String> {
-        let (body, stream) = self.0?;
+        let (stream, body) = self.0?;
         drop(stream);
         finish(body)
     }

@@ -84,13 +84,25 @@ impl Call {
         format!("{} {}", self.method, self.target.chars().take(120).collect::<String>())
     }
 
-    /// Sends to a host that may be dying; nothing is checked.
-    pub(crate) fn try_send(&self) -> std::io::Result<Answer> {
+    /// Sends, and leaves the answer to be read as it comes.
+    pub(crate) fn open(&self) -> std::io::Result<TcpStream> {
+        let (mut stream, address) = self.connect()?;
+        stream.write_all(&self.request(address))?;
+        Ok(stream)
+    }
+
+    fn connect(&self) -> std::io::Result<(TcpStream, &str)> {
         let address = self.service.base_url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(TIME_LIMIT))?;
         stream.set_write_timeout(Some(TIME_LIMIT))?;
         stream.set_nodelay(true)?;
+        Ok((stream, address))
+    }
+
+    /// Sends to a host that may be dying; nothing is checked.
+    pub(crate) fn try_send(&self) -> std::io::Result<Answer> {
+        let (mut stream, address) = self.connect()?;
         // A server that refuses early stops reading; its answer is there all the same.
         let sent = stream.write_all(&self.request(address));
         let mut received = Vec::new();

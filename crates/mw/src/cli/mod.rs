@@ -2,6 +2,7 @@
 
 mod backup;
 mod channels;
+mod chat;
 mod db;
 mod demo;
 mod dev;
@@ -88,6 +89,9 @@ enum Command {
     /// Say which chats and channels are told what happens.
     #[command(subcommand)]
     Channels(channels::Command),
+    /// Take along or delete what is kept of somebody's conversation with Brendan.
+    #[command(subcommand)]
+    Chat(chat::Command),
     /// Connect the Telegram bot.
     #[command(subcommand)]
     Telegram(telegram::Command),
@@ -180,6 +184,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Channels(command) => channels::run(&context, command),
         Command::Telegram(command) => telegram::run(&context, command),
         Command::Dlq(command) => dlq::run(&context, command),
+        Command::Chat(command) => chat::run(&context, command),
         Command::Principals(command) => principals::run(&context, command),
         Command::Drain(command) => drain::run(&context, command),
         Command::Release(command) => release::run(&context, command),

@@ -37,7 +37,7 @@ fn first(asked: &Asked) -> Said {
 /// A proposal is started at once; everything else is passed on to the user.
 fn after(asked: &Asked, result: &ToolResult) -> Said {
     let start = asked.tools.iter().find(|tool| tool.name.contains("start"));
-    let answer: Value = serde_json::from_str(&result.content).unwrap_or_default();
+    let answer = result.json();
     let may_start = answer.get("may_start").and_then(Value::as_bool).unwrap_or(!result.is_error);
     match start {
         Some(start) if result.tool.contains("propose") && may_start => calls(start, asked, &answer),

@@ -63,6 +63,14 @@ struct ToolResult {
     is_error: bool,
 }
 
+impl ToolResult {
+    /// What it says, where it is JSON: as it is, or between marks that say that it is data.
+    fn json(&self) -> Value {
+        let marked = self.content.strip_prefix("<data>").and_then(|text| text.strip_suffix("</data>"));
+        serde_json::from_str(marked.unwrap_or(&self.content)).unwrap_or_default()
+    }
+}
+
 struct Offered {
     name: String,
     schema: Value,

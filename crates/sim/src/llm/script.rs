@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Asked, Called, End, Said};
+use super::{Asked, Called, End, Said, ToolResult};
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,14 +65,15 @@ impl Script {
             None if asked.shape.is_none() => self.steps.pop_front()?,
             None => return None,
         };
-        Some(step.said(asked.results.last().map_or("", |result| &result.content)))
+        Some(step.said(asked.results.last()))
     }
 }
 
 impl Step {
-    fn said(self, result: &str) -> Said {
-        let text = self.text.map(|text| text.replace("{result}", result));
-        let result: Value = serde_json::from_str(result).unwrap_or_default();
+    fn said(self, result: Option<&ToolResult>) -> Said {
+        let content = result.map_or("", |result| result.content.as_str());
+        let text = self.text.map(|text| text.replace("{result}", content));
+        let result = result.map(ToolResult::json).unwrap_or_default();
         let calls = self.calls.into_iter().map(|call| {
             let arguments = match filled(call.arguments, &result) {
                 Value::String(raw) => raw,

@@ -77,9 +77,12 @@ impl<'a> Desk<'a> {
             Ok(call) => self.carry_out(context, call, listener)?,
             Err(error) => Err(error),
         };
-        let is_error = served.is_err();
-        let content = served.unwrap_or_else(|error| json!({"error": error.to_string()}));
-        Ok(ToolAnswer { call_id: call.id.clone(), content: data(&content), is_error })
+        // An error is in our words, and quotes the model's own at most.
+        let (content, is_error) = match served {
+            Ok(told) => (data(&told), false),
+            Err(error) => (error.to_string(), true),
+        };
+        Ok(ToolAnswer { call_id: call.id.clone(), content, is_error })
     }
 
     fn carry_out(&mut self, context: &mut Context, call: Call, listener: &mut dyn Listener) -> Result<Served, Stop> {

@@ -172,15 +172,16 @@ impl Turn {
         account: &mut carry::Account,
         listener: &mut dyn Listener,
     ) -> Result<Spoken, Problem> {
-        if let Some(model) = &self.model {
-            match model::think(context, self, model, account, listener) {
+        match &self.model {
+            None => listener.status("planning by rules"),
+            Some(model) => match model::think(context, self, model, account, listener) {
                 Ok(thought) => return carry::thought(context, self, account, thought),
                 Err(model::Stop::Problem(problem)) => return Err(problem),
                 Err(model::Stop::Fallback(reason)) => {
                     account.falls_back(reason);
-                    listener.starts_over("answering without the language model");
+                    listener.starts_over("planning by rules");
                 }
-            }
+            },
         }
         rules::answer(context, self, account)
     }

@@ -1,5 +1,8 @@
 //! Chat with Brendan: he plans, starts, explains and hands out links; he never decides.
 
+mod conversations;
+mod model;
+
 use crate::support::{Run, eventually, run, service, simulator, unique};
 use serde_json::{Value, json};
 
