@@ -6,69 +6,6 @@
 CREATE OR REPLACE FUNCTION run_event_hash(previous bytea, body text) RETURNS bytea
 LANGUAGE sql IMMUTABLE AS $$ SELECT sha256(previous || convert_to(body, 'UTF8')) $$;
 
--- Appends events to a run's timeline.
-CREATE OR REPLACE FUNCTION run_append(a_run_id text, events jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    event jsonb;
-    previous bytea;
-BEGIN
-    SELECT hash INTO previous FROM run_events WHERE run_id = a_run_id ORDER BY seq DESC LIMIT 1;
-    previous := coalesce(previous, convert_to(a_run_id, 'UTF8'));
-    FOR event IN SELECT value FROM jsonb_array_elements(events) LOOP
-        previous := run_event_hash(previous, event->>'body');
-        INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
-        VALUES (a_run_id, (event->>'seq')::bigint, event->>'type', (event->>'at')::timestamptz, event->>'actor',
-                event->>'body', previous);
-    END LOOP;
-END $$;
-
--- Ends whatever is open around a run that has ended: its gate, its effects, its jobs. People, the collector of traces and
--- Sentry are still told of it.
-CREATE OR REPLACE FUNCTION run_fence(a_run_id text, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
-     WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held') AND kind IN ('persona', 'submit', 'poll');
-    UPDATE jobs SET state = 'fenced', updated_at = a_now
-     WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
-    UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
-$$;
-
--- How long a run took, counted when it ends: its steps, each from its start to the next one's or to the end, and the time
--- to publication without the waits at gates.
-CREATE OR REPLACE FUNCTION run_observe_end(run jsonb, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    WITH steps AS (
-        SELECT data->'data'->>'name' AS step, at, lead(at, 1, a_now) OVER (ORDER BY seq) AS next_at
-          FROM run_events WHERE run_id = run->>'run_id' AND type = 'step.started'
-    ), waits AS (
-        SELECT coalesce(sum(coalesce(decided_at, a_now) - opened_at), interval '0') AS waited
-          FROM gates WHERE run_id = run->>'run_id'
-    )
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT 'runs_finished_total', format('project="%s",status="%s"', run->'definition'->>'key', run->>'status'), 1
-    UNION ALL
-    SELECT 'step_seconds', format('project="%s",step="%s"', run->'definition'->>'key', step),
-           greatest(0, extract(epoch FROM next_at - at)) FROM steps
-    UNION ALL
-    SELECT CASE run->>'mode' WHEN 'mock' THEN 'mock_publish_seconds' ELSE 'publish_seconds' END,
-           format('project="%s"', run->'definition'->>'key'),
-           greatest(0, extract(epoch FROM a_now - runs.created_at - waited))
-      FROM waits, runs WHERE runs.run_id = run->>'run_id' AND run->>'status' = 'published'
-$$;
-
--- How long jobs took that have just ended, from the request of the run to the provider's last word.
-CREATE OR REPLACE FUNCTION jobs_observe(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT CASE jobs.kind WHEN 'generate' THEN 'kieai_job_seconds' WHEN 'render' THEN 'shotstack_render_seconds'
-                WHEN 'publish' THEN 'upload_post_seconds' END,
-           format('outcome="%s"', jobs.state), greatest(0, extract(epoch FROM a_now - jobs.created_at))
-      FROM jobs WHERE job_id IN (SELECT row->>'job_id' FROM jsonb_array_elements(rows) AS row
-                                  WHERE row->>'state' IN ('succeeded', 'failed'))
-       AND jobs.run_id = a_run_id AND jobs.state IN ('succeeded', 'failed')
-$$;
-
 -- Settles the effect that a decision answers: `done`, `again` (due later), `dead` or `hold` (its run is paused). False
 -- when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
@@ -94,102 +31,6 @@ BEGIN
     END IF;
     RETURN settled;
 END $$;
-
--- The rows that follow from a decision's events.
-CREATE OR REPLACE FUNCTION run_rows(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
-           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
-      FROM jsonb_array_elements(rows->'rearmed') AS row
-     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
-
-    INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
-    SELECT DISTINCT ON (row->>'job_id')
-           row->>'job_id', a_run_id, row->>'kind', row->>'provider', row->>'state',
-           row->>'task_id', row->>'account', a_now, a_now
-      FROM jsonb_array_elements(rows->'jobs') WITH ORDINALITY AS listed (row, position)
-     ORDER BY row->>'job_id', position DESC
-    ON CONFLICT (job_id) DO UPDATE
-       SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
-
-    PERFORM jobs_observe(a_run_id, rows->'jobs', a_now);
-
-    -- The last row of a gate is how it stands now.
-    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
-    SELECT DISTINCT ON (row->>'gate', row->>'opening')
-           a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz,
-           (row->>'warn_at')::timestamptz, coalesce((row->>'approvals')::integer, 1)
-      FROM jsonb_array_elements(rows->'gates') WITH ORDINALITY AS listed (row, position) WHERE row->>'state' = 'open'
-     ORDER BY row->>'gate', row->>'opening', position DESC
-    ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
-
-    -- Whoever changes an approval into a refusal changes the row.
-    WITH recorded AS (
-        INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
-        SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
-                   WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
-               said->>'approver', said->>'channel',
-               jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
-                                                    'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
-          FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision'
-                UNION ALL SELECT vote FROM jsonb_array_elements(rows->'votes') AS vote) AS each
-        ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
-           SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
-               metadata = excluded.metadata, created_at = excluded.created_at
-        RETURNING gate, decision, channel
-    )
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT 'gate_decisions_total', format('gate="%s",decision="%s",channel="%s"', gate, decision, channel), 1 FROM recorded;
-
-    INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
-    SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',
-           coalesce(nullif(row->'metadata', 'null'), '{}'), row->>'persona', a_now
-      FROM jsonb_array_elements(rows->'artifacts') WITH ORDINALITY AS listed (row, position) ORDER BY position;
-
-    INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
-    -- A callback that came before its job was known as submitted has already said that there is something to see.
-    SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
-           CASE WHEN row->>'kind' = 'poll' AND hint IS NOT NULL THEN a_now ELSE (row->>'due_at')::timestamptz END,
-           a_now, a_now
-      FROM jsonb_array_elements(rows->'effects') AS row LEFT JOIN jobs ON jobs.job_id = row->>'job_id'
-    ON CONFLICT (key) DO NOTHING;
-
-    INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
-    SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now
-      FROM jsonb_array_elements(rows->'artifacts') AS row WHERE row->>'type' = 'notification';
-END $$;
-
--- A paused run sends nothing new: its submissions and personas are held; polls go on, since they only look. One that is
--- on its way is not called back: when it comes back for another try, the dispatcher sees the pause and holds it.
-CREATE OR REPLACE FUNCTION run_hold(a_run_id text, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE outbox SET state = 'held', updated_at = a_now
-     WHERE run_id = a_run_id AND state = 'due' AND kind IN ('submit', 'persona');
-$$;
-
-CREATE OR REPLACE FUNCTION run_release(a_run_id text, a_now timestamptz) RETURNS boolean
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE outbox SET state = 'due', due_at = greatest(due_at, a_now), updated_at = a_now
-     WHERE run_id = a_run_id AND state = 'held';
-    RETURN FOUND;
-END $$;
-
--- Closes the gates that a decision's events closed. Before new rows, since a run has one open gate at a time.
-CREATE OR REPLACE FUNCTION run_close_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
-LANGUAGE sql AS $$
-    WITH closed AS (
-        UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
-          FROM jsonb_array_elements(rows->'gates') AS row
-         WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
-           AND gates.state = 'open' AND row->>'state' <> 'open'
-        RETURNING gates.gate, gates.state, opened_at
-    )
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT 'gate_wait_seconds', format('gate="%s",outcome="%s"', gate, state),
-           greatest(0, extract(epoch FROM a_now - opened_at)) FROM closed;
-$$;
 
 -- Writes the run itself: a new one, or the next version of one whose row is locked. False when it is a successor that is
 -- there already. A paused run waits at its gate, but nobody can decide there: `awaiting_gate` is for those who can.
@@ -250,8 +91,7 @@ DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
     ended boolean := false;
-    released boolean := false;
-    told boolean := false;
+    due boolean := false;
     refused jsonb := drain_refusal(decision);
 BEGIN
     IF refused IS NOT NULL THEN
@@ -302,27 +142,23 @@ BEGIN
             VALUES ('runs_started_total', format('project="%s"', decision->'run'->'definition'->>'key'), 1);
         END IF;
         PERFORM run_append(a_run_id, decision->'events');
-        PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
-        PERFORM run_rows(a_run_id, decision->'rows', a_now);
-        told := notify_fan_out(a_run_id, decision->'rows'->'notifications', a_now);
+        due := run_rows(a_run_id, decision->'rows', a_now);
         IF decision->'run'->>'status' = 'paused' THEN
             PERFORM run_hold(a_run_id, a_now);
         ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
-            released := run_release(a_run_id, a_now);
+            due := run_release(a_run_id, a_now) OR due;
         END IF;
         -- What is attached to a run that has ended does not end it once more.
         IF decision->'run'->>'finished_at' IS NOT NULL AND NOT ended THEN
             PERFORM run_fence(a_run_id, a_now);
             PERFORM run_observe_end(decision->'run', a_now);
-            told := export_end(decision->'run', a_now) OR told;
+            due := export_end(decision->'run', a_now) OR due;
         END IF;
     END IF;
     IF decision ? 'chat' THEN
         PERFORM chat_append(decision->'chat', a_now);
     END IF;
-    RETURN jsonb_build_object('result', 'committed', 'due', released OR told OR EXISTS (
-        SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row JOIN outbox ON outbox.key = row->>'key'
-         WHERE outbox.state = 'due' AND outbox.due_at <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
+    RETURN jsonb_build_object('result', 'committed', 'due', due);
 END $$;
 
 -- Whether the caller should kick a dispatcher. One kick at a time: who comes while a kick is on its way, or while
@@ -337,15 +173,16 @@ END $$;
 
 -- What effects met at their providers: how long each took, and the breakers that opened or closed for it.
 CREATE OR REPLACE FUNCTION contacts_observe(observed jsonb, breakers jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value)
     SELECT 'provider_request_seconds', format('provider="%s",kind="%s"', row->>'provider', row->>'kind'),
            (row->>'seconds')::double precision
       FROM jsonb_array_elements(observed) AS row WHERE row ? 'seconds' AND row->>'contact' <> 'none'
     UNION ALL
     SELECT 'circuit_state_changes_total', format('component="%s",state="%s"', row->>'provider', row->>'breaker'), 1
-      FROM jsonb_array_elements(breakers) AS row
-$$;
+      FROM jsonb_array_elements(breakers) AS row;
+END $$;
 
 -- Entry point: {"now", "decisions": [...], "seen"?} → {"results": [...], "kick", "breakers", "seen"}, the results in the decisions' order.
 -- The request that is served is counted here when everything was committed as it wished; else it does so by itself. Decisions

@@ -46,39 +46,43 @@ END $$;
 -- {"now", "key_hash"?, "run_id", "approver"?, "limit"?} → {"principal", "limit", "run", "approver"}: the run's state, or
 -- null, and what is known of the approver whom a link names.
 CREATE OR REPLACE FUNCTION run_load(request jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
-    WITH caller AS MATERIALIZED (SELECT caller_admit(request) AS caller)
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (WITH caller AS MATERIALIZED (SELECT caller_admit(request) AS caller)
     SELECT caller || jsonb_build_object('run', CASE WHEN (caller->>'admitted')::boolean
                THEN (SELECT state FROM runs WHERE run_id = request->>'run_id') END,
            'approver', principal_named(request->>'approver'))
-      FROM caller
-$$;
+      FROM caller);
+END $$;
 
 -- {"now", "key_hash"?, "project", "limit"} → {"principal", "limit", "project": {"key", "version", "digest"} | null,
 -- "known": [key]}.
 CREATE OR REPLACE FUNCTION start_load(request jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
-    SELECT caller_admit(request) || jsonb_build_object(
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT caller_admit(request) || jsonb_build_object(
         'project', (SELECT jsonb_build_object('key', key, 'version', version, 'digest', digest)
                       FROM projects JOIN project_versions USING (key, version) WHERE key = request->>'project'),
         'known', (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]') FROM projects
-                    JOIN project_versions USING (key, version) WHERE jsonb_array_length(definition->'steps') > 0))
-$$;
+                    JOIN project_versions USING (key, version) WHERE jsonb_array_length(definition->'steps') > 0)));
+END $$;
 
 -- {"key", "version"} → the definition, or null.
 CREATE OR REPLACE FUNCTION project_definition(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT definition FROM project_versions
-                      WHERE key = request->>'key' AND version = request->>'version'), 'null')
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce((SELECT definition FROM project_versions
+                      WHERE key = request->>'key' AND version = request->>'version'), 'null'));
+END $$;
 
 -- {"key"?} → {"projects": [definition]}: the current version of each, by key.
 CREATE OR REPLACE FUNCTION project_list(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('projects', coalesce(jsonb_agg(definition ORDER BY key), '[]'))
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('projects', coalesce(jsonb_agg(definition ORDER BY key), '[]'))
       FROM projects JOIN project_versions USING (key, version)
-     WHERE request->>'key' IS NULL OR key = request->>'key'
-$$;
+     WHERE request->>'key' IS NULL OR key = request->>'key');
+END $$;
 
 -- {"definition", "digest"} → {"result": "added" | "unchanged" | "current" | "conflict"}. A stored version never
 -- changes; a conflict means that the file changed and its version did not.
@@ -108,8 +112,9 @@ END $$;
 
 -- {"run_id"} → the run as the API shows it, with its newest 1,000 artifacts oldest first; or null.
 CREATE OR REPLACE FUNCTION run_view(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce((
         SELECT jsonb_build_object('runId', run_id, 'project', project, 'status', status, 'awaiting_gate', awaiting_gate,
             'result', result, 'userId', user_id, 'version', version, 'createdAt', created_at, 'updatedAt', updated_at,
             'deadline', deadline, 'finishedAt', finished_at, 'providersMode', state->>'mode',
@@ -122,8 +127,8 @@ LANGUAGE sql STABLE AS $$
                        ORDER BY position), '[]')
               FROM (SELECT * FROM artifacts WHERE artifacts.run_id = runs.run_id
                      ORDER BY position DESC LIMIT 1000) AS newest))
-          FROM runs WHERE run_id = request->>'run_id'), 'null')
-$$;
+          FROM runs WHERE run_id = request->>'run_id'), 'null'));
+END $$;
 
 -- The conditions of a list of runs, as constant texts over the parameter $1, so that each list uses its own index:
 -- {"status"?, "project"?, "user_id"?, "created_before"?, "created_after"?, "overdue_at"?, "before"?: {"created_at", "run_id"}}.
@@ -198,8 +203,9 @@ END $$;
 
 -- {"run_id"} → {"run", "facts"}: the run with what is known of its work, for the explanation of what it waits for; or null.
 CREATE OR REPLACE FUNCTION run_facts(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce((
         SELECT jsonb_build_object('run', state, 'facts', jsonb_build_object(
             'step_since', (SELECT at FROM run_events WHERE run_events.run_id = runs.run_id AND type = 'step.started'
                             ORDER BY seq DESC LIMIT 1),
@@ -210,25 +216,27 @@ LANGUAGE sql STABLE AS $$
                   FROM (SELECT * FROM outbox WHERE outbox.run_id = runs.run_id
                            AND outbox.state IN ('due', 'leased', 'held', 'dead')
                          ORDER BY effect_id LIMIT 50) AS oldest)))
-          FROM runs WHERE run_id = request->>'run_id'), 'null')
-$$;
+          FROM runs WHERE run_id = request->>'run_id'), 'null'));
+END $$;
 
 -- {"run_id", "after", "limit"} → {"events": [...], "more"} from the timeline, or null for an unknown run.
 CREATE OR REPLACE FUNCTION run_timeline(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM runs WHERE run_id = request->>'run_id') THEN (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN EXISTS (SELECT FROM runs WHERE run_id = request->>'run_id') THEN (
         SELECT jsonb_build_object('events', coalesce(jsonb_agg(data || jsonb_build_object('hash', encode(hash, 'hex'))
                    ORDER BY seq) FILTER (WHERE place <= (request->>'limit')::integer), '[]'),
                'more', count(*) > (request->>'limit')::integer)
           FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM run_events
                  WHERE run_id = request->>'run_id' AND seq > (request->>'after')::bigint
                  ORDER BY seq LIMIT (request->>'limit')::integer + 1) AS page)
-        ELSE 'null' END
-$$;
+        ELSE 'null' END);
+END $$;
 
 -- {} → {"version": newest applied migration}.
 CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('migration', (SELECT coalesce(max(version), 0) FROM schema_migrations),
-                              'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep'))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('migration', (SELECT coalesce(max(version), 0) FROM schema_migrations),
+                              'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep')));
+END $$;

@@ -1,6 +1,6 @@
 //! The families of /metrics: what each is called, what it means, which labels it has, how a histogram is divided.
 //! docs/metrics.md holds this list, and a test holds the two together. Numbers are kept by the database
-//! (migrations/0028_metrics.sql); this is the one home of names and bounds.
+//! (migrations/0043_metrics.sql); this is the one home of names and bounds.
 
 use Kind::{Counter, Gauge, Histogram};
 

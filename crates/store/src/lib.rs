@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 41;
+pub const MIGRATION: u64 = 46;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
--- What the sweep's reconcilers do, one bounded statement each. Metrics are folded in 0028_metrics.sql.
+-- What the sweep's reconcilers do, one bounded statement each. Metrics are folded in 0043_metrics.sql.
 
 -- {"now", "holder", "lease_seconds", "exports"?} → {"granted", "fence", "due": {...}}. The lease statement says what is due;
 -- when no reconciler has work it records the success and holds nothing, so that an idle sweep is this one statement.

@@ -25,20 +25,22 @@ $$;
 
 -- Counts a request: {"labels", "seconds"}.
 CREATE OR REPLACE FUNCTION request_seen(seen jsonb, a_run_id text) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value, run_id)
-    VALUES ('http_request_duration_seconds', seen->>'labels', seen_seconds(seen), a_run_id)
-$$;
+    VALUES ('http_request_duration_seconds', seen->>'labels', seen_seconds(seen), a_run_id);
+END $$;
 
 -- Entry point: {"seen": {"labels", "seconds"}, "run_id"?} → {"seen": true}: counts a request that has written nothing itself.
 -- Its time is over: the statement adds none.
 CREATE OR REPLACE FUNCTION request_observe(request jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value, run_id)
     VALUES ('http_request_duration_seconds', request->'seen'->>'labels', (request->'seen'->>'seconds')::double precision,
             request->>'run_id');
-    SELECT '{"seen": true}'::jsonb
-$$;
+    RETURN '{"seen": true}';
+END $$;
 
 -- {"limit", "bounds": {histogram: [bound]}, "runs"} → {"acted"}: observations become totals; of histograms by run, those of
 -- the newest runs stay. A sweep of the release before names no bounds, and leaves the work to one of this release.
@@ -145,8 +147,9 @@ $$;
 -- {"now", "runs"} → {"totals": [{"name", "labels", "value"}], "gauges": likewise, "histograms": [{"name", "labels",
 -- "run_id", "buckets": [[le | null, count]], "sum"}]}; those of a run only for as many of the newest runs.
 CREATE OR REPLACE FUNCTION metrics_read(request jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    WITH newest AS MATERIALIZED (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH newest AS MATERIALIZED (
         SELECT run_id FROM runs ORDER BY created_at DESC, run_id DESC LIMIT (request->>'runs')::integer
     ), histograms AS (
         SELECT name, labels, run_id, sum(sum) AS sum,
@@ -158,5 +161,5 @@ LANGUAGE sql STABLE AS $$
                        ORDER BY name, labels), '[]') FROM metric_totals),
         'gauges', (SELECT jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)
                        ORDER BY name, labels) FROM metrics_gauges((request->>'now')::timestamptz)),
-        'histograms', (SELECT coalesce(jsonb_agg(to_jsonb(histograms) ORDER BY name, labels, run_id), '[]') FROM histograms))
-$$;
+        'histograms', (SELECT coalesce(jsonb_agg(to_jsonb(histograms) ORDER BY name, labels, run_id), '[]') FROM histograms)));
+END $$;
