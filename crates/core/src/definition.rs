@@ -3,6 +3,7 @@
 
 use crate::gate_policy::GatePolicy;
 use crate::job::OverlayStyle;
+use crate::persona::tool::PersonaTool;
 use crate::status::GateName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -56,6 +57,9 @@ pub enum Step {
         role: Role,
         #[serde(default)]
         instructions: String,
+        /// What a language model may use meanwhile; nothing, unless it is listed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tools: Vec<PersonaTool>,
         #[serde(default = "persona_seconds")]
         timeout_seconds: u32,
     },
@@ -145,6 +149,8 @@ pub struct OptionalPersona {
     pub before: String,
     #[serde(default)]
     pub instructions: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<PersonaTool>,
 }
 
 /// How the project's videos are made.
@@ -410,6 +416,7 @@ mod tests {
             ("no persona of the steps", |v| v["optional_personas"][0]["before"] = "nobody".into()),
             ("time limit", |v| v["steps"][0]["expires_after_seconds"] = 0.into()),
             ("unknown variant", |v| v["steps"][0]["gate"] = "final".into()),
+            ("unknown variant `approve_gate`", |v| v["steps"][1]["tools"] = serde_json::json!(["approve_gate"])),
         ];
         for (expected, change) in cases {
             let mut value: serde_json::Value = serde_json::from_str(&shipped("test_video_gen")).unwrap();

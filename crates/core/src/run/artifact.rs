@@ -3,6 +3,7 @@
 
 use crate::definition::Step;
 use crate::job::JobSpec;
+use crate::persona::PersonaOutput;
 use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{ClipState, DecidedGate, Run};
@@ -79,9 +80,7 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
             let message = format!("Nobody decided at the {gate} gate: it now closes at {}.", super::rfc3339(*deadline));
             vec![notification(run, waiting(*gate), Some(*gate), &message)]
         }
-        Event::PersonaFinished { persona, output, .. } if !output.sound.is_empty() => {
-            vec![Artifact::new("sound.design", "orchestrator", json!({"items": output.sound})).by(Some(persona))]
-        }
+        Event::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
         Event::JobRequested { spec: JobSpec::Render(spec), .. } => {
             let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
             vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(Some("alex"))]
@@ -117,7 +116,6 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         Event::StepStarted { .. }
         | Event::GateExpired { .. }
         | Event::PersonaRequested { .. }
-        | Event::PersonaFinished { .. }
         | Event::JobRequested { .. }
         | Event::JobSubmissionRepeated { .. }
         | Event::JobRetried { .. }
@@ -127,6 +125,26 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         | Event::DeadlineExtended { .. }
         | Event::RunRetried { .. } => Vec::new(),
     }
+}
+
+fn persona_finished(persona: &str, output: &PersonaOutput) -> Vec<Artifact> {
+    let of_persona = |name, metadata| Artifact::new(name, "orchestrator", metadata).by(Some(persona));
+    let recalled = output.recalled.iter().flat_map(|recalled| {
+        let passages = &recalled.passages;
+        let trace = json!({
+            "query": recalled.query, "topK": passages.len(), "latency_ms": recalled.milliseconds,
+            "docIds": passages.iter().map(|cited| &cited.doc_id).collect::<Vec<_>>(),
+            "similarities": passages.iter().map(|cited| f64::from(cited.percent) / 100.0).collect::<Vec<_>>(),
+        });
+        let items: Vec<Value> = passages
+            .iter()
+            .map(|cited| json!({"doc_id": cited.doc_id, "path": cited.path, "reason": cited.title}))
+            .collect();
+        let citations = (!items.is_empty()).then(|| of_persona("citations", json!({"items": items})));
+        std::iter::once(of_persona("retrieval.trace", trace)).chain(citations)
+    });
+    let sound = (!output.sound.is_empty()).then(|| of_persona("sound.design", json!({"items": output.sound})));
+    recalled.chain(sound).collect()
 }
 
 fn gate_opened(run: &Run, gate: GateName, summary: &str, recorded: &Recorded) -> Vec<Artifact> {

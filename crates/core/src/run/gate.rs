@@ -476,7 +476,8 @@ mod tests {
         let run = told(&at_gate(GateName::Ideate), ask).unwrap();
         let next = told(&run, by("ann")).unwrap();
         assert!(next.clips[0].prompt.as_ref().unwrap().contains("warmer light"));
-        let (_, user, _) = crate::persona::brief(&run, crate::definition::Role::Write, "");
+        let no_memory = crate::persona::memory::Memory::default();
+        let user = crate::persona::brief(&run, crate::definition::Role::Write, "", &no_memory).user;
         assert!(user.contains(r#""changes_requested":["warmer light"]"#), "{user}");
     }
 

@@ -1,7 +1,8 @@
 //! The guard-rails that code can check of a run's texts, for approvers to see. What takes judgement stays a sentence of
 //! the project's definition.
 
-use crate::run::state::Run;
+use crate::persona::likeness::Likeness;
+use crate::run::state::{Clip, Run};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -15,6 +16,66 @@ pub struct Check {
     pub detail: String,
 }
 
+/// What a project's guard-rail says when each clip has a whispered word.
+pub(crate) const WHISPER: &str = "whispered word";
+
+/// A rule about prompts that holds where one of the project's sentences has these words.
+struct PromptRule {
+    sentence: &'static str,
+    rule: &'static str,
+    breaks: fn(&str) -> bool,
+}
+
+const PROMPT_RULES: [PromptRule; 3] = [
+    PromptRule {
+        sentence: WHISPER,
+        rule: "each prompt has a whispered word",
+        breaks: |prompt| !prompt.contains("whisper"),
+    },
+    PromptRule { sentence: "two hands", rule: "no prompt has more than two hands", breaks: has_many_hands },
+    PromptRule { sentence: "no music", rule: "no prompt asks for music", breaks: asks_for_music },
+];
+
+/// Whether a sentence of the project's guard-rails has these words.
+pub(crate) fn asks_for(run: &Run, words: &str) -> bool {
+    let sentences = run.settings.iter().flat_map(|settings| &settings.guardrails);
+    sentences.into_iter().any(|sentence| sentence.to_lowercase().contains(words))
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '.'))
+        .map(|word| word.trim_matches('.'))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn has_many_hands(prompt: &str) -> bool {
+    const MANY: [&str; 10] =
+        ["three", "four", "five", "six", "seven", "eight", "several", "many", "multiple", "dozens"];
+    let is_many = |word: &str| MANY.contains(&word) || word.parse::<u32>().is_ok_and(|count| count > 2);
+    words(prompt).windows(2).any(|pair| matches!(pair, [count, "hands"] if is_many(count)))
+}
+
+fn asks_for_music(prompt: &str) -> bool {
+    let words = words(prompt);
+    let denied = |before: Option<&&str>| before.is_some_and(|word| ["no", "without", "not"].contains(word));
+    (0..words.len()).any(|place| {
+        let before = place.checked_sub(1).and_then(|place| words.get(place));
+        words.get(place).is_some_and(|word| ["music", "soundtrack"].contains(word)) && !denied(before)
+    })
+}
+
+/// The longest time of which a prompt speaks, in seconds: `8 seconds`, `3.0s`.
+fn longest_seconds(prompt: &str) -> f64 {
+    let words = words(prompt);
+    let of_unit = |pair: &[&str]| match pair {
+        [number, "s" | "sec" | "secs" | "second" | "seconds"] => number.parse().ok(),
+        _ => None,
+    };
+    let joined = words.iter().filter_map(|word| word.strip_suffix('s')?.parse().ok());
+    words.windows(2).filter_map(of_unit).chain(joined).fold(0.0, f64::max)
+}
+
 /// Every check that says something about the run as it stands.
 pub(super) fn checks(run: &Run) -> Vec<Check> {
     let mut checks = vec![
@@ -22,15 +83,47 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
         check("no two clips have the same subject and header", repeated(run)),
     ];
     if run.clips.iter().any(|clip| clip.prompt.is_some()) {
-        let header_in_prompt = |clip: &crate::run::Clip| {
+        let header_in_prompt = |clip: &Clip| {
             let header = clip.header.trim().to_lowercase();
             let prompt = clip.prompt.as_deref().unwrap_or_default().to_lowercase();
             // A header that is the subject's own name is in the prompt by right.
             !header.is_empty() && !clip.subject.to_lowercase().contains(&header) && prompt.contains(&header)
         };
         checks.push(check("on-screen text is not part of a prompt", numbers(run, header_in_prompt)));
+        let lower = |clip: &Clip| clip.prompt.as_ref().map(|prompt| prompt.to_lowercase());
+        // As the contract has it: within a tenth.
+        let limit = run.settings.as_ref().map_or(f64::MAX, |settings| settings.clips.duration_seconds + 0.1);
+        let is_longer = |clip: &Clip| lower(clip).is_some_and(|prompt| longest_seconds(&prompt) > limit);
+        checks.push(check("no prompt speaks of a time after the clip's end", numbers(run, is_longer)));
+        for PromptRule { sentence, rule, breaks } in PROMPT_RULES {
+            if asks_for(run, sentence) {
+                checks.push(check(rule, numbers(run, |clip| lower(clip).is_some_and(|prompt| breaks(&prompt)))));
+            }
+        }
     }
+    checks.extend(likenesses(run));
     checks
+}
+
+/// Only headers that still are as they were found.
+fn likenesses(run: &Run) -> Option<Check> {
+    let stands = |like: &&Likeness| run.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
+    let detail: Vec<String> = run
+        .likenesses
+        .iter()
+        .filter(stands)
+        .map(|like| {
+            format!(
+                "clip {}: {} % like \u{201c}{}\u{201d} of run {}",
+                like.index + 1,
+                like.percent,
+                like.like,
+                like.run_id
+            )
+        })
+        .collect();
+    let rule = "no idea is like an earlier one of the project";
+    (!detail.is_empty()).then(|| Check { rule, kept: false, detail: detail.join("; ") })
 }
 
 fn check(rule: &'static str, broken_by: Vec<usize>) -> Check {
@@ -57,6 +150,45 @@ fn repeated(run: &Run) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::run::testing::at_generate;
+
+    #[test]
+    fn what_the_project_says_of_prompts_is_checked_where_code_can() {
+        let mut run = at_generate();
+        let broken = |run: &Run| -> Vec<&str> {
+            checks(run).into_iter().filter(|check| !check.kept).map(|check| check.rule).collect()
+        };
+        run.clips[0].prompt = Some("Three hands, loud music, a 12 seconds shot".into());
+        assert_eq!(broken(&run), ["no prompt speaks of a time after the clip's end"]);
+        let sentences = ["One whispered word at 3.0 seconds.", "At most two hands.", "No music; real foley."];
+        run.settings.as_mut().unwrap().guardrails = sentences.map(str::to_owned).to_vec();
+        run.clips[1].prompt = Some("8s, two hands, a word is whispered at 3.0 seconds; no music".into());
+        let rules =
+            ["each prompt has a whispered word", "no prompt has more than two hands", "no prompt asks for music"];
+        assert_eq!(broken(&run)[1..], rules);
+        assert!(checks(&run).iter().filter(|check| !check.kept).all(|check| check.detail == "clip 1"));
+        run.clips[0].prompt = run.clips[1].prompt.clone();
+        assert_eq!(broken(&run), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_likeness_is_shown_until_the_header_is_another() {
+        let mut run = at_generate();
+        let header = run.clips[1].header.clone();
+        run.likenesses =
+            vec![Likeness { index: 1, header, like: "sun pickles".into(), run_id: "r".into(), percent: 91 }];
+        let found = checks(&run).into_iter().find(|check| !check.kept).unwrap();
+        assert!(found.detail.contains("clip 2: 91 %") && found.detail.contains("sun pickles"), "{found:?}");
+        run.clips[1].header = "another".into();
+        assert!(checks(&run).iter().all(|check| check.kept));
+    }
+
+    #[test]
+    fn rules_speak_as_the_project_wants() {
+        let mut run = crate::run::testing::started("aismr");
+        let prompts = crate::persona::by_rules(&run, crate::definition::Role::Write).prompts;
+        run.clips.iter_mut().zip(prompts).for_each(|(clip, prompt)| clip.prompt = Some(prompt));
+        assert!(checks(&run).iter().all(|check| check.kept), "{:?}", checks(&run));
+    }
 
     #[test]
     fn a_good_run_keeps_every_rule_and_each_fault_is_noticed() {

@@ -25,7 +25,7 @@ mod extend;
 mod finish_job;
 mod finish_persona;
 mod gate;
-mod guardrail;
+pub(crate) mod guardrail;
 #[cfg(test)]
 mod model;
 mod order;

@@ -166,6 +166,7 @@ fn pipeline(definition: &Definition, skip: &[String], add: &[String]) -> Vec<Ste
                 persona: optional.persona.clone(),
                 role: optional.role,
                 instructions: optional.instructions.clone(),
+                tools: optional.tools.clone(),
                 timeout_seconds: 600,
             });
         }

@@ -4,6 +4,7 @@ use crate::Timestamp;
 use crate::definition::{Settings, Step};
 use crate::gate_policy::GatePolicy;
 use crate::job::JobSpec;
+use crate::persona::likeness::Likeness;
 use crate::run::edit::Change;
 use crate::run::event::DefinitionRef;
 use crate::run::successor::Inheritance;
@@ -52,6 +53,9 @@ pub struct Run {
     pub effects: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concept: Option<String>,
+    /// Headers that were too much like an earlier run's when they were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likenesses: Vec<Likeness>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,6 +245,7 @@ impl Run {
             inheritance: None,
             effects: true,
             concept: None,
+            likenesses: Vec::new(),
             caption: None,
             post_title: None,
             render_url: None,
