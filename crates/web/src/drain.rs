@@ -81,16 +81,13 @@ pub(crate) fn summary(left: &Left) -> String {
     )
 }
 
-/// The stable code of [`refusal`].
-pub(crate) const CODE: &str = "draining";
-
 /// 503 for whatever would start something new.
 pub fn refusal(reason: Option<&str>) -> Problem {
     let detail = match reason {
         Some(reason) => format!("the service is draining and starts nothing new: {reason}"),
         None => "the service is draining and starts nothing new".to_owned(),
     };
-    let problem = Problem::new(503, CODE, detail).with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
+    let problem = Problem::new(503, "draining", detail).with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
     match reason {
         Some(reason) => problem.with_member("reason", reason),
         None => problem,

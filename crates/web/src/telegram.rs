@@ -9,7 +9,7 @@ use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{body, buttons, clock, drain, kick, route, webhooks};
+use crate::{body, buttons, clock, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -127,7 +127,7 @@ fn apology(problem: &Problem) -> String {
     match problem.status {
         429 => "That was too much at once. Try again in a minute.".to_owned(),
         400..=499 => format!("Sorry, that did not work: {}.", problem.detail),
-        _ if problem.code == drain::CODE => "Sorry, nothing new is started just now. Try again later.".to_owned(),
+        _ if problem.code == "draining" => "Sorry, nothing new is started just now. Try again later.".to_owned(),
         _ => "Sorry, something went wrong on our side. Try again in a moment.".to_owned(),
     }
 }

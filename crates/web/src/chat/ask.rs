@@ -60,7 +60,7 @@ pub(crate) fn send(context: &mut Context, body: String, right: (&'static str, &s
 fn refusal(status: u16, body: &Value, wait_seconds: Option<String>) -> Problem {
     let said = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let errors = body.get("errors").and_then(Value::as_array).into_iter().flatten();
-    let like = if said(body, "code") == drain::CODE { drain::refusal(None) } else { problem::internal() };
+    let like = if said(body, "code") == "draining" { drain::refusal(None) } else { problem::internal() };
     Problem {
         status,
         detail: said(body, "detail"),
