@@ -78,15 +78,15 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     mw::dev::signals::listen()?;
     let during = Duration::from_secs(options.seconds);
-    let start = |mode, cron| match &options.against {
+    let start = |mode, stack| match &options.against {
         Some(base) => Scene::elsewhere(base, options.floor.as_deref()),
-        None => Scene::start(mode, cron),
+        None => Scene::start(mode, stack),
     };
     let parts = |stack: figures::Stack| {
         let wanted = move |part: &&Part| options.only.is_empty() || options.only.contains(part);
         Part::ALL.iter().filter(move |part| part.stack() == stack).filter(wanted).copied().collect::<Vec<_>>()
     };
-    let scene = start(Mode::Mock, false)?;
+    let scene = start(Mode::Mock, figures::Stack::Mock)?;
     let mut report = Report::begin(&report::about(&mut scene.database()?));
     if options.history > 0 {
         let run_id = scene.start_run("test_video_gen")?;
@@ -97,12 +97,12 @@ fn run(options: &Options) -> Result<()> {
         part.measure(&scene, during, &mut report)?;
     }
     drop(scene);
-    for (stack, mode, cron) in [(figures::Stack::Sim, Mode::Sim, false), (figures::Stack::Idle, Mode::Sim, true)] {
+    for stack in [figures::Stack::Sim, figures::Stack::Model, figures::Stack::Idle] {
         let parts = parts(stack);
-        if parts.is_empty() || (options.against.is_some() && stack == figures::Stack::Idle) {
+        if parts.is_empty() || (options.against.is_some() && stack != figures::Stack::Sim) {
             continue;
         }
-        let scene = start(mode, cron)?;
+        let scene = start(Mode::Sim, stack)?;
         for part in parts {
             part.measure(&scene, during, &mut report)?;
         }

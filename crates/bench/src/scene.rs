@@ -1,5 +1,6 @@
 //! What is measured: a stack of our own beside a floor, or a host that runs elsewhere (`--against`).
 
+use crate::figures;
 use crate::load::{self, Body, Measured, Pace};
 use anyhow::{Context, Result, ensure};
 use mw::dev::builder::Builder;
@@ -35,8 +36,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// One host and PostgreSQL with fsync, beside all others.
-    pub(crate) fn start(mode: Mode, cron: bool) -> Result<Scene> {
-        let builder = Builder::new().mode(mode).cron(cron).setting("LOG_LEVEL", "warn");
+    pub(crate) fn start(mode: Mode, part: figures::Stack) -> Result<Scene> {
+        let mut builder = Builder::new().mode(mode).cron(part == figures::Stack::Idle).setting("LOG_LEVEL", "warn");
+        if part == figures::Stack::Model {
+            builder = builder.setting("OPENAI_API_KEY", "dev-openai-key");
+        }
         let stack = LIMITS.into_iter().fold(builder, |builder, name| builder.setting(name, "100000000")).start()?;
         let (process, floor) = stack.serve("floor", "crates/bench/floor/spin.toml")?;
         let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();
@@ -100,6 +104,13 @@ impl Scene {
     pub(crate) fn simulated(&self) -> Result<Value> {
         let simulator = self.simulator.as_deref().context("there is no simulator")?;
         Ok(self.agent.get(format!("{simulator}/_sim/state")).call()?.body_mut().read_json()?)
+    }
+
+    /// What the simulated language model was asked with a text in it.
+    pub(crate) fn model_requests(&self, contains: &str) -> Result<Value> {
+        let simulator = self.simulator.as_deref().context("there is no simulator")?;
+        let address = format!("{simulator}/_sim/llm/requests?contains={contains}");
+        Ok(self.agent.get(address).call()?.body_mut().read_json()?)
     }
 
     /// An authenticated request, for [`load::run`].

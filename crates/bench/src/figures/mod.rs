@@ -1,5 +1,6 @@
 //! The parts of the table, a file for each.
 
+mod chat;
 mod host;
 mod idle;
 mod pages;
@@ -34,6 +35,8 @@ pub(crate) enum Part {
     Host,
     /// From an approval to the provider's wire
     Wire,
+    /// A turn of chat beside its language model
+    Chat,
     /// What an idle product costs
     Idle,
 }
@@ -43,18 +46,30 @@ pub(crate) enum Part {
 pub(crate) enum Stack {
     Mock,
     Sim,
+    /// The same with a language model.
+    Model,
     /// Simulated providers and the scheduled sweep, and nobody who asks for anything.
     Idle,
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 8] =
-        [Part::Webhooks, Part::Runs, Part::Pages, Part::Throughput, Part::Host, Part::Sweep, Part::Wire, Part::Idle];
+    pub(crate) const ALL: [Part; 9] = [
+        Part::Webhooks,
+        Part::Runs,
+        Part::Pages,
+        Part::Throughput,
+        Part::Host,
+        Part::Sweep,
+        Part::Wire,
+        Part::Chat,
+        Part::Idle,
+    ];
 
     pub(crate) fn stack(self) -> Stack {
         match self {
             Part::Webhooks | Part::Runs | Part::Pages | Part::Throughput | Part::Host | Part::Sweep => Stack::Mock,
             Part::Wire => Stack::Sim,
+            Part::Chat => Stack::Model,
             Part::Idle => Stack::Idle,
         }
     }
@@ -69,6 +84,7 @@ impl Part {
             Part::Sweep => sweep::measure(scene, report),
             Part::Host => host::measure(scene, during, report),
             Part::Wire => wire::measure(scene, report),
+            Part::Chat => chat::measure(scene, report),
             Part::Idle => idle::measure(scene, report),
         }
     }
