@@ -10,8 +10,8 @@
 //! - [`export`]: hands traces to a collector, and failures to Sentry.
 //! - [`finalise`]: turns outcomes into decisions and commits them under the fencing token of the claim.
 //!
-//! An instance works until nothing is due, looks once more a moment later (so that a commit which saw it at work needs
-//! no kick of its own), and stops. What a provider's limit holds back is waited for when it opens soon, and else left to
+//! An instance works until nothing is due, looks once more a moment after its last claim (so that a commit which saw its
+//! kick needs none of its own), and stops. What a provider's limit holds back is waited for when it opens soon, and else left to
 //! the next kick or sweep. docs/effects.md tells the whole life of an effect.
 
 mod export;
@@ -48,8 +48,8 @@ const IN_FLIGHT_MAX: usize = 32;
 const LEASE_SECONDS: u32 = 45;
 /// An instance stops claiming after this time; clouds end a request after 30 s.
 const WORK_SECONDS: i64 = 20;
-/// A commit that still saw us at work has ended within this time.
-const LINGER_MILLISECONDS: i64 = 25;
+/// A commit that saw a kick on its way to us has ended within this time of the claim that took the kick.
+const LINGER: Duration = Duration::milliseconds(25);
 
 /// What the dispatcher needs of its surroundings.
 pub trait World {
@@ -135,18 +135,22 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     let mut report = Report::default();
     let mut runs: BTreeMap<String, Run> = BTreeMap::new();
     let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
-    let mut lingered = false;
     let mut look = true;
+    let mut looked_at = None;
+    // Whether the newest look found nothing a moment after the one before it.
+    let mut done = false;
     // When a limit lets through what it holds back.
     let mut opens_at: Option<Timestamp> = None;
     loop {
         if look && flights.len() < IN_FLIGHT_MAX && world.now() < stop_at {
+            let lingered = looked_at.is_some_and(|at| world.now() - at >= LINGER);
             let (claim, mut loads) = claim(world, &mut runs, settings)?;
             let now = world.now();
+            looked_at = Some(now);
+            done = lingered && claim.effects.is_empty();
             opens_at = claim.wait_seconds.map(|seconds| now + Duration::seconds_f64(seconds));
             look = claim.effects.len() == CLAIM_MAX as usize;
             report.claimed += claim.effects.len();
-            lingered &= claim.effects.is_empty();
             for effect in claim.effects {
                 let unreadable = claim.unreadable.get(&effect.run_id).cloned();
                 let loaded = loads.remove(&effect.effect_id).unwrap_or(Ok(Loaded::Nothing));
@@ -159,11 +163,13 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
                 look = true;
                 continue;
             }
-            if lingered || world.now() >= stop_at {
+            if done || world.now() >= stop_at {
                 return Ok(report);
             }
-            world.sleep(Duration::milliseconds(LINGER_MILLISECONDS));
-            lingered = true;
+            let wait = looked_at.map_or(LINGER, |at| at + LINGER - world.now());
+            if wait.is_positive() {
+                world.sleep(wait);
+            }
             look = true;
             continue;
         };
@@ -171,29 +177,28 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
         while let Some(Some(next)) = flights.next().now_or_never() {
             flown.push(next);
         }
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut asking) = (Vec::new(), Vec::new());
         for flown in flown {
             match flown {
                 Flown::Landed(landed) => outcomes.push(*landed),
-                Flown::Asking(effect, mut talk) => {
-                    if let Some(run) = runs.get(&effect.run_id) {
-                        persona::look_up(&mut *world.database()?, run, &mut talk)?;
-                    }
-                    let now = world.now();
-                    flights.push(fly(http, settings, effect, &runs, Ok(Loaded::Talk(talk)), now));
-                }
+                Flown::Asking(effect, talk) => asking.push((effect, talk)),
             }
         }
-        if outcomes.is_empty() {
-            continue;
+        if !outcomes.is_empty() {
+            outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
+            let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
+            report.committed += committed;
+            report.again += again;
+            report.breakers.extend(breakers);
+            look |= kick || opens_at.is_some_and(|at| at <= world.now());
         }
-        outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
-        let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
-        report.committed += committed;
-        report.again += again;
-        report.breakers.extend(breakers);
-        look |= kick || flights.is_empty() || opens_at.is_some_and(|at| at <= world.now());
-        lingered = false;
+        for (effect, mut talk) in asking {
+            if let Some(run) = runs.get(&effect.run_id) {
+                persona::look_up(&mut *world.database()?, run, &mut talk)?;
+            }
+            let now = world.now();
+            flights.push(fly(http, settings, effect, &runs, Ok(Loaded::Talk(talk)), now));
+        }
     }
 }
 

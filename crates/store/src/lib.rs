@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 46;
+pub const MIGRATION: u64 = 47;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

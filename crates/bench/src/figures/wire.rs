@@ -1,5 +1,6 @@
-//! From the click that approves to the provider's wire: the request is sent when it is sent, and the simulator says when the first
-//! submission arrived. One run after the other, on one machine and one clock.
+//! From the click that approves to the provider's wire, and where the time goes: the request is sent when it is sent, the decision
+//! and the claim carry the clock of their instance, and the simulator says when the first submission arrived. One run after
+//! the other, on one machine and one clock.
 
 use crate::report::{Report, Row};
 use crate::scene::Scene;
@@ -8,43 +9,61 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const RUNS: usize = 100;
+/// Until every connection of the pools has planned what it runs.
+const WARM_UP_RUNS: usize = 30;
+
+/// Microseconds since 1970.
+struct Passage {
+    clicked: i64,
+    decided: i64,
+    claimed: i64,
+    arrived: i64,
+}
 
 pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     report.section("Approval to wire, simulated providers");
-    let mut took = (0..RUNS).map(|_| one(scene)).collect::<Result<Vec<f64>>>()?;
-    took.sort_by(f64::total_cmp);
-    let at = |percent: usize| took.get((took.len() - 1) * percent / 100).copied();
-    let what = "approve the plan → the first request to kie.ai".to_owned();
-    report.add(Row {
-        what,
-        load: format!("{RUNS} runs in turn"),
-        p50: at(50),
-        p95: at(95),
-        p99: at(99),
-        ..Row::default()
-    });
+    let mut passages = (0..WARM_UP_RUNS + RUNS).map(|_| one(scene)).collect::<Result<Vec<_>>>()?;
+    let passages = passages.split_off(WARM_UP_RUNS);
+    let load = format!("{RUNS} runs in turn");
+    let parts: [(&str, fn(&Passage) -> i64); 4] = [
+        ("approve the plan → the first request to kie.ai", |passage| passage.arrived - passage.clicked),
+        ("of it: click → decided", |passage| passage.decided - passage.clicked),
+        ("decided → claimed: commit, answer, kick", |passage| passage.claimed - passage.decided),
+        ("claimed → on the wire: claim, request", |passage| passage.arrived - passage.claimed),
+    ];
+    for (what, part) in parts {
+        let mut took: Vec<i64> = passages.iter().map(part).collect();
+        took.sort_unstable();
+        let at = |percent: usize| took.get((took.len() - 1) * percent / 100).map(|took| *took as f64 / 1000.0);
+        report.add(Row { p50: at(50), p95: at(95), p99: at(99), load: load.clone(), ..Row::said(what, String::new()) });
+    }
     Ok(())
 }
 
-/// Milliseconds.
-fn one(scene: &Scene) -> Result<f64> {
+fn one(scene: &Scene) -> Result<Passage> {
     let run_id = scene.start_run("test_video_gen")?;
     scene.approve(&run_id, "workflow")?;
-    let sent = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+    let clicked = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as i64;
     scene.approve(&run_id, "ideate")?;
-    let jobs = scene.database()?.query("SELECT job_id FROM jobs WHERE run_id = $1", &[&run_id])?;
-    let jobs: HashSet<String> = jobs.iter().map(|row| row.get(0)).collect();
     let begun = Instant::now();
-    loop {
+    let mut database = scene.database()?;
+    let jobs = database.query("SELECT job_id FROM jobs WHERE run_id = $1", &[&run_id])?;
+    let jobs: HashSet<String> = jobs.iter().map(|row| row.get(0)).collect();
+    let arrived = loop {
         let seen = scene.simulated()?;
         let arrived = seen["tasks"].as_array().into_iter().flatten();
         let own = arrived.filter(|task| task["job_id"].as_str().is_some_and(|job| jobs.contains(job)));
-        if let Some(first) = own.filter_map(|task| task["created_unix_us"].as_u64()).min() {
-            return Ok((u128::from(first).saturating_sub(sent)) as f64 / 1000.0);
+        if let Some(first) = own.filter_map(|task| task["created_unix_us"].as_i64()).min() {
+            break first;
         }
         if begun.elapsed() > Duration::from_secs(10) {
             return Err(anyhow::anyhow!("no request reached the provider")).context(run_id);
         }
         std::thread::sleep(Duration::from_millis(5));
-    }
+    };
+    let times = "SELECT (extract(epoch FROM min(jobs.created_at)) * 1000000)::bigint,
+                        (extract(epoch FROM min(outbox.sent_at)) * 1000000)::bigint
+                   FROM jobs JOIN outbox USING (job_id) WHERE jobs.run_id = $1";
+    let times = database.query_one(times, &[&run_id])?;
+    Ok(Passage { clicked, decided: times.get(0), claimed: times.get(1), arrived })
 }
