@@ -182,6 +182,9 @@ BEGIN
     UNION ALL
     SELECT 'circuit_state_changes_total', format('component="%s",state="%s"', row->>'provider', row->>'breaker'), 1
       FROM jsonb_array_elements(breakers) AS row;
+    IF observed @> '[{"used": {}}]' THEN
+        PERFORM personas_observe(observed);
+    END IF;
 END $$;
 
 -- Entry point: {"now", "decisions": [...], "seen"?} → {"results": [...], "kick", "breakers", "seen"}, the results in the decisions' order.

@@ -1,9 +1,13 @@
 //! POST /v1/sweep: rings every reconciler once. Anything that holds the sweep key (or the API key) may ring it, at any
-//! time, even twice at once.
+//! time, even twice at once. One sweep is bounded; when there was more to do, others follow after the answer.
 
-use mw_sweep::Exports;
+use mw_sweep::{Exports, Report};
 use mw_web::log::Level;
 use mw_web::{Context, Method, Problem, Request, Response, auth, clock, commands, exports, kick, route};
+use std::time::{Duration, Instant};
+
+/// No sweep is begun after this time; clouds end a request after 30 s.
+const WORK: Duration = Duration::from_secs(20);
 
 fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/sweep";
@@ -11,18 +15,42 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
+    let report = sweep(context)?;
+    let response = Response::ok(&report);
+    Ok(if report.kick || report.more { response.then(|context| go_on(context, report)) } else { response })
+}
+
+fn sweep(context: &mut Context) -> Result<Report, Problem> {
+    let started = Instant::now();
     let holder = context.request_id.clone();
     let wanted = Exports {
         trace: exports::collector(&context.config).is_ok_and(|collector| collector.is_some()),
         report: exports::sentry(&context.config).is_ok_and(|dsn| dsn.is_some()),
     };
-    let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, wanted, &mut commands::new_id)?;
+    let report = mw_sweep::sweep(context.database()?, clock::now(), &holder, wanted, &mut commands::new_id, &|| {
+        started.elapsed()
+    })?;
     if report.granted {
         let report = serde_json::to_value(&report).unwrap_or_default();
         context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);
     }
-    let response = Response::ok(&report);
-    Ok(if report.kick { response.then(kick::dispatch) } else { response })
+    Ok(report)
+}
+
+fn go_on(context: &mut Context, mut report: Report) {
+    let started = Instant::now();
+    loop {
+        if report.kick {
+            kick::dispatch(context);
+        }
+        if !report.more || started.elapsed() >= WORK {
+            return;
+        }
+        match sweep(context) {
+            Ok(next) => report = next,
+            Err(problem) => return context.log_problem(&problem),
+        }
+    }
 }
 
 fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Problem> {

@@ -106,6 +106,12 @@ pub const FAMILIES: &[Family] = &[
     family("myloware_build_info", Gauge, &["version"], "1, for the version that answers."),
     family("outbox_depth", Gauge, &["state"], "Effects that wait or are at work."),
     family("outbox_oldest_due_seconds", Gauge, &[], "How long the oldest waiting effect is overdue."),
+    family(
+        "persona_allowlist_failures_total",
+        Counter,
+        &["persona", "project", "mode"],
+        "Calls of tools that a persona's step does not allow, by mode of the run.",
+    ),
     family("provider_breaker_state", Gauge, &["provider"], "Circuit breaker: 0 closed, 1 half open, 2 open."),
     family(
         "provider_request_seconds",

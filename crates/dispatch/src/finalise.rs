@@ -150,7 +150,7 @@ fn decide(
 }
 
 /// Adds what the effect taught about its provider. A probe reports also that it had nothing to ask, so that another may go.
-fn observing(Landed { effect, met, seconds, .. }: &Landed, mut decision: Decision) -> Decision {
+fn observing(Landed { effect, met, used, seconds, .. }: &Landed, mut decision: Decision) -> Decision {
     let Met { contact, hold_seconds } = *met;
     if contact != Contact::None || effect.probe {
         decision.observed = Some(Observed {
@@ -160,6 +160,7 @@ fn observing(Landed { effect, met, seconds, .. }: &Landed, mut decision: Decisio
             lane: effect.lane,
             contact,
             seconds: *seconds,
+            used: used.clone(),
             hold_seconds,
         });
     }

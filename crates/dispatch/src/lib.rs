@@ -31,11 +31,11 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use mw_core::Timestamp;
 use mw_core::run::{EffectKind, Run};
-use mw_core::trace::Line;
 use mw_providers::{HttpClient, llm};
-use mw_store::effects::{self, BreakerChange, Claim, Claimed};
+use mw_store::effects::{self, BreakerChange, Claim, Claimed, Used};
 use mw_store::{Database, DbError};
-use perform::{Met, Performed};
+use perform::{Came, Loaded, Met, Performed};
+use persona::Talk;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use time::Duration;
@@ -108,6 +108,7 @@ struct Landed {
     effect: Claimed,
     performed: Performed,
     met: Met,
+    used: Option<Used>,
     /// For metrics only: no rule depends on it.
     seconds: f64,
 }
@@ -119,7 +120,14 @@ impl Landed {
     }
 }
 
-type Flight<'a> = LocalBoxFuture<'a, Landed>;
+/// How a flight ends.
+enum Flown {
+    Landed(Box<Landed>),
+    /// A persona wants something looked up, and flies on with it.
+    Asking(Claimed, Box<Talk>),
+}
+
+type Flight<'a> = LocalBoxFuture<'a, Flown>;
 
 /// Works until nothing is due. Errors leave the effects to their leases.
 pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Settings) -> Result<Report, DbError> {
@@ -136,7 +144,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     loop {
         if look && flights.len() < IN_FLIGHT_MAX && world.now() < stop_at {
             let lingered = looked_at.is_some_and(|at| world.now() - at >= LINGER);
-            let (claim, mut timelines) = claim(world, &mut runs)?;
+            let (claim, mut loads) = claim(world, &mut runs, settings)?;
             let now = world.now();
             looked_at = Some(now);
             done = lingered && claim.effects.is_empty();
@@ -145,8 +153,8 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
             report.claimed += claim.effects.len();
             for effect in claim.effects {
                 let unreadable = claim.unreadable.get(&effect.run_id).cloned();
-                let timeline = timelines.remove(&effect.effect_id);
-                flights.push(fly(http, settings, effect, &runs, timeline, unreadable, now));
+                let loaded = loads.remove(&effect.effect_id).unwrap_or(Ok(Loaded::Nothing));
+                flights.push(fly(http, settings, effect, &runs, unreadable.map_or(loaded, Err), now));
             }
         }
         let Some(first) = flights.next().await else {
@@ -165,33 +173,60 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
             look = true;
             continue;
         };
-        let mut outcomes = vec![first];
+        let mut flown = vec![first];
         while let Some(Some(next)) = flights.next().now_or_never() {
-            outcomes.push(next);
+            flown.push(next);
         }
-        outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
-        let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
-        report.committed += committed;
-        report.again += again;
-        report.breakers.extend(breakers);
-        look |= kick || opens_at.is_some_and(|at| at <= world.now());
+        let (mut outcomes, mut asking) = (Vec::new(), Vec::new());
+        for flown in flown {
+            match flown {
+                Flown::Landed(landed) => outcomes.push(*landed),
+                Flown::Asking(effect, talk) => asking.push((effect, talk)),
+            }
+        }
+        if !outcomes.is_empty() {
+            outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
+            let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
+            report.committed += committed;
+            report.again += again;
+            report.breakers.extend(breakers);
+            look |= kick || opens_at.is_some_and(|at| at <= world.now());
+        }
+        for (effect, mut talk) in asking {
+            if let Some(run) = runs.get(&effect.run_id) {
+                persona::look_up(&mut *world.database()?, run, &mut talk)?;
+            }
+            let now = world.now();
+            flights.push(fly(http, settings, effect, &runs, Ok(Loaded::Talk(talk)), now));
+        }
     }
 }
 
-/// Of the traces among the effects; or why this version cannot read one.
-type Timelines = BTreeMap<i64, Timeline>;
-type Timeline = Result<Vec<Line>, String>;
+/// By effect; or why this version cannot read it.
+type Loads = BTreeMap<i64, Result<Loaded, String>>;
 
-fn claim(world: &mut dyn World, runs: &mut BTreeMap<String, Run>) -> Result<(Claim, Timelines), DbError> {
+fn claim(
+    world: &mut dyn World,
+    runs: &mut BTreeMap<String, Run>,
+    settings: &Settings,
+) -> Result<(Claim, Loads), DbError> {
     let now = world.now();
     let mut db = world.database()?;
     let mut claim = effects::claim(&mut *db, now, CLAIM_MAX, LEASE_SECONDS)?;
     runs.append(&mut claim.runs);
-    let mut timelines = Timelines::new();
-    for effect in claim.effects.iter().filter(|effect| effect.kind == EffectKind::Trace) {
-        timelines.insert(effect.effect_id, export::timeline(&mut *db, effect)?);
+    let mut loads = Loads::new();
+    for effect in &claim.effects {
+        let loaded = match effect.kind {
+            EffectKind::Trace => export::timeline(&mut *db, effect)?.map(Loaded::Timeline),
+            EffectKind::Persona => {
+                let talk = persona::prepare(&mut *db, runs.get(&effect.run_id), settings.llm.is_some())?;
+                Ok(talk.map_or(Loaded::Nothing, Loaded::Talk))
+            }
+            EffectKind::Submit | EffectKind::Poll | EffectKind::Notify | EffectKind::Report => continue,
+        };
+        loads.insert(effect.effect_id, loaded);
     }
-    Ok((claim, timelines))
+    Ok((claim, loads))
 }
 
 fn fly<'a>(
@@ -199,18 +234,26 @@ fn fly<'a>(
     settings: &'a Settings,
     effect: Claimed,
     runs: &BTreeMap<String, Run>,
-    timeline: Option<Timeline>,
-    unreadable: Option<String>,
+    loaded: Result<Loaded, String>,
     now: Timestamp,
 ) -> Flight<'a> {
     let run = runs.get(&effect.run_id).cloned();
     async move {
         let started = Instant::now();
-        let (performed, met) = match (unreadable, timeline.transpose()) {
-            (Some(error), _) | (None, Err(error)) => (Performed::Unreadable(error), Met::NOBODY),
-            (None, Ok(timeline)) => perform::perform(http, settings, &effect, run.as_ref(), timeline, now).await,
+        let came = match loaded {
+            Err(error) => Ok(Came::new(Performed::Unreadable(error), Met::NOBODY)),
+            Ok(loaded) => perform::perform(http, settings, &effect, run.as_ref(), loaded, now).await,
         };
-        Landed { effect, performed, met, seconds: started.elapsed().as_secs_f64() }
+        match came {
+            Err(talk) => Flown::Asking(effect, talk),
+            Ok(Came { performed, met, used }) => Flown::Landed(Box::new(Landed {
+                effect,
+                performed,
+                met,
+                used,
+                seconds: started.elapsed().as_secs_f64(),
+            })),
+        }
     }
     .boxed_local()
 }

@@ -1,12 +1,13 @@
 //! One effect is carried out. Nothing here touches the database.
 
-use crate::{Settings, export, notify, persona, poll, submit};
+use crate::persona::{self, Talk};
+use crate::{Settings, export, notify, poll, submit};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_core::run::{Command, EffectKind, Job, Run};
 use mw_core::trace::Line;
 use mw_providers::{Fault, FaultClass, HttpClient, JobContext};
-use mw_store::effects::{Claimed, Contact};
+use mw_store::effects::{Claimed, Contact, Used};
 
 /// What came of an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +82,28 @@ impl Met {
     }
 }
 
+/// What was loaded for an effect beside its run.
+pub(crate) enum Loaded {
+    Nothing,
+    /// Of a trace.
+    Timeline(Vec<Line>),
+    /// Of a persona.
+    Talk(Box<Talk>),
+}
+
+/// What came of an effect, how the provider met us, and what it took of a language model.
+pub(crate) struct Came {
+    pub(crate) performed: Performed,
+    pub(crate) met: Met,
+    pub(crate) used: Option<Used>,
+}
+
+impl Came {
+    pub(crate) fn new(performed: Performed, met: Met) -> Came {
+        Came { performed, met, used: None }
+    }
+}
+
 /// An effect of a job, with all that it needs.
 pub(crate) struct JobEffect<'a, H> {
     pub(crate) http: &'a H,
@@ -92,18 +115,21 @@ pub(crate) struct JobEffect<'a, H> {
     pub(crate) now: Timestamp,
 }
 
+/// Comes back with the talk of a persona that wants something looked up before it goes on.
 pub(crate) async fn perform(
     http: &impl HttpClient,
     settings: &Settings,
     effect: &Claimed,
     run: Option<&Run>,
-    timeline: Option<Vec<Line>>,
+    loaded: Loaded,
     now: Timestamp,
-) -> (Performed, Met) {
-    let Some(run) = run else { return (Performed::Stale, Met::NOBODY) };
+) -> Result<Came, Box<Talk>> {
+    let Some(run) = run else { return Ok(Came::new(Performed::Stale, Met::NOBODY)) };
     // Asking how a job stands and telling people go on while a run is paused; asking for anything new does not.
     match effect.kind {
-        EffectKind::Persona | EffectKind::Submit if run.pause.is_some() => return (Performed::Held, Met::NOBODY),
+        EffectKind::Persona | EffectKind::Submit if run.pause.is_some() => {
+            return Ok(Came::new(Performed::Held, Met::NOBODY));
+        }
         EffectKind::Persona
         | EffectKind::Submit
         | EffectKind::Poll
@@ -113,17 +139,21 @@ pub(crate) async fn perform(
     }
     let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.jobs.get(job_id)?)));
     let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
-    match (effect.kind, task) {
-        (EffectKind::Persona, _) => persona::perform(http, settings, run).await,
+    let timeline = match loaded {
+        Loaded::Talk(talk) => return persona::perform(http, settings, run, talk).await,
+        Loaded::Timeline(timeline) => timeline,
+        Loaded::Nothing => Vec::new(),
+    };
+    let (performed, met) = match (effect.kind, task) {
         (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
         (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
         (EffectKind::Notify, _) => notify::perform(http, settings, effect, run, now).await,
-        (EffectKind::Trace, _) => {
-            export::trace(http, &settings.exports, effect, &timeline.unwrap_or_default(), now).await
-        }
+        (EffectKind::Trace, _) => export::trace(http, &settings.exports, effect, &timeline, now).await,
         (EffectKind::Report, _) => export::report(http, &settings.exports, effect, run, now).await,
-        (EffectKind::Submit | EffectKind::Poll, None) => (Performed::Stale, Met::NOBODY),
-    }
+        // A persona without a talk: the run is not at one.
+        (EffectKind::Submit | EffectKind::Poll, None) | (EffectKind::Persona, _) => (Performed::Stale, Met::NOBODY),
+    };
+    Ok(Came::new(performed, met))
 }
 
 impl<H> JobEffect<'_, H> {

@@ -96,9 +96,26 @@ pub struct Observed {
     pub contact: Contact,
     /// How long it took.
     pub seconds: f64,
+    /// What it took of a language model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
     /// The provider's Retry-After: its lane is left alone for so long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u64>,
+}
+
+/// What an answer of a persona took, for the metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Used {
+    pub model: String,
+    pub project: String,
+    pub persona: String,
+    /// The run's mode.
+    pub mode: String,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// Calls of tools that the definition does not allow.
+    pub refused_calls: u32,
 }
 
 /// How a provider met us.

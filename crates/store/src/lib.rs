@@ -30,6 +30,7 @@ pub mod knowledge;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
+pub mod personas;
 pub mod principals;
 pub mod projects;
 pub mod readiness;

@@ -1,7 +1,7 @@
 //! Overdue runs: a gate or a pause expires, work that did not end fails. A run that this version cannot read is ended in
 //! the database, so that it is not overdue for ever.
 
-use crate::runs_by_pages;
+use crate::{Share, runs_by_pages};
 use mw_core::Timestamp;
 use mw_core::run::Command;
 use mw_store::runs::{ForcedEnd, force_end};
@@ -11,8 +11,9 @@ pub(crate) fn reconcile(
     db: &mut dyn Database,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
+    share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
-    let done = runs_by_pages(db, now, new_id, &Command::PassDeadline, sweep::overdue_runs)?;
+    let done = runs_by_pages(db, now, new_id, &Command::PassDeadline, sweep::overdue_runs, share)?;
     let mut ended = done.moved;
     for (run_id, error) in done.unreadable {
         let message = format!("overdue, and its state cannot be read: {error}");

@@ -1,6 +1,6 @@
 //! Gates whose time runs out: whoever should decide is told once.
 
-use crate::runs_by_pages;
+use crate::{Share, runs_by_pages};
 use mw_core::Timestamp;
 use mw_core::run::Command;
 use mw_store::{Database, DbError, sweep};
@@ -9,6 +9,7 @@ pub(crate) fn reconcile(
     db: &mut dyn Database,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
+    share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
-    runs_by_pages(db, now, new_id, &Command::WarnGate, sweep::runs_to_warn).map(|done| done.moved)
+    runs_by_pages(db, now, new_id, &Command::WarnGate, sweep::runs_to_warn, share).map(|done| done.moved)
 }

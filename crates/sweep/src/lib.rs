@@ -8,8 +8,9 @@
 //! - [`metrics`]: observations become totals.
 //! - [`retention`]: what is old goes.
 //!
-//! Rules: one code path; bounded work, by key; no input but the world; may run twice at once; no retry inside, since
-//! the next sweep is the retry. The lease statement says what is due, so an idle sweep is one statement.
+//! Rules: one code path; bounded work, by key, and bounded time, so that a host which ends long requests ends none in the
+//! middle; no input but the world; may run twice at once; no retry inside, since the next sweep is the retry. The lease
+//! statement says what is due, so an idle sweep is one statement.
 
 mod dead_letters;
 mod deadlines;
@@ -27,7 +28,7 @@ pub use mw_store::sweep::Exports;
 use mw_store::sweep::{begin, finish};
 use mw_store::{Database, DbError};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Longer than any sweep; a sweep that died gives way after this time.
 const LEASE_SECONDS: u32 = 60;
@@ -35,6 +36,8 @@ const LEASE_SECONDS: u32 = 60;
 const PAGE: u32 = 200;
 /// Pages per reconciler and sweep; what is left waits for the next one.
 const PAGES_MAX: u32 = 20;
+/// Nobody begins a second page after this time. Every reconciler has its first, so that none starves behind another.
+const SHARE: Duration = Duration::from_secs(1);
 
 /// What a sweep did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -50,17 +53,20 @@ pub struct Report {
     pub retention: u64,
     /// Whether effects are due, so that a dispatcher should be kicked.
     pub kick: bool,
+    /// Whether there was more to do than one sweep does: another one may follow at once.
+    pub more: bool,
 }
 
-/// Sweeps once, as one that is configured to export this.
+/// Sweeps once, as one that is configured to export this. `elapsed` says how long this has taken.
 pub fn sweep(
     db: &mut dyn Database,
     now: Timestamp,
     holder: &str,
     exports: Exports,
     new_id: &mut dyn FnMut() -> String,
+    elapsed: &dyn Fn() -> Duration,
 ) -> Result<Report, DbError> {
-    let started = Instant::now();
+    let mut share = Share { elapsed, more: false };
     let begun = begin(db, now, holder, LEASE_SECONDS, exports)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());
@@ -71,49 +77,74 @@ pub fn sweep(
         return Ok(report);
     }
     if due.expired_leases {
-        report.expired_leases = expired_leases::reconcile(db, now)?;
+        report.expired_leases = expired_leases::reconcile(db, now, &mut share)?;
     }
     if due.deadlines {
-        report.deadlines = deadlines::reconcile(db, now, new_id)?;
+        report.deadlines = deadlines::reconcile(db, now, new_id, &mut share)?;
     }
     if due.gate_warnings {
-        report.gate_warnings = gate_warnings::reconcile(db, now, new_id)?;
+        report.gate_warnings = gate_warnings::reconcile(db, now, new_id, &mut share)?;
     }
     if due.lost_effects {
-        report.lost_effects = lost_effects::reconcile(db, now)?;
+        report.lost_effects = lost_effects::reconcile(db, now, &mut share)?;
     }
     if due.dead_letters {
-        report.dead_letters = dead_letters::reconcile(db, now)?;
+        report.dead_letters = dead_letters::reconcile(db, now, &mut share)?;
     }
     if due.metrics {
-        report.metrics = metrics::reconcile(db)?;
+        report.metrics = metrics::reconcile(db, &mut share)?;
     }
     if due.retention {
-        report.retention = retention::reconcile(db, now)?;
+        report.retention = retention::reconcile(db, now, &mut share)?;
     }
     report.kick |= report.expired_leases > 0 || report.dead_letters > 0 || report.lost_effects > 0;
+    report.more = share.more;
     let text = serde_json::to_value(&report).unwrap_or_default();
-    finish(db, now, fence, &text, started.elapsed().as_secs_f64())?;
+    finish(db, now, fence, &text, elapsed().as_secs_f64())?;
     Ok(report)
 }
 
-/// Repeats a bounded statement until it finds less than a page, or the sweep's share is used up.
-fn by_pages(mut page: impl FnMut() -> Result<u64, DbError>) -> Result<u64, DbError> {
-    let mut total = 0;
-    for _ in 0..PAGES_MAX {
-        let acted = page()?;
-        total += acted;
-        if acted < u64::from(PAGE) {
-            break;
-        }
+/// What one sweep may do, and whether it was not enough.
+struct Share<'a> {
+    elapsed: &'a dyn Fn() -> Duration,
+    more: bool,
+}
+
+/// What a statement did, and whether it found as much as it may do at once.
+struct Page {
+    acted: u64,
+    full: bool,
+}
+
+impl Page {
+    /// One that takes [`PAGE`] rows.
+    fn of(acted: u64) -> Page {
+        Page { acted, full: acted >= u64::from(PAGE) }
     }
-    Ok(total)
+}
+
+impl Share<'_> {
+    /// Repeats a bounded statement until it finds less than a page, or the share is used up.
+    fn pages(&mut self, mut page: impl FnMut() -> Result<Page, DbError>) -> Result<u64, DbError> {
+        let mut total = 0;
+        for _ in 0..PAGES_MAX {
+            let Page { acted, full } = page()?;
+            total += acted;
+            if !full {
+                return Ok(total);
+            }
+            if (self.elapsed)() >= SHARE {
+                break;
+            }
+        }
+        self.more = true;
+        Ok(total)
+    }
 }
 
 type ReadPage = fn(&mut dyn Database, Timestamp, Option<&Listed>, u32) -> Result<Vec<Listed>, DbError>;
 
 /// What became of the runs of a reconciler.
-#[derive(Default)]
 struct RunsDone {
     moved: u64,
     /// Runs whose state cannot be read, with the reason.
@@ -128,12 +159,14 @@ fn runs_by_pages(
     new_id: &mut dyn FnMut() -> String,
     command: &Command,
     read: ReadPage,
+    share: &mut Share<'_>,
 ) -> Result<RunsDone, DbError> {
-    let mut done = RunsDone::default();
+    let mut unreadable = Vec::new();
     let mut after: Option<Listed> = None;
-    for _ in 0..PAGES_MAX {
+    let moved = share.pages(|| {
         let mut page = read(db, now, after.as_ref(), PAGE)?;
-        let mut context = Context { now, new_id };
+        let full = page.len() >= PAGE as usize;
+        let mut context = Context { now, new_id: &mut *new_id };
         let mut decisions = Vec::new();
         for listed in &page {
             match &listed.run {
@@ -143,18 +176,14 @@ fn runs_by_pages(
                         transition.map(|transition| Decision { transition: Some(transition), ..Decision::default() }),
                     );
                 }
-                Err(error) => done.unreadable.push((listed.run_id.clone(), error.clone())),
+                Err(error) => unreadable.push((listed.run_id.clone(), error.clone())),
             }
         }
-        if !decisions.is_empty() {
-            // A conflict means that somebody moved the run: then it is theirs, or the next sweep's.
-            let results = commit(db, now, &decisions)?.results;
-            done.moved += results.iter().filter(|result| **result == Committed::Committed).count() as u64;
-        }
-        if page.len() < PAGE as usize {
-            break;
-        }
         after = page.pop();
-    }
-    Ok(done)
+        // A conflict means that somebody moved the run: then it is theirs, or the next sweep's.
+        let results = if decisions.is_empty() { Vec::new() } else { commit(db, now, &decisions)?.results };
+        let acted = results.iter().filter(|result| **result == Committed::Committed).count() as u64;
+        Ok(Page { acted, full })
+    })?;
+    Ok(RunsDone { moved, unreadable })
 }

@@ -28,6 +28,11 @@ pub fn llm_settings(config: &Config) -> Result<Option<Settings>, String> {
             config.optional("llm_model").ok_or("LLM_MODEL is not set, and ANTHROPIC_API_KEY is")?,
         ),
     };
+    // It becomes a label of metrics.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-:/@".contains(c);
+    if model.len() > 100 || !model.chars().all(is_name) {
+        return Err("LLM_MODEL must be 1 to 100 letters, digits and . _ - : / @".to_owned());
+    }
     Ok(Some(Settings { api, base_url, api_key, model }))
 }
 
@@ -62,6 +67,8 @@ mod tests {
         assert_eq!((found.api, found.model.as_str()), (Api::Anthropic, "new"));
         assert_eq!(found.base_url, "https://api.anthropic.com");
         assert!(has_model(&anthropic));
+        let strange = config(&[("openai_api_key", "k"), ("llm_model", "a\"} 1")]);
+        assert!(llm_settings(&strange).unwrap_err().starts_with("LLM_MODEL"));
     }
 
     #[test]

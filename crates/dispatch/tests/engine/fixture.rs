@@ -31,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     /// What its sweeps say is exported: nothing, unless a test wants it.
     pub(crate) exports: Exports,
+    /// What its sweeps are told of how long they take.
+    pub(crate) sweep_takes: std::time::Duration,
     /// Connections opened so far, and which of them are refused.
     pub(crate) opened: u32,
     pub(crate) outage: std::ops::Range<u32>,
@@ -77,8 +79,8 @@ impl Engine {
             },
             adopt_wait_seconds: 90,
         };
-        let (ahead, exports) = (Duration::ZERO, Exports::default());
-        Engine { database_url, admin_url, name, sim, ahead, settings, exports, opened: 0, outage: 0..0 }
+        let (ahead, exports, sweep_takes) = Default::default();
+        Engine { database_url, admin_url, name, sim, ahead, settings, exports, sweep_takes, opened: 0, outage: 0..0 }
     }
 
     pub(crate) fn db(&self) -> Client {
@@ -188,8 +190,8 @@ impl Engine {
     }
 
     pub(crate) fn sweep(&mut self) -> mw_sweep::Report {
-        let now = self.now();
-        mw_sweep::sweep(&mut self.db(), now, "tester", self.exports, &mut fresh_id).unwrap()
+        let (now, takes) = (self.now(), self.sweep_takes);
+        mw_sweep::sweep(&mut self.db(), now, "tester", self.exports, &mut fresh_id, &|| takes).unwrap()
     }
 
     pub(crate) fn fault(&self, rule: &Value) {

@@ -105,7 +105,15 @@ impl Story<'_> {
 
     fn sweep(&mut self) -> Option<mw_sweep::Report> {
         self.live(|engine, db, fuse| {
-            mw_sweep::sweep(&mut Fused { db, fuse }, engine.now(), "tester", engine.exports, &mut fresh_id).unwrap()
+            mw_sweep::sweep(
+                &mut Fused { db, fuse },
+                engine.now(),
+                "tester",
+                engine.exports,
+                &mut fresh_id,
+                &Default::default,
+            )
+            .unwrap()
         })
     }
 

@@ -66,7 +66,23 @@ fn more_overdue_runs_than_a_page_all_end() {
         engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
     }
     engine.ahead += Duration::days(8);
-    assert_eq!(engine.sweep().deadlines, 250);
+    let report = engine.sweep();
+    assert_eq!((report.deadlines, report.more), (250, false));
+}
+
+#[test]
+fn a_sweep_whose_time_is_over_begins_no_second_page_and_says_that_there_is_more() {
+    let mut engine = Engine::new();
+    for _ in 0..250 {
+        engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
+    }
+    engine.ahead += Duration::days(8);
+    engine.sweep_takes = std::time::Duration::from_secs(1);
+    let report = engine.sweep();
+    assert_eq!((report.deadlines, report.more), (200, true));
+    assert!(report.metrics > 0, "those that come after it have their turn");
+    let report = engine.sweep();
+    assert_eq!((report.deadlines, report.more), (50, false));
 }
 
 #[test]

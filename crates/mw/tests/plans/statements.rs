@@ -130,7 +130,7 @@ fn reads() -> Vec<Statement> {
         }),
         statement("chat_delete", PAGE, |db, _| assert_eq!(chat::delete(db, "user-2", 3).unwrap().deleted, 3)),
         statement("project_definition", FEW, |db, _| {
-            let _ = projects::definition(db, "aismr", "1.1.0").unwrap();
+            let _ = projects::definition(db, "aismr", "1.2.0").unwrap();
         }),
         statement("project_list", FEW, |db, _| assert_eq!(projects::list(db, None).unwrap().len(), 3)),
         statement("project_apply", FEW, |db, _| {
@@ -429,6 +429,18 @@ fn knowledge() -> Vec<Statement> {
         statement("kb_search of a project, common words", SEARCH, |db, _| {
             let wanted = Search { query: "word1 word2", project: Some("aismr"), limit: 5, ..Search::default() };
             assert_eq!(mw_store::knowledge::search(db, &wanted).unwrap().len(), 5);
+        }),
+        statement("persona_recall", SEARCH + 20, |db, _| {
+            let wanted = mw_store::personas::Recall {
+                run_id: "none",
+                project: "aismr",
+                persona: "iggy",
+                query: "word1 word2 word500 word15000",
+                words_min: 2,
+                idea_runs: 20,
+            };
+            let found = mw_store::personas::recall(db, &wanted).unwrap();
+            assert!(!found.passages.is_empty() && found.passages.len() <= 3);
         }),
         statement("kb_answer", SEARCH, |db, _| {
             assert!(mw_store::knowledge::answer(db, "word1 word2").unwrap().text.is_some());

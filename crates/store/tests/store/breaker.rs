@@ -43,6 +43,7 @@ fn met(
             lane: effect.lane,
             contact,
             seconds: 0.1,
+            used: None,
             hold_seconds,
         }),
         ..Decision::default()

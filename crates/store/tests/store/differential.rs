@@ -92,13 +92,13 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
 
 /// A command or an order, told in the same words to both.
 enum Told<'a> {
-    Command(Command),
+    Command(Box<Command>),
     Order(&'a Order),
 }
 
 fn told<'a>(run: &Run, happening: &'a Happening) -> Told<'a> {
     match (command(run, happening), happening) {
-        (Some(command), _) => Told::Command(command),
+        (Some(command), _) => Told::Command(Box::new(command)),
         (None, Happening::Order(wish)) => Told::Order(wish),
         (None, other) => panic!("{other:?}"),
     }

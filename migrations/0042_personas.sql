@@ -1,0 +1,50 @@
+-- What is looked up for a persona before a language model speaks for it.
+
+-- {"query", "project", "persona", "run_id", "passages_max", "words_min", "chars_max", "idea_runs"} → {"passages": [{"doc_id",
+-- "path", "title", "text", "percent"}], "ideas": [{"run_id", "text"}], "milliseconds"}: passages that have at least so
+-- many words of the question, best first and cut; subject and header of each clip of the project's newest other runs.
+CREATE OR REPLACE FUNCTION persona_recall(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    found jsonb := kb_search(jsonb_build_object('query', request->>'query', 'project', request->>'project',
+        'persona', request->>'persona', 'limit', request->'passages_max', 'counted', true))->'passages';
+    passages jsonb := (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('doc_id', row->>'doc_id', 'path', row->>'path', 'title', row->>'title',
+                   'text', left(row->>'content', (request->>'chars_max')::integer),
+                   'percent', least(100, round((row->>'coverage')::numeric * 100))) ORDER BY place), '[]')
+          FROM jsonb_array_elements(found) WITH ORDINALITY AS each (row, place)
+         WHERE jsonb_array_length(row->'words') >= (request->>'words_min')::integer);
+    ideas jsonb := (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id,
+                   'text', concat_ws(' ', clip->>'subject', clip->>'header')) ORDER BY newest.place, clips.place), '[]')
+          FROM (SELECT run_id, state->'clips' AS clips, row_number() OVER (ORDER BY created_at DESC, run_id DESC) AS place
+                  FROM runs WHERE project = request->>'project' AND run_id <> request->>'run_id'
+                 ORDER BY created_at DESC, run_id DESC LIMIT (request->>'idea_runs')::integer) AS newest,
+               jsonb_array_elements(newest.clips) WITH ORDINALITY AS clips (clip, place));
+BEGIN
+    RETURN jsonb_build_object('passages', passages, 'ideas', ideas, 'milliseconds',
+        ceil(extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::integer);
+END $$;
+
+-- {"model", "input_tokens", "output_tokens"}: what a language model has read and written, on the metrics.
+CREATE OR REPLACE FUNCTION llm_observe(used jsonb) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'llm_tokens_total', format('model="%s",token_type="%s"', used->>'model', word),
+           (used->>(word || '_tokens'))::double precision
+      FROM unnest(ARRAY['input', 'output']) AS word WHERE (used->>(word || '_tokens'))::bigint > 0
+$$;
+
+-- What effects took of a language model, and the calls of tools that were refused to it: under "used" of the observed.
+CREATE OR REPLACE FUNCTION personas_observe(observed jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM llm_observe(row->'used') FROM jsonb_array_elements(observed) AS row WHERE row ? 'used';
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'persona_allowlist_failures_total', format('persona="%s",project="%s",mode="%s"',
+               -- Only names that we know: definitions make no series.
+               CASE WHEN used->>'persona' IN ('iggy', 'riley', 'alex', 'quinn', 'morgan') THEN used->>'persona' ELSE 'other' END,
+               used->>'project', used->>'mode'), (used->>'refused_calls')::double precision
+      FROM (SELECT row->'used' AS used FROM jsonb_array_elements(observed) AS row) AS all_used
+     WHERE (used->>'refused_calls')::integer > 0;
+END $$;
