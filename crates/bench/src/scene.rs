@@ -96,6 +96,25 @@ impl Scene {
         self.post(&format!("/v1/hitl/approve/{run_id}/{gate}"), &json!({}))
     }
 
+    /// Ends a run.
+    pub(crate) fn cancel(&self, run_id: &str) -> Result<Value> {
+        self.post(&format!("/v1/runs/{run_id}/cancel"), &json!({"reason": "measured"}))
+    }
+
+    /// Makes a simulated provider go wrong.
+    pub(crate) fn fault(&self, rule: &Value) -> Result<()> {
+        let simulator = self.simulator.as_deref().context("there is no simulator")?;
+        let answer = self.agent.post(format!("{simulator}/_sim/faults")).send_json(rule)?;
+        ensure!(answer.status().is_success(), "the simulator answered {}", answer.status());
+        Ok(())
+    }
+
+    pub(crate) fn no_faults(&self) -> Result<()> {
+        let simulator = self.simulator.as_deref().context("there is no simulator")?;
+        self.agent.delete(format!("{simulator}/_sim/faults")).call()?;
+        Ok(())
+    }
+
     pub(crate) fn database(&self) -> Result<postgres::Client> {
         Ok(mw::migrations::connect(&self.database_url)?)
     }

@@ -1,5 +1,6 @@
 //! The parts of the table, a file for each.
 
+mod callbacks;
 mod chat;
 mod host;
 mod idle;
@@ -37,6 +38,8 @@ pub(crate) enum Part {
     Wire,
     /// A turn of chat beside its language model
     Chat,
+    /// Callbacks that wake a dispatcher
+    Callbacks,
     /// What an idle product costs
     Idle,
 }
@@ -53,7 +56,7 @@ pub(crate) enum Stack {
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 9] = [
+    pub(crate) const ALL: [Part; 10] = [
         Part::Webhooks,
         Part::Runs,
         Part::Pages,
@@ -62,13 +65,14 @@ impl Part {
         Part::Sweep,
         Part::Wire,
         Part::Chat,
+        Part::Callbacks,
         Part::Idle,
     ];
 
     pub(crate) fn stack(self) -> Stack {
         match self {
             Part::Webhooks | Part::Runs | Part::Pages | Part::Throughput | Part::Host | Part::Sweep => Stack::Mock,
-            Part::Wire => Stack::Sim,
+            Part::Wire | Part::Callbacks => Stack::Sim,
             Part::Chat => Stack::Model,
             Part::Idle => Stack::Idle,
         }
@@ -85,6 +89,7 @@ impl Part {
             Part::Host => host::measure(scene, during, report),
             Part::Wire => wire::measure(scene, report),
             Part::Chat => chat::measure(scene, report),
+            Part::Callbacks => callbacks::measure(scene, during, report),
             Part::Idle => idle::measure(scene, report),
         }
     }
