@@ -101,17 +101,12 @@ impl Scene {
         self.post(&format!("/v1/runs/{run_id}/cancel"), &json!({"reason": "measured"}))
     }
 
-    /// Makes a simulated provider go wrong.
-    pub(crate) fn fault(&self, rule: &Value) -> Result<()> {
+    /// How long kie.ai's simulator takes for a clip.
+    pub(crate) fn clips_take(&self, milliseconds: u64) -> Result<()> {
         let simulator = self.simulator.as_deref().context("there is no simulator")?;
-        let answer = self.agent.post(format!("{simulator}/_sim/faults")).send_json(rule)?;
+        let latency = json!({"kieai_ms": milliseconds});
+        let answer = self.agent.post(format!("{simulator}/_sim/latency")).send_json(latency)?;
         ensure!(answer.status().is_success(), "the simulator answered {}", answer.status());
-        Ok(())
-    }
-
-    pub(crate) fn no_faults(&self) -> Result<()> {
-        let simulator = self.simulator.as_deref().context("there is no simulator")?;
-        self.agent.delete(format!("{simulator}/_sim/faults")).call()?;
         Ok(())
     }
 

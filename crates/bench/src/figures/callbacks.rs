@@ -7,7 +7,6 @@ use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
 use mw::dev::statements::Statements;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
 
 /// A clip that never gets done is poked at a steady rate.
 fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut Statements) -> Result<()> {
-    scene.fault(&json!({"provider": "kieai", "fault": "unknown_state"}))?;
+    scene.clips_take(3_600_000)?;
     let run_id = generating(scene, "test_video_gen")?;
     let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND state = 'submitted' LIMIT 1";
     let mut database = scene.database()?;
@@ -40,7 +39,7 @@ fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut 
     let note = format!("a webhook: {:.2} claims, {:.2} commits", each("effects_claim"), each("run_commit"));
     report.add(Row::of("signed, wakes a dispatcher", &format!("{RATE}/s"), &measured, 200).noting(note));
     scene.cancel(&run_id)?;
-    scene.no_faults()
+    scene.clips_take(300)
 }
 
 /// Runs whose clips are all done in the same moment.
