@@ -92,6 +92,20 @@ impl Scene {
         self.post(&format!("/v1/hitl/approve/{run_id}/{gate}"), &json!({}))
     }
 
+    /// Ends a run.
+    pub(crate) fn cancel(&self, run_id: &str) -> Result<Value> {
+        self.post(&format!("/v1/runs/{run_id}/cancel"), &json!({"reason": "measured"}))
+    }
+
+    /// How long kie.ai's simulator takes for a clip.
+    pub(crate) fn clips_take(&self, milliseconds: u64) -> Result<()> {
+        let simulator = self.simulator.as_deref().context("there is no simulator")?;
+        let latency = json!({"kieai_ms": milliseconds});
+        let answer = self.agent.post(format!("{simulator}/_sim/latency")).send_json(latency)?;
+        ensure!(answer.status().is_success(), "the simulator answered {}", answer.status());
+        Ok(())
+    }
+
     pub(crate) fn database(&self) -> Result<postgres::Client> {
         Ok(mw::migrations::connect(&self.database_url)?)
     }

@@ -1,5 +1,6 @@
 //! The parts of the table, a file for each.
 
+mod callbacks;
 mod host;
 mod idle;
 mod pages;
@@ -34,6 +35,8 @@ pub(crate) enum Part {
     Host,
     /// From an approval to the provider's wire
     Wire,
+    /// Callbacks that wake a dispatcher
+    Callbacks,
     /// What an idle product costs
     Idle,
 }
@@ -48,13 +51,22 @@ pub(crate) enum Stack {
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 8] =
-        [Part::Webhooks, Part::Runs, Part::Pages, Part::Throughput, Part::Host, Part::Sweep, Part::Wire, Part::Idle];
+    pub(crate) const ALL: [Part; 9] = [
+        Part::Webhooks,
+        Part::Runs,
+        Part::Pages,
+        Part::Throughput,
+        Part::Host,
+        Part::Sweep,
+        Part::Wire,
+        Part::Callbacks,
+        Part::Idle,
+    ];
 
     pub(crate) fn stack(self) -> Stack {
         match self {
             Part::Webhooks | Part::Runs | Part::Pages | Part::Throughput | Part::Host | Part::Sweep => Stack::Mock,
-            Part::Wire => Stack::Sim,
+            Part::Wire | Part::Callbacks => Stack::Sim,
             Part::Idle => Stack::Idle,
         }
     }
@@ -69,6 +81,7 @@ impl Part {
             Part::Sweep => sweep::measure(scene, report),
             Part::Host => host::measure(scene, during, report),
             Part::Wire => wire::measure(scene, report),
+            Part::Callbacks => callbacks::measure(scene, during, report),
             Part::Idle => idle::measure(scene, report),
         }
     }

@@ -22,17 +22,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const UNIQUE: &str = "TASK";
 const ROUNDS: usize = 3;
 const RATE: u32 = 1000;
+const WARM_UP: Duration = Duration::from_secs(2);
 
 pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
     report.section("Webhooks");
     let job = ended_job(scene)?;
-    let prefix = uuid::Uuid::new_v4().simple().to_string();
-    let path = format!("/v1/webhooks/kieai?job={job}");
-    let secret = scene.kieai_secret.clone();
-    let signed = move |label: &str| {
-        let (prefix, path, secret, label) = (prefix.clone(), path.clone(), secret.clone(), label.to_owned());
-        move |number: u64| delivery(&secret, &path, &format!("{prefix}-{label}-{number}"))
-    };
+    let signed = |label: &str| deliveries(scene, &job, label);
     let floor_statement = the_statement(&job)?;
 
     let closed =
@@ -62,9 +57,12 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
 
     let paced = Pace::PerSecond(RATE);
     let at = format!("{RATE}/s");
+    // As many connections as a burst takes are made and have planned their statement before anything is measured.
+    load::run(&scene.base, 64, Pace::Closed, WARM_UP, signed("warm"))?;
     let measured = load::run(&scene.base, 64, paced, during, signed("paced"))?;
     report.add(Row::of("signed, unique", &at, &measured, 200));
     if let Some(base) = &scene.floor {
+        load::run(base, 64, Pace::Closed, WARM_UP, floors(&floor_statement, ROUNDS + 1))?;
         let measured = load::run(base, 64, paced, during, floors(&floor_statement, ROUNDS))?;
         report.add(Row::of("the floor", &at, &measured, 200));
     }
@@ -91,6 +89,13 @@ fn whole(what: &str, load: &str, rounds: &[Measured]) -> Row {
     let middle = rate(rounds);
     let round = rounds.iter().find(|round| round.rate() == middle);
     round.map_or_else(Row::default, |round| Row::of(what, load, round, 200))
+}
+
+/// Signed callbacks about a job, each another.
+pub(super) fn deliveries(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
+    let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
+    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), scene.kieai_secret.clone());
+    move |number| delivery(&secret, &path, &format!("{prefix}-{number}"))
 }
 
 /// A clip of a published run.
@@ -139,7 +144,7 @@ fn the_statement(job: &str) -> Result<Statement> {
 }
 
 /// The statement for the floor, unique each time.
-fn floors(statement: &Statement, round: usize) -> impl Fn(u64) -> Request<Body> + 'static {
+fn floors(statement: &Statement, round: usize) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let statement = statement.clone();
     let prefix = uuid::Uuid::new_v4().simple().to_string();
     move |number| {

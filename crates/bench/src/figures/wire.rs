@@ -25,7 +25,8 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     let mut passages = (0..WARM_UP_RUNS + RUNS).map(|_| one(scene)).collect::<Result<Vec<_>>>()?;
     let passages = passages.split_off(WARM_UP_RUNS);
     let load = format!("{RUNS} runs in turn");
-    let parts: [(&str, fn(&Passage) -> i64); 4] = [
+    type Part = fn(&Passage) -> i64;
+    let parts: [(&str, Part); 4] = [
         ("approve the plan → the first request to kie.ai", |passage| passage.arrived - passage.clicked),
         ("of it: click → decided", |passage| passage.decided - passage.clicked),
         ("decided → claimed: commit, answer, kick", |passage| passage.claimed - passage.decided),
