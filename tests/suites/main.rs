@@ -25,6 +25,7 @@ mod journey;
 mod logs;
 mod mcp;
 mod metrics;
+mod personas;
 mod principals;
 mod readme;
 mod resilience;

@@ -25,8 +25,13 @@ fn typed(stack: &Stack, page: &str, least: usize) -> String {
     let path = |name: &str| folder.0.join(name).display().to_string();
     let (backup, artifact) = (path("backup.dump"), path("synthetic.json"));
     let simulator = stack.simulator_url().unwrap();
-    let addresses = [("KIEAI", "kieai"), ("SHOTSTACK", "shotstack/edit/v1"), ("UPLOAD_POST", "upload-post/api")]
-        .map(|(name, path)| (format!("{name}_BASE_URL"), format!("{simulator}/{path}")));
+    let addresses = [
+        ("KIEAI", "kieai"),
+        ("SHOTSTACK", "shotstack/edit/v1"),
+        ("UPLOAD_POST", "upload-post/api"),
+        ("OPENAI", "openai"),
+    ]
+    .map(|(name, path)| (format!("{name}_BASE_URL"), format!("{simulator}/{path}")));
     let mut variables = vec![
         ("RUN", run.id.as_str()),
         ("BACKUP", &backup),

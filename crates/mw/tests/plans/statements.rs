@@ -430,7 +430,7 @@ fn knowledge() -> Vec<Statement> {
             let wanted = Search { query: "word1 word2", project: Some("aismr"), limit: 5, ..Search::default() };
             assert_eq!(mw_store::knowledge::search(db, &wanted).unwrap().len(), 5);
         }),
-        statement("persona_recall", SEARCH + 20, |db, _| {
+        statement("persona_recall", SEARCH, |db, _| {
             let wanted = mw_store::personas::Recall {
                 run_id: "none",
                 project: "aismr",

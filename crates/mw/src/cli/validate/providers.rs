@@ -1,4 +1,4 @@
-//! The three providers: where they are, and one harmless question to each.
+//! The three providers, and the language model where there is a key for one: where they are, and one harmless question to each.
 
 use super::Context;
 use crate::{
@@ -18,7 +18,8 @@ pub(super) struct Provider {
     question: &'static str,
 }
 
-pub(super) const PROVIDERS: [Provider; 3] = [
+/// The last two are models, of which the first that has a key is asked by the product.
+const PROVIDERS: [Provider; 5] = [
     Provider {
         name: "kieai",
         base_url: ("KIEAI_BASE_URL", "https://api.kie.ai"),
@@ -40,7 +41,27 @@ pub(super) const PROVIDERS: [Provider; 3] = [
         header: ("authorization", "Apikey "),
         question: "/uploadposts/history?external_id=mw-validate",
     },
+    Provider {
+        name: "openai",
+        base_url: ("OPENAI_BASE_URL", "https://api.openai.com"),
+        key: "OPENAI_API_KEY",
+        header: ("authorization", "Bearer "),
+        question: "/v1/models",
+    },
+    Provider {
+        name: "anthropic",
+        base_url: ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        key: "ANTHROPIC_API_KEY",
+        header: ("x-api-key", ""),
+        question: "/v1/models",
+    },
 ];
+const MODELS: [&str; 2] = ["openai", "anthropic"];
+
+/// Those that matter: a model only with a key.
+fn providers(settings: &Settings) -> impl Iterator<Item = &'static Provider> {
+    PROVIDERS.iter().filter(|provider| !MODELS.contains(&provider.name) || settings.get(provider.key).is_some())
+}
 
 impl Provider {
     fn base_url<'a>(&self, settings: &'a Settings) -> &'a str {
@@ -54,7 +75,7 @@ impl Provider {
 
 /// The hosts by provider, as both `config` and `env` show them.
 pub(super) fn hosts(settings: &Settings) -> Result<Value> {
-    let hosts = PROVIDERS.iter().map(|provider| Ok((provider.name.to_owned(), provider.host(settings)?.into())));
+    let hosts = providers(settings).map(|provider| Ok((provider.name.to_owned(), provider.host(settings)?.into())));
     hosts.collect::<Result<serde_json::Map<String, Value>>>().map(Value::Object)
 }
 
@@ -63,9 +84,14 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
     let mode = Mode::choose(None, settings)?;
     let is_asked = !dry_run && mode != Mode::Mock;
     let mut answers = Vec::new();
-    for provider in &PROVIDERS {
+    for provider in providers(settings) {
         let host = provider.host(settings)?;
-        let url = format!("{}{}", provider.base_url(settings).trim_end_matches('/'), provider.question);
+        let mut base_url = provider.base_url(settings).trim_end_matches('/');
+        if MODELS.contains(&provider.name) {
+            // It may end with the version that the question begins with.
+            base_url = base_url.trim_end_matches("/v1");
+        }
+        let url = format!("{base_url}{}", provider.question);
         let verdict = if is_asked { ask(provider, &url, settings.need(provider.key)?) } else { Value::Null };
         answers
             .push(json!({ "provider": provider.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
@@ -85,7 +111,10 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
 }
 
 fn ask(provider: &Provider, url: &str, key: &str) -> Value {
-    let headers = vec![(provider.header.0, format!("{}{key}", provider.header.1))];
+    let mut headers = vec![(provider.header.0, format!("{}{key}", provider.header.1))];
+    if provider.name == "anthropic" {
+        headers.push(("anthropic-version", "2023-06-01".to_owned()));
+    }
     let (ok, detail) = match Api::at("", "").send(url, &Call { post: None, headers }) {
         Ok(answer) => verdict(&answer),
         Err(_) => (false, "does not answer".to_owned()),
@@ -107,6 +136,16 @@ fn verdict(answer: &Answer) -> (bool, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_is_among_the_providers_only_with_a_key() {
+        let names = |given: &str| -> Vec<&str> {
+            let settings = Settings::of(crate::settings::parse_lines(given));
+            providers(&settings).map(|provider| provider.name).collect()
+        };
+        assert_eq!(names(""), ["kieai", "shotstack", "upload_post"]);
+        assert_eq!(names("ANTHROPIC_API_KEY=k"), ["kieai", "shotstack", "upload_post", "anthropic"]);
+    }
 
     #[test]
     fn a_missing_task_is_fine_and_a_refused_key_is_not() {
