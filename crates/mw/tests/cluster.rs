@@ -36,17 +36,17 @@ fn a_cluster_lives_as_long_as_somebody_uses_it() {
     let cluster = Cluster::fast(&place.0);
     let first = cluster.enter().unwrap();
     let url = first.superuser_url("postgres").unwrap();
-    assert_eq!(setting(&url, "max_connections"), "400");
+    assert_eq!(setting(&url, "max_connections"), "800");
     assert_eq!(setting(&url, "listen_addresses"), "127.0.0.1");
     assert_eq!(setting(&url, "fsync"), "off");
     assert!(migrations::connect(&url.replace(":postgres@", ":x@").replacen("postgres:", "mw:", 1)).is_err());
 
     let second = cluster.enter().unwrap();
     drop(first);
-    assert_eq!(setting(&url, "max_connections"), "400");
+    assert_eq!(setting(&url, "max_connections"), "800");
     assert!(!cluster.stop_if_unused().unwrap());
     second.restart("immediate").unwrap();
-    assert_eq!(setting(&url, "max_connections"), "400");
+    assert_eq!(setting(&url, "max_connections"), "800");
     drop(second);
     assert!(migrations::connect(&url).is_err(), "the last one to leave stops the server");
 
@@ -58,7 +58,7 @@ fn a_cluster_lives_as_long_as_somebody_uses_it() {
 
     cluster.keep(true).unwrap();
     drop(again);
-    assert_eq!(setting(&url, "max_connections"), "400");
+    assert_eq!(setting(&url, "max_connections"), "800");
     cluster.keep(false).unwrap();
     assert!(cluster.stop_if_unused().unwrap());
 }

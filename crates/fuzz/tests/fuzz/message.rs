@@ -1,7 +1,7 @@
 //! Corpus files that are HTTP messages, read leniently so that a spoilt one still is some message.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use mw_providers::{HttpClient, TransportError};
+use mw_providers::{HttpClient, Pieces, StreamingClient, TransportError};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -66,6 +66,25 @@ impl HttpClient for Provider {
         let mut response = Response::builder().status(status).body(self.0.body.clone()).unwrap_or_default();
         *response.headers_mut() = self.0.header_map();
         Ok(response)
+    }
+}
+
+/// A body in pieces of a few bytes.
+pub(crate) struct Drops(Vec<u8>);
+
+impl StreamingClient for Provider {
+    type Pieces = Drops;
+
+    async fn stream(&self, request: Request<Vec<u8>>) -> Result<Response<Drops>, TransportError> {
+        self.send(request).await.map(|response| response.map(Drops))
+    }
+}
+
+impl Pieces for Drops {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
+        let rest = self.0.split_off(self.0.len().min(7));
+        let piece = std::mem::replace(&mut self.0, rest);
+        Ok((!piece.is_empty()).then_some(piece))
     }
 }
 

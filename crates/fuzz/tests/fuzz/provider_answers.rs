@@ -49,21 +49,38 @@ pub(crate) fn upload_post(bytes: &[u8]) -> Seen {
 }
 
 pub(crate) fn llm(bytes: &[u8]) -> Seen {
-    let settings =
-        model::Settings { base_url: "https://llm.example".into(), api_key: KEY.into(), model: "gpt-x".into() };
-    let prompt = model::Prompt {
-        system: "You are iggy.".into(),
-        user: "candles".into(),
-        schema_name: "storyboard".into(),
-        schema: json!({}),
-    };
-    match now(model::complete(&Provider::answering(bytes), &settings, &prompt)) {
-        Ok(answer) => Seen::from(persona(answer)),
-        Err(fault) => {
-            bounded(&fault);
-            Seen::Refused
+    let provider = Provider::answering(bytes);
+    let mut taken = false;
+    for api in [model::Api::OpenAi, model::Api::Anthropic] {
+        let settings = model::Settings {
+            api,
+            base_url: "https://llm.example".into(),
+            api_key: KEY.into(),
+            model: "some-model".into(),
+        };
+        let ask = model::Ask {
+            system: "You are iggy.",
+            messages: &[model::Message::User("candles".into())],
+            tools: &[],
+            shape: Some(model::Shape { name: "storyboard", schema: &json!({}) }),
+            answer_tokens_max: 1000,
+        };
+        match now(model::complete(&provider, &settings, &ask)) {
+            Ok((answer, _)) => taken |= persona(answer),
+            Err(fault) => bounded(&fault),
+        }
+        let mut told = String::new();
+        let ask = model::Ask { shape: None, ..ask };
+        match now(model::converse_streaming(&provider, &settings, &ask, &mut |piece| told.push_str(piece))) {
+            Ok(answered) => {
+                assert!(answered.calls.len() <= model::CALLS_MAX && answered.text.len() <= model::TEXT_BYTES_MAX);
+                storable(&json!(answered.text));
+                taken = true;
+            }
+            Err(fault) => bounded(&fault),
         }
     }
+    Seen::from(taken)
 }
 
 /// What a persona may say of a run of two clips, per role.

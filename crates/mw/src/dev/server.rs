@@ -110,7 +110,7 @@ impl Server {
         let counting = if library.is_file() { "shared_preload_libraries = 'pg_stat_statements'\n" } else { "" };
         let text = format!(
             "# Written by mw dev at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
-             max_connections = 400\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}"
+             max_connections = 800\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}"
         );
         let path = self.data.join("postgresql.auto.conf");
         fs::write(&path, text).while_doing("configure the cluster")?;
