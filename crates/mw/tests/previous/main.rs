@@ -6,7 +6,7 @@
 //! that release's writes are accepted by the new functions and CHECKs, and its reads find every member with its value. It does
 //! not prove requests that the recorded journey lacks: the test names the statements that it covers.
 //!
-//! A new release records its own: `record.rs`.
+//! A new release records its own: `record.rs`. `upgrade.rs` takes a database of that release through the migrations.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,6 +16,7 @@
 )]
 
 mod record;
+mod upgrade;
 
 use mw::{dev::database::Database, dev::folder, migrations, migrations::Migration};
 use mw_store::{Database as _, Param, native::Client};
@@ -39,12 +40,21 @@ fn fixture() -> PathBuf {
     folder::root().unwrap().join("crates/mw/tests/previous/statements.jsonl")
 }
 
+fn calls() -> Vec<Call> {
+    let text = std::fs::read_to_string(fixture()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// The answers of a fresh database with these migrations.
 fn replay(calls: &[Call], migrations: &[Migration]) -> Vec<Value> {
     let given = std::env::var("DATABASE_URL").ok();
     let database = Database::scratch(&folder::root().unwrap(), given.as_deref(), true).unwrap();
     migrations::migrate(&mut migrations::connect(database.url()).unwrap(), migrations).unwrap();
-    let mut client = Client::connect(database.url()).unwrap();
+    ask(&mut Client::connect(database.url()).unwrap(), calls, "all migrations")
+}
+
+/// The answers of this database, which stands after that migration.
+fn ask(client: &mut Client, calls: &[Call], after: &str) -> Vec<Value> {
     calls
         .iter()
         .enumerate()
@@ -54,7 +64,8 @@ fn replay(calls: &[Call], migrations: &[Migration]) -> Vec<Value> {
             arguments.extend(call.body.as_ref().map(|body| Param::Bytes(body.as_bytes())));
             // Statements are constants in the product.
             let sql: &'static str = call.sql.clone().leak();
-            client.query(sql, &arguments).unwrap_or_else(|error| panic!("call {number}, {sql} of {text}: {error}"))
+            let answer = client.query(sql, &arguments);
+            answer.unwrap_or_else(|error| panic!("after {after}: call {number}, {sql} of {text}: {error}"))
         })
         .collect()
 }
@@ -97,8 +108,7 @@ fn missing(before: &Value, now: &Value, at: &str, found: &mut Vec<String>) {
 
 #[test]
 fn the_release_before_runs_on_this_schema() {
-    let text = std::fs::read_to_string(fixture()).unwrap();
-    let calls: Vec<Call> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let calls = calls();
     let answers = replay(&calls, &migrations::embedded().unwrap());
     let mut found = Vec::new();
     for (number, (call, answer)) in calls.iter().zip(&answers).enumerate() {

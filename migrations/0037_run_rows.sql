@@ -2,6 +2,10 @@
 -- decisions have a few of these only, and a statement that finds nothing to do costs as much as one that does: each is asked for
 -- first. They are PL/pgSQL, since PostgreSQL before 18 plans what stands in an SQL function again at every call.
 
+-- The next link of a run's hash chain.
+CREATE OR REPLACE FUNCTION run_event_hash(previous bytea, body text) RETURNS bytea
+LANGUAGE sql IMMUTABLE AS $$ SELECT sha256(previous || convert_to(body, 'UTF8')) $$;
+
 -- Appends events to a run's timeline.
 CREATE OR REPLACE FUNCTION run_append(a_run_id text, events jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -62,7 +66,7 @@ BEGIN
 END $$;
 
 -- Closes gates.
-CREATE OR REPLACE FUNCTION run_close_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION run_gates_close(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH closed AS (
@@ -78,7 +82,7 @@ BEGIN
 END $$;
 
 -- Opens gates; the last row of a gate is how it stands now.
-CREATE OR REPLACE FUNCTION run_open_gates(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION run_gates_open(a_run_id text, rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
@@ -149,7 +153,7 @@ BEGIN
 END $$;
 
 -- The rows that follow from a decision's events; true when there is work at once.
-CREATE OR REPLACE FUNCTION run_rows(a_run_id text, rows jsonb, a_now timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION run_write_rows(a_run_id text, rows jsonb, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     due boolean := false;
@@ -163,10 +167,10 @@ BEGIN
     END IF;
     -- What closes comes before what opens, since a run has one open gate at a time.
     IF rows->'gates' @? '$[*].state ? (@ != "open")' THEN
-        PERFORM run_close_gates(a_run_id, rows->'gates', a_now);
+        PERFORM run_gates_close(a_run_id, rows->'gates', a_now);
     END IF;
     IF rows->'gates' @> '[{"state": "open"}]' THEN
-        PERFORM run_open_gates(a_run_id, rows->'gates', a_now);
+        PERFORM run_gates_open(a_run_id, rows->'gates', a_now);
     END IF;
     IF rows->'gates' @? '$[*].decision' OR rows->'votes' <> '[]' THEN
         PERFORM run_approvals(a_run_id, rows->'gates', rows->'votes', a_now);

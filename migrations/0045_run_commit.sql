@@ -2,10 +2,6 @@
 -- version and, where an effect caused it, by the effect's fencing token; commits each or says why not. Lock order in
 -- here and everywhere: runs, then outbox, then jobs.
 
--- The next link of a run's hash chain.
-CREATE OR REPLACE FUNCTION run_event_hash(previous bytea, body text) RETURNS bytea
-LANGUAGE sql IMMUTABLE AS $$ SELECT sha256(previous || convert_to(body, 'UTF8')) $$;
-
 -- Settles the effect that a decision answers: `done`, `again` (due later), `dead` or `hold` (its run is paused). False
 -- when the fencing token is an old one.
 CREATE OR REPLACE FUNCTION effect_settle(settle jsonb, a_now timestamptz) RETURNS boolean
@@ -142,7 +138,7 @@ BEGIN
             VALUES ('runs_started_total', format('project="%s"', decision->'run'->'definition'->>'key'), 1);
         END IF;
         PERFORM run_append(a_run_id, decision->'events');
-        due := run_rows(a_run_id, decision->'rows', a_now);
+        due := run_write_rows(a_run_id, decision->'rows', a_now);
         IF decision->'run'->>'status' = 'paused' THEN
             PERFORM run_hold(a_run_id, a_now);
         ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
@@ -320,3 +316,6 @@ END $$;
 
 CREATE OR REPLACE TRIGGER run_events_guard BEFORE UPDATE OR DELETE ON run_events
     FOR EACH ROW EXECUTE FUNCTION run_events_guard();
+
+-- What the version before called.
+DROP FUNCTION IF EXISTS run_rows(text, jsonb, timestamptz), run_close_gates(text, jsonb, timestamptz);
