@@ -68,7 +68,7 @@ impl Account {
     pub(super) fn used(&self) -> Option<Used> {
         let model = self.model.as_ref().filter(|_| self.usage != Usage::default())?;
         let Usage { input_tokens, output_tokens, .. } = self.usage;
-        Some(Used { model: model.label(), input_tokens, output_tokens, cost: model.cost(self.usage) })
+        Some(Used { model: model.llm.model.clone(), input_tokens, output_tokens, cost: model.cost(self.usage) })
     }
 }
 

@@ -56,12 +56,6 @@ impl Model {
     pub(super) fn cost(&self, usage: Usage) -> f64 {
         (usage.input_tokens as f64 * self.input_price + usage.output_tokens as f64 * self.output_price) / 1e6
     }
-
-    /// The model's name as a label of metrics.
-    pub(super) fn label(&self) -> String {
-        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@');
-        self.llm.model.chars().filter(plain).take(64).collect()
-    }
 }
 
 /// A price of a million tokens.
@@ -77,7 +71,7 @@ mod tests {
     use crate::config::tests::config;
 
     fn model(more: &[(&str, &str)]) -> Option<Model> {
-        let mut variables = vec![("openai_api_key", "k"), ("providers_mode", "sim"), ("openai_model", "a \"b\"/c")];
+        let mut variables = vec![("openai_api_key", "k"), ("providers_mode", "sim"), ("openai_model", "a-model")];
         variables.extend(more);
         Model::of(&config(&variables)).unwrap()
     }
@@ -109,10 +103,5 @@ mod tests {
         let patient = model(&[("chat_turn_seconds", "90")]).unwrap();
         assert_eq!((patient.turn(false).as_secs(), patient.turn(true).as_secs()), (90, UPDATE_SECONDS_MAX));
         assert_eq!(model(&[("chat_turn_seconds", "0")]).unwrap().turn(false).as_secs(), 1);
-    }
-
-    #[test]
-    fn the_label_can_stand_in_quotes() {
-        assert_eq!(model(&[]).unwrap().label(), "ab/c");
     }
 }
