@@ -82,7 +82,7 @@ impl Server {
                     fs::write(&remembered, port.to_string()).while_doing("note the cluster's port")?;
                     return Ok(port);
                 }
-                Err(error) if error.to_string().contains("could not bind") => wanted = port + 1,
+                Err(error) if is_taken(&error.to_string()) => wanted = port + 1,
                 Err(error) => return Err(error),
             }
         }
@@ -169,6 +169,12 @@ impl Server {
     }
 }
 
+/// Whether PostgreSQL did not start since its port is another's: of two that ask at once, one may be told so at `bind`, or only at
+/// `listen`.
+fn is_taken(said: &str) -> bool {
+    said.contains("could not bind") || said.contains("could not listen on")
+}
+
 fn run(mut command: Command, what: &str) -> Result<Output> {
     let output = command.output().while_doing(format!("run {what}"))?;
     if output.status.success() {
@@ -199,4 +205,16 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut file =
         options.create_new(true).write(true).mode(0o600).open(path).while_doing(format!("write {}", path.display()))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).while_doing(format!("write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_took_is_told_in_two_ways() {
+        let bind = "LOG:  could not bind IPv4 address \"127.0.0.1\": Address already in use";
+        let listen = "LOG:  could not listen on IPv4 address \"127.0.0.1\": Address already in use";
+        assert!(is_taken(bind) && is_taken(listen) && !is_taken("FATAL:  could not create lock file"));
+    }
 }
