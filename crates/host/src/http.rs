@@ -20,6 +20,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
@@ -40,18 +41,24 @@ struct Server {
     router: Router,
 }
 
-/// Runs until `stop` resolves; guests that are running then are the caller's business.
-pub async fn serve(app: Arc<App>, router: Router, listener: TcpListener, stop: impl Future<Output = ()>) {
+/// Runs until `stop` resolves; guests that are running then are the caller's business, and so are the connections that wait for them.
+pub async fn serve(
+    app: Arc<App>,
+    router: Router,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> GracefulShutdown {
+    let connections = GracefulShutdown::new();
     let server = Arc::new(Server { app, router });
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut stop => return,
+            () = &mut stop => return connections,
         };
         match accepted {
             Ok((stream, client)) => {
-                tokio::spawn(serve_connection(Arc::clone(&server), stream, client));
+                tokio::spawn(serve_connection(Arc::clone(&server), stream, client, connections.watcher()));
             }
             Err(error) => {
                 logs::note(&format!("cannot accept a connection: {error}"));
@@ -61,7 +68,7 @@ pub async fn serve(app: Arc<App>, router: Router, listener: TcpListener, stop: i
     }
 }
 
-async fn serve_connection(server: Arc<Server>, stream: TcpStream, client: SocketAddr) {
+async fn serve_connection(server: Arc<Server>, stream: TcpStream, client: SocketAddr, watcher: Watcher) {
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         let server = Arc::clone(&server);
         async move {
@@ -69,9 +76,10 @@ async fn serve_connection(server: Arc<Server>, stream: TcpStream, client: Socket
             server.answer(request, client).await
         }
     });
-    let connection = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     // What goes wrong here is the client's doing: it hung up, or sent what isn't HTTP.
-    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+    let _ = watcher.watch(connection).await;
 }
 
 impl Server {

@@ -89,8 +89,9 @@ async fn run(arguments: Arguments) -> Result<()> {
                 return Ok(());
             };
             println!("Serving http://{}", listener.local_addr()?);
-            http::serve(Arc::clone(&app), router, listener, stop).await;
-            drain_guests(&app, drain).await;
+            let connections = http::serve(Arc::clone(&app), router, listener, stop).await;
+            // A guest that has ended may still have its answer on the way.
+            drain_guests(&app, drain, connections.shutdown()).await;
         }
         Triggers::Cron(triggers) => {
             let jobs = cron::plan(triggers)?;
@@ -102,7 +103,7 @@ async fn run(arguments: Arguments) -> Result<()> {
                 () = cron::run(Arc::clone(&app), jobs) => {}
                 () = stop => {}
             }
-            drain_guests(&app, drain).await;
+            drain_guests(&app, drain, std::future::ready(())).await;
         }
     }
     Ok(())
@@ -136,11 +137,11 @@ async fn unless_stopped<T>(work: impl Future<Output = Result<T>>, stop: impl Fut
     }
 }
 
-async fn drain_guests(app: &App, limit: Duration) {
+async fn drain_guests(app: &App, limit: Duration, answered: impl Future<Output = ()>) {
     if limit.is_zero() {
         return;
     }
-    if tokio::time::timeout(limit, app.idle()).await.is_err() {
+    if tokio::time::timeout(limit, async { tokio::join!(answered, app.idle()) }).await.is_err() {
         logs::note(&format!("{} guests were still running when the drain time ended", app.running_count()));
     }
 }
