@@ -43,15 +43,14 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     let limit = limit::per_second(&scene.database_url, &floor_statement, UNIQUE, CONNECTIONS, during)?;
     let loads = format!("{CONNECTIONS} connections");
     let (of_product, of_floor) = (rate(&product), rate(&floor));
-    let ratios = format!(
-        "{:.0} % of the floor, {:.0} % of the limit",
-        100.0 * of_product / of_floor,
-        100.0 * of_product / limit
-    );
-    report.add(whole("signed, unique", &loads, &product).noting(ratios));
-    if !floor.is_empty() {
-        let ratio = format!("{:.0} % of the limit", 100.0 * of_floor / limit);
-        report.add(whole("the floor: only the statement", &loads, &floor).noting(ratio));
+    let of_limit = |rate: f64| format!("{:.0} % of the limit", 100.0 * rate / limit);
+    let ours = whole("signed, unique", &loads, &product);
+    if floor.is_empty() {
+        report.add(ours.noting(of_limit(of_product)));
+    } else {
+        let ratio = format!("{:.0} % of the floor", 100.0 * of_product / of_floor);
+        report.add(ours.noting(ratio).noting(of_limit(of_product)));
+        report.add(whole("the floor: only the statement", &loads, &floor).noting(of_limit(of_floor)));
     }
     report.add(Row { what: "the limit: pgbench".into(), load: loads.clone(), rate: Some(limit), ..Row::default() });
 
