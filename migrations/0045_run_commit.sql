@@ -117,9 +117,10 @@ BEGIN
         RETURN jsonb_build_object('result', 'fenced', 'run', (SELECT state FROM runs WHERE run_id = a_run_id));
     END IF;
     IF decision ? 'run' THEN
-        -- Before the parent's successor, which another batch may be opening: budgets come first in the lock order of starts.
-        PERFORM FROM project_budgets WHERE (decision->>'expected_version')::bigint = 0
-            AND project = decision->'run'->'definition'->>'key' FOR UPDATE;
+        IF (decision->>'expected_version')::bigint = 0 THEN
+            -- Before the parent's successor, which another batch may be opening: budgets come first in the lock order of starts.
+            PERFORM FROM project_budgets WHERE project = decision->'run'->'definition'->>'key' FOR UPDATE;
+        END IF;
         IF NOT run_write(decision, a_now) THEN
             RETURN jsonb_build_object('result', 'replay', 'run_id', (
                 SELECT run_id FROM runs WHERE parent_run_id = decision->'run'->'inheritance'->>'parent_run_id'
