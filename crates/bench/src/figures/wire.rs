@@ -1,16 +1,19 @@
 //! From the click that approves to the provider's wire, and where the time goes: the request is sent when it is sent, the decision
 //! and the claim carry the clock of their instance, and the simulator says when the first submission arrived. One run after
-//! the other, on one machine and one clock.
+//! the other, on one machine and one clock: nobody asks for anything while the request is on its way, and the next run begins
+//! when the one before waits for a person again.
 
 use crate::report::{Report, Row};
 use crate::scene::Scene;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const RUNS: usize = 100;
 /// Until every connection of the pools has planned what it runs.
 const WARM_UP_RUNS: usize = 30;
+/// Between two looks at what happened: longer than what is measured.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Microseconds since 1970.
 struct Passage {
@@ -46,22 +49,23 @@ fn one(scene: &Scene) -> Result<Passage> {
     scene.approve(&run_id, "workflow")?;
     let clicked = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as i64;
     scene.approve(&run_id, "ideate")?;
-    let begun = Instant::now();
     let mut database = scene.database()?;
+    let waits = "SELECT FROM runs WHERE run_id = $1 AND awaiting_gate = 'prepublish'";
+    let begun = Instant::now();
+    loop {
+        std::thread::sleep(LOOK);
+        if database.query_opt(waits, &[&run_id])?.is_some() {
+            break;
+        }
+        ensure!(begun.elapsed() < Duration::from_secs(30), "run {run_id} does not get to its next gate");
+    }
     let jobs = database.query("SELECT job_id FROM jobs WHERE run_id = $1", &[&run_id])?;
     let jobs: HashSet<String> = jobs.iter().map(|row| row.get(0)).collect();
-    let arrived = loop {
-        let seen = scene.simulated()?;
-        let arrived = seen["tasks"].as_array().into_iter().flatten();
-        let own = arrived.filter(|task| task["job_id"].as_str().is_some_and(|job| jobs.contains(job)));
-        if let Some(first) = own.filter_map(|task| task["created_unix_us"].as_i64()).min() {
-            break first;
-        }
-        if begun.elapsed() > Duration::from_secs(10) {
-            return Err(anyhow::anyhow!("no request reached the provider")).context(run_id);
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let seen = scene.simulated()?;
+    let own = seen["tasks"].as_array().into_iter().flatten();
+    let own = own.filter(|task| task["job_id"].as_str().is_some_and(|job| jobs.contains(job)));
+    let arrived = own.filter_map(|task| task["created_unix_us"].as_i64()).min();
+    let arrived = arrived.context("no request reached the provider")?;
     let times = "SELECT (extract(epoch FROM min(jobs.created_at)) * 1000000)::bigint,
                         (extract(epoch FROM min(outbox.sent_at)) * 1000000)::bigint
                    FROM jobs JOIN outbox USING (job_id) WHERE jobs.run_id = $1";
