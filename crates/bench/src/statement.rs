@@ -17,7 +17,7 @@ pub(crate) struct Statement {
 struct Catcher(Option<Statement>);
 
 impl Database for Catcher {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError> {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let json = params.iter().find_map(|param| match param {
             Param::Json(text) => Some((*text).to_owned()),
             Param::Bytes(_) => None,

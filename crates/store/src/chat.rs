@@ -1,12 +1,14 @@
 //! Conversations with Brendan.
 
 use crate::channels::UpdateKey;
+use crate::metrics::call_counting;
 use crate::runs::ProjectVersion;
-use crate::{Database, DbError, Limit, Taken, call, metrics, text};
+use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
 use mw_core::principal::Principal;
 use mw_core::status::GateName;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -153,11 +155,7 @@ pub fn run(db: &mut dyn Database, user_id: &str, run_id: &str) -> Result<Option<
 
 /// Keeps a turn that starts nothing.
 pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
-    let mut request = json!({"now": text(now), "chat": turn});
-    metrics::ride(db, &mut request);
-    let answer = call(db, "SELECT chat_save($1)", &request)?;
-    metrics::ridden(db, &answer);
-    Ok(())
+    call_counting::<IgnoredAny>(db, "SELECT chat_save($1)", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
 }
 
 /// What a model made of the messages after one and until another.

@@ -1,13 +1,14 @@
 //! Committing decisions. [`commit`] is the only statement that changes runs; it takes one decision (a gate) or many
 //! (the dispatcher), each guarded by its run's version and answered for itself.
 
+use crate::batch::{Answer, Batch};
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
-use crate::{Database, DbError, call, metrics, read, runs, text};
+use crate::{Database, DbError, metrics, runs};
 use mw_core::Timestamp;
-use mw_core::run::{Command, Context, Order, Recorded, Refusal, Run, Transition, apply};
+use mw_core::run::{Command, Context, Order, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// Tries of one person's decision against a run that keeps moving.
 const TRIES_MAX: u32 = 20;
@@ -70,12 +71,12 @@ pub enum Committed {
     Committed,
     /// The run moved on; here it is, for another try, unless this version cannot read it.
     Conflict {
-        #[serde(default, deserialize_with = "readable")]
+        #[serde(default, deserialize_with = "if_readable")]
         run: Option<Box<Run>>,
     },
     /// The effect's lease is somebody else's now; the run, if the decision had one and it can be read, is this.
     Fenced {
-        #[serde(default, deserialize_with = "readable")]
+        #[serde(default, deserialize_with = "if_readable")]
         run: Option<Box<Run>>,
     },
     /// The idempotency key is known, or the parent has this successor; this run was made then.
@@ -98,12 +99,11 @@ pub enum Committed {
 }
 
 /// One unreadable run must not make the whole answer, with what was committed, unreadable.
-fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
-    let state = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(state).ok())
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
+    Ok(Option::<Value>::deserialize(deserializer)?.and_then(|state| serde_json::from_value(state).ok()))
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CommitAnswer {
     /// One per decision, in order.
     pub results: Vec<Committed>,
@@ -115,49 +115,10 @@ pub struct CommitAnswer {
 
 /// Commits decisions, each with its own guard.
 pub fn commit(db: &mut dyn Database, now: Timestamp, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
-    let decisions: Vec<Value> = decisions.iter().map(Decision::to_json).collect();
-    let mut request = json!({"now": text(now), "decisions": decisions});
-    metrics::ride(db, &mut request);
-    let answer: Value = call(db, "SELECT run_commit($1)", &request)?;
-    metrics::ridden(db, &answer);
-    read(answer)
-}
-
-impl Decision {
-    fn to_json(&self) -> Value {
-        let mut decision = Map::new();
-        let mut put = |key: &str, value: Value| decision.insert(key.to_owned(), value);
-        if let Some(transition) = &self.transition {
-            let run = &transition.run;
-            put("expected_version", json!(transition.expected_version));
-            put("run", json!(run));
-            put("result", run.result());
-            put("rows", json!(transition.rows));
-            put("events", transition.events.iter().map(event_json).collect());
-            if transition.expected_version == 0 {
-                put("payload", run.payload());
-            }
-        }
-        if let Some(settle) = &self.settle {
-            put("settle", json!(settle));
-        }
-        if let Some(idempotency) = &self.idempotency {
-            put("idempotency", json!(idempotency));
-        }
-        if let Some(chat) = &self.chat {
-            put("chat", json!(chat));
-        }
-        if let Some(observed) = &self.observed {
-            put("observed", json!(observed));
-        }
-        Value::Object(decision)
-    }
-}
-
-fn event_json(event: &Recorded) -> Value {
-    // The body is hashed as this text; PostgreSQL derives the jsonb from it.
-    let body = serde_json::to_string(event).unwrap_or_default();
-    json!({"seq": event.seq, "type": event.event.name(), "at": text(event.at), "actor": event.actor, "body": body})
+    let batch = Batch::of(now, decisions);
+    let answer: Answer = metrics::call_counting(db, "SELECT runs_commit($1)", &batch, None)?;
+    let results = batch.results(decisions, &answer);
+    Ok(CommitAnswer { results, kick: answer.kick, breakers: answer.breakers })
 }
 
 /// Why a transition was not committed.

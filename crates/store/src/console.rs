@@ -3,7 +3,7 @@
 use crate::drain::Left;
 use crate::metrics::Sample;
 use crate::runs::{Filter, Listed};
-use crate::{Database, DbError, Limit, Taken, call, read, text};
+use crate::{Database, DbError, Limit, Param, Taken, call, read, text, write};
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
 use mw_core::principal::Principal;
@@ -45,9 +45,13 @@ fn seen<P: DeserializeOwned>(
     visit: Visit<'_>,
     request: Value,
 ) -> Result<Seen<P>, DbError> {
-    let mut answer: Value = call(db, sql, &visit.with(request))?;
-    let shell = answer.get_mut("shell").map(Value::take).unwrap_or_default();
-    Ok(Seen { shell: read(shell)?, page: read(answer)? })
+    #[derive(Deserialize)]
+    struct InShell {
+        shell: Shell,
+    }
+    let answer = db.query(sql, &[Param::Json(&write(&visit.with(request))?)])?;
+    let InShell { shell } = read(&answer)?;
+    Ok(Seen { shell, page: read(&answer)? })
 }
 
 /// Who looks, and when.

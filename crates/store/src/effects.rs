@@ -1,6 +1,6 @@
 //! The dispatcher's claim, and what effects teach about providers.
 
-use crate::{Database, DbError, call, text};
+use crate::{Database, DbError, Readable, call, text};
 use mw_core::Timestamp;
 use mw_core::run::{EffectKind, Run};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ pub struct Claim {
 #[derive(Deserialize)]
 struct ClaimRow {
     effects: Vec<Claimed>,
-    runs: BTreeMap<String, Value>,
+    runs: BTreeMap<String, Readable<Run>>,
     #[serde(default)]
     wait_seconds: Option<f64>,
 }
@@ -77,10 +77,10 @@ pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u
     let row: ClaimRow = call(db, "SELECT effects_claim($1)", &request)?;
     let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
     // Each by itself: one run of a future version, or a damaged one, must not stop the others.
-    for (run_id, state) in row.runs {
-        match serde_json::from_value(state) {
+    for (run_id, Readable(run)) in row.runs {
+        match run {
             Ok(run) => drop(claim.runs.insert(run_id, run)),
-            Err(error) => drop(claim.unreadable.insert(run_id, error.to_string())),
+            Err(error) => drop(claim.unreadable.insert(run_id, error)),
         }
     }
     Ok(claim)

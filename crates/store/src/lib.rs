@@ -1,7 +1,8 @@
 //! The only crate that knows SQL. One function = one statement = one sentence. The SQL itself is in `migrations/`:
 //! each statement here calls one function there, hands over one JSON and gets one JSON back, in exactly one row.
 //!
-//! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries.
+//! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries. `batch`: what that
+//!   statement is told.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`console`]: what its pages show, a statement each.
 //! - [`gates`]: the inbox.
@@ -16,6 +17,7 @@
 //! - [`insight`]: what the report on the last days is made from.
 //! - [`native`]: the same port over a native client, for `mw` and the tests.
 
+mod batch;
 pub mod channels;
 pub mod chat;
 pub mod commit;
@@ -42,11 +44,11 @@ pub mod webhooks;
 
 use mw_core::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 47;
+pub const MIGRATION: u64 = 53;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +59,8 @@ pub enum Param<'a> {
 
 /// The database, as components (over Spin) and native programs (over a driver) both have it.
 pub trait Database {
-    /// Runs one statement that answers with exactly one row of one `jsonb`.
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError>;
+    /// Runs one statement that answers with exactly one row of one `jsonb`: its text.
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError>;
 
     /// The request that is served, for a writing statement to count beside its own work; `None` where there is none, or it
     /// is counted already, or what it will be answered is not known before its statement.
@@ -101,12 +103,26 @@ pub struct Taken {
 }
 
 /// Calls an SQL function that takes one JSON.
-fn call<A: DeserializeOwned>(db: &mut dyn Database, sql: &'static str, request: &Value) -> Result<A, DbError> {
-    read(db.query(sql, &[Param::Json(&request.to_string())])?)
+fn call<A: DeserializeOwned>(db: &mut dyn Database, sql: &'static str, request: &impl Serialize) -> Result<A, DbError> {
+    read(&db.query(sql, &[Param::Json(&write(request)?)])?)
 }
 
-fn read<A: DeserializeOwned>(answer: Value) -> Result<A, DbError> {
-    serde_json::from_value(answer).map_err(|error| DbError::Failed(format!("unexpected answer: {error}")))
+fn write(request: &impl Serialize) -> Result<String, DbError> {
+    serde_json::to_string(request).map_err(|error| DbError::Failed(format!("unwritable request: {error}")))
+}
+
+fn read<A: DeserializeOwned>(answer: &str) -> Result<A, DbError> {
+    serde_json::from_str(answer).map_err(|error| DbError::Failed(format!("unexpected answer: {error}")))
+}
+
+/// Something that this version may be unable to read: one bad run must not hide the others.
+struct Readable<T>(Result<T, String>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Readable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Readable(serde_json::from_str(raw.get()).map_err(|error| error.to_string())))
+    }
 }
 
 fn text(at: Timestamp) -> String {

@@ -1,10 +1,11 @@
 //! What /metrics reads: stored totals and cheap gauges of what is open. Requests are counted by the statement that they make
-//! anyway ([`ride`]), or by one of their own ([`observe`]).
+//! anyway (`call_counting`), or by one of their own ([`observe`]).
 
-use crate::{Database, DbError, call, text};
+use crate::{Database, DbError, Param, call, text, write};
 use mw_core::Timestamp;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// An answered request, or one that is about to be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,19 +51,35 @@ pub fn read(db: &mut dyn Database, now: Timestamp, runs: u32) -> Result<Metrics,
 /// Counts a request that no statement of its own has counted.
 pub fn observe(db: &mut dyn Database, seen: &Seen, run_id: Option<&str>) -> Result<(), DbError> {
     let request = json!({"seen": seen, "run_id": run_id});
-    call::<Value>(db, "SELECT request_observe($1)", &request).map(|_| ())
+    call::<IgnoredAny>(db, "SELECT request_observe($1)", &request).map(|_| ())
 }
 
-/// Lets the request that is served be counted by a statement.
-pub(crate) fn ride(db: &dyn Database, request: &mut Value) {
-    if let (Some(seen), Value::Object(members)) = (db.seen(), request) {
-        members.insert("seen".to_owned(), json!(seen));
+/// Calls an SQL function that counts the request which is served beside its own work; with bytes, where it takes some.
+pub(crate) fn call_counting<A: DeserializeOwned>(
+    db: &mut dyn Database,
+    sql: &'static str,
+    request: &impl Serialize,
+    bytes: Option<&[u8]>,
+) -> Result<A, DbError> {
+    #[derive(Serialize)]
+    struct Riding<'a, R> {
+        #[serde(flatten)]
+        request: &'a R,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
     }
-}
-
-/// Notes what a statement answered to [`ride`].
-pub(crate) fn ridden(db: &mut dyn Database, answer: &Value) {
-    if answer.get("seen") == Some(&Value::Bool(true)) {
+    #[derive(Deserialize)]
+    struct Ridden {
+        #[serde(default)]
+        seen: bool,
+    }
+    let json = write(&Riding { request, seen: db.seen() })?;
+    let answer = match bytes {
+        Some(bytes) => db.query(sql, &[Param::Json(&json), Param::Bytes(bytes)])?,
+        None => db.query(sql, &[Param::Json(&json)])?,
+    };
+    if crate::read::<Ridden>(&answer)?.seen {
         db.counted();
     }
+    crate::read(&answer)
 }

@@ -4,7 +4,7 @@ use crate::{Database, DbError, Param};
 use postgres::error::SqlState;
 use postgres::types::{Json, ToSql};
 use postgres::{Client as Driver, NoTls};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A native connection.
 pub struct Client {
@@ -24,12 +24,12 @@ impl Client {
 }
 
 impl Database for Client {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError> {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let mut values: Vec<Box<dyn ToSql + Sync + '_>> = Vec::with_capacity(params.len());
         for param in params {
             match param {
                 Param::Json(text) => {
-                    let value: Value =
+                    let value: &RawValue =
                         serde_json::from_str(text).map_err(|error| DbError::Failed(error.to_string()))?;
                     values.push(Box::new(Json(value)));
                 }
@@ -38,7 +38,8 @@ impl Database for Client {
         }
         let references: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
         let row = self.driver.query_one(sql, &references).map_err(classify)?;
-        row.try_get(0).map_err(classify)
+        let Json(answer) = row.try_get::<_, Json<Box<RawValue>>>(0).map_err(classify)?;
+        Ok(Box::<str>::from(answer).into())
     }
 }
 

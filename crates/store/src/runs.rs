@@ -1,7 +1,7 @@
 //! What requests read of runs.
 
 use crate::principals::Named;
-use crate::{Database, DbError, Limit, Taken, call, text};
+use crate::{Database, DbError, Limit, Readable, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::principal::Principal;
 use mw_core::run::{Facts, Run};
@@ -136,10 +136,9 @@ impl<'de> Deserialize<'de> for Listed {
             run_id: String,
             #[serde(alias = "created_at")]
             at: String,
-            run: Value,
+            run: Readable<Box<Run>>,
         }
-        let Row { run_id, at, run } = Row::deserialize(deserializer)?;
-        let run = serde_json::from_value(run).map(Box::new).map_err(|error| error.to_string());
+        let Row { run_id, at, run: Readable(run) } = Row::deserialize(deserializer)?;
         Ok(Listed { run_id, at, run })
     }
 }

@@ -1,7 +1,9 @@
 //! Receipts of webhooks.
 
-use crate::{Database, DbError, Param, metrics, read, text};
+use crate::metrics::call_counting;
+use crate::{Database, DbError, text};
 use mw_core::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -58,15 +60,12 @@ pub fn accept(
     delivery: &Delivery<'_>,
     body: &[u8],
 ) -> Result<Accepted, DbError> {
-    let mut request = json!({
+    let request = json!({
         "now": text(now), "provider": delivery.provider, "key": delivery.key, "headers": delivery.headers,
         "query": delivery.query, "signature_status": delivery.signature_status, "ignore": delivery.ignore,
         "match": delivery.matching, "hint": delivery.hint,
     });
-    metrics::ride(db, &mut request);
-    let answer = db.query("SELECT webhook_accept($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(body)])?;
-    metrics::ridden(db, &answer);
-    read(answer)
+    call_counting(db, "SELECT webhook_accept($1, $2)", &request, Some(body))
 }
 
 /// Longest part of a refused body that is kept.
@@ -82,13 +81,10 @@ pub fn refuse(
     headers: Value,
     body: &[u8],
 ) -> Result<(), DbError> {
-    let mut request = json!({
+    let request = json!({
         "now": text(now), "provider": provider, "signature_status": signature_status, "body_hash": body_hash,
         "headers": headers,
     });
     let kept = body.get(..REFUSED_BYTES_MAX).unwrap_or(body);
-    metrics::ride(db, &mut request);
-    let answer = db.query("SELECT webhook_refuse($1, $2)", &[Param::Json(&request.to_string()), Param::Bytes(kept)])?;
-    metrics::ridden(db, &answer);
-    Ok(())
+    call_counting::<IgnoredAny>(db, "SELECT webhook_refuse($1, $2)", &request, Some(kept)).map(|_| ())
 }

@@ -37,7 +37,7 @@ impl PooledDatabase {
 }
 
 impl Database for PooledDatabase {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<serde_json::Value, DbError> {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let values: Vec<ParameterValue> = params.iter().map(value).collect();
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -46,7 +46,7 @@ impl Database for PooledDatabase {
         let rows = connection.query(sql, &values).map_err(classify)?;
         // Only a connection that has just worked is used again.
         self.connection = Some(connection);
-        let cell = rows.rows.first().and_then(|row| row.first());
+        let cell = rows.rows.into_iter().next().and_then(|row| row.into_iter().next());
         cell.map_or_else(|| Err(DbError::Failed("statement gave no row".to_owned())), json)
     }
 
@@ -67,13 +67,14 @@ fn value(param: &Param<'_>) -> ParameterValue {
     }
 }
 
-fn json(cell: &DbValue) -> Result<serde_json::Value, DbError> {
-    let parsed = match cell {
-        DbValue::Jsonb(bytes) => serde_json::from_slice(bytes),
-        DbValue::Str(text) => serde_json::from_str(text),
-        _ => return Err(DbError::Failed("statement gave no jsonb".to_owned())),
-    };
-    parsed.map_err(|error| DbError::Failed(format!("statement gave broken JSON: {error}")))
+fn json(cell: DbValue) -> Result<String, DbError> {
+    match cell {
+        DbValue::Jsonb(bytes) => {
+            String::from_utf8(bytes).map_err(|error| DbError::Failed(format!("statement gave no UTF-8: {error}")))
+        }
+        DbValue::Str(text) => Ok(text),
+        _ => Err(DbError::Failed("statement gave no jsonb".to_owned())),
+    }
 }
 
 /// SQLSTATEs of a server that is full, starting, stopping or gone, of statements that it cut off to protect itself, and

@@ -326,7 +326,7 @@ fn a_dispatcher_of_the_release_before_gets_no_effect_that_it_could_not_read() {
 fn a_long_timeline_is_read_by_pages() {
     let mut engine = engine();
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
-    let more = "SELECT run_append($1, (SELECT jsonb_agg(jsonb_build_object('seq', n, 'type', 'run.retried', 'at', at,
+    let more = "SELECT events_append((SELECT jsonb_agg(jsonb_build_object('run_id', $1::text, 'seq', n, 'type', 'run.retried', 'at', at,
             'actor', 't', 'body', jsonb_build_object('seq', n, 'type', 'run.retried', 'at', at, 'actor', 't',
             'data', jsonb_build_object('reason', 'r'))::text) ORDER BY n)
          FROM generate_series(version + 1, version + 600) AS n,

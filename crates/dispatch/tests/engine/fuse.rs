@@ -67,7 +67,7 @@ pub(crate) struct Fused<'a> {
 }
 
 impl Database for Fused<'_> {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Value, DbError> {
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         self.fuse.pass();
         let answer = self.db.query(sql, params);
         self.fuse.pass();

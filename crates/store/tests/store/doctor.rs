@@ -106,8 +106,8 @@ fn append(db: &mut Client, run: &Run, seq: u64, event: Event) {
 }
 
 fn append_body(db: &mut Client, run_id: &str, seq: u64, name: &str, at: Timestamp, body: &str) {
-    let events = json!([{"seq": seq, "type": name, "at": mw_core::run::rfc3339(at), "actor": "x", "body": body}]);
-    db.driver().execute("SELECT run_append($1, $2::text::jsonb)", &[&run_id, &events.to_string()]).unwrap();
+    let events = json!([{"run_id": run_id, "seq": seq, "type": name, "at": mw_core::run::rfc3339(at), "actor": "x", "body": body}]);
+    db.driver().execute("SELECT events_append($1::text::jsonb)", &[&events.to_string()]).unwrap();
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn every_finding_explains_itself_and_names_its_run_in_the_repair() {
         let repair = invariant.repair(Some("run-1"));
         assert!(!repair.contains("RUN") || repair.contains("RUNNING"), "{invariant}: {repair}");
         let sql =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0040_doctor.sql")).unwrap();
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0051_doctor.sql")).unwrap();
         let rust = ["timeline_unreadable", "state_unreadable", "state_differs", "run_columns_differ"];
         assert!(
             rust.contains(&invariant.to_string().as_str()) || sql.contains(&format!("'{invariant}'")),

@@ -6,10 +6,11 @@
 
 -- The starts that still count, ascending. One far in the future came from a wrong clock and blocks nobody.
 CREATE OR REPLACE FUNCTION starts_recent(starts timestamptz[], span interval, a_now timestamptz) RETURNS timestamptz[]
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT ARRAY(SELECT start FROM unnest(starts) AS start
-                  WHERE start > a_now - span AND start < a_now + span ORDER BY start)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN ARRAY(SELECT start FROM unnest(starts) AS start
+                  WHERE start > a_now - span AND start < a_now + span ORDER BY start);
+END $$;
 
 -- The lanes of these providers that have due work, and how much each may take now. `share` bounds both lanes of a
 -- provider together; a `probe` is the one effect that may try a provider whose breaker is open; with `in_outage`, one
@@ -56,7 +57,7 @@ $$;
 -- the kinds notify, trace and report; a dispatcher of a release before, which could read no claim that has one, gets none.
 -- Lanes take turns, so that none starves behind another. `wait_seconds` says when a lane that a limit holds back opens, if time opens it.
 CREATE OR REPLACE FUNCTION effects_claim(request jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     a_now timestamptz := (request->>'now')::timestamptz;
     page integer := (request->>'limit')::integer;
