@@ -71,7 +71,7 @@ BEGIN
 END $$;
 
 -- Closes gates.
-CREATE OR REPLACE FUNCTION gates_close(rows jsonb, a_now timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION gates_write_closed(rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH closed AS (
@@ -87,7 +87,7 @@ BEGIN
 END $$;
 
 -- Opens gates; the last row of a gate is how it stands now.
-CREATE OR REPLACE FUNCTION gates_open(rows jsonb, a_now timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION gates_write_opened(rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)

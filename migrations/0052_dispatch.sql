@@ -56,7 +56,7 @@ $$;
 -- {"now", "limit", "lease_seconds", "tells"?} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}. Who `tells` knows
 -- the kinds notify, trace and report; a dispatcher of a release before, which could read no claim that has one, gets none.
 -- Lanes take turns, so that none starves behind another. `wait_seconds` says when a lane that a limit holds back opens, if time opens it.
-CREATE OR REPLACE FUNCTION effects_claim(request jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION effects_lease(request jsonb) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     a_now timestamptz := (request->>'now')::timestamptz;
@@ -64,7 +64,8 @@ DECLARE
     a_lease_until timestamptz := a_now + make_interval(secs => (request->>'lease_seconds')::integer);
     providers text[];
     lanes jsonb;
-    claimed jsonb;
+    claimed json;
+    run_ids text[];
 BEGIN
     -- From here on a new effect needs a new kick.
     UPDATE leases SET held_until = a_now WHERE name = 'kick' AND held_until > a_now;
@@ -75,7 +76,7 @@ BEGIN
             OR EXISTS (SELECT FROM outbox WHERE outbox.state = 'due' AND outbox.provider = provider_states.provider
                           AND outbox.lane = 'start' AND outbox.due_at <= a_now));
     IF providers IS NULL THEN
-        RETURN '{"effects": [], "runs": {}}';
+        RETURN '{"effects": [], "runs": {}}'::json;
     END IF;
     PERFORM FROM provider_states WHERE provider = ANY (providers) ORDER BY provider FOR NO KEY UPDATE;
     SELECT jsonb_agg(to_jsonb(row)) INTO lanes FROM lanes_due(providers, a_now) AS row;
@@ -116,17 +117,23 @@ BEGIN
                        max(effect_id) FILTER (WHERE probe) AS probing FROM picked GROUP BY provider) AS taken
          WHERE held.provider = taken.provider AND (probing IS NOT NULL OR (begun > 0 AND starts_max IS NOT NULL))
     )
-    SELECT jsonb_agg(jsonb_build_object('effect_id', leased.effect_id, 'fence', fence, 'kind', leased.kind,
+    SELECT json_agg(json_build_object('effect_id', leased.effect_id, 'fence', fence, 'kind', leased.kind,
                'provider', leased.provider, 'lane', claimed_lane, 'run_id', leased.run_id, 'job_id', leased.job_id,
                'payload', payload, 'attempt', attempt, 'sent_before', sent_before, 'probe', probe,
-               'in_outage', in_outage, 'hint', jobs.hint) ORDER BY leased.due_at, leased.effect_id)
-      INTO claimed FROM leased LEFT JOIN jobs USING (job_id);
-    RETURN jsonb_build_object('effects', coalesce(claimed, '[]'), 'runs', (
-        SELECT coalesce(jsonb_object_agg(run_id, state), '{}') FROM runs
-         WHERE run_id IN (SELECT row->>'run_id' FROM jsonb_array_elements(claimed) AS row)),
+               'in_outage', in_outage, 'hint', jobs.hint) ORDER BY leased.due_at, leased.effect_id),
+           array_agg(leased.run_id) INTO claimed, run_ids FROM leased LEFT JOIN jobs USING (job_id);
+    RETURN json_build_object('effects', coalesce(claimed, '[]'), 'runs', (
+        SELECT coalesce(json_object_agg(run_id, state), '{}') FROM runs WHERE run_id = ANY (run_ids)),
         'wait_seconds', (SELECT extract(epoch FROM min(open_at) - a_now)
                            FROM jsonb_to_recordset(lanes) AS row (quota bigint, open_at timestamptz)
                           WHERE quota = 0 AND open_at > a_now));
+END $$;
+
+-- What a dispatcher of the release before calls.
+CREATE OR REPLACE FUNCTION effects_claim(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN effects_lease(request)::jsonb;
 END $$;
 
 -- A provider's state after one contact: {"effect_id", "lane", "contact", "hold_seconds"?}. Closed, the breaker counts failures in a

@@ -53,9 +53,9 @@ fn a_request_costs_the_statements_that_it_needs_and_no_more() {
     counter.costs("a webhook", webhook(&service, &task, &service.kieai_secret), 200, &[("webhook_accept", 1)]);
     counter.costs("the same again", webhook(&service, &task, &service.kieai_secret), 200, &[("webhook_accept", 1)]);
     counter.costs("a forged one", webhook(&service, &unique("task"), "not the secret"), 403, &[("webhook_refuse", 1)]);
-    let begun = [("start_load", 1), ("run_commit", 1)];
+    let begun = [("start_load", 1), ("runs_commit", 1)];
     counter.costs("run start", service.post("/v1/runs/start").json(&start), 200, &begun);
-    let decided = [("run_load", 1), ("run_commit", 1)];
+    let decided = [("run_fetch", 1), ("runs_commit", 1)];
     let approve = service.post(&run.gate_path("workflow")).json(&json!({}));
     counter.costs("approving", approve, 200, &decided);
     let turn = json!({"user_id": unique("user"), "message": "what can you do?"});

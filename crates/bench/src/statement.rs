@@ -3,12 +3,11 @@
 
 use anyhow::{Context, Result};
 use mw_store::{Database, DbError, Param};
-use serde_json::Value;
 
 /// A statement with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
-    pub(crate) sql: &'static str,
+    pub(crate) sql: String,
     pub(crate) json: String,
     pub(crate) bytes: Option<Vec<u8>>,
 }
@@ -17,7 +16,7 @@ pub(crate) struct Statement {
 struct Catcher(Option<Statement>);
 
 impl Database for Catcher {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let json = params.iter().find_map(|param| match param {
             Param::Json(text) => Some((*text).to_owned()),
             Param::Bytes(_) => None,
@@ -26,7 +25,7 @@ impl Database for Catcher {
             Param::Bytes(bytes) => Some(bytes.to_vec()),
             Param::Json(_) => None,
         });
-        self.0 = Some(Statement { sql, json: json.unwrap_or_default(), bytes });
+        self.0 = Some(Statement { sql: mw_store::statement(function, params), json: json.unwrap_or_default(), bytes });
         Err(DbError::Failed("caught".to_owned()))
     }
 
@@ -49,7 +48,7 @@ impl Statement {
     pub(crate) fn request(&self) -> http::Request<crate::load::Body> {
         let mut body = self.json.clone().into_bytes();
         body.extend(self.bytes.iter().flatten());
-        let request = http::Request::post("/").header("x-sql", self.sql).header("x-json-bytes", self.json.len());
+        let request = http::Request::post("/").header("x-sql", &self.sql).header("x-json-bytes", self.json.len());
         request.body(body.into()).unwrap_or_default()
     }
 
@@ -61,7 +60,7 @@ impl Statement {
             format!("'{}'", text.replace(unique, "' || :n::text || '"))
         };
         let json = quoted(&self.json);
-        let call = self.sql.replace("$1", &format!("({json})::jsonb"));
+        let call = self.sql.replace("$1", &format!("({json})"));
         let bytes = self.bytes.as_deref().map(|bytes| quoted(&String::from_utf8_lossy(bytes)));
         let call = bytes.map_or(call.clone(), |text| call.replace("$2", &format!("convert_to({text}, 'UTF8')")));
         format!("\\set n random(1, 9000000000000000000)\n{call};\n")
@@ -80,7 +79,7 @@ mod tests {
             mw_store::webhooks::refuse(db, Timestamp::UNIX_EPOCH, "kieai", "invalid", "hash-U", webhook, b"{U}")
         });
         let caught = caught.unwrap();
-        assert_eq!(caught.sql, "SELECT webhook_refuse($1, $2)");
+        assert_eq!(caught.sql, "SELECT webhook_refuse($1::text::jsonb, $2)::text");
         let script = caught.script("U");
         assert!(script.contains("hash-' || :n::text || '") && script.contains("it''s"), "{script}");
         assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8'));\n"), "{script}");

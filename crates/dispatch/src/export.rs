@@ -62,13 +62,13 @@ struct GivenUp {
 
 /// The timeline of a trace's run, a page at a time.
 pub(crate) fn timeline(db: &mut dyn Database, effect: &Claimed) -> Result<Result<Vec<Line>, String>, DbError> {
-    let Ok(Traced { through, .. }) = serde_json::from_value(effect.payload.clone()) else { return Ok(Ok(Vec::new())) };
+    let Ok(Traced { through, .. }) = serde_json::from_str(&effect.payload) else { return Ok(Ok(Vec::new())) };
     let mut events: Vec<Line> = Vec::new();
     loop {
         let after = events.last().map_or(0, |event| event.seq);
         let Some(page) = runs::timeline(db, &effect.run_id, after, PAGE)? else { break };
         for event in page.events {
-            match serde_json::from_value::<Line>(event) {
+            match serde_json::from_str::<Line>(&event.to_string()) {
                 Ok(event) if event.seq <= through => events.push(event),
                 Ok(_) => return Ok(Ok(events)),
                 Err(error) => return Ok(Err(error.to_string())),
@@ -89,7 +89,7 @@ pub(crate) async fn trace(
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(collector) = &exports.collector else { return nowhere("no collector of traces is configured") };
-    let Ok(Traced { at, .. }) = serde_json::from_value(effect.payload.clone()) else { return unreadable() };
+    let Ok(Traced { at, .. }) = serde_json::from_str(&effect.payload) else { return unreadable() };
     if is_old(at, now) {
         return too_late();
     }
@@ -108,7 +108,7 @@ pub(crate) async fn report(
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(dsn) = &exports.sentry else { return nowhere("no Sentry is configured") };
-    let Ok(Reported { at, effect: given_up }) = serde_json::from_value(effect.payload.clone()) else {
+    let Ok(Reported { at, effect: given_up }) = serde_json::from_str(&effect.payload) else {
         return unreadable();
     };
     if is_old(at, now) {

@@ -47,7 +47,7 @@ pub(crate) async fn perform(
 ) -> (Performed, Met) {
     let untold = |note: &str| (Performed::Told { note: Some(note.to_owned()) }, Met::NOBODY);
     let (Some(kind), Ok(addressed)) =
-        (Kind::parse(&effect.provider), serde_json::from_value::<Addressed>(effect.payload.clone()))
+        (Kind::parse(&effect.provider), serde_json::from_str::<Addressed>(&effect.payload))
     else {
         let fault = Fault::new(FaultClass::Final, "unreadable", "this version cannot read the notice");
         return (Performed::Untold(fault), Met::NOBODY);

@@ -2,15 +2,14 @@
 //! one decision in it: several that were built on one another are told as one.
 
 use crate::chat::Turn;
-use crate::commit::{Committed, Decision, Idempotency, Settle};
-use crate::effects::{BreakerChange, Observed};
-use crate::text;
+use crate::commit::{Committed, Decision, Idempotency};
+use crate::effects::BreakerChange;
+use crate::{DbError, text, with_member, write};
 use mw_core::Timestamp;
-use mw_core::notification::Notice;
-use mw_core::run::DecidedGate;
-use mw_core::run::{Artifact, Effect, GateRow, JobRow, Rearmed, Recorded, Run, Transition};
+use mw_core::run::{DecidedGate, Recorded, Run, Transition};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Lists that would be empty are left out: each that is there costs a statement.
@@ -20,25 +19,25 @@ pub(crate) struct Batch<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     decisions: Vec<Moved<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    events: Vec<Of<'a, EventRow<'a>>>,
+    events: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    jobs: Vec<Of<'a, &'a JobRow>>,
+    jobs: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    gates: Vec<Of<'a, &'a GateRow>>,
+    gates: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    votes: Vec<Of<'a, Vote<'a>>>,
+    votes: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    artifacts: Vec<Of<'a, &'a Artifact>>,
+    artifacts: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    effects: Vec<Of<'a, &'a Effect>>,
+    effects: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    rearmed: Vec<Of<'a, &'a Rearmed>>,
+    rearmed: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    notices: Vec<Of<'a, Told<'a>>>,
+    notices: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    settles: Vec<Concerning<'a, Settle>>,
+    settles: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    observed: Vec<Concerning<'a, Observed>>,
+    observed: Vec<Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<&'a Turn>,
     /// Places of decisions that this commit cannot take beside an earlier one of their run.
@@ -59,22 +58,8 @@ struct Moved<'a> {
     idempotency: Option<&'a Idempotency>,
 }
 
-/// A row that goes with its run.
-#[derive(Serialize)]
-struct Of<'a, T> {
-    run_id: &'a str,
-    #[serde(flatten)]
-    row: T,
-}
-
-/// What an effect came to: goes with its run where that is decided about, and else stands for itself.
-#[derive(Serialize)]
-struct Concerning<'a, T> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_id: Option<&'a str>,
-    #[serde(flatten)]
-    row: &'a T,
-}
+/// A row as text, with the id of its run.
+type Row = Box<RawValue>;
 
 #[derive(Serialize)]
 struct EventRow<'a> {
@@ -85,16 +70,6 @@ struct EventRow<'a> {
     actor: &'a str,
     /// Hashed as this text; PostgreSQL derives the jsonb from it.
     body: String,
-}
-
-#[derive(Serialize)]
-struct Vote<'a> {
-    decision: &'a DecidedGate,
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    notice: &'a Notice,
 }
 
 /// What `runs_commit` says.
@@ -108,7 +83,7 @@ pub(crate) struct Answer {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn of(now: Timestamp, decisions: &'a [Decision]) -> Batch<'a> {
+    pub(crate) fn of(now: Timestamp, decisions: &'a [Decision]) -> Result<Batch<'a>, DbError> {
         let mut batch = Batch {
             now: text(now),
             decisions: Vec::new(),
@@ -127,20 +102,22 @@ impl<'a> Batch<'a> {
         };
         let mut known = BTreeMap::new();
         for (place, decision) in decisions.iter().enumerate() {
-            let run_id = decision.transition.as_ref().map(|transition| transition.run.run_id.as_str());
-            if let Some(transition) = &decision.transition
-                && !batch.add_run(transition, decision.idempotency.as_ref(), &mut known)
-            {
-                batch.postponed.push(place);
-                continue;
+            if let Some(transition) = &decision.transition {
+                if !batch.add_run(transition, decision.idempotency.as_ref(), &mut known) {
+                    batch.postponed.push(place);
+                    continue;
+                }
+                batch.add_rows(transition)?;
             }
-            batch.settles.extend(decision.settle.as_ref().map(|row| Concerning { run_id, row }));
-            batch.observed.extend(decision.observed.as_ref().map(|row| Concerning { run_id, row }));
+            // What an effect came to goes with its run where that is decided about, and else stands for itself.
+            let run_id = decision.transition.as_ref().map(|transition| transition.run.run_id.as_str());
+            extend(&mut batch.settles, run_id, &decision.settle)?;
+            extend(&mut batch.observed, run_id, &decision.observed)?;
         }
         for moved in &mut batch.decisions {
             moved.result = moved.run.result();
         }
-        batch
+        Ok(batch)
     }
 
     /// False when the run has a gate open after what is known of it here: whatever closes a gate is told in another
@@ -167,22 +144,19 @@ impl<'a> Batch<'a> {
                 });
             }
         }
-        self.add_rows(transition);
         true
     }
 
-    fn add_rows(&mut self, Transition { run, events, rows, .. }: &'a Transition) {
-        fn of<'a, T>(run: &'a Run, rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = Of<'a, T>> {
-            rows.into_iter().map(|row| Of { run_id: &run.run_id, row })
-        }
-        self.events.extend(of(run, events.iter().map(EventRow::of)));
-        self.jobs.extend(of(run, &rows.jobs));
-        self.gates.extend(of(run, &rows.gates));
-        self.votes.extend(of(run, rows.votes.iter().map(|decision| Vote { decision })));
-        self.artifacts.extend(of(run, &rows.artifacts));
-        self.effects.extend(of(run, &rows.effects));
-        self.rearmed.extend(of(run, &rows.rearmed));
-        self.notices.extend(of(run, rows.notifications.iter().map(|notice| Told { notice })));
+    fn add_rows(&mut self, Transition { run, events, rows, .. }: &'a Transition) -> Result<(), DbError> {
+        let run_id = Some(run.run_id.as_str());
+        extend(&mut self.events, run_id, events.iter().map(EventRow::of))?;
+        extend(&mut self.jobs, run_id, &rows.jobs)?;
+        extend(&mut self.gates, run_id, &rows.gates)?;
+        extend(&mut self.votes, run_id, rows.votes.iter().map(|decision: &DecidedGate| json!({"decision": decision})))?;
+        extend(&mut self.artifacts, run_id, &rows.artifacts)?;
+        extend(&mut self.effects, run_id, &rows.effects)?;
+        extend(&mut self.rearmed, run_id, &rows.rearmed)?;
+        extend(&mut self.notices, run_id, rows.notifications.iter().map(|notice| json!({"notice": notice})))
     }
 
     /// What became of each decision.
@@ -192,7 +166,7 @@ impl<'a> Batch<'a> {
             let refused = run_id.and_then(|run_id| answer.refused.get(run_id));
             let is_fenced = decision.settle.as_ref().is_some_and(|settle| answer.fenced.contains(&settle.effect_id));
             match refused {
-                // Another effect of its run is somebody else's now, or none of them could be told yet.
+                // Another effect of its run is somebody else's now: it may be told again.
                 Some(Committed::Fenced { run }) if !is_fenced => Committed::Conflict { run: run.clone() },
                 Some(refused) => refused.clone(),
                 None if self.postponed.contains(&place) => {
@@ -205,6 +179,21 @@ impl<'a> Batch<'a> {
         };
         decisions.iter().enumerate().map(one).collect()
     }
+}
+
+fn extend<T: Serialize>(
+    list: &mut Vec<Row>,
+    run_id: Option<&str>,
+    rows: impl IntoIterator<Item = T>,
+) -> Result<(), DbError> {
+    for row in rows {
+        let mut row = write(&row)?;
+        if let Some(run_id) = run_id {
+            row = with_member(&row, "run_id", &write(&run_id)?);
+        }
+        list.push(RawValue::from_string(row).map_err(|error| DbError::Failed(error.to_string()))?);
+    }
+    Ok(())
 }
 
 impl<'a> EventRow<'a> {

@@ -1,5 +1,5 @@
 //! Where people are told what happens, and what a bot of ours has answered: chats and channels, updates, presses of
-//! buttons. The fan-out of notices is part of the commit (`notify_fan_out`).
+//! buttons. The fan-out of notices is part of the commit (`notices_write`).
 
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
@@ -53,7 +53,7 @@ pub fn add(
     project: Option<&str>,
 ) -> Result<Adding, DbError> {
     let request = json!({"now": text(now), "kind": kind, "address": address, "project": project});
-    call(db, "SELECT channel_add($1)", &request)
+    call(db, "channel_add", &request)
 }
 
 /// Lists all channels.
@@ -62,7 +62,7 @@ pub fn list(db: &mut dyn Database) -> Result<Vec<Value>, DbError> {
     struct Answer {
         channels: Vec<Value>,
     }
-    call::<Answer>(db, "SELECT channel_list($1)", &json!({})).map(|answer| answer.channels)
+    call::<Answer>(db, "channel_list", &json!({})).map(|answer| answer.channels)
 }
 
 /// Removes a channel; false when there is none of this id.
@@ -71,7 +71,7 @@ pub fn remove(db: &mut dyn Database, channel_id: &str) -> Result<bool, DbError> 
     struct Answer {
         removed: bool,
     }
-    call::<Answer>(db, "SELECT channel_remove($1)", &json!({"channel_id": channel_id})).map(|answer| answer.removed)
+    call::<Answer>(db, "channel_remove", &json!({"channel_id": channel_id})).map(|answer| answer.removed)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -82,7 +82,7 @@ pub struct Replayed {
 
 /// Makes notices that were given up due again, newest first: of one run, or of all.
 pub fn replay(db: &mut dyn Database, now: Timestamp, run_id: Option<&str>, limit: u32) -> Result<Replayed, DbError> {
-    call(db, "SELECT notices_replay($1)", &json!({"now": text(now), "run_id": run_id, "limit": limit}))
+    call(db, "notices_replay", &json!({"now": text(now), "run_id": run_id, "limit": limit}))
 }
 
 /// An update of a bot, by which it is handled once.
@@ -122,12 +122,12 @@ pub fn begin_update(
     let request = json!({
         "now": text(now), "kind": key.kind, "update_id": key.update_id, "chat": chat, "identity": identity,
     });
-    call(db, "SELECT update_begin($1)", &request)
+    call(db, "update_begin", &request)
 }
 
 /// Says that an update is handled; a chat turn's commit says it by itself.
 pub fn end_update(db: &mut dyn Database, key: &UpdateKey) -> Result<(), DbError> {
-    call::<Value>(db, "SELECT update_end($1)", &json!(key)).map(|_| ())
+    call::<Value>(db, "update_end", &json!(key)).map(|_| ())
 }
 
 /// What a press of a button is about, and who presses.
@@ -142,5 +142,5 @@ pub struct Pressed {
 
 /// Loads what a press of a button is about.
 pub fn pressed(db: &mut dyn Database, kind: Kind, effect_id: i64, identity: &str) -> Result<Pressed, DbError> {
-    call(db, "SELECT press_load($1)", &json!({"effect_id": effect_id, "kind": kind, "identity": identity}))
+    call(db, "press_load", &json!({"effect_id": effect_id, "kind": kind, "identity": identity}))
 }

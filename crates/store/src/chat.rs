@@ -145,17 +145,17 @@ pub fn load(db: &mut dyn Database, now: Timestamp, by: Asking<'_>, limit: &Limit
     let Asking { key_hash, user_id, history } = by;
     let request =
         json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "limit": limit, "history": history});
-    call(db, "SELECT chat_load($1)", &request)
+    call(db, "chat_load", &request)
 }
 
 /// What there is to say about one of a user's own runs; `None` for another's.
 pub fn run(db: &mut dyn Database, user_id: &str, run_id: &str) -> Result<Option<Value>, DbError> {
-    call(db, "SELECT chat_run($1)", &json!({"user_id": user_id, "run_id": run_id}))
+    call(db, "chat_run", &json!({"user_id": user_id, "run_id": run_id}))
 }
 
 /// Keeps a turn that starts nothing.
 pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
-    call_counting::<IgnoredAny>(db, "SELECT chat_save($1)", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
+    call_counting::<IgnoredAny>(db, "chat_save", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
 }
 
 /// What a model made of the messages after one and until another.
@@ -176,7 +176,7 @@ pub fn summarise(db: &mut dyn Database, now: Timestamp, summary: &Summary<'_>) -
         "now": text(now), "user_id": user_id, "after_id": after_id, "until_id": until_id, "summary": summary,
         "used": used,
     });
-    let answer: Value = call(db, "SELECT chat_summarise($1)", &request)?;
+    let answer: Value = call(db, "chat_summarise", &request)?;
     Ok(answer.get("kept").and_then(Value::as_bool).unwrap_or_default())
 }
 
@@ -202,7 +202,7 @@ pub fn export(
     limit: u32,
 ) -> Result<Exported, DbError> {
     let request = json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "after": after, "limit": limit});
-    call(db, "SELECT chat_export($1)", &request)
+    call(db, "chat_export", &request)
 }
 
 /// What of a conversation went.
@@ -214,5 +214,5 @@ pub struct Deleted {
 
 /// Deletes the oldest messages of a conversation, and its summary.
 pub fn delete(db: &mut dyn Database, user_id: &str, limit: u32) -> Result<Deleted, DbError> {
-    call(db, "SELECT chat_delete($1)", &json!({"user_id": user_id, "limit": limit}))
+    call(db, "chat_delete", &json!({"user_id": user_id, "limit": limit}))
 }

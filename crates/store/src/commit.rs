@@ -100,7 +100,8 @@ pub enum Committed {
 
 /// One unreadable run must not make the whole answer, with what was committed, unreadable.
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
-    Ok(Option::<Value>::deserialize(deserializer)?.and_then(|state| serde_json::from_value(state).ok()))
+    // As text once more, since a second reader for values would be as large as the first.
+    Ok(Option::<Value>::deserialize(deserializer)?.and_then(|state| serde_json::from_str(&state.to_string()).ok()))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -115,8 +116,8 @@ pub struct CommitAnswer {
 
 /// Commits decisions, each with its own guard.
 pub fn commit(db: &mut dyn Database, now: Timestamp, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
-    let batch = Batch::of(now, decisions);
-    let answer: Answer = metrics::call_counting(db, "SELECT runs_commit($1)", &batch, None)?;
+    let batch = Batch::of(now, decisions)?;
+    let answer: Answer = metrics::call_counting(db, "runs_commit", &batch, None)?;
     let results = batch.results(decisions, &answer);
     Ok(CommitAnswer { results, kick: answer.kick, breakers: answer.breakers })
 }
@@ -250,7 +251,7 @@ fn settled(
         Some(Committed::OverBudget { used, limit }) => Err(TransitionError::OverBudget { used, limit }),
         Some(Committed::Draining { reason }) => Err(TransitionError::Draining { reason }),
         Some(Committed::Conflict { run: None } | Committed::Fenced { .. } | Committed::Mismatch { .. }) | None => {
-            Err(DbError::Failed("unexpected result of run_commit".to_owned()).into())
+            Err(DbError::Failed("unexpected result of runs_commit".to_owned()).into())
         }
     }
 }

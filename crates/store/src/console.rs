@@ -41,7 +41,7 @@ pub struct Seen<P> {
 /// Reads both from one answer. Not by `serde(flatten)`, which would bring a second copy of every reader into the component.
 fn seen<P: DeserializeOwned>(
     db: &mut dyn Database,
-    sql: &'static str,
+    function: &'static str,
     visit: Visit<'_>,
     request: Value,
 ) -> Result<Seen<P>, DbError> {
@@ -49,7 +49,7 @@ fn seen<P: DeserializeOwned>(
     struct InShell {
         shell: Shell,
     }
-    let answer = db.query(sql, &[Param::Json(&write(&visit.with(request))?)])?;
+    let answer = db.query(function, &[Param::Json(&write(&visit.with(request))?)])?;
     let InShell { shell } = read(&answer)?;
     Ok(Seen { shell, page: read(&answer)? })
 }
@@ -74,7 +74,7 @@ impl Visit<'_> {
 
 /// Reads who the visitor is, before an action.
 pub fn shell(db: &mut dyn Database, visit: Visit<'_>) -> Result<Shell, DbError> {
-    call(db, "SELECT console_shell($1)", &visit.with(json!({})))
+    call(db, "console_shell", &visit.with(json!({})))
 }
 
 /// Who holds a key, with what is left of the caller's tries.
@@ -86,7 +86,7 @@ pub struct Login {
 
 /// Looks a key up by its hash and takes one from the limit of tries.
 pub fn login(db: &mut dyn Database, now: Timestamp, key_hash: &str, limit: &Limit<'_>) -> Result<Login, DbError> {
-    call(db, "SELECT console_login($1)", &json!({"now": text(now), "key_hash": key_hash, "limit": limit}))
+    call(db, "console_login", &json!({"now": text(now), "key_hash": key_hash, "limit": limit}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -103,7 +103,7 @@ pub fn inbox(
     limit: u32,
 ) -> Result<Seen<Inbox>, DbError> {
     let after = after.map(|(at, run_id)| json!({"at": at, "run_id": run_id}));
-    seen(db, "SELECT console_inbox($1)", visit, json!({"after": after, "limit": limit}))
+    seen(db, "console_inbox", visit, json!({"after": after, "limit": limit}))
 }
 
 /// A project to choose.
@@ -139,7 +139,7 @@ pub struct Runs {
 
 /// Lists runs, newest first, one page by key.
 pub fn runs(db: &mut dyn Database, visit: Visit<'_>, filter: &Filter, limit: u32) -> Result<Seen<Runs>, DbError> {
-    seen(db, "SELECT console_runs($1)", visit, json!({"filter": filter.to_json(limit)}))
+    seen(db, "console_runs", visit, json!({"filter": filter.to_json(limit)}))
 }
 
 /// A run with a page of its timeline.
@@ -172,7 +172,7 @@ pub fn run(
     limit: u32,
 ) -> Result<Seen<RunPage>, DbError> {
     let request = json!({"run_id": run_id, "before": before, "limit": limit});
-    seen(db, "SELECT console_run($1)", visit, request)
+    seen(db, "console_run", visit, request)
 }
 
 /// What a provider sent, as it was received.
@@ -210,7 +210,7 @@ pub fn webhooks(
 ) -> Result<Seen<Webhooks>, DbError> {
     let before = before.map(|(created_at, id)| json!({"created_at": created_at, "id": id}));
     let request = json!({"refused": refused, "before": before, "limit": limit});
-    seen(db, "SELECT console_webhooks($1)", visit, request)
+    seen(db, "console_webhooks", visit, request)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -226,7 +226,7 @@ pub fn letter(
     id: &str,
     payload_bytes: usize,
 ) -> Result<Seen<Letter>, DbError> {
-    seen(db, "SELECT console_letter($1)", visit, json!({"id": id, "payload_bytes": payload_bytes}))
+    seen(db, "console_letter", visit, json!({"id": id, "payload_bytes": payload_bytes}))
 }
 
 /// A provider's limits, and what is used of them.
@@ -263,7 +263,7 @@ pub struct Providers {
 
 /// Reads how every provider is met.
 pub fn providers(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<Providers>, DbError> {
-    seen(db, "SELECT console_providers($1)", visit, json!({}))
+    seen(db, "console_providers", visit, json!({}))
 }
 
 /// The sweep's last success.
@@ -300,7 +300,7 @@ pub struct System {
 
 /// Reads how the service is.
 pub fn system(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<System>, DbError> {
-    seen(db, "SELECT console_system($1)", visit, json!({}))
+    seen(db, "console_system", visit, json!({}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -310,7 +310,7 @@ pub struct Projects {
 
 /// Reads what runs can be started from.
 pub fn start(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<Projects>, DbError> {
-    seen(db, "SELECT console_start($1)", visit, json!({}))
+    seen(db, "console_start", visit, json!({}))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -331,5 +331,5 @@ pub struct Conversation {
 
 /// Reads the newest messages of a user's conversation.
 pub fn chat(db: &mut dyn Database, visit: Visit<'_>, user_id: &str, limit: u32) -> Result<Seen<Conversation>, DbError> {
-    seen(db, "SELECT console_chat($1)", visit, json!({"user_id": user_id, "limit": limit}))
+    seen(db, "console_chat", visit, json!({"user_id": user_id, "limit": limit}))
 }

@@ -68,7 +68,7 @@ pub struct Retried {
 
 /// Matches letters that are due to their jobs once more.
 pub fn retry(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Retried, DbError> {
-    call(db, "SELECT dead_letters_retry($1)", &json!({"now": text(now), "limit": limit}))
+    call(db, "dead_letters_retry", &json!({"now": text(now), "limit": limit}))
 }
 
 /// Filters of a list; all of them must match.
@@ -95,12 +95,12 @@ pub fn list(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, 
         "provider": filter.provider, "reason": filter.reason, "exhausted": filter.exhausted, "before": before,
         "limit": limit,
     });
-    call(db, "SELECT dead_letters_list($1)", &request)
+    call(db, "dead_letters_list", &request)
 }
 
 /// Reads one letter with its delivery, the payload in base64 and cut; also one that is settled. `None` for any other id.
 pub fn view(db: &mut dyn Database, id: &str, payload_bytes: usize) -> Result<Option<Value>, DbError> {
-    call(db, "SELECT dead_letter_view($1)", &json!({"id": id, "payload_bytes": payload_bytes}))
+    call(db, "dead_letter_view", &json!({"id": id, "payload_bytes": payload_bytes}))
 }
 
 /// What an operator wants done with a letter.
@@ -154,5 +154,5 @@ pub fn settle(db: &mut dyn Database, now: Timestamp, id: &str, order: &Order<'_>
         "now": text(now), "id": id, "action": order.action, "actor": order.actor, "reason": order.reason,
         "dry_run": order.dry_run,
     });
-    call(db, "SELECT dead_letter_settle($1)", &request)
+    call(db, "dead_letter_settle", &request)
 }

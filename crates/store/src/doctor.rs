@@ -125,7 +125,7 @@ fn look_at_webhooks(
     let mut after: Option<String> = None;
     while checkup.findings.len() < FINDINGS_MAX {
         let request = json!({"now": text(now), "slack_seconds": SLACK_SECONDS, "limit": WEBHOOKS_PAGE, "after": after});
-        let page: WebhooksPage = call(db, "SELECT doctor_webhooks($1)", &request)?;
+        let page: WebhooksPage = call(db, "doctor_webhooks", &request)?;
         checkup.webhooks += page.count;
         checkup.findings.extend(page.findings);
         told(checkup);
@@ -147,7 +147,7 @@ fn runs_page(
     let request = json!({
         "now": text(now), "slack_seconds": SLACK_SECONDS, "run_id": run_id, "after": after, "limit": limit,
     });
-    call(db, "SELECT doctor_page($1)", &request)
+    call(db, "doctor_page", &request)
 }
 
 /// What became of a repair.
@@ -181,6 +181,6 @@ pub fn rebuild(db: &mut dyn Database, now: Timestamp, run_id: &str) -> Result<Re
         }
     };
     let request = json!({"run_id": run_id, "run": run, "result": run.result()});
-    let wrote: Wrote = call(db, "SELECT doctor_rebuild($1)", &request)?;
+    let wrote: Wrote = call(db, "doctor_rebuild", &request)?;
     Ok(if wrote.rebuilt { Rebuilt::Done } else { Rebuilt::Moved })
 }

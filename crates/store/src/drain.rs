@@ -1,4 +1,4 @@
-//! Drain: no new run starts while everything in flight goes on. The guard itself is in `run_commit`
+//! Drain: no new run starts while everything in flight goes on. The guard itself is in `runs_commit`
 //! ([`crate::commit::Committed::Draining`]), so that no race starts a run.
 
 use crate::{Database, DbError, call, text};
@@ -75,15 +75,15 @@ pub fn switch(
     reason: Option<&str>,
 ) -> Result<(), DbError> {
     let request = json!({"now": text(now), "on": on, "actor": actor, "reason": reason});
-    call::<Value>(db, "SELECT drain_switch($1)", &request).map(|_| ())
+    call::<Value>(db, "drain_switch", &request).map(|_| ())
 }
 
 /// Reads the switch.
 pub fn state(db: &mut dyn Database) -> Result<Drain, DbError> {
-    call(db, "SELECT drain_state($1)", &json!({}))
+    call(db, "drain_state", &json!({}))
 }
 
 /// Counts what is left.
 pub fn left(db: &mut dyn Database) -> Result<Left, DbError> {
-    call(db, "SELECT drain_status($1)", &json!({}))
+    call(db, "drain_status", &json!({}))
 }

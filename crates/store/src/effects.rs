@@ -3,8 +3,9 @@
 use crate::{Database, DbError, Readable, call, text};
 use mw_core::Timestamp;
 use mw_core::run::{EffectKind, Run};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// An effect under our lease.
@@ -17,7 +18,9 @@ pub struct Claimed {
     pub lane: Lane,
     pub run_id: String,
     pub job_id: Option<String>,
-    pub payload: Value,
+    /// What there is to do, as the commit wrote it: JSON, for whoever knows its kind.
+    #[serde(deserialize_with = "as_text")]
+    pub payload: String,
     /// From 1; this claim included.
     pub attempt: u32,
     /// When an earlier attempt may have reached the provider without our learning its outcome.
@@ -30,6 +33,10 @@ pub struct Claimed {
     /// What a callback said of the job.
     #[serde(default)]
     pub hint: Option<Hint>,
+}
+
+fn as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(|text| Box::<str>::from(text).into())
 }
 
 /// What limits hold apart.
@@ -74,7 +81,7 @@ struct ClaimRow {
 /// from here on.
 pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u32) -> Result<Claim, DbError> {
     let request = json!({"now": text(now), "limit": limit, "lease_seconds": lease_seconds, "tells": true});
-    let row: ClaimRow = call(db, "SELECT effects_claim($1)", &request)?;
+    let row: ClaimRow = call(db, "effects_lease", &request)?;
     let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
     // Each by itself: one run of a future version, or a damaged one, must not stop the others.
     for (run_id, Readable(run)) in row.runs {

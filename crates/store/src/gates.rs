@@ -1,10 +1,10 @@
 //! The inbox: gates that wait for a person.
 
-use crate::{Database, DbError, call};
+use crate::{Database, DbError, Readable, call};
 use mw_core::run::Run;
 use mw_core::status::GateName;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Filters of the inbox; all of them must match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,17 +33,17 @@ struct PageRow {
 struct GateRow {
     deadline: String,
     run_id: String,
-    run: Value,
+    run: Readable<Run>,
 }
 
 /// Lists runs that wait for a person, the most urgent first, one page by key.
 pub fn open(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, DbError> {
     let after = filter.after.as_ref().map(|(deadline, run_id)| json!({"deadline": deadline, "run_id": run_id}));
     let request = json!({"gate": filter.gate, "project": filter.project, "after": after, "limit": limit});
-    let row: PageRow = call(db, "SELECT gates_open($1)", &request)?;
+    let row: PageRow = call(db, "gates_open", &request)?;
     let last = row.gates.last().map(|gate| (gate.deadline.clone(), gate.run_id.clone()));
     Ok(Page {
         next: last.filter(|_| row.more),
-        runs: row.gates.into_iter().filter_map(|gate| serde_json::from_value(gate.run).ok()).collect(),
+        runs: row.gates.into_iter().filter_map(|gate| gate.run.0.ok()).collect(),
     })
 }

@@ -59,5 +59,5 @@ pub struct ErrorRuns {
 
 /// Reads the figures of the last days.
 pub fn read(db: &mut dyn Database, now: Timestamp, days: u32) -> Result<Insight, DbError> {
-    call(db, "SELECT insight_read($1)", &json!({"now": text(now), "days": days}))
+    call(db, "insight_read", &json!({"now": text(now), "days": days}))
 }

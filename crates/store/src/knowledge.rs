@@ -97,7 +97,7 @@ pub fn search(db: &mut dyn Database, search: &Search<'_>) -> Result<Vec<Passage>
         "vector": search.vector.map(|embedding| &embedding.vector),
         "embedder": search.vector.map(|embedding| embedding.embedder.as_str()),
     });
-    let found: Value = call(db, "SELECT kb_search($1)", &request)?;
+    let found: Value = call(db, "kb_search", &request)?;
     if let (Some(_), Some(asked)) = (found.get("mismatch"), search.vector) {
         let corpus = found.get("embedder").and_then(Value::as_str).map(str::to_owned);
         return Err(SearchError::OtherEmbedder { corpus, asked: asked.embedder.clone() });
@@ -122,7 +122,7 @@ pub fn answer(db: &mut dyn Database, question: &str) -> Result<Answer, DbError> 
         "query": question, "coverage_min": brendan::COVERAGE_MIN, "coverage_near": brendan::COVERAGE_NEAR,
         "passages_max": brendan::PASSAGES_MAX, "chars_max": brendan::PASSAGE_CHARS_MAX,
     });
-    call(db, "SELECT kb_answer($1)", &request)
+    call(db, "kb_answer", &request)
 }
 
 /// A document as it is kept.
@@ -145,7 +145,7 @@ pub struct Page {
 
 /// Lists what is kept, by path, after one.
 pub fn list(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Page, DbError> {
-    call(db, "SELECT kb_list($1)", &json!({"after": after, "limit": limit}))
+    call(db, "kb_list", &json!({"after": after, "limit": limit}))
 }
 
 /// A document's text, and for whom it is.
@@ -164,7 +164,7 @@ pub fn read(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Ve
     struct Page {
         documents: Vec<Whole>,
     }
-    call(db, "SELECT kb_read($1)", &json!({"after": after, "limit": limit})).map(|page: Page| page.documents)
+    call(db, "kb_read", &json!({"after": after, "limit": limit})).map(|page: Page| page.documents)
 }
 
 /// What came of documents, by path.
@@ -182,7 +182,7 @@ pub fn apply(
     documents: &[Document],
     gone: &[String],
 ) -> Result<Applied, DbError> {
-    call(db, "SELECT kb_apply($1)", &json!({"now": text(now), "documents": documents, "gone": gone}))
+    call(db, "kb_apply", &json!({"now": text(now), "documents": documents, "gone": gone}))
 }
 
 /// A passage without a vector.
@@ -207,7 +207,7 @@ pub fn vectorless(
     after: Option<i64>,
     limit: u32,
 ) -> Result<VectorlessPage, DbError> {
-    call(db, "SELECT kb_vectorless($1)", &json!({"embedder": embedder, "after": after, "limit": limit}))
+    call(db, "kb_vectorless", &json!({"embedder": embedder, "after": after, "limit": limit}))
 }
 
 #[derive(Deserialize)]
@@ -219,5 +219,5 @@ struct Kept {
 pub fn embed(db: &mut dyn Database, embedder: &str, vectors: &[(i64, Vec<f32>)]) -> Result<u64, DbError> {
     let rows: Vec<_> =
         vectors.iter().map(|(chunk_id, vector)| json!({"chunk_id": chunk_id, "vector": vector})).collect();
-    call(db, "SELECT kb_embed($1)", &json!({"embedder": embedder, "vectors": rows})).map(|kept: Kept| kept.kept)
+    call(db, "kb_embed", &json!({"embedder": embedder, "vectors": rows})).map(|kept: Kept| kept.kept)
 }

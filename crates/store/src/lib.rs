@@ -48,7 +48,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 53;
+pub const MIGRATION: u64 = 54;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +59,8 @@ pub enum Param<'a> {
 
 /// The database, as components (over Spin) and native programs (over a driver) both have it.
 pub trait Database {
-    /// Runs one statement that answers with exactly one row of one `jsonb`: its text.
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError>;
+    /// Calls a function of `migrations/` in one statement that answers with exactly one row of one JSON: its text.
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError>;
 
     /// The request that is served, for a writing statement to count beside its own work; `None` where there is none, or it
     /// is counted already, or what it will be answered is not known before its statement.
@@ -102,13 +102,34 @@ pub struct Taken {
     pub reset_seconds: u32,
 }
 
+/// The statement that calls a function. JSON goes both ways as text: Spin parses and writes anew whatever is `jsonb` for it.
+pub fn statement(function: &str, params: &[Param<'_>]) -> String {
+    let arguments = params.iter().zip(1..).map(|(param, number)| match param {
+        Param::Json(_) => format!("${number}::text::jsonb"),
+        Param::Bytes(_) => format!("${number}"),
+    });
+    format!("SELECT {function}({})::text", arguments.collect::<Vec<_>>().join(", "))
+}
+
 /// Calls an SQL function that takes one JSON.
-fn call<A: DeserializeOwned>(db: &mut dyn Database, sql: &'static str, request: &impl Serialize) -> Result<A, DbError> {
-    read(&db.query(sql, &[Param::Json(&write(request)?)])?)
+fn call<A: DeserializeOwned>(
+    db: &mut dyn Database,
+    function: &'static str,
+    request: &impl Serialize,
+) -> Result<A, DbError> {
+    read(&db.query(function, &[Param::Json(&write(request)?)])?)
 }
 
 fn write(request: &impl Serialize) -> Result<String, DbError> {
     serde_json::to_string(request).map_err(|error| DbError::Failed(format!("unwritable request: {error}")))
+}
+
+/// The text of a JSON object with one more member. In the place of `serde(flatten)`, which would bring a second copy of every
+/// writer into the components.
+fn with_member(object: &str, name: &str, value: &str) -> String {
+    let members = object.strip_prefix('{').unwrap_or(object);
+    let comma = if members == "}" { "" } else { "," };
+    format!("{{\"{name}\":{value}{comma}{members}")
 }
 
 fn read<A: DeserializeOwned>(answer: &str) -> Result<A, DbError> {
@@ -127,4 +148,15 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Readable<T> {
 
 fn text(at: Timestamp) -> String {
     mw_core::run::rfc3339(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_member;
+
+    #[test]
+    fn an_object_has_one_more_member() {
+        assert_eq!(with_member(r#"{"b":[{}]}"#, "a", "1"), r#"{"a":1,"b":[{}]}"#);
+        assert_eq!(with_member("{}", "a", r#""x""#), r#"{"a":"x"}"#);
+    }
 }

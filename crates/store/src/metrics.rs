@@ -1,7 +1,7 @@
 //! What /metrics reads: stored totals and cheap gauges of what is open. Requests are counted by the statement that they make
 //! anyway (`call_counting`), or by one of their own ([`observe`]).
 
-use crate::{Database, DbError, Param, call, text, write};
+use crate::{Database, DbError, Param, call, text, with_member, write};
 use mw_core::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -45,38 +45,34 @@ pub struct Metrics {
 
 /// Reads every total, gauge and histogram; those by run of at most so many of the newest runs.
 pub fn read(db: &mut dyn Database, now: Timestamp, runs: u32) -> Result<Metrics, DbError> {
-    call(db, "SELECT metrics_read($1)", &json!({"now": text(now), "runs": runs}))
+    call(db, "metrics_read", &json!({"now": text(now), "runs": runs}))
 }
 
 /// Counts a request that no statement of its own has counted.
 pub fn observe(db: &mut dyn Database, seen: &Seen, run_id: Option<&str>) -> Result<(), DbError> {
     let request = json!({"seen": seen, "run_id": run_id});
-    call::<IgnoredAny>(db, "SELECT request_observe($1)", &request).map(|_| ())
+    call::<IgnoredAny>(db, "request_observe", &request).map(|_| ())
 }
 
 /// Calls an SQL function that counts the request which is served beside its own work; with bytes, where it takes some.
 pub(crate) fn call_counting<A: DeserializeOwned>(
     db: &mut dyn Database,
-    sql: &'static str,
+    function: &'static str,
     request: &impl Serialize,
     bytes: Option<&[u8]>,
 ) -> Result<A, DbError> {
-    #[derive(Serialize)]
-    struct Riding<'a, R> {
-        #[serde(flatten)]
-        request: &'a R,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        seen: Option<Seen>,
-    }
     #[derive(Deserialize)]
     struct Ridden {
         #[serde(default)]
         seen: bool,
     }
-    let json = write(&Riding { request, seen: db.seen() })?;
+    let mut json = write(request)?;
+    if let Some(seen) = db.seen() {
+        json = with_member(&json, "seen", &write(&seen)?);
+    }
     let answer = match bytes {
-        Some(bytes) => db.query(sql, &[Param::Json(&json), Param::Bytes(bytes)])?,
-        None => db.query(sql, &[Param::Json(&json)])?,
+        Some(bytes) => db.query(function, &[Param::Json(&json), Param::Bytes(bytes)])?,
+        None => db.query(function, &[Param::Json(&json)])?,
     };
     if crate::read::<Ridden>(&answer)?.seen {
         db.counted();

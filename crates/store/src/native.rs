@@ -1,10 +1,9 @@
 //! The database port over a native client.
 
-use crate::{Database, DbError, Param};
+use crate::{Database, DbError, Param, statement};
 use postgres::error::SqlState;
-use postgres::types::{Json, ToSql};
+use postgres::types::ToSql;
 use postgres::{Client as Driver, NoTls};
-use serde_json::value::RawValue;
 
 /// A native connection.
 pub struct Client {
@@ -24,22 +23,16 @@ impl Client {
 }
 
 impl Database for Client {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
-        let mut values: Vec<Box<dyn ToSql + Sync + '_>> = Vec::with_capacity(params.len());
-        for param in params {
-            match param {
-                Param::Json(text) => {
-                    let value: &RawValue =
-                        serde_json::from_str(text).map_err(|error| DbError::Failed(error.to_string()))?;
-                    values.push(Box::new(Json(value)));
-                }
-                Param::Bytes(bytes) => values.push(Box::new(*bytes)),
-            }
-        }
-        let references: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-        let row = self.driver.query_one(sql, &references).map_err(classify)?;
-        let Json(answer) = row.try_get::<_, Json<Box<RawValue>>>(0).map_err(classify)?;
-        Ok(Box::<str>::from(answer).into())
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
+        let values: Vec<&(dyn ToSql + Sync)> = params
+            .iter()
+            .map(|param| match param {
+                Param::Json(text) => text as &(dyn ToSql + Sync),
+                Param::Bytes(bytes) => bytes,
+            })
+            .collect();
+        let row = self.driver.query_one(&statement(function, params), &values).map_err(classify)?;
+        row.try_get(0).map_err(classify)
     }
 }
 

@@ -28,5 +28,5 @@ pub fn recall(db: &mut dyn Database, wanted: &Recall<'_>) -> Result<Memory, DbEr
         "idea_runs": wanted.idea_runs, "passages_max": PASSAGES_MAX, "words_min": wanted.words_min,
         "chars_max": PASSAGE_CHARS_MAX,
     });
-    call(db, "SELECT persona_recall($1)", &request)
+    call(db, "persona_recall", &request)
 }

@@ -58,7 +58,7 @@ pub struct Named {
 /// Whose key it is; `None` for one that is unknown, revoked, expired or of somebody disabled.
 pub fn of_key(db: &mut dyn Database, now: Timestamp, key_hash: &str) -> Result<Option<Principal>, DbError> {
     let request = json!({"now": text(now), "key_hash": key_hash});
-    call::<Found>(db, "SELECT principal_find($1)", &request).map(|found| found.principal)
+    call::<Found>(db, "principal_find", &request).map(|found| found.principal)
 }
 
 /// Who asks, with what is left of a limit.
@@ -75,13 +75,13 @@ pub fn admit(
     key_hash: Option<&str>,
     limit: &Limit<'_>,
 ) -> Result<Admitted, DbError> {
-    call(db, "SELECT caller_admit($1)", &json!({"now": text(now), "key_hash": key_hash, "limit": limit}))
+    call(db, "caller_admit", &json!({"now": text(now), "key_hash": key_hash, "limit": limit}))
 }
 
 /// Whom a channel's id stands for; `None` for nobody and for somebody disabled.
 pub fn of_identity(db: &mut dyn Database, channel: Channel, identity: &str) -> Result<Option<Principal>, DbError> {
     let request = json!({"channel": channel, "identity": identity});
-    call::<Found>(db, "SELECT principal_find($1)", &request).map(|found| found.principal)
+    call::<Found>(db, "principal_find", &request).map(|found| found.principal)
 }
 
 /// Adds a principal with its first key.
@@ -96,7 +96,7 @@ pub fn add(
         "now": text(now), "name": principal.name, "role": principal.role, "groups": principal.groups,
         "identities": identities, "key_hash": key_hash,
     });
-    call::<Answer>(db, "SELECT principal_add($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "principal_add", &request).map(|answer| answer.result)
 }
 
 /// Changes role, groups or all identities; what is `None` stays.
@@ -108,13 +108,13 @@ pub fn change(
     identities: Option<&Identities>,
 ) -> Result<Outcome, DbError> {
     let request = json!({"name": name, "role": role, "groups": groups, "identities": identities});
-    call::<Answer>(db, "SELECT principal_change($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "principal_change", &request).map(|answer| answer.result)
 }
 
 /// Disables a principal, whose keys are refused from then on, or enables it again.
 pub fn switch(db: &mut dyn Database, now: Timestamp, name: &str, disabled: bool) -> Result<Outcome, DbError> {
     let request = json!({"now": text(now), "name": name, "disabled": disabled});
-    call::<Answer>(db, "SELECT principal_switch($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "principal_switch", &request).map(|answer| answer.result)
 }
 
 /// Adds a key beside the old ones, which end after so many hours where that is asked for.
@@ -128,13 +128,13 @@ pub fn add_key(
     let request = json!({
         "now": text(now), "name": name, "key_hash": key_hash, "expire_old_after_hours": expire_old_after_hours,
     });
-    call::<Answer>(db, "SELECT principal_key_add($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "principal_key_add", &request).map(|answer| answer.result)
 }
 
 /// Revokes a key, at once and for good.
 pub fn revoke_key(db: &mut dyn Database, now: Timestamp, name: &str, key_id: &str) -> Result<Outcome, DbError> {
     let request = json!({"now": text(now), "name": name, "key_id": key_id});
-    call::<Answer>(db, "SELECT principal_key_revoke($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "principal_key_revoke", &request).map(|answer| answer.result)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -145,5 +145,5 @@ pub struct Page {
 
 /// Lists principals by name, one page by key, with their identities and their newest keys (never the keys themselves).
 pub fn list(db: &mut dyn Database, after: Option<&str>, limit: u32) -> Result<Page, DbError> {
-    call(db, "SELECT principal_list($1)", &json!({"after": after, "limit": limit}))
+    call(db, "principal_list", &json!({"after": after, "limit": limit}))
 }

@@ -27,12 +27,12 @@ struct ApplyAnswer {
 /// Stores a definition's version and makes it current.
 pub fn apply(db: &mut dyn Database, definition: &Definition) -> Result<Applied, DbError> {
     let request = json!({"definition": definition, "digest": definition.digest()});
-    call::<ApplyAnswer>(db, "SELECT project_apply($1)", &request).map(|answer| answer.result)
+    call::<ApplyAnswer>(db, "project_apply", &request).map(|answer| answer.result)
 }
 
 /// Reads one version of a definition; `None` when unknown.
 pub fn definition(db: &mut dyn Database, key: &str, version: &str) -> Result<Option<Definition>, DbError> {
-    call(db, "SELECT project_definition($1)", &json!({"key": key, "version": version}))
+    call(db, "project_definition", &json!({"key": key, "version": version}))
 }
 
 #[derive(Deserialize)]
@@ -42,5 +42,5 @@ struct ListAnswer {
 
 /// Lists the current version of every project, or of one, by key.
 pub fn list(db: &mut dyn Database, key: Option<&str>) -> Result<Vec<Definition>, DbError> {
-    call::<ListAnswer>(db, "SELECT project_list($1)", &json!({"key": key})).map(|answer| answer.projects)
+    call::<ListAnswer>(db, "project_list", &json!({"key": key})).map(|answer| answer.projects)
 }

@@ -13,5 +13,5 @@ pub struct Readiness {
 
 /// Asks whether the database is reachable and current.
 pub fn readiness(db: &mut dyn Database) -> Result<Readiness, DbError> {
-    call(db, "SELECT readiness($1)", &Value::Object(serde_json::Map::new()))
+    call(db, "readiness", &Value::Object(serde_json::Map::new()))
 }

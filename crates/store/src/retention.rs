@@ -23,13 +23,13 @@ pub struct Old {
 /// Counts what is older than its retention.
 pub fn count(db: &mut dyn Database, now: Timestamp, webhooks_days: u32, artifacts_days: u32) -> Result<Old, DbError> {
     let request = json!({"now": text(now), "webhooks_days": webhooks_days, "artifacts_days": artifacts_days});
-    call(db, "SELECT retention_count($1)", &request)
+    call(db, "retention_count", &request)
 }
 
 /// Deletes a batch of webhook events and refusals that are older than their retention.
 pub fn prune_webhooks(db: &mut dyn Database, now: Timestamp, webhooks_days: u32, limit: u32) -> Result<Acted, DbError> {
     let request = json!({"now": text(now), "webhooks_days": webhooks_days, "limit": limit});
-    call(db, "SELECT retention_prune($1)", &request)
+    call(db, "retention_prune", &request)
 }
 
 /// A batch of artifacts that went, and where the next one begins.
@@ -49,5 +49,5 @@ pub fn prune_artifacts(
     limit: u32,
 ) -> Result<Pruned, DbError> {
     let request = json!({"now": text(now), "artifacts_days": artifacts_days, "after": after, "limit": limit});
-    call(db, "SELECT artifacts_prune($1)", &request)
+    call(db, "artifacts_prune", &request)
 }

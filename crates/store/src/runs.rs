@@ -37,7 +37,7 @@ pub fn load_for(db: &mut dyn Database, now: Timestamp, run_id: &str, by: Asking<
     let request = json!({
         "now": text(now), "run_id": run_id, "key_hash": key_hash, "approver": approver, "limit": limit,
     });
-    call(db, "SELECT run_load($1)", &request)
+    call(db, "run_fetch", &request)
 }
 
 /// The same for somebody who is known.
@@ -72,12 +72,12 @@ pub fn start_load(
     limit: &Limit<'_>,
 ) -> Result<StartLoaded, DbError> {
     let request = json!({"now": text(now), "key_hash": key_hash, "project": project, "limit": limit});
-    call(db, "SELECT start_load($1)", &request)
+    call(db, "start_load", &request)
 }
 
 /// Reads a run as the API shows it, artifacts included; `None` when unknown.
 pub fn view(db: &mut dyn Database, run_id: &str) -> Result<Option<Value>, DbError> {
-    call(db, "SELECT run_view($1)", &json!({"run_id": run_id}))
+    call(db, "run_view", &json!({"run_id": run_id}))
 }
 
 /// Filters of a list; all of them must match.
@@ -104,7 +104,7 @@ pub struct Page {
 
 /// Lists runs, newest first, one page by key.
 pub fn list(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, DbError> {
-    call(db, "SELECT run_list($1)", &filter.to_json(limit))
+    call(db, "run_list", &filter.to_json(limit))
 }
 
 impl Filter {
@@ -159,7 +159,7 @@ pub fn states(
     limit: &Limit<'_>,
 ) -> Result<States, DbError> {
     let request = json!({"now": text(now), "rate": limit, "filter": filter.to_json(page)});
-    call(db, "SELECT run_states($1)", &request)
+    call(db, "run_states", &request)
 }
 
 /// A run with what is known of its work.
@@ -171,7 +171,7 @@ pub struct Explained {
 
 /// Reads what explains a run; `None` when unknown.
 pub fn facts(db: &mut dyn Database, run_id: &str) -> Result<Option<Explained>, DbError> {
-    call(db, "SELECT run_facts($1)", &json!({"run_id": run_id}))
+    call(db, "run_facts", &json!({"run_id": run_id}))
 }
 
 /// What became of a forced end.
@@ -191,7 +191,7 @@ pub fn force_end(db: &mut dyn Database, run_id: &str, actor: &str, message: &str
         result: ForcedEnd,
     }
     let request = json!({"run_id": run_id, "actor": actor, "message": message});
-    call::<Answer>(db, "SELECT run_force_end($1)", &request).map(|answer| answer.result)
+    call::<Answer>(db, "run_force_end", &request).map(|answer| answer.result)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -202,5 +202,5 @@ pub struct Timeline {
 
 /// Reads a page of a run's timeline after a sequence number; `None` for an unknown run.
 pub fn timeline(db: &mut dyn Database, run_id: &str, after: u64, limit: u32) -> Result<Option<Timeline>, DbError> {
-    call(db, "SELECT run_timeline($1)", &json!({"run_id": run_id, "after": after, "limit": limit}))
+    call(db, "run_timeline", &json!({"run_id": run_id, "after": after, "limit": limit}))
 }

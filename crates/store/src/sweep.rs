@@ -49,14 +49,14 @@ pub fn begin(
     exports: Exports,
 ) -> Result<Begun, DbError> {
     let request = json!({"now": text(now), "holder": holder, "lease_seconds": lease_seconds, "exports": exports});
-    call(db, "SELECT sweep_begin($1)", &request)
+    call(db, "sweep_begin", &request)
 }
 
 /// Gives the lease back and records the success and how long it took; an older holder records nothing.
 pub fn finish(db: &mut dyn Database, now: Timestamp, fence: i64, report: &Value, seconds: f64) -> Result<(), DbError> {
     let le = metrics::bucket("sweep_seconds", seconds);
     let request = json!({"now": text(now), "fence": fence, "report": report, "seconds": seconds, "le": le});
-    call::<Value>(db, "SELECT sweep_finish($1)", &request).map(|_| ())
+    call::<Value>(db, "sweep_finish", &request).map(|_| ())
 }
 
 /// Number of rows that a statement acted on.
@@ -69,7 +69,7 @@ pub struct Acted {
 
 /// Makes effects due again whose holder went silent.
 pub fn expire_leases(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Acted, DbError> {
-    call(db, "SELECT leases_expire($1)", &json!({"now": text(now), "limit": limit}))
+    call(db, "leases_expire", &json!({"now": text(now), "limit": limit}))
 }
 
 #[derive(Deserialize)]
@@ -79,14 +79,14 @@ struct Rows {
 
 fn page(
     db: &mut dyn Database,
-    sql: &'static str,
+    function: &'static str,
     now: Timestamp,
     after: Option<&Listed>,
     limit: u32,
 ) -> Result<Vec<Listed>, DbError> {
     let after = after.map(|run| json!({"at": run.at, "run_id": run.run_id}));
     let request = json!({"now": text(now), "after": after, "limit": limit});
-    call::<Rows>(db, sql, &request).map(|rows| rows.runs)
+    call::<Rows>(db, function, &request).map(|rows| rows.runs)
 }
 
 /// Reads a page of overdue runs, after the given one by deadline and id.
@@ -96,7 +96,7 @@ pub fn overdue_runs(
     after: Option<&Listed>,
     limit: u32,
 ) -> Result<Vec<Listed>, DbError> {
-    page(db, "SELECT runs_overdue($1)", now, after, limit)
+    page(db, "runs_past_deadline", now, after, limit)
 }
 
 /// Reads a page of runs whose gate must be warned about, after the given one by time and id.
@@ -106,7 +106,7 @@ pub fn runs_to_warn(
     after: Option<&Listed>,
     limit: u32,
 ) -> Result<Vec<Listed>, DbError> {
-    page(db, "SELECT runs_to_warn($1)", now, after, limit)
+    page(db, "runs_past_warning", now, after, limit)
 }
 
 /// A page of open jobs that was looked over.
@@ -119,11 +119,11 @@ pub struct Restored {
 
 /// Gives open jobs that nobody works on their effect back: the next page of jobs.
 pub fn restore_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Restored, DbError> {
-    call(db, "SELECT effects_restore($1)", &json!({"now": text(now), "limit": limit}))
+    call(db, "effects_restore", &json!({"now": text(now), "limit": limit}))
 }
 
 /// Folds metric observations into totals; of what is kept by run, the newest runs' stays.
 pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
     let bounds: BTreeMap<_, _> = metrics::histograms().collect();
-    call(db, "SELECT metrics_fold($1)", &json!({"limit": limit, "bounds": bounds, "runs": metrics::RUNS_MAX}))
+    call(db, "metrics_fold", &json!({"limit": limit, "bounds": bounds, "runs": metrics::RUNS_MAX}))
 }

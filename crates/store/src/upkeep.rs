@@ -22,7 +22,7 @@ struct SeedAnswer {
 /// Makes an upload-post account the primary one of a project; may be repeated.
 pub fn seed_social(db: &mut dyn Database, now: Timestamp, account_id: &str, project: &str) -> Result<Seeded, DbError> {
     let request = json!({"now": text(now), "provider": "upload-post", "account_id": account_id, "project": project});
-    call(db, "SELECT social_seed($1)", &request).map(|answer: SeedAnswer| answer.result)
+    call(db, "social_seed", &request).map(|answer: SeedAnswer| answer.result)
 }
 
 /// Why a run stayed.
@@ -52,7 +52,7 @@ pub struct Purged {
 
 /// Deletes these runs with all that belongs to them, if they have ended.
 pub fn purge_runs(db: &mut dyn Database, run_ids: &[String], dry_run: bool) -> Result<Purged, DbError> {
-    call(db, "SELECT runs_purge($1)", &json!({"run_ids": run_ids, "dry_run": dry_run}))
+    call(db, "runs_purge", &json!({"run_ids": run_ids, "dry_run": dry_run}))
 }
 
 /// Deletes a page of the runs that ended before this moment, oldest first.
@@ -64,5 +64,5 @@ pub fn purge_runs_before(
     dry_run: bool,
 ) -> Result<Purged, DbError> {
     let request = json!({"before": text(before), "after": after, "limit": limit, "dry_run": dry_run});
-    call(db, "SELECT runs_purge($1)", &request)
+    call(db, "runs_purge", &request)
 }

@@ -65,7 +65,7 @@ pub fn accept(
         "query": delivery.query, "signature_status": delivery.signature_status, "ignore": delivery.ignore,
         "match": delivery.matching, "hint": delivery.hint,
     });
-    call_counting(db, "SELECT webhook_accept($1, $2)", &request, Some(body))
+    call_counting(db, "webhook_accept", &request, Some(body))
 }
 
 /// Longest part of a refused body that is kept.
@@ -86,5 +86,5 @@ pub fn refuse(
         "headers": headers,
     });
     let kept = body.get(..REFUSED_BYTES_MAX).unwrap_or(body);
-    call_counting::<IgnoredAny>(db, "SELECT webhook_refuse($1, $2)", &request, Some(kept)).map(|_| ())
+    call_counting::<IgnoredAny>(db, "webhook_refuse", &request, Some(kept)).map(|_| ())
 }

@@ -2,7 +2,7 @@
 //! beside it: Spin's pool waits for ever when it is empty, and two requests that each wait for the other's never end.
 
 use mw_store::metrics::Seen;
-use mw_store::{Database, DbError, Param};
+use mw_store::{Database, DbError, Param, statement};
 use spin_sdk::pg4::{Connection, DbValue, ParameterValue, PgError as Error, QueryError};
 use std::time::Instant;
 
@@ -37,17 +37,21 @@ impl PooledDatabase {
 }
 
 impl Database for PooledDatabase {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let values: Vec<ParameterValue> = params.iter().map(value).collect();
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => Connection::open(&self.address).map_err(classify)?,
         };
-        let rows = connection.query(sql, &values).map_err(classify)?;
+        let rows = connection.query(&statement(function, params), &values).map_err(classify)?;
         // Only a connection that has just worked is used again.
         self.connection = Some(connection);
         let cell = rows.rows.into_iter().next().and_then(|row| row.into_iter().next());
-        cell.map_or_else(|| Err(DbError::Failed("statement gave no row".to_owned())), json)
+        match cell {
+            Some(DbValue::Str(answer)) => Ok(answer),
+            Some(_) => Err(DbError::Failed("statement gave no text".to_owned())),
+            None => Err(DbError::Failed("statement gave no row".to_owned())),
+        }
     }
 
     fn seen(&self) -> Option<Seen> {
@@ -63,17 +67,7 @@ impl Database for PooledDatabase {
 fn value(param: &Param<'_>) -> ParameterValue {
     match param {
         Param::Bytes(bytes) => ParameterValue::Binary(bytes.to_vec()),
-        Param::Json(text) => ParameterValue::Jsonb(text.as_bytes().to_vec()),
-    }
-}
-
-fn json(cell: DbValue) -> Result<String, DbError> {
-    match cell {
-        DbValue::Jsonb(bytes) => {
-            String::from_utf8(bytes).map_err(|error| DbError::Failed(format!("statement gave no UTF-8: {error}")))
-        }
-        DbValue::Str(text) => Ok(text),
-        _ => Err(DbError::Failed("statement gave no jsonb".to_owned())),
+        Param::Json(text) => ParameterValue::Str((*text).to_owned()),
     }
 }
 

@@ -167,7 +167,7 @@ impl Begin {
             Some(Committed::OverBudget { used, limit }) => Err(problem::budget_exhausted(used, limit, now)),
             Some(Committed::Draining { reason }) => Err(drain::refusal(reason.as_deref())),
             Some(Committed::Conflict { .. } | Committed::Fenced { .. }) | None => {
-                Err(problem::internal().because("unexpected result of run_commit"))
+                Err(problem::internal().because("unexpected result of runs_commit"))
             }
         }
     }

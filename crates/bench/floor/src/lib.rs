@@ -15,14 +15,14 @@ fn answer(request: Request) -> anyhow::Result<impl IntoResponse> {
     let first_bytes = header("x-json-bytes").parse()?;
     let split = request.body().split_at_checked(first_bytes);
     let (first, second) = split.ok_or_else(|| anyhow::anyhow!("the body is shorter than x-json-bytes"))?;
-    let mut parameters = vec![ParameterValue::Jsonb(first.to_vec())];
+    let mut parameters = vec![ParameterValue::Str(String::from_utf8(first.to_vec())?)];
     if sql.contains("$2") {
         parameters.push(ParameterValue::Binary(second.to_vec()));
     }
     let connection = Connection::open(&spin_sdk::variables::get("database_url")?)?;
     let rows = connection.query(sql, &parameters)?;
     let body = match rows.rows.into_iter().flatten().next() {
-        Some(DbValue::Jsonb(bytes)) => bytes,
+        Some(DbValue::Str(text)) => text.into_bytes(),
         _ => Vec::new(),
     };
     Ok(Response::builder().status(200).header("content-type", "application/json").body(body).build())

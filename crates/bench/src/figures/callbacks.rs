@@ -36,7 +36,7 @@ fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut 
     let counted = since(&before, statements.counted()?);
     let accepted = measured.took.len() as f64;
     let each = |name: &str| counted.get(name).copied().unwrap_or_default() as f64 / accepted;
-    let note = format!("a webhook: {:.2} claims, {:.2} commits", each("effects_claim"), each("run_commit"));
+    let note = format!("a webhook: {:.2} claims, {:.2} commits", each("effects_lease"), each("runs_commit"));
     report.add(Row::of("signed, wakes a dispatcher", &format!("{RATE}/s"), &measured, 200).noting(note));
     scene.cancel(&run_id)?;
     scene.clips_take(300)
@@ -57,8 +57,8 @@ fn twelve_at_once(scene: &Scene, report: &mut Report, statements: &mut Statement
     let note = format!(
         "{:.1} webhooks, {:.1} claims, {:.1} commits a run, from its start to its last clip",
         each("webhook_accept"),
-        each("effects_claim"),
-        each("run_commit")
+        each("effects_lease"),
+        each("runs_commit")
     );
     report.add(Row::said("12 clips that are done at once", note));
     Ok(())

@@ -150,6 +150,6 @@ fn floors(statement: &Statement, round: usize) -> impl Fn(u64) -> Request<Body> 
         let task = format!("{prefix}-{round}-{number}");
         let bytes =
             statement.bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).replace(UNIQUE, &task).into_bytes());
-        Statement { sql: statement.sql, json: statement.json.replace(UNIQUE, &task), bytes }.request()
+        Statement { sql: statement.sql.clone(), json: statement.json.replace(UNIQUE, &task), bytes }.request()
     }
 }

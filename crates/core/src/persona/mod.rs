@@ -75,7 +75,7 @@ impl PersonaOutput {
     /// Reads a model's answer for a role: the shape, one entry per clip, nothing empty; long texts are cut.
     pub fn from_model(answer: Value, role: Role, run: &Run) -> Result<Self, PersonaError> {
         let mut output: PersonaOutput =
-            serde_json::from_value(answer).map_err(|error| PersonaError::Shape(error.to_string()))?;
+            serde_json::from_str(&answer.to_string()).map_err(|error| PersonaError::Shape(error.to_string()))?;
         (output.recalled, output.likenesses, output.tokens) = (None, Vec::new(), None);
         let clips = run.clips.len();
         match role {

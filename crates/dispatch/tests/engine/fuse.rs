@@ -7,7 +7,6 @@ use mw_dispatch::World;
 use mw_providers::{HttpClient, TransportError};
 use mw_store::native::Client;
 use mw_store::{Database, DbError, Param};
-use serde_json::Value;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -67,9 +66,9 @@ pub(crate) struct Fused<'a> {
 }
 
 impl Database for Fused<'_> {
-    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         self.fuse.pass();
-        let answer = self.db.query(sql, params);
+        let answer = self.db.query(function, params);
         self.fuse.pass();
         answer
     }

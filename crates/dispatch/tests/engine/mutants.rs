@@ -67,7 +67,7 @@ const MUTANTS: [Mutant; 7] = [
     },
     Mutant {
         guard: "the mark of what may have been sent",
-        function: "effects_claim",
+        function: "effects_lease",
         text: "coalesce(sent_at, start_at)",
         instead: "NULL::timestamptz",
         promise: a_claimed_submission_counts_as_sent,

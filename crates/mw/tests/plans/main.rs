@@ -46,8 +46,8 @@ fn every_statement_of_the_store_is_measured() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = if path.is_file() { std::fs::read_to_string(path).unwrap() } else { continue };
-        for call in text.split("\"SELECT ").skip(1) {
-            let function = call.split('(').next().unwrap();
+        for call in text.split("(db, \"").skip(1) {
+            let function = call.split('"').next().unwrap();
             assert!(measured.contains(&format!("\"{function}")), "{function} is not among the measured statements");
         }
     }

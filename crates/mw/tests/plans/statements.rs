@@ -78,7 +78,7 @@ fn used() -> chat::Used {
 
 fn reads() -> Vec<Statement> {
     vec![
-        statement("run_load", FEW, |db, run| {
+        statement("run_fetch", FEW, |db, run| {
             assert!(runs::load(db, now(), &run.run_id, Some(&limit())).unwrap().run.is_some());
         }),
         statement("run_view", FEW, |db, _| assert!(runs::view(db, "old-1000").unwrap().is_some())),
@@ -204,22 +204,22 @@ fn lists() -> Vec<Statement> {
 
 fn commits() -> Vec<Statement> {
     vec![
-        statement("run_commit of a start", PAGE, |db, _| {
+        statement("runs_commit of a start", PAGE, |db, _| {
             let idempotency = Idempotency { caller: "ann".into(), key: new_id(), fingerprint: "f".into() };
             committed(
                 db,
                 Decision { transition: Some(new_run()), idempotency: Some(idempotency), ..Decision::default() },
             );
         }),
-        statement("run_commit of a gate", PAGE, |db, run| {
+        statement("runs_commit of a gate", PAGE, |db, run| {
             let decision =
                 GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::guest("ann"), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
-        statement("run_commit of an end", PAGE, |db, run| {
+        statement("runs_commit of an end", PAGE, |db, run| {
             told(db, run, &Command::Cancel { reason: "no".into(), actor: "ann".into() });
         }),
-        statement("run_commit of an effect", CLAIM, |db, _| {
+        statement("runs_commit of an effect", CLAIM, |db, _| {
             let claim = effects::claim(db, now(), 1, 45).unwrap();
             let (effect_id, fence) = (claim.effects[0].effect_id, claim.effects[0].fence);
             let outcome = Outcome::Again { due_at: now(), not_sent: false, uncounted: false };
@@ -229,7 +229,7 @@ fn commits() -> Vec<Statement> {
         statement("run_force_end", PAGE, |db, run| {
             assert_eq!(runs::force_end(db, &run.run_id, "ann", "odd").unwrap(), runs::ForcedEnd::Ended);
         }),
-        statement("effects_claim", CLAIM, |db, _| {
+        statement("effects_lease", CLAIM, |db, _| {
             assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
         }),
     ]
@@ -312,10 +312,10 @@ fn operations() -> Vec<Statement> {
         }),
         statement("sweep_finish", FEW, |db, _| sweep::finish(db, now(), 0, &json!({}), 0.1).unwrap()),
         statement("leases_expire", BATCH, |db, _| assert!(sweep::expire_leases(db, now(), 200).unwrap().acted >= 100)),
-        statement("runs_overdue", BATCH, |db, _| {
+        statement("runs_past_deadline", BATCH, |db, _| {
             assert!(!sweep::overdue_runs(db, now(), None, 200).unwrap().is_empty())
         }),
-        statement("runs_to_warn", BATCH, |db, _| {
+        statement("runs_past_warning", BATCH, |db, _| {
             sweep::runs_to_warn(db, now(), None, 200).unwrap();
         }),
         // Once a minute: a page of open jobs beside what is open.
@@ -387,7 +387,7 @@ fn people() -> Vec<Statement> {
             let found = principals::of_identity(db, Channel::Telegram, "785").unwrap();
             assert_eq!(found.unwrap().name, "person-785");
         }),
-        statement("run_load by key and link", FEW, |db, run| {
+        statement("run_fetch by key and link", FEW, |db, run| {
             let by = runs::Asking { key_hash: Some(KEY_HASH), approver: Some("person-7"), limit: Some(&limit()) };
             let loaded = runs::load_for(db, now(), &run.run_id, by).unwrap();
             assert!(loaded.principal.is_some() && loaded.approver.is_some() && loaded.run.is_some());

@@ -104,7 +104,7 @@ fn everything_once(stack: &Stack) {
     }
 }
 
-/// What the log says was executed: `execute …: SELECT f($1)`, then `parameters: $1 = '…', $2 = '\x…'`.
+/// What the log says was executed: `execute …: SELECT f($1::text::jsonb)::text`, then `parameters: $1 = '…', $2 = '\x…'`.
 fn calls(log: &str) -> Vec<Call> {
     let mut lines = log.lines();
     let mut calls = Vec::new();
@@ -112,6 +112,8 @@ fn calls(log: &str) -> Vec<Call> {
         let Some((_, sql)) = line.split_once(": SELECT ").filter(|(before, _)| before.contains("LOG:  execute")) else {
             continue;
         };
+        let sql = sql.replace("::text::jsonb", "");
+        let sql = sql.trim_end_matches("::text");
         let Some(name) = sql.strip_suffix("($1)").or_else(|| sql.strip_suffix("($1, $2)")) else { continue };
         if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') || name.starts_with("pg_") {
             continue;
@@ -134,11 +136,15 @@ fn unhex(hex: &str) -> String {
     String::from_utf8(bytes.collect()).unwrap()
 }
 
-/// The answer, with null for what another answer to the same call has differently.
+/// What that release's statements answer and its components do not read.
+const UNREAD: [&str; 1] = ["due"];
+
+/// The answer, with null for what nobody reads and for what another answer to the same call has differently.
 fn steady(answer: Value, again: &Value) -> Value {
     match (answer, again) {
         (Value::Object(answer), Value::Object(again)) => {
             let members = answer.into_iter().map(|(name, value)| {
+                let value = if UNREAD.contains(&name.as_str()) { Value::Null } else { value };
                 let steady = steady(value, again.get(&name).unwrap_or(&Value::Null));
                 (name, steady)
             });

@@ -131,8 +131,9 @@ CREATE FUNCTION public.channel_view(channel public.channels) RETURNS jsonb
 $$;
 
 CREATE FUNCTION public.chat_append(chat jsonb, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO chat_messages (user_id, role, content, run_id, created_at)
     SELECT chat->>'user_id', row->>'role', row->>'content', row->>'run_id', a_now
       FROM jsonb_array_elements(chat->'messages') WITH ORDINALITY AS listed (row, position) ORDER BY position;
@@ -143,13 +144,70 @@ CREATE FUNCTION public.chat_append(chat jsonb, a_now timestamp with time zone) R
     UPDATE channel_updates SET state = 'done'
      WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';
     INSERT INTO metric_observations (name, labels, value)
-    SELECT 'supervisor_decisions_total', format('decision="%s"', chat->>'decision'), 1 WHERE chat ? 'decision';
+    SELECT 'supervisor_decisions_total', format('decision="%s"', chat->>'decision'), 1 WHERE chat ? 'decision'
+    UNION ALL
+    SELECT 'chat_turns_total', format('planner="%s",fallback="%s"', chat->>'planner', coalesce(chat->>'fallback', '')), 1
+     WHERE chat ? 'planner';
+    IF chat ? 'used' THEN
+        PERFORM chat_use(chat->>'user_id', chat->'used', 1, a_now);
+    END IF;
+END $$;
+
+CREATE FUNCTION public.chat_day(at timestamp with time zone) RETURNS date
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT (at AT TIME ZONE 'UTC')::date $$;
+
+CREATE FUNCTION public.chat_delete(request jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    gone integer;
+BEGIN
+    DELETE FROM chat_messages WHERE message_id = ANY (ARRAY(
+        SELECT message_id FROM chat_messages WHERE user_id = request->>'user_id'
+         ORDER BY message_id LIMIT (request->>'limit')::integer FOR UPDATE));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    DELETE FROM chat_summaries WHERE user_id = request->>'user_id';
+    RETURN jsonb_build_object('deleted', gone, 'more', gone >= (request->>'limit')::integer);
+END $$;
+
+CREATE FUNCTION public.chat_export(request jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    WITH page AS MATERIALIZED (
+        SELECT message_id, role, content, run_id, gate, created_at FROM chat_messages
+         WHERE user_id = request->>'user_id' AND message_id > coalesce((request->>'after')::bigint, 0)
+         ORDER BY message_id LIMIT (request->>'limit')::integer + 1
+    ), used AS MATERIALIZED (
+        SELECT day, turns, input_tokens, output_tokens, cost FROM chat_usage
+         WHERE user_id = request->>'user_id' ORDER BY day DESC LIMIT 400
+    )
+    SELECT jsonb_build_object(
+        'principal', principal_of_key(request->>'key_hash', (request->>'now')::timestamptz),
+        'messages', (SELECT coalesce(jsonb_agg(jsonb_build_object('message_id', message_id, 'role', role, 'content', content,
+                         'runId', run_id, 'gate', gate, 'createdAt', created_at) ORDER BY message_id), '[]')
+                       FROM (SELECT * FROM page ORDER BY message_id LIMIT (request->>'limit')::integer) AS shown),
+        'more', (SELECT count(*) FROM page) > (request->>'limit')::integer,
+        'summary', (SELECT summary FROM chat_summaries WHERE user_id = request->>'user_id'),
+        'usage', (SELECT jsonb_build_object('turns', coalesce(sum(turns), 0), 'input_tokens', coalesce(sum(input_tokens), 0),
+                      'output_tokens', coalesce(sum(output_tokens), 0), 'cost', coalesce(sum(cost), 0),
+                      'days', coalesce(jsonb_agg(to_jsonb(used) ORDER BY day), '[]')) FROM used))
 $$;
 
 CREATE FUNCTION public.chat_load(request jsonb) RETURNS jsonb
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-    SELECT caller_admit(request) || jsonb_build_object(
+DECLARE
+    caller jsonb := caller_admit(request);
+    a_user text := chat_user(request->>'user_id', caller->'principal'->>'name');
+    many integer := coalesce((request->>'history')::integer, 0);
+    held chat_summaries;
+BEGIN
+    IF many > 0 THEN
+        SELECT * INTO held FROM chat_summaries WHERE user_id = a_user;
+    END IF;
+    RETURN caller || jsonb_build_object(
+        'user_id', a_user,
         'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active),
         'projects', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title',
                          'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,
@@ -157,17 +215,35 @@ CREATE FUNCTION public.chat_load(request jsonb) RETURNS jsonb
                        FROM projects JOIN project_versions USING (key, version)),
         'runs', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'project', project, 'status', status,
                      'awaiting_gate', awaiting_gate, 'opening', state->'gate'->'opening') ORDER BY created_at DESC), '[]')
-                   FROM (SELECT * FROM runs WHERE user_id = request->>'user_id'
+                   FROM (SELECT * FROM runs WHERE user_id = a_user
                           ORDER BY created_at DESC, run_id DESC LIMIT 50) AS newest),
-        'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', role, 'content', content)
-                        ORDER BY message_id), '[]')
-                      FROM (SELECT * FROM chat_messages WHERE user_id = request->>'user_id' AND role <> 'notice'
-                             ORDER BY message_id DESC LIMIT 5) AS newest),
+        'summary', held.summary,
+        'summary_until', coalesce(held.until_id, 0),
+        'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('message_id', message_id, 'role', role,
+                        'content', left(content, 2000)) ORDER BY message_id), '[]')
+                      FROM (SELECT * FROM chat_messages WHERE user_id = a_user AND role <> 'notice'
+                               AND message_id > coalesce(held.until_id, 0)
+                             ORDER BY message_id DESC LIMIT many) AS newest),
+        'tokens_today', (SELECT input_tokens + output_tokens FROM chat_usage
+                          WHERE many > 0 AND user_id = a_user AND day = chat_day((request->>'now')::timestamptz)),
         'notices', (SELECT coalesce(jsonb_agg(jsonb_build_object('message_id', message_id, 'content', content,
                         'run_id', run_id, 'gate', gate) ORDER BY message_id), '[]')
                       FROM (SELECT * FROM chat_messages
-                             WHERE user_id = request->>'user_id' AND role = 'notice' AND told_at IS NULL
-                             ORDER BY message_id LIMIT 20) AS untold))
+                             WHERE user_id = a_user AND role = 'notice' AND told_at IS NULL
+                             ORDER BY message_id LIMIT 20) AS untold));
+END $$;
+
+CREATE FUNCTION public.chat_run(request jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((
+        SELECT jsonb_build_object('run_id', run_id, 'project', project, 'title', state->>'title', 'status', status,
+            'waits_at_gate', awaiting_gate, 'since', updated_at, 'ends_by_itself_at', deadline,
+            'error', result->'error', 'latest_events', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('type', type, 'at', at) ORDER BY seq), '[]')
+                  FROM (SELECT seq, type, at FROM run_events
+                         WHERE run_events.run_id = runs.run_id ORDER BY seq DESC LIMIT 8) AS newest))
+          FROM runs WHERE run_id = request->>'run_id' AND user_id = request->>'user_id'), 'null')
 $$;
 
 CREATE FUNCTION public.chat_save(request jsonb) RETURNS jsonb
@@ -181,23 +257,68 @@ BEGIN
     RETURN jsonb_build_object('saved', true, 'seen', request ? 'seen');
 END $$;
 
-CREATE FUNCTION public.console_chat(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+CREATE FUNCTION public.chat_summarise(request jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request),
+DECLARE
+    a_now timestamptz := (request->>'now')::timestamptz;
+    a_user text := request->>'user_id';
+    is_kept boolean := false;
+BEGIN
+    IF request->>'summary' IS NOT NULL THEN
+        -- A deletion waits here, or has taken the message.
+        PERFORM FROM chat_messages WHERE message_id = (request->>'until_id')::bigint AND user_id = a_user FOR UPDATE;
+        IF FOUND THEN
+            INSERT INTO chat_summaries AS held (user_id, summary, until_id, updated_at)
+            SELECT a_user, request->>'summary', (request->>'until_id')::bigint, a_now
+            ON CONFLICT (user_id) DO UPDATE
+               SET summary = excluded.summary, until_id = excluded.until_id, updated_at = excluded.updated_at
+             WHERE held.until_id = (request->>'after_id')::bigint;
+            is_kept := FOUND;
+        END IF;
+    END IF;
+    PERFORM chat_use(a_user, request->'used', 0, a_now);
+    RETURN jsonb_build_object('kept', is_kept);
+END $$;
+
+CREATE FUNCTION public.chat_use(a_user text, used jsonb, a_turns integer, a_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO chat_usage AS held (user_id, day, turns, input_tokens, output_tokens, cost)
+    VALUES (a_user, chat_day(a_now), a_turns, (used->>'input_tokens')::bigint, (used->>'output_tokens')::bigint,
+            (used->>'cost')::numeric)
+    ON CONFLICT (user_id, day) DO UPDATE SET turns = held.turns + excluded.turns,
+        input_tokens = held.input_tokens + excluded.input_tokens,
+        output_tokens = held.output_tokens + excluded.output_tokens, cost = held.cost + excluded.cost;
+    SELECT llm_observe(used)
+$$;
+
+CREATE FUNCTION public.chat_user(said text, principal text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN principal IS NULL OR said = principal OR starts_with(said, principal || '/') THEN said
+                ELSE principal || '/' || said END
+$$;
+
+CREATE FUNCTION public.console_chat(request jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request),
         'messages', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', role, 'content', content, 'at', created_at)
                          ORDER BY message_id), '[]')
                        FROM (SELECT * FROM chat_messages WHERE user_id = request->>'user_id'
                               ORDER BY message_id DESC LIMIT (request->>'limit')::integer) AS newest),
         'runs', (SELECT coalesce(jsonb_agg(run_id), '[]')
                    FROM (SELECT run_id FROM runs WHERE user_id = request->>'user_id'
-                          ORDER BY created_at DESC, run_id DESC LIMIT 50) AS newest))
-$$;
+                          ORDER BY created_at DESC, run_id DESC LIMIT 50) AS newest)));
+END $$;
 
 CREATE FUNCTION public.console_inbox(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request),
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request),
         'runs', coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'at', deadline, 'run', state)
             ORDER BY deadline, run_id) FILTER (WHERE place <= (request->>'limit')::integer), '[]'),
         'more', count(*) > (request->>'limit')::integer)
@@ -205,14 +326,15 @@ CREATE FUNCTION public.console_inbox(request jsonb) RETURNS jsonb
              WHERE status IN ('pending_workflow', 'awaiting_ideate', 'awaiting_prepublish')
                AND (deadline, run_id) > (coalesce((request->'after'->>'at')::timestamptz, '-infinity'),
                                          coalesce(request->'after'->>'run_id', ''))
-             ORDER BY deadline, run_id LIMIT (request->>'limit')::integer + 1) AS page
-$$;
+             ORDER BY deadline, run_id LIMIT (request->>'limit')::integer + 1) AS page);
+END $$;
 
 CREATE FUNCTION public.console_letter(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request), 'letter', dead_letter_view(request))
-$$;
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request), 'letter', dead_letter_view(request)));
+END $$;
 
 CREATE FUNCTION public.console_login(request jsonb) RETURNS jsonb
     LANGUAGE sql
@@ -223,16 +345,18 @@ CREATE FUNCTION public.console_login(request jsonb) RETURNS jsonb
 $$;
 
 CREATE FUNCTION public.console_projects() RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title') ORDER BY key), '[]')
-      FROM projects JOIN project_versions USING (key, version)
-$$;
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title') ORDER BY key), '[]')
+      FROM projects JOIN project_versions USING (key, version));
+END $$;
 
 CREATE FUNCTION public.console_providers(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    WITH looks AS (SELECT provider, count(*) AS many FROM outbox
+BEGIN
+    RETURN (WITH looks AS (SELECT provider, count(*) AS many FROM outbox
                     WHERE state IN ('due', 'leased') AND lane = 'look' GROUP BY provider),
          leased AS (SELECT provider, count(*) AS many FROM outbox WHERE state = 'leased' GROUP BY provider),
          due AS (SELECT provider, count(*) AS many, min(due_at) AS oldest FROM outbox
@@ -254,8 +378,8 @@ CREATE FUNCTION public.console_providers(request jsonb) RETURNS jsonb
                WHERE name IN ('effect_attempts_total', 'webhook_verify_total')
               UNION ALL
               SELECT name, labels, sum(sum) / sum(count) FROM metric_histograms
-               WHERE name = 'provider_request_seconds' AND run_id = '' GROUP BY name, labels) AS told))
-$$;
+               WHERE name = 'provider_request_seconds' AND run_id = '' GROUP BY name, labels) AS told)));
+END $$;
 
 CREATE TABLE public.webhook_events (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -281,17 +405,19 @@ CREATE TABLE public.webhook_events (
 );
 
 CREATE FUNCTION public.console_receipt(receipt public.webhook_events) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('id', receipt.id, 'provider', receipt.provider, 'signature', receipt.signature_status,
+BEGIN
+    RETURN (SELECT jsonb_build_object('id', receipt.id, 'provider', receipt.provider, 'signature', receipt.signature_status,
         'outcome', receipt.outcome, 'received_at', receipt.received_at, 'count', receipt.count, 'run_id', receipt.run_id,
-        'settled_by', receipt.settled_by, 'settled_reason', receipt.settled_reason)
-$$;
+        'settled_by', receipt.settled_by, 'settled_reason', receipt.settled_reason));
+END $$;
 
 CREATE FUNCTION public.console_run(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request), 'run', (
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request), 'run', (
         SELECT jsonb_build_object(
             'row', jsonb_build_object('run_id', run_id, 'project', project, 'status', status, 'title', state->>'title',
                 'user_id', user_id, 'created_at', created_at, 'deadline', deadline,
@@ -311,8 +437,8 @@ CREATE FUNCTION public.console_run(request jsonb) RETURNS jsonb
                          WHERE run_events.run_id = runs.run_id
                            AND seq < coalesce((request->>'before')::bigint, 9223372036854775807)
                          ORDER BY seq DESC LIMIT (request->>'limit')::integer + 1) AS page)
-          FROM runs WHERE run_id = request->>'run_id'))
-$$;
+          FROM runs WHERE run_id = request->>'run_id')));
+END $$;
 
 CREATE FUNCTION public.console_runs(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -333,26 +459,29 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION public.console_shell(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object(
+BEGIN
+    RETURN (SELECT jsonb_build_object(
         'principal', principal_of_key(request->>'key_hash', (request->>'now')::timestamptz),
         'waiting', (SELECT count(*) FROM (SELECT FROM runs WHERE status IN ('pending_workflow', 'awaiting_ideate',
                         'awaiting_prepublish') LIMIT 100) AS waiting),
         'dead_letters', (SELECT count(*) FROM (SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC LIMIT 100) AS letters),
-        'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active))
-$$;
+        'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active)));
+END $$;
 
 CREATE FUNCTION public.console_start(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request)) || project_list('{}')
-$$;
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request)) || project_list('{}'));
+END $$;
 
 CREATE FUNCTION public.console_system(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('shell', console_shell(request), 'left', drain_status('{}'),
+BEGIN
+    RETURN (SELECT jsonb_build_object('shell', console_shell(request), 'left', drain_status('{}'),
         'sweep', (SELECT jsonb_build_object('last_success_at', last_success_at, 'report', last_report,
                       'lag_seconds', greatest(0, extract(epoch FROM (request->>'now')::timestamptz - last_success_at)))
                     FROM leases WHERE name = 'sweep'),
@@ -360,8 +489,8 @@ CREATE FUNCTION public.console_system(request jsonb) RETURNS jsonb
         'oldest_due_at', (SELECT due_at FROM outbox WHERE state = 'due' ORDER BY due_at, effect_id LIMIT 1),
         'decisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'gate', gate, 'decision', decision,
                           'approver', approver, 'channel', channel, 'at', created_at) ORDER BY created_at DESC), '[]')
-                        FROM (SELECT * FROM hitl_approvals ORDER BY created_at DESC LIMIT 20) AS newest))
-$$;
+                        FROM (SELECT * FROM hitl_approvals ORDER BY created_at DESC LIMIT 20) AS newest)));
+END $$;
 
 CREATE FUNCTION public.console_webhooks(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -386,16 +515,20 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION public.contacts_observe(observed jsonb, breakers jsonb) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value)
     SELECT 'provider_request_seconds', format('provider="%s",kind="%s"', row->>'provider', row->>'kind'),
            (row->>'seconds')::double precision
       FROM jsonb_array_elements(observed) AS row WHERE row ? 'seconds' AND row->>'contact' <> 'none'
     UNION ALL
     SELECT 'circuit_state_changes_total', format('component="%s",state="%s"', row->>'provider', row->>'breaker'), 1
-      FROM jsonb_array_elements(breakers) AS row
-$$;
+      FROM jsonb_array_elements(breakers) AS row;
+    IF observed @> '[{"used": {}}]' THEN
+        PERFORM personas_observe(observed);
+    END IF;
+END $$;
 
 CREATE TABLE public.jobs (
     job_id text NOT NULL,
@@ -1164,16 +1297,17 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.jobs_observe(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value)
     SELECT CASE jobs.kind WHEN 'generate' THEN 'kieai_job_seconds' WHEN 'render' THEN 'shotstack_render_seconds'
                 WHEN 'publish' THEN 'upload_post_seconds' END,
            format('outcome="%s"', jobs.state), greatest(0, extract(epoch FROM a_now - jobs.created_at))
       FROM jobs WHERE job_id IN (SELECT row->>'job_id' FROM jsonb_array_elements(rows) AS row
                                   WHERE row->>'state' IN ('succeeded', 'failed'))
-       AND jobs.run_id = a_run_id AND jobs.state IN ('succeeded', 'failed')
-$$;
+       AND jobs.run_id = a_run_id AND jobs.state IN ('succeeded', 'failed');
+END $$;
 
 CREATE FUNCTION public.kb_answer(request jsonb) RETURNS jsonb
     LANGUAGE sql
@@ -1532,6 +1666,15 @@ BEGIN
     RETURN jsonb_build_object('acted', acted);
 END $$;
 
+CREATE FUNCTION public.llm_observe(used jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'llm_tokens_total', format('model="%s",token_type="%s"', used->>'model', word),
+           (used->>(word || '_tokens'))::double precision
+      FROM unnest(ARRAY['input', 'output']) AS word WHERE (used->>(word || '_tokens'))::bigint > 0
+$$;
+
 CREATE FUNCTION public.metrics_fold(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
@@ -1634,9 +1777,10 @@ CREATE FUNCTION public.metrics_gauges(a_now timestamp with time zone) RETURNS TA
 $$;
 
 CREATE FUNCTION public.metrics_read(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    WITH newest AS MATERIALIZED (
+BEGIN
+    RETURN (WITH newest AS MATERIALIZED (
         SELECT run_id FROM runs ORDER BY created_at DESC, run_id DESC LIMIT (request->>'runs')::integer
     ), histograms AS (
         SELECT name, labels, run_id, sum(sum) AS sum,
@@ -1648,8 +1792,8 @@ CREATE FUNCTION public.metrics_read(request jsonb) RETURNS jsonb
                        ORDER BY name, labels), '[]') FROM metric_totals),
         'gauges', (SELECT jsonb_agg(jsonb_build_object('name', name, 'labels', labels, 'value', value)
                        ORDER BY name, labels) FROM metrics_gauges((request->>'now')::timestamptz)),
-        'histograms', (SELECT coalesce(jsonb_agg(to_jsonb(histograms) ORDER BY name, labels, run_id), '[]') FROM histograms))
-$$;
+        'histograms', (SELECT coalesce(jsonb_agg(to_jsonb(histograms) ORDER BY name, labels, run_id), '[]') FROM histograms)));
+END $$;
 
 CREATE TABLE public.runs (
     run_id text NOT NULL,
@@ -1679,7 +1823,8 @@ END)))),
     CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['pending_workflow'::text, 'running'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text, 'publishing'::text, 'paused'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
     CONSTRAINT runs_terminal CHECK ((((status = ANY (ARRAY['published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text])) = (finished_at IS NOT NULL)) AND ((finished_at IS NULL) = (deadline IS NOT NULL)))),
     CONSTRAINT runs_version_check CHECK ((version > 0))
-);
+)
+WITH (fillfactor='70');
 
 CREATE FUNCTION public.notice_approvers(a_run public.runs, notice jsonb) RETURNS TABLE(kind text, address text, name text)
     LANGUAGE plpgsql STABLE
@@ -1748,6 +1893,44 @@ BEGIN
      WHERE runs.run_id = a_run_id ORDER BY place, target.kind, target.address
     ON CONFLICT (key) DO NOTHING;
     RETURN FOUND;
+END $$;
+
+CREATE FUNCTION public.persona_recall(request jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found jsonb := kb_search(jsonb_build_object('query', request->>'query', 'project', request->>'project',
+        'persona', request->>'persona', 'limit', request->'passages_max', 'counted', true))->'passages';
+    passages jsonb := (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('doc_id', row->>'doc_id', 'path', row->>'path', 'title', row->>'title',
+                   'text', left(row->>'content', (request->>'chars_max')::integer),
+                   'percent', least(100, round((row->>'coverage')::numeric * 100))) ORDER BY place), '[]')
+          FROM jsonb_array_elements(found) WITH ORDINALITY AS each (row, place)
+         WHERE jsonb_array_length(row->'words') >= (request->>'words_min')::integer);
+    ideas jsonb := (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id,
+                   'text', concat_ws(' ', clip->>'subject', clip->>'header')) ORDER BY newest.place, clips.place), '[]')
+          FROM (SELECT run_id, state->'clips' AS clips, row_number() OVER (ORDER BY created_at DESC, run_id DESC) AS place
+                  FROM runs WHERE project = request->>'project' AND run_id <> request->>'run_id'
+                 ORDER BY created_at DESC, run_id DESC LIMIT (request->>'idea_runs')::integer) AS newest,
+               jsonb_array_elements(newest.clips) WITH ORDINALITY AS clips (clip, place));
+BEGIN
+    RETURN jsonb_build_object('passages', passages, 'ideas', ideas, 'milliseconds',
+        ceil(extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::integer);
+END $$;
+
+CREATE FUNCTION public.personas_observe(observed jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM llm_observe(row->'used') FROM jsonb_array_elements(observed) AS row WHERE row ? 'used';
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'persona_allowlist_failures_total', format('persona="%s",project="%s",mode="%s"',
+               -- Only names that we know: definitions make no series.
+               CASE WHEN used->>'persona' IN ('iggy', 'riley', 'alex', 'quinn', 'morgan') THEN used->>'persona' ELSE 'other' END,
+               used->>'project', used->>'mode'), (used->>'refused_calls')::double precision
+      FROM (SELECT row->'used' AS used FROM jsonb_array_elements(observed) AS row) AS all_used
+     WHERE (used->>'refused_calls')::integer > 0;
 END $$;
 
 CREATE FUNCTION public.press_load(request jsonb) RETURNS jsonb
@@ -1930,19 +2113,21 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.project_definition(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce((SELECT definition FROM project_versions
-                      WHERE key = request->>'key' AND version = request->>'version'), 'null')
-$$;
+BEGIN
+    RETURN (SELECT coalesce((SELECT definition FROM project_versions
+                      WHERE key = request->>'key' AND version = request->>'version'), 'null'));
+END $$;
 
 CREATE FUNCTION public.project_list(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('projects', coalesce(jsonb_agg(definition ORDER BY key), '[]'))
+BEGIN
+    RETURN (SELECT jsonb_build_object('projects', coalesce(jsonb_agg(definition ORDER BY key), '[]'))
       FROM projects JOIN project_versions USING (key, version)
-     WHERE request->>'key' IS NULL OR key = request->>'key'
-$$;
+     WHERE request->>'key' IS NULL OR key = request->>'key');
+END $$;
 
 CREATE TABLE public.provider_states (
     provider text NOT NULL,
@@ -2077,27 +2262,30 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.readiness(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT jsonb_build_object('migration', (SELECT coalesce(max(version), 0) FROM schema_migrations),
-                              'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep'))
-$$;
+BEGIN
+    RETURN (SELECT jsonb_build_object('migration', (SELECT coalesce(max(version), 0) FROM schema_migrations),
+                              'sweep_last_success_at', (SELECT last_success_at FROM leases WHERE name = 'sweep')));
+END $$;
 
 CREATE FUNCTION public.request_observe(request jsonb) RETURNS jsonb
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value, run_id)
     VALUES ('http_request_duration_seconds', request->'seen'->>'labels', (request->'seen'->>'seconds')::double precision,
             request->>'run_id');
-    SELECT '{"seen": true}'::jsonb
-$$;
+    RETURN '{"seen": true}';
+END $$;
 
 CREATE FUNCTION public.request_seen(seen jsonb, a_run_id text) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO metric_observations (name, labels, value, run_id)
-    VALUES ('http_request_duration_seconds', seen->>'labels', seen_seconds(seen), a_run_id)
-$$;
+    VALUES ('http_request_duration_seconds', seen->>'labels', seen_seconds(seen), a_run_id);
+END $$;
 
 CREATE FUNCTION public.retention_count(request jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -2142,33 +2330,57 @@ CREATE FUNCTION public.run_append(a_run_id text, events jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    event jsonb;
     previous bytea;
+    hashes bytea[] := '{}';
 BEGIN
     SELECT hash INTO previous FROM run_events WHERE run_id = a_run_id ORDER BY seq DESC LIMIT 1;
     previous := coalesce(previous, convert_to(a_run_id, 'UTF8'));
-    FOR event IN SELECT value FROM jsonb_array_elements(events) LOOP
-        previous := run_event_hash(previous, event->>'body');
-        INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
-        VALUES (a_run_id, (event->>'seq')::bigint, event->>'type', (event->>'at')::timestamptz, event->>'actor',
-                event->>'body', previous);
+    FOR place IN 0 .. jsonb_array_length(events) - 1 LOOP
+        previous := run_event_hash(previous, events->place->>'body');
+        hashes := hashes || previous;
     END LOOP;
+    INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
+    SELECT a_run_id, (event->>'seq')::bigint, event->>'type', (event->>'at')::timestamptz, event->>'actor',
+           event->>'body', hashes[place]
+      FROM jsonb_array_elements(events) WITH ORDINALITY AS listed (event, place);
 END $$;
 
-CREATE FUNCTION public.run_close_gates(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION public.run_approvals(a_run_id text, rows jsonb, votes jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
     AS $$
-    WITH closed AS (
-        UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
-          FROM jsonb_array_elements(rows->'gates') AS row
-         WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
-           AND gates.state = 'open' AND row->>'state' <> 'open'
-        RETURNING gates.gate, gates.state, opened_at
+BEGIN
+    WITH recorded AS (
+        INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
+        SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
+                   WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
+               said->>'approver', said->>'channel',
+               jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
+                                                    'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
+          FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows) AS row WHERE row ? 'decision'
+                UNION ALL SELECT vote FROM jsonb_array_elements(votes) AS vote) AS each
+        ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
+           SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
+               metadata = excluded.metadata, created_at = excluded.created_at
+        RETURNING gate, decision, channel
     )
     INSERT INTO metric_observations (name, labels, value)
-    SELECT 'gate_wait_seconds', format('gate="%s",outcome="%s"', gate, state),
-           greatest(0, extract(epoch FROM a_now - opened_at)) FROM closed;
-$$;
+    SELECT 'gate_decisions_total', format('gate="%s",decision="%s",channel="%s"', gate, decision, channel), 1 FROM recorded;
+END $$;
+
+CREATE FUNCTION public.run_artifacts(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
+    SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',
+           coalesce(nullif(row->'metadata', 'null'), '{}'), row->>'persona', a_now
+      FROM jsonb_array_elements(rows) WITH ORDINALITY AS listed (row, position) ORDER BY position;
+    IF rows @> '[{"type": "notification"}]' THEN
+        INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
+        SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now
+          FROM jsonb_array_elements(rows) AS row WHERE row->>'type' = 'notification';
+    END IF;
+END $$;
 
 CREATE FUNCTION public.run_commit(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql
@@ -2231,8 +2443,7 @@ DECLARE
     a_run_id text := decision->'run'->>'run_id';
     earlier record;
     ended boolean := false;
-    released boolean := false;
-    told boolean := false;
+    due boolean := false;
     refused jsonb := drain_refusal(decision);
 BEGIN
     IF refused IS NOT NULL THEN
@@ -2283,27 +2494,23 @@ BEGIN
             VALUES ('runs_started_total', format('project="%s"', decision->'run'->'definition'->>'key'), 1);
         END IF;
         PERFORM run_append(a_run_id, decision->'events');
-        PERFORM run_close_gates(a_run_id, decision->'rows', a_now);
-        PERFORM run_rows(a_run_id, decision->'rows', a_now);
-        told := notify_fan_out(a_run_id, decision->'rows'->'notifications', a_now);
+        due := run_write_rows(a_run_id, decision->'rows', a_now);
         IF decision->'run'->>'status' = 'paused' THEN
             PERFORM run_hold(a_run_id, a_now);
         ELSIF decision->'events' @> '[{"type": "run.resumed"}]' THEN
-            released := run_release(a_run_id, a_now);
+            due := run_release(a_run_id, a_now) OR due;
         END IF;
         -- What is attached to a run that has ended does not end it once more.
         IF decision->'run'->>'finished_at' IS NOT NULL AND NOT ended THEN
             PERFORM run_fence(a_run_id, a_now);
             PERFORM run_observe_end(decision->'run', a_now);
-            told := export_end(decision->'run', a_now) OR told;
+            due := export_end(decision->'run', a_now) OR due;
         END IF;
     END IF;
     IF decision ? 'chat' THEN
         PERFORM chat_append(decision->'chat', a_now);
     END IF;
-    RETURN jsonb_build_object('result', 'committed', 'due', released OR told OR EXISTS (
-        SELECT FROM jsonb_array_elements(decision->'rows'->'effects') AS row JOIN outbox ON outbox.key = row->>'key'
-         WHERE outbox.state = 'due' AND outbox.due_at <= a_now) OR jsonb_array_length(decision->'rows'->'rearmed') > 0);
+    RETURN jsonb_build_object('result', 'committed', 'due', due);
 END $$;
 
 CREATE FUNCTION public.run_conditions(request jsonb) RETURNS text
@@ -2338,6 +2545,27 @@ BEGIN
     RETURN conditions;
 END $_$;
 
+CREATE FUNCTION public.run_effects(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    due boolean;
+BEGIN
+    WITH added AS (
+        INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
+        -- A callback that came before its job was known as submitted has already said that there is something to see.
+        SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
+               CASE WHEN row->>'kind' = 'poll' AND (SELECT hint IS NOT NULL FROM jobs WHERE job_id = row->>'job_id')
+                    THEN a_now ELSE (row->>'due_at')::timestamptz END,
+               a_now, a_now
+          FROM jsonb_array_elements(rows) AS row
+        ON CONFLICT (key) DO NOTHING
+        RETURNING due_at
+    )
+    SELECT coalesce(bool_or(due_at <= a_now), false) INTO due FROM added;
+    RETURN due;
+END $$;
+
 CREATE FUNCTION public.run_event_hash(previous bytea, body text) RETURNS bytea
     LANGUAGE sql IMMUTABLE
     AS $$ SELECT sha256(previous || convert_to(body, 'UTF8')) $$;
@@ -2353,9 +2581,10 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.run_facts(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce((
+BEGIN
+    RETURN (SELECT coalesce((
         SELECT jsonb_build_object('run', state, 'facts', jsonb_build_object(
             'step_since', (SELECT at FROM run_events WHERE run_events.run_id = runs.run_id AND type = 'step.started'
                             ORDER BY seq DESC LIMIT 1),
@@ -2366,18 +2595,19 @@ CREATE FUNCTION public.run_facts(request jsonb) RETURNS jsonb
                   FROM (SELECT * FROM outbox WHERE outbox.run_id = runs.run_id
                            AND outbox.state IN ('due', 'leased', 'held', 'dead')
                          ORDER BY effect_id LIMIT 50) AS oldest)))
-          FROM runs WHERE run_id = request->>'run_id'), 'null')
-$$;
+          FROM runs WHERE run_id = request->>'run_id'), 'null'));
+END $$;
 
 CREATE FUNCTION public.run_fence(a_run_id text, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
      WHERE run_id = a_run_id AND state IN ('due', 'leased', 'held') AND kind IN ('persona', 'submit', 'poll');
     UPDATE jobs SET state = 'fenced', updated_at = a_now
      WHERE run_id = a_run_id AND state IN ('requested', 'submitted');
     UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = a_run_id AND state = 'open';
-$$;
+END $$;
 
 CREATE FUNCTION public.run_force_end(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql
@@ -2394,12 +2624,59 @@ BEGIN
     RETURN jsonb_build_object('result', 'ended');
 END $$;
 
-CREATE FUNCTION public.run_hold(a_run_id text, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION public.run_gates_close(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
     AS $$
+BEGIN
+    WITH closed AS (
+        UPDATE gates SET state = row->>'state', decided_at = a_now, decision = row->'decision', warn_at = NULL
+          FROM jsonb_array_elements(rows) AS row
+         WHERE gates.run_id = a_run_id AND gates.gate = row->>'gate' AND gates.opening = (row->>'opening')::integer
+           AND gates.state = 'open' AND row->>'state' <> 'open'
+        RETURNING gates.gate, gates.state, opened_at
+    )
+    INSERT INTO metric_observations (name, labels, value)
+    SELECT 'gate_wait_seconds', format('gate="%s",outcome="%s"', gate, state),
+           greatest(0, extract(epoch FROM a_now - opened_at)) FROM closed;
+END $$;
+
+CREATE FUNCTION public.run_gates_open(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
+    SELECT DISTINCT ON (row->>'gate', row->>'opening')
+           a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz,
+           (row->>'warn_at')::timestamptz, coalesce((row->>'approvals')::integer, 1)
+      FROM jsonb_array_elements(rows) WITH ORDINALITY AS listed (row, position) WHERE row->>'state' = 'open'
+     ORDER BY row->>'gate', row->>'opening', position DESC
+    ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
+END $$;
+
+CREATE FUNCTION public.run_hold(a_run_id text, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
     UPDATE outbox SET state = 'held', updated_at = a_now
      WHERE run_id = a_run_id AND state = 'due' AND kind IN ('submit', 'persona');
-$$;
+END $$;
+
+CREATE FUNCTION public.run_jobs(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+    SELECT DISTINCT ON (row->>'job_id')
+           row->>'job_id', a_run_id, row->>'kind', row->>'provider', row->>'state',
+           row->>'task_id', row->>'account', a_now, a_now
+      FROM jsonb_array_elements(rows) WITH ORDINALITY AS listed (row, position)
+     ORDER BY row->>'job_id', position DESC
+    ON CONFLICT (job_id) DO UPDATE
+       SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
+    IF rows @? '$[*].state ? (@ == "succeeded" || @ == "failed")' THEN
+        PERFORM jobs_observe(a_run_id, rows, a_now);
+    END IF;
+END $_$;
 
 CREATE FUNCTION public.run_list(request jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -2419,18 +2696,20 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION public.run_load(request jsonb) RETURNS jsonb
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-    WITH caller AS MATERIALIZED (SELECT caller_admit(request) AS caller)
+BEGIN
+    RETURN (WITH caller AS MATERIALIZED (SELECT caller_admit(request) AS caller)
     SELECT caller || jsonb_build_object('run', CASE WHEN (caller->>'admitted')::boolean
                THEN (SELECT state FROM runs WHERE run_id = request->>'run_id') END,
            'approver', principal_named(request->>'approver'))
-      FROM caller
-$$;
+      FROM caller);
+END $$;
 
 CREATE FUNCTION public.run_observe_end(run jsonb, a_now timestamp with time zone) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     WITH steps AS (
         SELECT data->'data'->>'name' AS step, at, lead(at, 1, a_now) OVER (ORDER BY seq) AS next_at
           FROM run_events WHERE run_id = run->>'run_id' AND type = 'step.started'
@@ -2447,8 +2726,18 @@ CREATE FUNCTION public.run_observe_end(run jsonb, a_now timestamp with time zone
     SELECT CASE run->>'mode' WHEN 'mock' THEN 'mock_publish_seconds' ELSE 'publish_seconds' END,
            format('project="%s"', run->'definition'->>'key'),
            greatest(0, extract(epoch FROM a_now - runs.created_at - waited))
-      FROM waits, runs WHERE runs.run_id = run->>'run_id' AND run->>'status' = 'published'
-$$;
+      FROM waits, runs WHERE runs.run_id = run->>'run_id' AND run->>'status' = 'published';
+END $$;
+
+CREATE FUNCTION public.run_rearm(rearmed jsonb, a_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
+           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
+      FROM jsonb_array_elements(rearmed) AS row
+     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
+END $$;
 
 CREATE FUNCTION public.run_release(a_run_id text, a_now timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
@@ -2457,71 +2746,6 @@ BEGIN
     UPDATE outbox SET state = 'due', due_at = greatest(due_at, a_now), updated_at = a_now
      WHERE run_id = a_run_id AND state = 'held';
     RETURN FOUND;
-END $$;
-
-CREATE FUNCTION public.run_rows(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    UPDATE outbox SET state = 'due', attempt = 0, due_at = a_now, fence = fence + 1, last_error = NULL,
-           sent_at = CASE WHEN (row->>'unanswered')::boolean THEN sent_at END, updated_at = a_now
-      FROM jsonb_array_elements(rows->'rearmed') AS row
-     WHERE outbox.job_id = row->>'job_id' AND kind = 'submit' AND state IN ('dead', 'done');
-
-    INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
-    SELECT DISTINCT ON (row->>'job_id')
-           row->>'job_id', a_run_id, row->>'kind', row->>'provider', row->>'state',
-           row->>'task_id', row->>'account', a_now, a_now
-      FROM jsonb_array_elements(rows->'jobs') WITH ORDINALITY AS listed (row, position)
-     ORDER BY row->>'job_id', position DESC
-    ON CONFLICT (job_id) DO UPDATE
-       SET state = excluded.state, task_id = coalesce(excluded.task_id, jobs.task_id), updated_at = a_now;
-
-    PERFORM jobs_observe(a_run_id, rows->'jobs', a_now);
-
-    -- The last row of a gate is how it stands now.
-    INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, warn_at, approvals)
-    SELECT DISTINCT ON (row->>'gate', row->>'opening')
-           a_run_id, row->>'gate', (row->>'opening')::integer, 'open', a_now, (row->>'deadline')::timestamptz,
-           (row->>'warn_at')::timestamptz, coalesce((row->>'approvals')::integer, 1)
-      FROM jsonb_array_elements(rows->'gates') WITH ORDINALITY AS listed (row, position) WHERE row->>'state' = 'open'
-     ORDER BY row->>'gate', row->>'opening', position DESC
-    ON CONFLICT (run_id, gate, opening) DO UPDATE SET deadline = excluded.deadline, warn_at = excluded.warn_at;
-
-    -- Whoever changes an approval into a refusal changes the row.
-    WITH recorded AS (
-        INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
-        SELECT a_run_id, said->>'gate', (said->>'opening')::integer, CASE said->>'verdict' WHEN 'approve' THEN 'approved'
-                   WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END, said->>'ip',
-               said->>'approver', said->>'channel',
-               jsonb_strip_nulls(jsonb_build_object('comment', said->'comment', 'note', said->'note',
-                                                    'user_agent', said->'user_agent', 'edits', said->'edits')), a_now
-          FROM (SELECT row->'decision' AS said FROM jsonb_array_elements(rows->'gates') AS row WHERE row ? 'decision'
-                UNION ALL SELECT vote FROM jsonb_array_elements(rows->'votes') AS vote) AS each
-        ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
-           SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
-               metadata = excluded.metadata, created_at = excluded.created_at
-        RETURNING gate, decision, channel
-    )
-    INSERT INTO metric_observations (name, labels, value)
-    SELECT 'gate_decisions_total', format('gate="%s",decision="%s",channel="%s"', gate, decision, channel), 1 FROM recorded;
-
-    INSERT INTO artifacts (run_id, type, url, provider, checksum, metadata, persona, created_at)
-    SELECT a_run_id, row->>'type', row->>'url', row->>'provider', row->>'checksum',
-           coalesce(nullif(row->'metadata', 'null'), '{}'), row->>'persona', a_now
-      FROM jsonb_array_elements(rows->'artifacts') WITH ORDINALITY AS listed (row, position) ORDER BY position;
-
-    INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
-    -- A callback that came before its job was known as submitted has already said that there is something to see.
-    SELECT row->>'key', a_run_id, row->>'kind', row->>'provider', row->>'job_id', row->'payload', 'due',
-           CASE WHEN row->>'kind' = 'poll' AND hint IS NOT NULL THEN a_now ELSE (row->>'due_at')::timestamptz END,
-           a_now, a_now
-      FROM jsonb_array_elements(rows->'effects') AS row LEFT JOIN jobs ON jobs.job_id = row->>'job_id'
-    ON CONFLICT (key) DO NOTHING;
-
-    INSERT INTO chat_messages (user_id, role, content, run_id, gate, created_at)
-    SELECT row->'metadata'->>'user_id', 'notice', row->'metadata'->>'message', a_run_id, row->'metadata'->>'gate', a_now
-      FROM jsonb_array_elements(rows->'artifacts') AS row WHERE row->>'type' = 'notification';
 END $$;
 
 CREATE FUNCTION public.run_states(request jsonb) RETURNS jsonb
@@ -2544,22 +2768,24 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION public.run_timeline(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM runs WHERE run_id = request->>'run_id') THEN (
+BEGIN
+    RETURN (SELECT CASE WHEN EXISTS (SELECT FROM runs WHERE run_id = request->>'run_id') THEN (
         SELECT jsonb_build_object('events', coalesce(jsonb_agg(data || jsonb_build_object('hash', encode(hash, 'hex'))
                    ORDER BY seq) FILTER (WHERE place <= (request->>'limit')::integer), '[]'),
                'more', count(*) > (request->>'limit')::integer)
           FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM run_events
                  WHERE run_id = request->>'run_id' AND seq > (request->>'after')::bigint
                  ORDER BY seq LIMIT (request->>'limit')::integer + 1) AS page)
-        ELSE 'null' END
-$$;
+        ELSE 'null' END);
+END $$;
 
 CREATE FUNCTION public.run_view(request jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce((
+BEGIN
+    RETURN (SELECT coalesce((
         SELECT jsonb_build_object('runId', run_id, 'project', project, 'status', status, 'awaiting_gate', awaiting_gate,
             'result', result, 'userId', user_id, 'version', version, 'createdAt', created_at, 'updatedAt', updated_at,
             'deadline', deadline, 'finishedAt', finished_at, 'providersMode', state->>'mode',
@@ -2572,8 +2798,8 @@ CREATE FUNCTION public.run_view(request jsonb) RETURNS jsonb
                        ORDER BY position), '[]')
               FROM (SELECT * FROM artifacts WHERE artifacts.run_id = runs.run_id
                      ORDER BY position DESC LIMIT 1000) AS newest))
-          FROM runs WHERE run_id = request->>'run_id'), 'null')
-$$;
+          FROM runs WHERE run_id = request->>'run_id'), 'null'));
+END $$;
 
 CREATE FUNCTION public.run_write(decision jsonb, a_now timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
@@ -2599,6 +2825,38 @@ BEGIN
         RETURN true;
     END IF;
 END $$;
+
+CREATE FUNCTION public.run_write_rows(a_run_id text, rows jsonb, a_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    due boolean := false;
+BEGIN
+    IF rows->'rearmed' <> '[]' THEN
+        PERFORM run_rearm(rows->'rearmed', a_now);
+        due := true;
+    END IF;
+    IF rows->'jobs' <> '[]' THEN
+        PERFORM run_jobs(a_run_id, rows->'jobs', a_now);
+    END IF;
+    -- What closes comes before what opens, since a run has one open gate at a time.
+    IF rows->'gates' @? '$[*].state ? (@ != "open")' THEN
+        PERFORM run_gates_close(a_run_id, rows->'gates', a_now);
+    END IF;
+    IF rows->'gates' @> '[{"state": "open"}]' THEN
+        PERFORM run_gates_open(a_run_id, rows->'gates', a_now);
+    END IF;
+    IF rows->'gates' @? '$[*].decision' OR rows->'votes' <> '[]' THEN
+        PERFORM run_approvals(a_run_id, rows->'gates', rows->'votes', a_now);
+    END IF;
+    IF rows->'artifacts' <> '[]' THEN
+        PERFORM run_artifacts(a_run_id, rows->'artifacts', a_now);
+    END IF;
+    IF rows->'effects' <> '[]' THEN
+        due := run_effects(a_run_id, rows->'effects', a_now) OR due;
+    END IF;
+    RETURN notify_fan_out(a_run_id, rows->'notifications', a_now) OR due;
+END $_$;
 
 CREATE FUNCTION public.runs_guard() RETURNS trigger
     LANGUAGE plpgsql
@@ -2746,14 +3004,15 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.start_load(request jsonb) RETURNS jsonb
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-    SELECT caller_admit(request) || jsonb_build_object(
+BEGIN
+    RETURN (SELECT caller_admit(request) || jsonb_build_object(
         'project', (SELECT jsonb_build_object('key', key, 'version', version, 'digest', digest)
                       FROM projects JOIN project_versions USING (key, version) WHERE key = request->>'project'),
         'known', (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]') FROM projects
-                    JOIN project_versions USING (key, version) WHERE jsonb_array_length(definition->'steps') > 0))
-$$;
+                    JOIN project_versions USING (key, version) WHERE jsonb_array_length(definition->'steps') > 0)));
+END $$;
 
 CREATE FUNCTION public.starts_recent(starts timestamp with time zone[], span interval, a_now timestamp with time zone) RETURNS timestamp with time zone[]
     LANGUAGE sql IMMUTABLE
@@ -2996,6 +3255,26 @@ ALTER TABLE public.chat_messages ALTER COLUMN message_id ADD GENERATED ALWAYS AS
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.chat_summaries (
+    user_id text NOT NULL,
+    summary text NOT NULL,
+    until_id bigint NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.chat_usage (
+    user_id text NOT NULL,
+    day date NOT NULL,
+    turns integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cost numeric(18,8) NOT NULL,
+    CONSTRAINT chat_usage_cost_check CHECK ((cost >= (0)::numeric)),
+    CONSTRAINT chat_usage_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT chat_usage_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT chat_usage_turns_check CHECK ((turns >= 0))
 );
 
 CREATE TABLE public.drain (
@@ -3296,7 +3575,7 @@ CREATE TABLE public.socials (
 
 ALTER TABLE ONLY public.hitl_approvals ALTER COLUMN id SET DEFAULT nextval('public.hitl_approvals_id_seq'::regclass);
 
-INSERT INTO public.drain VALUES (true, false, 'system', NULL, '2026-11-22 17:48:27.352266+00');
+INSERT INTO public.drain VALUES (true, false, 'system', NULL, '2026-11-22 20:00:00+00');
 
 INSERT INTO public.exports VALUES ('trace', '-infinity');
 INSERT INTO public.exports VALUES ('report', '-infinity');
@@ -3317,29 +3596,33 @@ INSERT INTO public.provider_states VALUES ('slack', 1, 1, NULL, 4, 5, 30, '{}', 
 INSERT INTO public.provider_states VALUES ('otlp', NULL, 10, NULL, 4, 5, 30, '{}', '-infinity', '-infinity', 'closed', 0, 0, NULL, NULL);
 INSERT INTO public.provider_states VALUES ('sentry', 20, 1, NULL, 4, 5, 30, '{}', '-infinity', '-infinity', 'closed', 0, 0, NULL, NULL);
 
-INSERT INTO public.schema_migrations VALUES (1, '0001_tables', 'efefd9afc513247a771c55aecd02b7cef67e3b5cd065557cb972222fbd897032', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (7, '0007_verbs', 'a8a7cf6c1adb461a004ccb624eca9ba7c8aa0515d86417aa5642b867d3f79662', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (8, '0008_provider_states', '8aaa188d65376f49fc2ae04aa4da58560edea5e8019d91d3e8450a1906423414', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (9, '0009_operations', '835947b6fc2d43c4be14e3d3f4469b478acb3035626f47effb7ad1e436900eb4', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (13, '0013_dispatch', '839d0c4cbe2716d8f21f90656e1aceba54bbee0b699f88e2efad589308cedcdc', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (15, '0015_dead_letters', '9763517084e127d28d43ae412bd2b19d2dcb5402b512b7f8e75cebec56394a08', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (16, '0016_drain', 'cda4f1181e057325af95b5b4ce3a865fed664d6590f3f37eecc5bc7321f8d275', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (18, '0018_indexes', '5def34bcac733c554e89dae505471c1e30641ac28e8eaf739deaf163691cd117', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (19, '0019_gate_policies', '42c50ba3002dfbf3e34846fc8be018bc877f01ca01e31dd4e034b9e7f0d86b93', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (20, '0020_principals', '8f0496e9535181c0c4c942a3d8e28ee4fe320bc01eef89c525e852404102ccab', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (21, '0021_channels', '165db87b00d21c22037ccba67aa99ea45a0952233fb9786e25c44635cc7228b0', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (22, '0022_run_commit', '849a278912be444366e508be87aad842d9fac738f2aa4f2fad9e19424de872f7', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (23, '0023_reads', '10d74c999abe67033fe0fcaf6cad6b03ba62387c7f6ffb94caff75e50189b286', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (24, '0024_sweep', 'edeb8b0f384fab489bbd5b2a81cc0040c77cf4367364e81013251d77079db932', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (25, '0025_doctor', '326dc4190d0912cd22cbc03b2976169fb236dd8fc562738f427063fa7f26954d', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (27, '0027_gates', 'e7b16da4086c8322b5050ce60e9b97d3deb12d49e04617fc6e1f7859ead02d1f', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (28, '0028_metrics', 'e6281c12dac89fdce5e7a4914bb6fdcab9706b7325993867f0d7f2be0b5d7e45', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (29, '0029_console', '74575f45145590e7dd5928f2200927b2be5ce4336e2c3e9ed4e228950e577ff4', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (30, '0030_upkeep', '7db220502f1d0474ecca99e1d4525aa8b48ce80d1e0533311027b974c5ba3458', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (32, '0032_webhooks', 'df0f79f8809f3cac1a4fec1ee678f846ee20f0b8973848bda13acc7acb417a08', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (33, '0033_exports', '6782c7b4602306d63f089c933787728d567de1a1d2610a82ecc30db3821c77ad', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (35, '0035_knowledge', 'e9e7a2857368c2d5059bd5931e135b38595335a73256c8720fab0acf4e1c7b9f', '2026-11-22 15:00:00+00');
-INSERT INTO public.schema_migrations VALUES (36, '0036_agents', '6312659578cc0bbf3a24fefbb2c2d8b057c2d669575c467fa83d3f9781bc3545', '2026-11-22 15:00:00+00');
+INSERT INTO public.schema_migrations VALUES (1, '0001_tables', 'efefd9afc513247a771c55aecd02b7cef67e3b5cd065557cb972222fbd897032', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (7, '0007_verbs', 'a8a7cf6c1adb461a004ccb624eca9ba7c8aa0515d86417aa5642b867d3f79662', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (8, '0008_provider_states', '8aaa188d65376f49fc2ae04aa4da58560edea5e8019d91d3e8450a1906423414', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (9, '0009_operations', '835947b6fc2d43c4be14e3d3f4469b478acb3035626f47effb7ad1e436900eb4', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (13, '0013_dispatch', '839d0c4cbe2716d8f21f90656e1aceba54bbee0b699f88e2efad589308cedcdc', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (15, '0015_dead_letters', '9763517084e127d28d43ae412bd2b19d2dcb5402b512b7f8e75cebec56394a08', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (16, '0016_drain', 'cda4f1181e057325af95b5b4ce3a865fed664d6590f3f37eecc5bc7321f8d275', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (18, '0018_indexes', '5def34bcac733c554e89dae505471c1e30641ac28e8eaf739deaf163691cd117', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (19, '0019_gate_policies', '42c50ba3002dfbf3e34846fc8be018bc877f01ca01e31dd4e034b9e7f0d86b93', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (20, '0020_principals', '8f0496e9535181c0c4c942a3d8e28ee4fe320bc01eef89c525e852404102ccab', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (21, '0021_channels', '165db87b00d21c22037ccba67aa99ea45a0952233fb9786e25c44635cc7228b0', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (27, '0027_gates', 'e7b16da4086c8322b5050ce60e9b97d3deb12d49e04617fc6e1f7859ead02d1f', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (30, '0030_upkeep', '7db220502f1d0474ecca99e1d4525aa8b48ce80d1e0533311027b974c5ba3458', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (32, '0032_webhooks', 'df0f79f8809f3cac1a4fec1ee678f846ee20f0b8973848bda13acc7acb417a08', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (33, '0033_exports', '6782c7b4602306d63f089c933787728d567de1a1d2610a82ecc30db3821c77ad', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (35, '0035_knowledge', 'e9e7a2857368c2d5059bd5931e135b38595335a73256c8720fab0acf4e1c7b9f', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (36, '0036_agents', '6312659578cc0bbf3a24fefbb2c2d8b057c2d669575c467fa83d3f9781bc3545', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (37, '0037_run_rows', 'aab447eb6c919269a5d410af18bb0fa5d0339b757791a28a596c86ca21d5aa0a', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (38, '0038_reads', '94662b5cb0a398746e66e072e02cf3f6e6db4d9147a0070bbaf7140b41e91c15', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (39, '0039_chat', 'd0147803f3b63769699ad59823fece333b651b872717a3d2799b869a0676adb7', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (40, '0040_doctor', '326dc4190d0912cd22cbc03b2976169fb236dd8fc562738f427063fa7f26954d', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (42, '0042_personas', '41ebf6739e04361d0f3a56a9f45c5d951329c1e37385ca33e0b0fb041a0c7d76', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (43, '0043_metrics', '0956ab908626a7b86362de86516e6517e7f7578818707396766f9dc175996906', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (44, '0044_console', 'd1d6826b225064cbddf968ed027a737a9f4bd1e8a2f7e6efaeefc553aa8c9058', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (45, '0045_run_commit', 'e6a2a46c458dd70da9558c1f109756833f82f7c90d0bea5143628dff89bc12fa', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (46, '0046_sweep', 'b9257b4e6037d9d2ee61abe30f81c0eca9535e8ca06d4b65ab592b1cac456047', '2026-11-22 20:00:00+00');
+INSERT INTO public.schema_migrations VALUES (47, '0047_storage', 'e43ffff2f91347db71ce2f086a8d857a29022561cd6afe85adde49227ac88352', '2026-11-22 20:00:00+00');
 
 SELECT pg_catalog.setval('public.artifacts_position_seq', 1, false);
 
@@ -3367,6 +3650,12 @@ ALTER TABLE ONLY public.channels
 
 ALTER TABLE ONLY public.chat_messages
     ADD CONSTRAINT chat_messages_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY public.chat_summaries
+    ADD CONSTRAINT chat_summaries_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.chat_usage
+    ADD CONSTRAINT chat_usage_pkey PRIMARY KEY (user_id, day);
 
 ALTER TABLE ONLY public.drain
     ADD CONSTRAINT drain_pkey PRIMARY KEY (only_row);
@@ -3554,8 +3843,6 @@ CREATE INDEX runs_by_project_and_status ON public.runs USING btree (project, sta
 CREATE INDEX runs_by_status ON public.runs USING btree (status, created_at DESC, run_id DESC);
 
 CREATE INDEX runs_by_user ON public.runs USING btree (user_id, created_at DESC, run_id DESC);
-
-CREATE INDEX runs_ended ON public.runs USING btree (finished_at, run_id) WHERE (finished_at IS NOT NULL);
 
 CREATE INDEX runs_newest ON public.runs USING btree (created_at DESC, run_id DESC);
 

@@ -166,7 +166,7 @@ fn nothing_due_writes_nothing() {
     let mut transaction = db.driver().transaction().unwrap();
     let request =
         serde_json::json!({"now": mw_core::run::rfc3339(now()), "limit": 16, "lease_seconds": 45}).to_string();
-    transaction.query("SELECT effects_claim($1::text::jsonb)", &[&request]).unwrap();
+    transaction.query("SELECT effects_lease($1::text::jsonb)", &[&request]).unwrap();
     let wrote: bool = transaction.query_one("SELECT pg_current_xact_id_if_assigned() IS NOT NULL", &[]).unwrap().get(0);
     assert!(!wrote);
 }

@@ -156,10 +156,10 @@ BEGIN
     END IF;
     -- What closes comes before what opens, since a run has one open gate at a time.
     IF request->'gates' @? '$[*].state ? (@ != "open")' THEN
-        PERFORM gates_close(request->'gates', a_now);
+        PERFORM gates_write_closed(request->'gates', a_now);
     END IF;
     IF request->'gates' @> '[{"state": "open"}]' THEN
-        PERFORM gates_open(request->'gates', a_now);
+        PERFORM gates_write_opened(request->'gates', a_now);
     END IF;
     IF request->'gates' @? '$[*].decision' THEN
         PERFORM approvals_write(request->'gates', a_now);
