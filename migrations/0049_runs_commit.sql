@@ -126,16 +126,21 @@ BEGIN
     RETURN fenced;
 END $$;
 
--- The next versions of runs whose rows are locked. A paused run waits at its gate, but nobody can decide there:
--- `awaiting_gate` is for those who can.
-CREATE OR REPLACE FUNCTION runs_write(decisions jsonb, a_now timestamptz) RETURNS void
+-- The next versions of runs whose rows are locked: which of them are at their end, and which are paused. A paused run waits at
+-- its gate, but nobody can decide there: `awaiting_gate` is for those who can.
+CREATE OR REPLACE FUNCTION runs_write(decisions jsonb, a_now timestamptz, OUT ended jsonb, OUT paused text[])
 LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE runs SET status = run->>'status', result = new.result, updated_at = a_now, version = (run->>'version')::bigint,
-           state = run, awaiting_gate = CASE WHEN run->>'status' <> 'paused' THEN run->'gate'->>'gate' END,
-           deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
-      FROM jsonb_to_recordset(decisions) AS new (run_id text, expected_version bigint, run jsonb, result jsonb)
-     WHERE runs.run_id = new.run_id AND expected_version > 0;
+    WITH written AS (
+        UPDATE runs SET status = run->>'status', result = new.result, updated_at = a_now, version = (run->>'version')::bigint,
+               state = run, awaiting_gate = CASE WHEN run->>'status' <> 'paused' THEN run->'gate'->>'gate' END,
+               deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
+          FROM jsonb_to_recordset(decisions) AS new (run_id text, expected_version bigint, run jsonb, result jsonb)
+         WHERE runs.run_id = new.run_id AND expected_version > 0
+        RETURNING runs.run_id, status, CASE WHEN finished_at IS NOT NULL THEN run_ended(state) END AS end_of_run
+    )
+    SELECT jsonb_agg(end_of_run) FILTER (WHERE end_of_run IS NOT NULL), array_agg(run_id) FILTER (WHERE status = 'paused')
+      INTO ended, paused FROM written;
 END $$;
 
 -- The rows that follow from decisions; true when there is work at once.
@@ -234,8 +239,8 @@ DECLARE
     refused jsonb := '{}';
     fenced jsonb;
     run_ids text[];
-    ended jsonb;
-    paused text[];
+    ended_before text[];
+    written record;
     decision jsonb;
     answer jsonb;
     observed jsonb;
@@ -247,16 +252,15 @@ BEGIN
     PERFORM set_config('mw.commit', 'on', true);
     IF request ? 'decisions' THEN
         WITH wanted AS MATERIALIZED (
-            SELECT * FROM jsonb_to_recordset(request->'decisions') AS row (run_id text, expected_version bigint, run jsonb)
+            SELECT * FROM jsonb_to_recordset(request->'decisions') AS row (run_id text, expected_version bigint)
+             WHERE expected_version > 0
         ), held AS MATERIALIZED (
             SELECT run_id, version, finished_at FROM runs
-             WHERE run_id = ANY (ARRAY(SELECT run_id FROM wanted WHERE expected_version > 0)) ORDER BY run_id FOR UPDATE
+             WHERE run_id = ANY (ARRAY(SELECT run_id FROM wanted)) ORDER BY run_id FOR UPDATE
         )
-        SELECT array_agg(run_id) FILTER (WHERE expected_version > 0 AND version IS DISTINCT FROM expected_version),
-               -- What is attached to a run that has ended does not end it once more.
-               jsonb_agg(run_ended(run)) FILTER (WHERE finished_at IS NULL AND run->>'finished_at' IS NOT NULL),
-               array_agg(run_id) FILTER (WHERE run->>'status' = 'paused')
-          INTO run_ids, ended, paused FROM wanted LEFT JOIN held USING (run_id);
+        SELECT array_agg(run_id) FILTER (WHERE version IS DISTINCT FROM expected_version),
+               array_agg(run_id) FILTER (WHERE finished_at IS NOT NULL)
+          INTO run_ids, ended_before FROM wanted LEFT JOIN held USING (run_id);
         IF run_ids IS NOT NULL THEN
             SELECT jsonb_object_agg(run_id, jsonb_build_object('result', 'conflict', 'run', state)) INTO refused
               FROM unnest(run_ids) AS run_id LEFT JOIN runs USING (run_id);
@@ -285,22 +289,23 @@ BEGIN
             request := request_without(request, run_ids);
         END IF;
     END IF;
-    IF refused <> '{}' THEN
-        ended := (SELECT jsonb_agg(run) FROM jsonb_array_elements(ended) AS run WHERE NOT refused ? (run->>'run_id'));
-        paused := ARRAY(SELECT run_id FROM unnest(paused) AS run_id WHERE NOT refused ? run_id);
-    END IF;
     IF request ? 'decisions' THEN
-        PERFORM runs_write(request->'decisions', a_now);
+        written := runs_write(request->'decisions', a_now);
         due := runs_write_rows(request, a_now);
-        IF paused <> '{}' THEN
-            PERFORM runs_hold(paused, a_now);
+        IF written.paused IS NOT NULL THEN
+            PERFORM runs_hold(written.paused, a_now);
         END IF;
         IF request->'events' @> '[{"type": "run.resumed"}]' THEN
             due := runs_release(ARRAY(SELECT run_id FROM jsonb_to_recordset(request->'events') AS event (run_id text, type text)
                                        WHERE type = 'run.resumed'), a_now) OR due;
         END IF;
-        IF ended IS NOT NULL THEN
-            due := runs_end(ended, a_now) OR due;
+        -- What is attached to a run that has ended does not end it once more.
+        IF ended_before IS NOT NULL THEN
+            written.ended := (SELECT jsonb_agg(run) FROM jsonb_array_elements(written.ended) AS run
+                               WHERE run->>'run_id' <> ALL (ended_before));
+        END IF;
+        IF written.ended IS NOT NULL THEN
+            due := runs_end(written.ended, a_now) OR due;
         END IF;
     END IF;
     whole := refused = '{}' AND fenced IS NULL;

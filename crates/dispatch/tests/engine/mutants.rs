@@ -33,8 +33,8 @@ const MUTANTS: [Mutant; 7] = [
     Mutant {
         guard: "the version guard",
         function: "runs_commit",
-        text: "expected_version > 0 AND version IS DISTINCT FROM expected_version",
-        instead: "false",
+        text: "FILTER (WHERE version IS DISTINCT FROM expected_version)",
+        instead: "FILTER (WHERE false)",
         promise: of_two_decisions_on_one_version_one_happens,
     },
     Mutant {
@@ -61,7 +61,7 @@ const MUTANTS: [Mutant; 7] = [
     Mutant {
         guard: "the hold on a paused run",
         function: "runs_commit",
-        text: "PERFORM runs_hold(paused, a_now);",
+        text: "PERFORM runs_hold(written.paused, a_now);",
         instead: "",
         promise: a_paused_run_has_nothing_to_claim,
     },
