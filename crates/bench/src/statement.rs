@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(caught.sql, "SELECT webhook_refuse($1::text::jsonb, $2)::text");
         let script = caught.script("U");
         assert!(script.contains("hash-' || :n::text || '") && script.contains("it''s"), "{script}");
-        assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8'));\n"), "{script}");
+        assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8'))::text;\n"), "{script}");
         assert_eq!(caught.request().headers()["x-json-bytes"], caught.json.len().to_string());
     }
 }

@@ -120,8 +120,8 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// False when the run has a gate open after what is known of it here: whatever closes a gate is told in another
-    /// commit than what opens it.
+    /// False when this was not built on what is known of the run here, or that left a gate open: whatever closes a gate is
+    /// told in another commit than what opens it.
     fn add_run(
         &mut self,
         transition: &'a Transition,
@@ -130,7 +130,9 @@ impl<'a> Batch<'a> {
     ) -> bool {
         let run = &transition.run;
         match known.get(run.run_id.as_str()).and_then(|place| self.decisions.get_mut(*place)) {
-            Some(before) if before.run.gate.is_some() => return false,
+            Some(before) if before.run.gate.is_some() || before.run.version != transition.expected_version => {
+                return false;
+            }
             Some(before) => before.run = run,
             None => {
                 known.insert(&run.run_id, self.decisions.len());

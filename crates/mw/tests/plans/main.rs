@@ -1,5 +1,5 @@
-//! With a million finished runs behind it, no statement of the store scans a table that grows, and none reads more of an
-//! index than its answer needs. One test: the history is made once. Prints what each statement reads and takes.
+//! With a million finished runs behind it, no statement of the store scans a table that grows, none reads more of an
+//! index than its answer needs, and no index is written for nobody. One test: the history is made once. Prints what each statement reads and takes.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,20 +22,27 @@ use std::time::Instant;
 /// A scan of this many rows of a growing table is a table that is still small.
 const SCANNED_MAX: i64 = 50;
 
+/// For people's own queries, as the original has it; and for notices to groups, which no measured run has.
+const READ_OTHERWISE: [&str; 2] = ["artifacts_by_persona", "principals_by_group"];
+
 #[test]
 fn no_statement_reads_the_history() {
     let started = Instant::now();
     let mut history = History::make();
     say(&format!("plans: a history of 1,000,000 runs, made in {:.1} s", started.elapsed().as_secs_f64()));
-    let faults: Vec<String> = statements::all()
+    let mut unread = measure::plain_indexes(&mut history.db);
+    unread.retain(|index| !READ_OTHERWISE.contains(&index.as_str()));
+    let mut faults: Vec<String> = statements::all()
         .into_iter()
         .filter_map(|(name, entries_max, mut call)| {
             let run = history.run.clone();
             let reads = measure::measure(&mut history.db, |db| call(db, &run));
             say(&line(name, &reads));
+            unread.retain(|index| !reads.used.contains(index));
             fault(name, entries_max, &reads)
         })
         .collect();
+    faults.extend(unread.into_iter().map(|index| format!("{index} is written and read by nothing")));
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 

@@ -76,6 +76,44 @@ fn many_decisions_are_each_answered_for_themselves() {
 }
 
 #[test]
+fn of_two_decisions_on_one_version_in_one_commit_the_second_is_made_again_on_the_first() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Mock);
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
+    let twice = [(); 2].map(|()| of(apply(&run, &cancel, "a", &mut context).unwrap().unwrap()));
+    let results = commit(&mut db, now(), &twice).unwrap().results;
+    let [Committed::Committed, Committed::Conflict { run: Some(known) }] = results.as_slice() else {
+        panic!("{results:?}");
+    };
+    assert_eq!(**known, loaded(&mut db, &run.run_id));
+}
+
+#[test]
+fn what_was_built_on_one_another_is_committed_as_one_and_the_timeline_has_it_all() {
+    let mut db = connect();
+    let run = generating(&mut db, ProvidersMode::Mock);
+    let mut new_id = fresh_id;
+    let mut context = Context { now: now(), new_id: &mut new_id };
+    let (mut known, mut decisions) = (run.clone(), Vec::new());
+    for job_id in run.jobs.keys() {
+        let task_id = format!("task {}", fresh_id());
+        let submit = Command::SubmitJob { job_id: job_id.clone(), task_id, adopted: false };
+        let transition = apply(&known, &submit, "kieai", &mut context).unwrap().unwrap();
+        known = transition.run.clone();
+        decisions.push(of(transition));
+    }
+    assert!(decisions.len() > 1);
+    let results = commit(&mut db, now(), &decisions).unwrap().results;
+    assert!(results.iter().all(|result| *result == Committed::Committed), "{results:?}");
+    assert_eq!(loaded(&mut db, &run.run_id), known);
+    assert_eq!(folded(&mut db, &run.run_id), known);
+    let sql = "SELECT count(*) FROM jobs WHERE run_id = $1 AND state = 'submitted'";
+    assert_eq!(count(&mut db, sql, &run.run_id), decisions.len() as i64);
+}
+
+#[test]
 fn an_idempotency_key_makes_one_run_and_refuses_another_request() {
     let mut db = connect();
     let key = |fingerprint: &str, caller: &str| {
