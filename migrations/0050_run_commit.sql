@@ -4,20 +4,20 @@
 CREATE OR REPLACE FUNCTION run_commit_request(decision jsonb, a_now text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    a_run_id jsonb := coalesce(jsonb_build_object('run_id', decision->'run'->'run_id'), '{}');
+    of_run jsonb := jsonb_build_object('run_id', decision->'run'->'run_id');
 BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object('now', a_now, 'chat', decision->'chat')) || coalesce((
         SELECT jsonb_object_agg(key, rows) FROM (
             SELECT CASE key WHEN 'notifications' THEN 'notices' ELSE key END AS key, (
-                   SELECT jsonb_agg(a_run_id || CASE key WHEN 'notifications' THEN jsonb_build_object('notice', row)
+                   SELECT jsonb_agg(of_run || CASE key WHEN 'notifications' THEN jsonb_build_object('notice', row)
                                                          WHEN 'votes' THEN jsonb_build_object('decision', row) ELSE row END ORDER BY place)
                      FROM jsonb_array_elements(value) WITH ORDINALITY AS listed (row, place)) AS rows
               FROM jsonb_each(coalesce(decision->'rows', '{}') || jsonb_strip_nulls(jsonb_build_object(
                    'events', decision->'events')))
             UNION ALL
-            SELECT 'decisions', jsonb_build_array(a_run_id || decision) WHERE decision ? 'run'
+            SELECT 'decisions', jsonb_build_array(of_run || decision) WHERE decision ? 'run'
             UNION ALL
-            SELECT 'settles', jsonb_build_array(CASE WHEN decision ? 'run' THEN a_run_id ELSE '{}' END || (decision->'settle'))
+            SELECT 'settles', jsonb_build_array(CASE WHEN decision ? 'run' THEN of_run ELSE '{}' END || (decision->'settle'))
              WHERE decision ? 'settle') AS part WHERE rows IS NOT NULL), '{}');
 END $$;
 
