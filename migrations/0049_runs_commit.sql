@@ -287,6 +287,10 @@ BEGIN
             refused := refused || (SELECT jsonb_object_agg(run_id, jsonb_build_object('result', 'fenced', 'run', state))
                                      FROM unnest(run_ids) AS run_id LEFT JOIN runs USING (run_id));
             request := request_without(request, run_ids);
+            -- The other effects of these runs are told again, and what they met with them.
+            observed := (SELECT jsonb_agg(row ORDER BY place) FROM jsonb_array_elements(observed) WITH ORDINALITY AS listed (row, place)
+                          WHERE row->>'run_id' IS NULL OR row->>'run_id' <> ALL (run_ids)
+                             OR fenced @> jsonb_build_array(jsonb_build_object('effect_id', row->'effect_id')));
         END IF;
     END IF;
     IF request ? 'decisions' THEN

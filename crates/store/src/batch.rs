@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Lists that would be empty are left out: each that is there costs a statement.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(crate) struct Batch<'a> {
     now: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,22 +84,8 @@ pub(crate) struct Answer {
 
 impl<'a> Batch<'a> {
     pub(crate) fn of(now: Timestamp, decisions: &'a [Decision]) -> Result<Batch<'a>, DbError> {
-        let mut batch = Batch {
-            now: text(now),
-            decisions: Vec::new(),
-            events: Vec::new(),
-            jobs: Vec::new(),
-            gates: Vec::new(),
-            votes: Vec::new(),
-            artifacts: Vec::new(),
-            effects: Vec::new(),
-            rearmed: Vec::new(),
-            notices: Vec::new(),
-            settles: Vec::new(),
-            observed: Vec::new(),
-            chat: decisions.iter().find_map(|decision| decision.chat.as_ref()),
-            postponed: Vec::new(),
-        };
+        let chat = decisions.iter().find_map(|decision| decision.chat.as_ref());
+        let mut batch = Batch { now: text(now), chat, ..Batch::default() };
         let mut known = BTreeMap::new();
         for (place, decision) in decisions.iter().enumerate() {
             if let Some(transition) = &decision.transition {

@@ -2,11 +2,11 @@
 //! check does not notice the missing guard would prove nothing.
 
 use crate::fixture::*;
-use mw_core::run::{Command, Context, Order, PersonaSource, apply};
+use mw_core::run::{Command, Context, Order, PersonaSource, Run, apply};
 use mw_core::status::ProvidersMode;
 use mw_dispatch::World;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit, order};
-use mw_store::effects::{self, Claimed};
+use mw_store::effects::{self, Claimed, Contact, Observed};
 use mw_store::webhooks::{Delivery, Match, Receipt, accept};
 use serde_json::json;
 use time::Duration;
@@ -119,8 +119,8 @@ fn of_two_decisions_on_one_version_one_happens(engine: &mut Engine) -> bool {
     matches!(answer.map(|answer| answer.results), Ok(results) if matches!(results.as_slice(), [Committed::Conflict { .. }]))
 }
 
-/// Of two effects of one run, one is somebody else's by now: the run hears of neither, and the other may be told again.
-fn an_effect_whose_run_is_not_told_is_not_settled(engine: &mut Engine) -> bool {
+/// Of two effects of one run, one is somebody else's by now: what a commit of both says, and the run before it.
+fn two_told_of_which_one_is_lost(engine: &mut Engine) -> (Run, Vec<Committed>) {
     let run = engine.generating("test_video_gen");
     let (now, mut new_id) = (engine.now(), fresh_id);
     let mut context = Context { now, new_id: &mut new_id };
@@ -132,13 +132,41 @@ fn an_effect_whose_run_is_not_told_is_not_settled(engine: &mut Engine) -> bool {
         known = transition.run.clone();
         let (effect_id, fence) = (effect.effect_id, effect.fence - place as i64);
         let settle = Settle { effect_id, fence, outcome: Outcome::Done, error: None };
-        decisions.push(Decision { transition: Some(transition), settle: Some(settle), ..Decision::default() });
+        let observed = Observed {
+            effect_id,
+            provider: effect.provider.clone(),
+            kind: effect.kind,
+            lane: effect.lane,
+            contact: Contact::Answered,
+            seconds: 0.1,
+            used: None,
+            hold_seconds: None,
+        };
+        decisions.push(Decision {
+            transition: Some(transition),
+            settle: Some(settle),
+            observed: Some(observed),
+            ..Decision::default()
+        });
     }
-    let results = commit(&mut engine.db(), now, &decisions).unwrap().results;
+    (run, commit(&mut engine.db(), now, &decisions).unwrap().results)
+}
+
+/// The run hears of neither, and the other may be told again.
+fn an_effect_whose_run_is_not_told_is_not_settled(engine: &mut Engine) -> bool {
+    let (run, results) = two_told_of_which_one_is_lost(engine);
     let told = engine.run(&run.run_id).version > run.version;
     matches!(results.as_slice(), [Committed::Conflict { .. }, Committed::Fenced { .. }])
         && !told
         && engine.count("SELECT count(*) FROM outbox WHERE state = 'leased'") == 2
+}
+
+#[test]
+fn what_is_told_again_is_not_observed_twice() {
+    let mut engine = Engine::new();
+    two_told_of_which_one_is_lost(&mut engine);
+    let observed = "SELECT sum(value)::bigint FROM metric_observations WHERE name = 'effect_attempts_total'";
+    assert_eq!(engine.count(observed), 1, "that of the lost effect, which nobody tells again");
 }
 
 #[test]
