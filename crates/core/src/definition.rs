@@ -1,6 +1,7 @@
 //! A project's definition: the sequence of steps that its runs take. Definitions are files (`projects/*.json`),
 //! validated here when they are loaded, stored by key and version, and never changed once stored: a run pins one.
 
+use crate::disclosure::Disclosure;
 use crate::gate_policy::GatePolicy;
 use crate::job::OverlayStyle;
 use crate::persona::tool::PersonaTool;
@@ -214,6 +215,9 @@ pub struct PublishSettings {
     pub platforms: Vec<String>,
     #[serde(default)]
     pub hashtags: Vec<String>,
+    /// Whether posts say that a machine made the video.
+    #[serde(default, skip_serializing_if = "Disclosure::is_default")]
+    pub disclosure: Disclosure,
 }
 
 /// Why a definition is refused. Each text says what to change.
@@ -337,6 +341,7 @@ impl Settings {
         if self.clips_per_day.is_some_and(|most| most < clips.count) {
             return Err(rule("clips_per_day is at least clips.count, or no run could ever start"));
         }
+        self.publish.disclosure.validate().map_err(rule)?;
         match &clips.subjects {
             Subjects::Fixed { items } if items.len() != clips.count as usize => {
                 Err(rule("clips.subjects.items has one entry per clip"))

@@ -1,6 +1,7 @@
 //! What a provider job is asked to make. One spec per kind; the spec is fixed when the job is requested and is the
 //! whole input of the submission, so that a repeated attempt asks for exactly the same thing.
 
+use crate::disclosure::Disclosure;
 use serde::{Deserialize, Serialize};
 
 /// The three kinds of provider work, in the order in which a run needs them.
@@ -88,6 +89,8 @@ pub struct PublishSpec {
     /// The upload-post profile (`user`).
     pub account: String,
     pub platforms: Vec<String>,
+    #[serde(default, skip_serializing_if = "Disclosure::is_default")]
+    pub disclosure: Disclosure,
 }
 
 /// A job's input, by kind.

@@ -17,6 +17,7 @@
 pub mod brendan;
 pub mod button;
 pub mod definition;
+pub mod disclosure;
 pub mod gate_policy;
 pub mod job;
 pub mod knowledge;

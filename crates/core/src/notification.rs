@@ -160,6 +160,7 @@ fn gate_lines(run: &Run, opening: u32) -> Option<Vec<String>> {
     let open = run.gate.as_ref().filter(|open| open.opening == opening)?;
     let mut lines = vec![quote(&open.summary)];
     lines.extend(links(run.render_url.as_deref().filter(|_| open.gate == GateName::Prepublish)));
+    lines.extend(run.disclosed().map(|disclosed| disclosed.summary));
     let deadline = run.pause.as_ref().map(|pause| pause.step_deadline).or(run.deadline);
     lines.extend(deadline.map(|at| format!("Open until {}.", to_the_minute(at))));
     Some(lines)
@@ -208,7 +209,8 @@ mod tests {
         let message = message(&run, opening_of(&run)).unwrap();
         assert_eq!(message.title, "Publish this video?");
         assert_eq!(message.asked, Some(Asked { gate: open.gate, opening: open.opening }));
-        for part in [open.summary.as_str(), run.render_url.as_deref().unwrap(), "Open until 20", &run.run_id] {
+        let video = run.render_url.as_deref().unwrap();
+        for part in [open.summary.as_str(), video, "marked as made by AI on tiktok", "Open until 20", &run.run_id] {
             assert!(message.text.contains(part), "{part}: {}", message.text);
         }
     }

@@ -126,6 +126,9 @@ fn description(brief: &Brief) -> String {
     for clip in &brief.clips {
         lines.push(format!("{}. {}: {}", clip.index + 1, span(&clip.subject), span(&clip.header)));
     }
+    if let Some(disclosure) = &brief.disclosure {
+        lines.push(disclosure.summary.clone());
+    }
     lines.push(format!("After approval: {}.", brief.releases));
     if brief.quorum.needed > 1 {
         lines.push(format!("{} of {} approvals.", brief.quorum.approved_by.len(), brief.quorum.needed));

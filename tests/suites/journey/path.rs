@@ -1,5 +1,6 @@
 //! Both projects from the chat message to `published`.
 
+use crate::support::simulator::Simulator;
 use crate::support::{Run, run, service, simulator, unique};
 use serde_json::{Value, json};
 
@@ -97,6 +98,25 @@ fn test_video_gen_goes_from_chat_to_published() {
         assert_eq!(post["metadata"]["mock"], true);
     }
     run.assert_healthy();
+}
+
+#[test]
+fn a_post_says_that_a_machine_made_it() {
+    let _calm = simulator::calm();
+    let run = Run::rendered();
+    let path = format!("/v1/gates/{}/prepublish", run.id);
+    let shown = service().get(&path).send().expect(200).json()["brief"]["disclosure"].clone();
+    assert_eq!(shown["flags"], json!([{"platform": "tiktok", "field": "is_aigc"}]));
+    run.clone().approved("prepublish");
+    run.wait_for("published");
+    assert_eq!(run.artifacts("publish.url")[0]["metadata"]["disclosure"], shown);
+    if !service().is_mock() {
+        let state = Simulator::of(service()).state();
+        let video = run.view()["result"]["finalRenderUrl"].clone();
+        let is_its = |task: &&Value| task["provider"] == "upload-post" && task["request"]["video"] == video;
+        let post = state["tasks"].as_array().unwrap().iter().find(is_its).unwrap();
+        assert_eq!(post["request"]["is_aigc"], "true", "{post}");
+    }
 }
 
 #[test]

@@ -202,5 +202,6 @@ fn publish_spec(run: &Run, settings: &Settings) -> Option<PublishSpec> {
         title: run.post_title.clone().unwrap_or_else(|| run.title.clone()),
         account: settings.publish.account.clone(),
         platforms: settings.publish.platforms.clone(),
+        disclosure: settings.publish.disclosure.clone(),
     })
 }

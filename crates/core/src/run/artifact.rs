@@ -224,6 +224,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
             let mut metadata = json!({
                 "caption": spec.caption, "accountId": spec.account, "socialProvider": "upload-post", "success": true,
                 "source": spec.video_url, "platforms": spec.platforms,
+                "disclosure": spec.disclosure.on(&spec.platforms),
             });
             if let (crate::status::ProvidersMode::Mock, Value::Object(fields)) = (run.mode, &mut metadata) {
                 fields.insert("mock".to_owned(), Value::Bool(true));

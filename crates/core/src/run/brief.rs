@@ -3,6 +3,7 @@
 
 use crate::Timestamp;
 use crate::definition::{Role, Step};
+use crate::disclosure::Disclosed;
 use crate::gate_policy::OnExpiry;
 use crate::persona;
 use crate::run::edit::Field;
@@ -38,6 +39,9 @@ pub struct Brief {
     pub video_url: Option<String>,
     pub caption: Text,
     pub post_title: Text,
+    /// What the post says of how it was made; only at the gate that decides about the post.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disclosure: Option<Disclosed>,
     pub cost: Cost,
     /// What code can check.
     pub checks: Vec<Check>,
@@ -127,6 +131,7 @@ impl Run {
             video_url: self.render_url.clone(),
             caption: self.text(Field::Caption),
             post_title: self.text(Field::PostTitle),
+            disclosure: self.disclosed(),
             cost: self.cost(),
             checks: guardrail::checks(self),
             guardrails: self.settings.as_ref().map(|settings| settings.guardrails.clone()).unwrap_or_default(),
@@ -212,6 +217,15 @@ impl Run {
         }
     }
 
+    /// Where the next work is the post.
+    pub(crate) fn disclosed(&self) -> Option<Disclosed> {
+        let after = self.pipeline.get(self.step as usize + 1..).unwrap_or_default();
+        let mut before_next_gate = after.iter().take_while(|step| !matches!(step, Step::Gate { .. }));
+        let settings =
+            self.settings.as_ref().filter(|_| before_next_gate.any(|step| matches!(step, Step::Publish { .. })))?;
+        Some(settings.publish.disclosure.on(&settings.publish.platforms))
+    }
+
     fn cost(&self) -> Cost {
         let clips = self.clips.len();
         let settings = self.settings.as_ref().map(|settings| &settings.clips);
@@ -253,6 +267,8 @@ mod tests {
         assert!(prepublish.video_url.is_some() && prepublish.clips.iter().all(|clip| clip.url.is_some()));
         assert!(prepublish.cost.spent && prepublish.caption.proposed && prepublish.caption.text.is_some());
         assert!(prepublish.releases.ends_with("the video is posted to tiktok"));
+        assert_eq!(prepublish.disclosure.unwrap().flags[0].field, "is_aigc");
+        assert_eq!((workflow.disclosure, ideate.disclosure), (None, None));
         assert_eq!(prepublish.changes_go_to.as_deref(), Some("alex"));
     }
 

@@ -217,5 +217,6 @@ fn publication() -> PublishSpec {
         title: "Moon and sun".into(),
         account: "AISMR".into(),
         platforms: vec!["tiktok".into()],
+        disclosure: Default::default(),
     }
 }

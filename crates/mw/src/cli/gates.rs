@@ -169,6 +169,9 @@ fn print_brief(brief: &Value) {
     if let Some(url) = part(brief, "video_url").as_str() {
         println!("video: {url}");
     }
+    if let Some(summary) = part(part(brief, "disclosure"), "summary").as_str() {
+        println!("disclosure: {summary}");
+    }
     for clip in list(brief, "clips") {
         println!("clip {}: {}: {}", part(clip, "index"), text(clip, "subject"), text(clip, "header"));
         if let Some(url) = part(clip, "url").as_str() {

@@ -11,6 +11,8 @@ use crate::outcome::{Fault, JobContext, Output, Progress, Recovery, Settings, Su
 pub(super) fn fields(context: &JobContext, spec: &PublishSpec) -> Vec<(&'static str, String)> {
     let mut fields = vec![("user", spec.account.clone())];
     fields.extend(spec.platforms.iter().map(|platform| ("platform[]", platform.clone())));
+    let disclosed = spec.disclosure.on(&spec.platforms);
+    fields.extend(disclosed.flags.into_iter().map(|flag| (flag.field, "true".to_owned())));
     fields.extend([
         ("video", spec.video_url.clone()),
         ("title", spec.title.clone()),

@@ -123,6 +123,7 @@ pub(crate) fn publish() -> PublishSpec {
         title: "Moon and sun".into(),
         account: "AISMR".into(),
         platforms: vec!["tiktok".into(), "youtube".into()],
+        disclosure: Default::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! upload-post: every answer shape of its contract.
 
 use crate::common::*;
+use mw_core::disclosure::Disclosure;
+use mw_core::job::PublishSpec;
 use mw_providers::{FaultClass, Hint, Progress, Recovery, Submission, TransportError, upload_post};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -38,10 +40,29 @@ fn a_post_is_asked_for() {
         ("request_id", JOB),
         ("external_id", JOB),
         ("disable_inbox_fallback", "true"),
+        ("is_aigc", "true"),
+        ("containsSyntheticMedia", "true"),
     ] {
         assert!(body.contains(&format!("name=\"{name}\"\r\n\r\n{value}\r\n")), "{name}={value}");
     }
     assert!(!body.contains("filename"));
+}
+
+#[test]
+fn flags_go_only_where_they_belong() {
+    for (platform, disclosure, expected) in [
+        ("tiktok", Disclosure::AiGenerated, vec!["is_aigc"]),
+        ("instagram", Disclosure::AiGenerated, vec![]),
+        ("tiktok", Disclosure::Undisclosed { reason: "a rehearsal on a private account".into() }, vec![]),
+    ] {
+        let client = Client::json(200, json!({"success": true, "request_id": JOB}));
+        let spec = PublishSpec { platforms: vec![platform.into()], disclosure, ..publish() };
+        now(upload_post::submit(&client, &settings(), &context(), &spec));
+        let body = String::from_utf8(client.request().into_body()).unwrap();
+        for flag in ["is_aigc", "containsSyntheticMedia"] {
+            assert_eq!(body.contains(flag), expected.contains(&flag), "{platform} {flag}");
+        }
+    }
 }
 
 #[test]

@@ -294,5 +294,6 @@ pub(crate) fn publish() -> PublishSpec {
         title: "Moon and sun".into(),
         account: "AISMR".into(),
         platforms: vec!["tiktok".into()],
+        disclosure: Default::default(),
     }
 }
