@@ -19,6 +19,8 @@ ALTER ROLE myloware_app NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
 ALTER ROLE myloware_app SET statement_timeout = '10s';
 ALTER ROLE myloware_app SET lock_timeout = '3s';
 ALTER ROLE myloware_app SET idle_in_transaction_session_timeout = '5s';
+-- Spin's pools never end a connection: those that rest are ended here, so that a burst over one component leaves room for the others.
+ALTER ROLE myloware_app SET idle_session_timeout = '60s';
 -- A migration that waits for a lock makes everybody behind it wait: rather give up, and be run again.
 ALTER ROLE myloware_owner SET lock_timeout = '5s';
 

@@ -14,6 +14,7 @@ mod bad_input;
 mod channels;
 mod chat;
 mod configuration;
+mod connections;
 mod console;
 mod dlq;
 mod drain;

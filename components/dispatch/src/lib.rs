@@ -17,7 +17,7 @@ fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Pro
 
 fn work(context: &mut Context) {
     let outcome = settings::read(&context.config).and_then(|settings| {
-        let mut world = world::Host::new(&context.config, &context.log)?;
+        let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
         Ok(outbound::block_on(mw_dispatch::work(&mut world, &http, &settings))?)
     });

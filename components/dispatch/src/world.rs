@@ -4,25 +4,20 @@ use mw_core::Timestamp;
 use mw_dispatch::{Attempt, World};
 use mw_store::{Database, DbError};
 use mw_web::config::Config;
-use mw_web::database::PooledDatabase;
+use mw_web::database::{Pooled, RequestDatabase, Way};
 use mw_web::log::{Level, Log};
-use mw_web::{Problem, clock, commands};
+use mw_web::{clock, commands};
 
 pub(crate) struct Host<'a> {
-    database_url: String,
-    log: &'a Log,
-}
-
-impl<'a> Host<'a> {
-    pub(crate) fn new(config: &Config, log: &'a Log) -> Result<Host<'a>, Problem> {
-        Ok(Host { database_url: config.required("database_url")?, log })
-    }
+    pub(crate) config: &'a Config,
+    pub(crate) request_id: &'a str,
+    pub(crate) log: &'a Log,
 }
 
 impl World for Host<'_> {
     fn database(&mut self) -> Result<Box<dyn Database + '_>, DbError> {
         // Opened at its statement and given back when dropped.
-        Ok(Box::new(PooledDatabase::new(self.database_url.clone())))
+        Ok(Box::new(RequestDatabase::new(Pooled::open(self.config, self.request_id))))
     }
 
     fn now(&self) -> Timestamp {

@@ -6,4 +6,4 @@ fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Prob
     gates::handle(gates::GateName::Workflow, request, context)
 }
 
-mw_web::component!(handle);
+mw_web::component!(handle, Pooled);

@@ -59,4 +59,4 @@ fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Pr
     if rung { Ok(()) } else { auth::require(request, context) }
 }
 
-mw_web::component!(handle);
+mw_web::component!(handle, Pooled);

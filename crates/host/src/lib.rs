@@ -2,7 +2,7 @@
 //! `spin up` would, and refuses by name what it doesn't implement.
 //!
 //! - `manifest`: spin.toml → what to run; `variables`: values and templates
-//! - `engine`: compile and link; `runtime`: the application and its instances; `bindings`: the WIT interfaces
+//! - `engine`: compile and link; `runtime`: the application and its instances, with `runtime_config`; `bindings`: the WIT interfaces
 //! - `http` with `routes`: the HTTP trigger; `cron`: the cron trigger
 //! - what guests call: `postgres`, `key_value`, `outbound` (HTTP, service chaining) with `allowed_hosts`
 //! - `logs`: what guests print
@@ -21,4 +21,5 @@ pub mod outbound;
 pub mod postgres;
 pub mod routes;
 pub mod runtime;
+pub mod runtime_config;
 pub mod variables;

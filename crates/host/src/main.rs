@@ -11,6 +11,7 @@ use clap::Parser;
 use mw_host::manifest::{Manifest, Triggers};
 use mw_host::routes::Router;
 use mw_host::runtime::{App, Options};
+use mw_host::runtime_config::RuntimeConfig;
 use mw_host::variables::Variables;
 use mw_host::{cron, http, logs};
 use tokio::net::TcpListener;
@@ -52,6 +53,9 @@ struct Arguments {
     /// Guests at one time, of all components together; one more gets a 500, as on Spin
     #[arg(long, value_name = "N", default_value_t = 1000, env = "SPIN_MAX_INSTANCE_COUNT")]
     max_instances: u32,
+    /// Spin's runtime configuration: `[outbound_pg] max_connections` is heeded
+    #[arg(long, value_name = "FILE")]
+    runtime_config_file: Option<PathBuf>,
     /// Where compiled components are kept [default: mw-host in the user's cache folder]
     #[arg(long, value_name = "FOLDER", env = "MW_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
@@ -114,8 +118,11 @@ fn start_loading(arguments: &Arguments, manifest: &Arc<Manifest>) -> Result<Join
     let path = arguments.manifest.display().to_string();
     let variables = Variables::from_environment(&manifest.variables).with_context(|| path.clone())?;
     let request_timeout = arguments.request_timeout.map(seconds).transpose().context("--request-timeout")?;
+    let runtime_config =
+        arguments.runtime_config_file.as_deref().map(RuntimeConfig::load).transpose()?.unwrap_or_default();
     let options = Options {
         max_instances: arguments.max_instances,
+        max_database_connections: runtime_config.outbound_pg.max_connections,
         request_timeout,
         cache_folder: arguments.cache_dir.clone().or_else(user_cache),
     };

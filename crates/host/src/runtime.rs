@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -34,6 +34,8 @@ const EPOCH: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub struct Options {
     pub max_instances: u32,
+    /// Connections to PostgreSQL that guests hold at one time; None: no limit but the pools'.
+    pub max_database_connections: Option<usize>,
     pub request_timeout: Option<Duration>,
     /// None: compile anew at each start.
     pub cache_folder: Option<PathBuf>,
@@ -86,12 +88,14 @@ impl App {
         let sources = granted.iter().map(|(id, declared, _)| (declared.source.as_path(), *id));
         let compiled = engine::compile_all(&engine, sources.collect())?;
         let linker = engine::new_linker(&engine)?;
+        let permits = options.max_database_connections.map(|count| Arc::new(Semaphore::new(count)));
         let mut components = BTreeMap::new();
         for (id, declared, grants) in granted {
             let place = || format!("component {id:?} ({})", declared.source.display());
             let component = compiled.get(declared.source.as_path()).with_context(place)?;
             let entry = engine::link(&linker, component, is_cron).with_context(place)?;
-            components.insert(id.to_owned(), Arc::new(grants.into_component(id, declared, entry)));
+            let pools = postgres::Pools::new(permits.clone());
+            components.insert(id.to_owned(), Arc::new(grants.into_component(id, declared, entry, pools)));
         }
         if options.request_timeout.is_some() {
             let ticking = engine.clone();
@@ -203,14 +207,20 @@ impl Grants {
         Ok(Self { allowed_hosts, variables: variables.for_component(id, &declared.variables)? })
     }
 
-    fn into_component(self, id: &str, declared: &manifest::Component, entry: Entry) -> Component {
+    fn into_component(
+        self,
+        id: &str,
+        declared: &manifest::Component,
+        entry: Entry,
+        pools: postgres::Pools,
+    ) -> Component {
         Component {
             id: id.into(),
             entry,
             allowed_hosts: self.allowed_hosts,
             key_value_stores: declared.key_value_stores.clone(),
             variables: self.variables,
-            pools: postgres::Pools::default(),
+            pools,
             environment: declared.environment.clone().into_iter().collect(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::{Database, DbError, Param, statement};
 use postgres::error::SqlState;
 use postgres::types::ToSql;
-use postgres::{Client as Driver, NoTls};
+use postgres::{Client as Driver, Config, NoTls};
 
 /// A native connection.
 pub struct Client {
@@ -13,7 +13,11 @@ pub struct Client {
 impl Client {
     /// Connects with a PostgreSQL URL or key=value string.
     pub fn connect(url: &str) -> Result<Self, DbError> {
-        Ok(Client { driver: Driver::connect(url, NoTls).map_err(classify)? })
+        let mut config: Config = url.parse().map_err(classify)?;
+        if config.get_application_name().is_none() {
+            config.application_name("mw");
+        }
+        Ok(Client { driver: config.connect(NoTls).map_err(classify)? })
     }
 
     /// The driver itself, for migrations and tests.

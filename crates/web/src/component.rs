@@ -1,4 +1,5 @@
-//! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler.
+//! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler, and
+//! `mw_web::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]).
 //!
 //! ```text
 //! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► counted
@@ -6,6 +7,7 @@
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::database::OpenWay;
 use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
@@ -20,7 +22,22 @@ pub type Handler = fn(&mut Request, &mut Context) -> Result<Response, Problem>;
 #[macro_export]
 macro_rules! component {
     ($handler:path) => {
+        $crate::component!($handler, Remote);
+    };
+    ($handler:path, $way:ident) => {
         const HANDLER: $crate::component::Handler = $handler;
+
+        $crate::export!(|request, answer| {
+            $crate::component::serve(request, answer, HANDLER, <$crate::database::$way as $crate::database::Way>::open)
+        });
+    };
+}
+
+/// Exports a function of request and answer as WASI's incoming handler. Natively it only checks its type.
+#[macro_export]
+macro_rules! export {
+    ($serve:expr) => {
+        const SERVE: fn($crate::wasi::http::types::IncomingRequest, $crate::wasi::http::types::ResponseOutparam) = $serve;
 
         #[cfg(target_arch = "wasm32")]
         mod export {
@@ -31,7 +48,7 @@ macro_rules! component {
                     request: $crate::wasi::http::types::IncomingRequest,
                     answer: $crate::wasi::http::types::ResponseOutparam,
                 ) {
-                    $crate::component::serve(request, answer, super::HANDLER);
+                    super::SERVE(request, answer);
                 }
             }
 
@@ -39,16 +56,16 @@ macro_rules! component {
         }
 
         #[cfg(not(target_arch = "wasm32"))]
-        const _: $crate::component::Handler = HANDLER;
+        const _: fn($crate::wasi::http::types::IncomingRequest, $crate::wasi::http::types::ResponseOutparam) = SERVE;
     };
 }
 
 /// Serves one request from its first byte to the work after the answer.
-pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler) {
+pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler, open: OpenWay) {
     let mut request = incoming::request(request);
     let request_id = request_id::choose(request.header("x-request-id"));
 
-    let mut context = Context::new(Config::of_component(), request_id);
+    let mut context = Context::with(open, Config::of_component(), request_id);
     context.method = request.method;
 
     let mut response = respond(&mut request, &mut context, handler);

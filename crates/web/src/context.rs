@@ -4,7 +4,7 @@
 use crate::auth::Caller;
 use crate::clock;
 use crate::config::Config;
-use crate::database::PooledDatabase;
+use crate::database::{OpenWay, Remote, RequestDatabase, Way};
 use crate::log::{Level, Log};
 use crate::observation;
 use crate::problem::{self, Problem};
@@ -21,31 +21,38 @@ pub struct Context {
     pub(crate) method: Method,
     pub(crate) started: Instant,
     pub(crate) caller: Caller,
-    database: Option<PooledDatabase>,
+    database: RequestDatabase,
 }
 
 impl Context {
+    /// A context whose statements go through the component `database`.
     pub fn new(config: Config, request_id: String) -> Context {
+        Context::with(Remote::open, config, request_id)
+    }
+
+    pub(crate) fn with(open: OpenWay, config: Config, request_id: String) -> Context {
         let level = Level::parse(&config.or("log_level", "info"));
         let log = Log::new(level, &request_id);
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
-        Context { config, log, request_id, route: "", method, started, caller, database: None }
+        let database = RequestDatabase::new(open(&config, &request_id));
+        Context { config, log, request_id, route: "", method, started, caller, database }
     }
 
-    /// The request's connection, for a caller who is known or whom nobody asks. Opened at the first statement, never a
-    /// second one beside it.
-    pub fn database(&mut self) -> Result<&mut PooledDatabase, Problem> {
+    /// The database, for a caller who is known or whom nobody asks.
+    pub fn database(&mut self) -> Result<&mut RequestDatabase, Problem> {
         self.settle()?;
         self.connection()
     }
 
-    /// The connection for a statement that finds out by itself whose key it is: what it answers goes to [`Self::admit`]
+    /// Gives the connection back to the pool, as must be done before any outbound call.
+    pub fn release_database(&mut self) {
+        self.database.release();
+    }
+
+    /// The database for a statement that finds out by itself whose key it is: what it answers goes to [`Self::admit`]
     /// before anything else is made of it.
-    pub(crate) fn connection(&mut self) -> Result<&mut PooledDatabase, Problem> {
-        if self.database.is_none() {
-            self.database = Some(PooledDatabase::new(self.config.required("database_url")?));
-        }
-        self.database.as_mut().ok_or_else(problem::internal)
+    pub(crate) fn connection(&mut self) -> Result<&mut RequestDatabase, Problem> {
+        Ok(&mut self.database)
     }
 
     /// The hash of the key whose owner is still to be found out.
@@ -97,13 +104,6 @@ impl Context {
         Ok(named.map_or_else(|| said.to_owned(), |principal| principal.name.clone()))
     }
 
-    /// Gives the connection back to the pool, as must be done before any outbound call.
-    pub fn release_database(&mut self) {
-        if let Some(database) = &mut self.database {
-            database.release();
-        }
-    }
-
     /// Lets the next writing statement count this request beside its work, which saves one of its own. To be called where
     /// a commit leads to this status, whatever happens on the way to the client.
     pub(crate) fn ride(&mut self, status: u16) {
@@ -115,7 +115,7 @@ impl Context {
 
     /// Whether a statement has counted this request.
     pub(crate) fn is_counted(&self) -> bool {
-        self.database.as_ref().is_some_and(PooledDatabase::has_counted)
+        self.database.has_counted()
     }
 
     /// Logs a problem's cause, once, where there is one.

@@ -90,6 +90,31 @@ impl HttpClient for Outbound {
     }
 }
 
+/// Sends a request and waits for its whole answer, while nothing else goes on: for a call to another component of this
+/// application in the middle of other work. The executor could not wait for it there.
+pub(crate) fn send_blocking(
+    request: http::Request<Vec<u8>>,
+    timeouts: Timeouts,
+) -> Result<(u16, Vec<u8>), TransportError> {
+    let pending = start(request, timeouts)?;
+    pending.subscribe().block();
+    let response = match pending.get() {
+        Some(Ok(Ok(response))) => response,
+        Some(Ok(Err(code))) => return Err(fault(code)),
+        Some(Err(())) | None => return Err(TransportError::Unanswered("there is no answer".to_owned())),
+    };
+    let status = response.status();
+    let body = Body::of(response)?;
+    let mut bytes = Vec::new();
+    loop {
+        match body.stream.blocking_read(READ_SIZE_BYTES) {
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(StreamError::Closed) => return Ok((status, bytes)),
+            Err(error) => return Err(TransportError::Unanswered(format!("{error:?}"))),
+        }
+    }
+}
+
 impl StreamingClient for Outbound {
     type Pieces = Body;
 

@@ -12,7 +12,10 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn connect(url: &str) -> Database {
-        let client = Client::connect(url, NoTls).unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
+        let mut config: postgres::Config = url.parse().unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
+        // What the product has open is counted without us.
+        config.application_name("mw-tests");
+        let client = config.connect(NoTls).unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
         Database { client }
     }
 

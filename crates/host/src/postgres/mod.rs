@@ -2,7 +2,8 @@
 //!
 //! - `Pools`: one pool of 64 connections per component and address. A connection is recycled with deadpool's `Clean`,
 //!   which never rolls back: a transaction left open by one guest is continued by the next, here as on Spin.
-//! - An exhausted pool waits without limit, as on Spin.
+//! - An exhausted pool waits without limit, as on Spin; so does a guest above `outbound_pg.max_connections`, which counts the
+//!   connections that guests hold, of all components together, and none that rests in a pool.
 //! - Statements are prepared anew each time; nothing is cached.
 //! - Errors: structured from `execute` and from a query's parse and bind; flattened to text once rows are on their way.
 //! - `types`: SQL values ↔ the interface's values.
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use deadpool_postgres::{ManagerConfig, Pool, RecyclingMethod};
 use futures::TryStreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::{Host as PostgresHost, SslMode};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row};
@@ -39,18 +41,28 @@ const RESULT_LIMIT_BYTES: usize = 128 << 20;
 /// The guest's resource: one checked-out connection, handed back when the guest drops it or ends.
 pub struct Connection {
     client: deadpool_postgres::Object,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// The pools of one component, by address.
-#[derive(Default)]
 pub struct Pools {
     by_address: Mutex<HashMap<String, Pool>>,
+    /// Of all components together.
+    permits: Option<Arc<Semaphore>>,
 }
 
 impl Pools {
+    pub fn new(permits: Option<Arc<Semaphore>>) -> Self {
+        Self { by_address: Mutex::default(), permits }
+    }
+
     async fn connect(&self, address: &str) -> anyhow::Result<Connection> {
+        let permit = match &self.permits {
+            Some(permits) => Some(Arc::clone(permits).acquire_owned().await?),
+            None => None,
+        };
         let pool = self.pool(address).context("establishing PostgreSQL connection pool")?;
-        Ok(Connection { client: pool.get().await? })
+        Ok(Connection { client: pool.get().await?, _permit: permit })
     }
 
     fn pool(&self, address: &str) -> anyhow::Result<Pool> {

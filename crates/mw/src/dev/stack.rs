@@ -183,6 +183,8 @@ impl Stack {
         let environment =
             variables::for_host(&variables::declared(&text)?, &self.plan.fixed, &self.plan.settings, self.plan.mode)?;
         let mut arguments = vec!["--manifest".to_owned(), manifest.display().to_string()];
+        let runtime_config = self.plan.root.join("ops/runtime-config.toml");
+        arguments.extend(["--runtime-config-file".to_owned(), runtime_config.display().to_string()]);
         if let Some(port) = port {
             arguments.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
         }

@@ -86,6 +86,38 @@ fn the_runtime_configuration_has_only_what_spin_knows() {
     assert_eq!(config.key_value_store.keys().cloned().collect::<BTreeSet<_>>(), granted);
     // Spin puts a relative path beside the file, where a service may not write.
     assert!(config.key_value_store.values().all(|Store::Spin { path }| path.is_none()));
-    // Two instances, and what operators and the monitoring need, within the server of ops/compose.yaml.
-    assert!(2 * config.outbound_pg.max_connections + 10 <= crate::compose::max_connections());
+    // Two processes, and what operators and the monitoring need, within the server of ops/compose.yaml.
+    let most = connections_max(config.outbound_pg.max_connections);
+    assert!(2 * most + 10 <= crate::compose::max_connections());
+    // DESIGN: one process never needs more, however many components there are.
+    assert!(most <= 64, "{most}");
+    for page in ["ops/runtime-config.toml", "ops/postgres/README.md"] {
+        let sum =
+            format!("{} × {} = {most}", most / config.outbound_pg.max_connections, config.outbound_pg.max_connections);
+        assert!(read(page).contains(&sum), "{page} says {sum}");
+    }
+}
+
+/// The most connections that one process of Spin has: each component that opens the database keeps as many in its pool as all of
+/// them may hold at one time.
+fn connections_max(held_max: u32) -> u32 {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    let components = manifest["component"].as_table().unwrap();
+    let opens = |component: &&toml::Value| component["variables"].get("database_url").is_some();
+    u32::try_from(components.values().filter(opens).count()).unwrap() * held_max
+}
+
+#[test]
+fn who_is_granted_the_database_opens_it_and_nobody_else() {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    for (id, component) in manifest["component"].as_table().unwrap() {
+        let hosts = component["allowed_outbound_hosts"].as_array().unwrap();
+        let reaches = |host: &str| hosts.iter().any(|allowed| allowed.as_str() == Some(host));
+        let is_granted = component["variables"].get("database_url").is_some();
+        assert_eq!(is_granted, reaches("postgres://{{ database_host }}"), "{id}");
+        assert!(!(is_granted && reaches("http://database.spin.internal")), "{id}");
+        let source = read(&format!("components/{id}/src/lib.rs"));
+        let opens = source.contains(", Pooled)") || ["database", "dispatch"].contains(&id.as_str());
+        assert_eq!(is_granted, opens, "{id}");
+    }
 }
