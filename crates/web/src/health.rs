@@ -70,7 +70,7 @@ fn ready(context: &mut Context) -> Result<Response, Problem> {
 }
 
 fn database_state(context: &mut Context) -> Result<(), String> {
-    let database = context.database().map_err(|_| "DATABASE_URL is not set".to_owned())?;
+    let database = context.database().map_err(|problem| problem.detail)?;
     let needed = mw_store::MIGRATION;
     match mw_store::readiness::readiness(database) {
         Ok(readiness) if readiness.migration >= needed => Ok(()),

@@ -87,10 +87,8 @@ pub fn reasons(config: &Config) -> Vec<String> {
     if let Err(reason) = &mode {
         reasons.push(reason.clone());
     }
-    for name in ["api_key", "database_url"] {
-        if config.optional(name).is_none() {
-            reasons.push(format!("{} is not set", name.to_ascii_uppercase()));
-        }
+    if config.optional("api_key").is_none() {
+        reasons.push("API_KEY is not set".to_owned());
     }
     reasons.extend(webhooks_std::sources(config).err());
     reasons.extend(exports::collector(config).err());
@@ -169,7 +167,7 @@ mod tests {
 
     #[test]
     fn sources_of_webhooks_that_cannot_be_read_are_a_reason() {
-        let broken = [("api_key", "x"), ("database_url", "postgres://"), ("std_webhook_sources", "a=whsec_secret")];
+        let broken = [("api_key", "x"), ("std_webhook_sources", "a=whsec_secret")];
         let found = reasons(&config(&broken));
         assert_eq!(
             found,
@@ -194,8 +192,8 @@ mod tests {
 
     #[test]
     fn local_and_mock_needs_only_a_key_and_a_database() {
-        assert!(reasons(&config(&[("api_key", "x"), ("database_url", "postgres://")])).is_empty());
-        assert_eq!(reasons(&config(&[("api_key", "x")])), ["DATABASE_URL is not set"]);
+        assert!(reasons(&config(&[("api_key", "x")])).is_empty());
+        assert_eq!(reasons(&config(&[])), ["API_KEY is not set"]);
     }
 
     #[test]
@@ -203,7 +201,6 @@ mod tests {
         for strict in [("providers_mode", "live"), ("environment", "prod")] {
             let found = reasons(&config(&[
                 strict,
-                ("database_url", "postgres://"),
                 ("api_key", "dev-local-api-key"),
                 ("hitl_secret", "short"),
                 ("kieai_api_key", "a-long-enough-secret"),
