@@ -156,6 +156,19 @@ fn reads() -> Vec<Statement> {
         statement("dead_letters_list", PAGE, |db, _| {
             assert_eq!(dead_letters::list(db, &dead_letters::Filter::default(), 50).unwrap().letters.len(), 50);
         }),
+        statement("dead_letters_list of a provider", PAGE, |db, _| {
+            let filter = dead_letters::Filter { provider: Some("kieai".into()), ..dead_letters::Filter::default() };
+            assert_eq!(dead_letters::list(db, &filter, 50).unwrap().letters.len(), 50);
+        }),
+        statement("dead_letters_list of a reason that none has", PAGE, |db, _| {
+            let reason = Some(dead_letters::Reason::AmbiguousTask);
+            let filter = dead_letters::Filter { reason, ..dead_letters::Filter::default() };
+            assert!(dead_letters::list(db, &filter, 50).unwrap().letters.is_empty());
+        }),
+        statement("dead_letters_list of what is given up", PAGE, |db, _| {
+            let filter = dead_letters::Filter { exhausted: Some(true), ..dead_letters::Filter::default() };
+            assert_eq!(dead_letters::list(db, &filter, 50).unwrap().letters.len(), 50);
+        }),
         statement("dead_letter_view", FEW, |db, _| {
             let letter = newest_letter(db);
             assert!(dead_letters::view(db, &letter, 1000).unwrap().is_some());
@@ -290,6 +303,7 @@ fn receipts() -> Vec<Statement> {
                 headers: json!({}),
                 query: "",
                 signature_status: "valid",
+                trusted: true,
                 ignore: false,
                 matching: matching.clone(),
                 hint: json!({"task_id": "t"}),
@@ -299,7 +313,27 @@ fn receipts() -> Vec<Statement> {
     })
     .collect();
     all.push(statement("webhook_refuse", FEW, |db, _| {
-        webhooks::refuse(db, now(), "kieai", "invalid", "refused-77", json!({}), b"{}").unwrap();
+        let refusal = webhooks::Refusal {
+            provider: "kieai",
+            signature_status: "invalid",
+            body_hash: "refused-77",
+            headers: json!({}),
+        };
+        webhooks::refuse(db, now(), &refusal, b"{}").unwrap();
+    }));
+    all.push(statement("webhook_accept of a stranger", FEW, move |db, _| {
+        let delivery = Delivery {
+            provider: "shotstack",
+            key: &new_id(),
+            headers: json!({}),
+            query: "",
+            signature_status: "unsigned",
+            trusted: false,
+            ignore: false,
+            matching: by(None, Some("nobody"), None),
+            hint: json!({}),
+        };
+        assert_eq!(webhooks::accept(db, now(), &delivery, b"{}").unwrap().status, Receipt::Dlq);
     }));
     all
 }
@@ -339,7 +373,7 @@ fn operations() -> Vec<Statement> {
         }),
         statement("metrics_fold", OPEN, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
         statement("retention_prune", BATCH, |db, _| {
-            assert_eq!(retention::prune_webhooks(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
+            assert_eq!(retention::prune(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
         }),
         statement("artifacts_prune", 2 * BATCH, |db, _| {
             assert_eq!(retention::prune_artifacts(db, now(), 90, None, 200).unwrap().acted, 200);
