@@ -121,7 +121,8 @@ fn delivery(secret: &str, path: &str, task: &str) -> Request<Body> {
     let body = body(task);
     let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
         mac.update(format!("{timestamp}.{body}").as_bytes());
-        format!("sha256={:x}", mac.finalize().into_bytes())
+        let digits = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        format!("sha256={digits}")
     });
     let request = Request::post(path)
         .header("content-type", "application/json")
