@@ -3,19 +3,19 @@
 -- names, as ever; what is stored of it is small, comes out of a budget, and ends by itself. Map:
 --   strangers_take                    the budgets
 --   webhook_accept, webhook_refuse    every delivery, in one statement
---   dead_letters_*, dead_letter_*     letters of strangers expire; lists and counts read no more than they show
+--   dead_letters_*, dead_letter_*     dead letters of strangers expire; lists and counts read no more than they show
 --   metrics_gauges, drain_status      cost the same however many dead letters there are
 --   retention_prune, sweep_begin      what is over goes with the sweep
---   doctor_webhooks                   reads each letter once
+--   doctor_webhooks                   reads each dead letter once
 
 -- Size of the whole body; null on receipts from before this migration. The body itself is kept only where somebody may read it:
 -- of senders who sign it, and the beginning of a dead letter's and of a refused one's.
 ALTER TABLE webhook_events ADD COLUMN IF NOT EXISTS payload_bytes integer;
 
--- When the sweep discards a stranger's letter; null where the sender signed the body: that one waits for somebody to settle it.
--- Headers and body are the receipt's; the columns of the letter stay empty.
+-- When the sweep discards a stranger's dead letter; null where the sender signed the body: that one waits for somebody to settle
+-- it. Headers and body are the receipt's; the columns of the dead letter stay empty.
 ALTER TABLE webhook_dlq ADD COLUMN IF NOT EXISTS expires_at timestamptz;
--- Letters of the release before get the whole time from now on.
+-- Dead letters of the release before get the whole time from now on.
 UPDATE webhook_dlq SET expires_at = now() + interval '3 days'
   FROM webhook_events AS receipt
  WHERE receipt.id = webhook_dlq.id AND expires_at IS NULL
@@ -70,8 +70,8 @@ $$;
 -- {"now", "provider", "key", "headers", "query", "signature_status", "trusted", "ignore", "match", "hint", "payload_bytes",
 -- "seen"?} and of the raw body what may be kept → {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick",
 -- "seen"}. "trusted" says that a signature covers the body. A repetition pokes its job again, and where the first delivery is a
--- dead letter and the job is known by now, it closes the letter. Over its budget, a stranger's delivery that names a job, or has
--- no effect, is answered as accepted without a receipt: the poke is what is committed. One that matches nothing is to come
+-- dead letter and the job is known by now, it closes the dead letter. Over its budget, a stranger's delivery that names a job, or
+-- has no effect, is answered as accepted without a receipt: the poke is what is committed. One that matches nothing is to come
 -- again. The budget is taken when the job is held already, so that nobody holds it while waiting for a job.
 CREATE OR REPLACE FUNCTION webhook_accept(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -86,7 +86,7 @@ DECLARE
     finding text;
     became text := 'duplicate';
     receipt uuid;
-    letter uuid;
+    dead_letter uuid;
     awake boolean := false;
 BEGIN
     IF NOT ignored THEN
@@ -126,9 +126,9 @@ BEGIN
                 job_match_failure(a_provider, request->'match'), a_now + interval '5 seconds',
                 CASE WHEN NOT trusted THEN a_now + interval '3 days' END, a_now, a_now, a_now);
     ELSIF became = 'duplicate' AND job.job_id IS NOT NULL THEN
-        SELECT id INTO letter FROM webhook_events
+        SELECT id INTO dead_letter FROM webhook_events
          WHERE provider = a_provider AND idempotency_key = request->>'key' AND outcome = 'dlq';
-        PERFORM dead_letter_close(letter, 'accepted', job, 'redelivery', 'the provider sent it again', a_now);
+        PERFORM dead_letter_close(dead_letter, 'accepted', job, 'redelivery', 'the provider sent it again', a_now);
     END IF;
     INSERT INTO metric_observations (name, labels, value, run_id)
     SELECT 'webhook_verify_total', format('provider="%s",status="%s"', a_provider, request->>'signature_status'), 1, NULL
@@ -174,7 +174,7 @@ BEGIN
     RETURN jsonb_build_object('stored', kept, 'seen', request ? 'seen');
 END $$;
 
--- Discards a page of strangers' letters whose time is over, with their bodies, which nobody has asked for: how many. A letter
+-- Discards a page of strangers' dead letters whose time is over, with their bodies, which nobody has asked for: how many. One
 -- that somebody settles at this moment is theirs.
 CREATE OR REPLACE FUNCTION dead_letters_expire(a_now timestamptz, page integer) RETURNS integer
 LANGUAGE plpgsql AS $$
@@ -193,7 +193,7 @@ BEGIN
     RETURN acted;
 END $$;
 
--- One letter as the API shows it.
+-- One dead letter as the API shows it.
 CREATE OR REPLACE FUNCTION dead_letter_row(letter webhook_dlq) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', letter.id, 'provider', letter.provider, 'reason', letter.error,
@@ -225,7 +225,7 @@ BEGIN
                               'more', jsonb_array_length(rows) > page);
 END $$;
 
--- {"id", "payload_bytes"} → one letter with what was received, or how it ended; null when there never was one.
+-- {"id", "payload_bytes"} → one dead letter with what was received, or how it ended; null when there never was one.
 CREATE OR REPLACE FUNCTION dead_letter_view(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT coalesce((
@@ -264,7 +264,7 @@ LANGUAGE sql STABLE AS $$
         SELECT project, status, updated_at, deadline FROM runs WHERE finished_at IS NULL
     ), open_gates AS MATERIALIZED (
         SELECT gate, opened_at, deadline FROM gates WHERE state = 'open'
-    ), letters AS MATERIALIZED (
+    ), dead_letters AS MATERIALIZED (
         SELECT sender AS provider, counted.many, (
                    SELECT created_at FROM webhook_dlq WHERE provider = sender ORDER BY created_at, id LIMIT 1) AS oldest
           FROM dead_letter_senders() AS sender, LATERAL (
@@ -291,10 +291,10 @@ LANGUAGE sql STABLE AS $$
       FROM jobs WHERE state IN ('requested', 'submitted') GROUP BY provider, state
     UNION ALL
     SELECT 'webhook_dlq_depth', format('provider="%s"', provider), coalesce(many, 0)
-      FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider FULL JOIN letters USING (provider)
+      FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider FULL JOIN dead_letters USING (provider)
     UNION ALL
     SELECT 'webhook_dlq_oldest_age_seconds', format('provider="%s"', provider), greatest(0, extract(epoch FROM a_now - oldest))
-      FROM letters
+      FROM dead_letters
     UNION ALL
     SELECT 'webhook_dlq_exhausted', '', count(*)
       FROM (SELECT FROM webhook_dlq WHERE next_retry_at IS NULL ORDER BY created_at DESC, id DESC
@@ -325,7 +325,7 @@ $$;
 -- nor what is only exported; and of dead letters so many at most: "dead_letters_more" where there may be more.
 CREATE OR REPLACE FUNCTION drain_status(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    WITH letters AS MATERIALIZED (
+    WITH dead_letters AS MATERIALIZED (
         SELECT count(*) AS many FROM (SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC
                                        LIMIT dead_letters_counted()) AS listed)
     SELECT jsonb_build_object(
@@ -338,8 +338,8 @@ LANGUAGE sql STABLE AS $$
                    FROM (SELECT jobs.state, count(*) AS many FROM jobs JOIN runs USING (run_id)
                           WHERE finished_at IS NULL AND jobs.state IN ('requested', 'submitted')
                           GROUP BY jobs.state) AS open),
-        'dead_letters', letters.many, 'dead_letters_more', letters.many = dead_letters_counted())
-      FROM letters
+        'dead_letters', dead_letters.many, 'dead_letters_more', dead_letters.many = dead_letters_counted())
+      FROM dead_letters
 $$;
 
 -- One receipt as the console shows it.
@@ -436,7 +436,7 @@ LANGUAGE sql STABLE AS $$
           FROM (SELECT * FROM webhook_events
                  WHERE id > coalesce((request->>'after')::uuid, '00000000-0000-0000-0000-000000000000')
                  ORDER BY id LIMIT (request->>'limit')::integer) AS e
-          -- By key, each: a plan that reads all letters for every page is as long as strangers make it.
+          -- By key, each: a plan that reads all dead letters for every page is as long as strangers make it.
           LEFT JOIN LATERAL (SELECT id, next_retry_at FROM webhook_dlq WHERE webhook_dlq.id = e.id OFFSET 0) AS letter ON true
     ), found AS (
         SELECT 'webhook_unprocessed' AS invariant, run_id,

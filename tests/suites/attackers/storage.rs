@@ -41,7 +41,7 @@ fn observations(service: &Service) -> i64 {
 /// A stranger's request, each another one, of six kinds, every fifth of each almost a megabyte long. They know a job of ours, and
 /// have seen one signed callback.
 fn strangers(service: &Service, job: &str, turn: u64) {
-    let pad = "x".repeat(if turn % 5 == 0 { 900_000 } else { 1_000 });
+    let pad = "x".repeat(if turn.is_multiple_of(5) { 900_000 } else { 1_000 });
     let mark = unique("stray");
     let long =
         |call| (0..64).fold(call, |call: crate::support::Call, n| call.header(&format!("x-pad-{n}"), "y".repeat(900)));

@@ -60,8 +60,11 @@ fn disk_bytes(db: &mut Client) -> i64 {
     db.driver().query_one(sql, &[]).unwrap().get(0)
 }
 
+/// Whose it is, and its id.
+type KnownJob = (String, String);
+
 /// Open jobs of every provider in every part of the reserve, and ended ones: what a stranger may have got to know.
-fn known_jobs(db: &mut Client) -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn known_jobs(db: &mut Client) -> (Vec<KnownJob>, Vec<KnownJob>) {
     let (mut open, mut ended) = (Vec::new(), Vec::new());
     for number in 0..24 {
         let run = generating(db, ProvidersMode::Sim);
@@ -79,8 +82,8 @@ fn known_jobs(db: &mut Client) -> (Vec<(String, String)>, Vec<(String, String)>)
 
 /// Everything that strangers can vary: sender, signature, what is named, headers, size. 378 deliveries a round.
 struct Attack {
-    open: Vec<(String, String)>,
-    ended: Vec<(String, String)>,
+    open: Vec<KnownJob>,
+    ended: Vec<KnownJob>,
     headers: [Value; 2],
     bodies: [Vec<u8>; 3],
     round: usize,
@@ -96,7 +99,7 @@ impl Attack {
         Attack { open, ended, headers, bodies: [0, 4096, 1_000_000].map(|bytes| noise(bytes).into_bytes()), round: 0 }
     }
 
-    fn job(&self, of: &[(String, String)], provider: &str) -> Match {
+    fn job(&self, of: &[KnownJob], provider: &str) -> Match {
         let fitting: Vec<&String> = of.iter().filter(|(whose, _)| whose == provider).map(|(_, job)| job).collect();
         by_job(fitting[self.round % fitting.len()])
     }
@@ -339,14 +342,14 @@ fn a_dead_letter_holds_no_second_copy() {
     assert_eq!((&shown["headers"]["user-agent"], &shown["payloadSize"]), (&json!("x"), &json!(7)));
 }
 
-/// The id of the letter under this key.
-fn letter(db: &mut Client, key: &str) -> String {
+/// The id of the dead letter under this key.
+fn dead_letter(db: &mut Client, key: &str) -> String {
     let sql = "SELECT id::text FROM webhook_events WHERE idempotency_key = $1";
     db.driver().query_one(sql, &[&key]).unwrap().get(0)
 }
 
 #[test]
-fn strangers_letters_end_by_themselves() {
+fn strangers_dead_letters_end_by_themselves() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
     let start = now();
@@ -359,20 +362,20 @@ fn strangers_letters_end_by_themselves() {
     let due = |db: &mut Client, at| begin(db, at, "tester", 0, Exports::default()).unwrap().due.retention;
     let (young, old) = (start + Duration::hours(71), start + Duration::hours(73));
     retention::prune(&mut db, young, 14, 2).unwrap();
-    let letters = "SELECT count(*) FROM webhook_dlq WHERE provider <> $1";
-    assert_eq!((due(&mut db, young), count(&mut db, letters, "")), (false, 6));
+    let dead_letters = "SELECT count(*) FROM webhook_dlq WHERE provider <> $1";
+    assert_eq!((due(&mut db, young), count(&mut db, dead_letters, "")), (false, 6));
     assert!(due(&mut db, old));
     let order = Order { action: Action::Discard, actor: "ann", reason: "known", dry_run: false };
-    let mine = letter(&mut db, "lost 0");
+    let mine = dead_letter(&mut db, "lost 0");
     assert_eq!(settle(&mut db, young, &mine, &order).unwrap().result, Ending::Discarded);
     let pages: Vec<u64> = (0..3).map(|_| retention::prune(&mut db, old, 14, 3).unwrap().acted).collect();
-    assert_eq!((pages, due(&mut db, old), count(&mut db, letters, "")), (vec![3, 1, 0], false, 1));
-    let ended = letter(&mut db, "lost 1");
+    assert_eq!((pages, due(&mut db, old), count(&mut db, dead_letters, "")), (vec![3, 1, 0], false, 1));
+    let ended = dead_letter(&mut db, "lost 1");
     let shown = view(&mut db, &ended, 100).unwrap().unwrap();
     assert_eq!((&shown["outcome"], &shown["settledBy"]), (&json!("discarded"), &json!("sweep")));
     assert_eq!((&shown["payload"], &shown["payloadSize"]), (&json!(""), &json!(1000)));
     assert!(shown["settledReason"].as_str().unwrap().contains("not signed"), "{shown}");
-    let signed = letter(&mut db, "signed");
+    let signed = dead_letter(&mut db, "signed");
     assert_eq!(view(&mut db, &signed, 100).unwrap().unwrap()["expiresAt"], Value::Null);
 }
 
