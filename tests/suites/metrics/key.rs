@@ -1,5 +1,6 @@
 //! /metrics behind a key of its own, on a stack of this test's own.
 
+use crate::readme::{commands, root};
 use crate::support::shell::{says, shell};
 use crate::support::stack;
 use mw::dev::variables::Mode;
@@ -22,10 +23,13 @@ fn a_key_closes_metrics() {
 }
 
 #[test]
-fn the_command_shows_its_key_to_metrics() {
+fn commands_show_their_key_to_metrics() {
     let stack = stack::builder().mode(Mode::Mock).setting("METRICS_KEY", KEY).start().unwrap();
     stack::service_of(&stack).sweep();
     says(&stack, "mw --json status", &[("METRICS_KEY", KEY)], "\"runs_overdue\"");
+    for line in commands(&root().join("docs/metrics.md")) {
+        says(&stack, &line, &[("METRICS_KEY", KEY)], "sweep_lag_seconds");
+    }
     let refused = shell(&stack, "mw slo --chats 1", &[]);
     assert!(String::from_utf8(refused.stderr).unwrap().contains("set METRICS_KEY"));
 }
