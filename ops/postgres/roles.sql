@@ -76,7 +76,7 @@ BEGIN
         ('principals', 'INSERT, UPDATE'),
         ('project_budgets', 'INSERT, UPDATE'),
         ('provider_states', 'UPDATE'),
-        ('rate_limits', 'INSERT, UPDATE'),
+        ('rate_limits', 'INSERT, UPDATE, DELETE'),
         ('run_events', 'INSERT'),
         ('runs', 'INSERT, UPDATE, DELETE'),
         ('webhook_dlq', 'INSERT, UPDATE, DELETE'),

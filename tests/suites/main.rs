@@ -10,6 +10,7 @@
 //! its own starts a stack of its own (`support::stack`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attackers;
 mod bad_input;
 mod channels;
 mod chat;

@@ -23,6 +23,7 @@ pub(crate) struct Scene {
     pub(crate) base: String,
     pub(crate) key: String,
     pub(crate) kieai_secret: String,
+    pub(crate) upload_post_secret: String,
     pub(crate) database_url: String,
     /// Where the floor is, if there is one.
     pub(crate) floor: Option<String>,
@@ -48,6 +49,7 @@ impl Scene {
             base: stack.base_url(),
             key: setting("API_KEY"),
             kieai_secret: setting("KIEAI_SIGNING_SECRET"),
+            upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET"),
             database_url: stack.database().url().to_owned(),
             floor: Some(floor),
             simulator: stack.simulator_url(),
@@ -65,6 +67,7 @@ impl Scene {
             base: base.trim_end_matches('/').to_owned(),
             key: setting("API_KEY")?,
             kieai_secret: setting("KIEAI_SIGNING_SECRET")?,
+            upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET")?,
             database_url: setting("DATABASE_URL")?,
             floor: floor.map(str::to_owned),
             simulator: std::env::var("SIMULATOR_URL").ok(),

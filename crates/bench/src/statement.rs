@@ -31,7 +31,7 @@ impl Database for Catcher {
 
     fn seen(&self) -> Option<mw_store::metrics::Seen> {
         // A request of the product rides in its statement.
-        let labels = r#"service="myloware-api",path="/v1/webhooks/kieai",method="POST",status="200""#.to_owned();
+        let labels = r#"service="myloware-api",path="/v1/webhooks/upload-post",method="POST",status="200""#.to_owned();
         Some(mw_store::metrics::Seen { labels, seconds: 0.001 })
     }
 }
@@ -75,8 +75,13 @@ mod tests {
     #[test]
     fn the_stores_own_statement_is_caught_and_scripted() {
         let caught = of(|db| {
-            let webhook = serde_json::json!({"of": "it's"});
-            mw_store::webhooks::refuse(db, Timestamp::UNIX_EPOCH, "kieai", "invalid", "hash-U", webhook, b"{U}")
+            let refusal = mw_store::webhooks::Refusal {
+                provider: "kieai",
+                signature_status: "invalid",
+                body_hash: "hash-U",
+                headers: serde_json::json!({"of": "it's"}),
+            };
+            mw_store::webhooks::refuse(db, Timestamp::UNIX_EPOCH, &refusal, b"{U}")
         });
         let caught = caught.unwrap();
         assert_eq!(caught.sql, "SELECT webhook_refuse($1::text::jsonb, $2)::text");

@@ -15,7 +15,7 @@ pub(crate) struct Entries {
     pub(crate) decided: BTreeSet<(String, String, String)>,
     /// (run, event) of verbs that were answered as carried out.
     pub(crate) ordered: BTreeSet<(String, &'static str)>,
-    /// SHA-256 of the bodies of deliveries that were answered `accepted` or `dlq`.
+    /// SHA-256 of the bodies of deliveries that were answered `dlq`.
     pub(crate) received: BTreeSet<String>,
     /// Answers by status; 0 is none at all.
     pub(crate) statuses: BTreeMap<u16, u64>,

@@ -29,7 +29,7 @@ pub(crate) fn counts(scene: &Scene<'_>, lasted: Duration) -> Result<()> {
     println!("answers: {}", answers.join(", "));
     println!("runs: {}", statuses.join(", "));
     println!(
-        "acknowledged: {} starts, {} decisions, {} verbs, {} webhooks; {repeated} submissions repeated, as the timelines say",
+        "acknowledged: {} starts, {} decisions, {} verbs, {} dead letters; {repeated} submissions repeated, as the timelines say",
         entries.started.len(),
         entries.decided.len(),
         entries.ordered.len(),

@@ -1,6 +1,6 @@
 //! The families of /metrics: what each is called, what it means, which labels it has, how a histogram is divided.
 //! docs/metrics.md holds this list, and a test holds the two together. Numbers are kept by the database
-//! (migrations/0043_metrics.sql); this is the one home of names and bounds.
+//! (migrations/0043_metrics.sql, 0056_strangers.sql); this is the one home of names and bounds.
 
 use Kind::{Counter, Gauge, Histogram};
 
@@ -162,14 +162,14 @@ pub const FAMILIES: &[Family] = &[
         "webhook_deliveries_total",
         Counter,
         &["provider", "outcome"],
-        "Webhook deliveries: accepted, duplicate, dlq, ignored, refused, busy.",
+        "Webhook deliveries: accepted, duplicate, dlq, ignored, refused; over the budget of strangers busy or unrecorded.",
     ),
-    family("webhook_dlq_depth", Gauge, &["provider"], "Dead letters that wait, by provider."),
+    family("webhook_dlq_depth", Gauge, &["provider"], "Dead letters that wait, by provider; counted to 1,000."),
     family(
         "webhook_dlq_exhausted",
         Gauge,
         &[],
-        "Dead letters whose automatic tries are used up: an operator must look.",
+        "Dead letters whose automatic tries are used up: an operator must look. Counted to 1,000.",
     ),
     family("webhook_dlq_oldest_age_seconds", Gauge, &["provider"], "Age of the oldest dead letter."),
     family(

@@ -3,18 +3,24 @@
 use crate::{
     dev::signals,
     error::{Error, Result},
+    exposition::Exposition,
     settings::Settings,
 };
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+#[derive(Clone)]
 pub(crate) struct Api {
     agent: ureq::Agent,
     base_url: String,
     key: String,
+    /// The key of /metrics, where it has one of its own.
+    metrics_key: Option<String>,
     /// How long a host that is away for a moment is waited for.
     pub(crate) patience: Duration,
 }
+
+const METRICS: &str = "/metrics";
 
 /// One request; built once, sent as often as it takes.
 #[derive(Clone, Default)]
@@ -33,7 +39,13 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self::at(settings.api_base_url(), settings.need("API_KEY")?))
+        Self::of_host(settings.api_base_url(), settings)
+    }
+
+    /// A host, with the keys that the settings have for it.
+    pub(crate) fn of_host(base_url: impl Into<String>, settings: &Settings) -> Result<Self> {
+        let metrics_key = settings.get("METRICS_KEY").map(str::to_owned);
+        Ok(Self { metrics_key, ..Self::at(base_url, settings.need("API_KEY")?) })
     }
 
     pub(crate) fn at(base_url: impl Into<String>, key: impl Into<String>) -> Self {
@@ -44,12 +56,12 @@ impl Api {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        Self { agent, base_url: base_url.into(), key: key.into(), patience: Duration::ZERO }
+        Self { agent, base_url: base_url.into(), key: key.into(), metrics_key: None, patience: Duration::ZERO }
     }
 
     /// The same with another patience.
     pub(crate) fn with_patience(&self, patience: Duration) -> Self {
-        Self { agent: self.agent.clone(), base_url: self.base_url.clone(), key: self.key.clone(), patience }
+        Self { patience, ..self.clone() }
     }
 
     pub(crate) fn key_header(&self) -> (&'static str, String) {
@@ -59,6 +71,13 @@ impl Api {
     /// GET with the key; a refusal is an error.
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
         self.send(path, &Call { post: None, headers: vec![self.key_header()] })?.accepted(path)
+    }
+
+    /// What /metrics shows.
+    pub(crate) fn metrics(&self) -> Result<Exposition> {
+        let key = self.metrics_key.clone().map(|key| ("x-api-key", key));
+        let call = Call { post: None, headers: key.into_iter().collect() };
+        Ok(Exposition::parse(self.send(METRICS, &call)?.accepted(METRICS)?.as_str().unwrap_or_default()))
     }
 
     /// POST with the key; a refusal is an error.
@@ -160,6 +179,9 @@ fn refusal(status: u16, body: &Value, path: &str) -> Error {
     });
     let sentence = format!("{detail}{}", fields.unwrap_or_default());
     match status {
+        401 if path == METRICS => {
+            Error::misuse(format!("{sentence}: set METRICS_KEY to the key of that host's /metrics"))
+        }
         401 => Error::misuse(format!("{sentence}: set API_KEY to the key of that host")),
         400 | 403 | 404 | 405 | 415 | 422 => Error::misuse(sentence),
         _ => Error::failed(format!("{sentence} ({status})")),
@@ -226,7 +248,8 @@ mod tests {
     fn refusals_say_what_to_change() {
         let unknown = refusal(404, &json!({"detail": "run not found"}), "/v1/runs/x");
         assert_eq!((unknown.exit_code(), unknown.to_string().as_str()), (2, "run not found"));
-        assert!(refusal(401, &json!({"detail": "Invalid API key"}), "/").to_string().contains("API_KEY"));
+        let keyless = |path: &str| refusal(401, &json!({"detail": "Invalid API key"}), path).to_string();
+        assert!(keyless("/").contains("set API_KEY") && keyless(METRICS).contains("set METRICS_KEY"));
         assert_eq!(refusal(409, &json!({"detail": "decided"}), "/").exit_code(), 1);
         let fields = refusal(422, &json!({"detail": "invalid", "errors": [{"detail": "too long"}]}), "/");
         assert_eq!(fields.to_string(), "invalid: too long");

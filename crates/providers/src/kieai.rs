@@ -19,7 +19,7 @@ use crate::answer::{Answer, Authorization, Call, NoAnswer, joined, percent_encod
 use crate::outcome::{Adoption, Fault, JobContext, Progress, Settings, Submission};
 use crate::port::HttpClient;
 
-pub use webhook::{parse_callback, verify};
+pub use webhook::{HEADERS, parse_callback, verify};
 pub use wire::Family;
 
 /// Asks for one clip.

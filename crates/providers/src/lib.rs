@@ -2,7 +2,7 @@
 //!
 //! * [`port`]: the HTTP client that the caller lends us, and its two ways to fail.
 //! * [`outcome`]: what a submission, a query, an adoption and a recovery can say.
-//! * [`signature`], [`callback`]: the receiving side, shared by all webhooks.
+//! * [`signature`], [`callback`], [`headers`]: the receiving side, shared by all webhooks.
 //! * [`standard`]: sources that sign by Standard Webhooks.
 //! * [`kieai`], [`shotstack`], [`upload_post`]: one provider each, with the same calls.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
@@ -16,6 +16,7 @@
 mod answer;
 pub mod callback;
 pub mod embedding;
+pub mod headers;
 pub mod kieai;
 pub mod llm;
 pub mod mock;

@@ -41,7 +41,7 @@ impl SignatureStatus {
 const TOLERANCE_SECONDS: u64 = 300;
 
 /// Headers of the generic scheme, in the order in which they are looked for.
-const GENERIC_HEADERS: [&str; 3] = ["x-signature", "x-kie-signature", "x-webhook-signature"];
+pub(crate) const GENERIC_HEADERS: [&str; 3] = ["x-signature", "x-kie-signature", "x-webhook-signature"];
 
 /// The usable secrets: an empty one would let anybody sign.
 pub(crate) fn usable<'a>(secrets: &[&'a str]) -> Vec<&'a str> {

@@ -12,6 +12,7 @@ use crate::signature::{SignatureStatus, header, hmac_sha256, is_fresh, same};
 
 /// Prefixes of the three headers: the specification's, and Svix's.
 const PREFIXES: [&str; 2] = ["webhook", "svix"];
+const PARTS: [&str; 3] = ["id", "timestamp", "signature"];
 const SECRET_PREFIX: &str = "whsec_";
 /// Bytes of a secret, as the specification has them.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -112,6 +113,11 @@ impl<'a> Signed<'a> {
         let given = self.signatures.split(' ').take(SIGNATURES_MAX).filter_map(|text| text.strip_prefix("v1,"));
         given.fold(false, |found, given| found | same(given, &expected))
     }
+}
+
+/// Whether it is one of the headers that deliveries are signed with, in either spelling.
+pub(crate) fn is_header(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(prefix, part)| PREFIXES.contains(&prefix) && PARTS.contains(&part))
 }
 
 /// The id of a delivery, which its signature covers: the key under which it is stored once.

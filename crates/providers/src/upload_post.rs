@@ -19,7 +19,7 @@ use crate::answer::{Answer, Authorization, Call, NoAnswer, joined, percent_encod
 use crate::outcome::{Fault, JobContext, Progress, Recovery, Settings, Submission};
 use crate::port::HttpClient;
 
-pub use webhook::{delivery_id, parse_callback, verify};
+pub use webhook::{HEADERS, delivery_id, parse_callback, verify};
 
 /// Asks for one post on all platforms of the spec; the task's id is our job's id, unless upload-post insists on its own.
 pub async fn submit(

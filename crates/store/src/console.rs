@@ -184,6 +184,8 @@ pub struct Receipt {
     pub signature: String,
     /// `accepted`, `dlq`, `discarded`, `ignored` or `refused`.
     pub outcome: String,
+    /// Size of the body that came; how much of it is kept is another thing.
+    pub bytes: u64,
     pub received_at: String,
     /// Refused deliveries of one body are one row.
     pub count: u64,

@@ -1,5 +1,6 @@
 //! Dead letters: deliveries that match no job. The sweep tries them again; operators list, look at, replay and discard
-//! them. None is deleted before one of the two has settled it, and the receipt keeps how.
+//! them. None is deleted before one of the two has settled it, and the receipt keeps how: a stranger's the sweep discards
+//! by itself after three days ([`crate::retention`]).
 
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;

@@ -27,7 +27,10 @@ pub struct Left {
     pub effects: Effects,
     /// Provider jobs of open runs, by state.
     pub jobs: BTreeMap<String, u64>,
+    /// Counted to a thousand.
     pub dead_letters: u64,
+    /// There may be more than were counted.
+    pub dead_letters_more: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

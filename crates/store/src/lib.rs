@@ -48,7 +48,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 55;
+pub const MIGRATION: u64 = 56;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,7 @@ pub struct Limit<'a> {
     /// Hash of the API key, or the client's address.
     pub caller: &'a str,
     pub limit: u32,
+    /// 600 at most: the sweep forgets a window ten minutes after it began.
     pub window_seconds: u32,
 }
 

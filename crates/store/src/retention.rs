@@ -1,6 +1,5 @@
-//! Deleting what is old, in bounded batches; never an open dead letter.
+//! Deleting what is old, in bounded batches; never an open dead letter whose sender signed it.
 
-use crate::sweep::Acted;
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,8 +25,18 @@ pub fn count(db: &mut dyn Database, now: Timestamp, webhooks_days: u32, artifact
     call(db, "retention_count", &request)
 }
 
-/// Deletes a batch of webhook events and refusals that are older than their retention.
-pub fn prune_webhooks(db: &mut dyn Database, now: Timestamp, webhooks_days: u32, limit: u32) -> Result<Acted, DbError> {
+/// A batch of what went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Gone {
+    /// Everything: receipts, dead letters that ended, windows of limits, and notes of what was done once.
+    pub acted: u64,
+    /// Webhook events and refusals.
+    pub receipts: u64,
+}
+
+/// Deletes a batch of webhook events and refusals that are older than their retention, discards strangers' dead letters
+/// whose time is over, and forgets the windows of limits that are.
+pub fn prune(db: &mut dyn Database, now: Timestamp, webhooks_days: u32, limit: u32) -> Result<Gone, DbError> {
     let request = json!({"now": text(now), "webhooks_days": webhooks_days, "limit": limit});
     call(db, "retention_prune", &request)
 }

@@ -1,4 +1,5 @@
-//! Receipts of webhooks.
+//! Receipts of webhooks. How much of a delivery is kept is decided here; for how many, by budgets in the database
+//! (migrations/0056_strangers.sql).
 
 use crate::metrics::call_counting;
 use crate::{Database, DbError, text};
@@ -28,7 +29,10 @@ pub struct Delivery<'a> {
     pub query: &'a str,
     /// `valid` or `unsigned`.
     pub signature_status: &'a str,
-    /// An event of a kind that has no effect: stored, and that is all.
+    /// A signature covers the body. All others are strangers: what they can make us keep has a budget, and they poke the
+    /// job that they name all the same.
+    pub trusted: bool,
+    /// An event of a kind that has no effect: it gets a receipt, and that is all.
     pub ignore: bool,
     pub matching: Match,
     /// What the callback says of the job: `task_id`, `url`, …; believed only after the provider confirms it.
@@ -49,11 +53,29 @@ pub enum Receipt {
     Accepted,
     Duplicate,
     Dlq,
-    /// Not stored: too many unsigned deliveries that name no job.
+    /// Not stored: it matches no job, and strangers have used up their budget.
     Busy,
 }
 
-/// Stores a delivery and makes its job due for a look.
+/// Longest part that is kept of a body which no signature covers.
+pub const STRANGERS_BYTES_MAX: usize = 4096;
+
+impl Delivery<'_> {
+    /// As much of the body as somebody may read later.
+    fn kept<'b>(&self, body: &'b [u8]) -> &'b [u8] {
+        match (self.ignore, self.trusted) {
+            (true, _) => &[],
+            (false, true) => body,
+            (false, false) => beginning(body),
+        }
+    }
+}
+
+fn beginning(body: &[u8]) -> &[u8] {
+    body.get(..STRANGERS_BYTES_MAX).unwrap_or(body)
+}
+
+/// Stores a delivery, as far as it is kept, and makes its job due for a look.
 pub fn accept(
     db: &mut dyn Database,
     now: Timestamp,
@@ -62,29 +84,27 @@ pub fn accept(
 ) -> Result<Accepted, DbError> {
     let request = json!({
         "now": text(now), "provider": delivery.provider, "key": delivery.key, "headers": delivery.headers,
-        "query": delivery.query, "signature_status": delivery.signature_status, "ignore": delivery.ignore,
-        "match": delivery.matching, "hint": delivery.hint,
+        "query": delivery.query, "signature_status": delivery.signature_status, "trusted": delivery.trusted,
+        "ignore": delivery.ignore, "match": delivery.matching, "hint": delivery.hint, "payload_bytes": body.len(),
     });
-    call_counting(db, "webhook_accept", &request, Some(body))
+    call_counting(db, "webhook_accept", &request, Some(delivery.kept(body)))
 }
 
-/// Longest part of a refused body that is kept.
-pub const REFUSED_BYTES_MAX: usize = 4096;
+/// A delivery whose signature is missing or wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal<'a> {
+    pub provider: &'a str,
+    /// `missing` or `invalid`.
+    pub signature_status: &'a str,
+    pub body_hash: &'a str,
+    pub headers: Value,
+}
 
-/// Counts a refused delivery and keeps what it looked like; it burns no key.
-pub fn refuse(
-    db: &mut dyn Database,
-    now: Timestamp,
-    provider: &str,
-    signature_status: &str,
-    body_hash: &str,
-    headers: Value,
-    body: &[u8],
-) -> Result<(), DbError> {
+/// Counts a refused delivery and keeps what it looked like, as long as the budget of strangers lasts; it burns no key.
+pub fn refuse(db: &mut dyn Database, now: Timestamp, refusal: &Refusal<'_>, body: &[u8]) -> Result<(), DbError> {
     let request = json!({
-        "now": text(now), "provider": provider, "signature_status": signature_status, "body_hash": body_hash,
-        "headers": headers,
+        "now": text(now), "provider": refusal.provider, "signature_status": refusal.signature_status,
+        "body_hash": refusal.body_hash, "headers": refusal.headers, "payload_bytes": body.len(),
     });
-    let kept = body.get(..REFUSED_BYTES_MAX).unwrap_or(body);
-    call_counting::<IgnoredAny>(db, "webhook_refuse", &request, Some(kept)).map(|_| ())
+    call_counting::<IgnoredAny>(db, "webhook_refuse", &request, Some(beginning(body))).map(|_| ())
 }

@@ -136,7 +136,10 @@ pub(crate) fn explanation(letter: &Map<String, Value>) -> String {
             let why = Reason::parse(text("reason")).map(Reason::explanation).unwrap_or_default();
             match letter.get("nextRetryAt").and_then(Value::as_str) {
                 Some(at) => format!("{why} The sweep tries it again at {at}."),
-                None => format!("{why} The sweep has given up; it stays until somebody replays or discards it."),
+                None if text("expiresAt").is_empty() => {
+                    format!("{why} The sweep has given up; it stays until somebody replays or discards it.")
+                }
+                None => format!("{why} The sweep has given up, and discards it at {}.", text("expiresAt")),
             }
         }
     }

@@ -106,7 +106,14 @@ mod tests {
     fn left(on: bool, runs: &[(Status, u64)], due: u64) -> Left {
         let drain = Drain { on, reason: None, actor: "ann".into(), since: "2025-11-14T13:00:00+01:00".into() };
         let effects = Effects { due, leased: 0 };
-        Left { drain, runs: runs.iter().copied().collect(), effects, jobs: BTreeMap::new(), dead_letters: 0 }
+        Left {
+            drain,
+            runs: runs.iter().copied().collect(),
+            effects,
+            jobs: BTreeMap::new(),
+            dead_letters: 0,
+            dead_letters_more: false,
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! GET /metrics: stored totals, gauges and histograms as Prometheus text, or as OpenMetrics for who asks for it. Open, without a
-//! redirect, bounded in its number of series.
+//! GET /metrics: stored totals, gauges and histograms as Prometheus text, or as OpenMetrics for who asks for it. Open, or
+//! closed by a key of its own; without a redirect, bounded in its number of series.
 
+use crate::auth;
 use crate::clock;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exposition::{Exposition, Format};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::route;
@@ -16,6 +17,7 @@ const RUNS_DEFAULT: u64 = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/metrics";
+    require_key(request, &context.config)?;
     if let Some(answer) = route::allow(request, &[Method::Get])? {
         return Ok(answer);
     }
@@ -25,6 +27,14 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let metrics = mw_store::metrics::read(context.database()?, clock::now(), runs)?;
     let text = Exposition::of(metrics, &version).text(format);
     Ok(Response::new(200, format.content_type(), text).with_header("vary", "accept"))
+}
+
+/// 401 without the key, where there is one. A key that is set and is not usable opens nothing.
+fn require_key(request: &Request, config: &Config) -> Result<(), Problem> {
+    const KEY: &str = "metrics_key";
+    let is_closed = config.optional(KEY).is_some();
+    let is_shown = || auth::sent_key(request).is_some_and(|sent| auth::is_one_of(sent, &config.secrets(KEY)));
+    if !is_closed || is_shown() { Ok(()) } else { Err(problem::invalid_api_key()) }
 }
 
 /// How many of the newest runs have series of their own. Prometheus asks for OpenMetrics, and gets them. The plain text has them
@@ -44,6 +54,27 @@ mod tests {
     use super::*;
     use crate::config::tests::config;
     use crate::request::tests::request;
+
+    #[test]
+    fn a_key_closes_it_and_both_headers_open_it() {
+        let answer = |configured: &[(&str, &str)], headers: &[(&str, &str)]| {
+            require_key(&request("GET", "/metrics", headers, ""), &config(configured)).map_err(|problem| problem.status)
+        };
+        let keys = [("metrics_key", "the-key"), ("metrics_key_previous", "the-old-key")];
+        for headers in [
+            [("authorization", "Bearer the-key")],
+            [("authorization", "bearer the-old-key")],
+            [("x-api-key", "the-key")],
+        ] {
+            assert_eq!(answer(&keys, &headers), Ok(()), "{headers:?}");
+        }
+        for headers in [&[][..], &[("x-api-key", "")], &[("x-api-key", "another")], &[("authorization", "the-key")]] {
+            assert_eq!(answer(&keys, headers), Err(401), "{headers:?}");
+            assert_eq!(answer(&[], headers), Ok(()), "{headers:?}");
+            // The key before the current one closes nothing by itself.
+            assert_eq!(answer(&[("metrics_key_previous", "the-old-key")], headers), Ok(()), "{headers:?}");
+        }
+    }
 
     #[test]
     fn series_by_run_are_for_openmetrics_or_who_asks_and_never_more_than_configured() {

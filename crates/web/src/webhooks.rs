@@ -1,6 +1,7 @@
 //! The receiving side of webhooks: verified as each provider signs, stored and deduplicated by one statement, and answered
-//! with what that statement committed. A callback changes no run: it makes its job due for a look. Sources that sign by
-//! Standard Webhooks have a route of their own ([`crate::webhooks_std`]) and the rest in common.
+//! with what that statement committed. A callback changes no run: it makes its job due for a look. What no signature
+//! covers pokes, too, and may be kept only within a budget. Sources that sign by Standard Webhooks have a route of their
+//! own ([`crate::webhooks_std`]) and the rest in common.
 
 use crate::clock;
 use crate::context::Context;
@@ -11,8 +12,8 @@ use crate::response::Response;
 use crate::{kick, route};
 use http::HeaderMap;
 use mw_providers::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
-use mw_providers::{kieai, shotstack, upload_post};
-use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt};
+use mw_providers::{headers, kieai, shotstack, upload_post};
+use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
 use serde_json::{Map, Value, json};
 
 /// What tells the providers apart.
@@ -21,6 +22,8 @@ pub struct Provider {
     pub route: &'static str,
     /// The variable of its signing secret; `None` where callbacks are unsigned.
     secret: Option<&'static str>,
+    /// A valid signature covers the body. kie.ai's covers a task and a time, so its headers stay valid over any body.
+    signs_body: bool,
     verify: fn(&HeaderMap, &[u8], &[&str], u64) -> SignatureStatus,
     parse: fn(&[u8]) -> Result<Callback, CallbackError>,
     /// What the provider expects beside our status.
@@ -37,6 +40,7 @@ pub static KIEAI: Provider = Provider {
     name: "kieai",
     route: "/v1/webhooks/kieai",
     secret: Some("kieai_signing_secret"),
+    signs_body: false,
     verify: kieai::verify,
     parse: kieai::parse_callback,
     answer: &[("code", Code::Number(200)), ("msg", Code::Text("success"))],
@@ -46,6 +50,7 @@ pub static SHOTSTACK: Provider = Provider {
     name: "shotstack",
     route: "/v1/webhooks/shotstack",
     secret: None,
+    signs_body: false,
     verify: shotstack::verify,
     parse: shotstack::parse_callback,
     answer: &[],
@@ -55,17 +60,13 @@ pub static UPLOAD_POST: Provider = Provider {
     name: "upload-post",
     route: "/v1/webhooks/upload-post",
     secret: Some("upload_post_signing_secret"),
+    signs_body: true,
     verify: upload_post::verify,
     parse: upload_post::parse_callback,
     answer: &[],
 };
 
-/// Headers that are secrets or the host's own are not stored: these, and whatever has such a name.
-const UNSTORED_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
-const UNSTORED_NAMES: [&str; 5] = ["api-key", "apikey", "password", "secret", "token"];
-const HEADERS_MAX: usize = 64;
-const HEADER_LENGTH_MAX: usize = 1024;
-const QUERY_LENGTH_MAX: usize = 2048;
+const QUERY_BYTES_MAX: usize = 1024;
 const ID_LENGTH_MAX: usize = 512;
 
 pub fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -80,6 +81,7 @@ pub fn receive(provider: &Provider, request: &mut Request, context: &mut Context
     let verified = Verified {
         provider: provider.name,
         status,
+        signs_body: provider.signs_body,
         key: dedup_key(&body),
         parse: provider.parse,
         answer: provider.answer,
@@ -101,6 +103,8 @@ pub(crate) fn read(request: &mut Request) -> Result<(HeaderMap, Vec<u8>), Proble
 pub(crate) struct Verified<'a> {
     pub(crate) provider: &'a str,
     pub(crate) status: SignatureStatus,
+    /// A valid signature covers the body.
+    pub(crate) signs_body: bool,
     /// Unique among the accepted deliveries of the provider: the id that it signs, else the body's hash.
     pub(crate) key: String,
     pub(crate) parse: fn(&[u8]) -> Result<Callback, CallbackError>,
@@ -119,13 +123,19 @@ impl Verified<'_> {
 
     /// Counts what is refused and keeps what it looked like; the answer tells nothing but that.
     fn refuse(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Problem, Problem> {
-        let (now, hash, status) = (clock::now(), dedup_key(body), self.status.as_str());
-        let refusal = problem::invalid_signature();
-        context.ride(refusal.status);
-        webhooks::refuse(context.database()?, now, self.provider, status, &hash, stored_headers(request), body)?;
+        let (hash, status) = (dedup_key(body), self.status.as_str());
+        let refusal = Refusal {
+            provider: self.provider,
+            signature_status: status,
+            body_hash: &hash,
+            headers: kept_headers(request),
+        };
+        let problem = problem::invalid_signature();
+        context.ride(problem.status);
+        webhooks::refuse(context.database()?, clock::now(), &refusal, body)?;
         let fields = [("provider", self.provider.into()), ("signature_status", status.into())];
         context.log.write(Level::Warn, "webhook", "refused", &fields);
-        Ok(refusal)
+        Ok(problem)
     }
 
     fn accept(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
@@ -137,13 +147,15 @@ impl Verified<'_> {
             // Nothing to believe, but our own job id in the URL may still name a job to look at.
             Err(CallbackError::Missing(_)) => None,
         };
-        let query: String = request.raw_query().chars().take(QUERY_LENGTH_MAX).collect();
+        let query = request.raw_query();
+        let query = query.get(..query.floor_char_boundary(QUERY_BYTES_MAX)).unwrap_or_default();
         let delivery = Delivery {
             provider: self.provider,
             key: &self.key,
-            headers: stored_headers(request),
-            query: &query,
+            headers: kept_headers(request),
+            query,
             signature_status: self.status.as_str(),
+            trusted: self.signs_body && self.status == SignatureStatus::Valid,
             ignore: callback.as_ref().is_some_and(|callback| callback.hint == Hint::Unrelated),
             matching: matching(request, callback.as_ref()),
             hint: hint(callback.as_ref()),
@@ -218,18 +230,8 @@ fn storable(text: String) -> Option<String> {
     (text.len() <= ID_LENGTH_MAX && !text.chars().any(char::is_control)).then_some(text)
 }
 
-fn stored_headers(request: &Request) -> Value {
-    let kept =
-        request.headers().iter().filter(|(name, _)| !is_unstored(name)).take(HEADERS_MAX).map(|(name, value)| {
-            (name.clone(), Value::from(value.chars().take(HEADER_LENGTH_MAX).collect::<String>()))
-        });
-    Value::Object(kept.collect())
-}
-
-fn is_unstored(header: &str) -> bool {
-    UNSTORED_HEADERS.contains(&header)
-        || UNSTORED_NAMES.iter().any(|name| header.contains(name))
-        || header.starts_with("spin-")
+fn kept_headers(request: &Request) -> Value {
+    json!(headers::kept(request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
 fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
@@ -267,20 +269,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_host_headers_are_not_stored() {
-        let sent = request(
-            "POST",
-            "/",
-            &[
-                ("x-api-key", "k"),
-                ("x-gitlab-token", "t"),
-                ("authorization", "b"),
-                ("spin-client-addr", "1.2.3.4:5"),
-                ("x-webhook-timestamp", "1"),
-            ],
-            "",
-        );
-        assert_eq!(stored_headers(&sent), json!({"x-webhook-timestamp": "1"}));
+    fn only_headers_of_the_list_are_kept() {
+        let sent = [("x-api-key", "k"), ("spin-client-addr", "1.2.3.4:5"), ("x-webhook-timestamp", "1")];
+        assert_eq!(kept_headers(&request("POST", "/", &sent, "")), json!({"x-webhook-timestamp": "1"}));
     }
 
     #[test]

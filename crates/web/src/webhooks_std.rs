@@ -32,7 +32,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let status = source.verify(&headers, &body, clock::unix_now());
     let key = standard::delivery_id(&headers).unwrap_or_default().to_owned();
     let provider = format!("std:{}", source.name);
-    let verified = Verified { provider: &provider, status, key, parse: standard::parse_callback, answer: &[] };
+    let parse = standard::parse_callback;
+    let verified = Verified { provider: &provider, status, signs_body: true, key, parse, answer: &[] };
     verified.record(request, context, &body)
 }
 

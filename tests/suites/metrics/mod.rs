@@ -1,5 +1,6 @@
 //! GET /metrics: valid, open, and telling what happened.
 
+mod key;
 mod requests;
 
 use crate::support::prometheus::Exposition;

@@ -1,6 +1,6 @@
 //! What a delivery does to runs: it is a poke, and the provider's own word decides.
 
-use super::{kieai, kieai_body, receipts, shotstack, upload_post};
+use super::{kieai, kieai_body, receipts_of, shotstack, upload_post};
 use crate::support::{Run, eventually, service, signing, simulator, unique};
 use serde_json::{Value, json};
 
@@ -75,8 +75,9 @@ fn a_callback_for_another_runs_job_pokes_that_job_only() {
     let (_, task) = task_of(&run, "generate");
     let before = other.view();
     // The run in the URL is a stranger's: the job decides whose event this is.
-    kieai(&format!("?run_id={}", other.id), &task, &kieai_body(&task, EVIL)).send().expect(200);
-    assert_eq!(receipts(&task)[0]["run_id"], run.id.as_str());
+    let body = kieai_body(&task, EVIL);
+    kieai(&format!("?run_id={}", other.id), &task, &body).send().expect(200);
+    assert_eq!(receipts_of(&body)[0]["run_id"], run.id.as_str());
     assert_eq!(other.view()["result"], before["result"]);
 }
 

@@ -1,6 +1,6 @@
 //! What is stored of a delivery, and what is answered.
 
-use super::{kieai, kieai_body, receipts, shotstack, upload_post};
+use super::{kieai, kieai_body, receipts, receipts_of, shotstack, upload_post};
 use crate::support::{Run, eventually, service, simulator, unique};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn a_repetition_is_a_duplicate_and_one_row() {
     for _ in 0..3 {
         assert_eq!(shotstack("", &serve_copy(&id)).send().expect(200).json()["status"], "duplicate");
     }
-    assert_eq!(receipts(&id).len(), 1);
+    assert_eq!(receipts_of(&serve_copy(&id)).len(), 1);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_same_body_from_two_providers_is_two_events() {
     let body = json!({"type": "serve", "action": "copy", "id": id, "event": "account_connected", "job_id": id});
     assert_eq!(shotstack("", &body).send().expect(200).json()["status"], "accepted");
     assert_ne!(upload_post(&body).send().expect(200).json()["status"], "duplicate");
-    assert_eq!(receipts(&id).len(), 2);
+    assert_eq!(receipts_of(&body).len(), 2);
 }
 
 #[test]
@@ -51,17 +51,35 @@ fn twenty_repetitions_at_once_are_accepted_once() {
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
     assert_eq!(words.iter().filter(|word| *word == "accepted").count(), 1, "{words:?}");
-    assert_eq!(receipts(&id).len(), 1);
+    assert_eq!(receipts_of(&serve_copy(&id)).len(), 1);
 }
 
 #[test]
 fn kinds_without_effect_are_accepted_and_not_dead_letters() {
-    let id = unique("copy");
-    shotstack("", &serve_copy(&id)).send().expect(200);
-    assert_eq!(receipts(&id)[0]["outcome"], "ignored");
-    let post = unique("post");
-    upload_post(&json!({"event": "account_connected", "job_id": post})).send().expect(200);
-    assert_eq!(receipts(&post)[0]["outcome"], "ignored");
+    let copy = serve_copy(&unique("copy"));
+    shotstack("", &copy).send().expect(200);
+    let connected = json!({"event": "account_connected", "job_id": unique("post")});
+    upload_post(&connected).send().expect(200);
+    for body in [copy, connected] {
+        let receipt = receipts_of(&body).remove(0);
+        let whole = body.to_string().len();
+        assert_eq!(
+            (&receipt["outcome"], &receipt["size"], &receipt["payload_bytes"]),
+            (&json!("ignored"), &json!(0), &json!(whole))
+        );
+    }
+}
+
+#[test]
+fn only_headers_of_the_list_are_kept() {
+    let task = unique("task");
+    let call = kieai("", &task, &kieai_body(&task, "https://x.example/1.mp4"));
+    let call = (0..64).fold(call, |call, number| call.header(&format!("x-pad-{number}"), "y".repeat(900)));
+    call.header("x-forge-token", "hush").header("user-agent", "z".repeat(5000)).send().expect(200);
+    let headers = receipts(&task)[0]["headers"].clone();
+    let names: Vec<&str> = headers.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["content-type", "user-agent", "x-webhook-signature", "x-webhook-timestamp"]);
+    assert_eq!(headers["user-agent"].as_str().unwrap().len(), 256);
 }
 
 #[test]

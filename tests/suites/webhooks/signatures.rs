@@ -1,6 +1,6 @@
 //! Which deliveries are let in.
 
-use super::{kieai, kieai_body, receipts, shotstack, signed, upload_post};
+use super::{deliver_to, kieai, kieai_body, receipts, shotstack, signed, upload_post};
 use crate::support::{Call, service, signing, unique};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn event(job_id: &str) -> Value {
 }
 
 fn raw(provider: &str, body: &Value) -> Call {
-    service().call("POST", &format!("/v1/webhooks/{provider}")).json(body)
+    deliver_to(provider).json(body)
 }
 
 #[track_caller]
@@ -94,7 +94,7 @@ fn one_changed_byte_breaks_a_signature_over_the_body() {
     let body = event(&post).to_string();
     let headers = signing::upload_post(&service().upload_post_secret, body.as_bytes(), signing::unix_now());
     let changed = body.replace("tiktok.example/1", "tiktok.example/2");
-    let call = service().call("POST", "/v1/webhooks/upload-post").body("application/json", changed);
+    let call = deliver_to("upload-post").body("application/json", changed);
     is_refused(&signed(call, headers), &post, "invalid");
 }
 
@@ -107,7 +107,7 @@ fn mutations_of_a_signature_are_refused() {
         let body = text(&post);
         let [(time_name, time), (name, signature)] =
             signing::upload_post(&service().upload_post_secret, body.as_bytes(), now);
-        let call = service().call("POST", "/v1/webhooks/upload-post").body("application/json", body);
+        let call = deliver_to("upload-post").body("application/json", body);
         is_refused(&call.header(time_name, time).header(name, change(&signature)), &post, "invalid");
     };
     mutate(&|signature| signature.to_uppercase());
@@ -133,7 +133,7 @@ fn a_secret_of_one_provider_opens_no_other() {
     let post = unique("post");
     let body = event(&post).to_string();
     let headers = signing::upload_post(&service().kieai_secret, body.as_bytes(), signing::unix_now());
-    let call = service().call("POST", "/v1/webhooks/upload-post").body("application/json", body);
+    let call = deliver_to("upload-post").body("application/json", body);
     is_refused(&signed(call, headers), &post, "invalid");
 }
 

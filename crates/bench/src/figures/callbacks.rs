@@ -1,14 +1,19 @@
 //! Callbacks about jobs that are at work, so that each one wakes a dispatcher which asks the provider: what that adds to a webhook,
 //! and how many dispatchers come of it. Then the twelve callbacks of one run at once, which all want to move that run.
 
-use super::webhooks::deliveries;
-use crate::load::Pace;
+use crate::load::{Body, Pace};
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use http::Request;
 use mw::dev::statements::Statements;
+use serde_json::json;
+use sha2::Sha256;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const RATE: u32 = 200;
 const CONNECTIONS: usize = 16;
@@ -30,9 +35,9 @@ fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut 
     let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND state = 'submitted' LIMIT 1";
     let mut database = scene.database()?;
     let job = wait_for(|| Ok(database.query_opt(sql, &[&run_id])?.map(|row| row.get::<_, String>(0))))?;
-    scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, deliveries(scene, &job, "warm"))?;
+    scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(scene, &job, "warm"))?;
     let before = statements.counted()?;
-    let measured = scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, deliveries(scene, &job, "poke"))?;
+    let measured = scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(scene, &job, "poke"))?;
     let counted = since(&before, statements.counted()?);
     let accepted = measured.took.len() as f64;
     let each = |name: &str| counted.get(name).copied().unwrap_or_default() as f64 / accepted;
@@ -40,6 +45,28 @@ fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut 
     report.add(Row::of("signed, wakes a dispatcher", &format!("{RATE}/s"), &measured, 200).noting(note));
     scene.cancel(&run_id)?;
     scene.clips_take(300)
+}
+
+/// Callbacks of kie.ai about a job, each another: only the first ones of a minute get a receipt, all of them poke.
+fn callbacks(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
+    let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
+    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), scene.kieai_secret.clone());
+    move |number| callback(&secret, &path, &format!("{prefix}-{number}"))
+}
+
+fn callback(secret: &str, path: &str, task: &str) -> Request<Body> {
+    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
+        mac.update(format!("{task}.{timestamp}").as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    });
+    let body = json!({"code": 200, "msg": "success", "data": {"taskId": task,
+        "info": {"resultUrls": [format!("https://files.example.com/{task}.mp4")], "resolution": "720p"}}});
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .header("x-webhook-timestamp", timestamp)
+        .header("x-webhook-signature", signature.unwrap_or_default());
+    request.body(body.to_string().into()).unwrap_or_default()
 }
 
 /// Runs whose clips are all done in the same moment.

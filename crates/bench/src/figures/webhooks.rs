@@ -1,5 +1,6 @@
-//! Webhooks of kie.ai about a job that has ended: verified, deduplicated, committed, answered; nothing is left to do, so no
-//! dispatcher wakes. Beside them the floor and the limit with the same statement, in turns.
+//! Webhooks of upload-post about a job that has ended: verified, deduplicated, committed, answered; nothing is left to do, so
+//! no dispatcher wakes. upload-post signs the body, so that each delivery gets its receipt: others have a budget. Beside
+//! them the floor and the limit with the same statement, in turns.
 
 use super::{CONNECTIONS, median};
 use crate::limit;
@@ -8,8 +9,6 @@ use crate::report::{Report, Row};
 use crate::scene::Scene;
 use crate::statement::{self, Statement};
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
 use mw_core::Timestamp;
@@ -18,6 +17,8 @@ use serde_json::json;
 use sha2::Sha256;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+const TIMESTAMP: &str = "x-upload-post-timestamp";
+const SIGNATURE: &str = "x-upload-post-signature";
 /// Stands in a body or a key for what is unique in each.
 const UNIQUE: &str = "TASK";
 const ROUNDS: usize = 3;
@@ -72,7 +73,7 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     let forged = signed("forged");
     let measured = scene.load(CONNECTIONS, Pace::Closed, during, move |number| {
         let mut request = forged(number);
-        request.headers_mut().insert("x-webhook-signature", http::HeaderValue::from_static("AAAA"));
+        request.headers_mut().insert(SIGNATURE, http::HeaderValue::from_static("sha256=00"));
         request
     })?;
     report.add(Row::of("forged, each another", &loads, &measured, 403));
@@ -90,54 +91,60 @@ fn whole(what: &str, load: &str, rounds: &[Measured]) -> Row {
     round.map_or_else(Row::default, |round| Row::of(what, load, round, 200))
 }
 
-/// Signed callbacks about a job, each another.
-pub(super) fn deliveries(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
+/// Signed events about a job, each another.
+fn deliveries(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
-    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), scene.kieai_secret.clone());
+    let (path, secret) = (format!("/v1/webhooks/upload-post?job={job}"), scene.upload_post_secret.clone());
     move |number| delivery(&secret, &path, &format!("{prefix}-{number}"))
 }
 
-/// A clip of a published run.
+/// The post of a published run.
 fn ended_job(scene: &Scene) -> Result<String> {
     let run_id = scene.start_run("test_video_gen")?;
     super::throughput::publish(scene, std::slice::from_ref(&run_id))?;
-    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND provider = 'kieai' LIMIT 1";
-    Ok(scene.database()?.query_one(sql, &[&run_id]).context("the run made no clip")?.get(0))
+    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND provider = 'upload-post' LIMIT 1";
+    Ok(scene.database()?.query_one(sql, &[&run_id]).context("the run made no post")?.get(0))
 }
 
 fn body(task: &str) -> String {
-    json!({"code": 200, "msg": "success", "data": {"taskId": task,
-        "info": {"resultUrls": [format!("https://files.example.com/{task}.mp4")], "resolution": "720p"}}})
+    json!({"event": "upload_completed", "job_id": task, "platform": "tiktok", "profile_username": "AISMR",
+        "result": {"success": true, "url": url(task)}})
     .to_string()
+}
+
+fn url(task: &str) -> String {
+    format!("https://www.tiktok.com/@aismr/video/{task}")
 }
 
 fn delivery(secret: &str, path: &str, task: &str) -> Request<Body> {
     let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let body = body(task);
     let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
-        mac.update(format!("{task}.{timestamp}").as_bytes());
-        STANDARD.encode(mac.finalize().into_bytes())
+        mac.update(format!("{timestamp}.{body}").as_bytes());
+        let digits = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        format!("sha256={digits}")
     });
     let request = Request::post(path)
         .header("content-type", "application/json")
-        .header("x-webhook-timestamp", timestamp)
-        .header("x-webhook-signature", signature.unwrap_or_default());
-    request.body(body(task).into()).unwrap_or_default()
+        .header(TIMESTAMP, timestamp)
+        .header(SIGNATURE, signature.unwrap_or_default());
+    request.body(body.into()).unwrap_or_default()
 }
 
 /// What the product runs for such a delivery.
 fn the_statement(job: &str) -> Result<Statement> {
     let text = body(UNIQUE);
-    let url = format!("https://files.example.com/{UNIQUE}.mp4");
     let delivery = Delivery {
-        provider: "kieai",
+        provider: "upload-post",
         key: UNIQUE,
-        headers: json!({"content-type": "application/json", "host": "127.0.0.1:3000", "content-length": text.len().to_string(),
-                        "x-webhook-timestamp": "1790000000", "x-webhook-signature": "A".repeat(44)}),
+        headers: json!({"content-type": "application/json", TIMESTAMP: "1790000000",
+                        SIGNATURE: format!("sha256={}", "a".repeat(64))}),
         query: &format!("job={job}"),
         signature_status: "valid",
+        trusted: true,
         ignore: false,
         matching: Match { job_id: Some(job.to_owned()), task_id: Some(UNIQUE.to_owned()), account: None },
-        hint: json!({"task_id": UNIQUE, "url": url}),
+        hint: json!({"task_id": UNIQUE, "url": url(UNIQUE)}),
     };
     statement::of(|db| accept(db, Timestamp::now_utc(), &delivery, text.as_bytes()))
 }

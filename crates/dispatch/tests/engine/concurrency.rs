@@ -75,6 +75,7 @@ fn called_back(db: &mut Client, run_id: &str, now: Timestamp) -> Result<(), DbEr
         headers: json!({}),
         query: "",
         signature_status: "valid",
+        trusted: false,
         ignore: false,
         matching: Match { job_id, ..Match::default() },
         hint: json!({"task_id": "t"}),

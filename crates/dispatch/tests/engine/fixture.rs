@@ -217,6 +217,7 @@ impl Engine {
             headers: json!({}),
             query: "",
             signature_status: "unsigned",
+            trusted: false,
             ignore: false,
             matching: Match { job_id: Some(job_id.to_owned()), ..Match::default() },
             hint: json!({"task_id": task_id}),

@@ -213,6 +213,7 @@ fn a_delivery_counts_once(engine: &mut Engine) -> bool {
         headers: json!({}),
         query: "",
         signature_status: "valid",
+        trusted: false,
         ignore: false,
         matching: Match { job_id, ..Match::default() },
         hint: json!({}),

@@ -124,6 +124,7 @@ fn a_callback_that_overtook_its_job_is_matched_and_old_receipts_go() {
         headers: serde_json::json!({}),
         query: "",
         signature_status: "valid",
+        trusted: false,
         ignore: false,
         matching: mw_store::webhooks::Match { task_id: Some("task-1".into()), ..Default::default() },
         hint: serde_json::json!({}),

@@ -8,7 +8,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use mw_core::Timestamp;
-use mw_store::retention::{ARTIFACTS_DAYS, WEBHOOKS_DAYS, count, prune_artifacts, prune_webhooks};
+use mw_store::retention::{ARTIFACTS_DAYS, WEBHOOKS_DAYS, count, prune, prune_artifacts};
 use mw_store::{Database, DbError};
 use serde_json::{Value, json};
 
@@ -60,9 +60,9 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
 fn webhooks(database: &mut dyn Database, now: Timestamp, days: u32) -> Result<u64> {
     let mut gone = 0;
     loop {
-        let acted = prune_webhooks(database, now, days, BATCH).map_err(unreachable)?.acted;
-        gone += acted;
-        if acted == 0 {
+        let batch = prune(database, now, days, BATCH).map_err(unreachable)?;
+        gone += batch.receipts;
+        if batch.acted == 0 {
             return Ok(gone);
         }
         signals::go_on()?;

@@ -66,13 +66,13 @@ struct Check<'a> {
 
 pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     let base_url = options.api_base.clone().unwrap_or_else(|| context.settings.api_base_url());
-    let api = Api::at(base_url.trim_end_matches('/'), context.settings.need("API_KEY")?);
+    let api = Api::of_host(base_url.trim_end_matches('/'), &context.settings)?;
     let project = api.get("/v1/projects/test_video_gen")?;
     let mode = project.pointer("/providers/mode").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     if mode != "mock" && mode != "sim" && !options.live {
         return Err(Error::misuse(format!("the providers are {mode}: add --live to make and publish two films")));
     }
-    let before = scrape(&api)?;
+    let before = api.metrics()?;
     let user = format!("slo-{}", uuid::Uuid::new_v4().simple());
     let limit = Duration::from_secs(options.timeout);
     let mut check = Check { api: &api, limit, user, measured: Measured::default() };
@@ -81,7 +81,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
         check.chat("What can you make?")?;
     }
     ended.retain(|run| !run.is_empty());
-    let rows = rows(&check.measured, &before, &scrape(&api)?);
+    let rows = rows(&check.measured, &before, &api.metrics()?);
     let is_ok = rows.iter().all(|row| row.get("ok") != Some(&Value::Bool(false)));
     let report = json!({ "api_base": base_url, "mode": mode, "runs": ended, "levels": rows, "ok": is_ok });
     context.print(&report, |report| {
@@ -93,10 +93,6 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
         );
     })?;
     Ok(u8::from(!is_ok))
-}
-
-fn scrape(api: &Api) -> Result<Exposition> {
-    Ok(Exposition::parse(api.get("/metrics")?.as_str().unwrap_or_default()))
 }
 
 impl Check<'_> {

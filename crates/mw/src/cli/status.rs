@@ -58,7 +58,8 @@ fn look(api: &Api) -> Result<Value> {
     let health = api.get("/health")?;
     let ready = api.send("/ready", &Call::default())?.body;
     let seen = |path: &str| api.get(path).unwrap_or(Value::Null);
-    let scrape = Exposition::parse(seen("/metrics").as_str().unwrap_or_default());
+    // Without its key it is as if there were nothing to count.
+    let scrape = api.metrics().unwrap_or_default();
     let version = seen("/version");
     let project = seen("/v1/projects/test_video_gen");
     Ok(json!({

@@ -52,6 +52,7 @@ SELECT 'event-' || n, 'upload-post', '{}', '{}', 'valid', 'accepted', now() - n 
 INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
 SELECT 'refused-' || n, 'kieai', '{}', '{}', 'invalid', 'refused', now() - n * interval '4 seconds'
   FROM generate_series(1, 20000) AS n;
+-- Dead letters: five thousand of kie.ai's, a hundred of them due, and behind them a hundred thousand of strangers, given up.
 WITH lost AS (
     INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
     SELECT 'lost-' || n, 'kieai', '{}', '{}', 'valid', 'dlq', now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n
@@ -60,6 +61,16 @@ INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match,
                          created_at, updated_at)
 SELECT id, idempotency_key, provider, headers, payload, '{"match": {"job_id": "nobody"}, "hint": {}}', 'unknown_job',
        CASE WHEN row_number() OVER () <= 100 THEN now() ELSE now() + interval '1 hour' END, now(), now(), now()
+  FROM lost;
+WITH lost AS (
+    INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
+    SELECT 'stray-' || n, 'shotstack', '{}', '{}', 'unsigned', 'dlq', now() - n * interval '2 seconds'
+      FROM generate_series(1, 100000) AS n
+    RETURNING *)
+INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, retry_count, expires_at, last_error_at,
+                         created_at, updated_at)
+SELECT id, idempotency_key, provider, '{}', '', '{"match": {}, "hint": {}}', 'no_reference', 13,
+       received_at + interval '3 days', now(), received_at, now()
   FROM lost;
 
 INSERT INTO chat_messages (user_id, role, content, told_at, created_at)

@@ -39,6 +39,8 @@ const CLAIM: i64 = 1_500;
 const BATCH: i64 = 450;
 /// What is open, once or twice over; a table that holds nothing else may be scanned for it.
 pub(crate) const OPEN: i64 = 25_000;
+/// Every receipt, and every dead letter, once or twice over.
+const RECEIPTS: i64 = 500_000;
 /// Asked for by an operator, who may wait.
 const HISTORY: i64 = i64::MAX;
 
@@ -155,6 +157,19 @@ fn reads() -> Vec<Statement> {
         statement("drain_status", OPEN, |db, _| assert!(drain::left(db).unwrap().is_at_work())),
         statement("dead_letters_list", PAGE, |db, _| {
             assert_eq!(dead_letters::list(db, &dead_letters::Filter::default(), 50).unwrap().letters.len(), 50);
+        }),
+        statement("dead_letters_list of a provider", PAGE, |db, _| {
+            let filter = dead_letters::Filter { provider: Some("kieai".into()), ..dead_letters::Filter::default() };
+            assert_eq!(dead_letters::list(db, &filter, 50).unwrap().letters.len(), 50);
+        }),
+        statement("dead_letters_list of a reason that none has", PAGE, |db, _| {
+            let reason = Some(dead_letters::Reason::AmbiguousTask);
+            let filter = dead_letters::Filter { reason, ..dead_letters::Filter::default() };
+            assert!(dead_letters::list(db, &filter, 50).unwrap().letters.is_empty());
+        }),
+        statement("dead_letters_list of what is given up", PAGE, |db, _| {
+            let filter = dead_letters::Filter { exhausted: Some(true), ..dead_letters::Filter::default() };
+            assert_eq!(dead_letters::list(db, &filter, 50).unwrap().letters.len(), 50);
         }),
         statement("dead_letter_view", FEW, |db, _| {
             let letter = newest_letter(db);
@@ -290,6 +305,7 @@ fn receipts() -> Vec<Statement> {
                 headers: json!({}),
                 query: "",
                 signature_status: "valid",
+                trusted: true,
                 ignore: false,
                 matching: matching.clone(),
                 hint: json!({"task_id": "t"}),
@@ -299,7 +315,27 @@ fn receipts() -> Vec<Statement> {
     })
     .collect();
     all.push(statement("webhook_refuse", FEW, |db, _| {
-        webhooks::refuse(db, now(), "kieai", "invalid", "refused-77", json!({}), b"{}").unwrap();
+        let refusal = webhooks::Refusal {
+            provider: "kieai",
+            signature_status: "invalid",
+            body_hash: "refused-77",
+            headers: json!({}),
+        };
+        webhooks::refuse(db, now(), &refusal, b"{}").unwrap();
+    }));
+    all.push(statement("webhook_accept of a stranger", FEW, move |db, _| {
+        let delivery = Delivery {
+            provider: "shotstack",
+            key: &new_id(),
+            headers: json!({}),
+            query: "",
+            signature_status: "unsigned",
+            trusted: false,
+            ignore: false,
+            matching: by(None, Some("nobody"), None),
+            hint: json!({}),
+        };
+        assert_eq!(webhooks::accept(db, now(), &delivery, b"{}").unwrap().status, Receipt::Dlq);
     }));
     all
 }
@@ -339,7 +375,7 @@ fn operations() -> Vec<Statement> {
         }),
         statement("metrics_fold", OPEN, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
         statement("retention_prune", BATCH, |db, _| {
-            assert_eq!(retention::prune_webhooks(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
+            assert_eq!(retention::prune(db, now(), retention::WEBHOOKS_DAYS, 200).unwrap().acted, 0);
         }),
         statement("artifacts_prune", 2 * BATCH, |db, _| {
             assert_eq!(retention::prune_artifacts(db, now(), 90, None, 200).unwrap().acted, 200);
@@ -364,8 +400,8 @@ fn operations() -> Vec<Statement> {
             let scope = Scope { after: Some("old-5".into()), runs_max: Some(100), ..Scope::default() };
             assert_eq!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().runs, 100);
         }),
-        // All receipts, a thousand at a time.
-        statement("doctor_webhooks", HISTORY, |db, _| {
+        // All receipts, a thousand at a time, each with its letter.
+        statement("doctor_webhooks", RECEIPTS, |db, _| {
             let scope = Scope { after: Some("~".into()), ..Scope::default() };
             assert!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().webhooks > 100_000);
         }),

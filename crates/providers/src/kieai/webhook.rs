@@ -12,6 +12,8 @@ use mw_core::retry::FaultClass;
 
 const SIGNATURE: &str = "x-webhook-signature";
 const TIMESTAMP: &str = "x-webhook-timestamp";
+/// The headers that kie.ai signs with.
+pub const HEADERS: [&str; 2] = [SIGNATURE, TIMESTAMP];
 
 /// Checks `base64(HMAC(taskId.timestamp))`, then the generic scheme over the body.
 pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> SignatureStatus {

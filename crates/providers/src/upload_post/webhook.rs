@@ -13,6 +13,8 @@ use mw_core::retry::{Provider, Trouble, class_of};
 const SIGNATURE: &str = "x-upload-post-signature";
 const TIMESTAMP: &str = "x-upload-post-timestamp";
 const DELIVERY: &str = "x-upload-post-delivery";
+/// The headers that upload-post signs with, and those that say what it sends.
+pub const HEADERS: [&str; 4] = [SIGNATURE, TIMESTAMP, DELIVERY, "x-upload-post-event"];
 
 /// Checks `sha256=<hex HMAC(timestamp.body)>`, then the generic scheme over the body.
 pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> SignatureStatus {

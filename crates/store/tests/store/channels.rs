@@ -234,7 +234,7 @@ fn old_updates_go() {
     begin_update(&mut db, now() - Duration::days(8), &old, None, None).unwrap();
     begin_update(&mut db, now(), &young, None, None).unwrap();
     assert!(sweep::begin(&mut db, now(), "tester", 60, sweep::Exports::default()).unwrap().due.retention);
-    mw_store::retention::prune_webhooks(&mut db, now(), 14, 100).unwrap();
+    mw_store::retention::prune(&mut db, now(), 14, 100).unwrap();
     let left: i64 = db.driver().query_one("SELECT count(*) FROM channel_updates", &[]).unwrap().get(0);
     assert_eq!(left, 1);
 }

@@ -1,7 +1,7 @@
 use crate::fixture::*;
 use mw_core::run::Command;
 use mw_core::status::ProvidersMode;
-use mw_store::webhooks::{Delivery, Match, Receipt, accept, refuse};
+use mw_store::webhooks::{Delivery, Match, Receipt, Refusal, accept, refuse};
 use serde_json::json;
 
 pub(crate) fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
@@ -11,6 +11,7 @@ pub(crate) fn delivery<'a>(key: &'a str, matching: Match) -> Delivery<'a> {
         headers: json!({}),
         query: "",
         signature_status: "valid",
+        trusted: true,
         ignore: false,
         matching,
         hint: json!({"task_id": "t"}),
@@ -48,8 +49,9 @@ fn the_same_key_of_two_providers_is_two_events() {
 fn refused_deliveries_are_counted_cut_and_burn_no_key() {
     let mut db = connect();
     let key = fresh_id();
+    let refusal = Refusal { provider: "kieai", signature_status: "invalid", body_hash: &key, headers: json!({}) };
     for _ in 0..3 {
-        refuse(&mut db, now(), "kieai", "invalid", &key, json!({}), &vec![b'x'; 10_000]).unwrap();
+        refuse(&mut db, now(), &refusal, &vec![b'x'; 10_000]).unwrap();
     }
     let sql = "SELECT count FROM webhook_events WHERE idempotency_key = $1 AND outcome = 'refused' AND length(payload) = 4096";
     assert_eq!(count(&mut db, sql, &key), 3);
@@ -74,26 +76,6 @@ fn a_late_delivery_for_an_ended_run_is_recorded_and_wakes_nothing() {
     let answer = accept(&mut db, now(), &delivery(&fresh_id(), by_job(&job_id(&run, 0))), b"{}").unwrap();
     assert_eq!((answer.status, answer.kick), (Receipt::Accepted, false));
     assert_eq!(loaded(&mut db, &run.run_id), ended);
-}
-
-#[test]
-fn strangers_fill_no_disk_and_providers_are_not_held_up_by_them() {
-    // The limit is everybody's.
-    let own = OwnDatabase::new();
-    let mut db = own.connect();
-    let at = now();
-    let mut receipt = |signature_status: &'static str, matching: Match| {
-        let key = fresh_id();
-        let delivery = Delivery { provider: "shotstack", signature_status, ..delivery(&key, matching) };
-        accept(&mut db, at, &delivery, &[b'x'; 20_000]).unwrap().status
-    };
-    for _ in 0..120 {
-        assert_eq!(receipt("unsigned", Match::default()), Receipt::Dlq);
-    }
-    assert_eq!(receipt("unsigned", Match::default()), Receipt::Busy);
-    assert_eq!(receipt("valid", Match::default()), Receipt::Dlq, "what is signed is always kept");
-    let stored = "SELECT count(*) FROM webhook_events WHERE length(payload) <= 16384 AND outcome = $1";
-    assert_eq!(count(&mut db, stored, "dlq"), 120);
 }
 
 #[test]

@@ -31,7 +31,7 @@ struct Page {
     draining: bool,
     drain_words: String,
     drain_since: Option<Moment>,
-    counts: Vec<(String, u64)>,
+    counts: Vec<(String, String)>,
     oldest_due: Option<Moment>,
     swept: Option<Moment>,
     sweep_late: bool,
@@ -77,13 +77,15 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     )?)
 }
 
-fn counts(left: &Left) -> Vec<(String, u64)> {
+fn counts(left: &Left) -> Vec<(String, String)> {
     let runs = left.runs.iter().map(|(status, count)| (format!("runs {}", status.as_str().replace('_', " ")), *count));
     let jobs = left.jobs.iter().map(|(state, count)| (format!("jobs {state}"), *count));
     let effects = [("effects due", left.effects.due), ("effects under way", left.effects.leased)];
-    let letters = [("dead letters", left.dead_letters)];
-    let rest = effects.into_iter().chain(letters).map(|(name, count)| (name.to_owned(), count));
-    runs.chain(jobs).chain(rest).collect()
+    let effects = effects.into_iter().map(|(name, count)| (name.to_owned(), count));
+    let more = if left.dead_letters_more { " or more" } else { "" };
+    let letters = ("dead letters".to_owned(), format!("{}{more}", left.dead_letters));
+    let exact = runs.chain(jobs).chain(effects).map(|(name, count)| (name, count.to_string()));
+    exact.chain([letters]).collect()
 }
 
 /// What the last sweep that had work did, without what it did not do.

@@ -33,6 +33,7 @@ pub(super) struct Row {
     pub(super) signature: Chip,
     pub(super) outcome: Chip,
     pub(super) received: Option<Moment>,
+    pub(super) bytes: String,
     pub(super) count: u64,
     pub(super) run: Option<(String, String)>,
     pub(super) settled: Option<String>,
@@ -52,11 +53,20 @@ impl Row {
             signature: signature(&receipt.signature),
             outcome: outcome(&receipt.outcome),
             received: Moment::read(&receipt.received_at),
+            bytes: size(receipt.bytes),
             count: receipt.count,
             run,
             settled: settled.map(|by| format!("by {by}: {reason}")),
             letter: is_letter.then(|| format!("/console/letters/{}", receipt.id)),
         }
+    }
+}
+
+/// A number of bytes, as people read it.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000.. => format!("{:.1} kB", bytes as f64 / 1_000.0),
     }
 }
 
@@ -108,4 +118,14 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
             may_settle: visitor.may(Role::Operator),
         },
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_at_a_glance() {
+        assert_eq!([0, 999, 1_000, 999_949].map(size), ["0 B", "999 B", "1.0 kB", "999.9 kB"]);
+    }
 }

@@ -1,0 +1,3 @@
+//! What attackers try, and what becomes of it. Each file is one aim of theirs.
+
+mod storage;
