@@ -4,7 +4,7 @@
 --   strangers_take                    the budgets
 --   webhook_accept, webhook_refuse    every delivery, in one statement
 --   dead_letters_*, dead_letter_*     dead letters of strangers expire; lists and counts read no more than they show
---   metrics_gauges, drain_status      cost the same however many dead letters there are
+--   metrics_gauges, drain_status      cost the same however many dead letters there are; count the database's connections
 --   retention_prune, sweep_begin      what is over goes with the sweep
 --   doctor_webhooks                   reads each dead letter once
 
@@ -299,6 +299,14 @@ LANGUAGE sql STABLE AS $$
     SELECT 'webhook_dlq_exhausted', '', count(*)
       FROM (SELECT FROM webhook_dlq WHERE next_retry_at IS NULL ORDER BY created_at DESC, id DESC
              LIMIT dead_letters_counted()) AS listed
+    UNION ALL
+    -- Of the role that asks: its own are all that it may see.
+    SELECT 'database_connections', '', count(*)
+      FROM pg_stat_activity WHERE usename = current_user AND datname = current_database()
+    UNION ALL
+    SELECT 'database_connections_max', '', CASE WHEN rolconnlimit >= 0 THEN rolconnlimit
+                                                ELSE current_setting('max_connections')::integer END
+      FROM pg_roles WHERE rolname = current_user
     UNION ALL
     SELECT 'drain_active', '', CASE WHEN active THEN 1 ELSE 0 END FROM drain
     UNION ALL

@@ -59,6 +59,8 @@ pub const FAMILIES: &[Family] = &[
         "Turns with Brendan where there is a language model, by who planned them, and why not the model.",
     ),
     family("circuit_state_changes_total", Counter, &["component", "state"], "Circuit breakers that opened or closed."),
+    family("database_connections", Gauge, &[], "Connections to the database, of all processes."),
+    family("database_connections_max", Gauge, &[], "How many the database's role may have."),
     family("drain_active", Gauge, &[], "1 while no new run may start."),
     family(
         "effect_attempts_total",
