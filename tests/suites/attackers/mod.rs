@@ -1,3 +1,4 @@
 //! What attackers try, and what becomes of it. Each file is one aim of theirs.
 
+mod manifests;
 mod storage;

@@ -6,6 +6,7 @@ use crate::support::{Run, Service, signing, unique};
 use mw::dev::stack::Stack;
 use mw::dev::variables::Mode;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Everything that must survive: runs as they stand, every event's hash, every gate, every approval, every artifact.
@@ -73,6 +74,11 @@ fn what_was_backed_up_is_there_again_and_goes_on() {
     let file = drill.file("myloware.dump");
     drill.exits(0, "backup --to $FILE", &file, "3 runs");
     drill.exits(2, "backup --to $FILE", &file, "overwrites nothing");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        [&file, &drill.file("myloware.dump.json"), &drill.folder].map(|path| format!("{:o}", mode(path))),
+        ["600", "600", "700"]
+    );
 
     // What happens after the backup is lost with it, and what was lost before the restore is there again.
     let later = Run::start_at(&drill.service, "aismr");
@@ -116,7 +122,7 @@ fn a_bad_backup_changes_nothing() {
     assert_eq!(kept(&drill.service), before);
     // Whole, but not what the manifest counted.
     let mut lying: Value = serde_json::from_str(&manifest).unwrap();
-    lying["contents"]["timelines"] = "0".into();
+    lying["contents"]["timelines"] = "0".repeat(64).into();
     std::fs::write(drill.file("good.dump.json"), lying.to_string()).unwrap();
     drill.exits(1, "restore $FILE --force", &file, "not what the manifest says");
     assert_eq!(kept(&drill.service), before);
@@ -128,4 +134,18 @@ fn a_bad_backup_changes_nothing() {
     std::fs::remove_file(drill.file("good.dump.json")).unwrap();
     drill.exits(2, "restore $FILE --force", &file, "belongs to the backup");
     assert_eq!(kept(&drill.service), before);
+}
+
+/// A name may hold a line that psql would take for a command; what runs it is a file in our folder.
+#[test]
+fn a_backup_runs_no_command_of_its_own() {
+    let drill = Drill::start();
+    Run::start_at(&drill.service, "test_video_gen").published();
+    let trap = drill.file("trap");
+    let table = format!("x\n\\! touch {}\n", trap.display()).replace('"', "\"\"");
+    drill.service.database().execute(&format!("CREATE TABLE \"{table}\" (note text)"), &[]);
+    let file = drill.file("hostile.dump");
+    drill.exits(0, "backup --to $FILE", &file, "1 runs");
+    drill.exits(0, "restore $FILE --force", &file, "the doctor finds nothing");
+    assert!(!trap.exists());
 }

@@ -4,6 +4,8 @@
 //! there after a restore (counts, and one digest over the last hash of every timeline). Both are of one moment: the dump
 //! reads the snapshot in which the manifest was counted.
 
+mod manifest;
+
 use super::Context;
 use crate::{
     dev::postgres::Programs,
@@ -11,23 +13,25 @@ use crate::{
     migrations,
 };
 use clap::Args;
+use manifest::{Contents, Manifest};
 use mw_core::Timestamp;
 use mw_store::{
     doctor::{Scope, examine},
     native,
 };
 use postgres::{Client, IsolationLevel};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Needs DATABASE_URL, and pg_dump of the server's version or newer. The product may be at work: the dump is one moment.
-The file holds everything that the product knows, keys only as hashes. Keep it where the database's disk is not.
+The file holds everything that the product knows, keys only as hashes: only its owner may read it, and enter a folder
+that is made for it. Keep it where the database's disk is not.
 
 Example:
   mw backup --to /var/backups/myloware/$(date +%F).dump")]
@@ -54,31 +58,6 @@ pub(crate) struct RestoreOptions {
     force: bool,
 }
 
-/// What a backup says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
-    created_at: String,
-    release: String,
-    /// The newest migration that was applied.
-    migration: i32,
-    postgres: u32,
-    sha256: String,
-    contents: Contents,
-}
-
-/// What must be there again after a restore.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Contents {
-    runs: i64,
-    events: i64,
-    gates: i64,
-    approvals: i64,
-    artifacts: i64,
-    receipts: i64,
-    /// Over the last hash of every timeline, which itself covers all events before it.
-    timelines: String,
-}
-
 const CONTENTS: &str = "SELECT jsonb_build_object('runs', (SELECT count(*) FROM public.runs),
     'events', (SELECT count(*) FROM public.run_events), 'gates', (SELECT count(*) FROM public.gates),
     'approvals', (SELECT count(*) FROM public.hitl_approvals), 'artifacts', (SELECT count(*) FROM public.artifacts),
@@ -86,9 +65,10 @@ const CONTENTS: &str = "SELECT jsonb_build_object('runs', (SELECT count(*) FROM 
     'timelines', (SELECT encode(sha256(convert_to(coalesce(string_agg(run_id || encode(hash, 'hex'), ',' ORDER BY run_id), ''), 'UTF8')), 'hex')
        FROM (SELECT DISTINCT ON (run_id) run_id, hash FROM public.run_events ORDER BY run_id, seq DESC) AS last))";
 
-/// The last words of a restore's transaction: what does not agree with the manifest is taken back.
-fn comparison(manifest: &Contents) -> Result<String> {
-    let expected = serde_json::to_string(manifest).while_doing("read the manifest")?.replace('\'', "''");
+/// The last words of a restore's transaction: what does not agree with the manifest is taken back. Numbers and hexadecimal
+/// digits are all that the manifest's types let into it.
+fn comparison(expected: &Contents) -> Result<String> {
+    let expected = serde_json::to_string(expected).while_doing("read the manifest")?;
     Ok(format!(
         "DO $$ BEGIN IF ({CONTENTS}) <> '{expected}'::jsonb THEN RAISE EXCEPTION 'what is there now is not what the manifest says'; END IF; END $$;\n"
     ))
@@ -112,14 +92,27 @@ pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {
     let created_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let named = || PathBuf::from(format!("backups/myloware-{}.dump", created_at.replace(':', "")));
     let file = options.to.clone().unwrap_or_else(named);
-    if file.exists() {
-        return Err(Error::misuse(format!("{} exists: a backup overwrites nothing", file.display())));
-    }
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).while_doing(format!("make {}", folder.display()))?;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.while_doing(format!("make {}", folder.display()))?;
     }
-    let mut client = migrations::connect(&url)?;
-    let programs = Programs::for_server(&url, server_version(&mut client)?)?;
+    manifest::create_private(&file)?;
+    let written = write(&url, &file, created_at);
+    if written.is_err() {
+        // Half a backup is worse than none.
+        let _ = std::fs::remove_file(&file);
+    }
+    let manifest = written?;
+    context.print(&json!({ "file": file, "manifest": manifest }), |_| {
+        println!("{}  (and its manifest, .json beside it)", file.display());
+        println!("migration {}, {}", manifest.migration, told(&manifest.contents));
+    })
+}
+
+/// Dumps into the file, which is there and empty, and writes its manifest.
+fn write(url: &str, file: &Path, created_at: String) -> Result<Manifest> {
+    let mut client = migrations::connect(url)?;
+    let programs = Programs::for_server(url, server_version(&mut client)?)?;
     let reading = || "read the database (is it migrated? mw db migrate)";
     let mut moment = client
         .build_transaction()
@@ -130,21 +123,18 @@ pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {
     let snapshot: String = moment.query_one("SELECT pg_export_snapshot()", &[]).while_doing(reading())?.get(0);
     let contents = contents(&moment.query_one(CONTENTS, &[]).while_doing(reading())?)?;
     let newest = moment.query_one("SELECT max(version) FROM schema_migrations", &[]).while_doing(reading())?;
-    programs.dump(&snapshot, &file)?;
+    programs.dump(&snapshot, file)?;
+    let shaped = Error::failed;
     let manifest = Manifest {
-        created_at,
-        release: env!("CARGO_PKG_VERSION").to_owned(),
-        migration: newest.get(0),
+        created_at: created_at.try_into().map_err(shaped)?,
+        release: env!("CARGO_PKG_VERSION").to_owned().try_into().map_err(shaped)?,
+        migration: newest.get::<_, i32>(0).unsigned_abs(),
         postgres: programs.server_version,
-        sha256: hash_of(&file)?,
+        sha256: hash_of(file)?.try_into().map_err(shaped)?,
         contents,
     };
-    let text = serde_json::to_string_pretty(&manifest).while_doing("write the manifest")?;
-    std::fs::write(manifest_of(&file), format!("{text}\n")).while_doing("write the manifest")?;
-    context.print(&json!({ "file": file, "manifest": manifest }), |_| {
-        println!("{}  (and its manifest, .json beside it)", file.display());
-        println!("migration {}, {}", manifest.migration, told(&manifest.contents));
-    })
+    manifest.write(file)?;
+    Ok(manifest)
 }
 
 pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8> {
@@ -197,16 +187,11 @@ fn replace(programs: &Programs, file: &Path, comparison: &str) -> Result<()> {
 
 /// The manifest of a file that is whole, and that this release can bring up to date.
 fn trusted(file: &Path) -> Result<Manifest> {
-    let beside = manifest_of(file);
-    let text = std::fs::read_to_string(&beside).map_err(|error| {
-        Error::misuse(format!("{} cannot be read ({error}): it belongs to the backup", beside.display()))
-    })?;
-    let manifest: Manifest = serde_json::from_str(&text)
-        .map_err(|error| Error::misuse(format!("{} is no manifest of a backup: {error}", beside.display())))?;
-    if hash_of(file)? != manifest.sha256 {
+    let manifest = Manifest::read(file)?;
+    if hash_of(file)? != manifest.sha256.to_string() {
         return Err(Error::misuse(format!("{} is not what its manifest says: damaged or exchanged", file.display())));
     }
-    let newest = migrations::embedded()?.last().map_or(0, |migration| migration.version);
+    let newest = migrations::embedded()?.last().map_or(0, |migration| migration.version.unsigned_abs());
     if manifest.migration > newest {
         let sentence = format!(
             "the backup has migration {}, this release knows {newest}: use mw {}",
@@ -215,12 +200,6 @@ fn trusted(file: &Path) -> Result<Manifest> {
         return Err(Error::misuse(sentence));
     }
     Ok(manifest)
-}
-
-fn manifest_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
 }
 
 fn hash_of(file: &Path) -> Result<String> {

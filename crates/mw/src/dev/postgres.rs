@@ -38,16 +38,27 @@ impl Programs {
         command.args(["--format=custom", "--no-owner", "--no-unlogged-table-data"]);
         command.arg(format!("--snapshot={snapshot}")).arg("--file").arg(file);
         let output = command.output().map_err(|error| missing("pg_dump", &error))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        // Half a backup is worse than none.
-        let _ = std::fs::remove_file(file);
-        Err(said("pg_dump", &output.stderr))
+        if output.status.success() { Ok(()) } else { Err(said("pg_dump", &output.stderr)) }
     }
 
-    /// Runs `before`, what the file holds, and `after`, in one transaction.
+    /// pg_restore puts what a file holds under psql's `\restrict` since August 2025 (CVE-2025-8714); before that, a name in
+    /// a backup could be a command of psql's, which runs whatever it says on this machine.
+    fn can_restrict(&self) -> Result<()> {
+        let output = self.command("pg_restore").arg("--help").output();
+        let output = output.map_err(|error| missing("pg_restore", &error))?;
+        if String::from_utf8_lossy(&output.stdout).contains("--restrict-key") {
+            return Ok(());
+        }
+        Err(Error::misuse(
+            "this pg_restore would let a backup run commands on this machine: install PostgreSQL's client programs of August 2025 or newer (13.22, 14.19, 15.14, 16.10, 17.6)",
+        ))
+    }
+
+    /// Runs `before`, what the file holds, and `after`, in one transaction; the last two where psql obeys no command of its
+    /// own.
     pub(crate) fn restore(&self, file: &Path, before: &str, after: &str) -> Result<()> {
+        self.can_restrict()?;
+        let after = format!("\\restrict {RESTRICT_KEY}\n{after}");
         let mut reading = self.command("pg_restore");
         // What an extension says of itself only its owner may repeat, a superuser.
         reading.args(["--no-owner", "--no-comments", "--file=-"].map(OsStr::new)).arg(file);
@@ -81,6 +92,9 @@ impl Programs {
         copied.while_doing("hand the backup to psql")
     }
 }
+
+/// What would end the restriction, if anything that follows could say it: our own sentences do not.
+const RESTRICT_KEY: &str = "comparison";
 
 /// Ends a COPY that was cut off, then fails: psql would commit what it has got when its input just ends.
 const ABANDON: &[u8] = b"\n\\.\nDO $$ BEGIN RAISE EXCEPTION 'the backup ended early'; END $$;\n";
