@@ -12,7 +12,10 @@ fn restore(file: &Path) -> (Option<i32>, String) {
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2")
         .output()
         .unwrap();
-    (output.status.code(), [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat())
+    (
+        output.status.code(),
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat(),
+    )
 }
 
 #[test]
@@ -42,7 +45,9 @@ fn a_hostile_manifest_runs_nothing_and_is_refused_by_name() {
         "0a".repeat(40_000),
     ];
     for text in &texts {
-        for pointer in ["/created_at", "/release", "/migration", "/postgres", "/sha256", "/contents/runs", "/contents/timelines"] {
+        for pointer in
+            ["/created_at", "/release", "/migration", "/postgres", "/sha256", "/contents/runs", "/contents/timelines"]
+        {
             let mut hostile = good.clone();
             *hostile.pointer_mut(pointer).unwrap() = text.as_str().into();
             write(&hostile);

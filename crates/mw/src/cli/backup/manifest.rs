@@ -109,13 +109,10 @@ impl Manifest {
 
     pub(super) fn read(backup: &Path) -> Result<Manifest> {
         let path = path_of(backup);
-        let unreadable = |error| {
-            Error::misuse(format!("{} cannot be read ({error}): it belongs to the backup", path.display()))
-        };
+        let unreadable =
+            |error| Error::misuse(format!("{} cannot be read ({error}): it belongs to the backup", path.display()));
         let mut text = String::new();
-        File::open(&path)
-            .and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text))
-            .map_err(unreadable)?;
+        File::open(&path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text)).map_err(unreadable)?;
         serde_json::from_str(&text)
             .map_err(|error| Error::misuse(format!("{} is no manifest of a backup: {error}", path.display())))
     }
@@ -156,7 +153,8 @@ mod tests {
             &format!("{hash}\n"),
             &format!("{hash}$$"),
         ] {
-            for pointer in ["/created_at", "/release", "/sha256", "/contents/timelines", "/contents/runs", "/migration"] {
+            for pointer in ["/created_at", "/release", "/sha256", "/contents/timelines", "/contents/runs", "/migration"]
+            {
                 let mut hostile = good();
                 *hostile.pointer_mut(pointer).unwrap() = text.into();
                 let read = serde_json::from_value::<Manifest>(hostile);
