@@ -129,7 +129,9 @@ fn refused(refusal: &Refusal) -> Problem {
             .with_member("decided_by", decided.approver.clone())
             .with_member("decided_at", run::rfc3339(decided.at)),
         Refusal::StaleLink => problem::invalid_token().because("token refused: other opening"),
-        Refusal::NotAllowed { .. } | Refusal::SelfApproval { .. } => problem::gate_not_yours(text),
+        Refusal::NotAllowed { .. } | Refusal::PrincipalsOnly { .. } | Refusal::SelfApproval { .. } => {
+            problem::gate_not_yours(text)
+        }
         Refusal::ReasonRequired { .. } => problem::invalid_field("#/comment", text),
         Refusal::EditNotAllowed { field, .. } => problem::invalid_field(&format!("#/edit/{field}"), text),
         Refusal::InvalidEdit { errors } => problem::invalid(field_errors(errors.clone()).collect()),
