@@ -31,6 +31,13 @@ fn by_link(run: &Run, gate: &str, name: &str, decision: Value) -> crate::support
     run.service.call("POST", &run.link_for(gate, Some(name))).json(&decision).send()
 }
 
+/// Ann, bob and eve, as principals.
+fn introduce(service: &Service) {
+    for name in ["ann", "bob", "eve"] {
+        service.introduce(name, "approver");
+    }
+}
+
 fn item_path(run: &Run, gate: &str) -> String {
     format!("/v1/gates/{}/{gate}", run.id)
 }
@@ -38,6 +45,7 @@ fn item_path(run: &Run, gate: &str) -> String {
 #[test]
 fn a_quorum_of_two_takes_two_people_and_shows_its_progress() {
     let (_stack, service) = with_policies(json!({"workflow": {"approvals": 2}}));
+    introduce(&service);
     let run = start(&service);
     let approve = json!({"decision": "approve"});
     let first = by_link(&run, "workflow", "ann", approve.clone()).expect(200).json();
@@ -75,6 +83,7 @@ fn by_link_of_a_decided_gate(run: &Run, name: &str) -> Value {
 #[test]
 fn two_approvers_at_once_are_two_of_two() {
     let (_stack, service) = with_policies(json!({"workflow": {"approvals": 2}}));
+    introduce(&service);
     let runs: Vec<Run> = (0..4).map(|_| start(&service)).collect();
     for run in &runs {
         let links = ["ann", "bob", "eve"].map(|name| run.link_for("workflow", Some(name)));
@@ -100,7 +109,7 @@ fn only_those_whom_the_policy_names_decide_by_whichever_way() {
         service.get(&run.gate_path("workflow")).send(),
         service.post(&item_path(&run, "workflow")).json(&json!({"type": "accept"})).send(),
         service.post(&item_path(&run, "workflow")).json(&json!({"type": "ignore"})).send(),
-        by_link(&run, "workflow", "bob", json!({"decision": "approve"})),
+        service.get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send(),
     ];
     for refusal in refusals {
         let problem = refusal.expect(403).json();
@@ -118,7 +127,11 @@ fn whoever_started_a_run_does_not_approve_it_where_the_policy_forbids() {
     let run = start(&service);
     let problem = service.post(&run.gate_path("workflow")).json(&json!({})).send().expect(403).json();
     assert_eq!(problem["code"], "gate-not-yours");
-    by_link(&run, "workflow", &run.user, json!({"decision": "approve"})).expect(403);
+    // The user is nobody whom the table knows, and may be the starter by another name.
+    let guest = service.get(&format!("/v1/hitl/link/{}/workflow?approver={}", run.id, run.user)).send().expect(403);
+    assert!(guest.text().contains("principals only"), "{}", guest.text());
+    introduce(&service);
+    by_link(&run, "workflow", "operator", json!({"decision": "approve"})).expect(403);
     by_link(&run, "workflow", "ann", json!({"decision": "approve"})).expect(200);
     run.wait_for("awaiting_ideate");
     let other = start(&service);
