@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 /// A stack whose test_video_gen has these policies, by gate; its other gates have the shipped one.
 fn with_policies(policies: Value) -> (Stack, Service) {
     let stack = stack::builder().mode(Mode::Mock).start().unwrap();
+    apply_policies(&stack, &policies);
+    let service = stack::service_of(&stack);
+    (stack, service)
+}
+
+/// Gives the stack's test_video_gen these policies, by gate.
+pub(crate) fn apply_policies(stack: &Stack, policies: &Value) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../projects/test_video_gen.json");
     let mut project: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     project["version"] = json!("9.0.0");
@@ -19,8 +26,6 @@ fn with_policies(policies: Value) -> (Stack, Service) {
     let definition = Definition::from_json(&project.to_string()).unwrap();
     let mut client = mw::projects::connect(stack.database().url()).unwrap();
     mw::projects::apply(&mut client, &definition).unwrap();
-    let service = stack::service_of(&stack);
-    (stack, service)
 }
 
 fn start(service: &Service) -> Run {
