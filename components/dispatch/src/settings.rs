@@ -35,11 +35,8 @@ fn notify(config: &Config) -> Result<Notify, Problem> {
     };
     let expiry_hours = links::expiry_hours(config)?;
     let public_base_url = config.base_url("public_base_url")?;
-    let links = config.secrets("hitl_secret").into_iter().next().map(|secret| Links {
-        secret,
-        public_base_url,
-        expiry_hours,
-    });
+    let links =
+        config.secrets("hitl_secret").into_iter().next().map(|secret| Links { secret, public_base_url, expiry_hours });
     Ok(Notify { telegram: bot("telegram")?, slack: bot("slack")?, links })
 }
 

@@ -232,8 +232,7 @@ mod tests {
 
     #[test]
     fn a_link_opens_its_gate_and_survives_a_base_url_with_a_slash() {
-        let with =
-            Signing { secret: "s3cret", public_base_url: "https://x.example/", expiry_hours: 24, now: NOW };
+        let with = Signing { secret: "s3cret", public_base_url: "https://x.example/", expiry_hours: 24, now: NOW };
         let link = waiting(GatePolicy::default()).link(Holder::of("ann", None), "n".into(), with).unwrap();
         assert!(link.url.starts_with("https://x.example/v1/hitl/approve/run%201/ideate?token="), "{}", link.url);
         let claims = token::verify(&["s3cret"], "run 1", GateName::Ideate, &link.token, NOW).unwrap();

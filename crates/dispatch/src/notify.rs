@@ -136,9 +136,7 @@ impl Links {
                 link: Some(LinkMade { gate: asked.gate, approver: link.approver }),
             },
             // Buttons go by who presses.
-            Err(NoLink::Nobody) => {
-                Ways { address: Some(page()), buttons: Some(self.buttons(effect)), link: None }
-            }
+            Err(NoLink::Nobody) => Ways { address: Some(page()), buttons: Some(self.buttons(effect)), link: None },
             // The only reader may not decide: a button would refuse.
             Err(
                 NoLink::Disabled(_)

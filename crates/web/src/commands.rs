@@ -36,11 +36,7 @@ pub fn load(context: &mut Context, run_id: &str) -> Result<Run, Problem> {
 }
 
 /// The same, with what is known of whoever a link is to be made for.
-pub fn load_for(
-    context: &mut Context,
-    run_id: &str,
-    approver: Option<&str>,
-) -> Result<(Run, Option<Named>), Problem> {
+pub fn load_for(context: &mut Context, run_id: &str, approver: Option<&str>) -> Result<(Run, Option<Named>), Problem> {
     let not_found = || problem::not_found("run not found");
     if !is_run_id(run_id) {
         return Err(not_found());

@@ -61,9 +61,7 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
     };
     match update.incoming {
-        Incoming::Message { chat_id, text, .. } if allowed => {
-            Ok(talk(context, chat_id, sender, text, key))
-        }
+        Incoming::Message { chat_id, text, .. } if allowed => Ok(talk(context, chat_id, sender, text, key)),
         Incoming::Message { chat_id, .. } => {
             channels::end_update(context.database()?, &key)?;
             let Some(refusal) = refusal else { return Ok(fine()) };

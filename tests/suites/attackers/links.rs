@@ -28,9 +28,13 @@ fn an_operator_makes_links_for_those_only_who_may_decide() {
 fn nobody_asks_for_a_link_beyond_their_role() {
     let run = Run::start();
     let other = unique("somebody");
-    for (kind, own, others) in
-        [("stranger", 401, 401), ("disabled", 401, 401), ("viewer", 403, 403), ("approver", 200, 403), ("operator", 200, 200)]
-    {
+    for (kind, own, others) in [
+        ("stranger", 401, 401),
+        ("disabled", 401, 401),
+        ("viewer", 403, 403),
+        ("approver", 200, 403),
+        ("operator", 200, 200),
+    ] {
         let person = Person::new(service(), kind);
         let path = format!("/v1/hitl/link/{}/workflow", run.id);
         person.service.get(&path).send().expect(own);

@@ -113,9 +113,11 @@ fn who_reads_is_asked_when_the_message_leaves() {
     tell_all(&mut engine);
     assert_eq!((sent(&engine, "11").len(), sent(&engine, "-100").len(), sent(&engine, "C01").len()), (0, 0, 0));
     assert!(!sent(&engine, "12").remove(0).to_string().contains("token="));
-    assert!(states(&engine, "slack").iter().all(|(state, note)| {
-        state == "done" && note.as_deref().is_some_and(|note| note.contains("not listed"))
-    }));
+    assert!(
+        states(&engine, "slack").iter().all(|(state, note)| {
+            state == "done" && note.as_deref().is_some_and(|note| note.contains("not listed"))
+        })
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use mw_core::principal::{Named, Principal, Role};
 use mw_core::run::{Command, Run};
 use mw_core::status::{GateName, ProvidersMode};
 use mw_store::channels::{
-    self, Adding, Addressed, Begun, Kind, Recipient, Unwelcome, UpdateKey, add, begin_update, end_update, list, pressed,
-    remove, replay,
+    self, Adding, Addressed, Begun, Kind, Recipient, Unwelcome, UpdateKey, add, begin_update, end_update, list,
+    pressed, remove, replay,
 };
 use mw_store::chat::{Said, Turn, save};
 use mw_store::native::Client;

@@ -69,7 +69,8 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
     };
     Some(match happening {
         Happening::Decide(gate, verdict, who, edits) => {
-            let mut decision = GateDecision::new(*gate, *verdict, Principal::known(*who, Role::Approver, Vec::new()), Channel::Api);
+            let mut decision =
+                GateDecision::new(*gate, *verdict, Principal::known(*who, Role::Approver, Vec::new()), Channel::Api);
             decision.comment = Some("because".into());
             if *edits {
                 decision.edit.insert(Field::Title, format!("{who}'s title"));

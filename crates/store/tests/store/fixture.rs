@@ -117,7 +117,12 @@ pub(crate) fn born(db: &mut dyn Database, transition: Transition) -> Run {
 }
 
 pub(crate) fn approve(gate: GateName, approver: &str) -> Command {
-    Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::known(approver, Role::Approver, Vec::new()), Channel::Api))
+    Command::DecideGate(GateDecision::new(
+        gate,
+        Verdict::Approve,
+        Principal::known(approver, Role::Approver, Vec::new()),
+        Channel::Api,
+    ))
 }
 
 pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {

@@ -152,9 +152,14 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
         assert_eq!((loaded.principal, loaded.limit, loaded.run), (None, None, None));
         assert_eq!(start_load(&mut db, now(), Some(&unknown), "aismr", &limit).unwrap().limit, None);
         assert_eq!(
-            chat::load(&mut db, now(), chat::Asking { key_hash: Some(&unknown), user_id: "u", reader: None, history: 5 }, &limit)
-                .unwrap()
-                .limit,
+            chat::load(
+                &mut db,
+                now(),
+                chat::Asking { key_hash: Some(&unknown), user_id: "u", reader: None, history: 5 },
+                &limit
+            )
+            .unwrap()
+            .limit,
             None
         );
     }
@@ -220,7 +225,9 @@ fn pages_of_principals_follow_each_other_and_show_no_key() {
 fn names_that_could_be_mistaken_are_refused_by_the_schema() {
     let mut db = connect();
     let long = "x".repeat(65);
-    for name in ["operator", "", "Ann", "a b", "a/b", "-a", "\u{430}nn", "a\n", "a ", "telegram_5", "slack_u1", long.as_str()] {
+    for name in
+        ["operator", "", "Ann", "a b", "a/b", "-a", "\u{430}nn", "a\n", "a ", "telegram_5", "slack_u1", long.as_str()]
+    {
         let odd = Principal::known(name, Role::Viewer, Vec::new());
         let refused = add(&mut db, now(), &odd, &Identities::default(), &hash()).unwrap_err().to_string();
         assert!(refused.contains("principals_name"), "{name}: {refused}");
@@ -236,7 +243,8 @@ fn names_that_could_be_mistaken_are_refused_by_the_schema() {
 fn a_name_like_a_messengers_user_is_only_ever_a_disabled_one() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
-    let sql = "INSERT INTO principals (name, role, created_at, disabled_at) VALUES ('telegram_5', 'approver', now(), now())";
+    let sql =
+        "INSERT INTO principals (name, role, created_at, disabled_at) VALUES ('telegram_5', 'approver', now(), now())";
     db.driver().execute(sql, &[]).unwrap();
     let enabled = db.driver().execute("UPDATE principals SET disabled_at = NULL", &[]).unwrap_err();
     assert!(enabled.as_db_error().unwrap().message().contains("principals_name"));
