@@ -7,7 +7,7 @@ use crate::definition::{Role, Step};
 use crate::gate_policy::{Editable, Escalation, GatePolicy, OnExpiry};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
-use crate::principal::{Principal, Role};
+use crate::principal::{self, Principal};
 use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
     Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, OpenGate, PersonaSource, Recorded,
@@ -91,7 +91,7 @@ fn commands(run: &Run) -> Vec<Command> {
 const GUEST: &str = "guest";
 
 fn person(name: &str) -> Principal {
-    Principal::known(name, Role::Approver, Vec::new())
+    Principal::known(name, principal::Role::Approver, Vec::new())
 }
 
 /// What tells two states apart: everything but names, times and the length of the timeline.
