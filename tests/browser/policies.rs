@@ -1,8 +1,10 @@
 //! What a gate's policy makes of its page: texts that may be edited, changes that are asked for, several approvals.
 
-use crate::support::{Run, service};
+use crate::support::{Run, service, signing, unique};
 use crate::{Browser, Scripts, pages};
 use mw_core::definition::Definition;
+use mw_core::status::GateName;
+use mw_core::token::{Claims, issue};
 use serde_json::{Value, json};
 
 /// A project of a test's own: test_video_gen with this policy at its workflow gate.
@@ -63,8 +65,13 @@ fn changes_are_asked_for_and_the_gate_opens_again_with_the_comment() {
 fn two_of_two_approvers_see_how_far_it_is() {
     project_with("two_approvals", json!({"approvals": 2, "self_approval": false}));
     let run = Run::start_at(service(), "two_approvals");
-    let links = ["ann", "bob"].map(|name| run.link_for("workflow", Some(name)));
-    let own = run.link_for("workflow", Some(&run.user));
+    let names = ["ann", "bob"].map(unique);
+    let links = [0, 1].map(|at| {
+        service().introduce(&names[at], "approver");
+        run.link_for("workflow", Some(&names[at]))
+    });
+    // The environment's key has started it.
+    let own = run.link("workflow");
     let browser = Browser::open(Scripts::On);
     browser.visit(&own);
     browser.see("Start this run?");
@@ -80,7 +87,7 @@ fn two_of_two_approvers_see_how_far_it_is() {
     browser.see("You have approved. 1 of 2 approvals are missing.");
     assert_eq!(run.status(), "pending_workflow");
     browser.visit(&links[1]);
-    browser.see("1 of 2, by ann");
+    browser.see(&format!("1 of 2, by {}", names[0]));
     browser.click("Approve");
     browser.see("It goes on");
     run.wait_for("awaiting_ideate");
@@ -91,7 +98,11 @@ fn who_may_not_decide_is_told_who_may() {
     project_with("only_ann", json!({"approvers": ["ann"], "reason_required": true}));
     let run = Run::start_at(service(), "only_ann");
     let browser = Browser::open(Scripts::Off);
-    browser.visit(&run.link_for("workflow", Some("bob")));
+    // No link is made for bob; one of before, or of another opening's policy, says why it does nothing.
+    service().get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send().expect(403);
+    let claims = Claims { opening: 1, approver: "bob".into(), expires_at: signing::unix_now() + 60, nonce: "n".into() };
+    let token = issue(&service().hitl_secret, &run.id, GateName::Workflow, &claims);
+    browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));
     browser.see("ann may");
     assert!(!browser.offers("Approve") && !browser.offers("Reject"));
     browser.visit(&run.link_for("workflow", Some("ann")));

@@ -2,7 +2,7 @@
 
 use mw_dispatch::{Exports, Links, Notify, Settings};
 use mw_web::config::Config;
-use mw_web::{Problem, exports, llm, problem};
+use mw_web::{Problem, exports, links, llm, problem};
 
 pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
     let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;
@@ -33,13 +33,10 @@ fn notify(config: &Config) -> Result<Notify, Problem> {
             .map(|base_url| Some(mw_providers::Settings { base_url, api_key })),
         None => Ok(None),
     };
-    let expiry_hours = config.number("hitl_token_expiry_hours", 24)?.clamp(1, 24 * 365);
+    let expiry_hours = links::expiry_hours(config)?;
     let public_base_url = config.base_url("public_base_url")?;
-    let links = config.secrets("hitl_secret").into_iter().next().map(|secret| Links {
-        secret,
-        public_base_url,
-        expiry_hours: u32::try_from(expiry_hours).unwrap_or(u32::MAX),
-    });
+    let links =
+        config.secrets("hitl_secret").into_iter().next().map(|secret| Links { secret, public_base_url, expiry_hours });
     Ok(Notify { telegram: bot("telegram")?, slack: bot("slack")?, links })
 }
 

@@ -1,12 +1,12 @@
 //! What the dispatcher needs of its surroundings, as Spin has it.
 
 use mw_core::Timestamp;
-use mw_dispatch::{Attempt, World};
+use mw_dispatch::{Attempt, LinkMade, World};
 use mw_store::{Database, DbError};
 use mw_web::config::Config;
 use mw_web::database::{Pooled, RequestDatabase, Way};
 use mw_web::log::{Level, Log};
-use mw_web::{clock, commands};
+use mw_web::{clock, commands, links};
 
 pub(crate) struct Host<'a> {
     pub(crate) config: &'a Config,
@@ -39,6 +39,9 @@ impl World for Host<'_> {
     }
 
     fn attempted(&mut self, attempt: &Attempt<'_>) {
+        if let Some(LinkMade { gate, approver }) = attempt.link {
+            links::log_made(self.log, &attempt.effect.run_id, *gate, approver, "notice");
+        }
         let level = match (attempt.outcome, &attempt.fault) {
             ("given_up", _) => Level::Error,
             (_, Some(_)) => Level::Warn,

@@ -71,6 +71,15 @@ crate::words! {
     }
 }
 
+/// What a policy has against somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// It names others, or the role is too small.
+    NotNamed,
+    /// It tells people apart, and only a link says who a guest is.
+    Guest,
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -99,6 +108,20 @@ impl GatePolicy {
 
     /// Whether this principal may decide; `escalated` once others were called in.
     pub fn admits(&self, principal: &Principal, escalated: bool) -> bool {
+        self.objection(principal, escalated).is_none()
+    }
+
+    /// What the policy has against this principal.
+    pub fn objection(&self, principal: &Principal, escalated: bool) -> Option<Objection> {
+        if !self.names(principal, escalated) {
+            return Some(Objection::NotNamed);
+        }
+        // Who has a link beside a name of their own would be two people, or another one than whoever started the run.
+        let anybody_alone_may = self.approvals == 1 && self.self_approval;
+        (principal.is_guest() && !anybody_alone_may).then_some(Objection::Guest)
+    }
+
+    fn names(&self, principal: &Principal, escalated: bool) -> bool {
         let listed = |names: &[String], groups: &[String]| {
             names.contains(&principal.name) || principal.groups.iter().any(|group| groups.contains(group))
         };
@@ -164,7 +187,7 @@ mod tests {
     use super::*;
 
     fn principal(name: &str, role: Role, groups: &[&str]) -> Principal {
-        Principal { name: name.into(), role, groups: groups.iter().map(|group| (*group).to_owned()).collect() }
+        Principal::known(name, role, groups.iter().map(|group| (*group).to_owned()).collect())
     }
 
     #[test]
@@ -195,6 +218,21 @@ mod tests {
         for (principal, before, after) in cases {
             assert_eq!(policy.admits(&principal, false), before, "{principal:?}");
             assert_eq!(policy.admits(&principal, true), after, "{principal:?}");
+        }
+    }
+
+    #[test]
+    fn guests_decide_only_where_anybody_alone_may() {
+        for (approvals, self_approval, objection) in [
+            (1, true, None),
+            (1, false, Some(Objection::Guest)),
+            (2, true, Some(Objection::Guest)),
+            (2, false, Some(Objection::Guest)),
+        ] {
+            let policy = GatePolicy { approvals, self_approval, ..GatePolicy::default() };
+            assert_eq!(policy.objection(&Principal::guest("ann"), false), objection, "{policy:?}");
+            assert_eq!(policy.objection(&principal("ann", Role::Approver, &[]), false), None, "{policy:?}");
+            assert_eq!(policy.objection(&Principal::operator(), false), None, "{policy:?}");
         }
     }
 

@@ -8,7 +8,7 @@
 //! - [`persona`]: what the personas say when no language model is configured, and how an answer changes a run.
 //! - [`brendan`]: the chat planner: a message in, an intent out.
 //! - [`principal`]: who acts, and with what role.
-//! - [`token`]: signed links of gates. [`button`]: what a button under a message carries.
+//! - [`link`]: who gets a link of a gate. [`token`]: how it is signed. [`button`]: what a button under a message carries.
 //! - [`notification`]: what people are told of a run. [`metrics`]: the families of /metrics.
 //! - [`knowledge`]: what is ingested, cut into passages.
 //! - [`retry`]: what a provider's error means, and when an effect is tried again.
@@ -21,6 +21,7 @@ pub mod disclosure;
 pub mod gate_policy;
 pub mod job;
 pub mod knowledge;
+pub mod link;
 pub mod metrics;
 pub mod notification;
 pub mod persona;

@@ -23,7 +23,7 @@ mod poll;
 mod submit;
 
 pub use export::Exports;
-pub use notify::{Links, Notify};
+pub use notify::{LinkMade, Links, Notify};
 
 use finalise::Finalised;
 use futures::future::LocalBoxFuture;
@@ -73,6 +73,8 @@ pub struct Attempt<'a> {
     pub outcome: &'static str,
     /// What went wrong, where something did; it quotes no key.
     pub fault: Option<String>,
+    /// A link that was made for a notice.
+    pub link: Option<&'a LinkMade>,
     pub seconds: f64,
 }
 
@@ -109,6 +111,8 @@ struct Landed {
     performed: Performed,
     met: Met,
     used: Option<Used>,
+    /// A link that was made for a notice.
+    link: Option<LinkMade>,
     /// For metrics only: no rule depends on it.
     seconds: f64,
 }
@@ -116,7 +120,7 @@ struct Landed {
 impl Landed {
     fn attempt(&self) -> Attempt<'_> {
         let (outcome, fault) = self.performed.words();
-        Attempt { effect: &self.effect, outcome, fault, seconds: self.seconds }
+        Attempt { effect: &self.effect, outcome, fault, link: self.link.as_ref(), seconds: self.seconds }
     }
 }
 
@@ -246,11 +250,12 @@ fn fly<'a>(
         };
         match came {
             Err(talk) => Flown::Asking(effect, talk),
-            Ok(Came { performed, met, used }) => Flown::Landed(Box::new(Landed {
+            Ok(Came { performed, met, used, link }) => Flown::Landed(Box::new(Landed {
                 effect,
                 performed,
                 met,
                 used,
+                link,
                 seconds: started.elapsed().as_secs_f64(),
             })),
         }

@@ -2,15 +2,16 @@
 //! reaches the run: a message that cannot be delivered is a dead effect, which operators see and replay.
 
 use crate::Settings;
-use crate::perform::{Met, Performed};
+use crate::perform::{Came, Met, Performed};
 use mw_core::Timestamp;
 use mw_core::button::{self, Press};
+use mw_core::link::{self, Holder, NoLink, Signing, Waiting};
 use mw_core::notification::{Asked, message};
 use mw_core::run::Run;
-use mw_core::token::{self, Claims};
+use mw_core::status::GateName;
 use mw_providers::post::{Buttons, Post};
 use mw_providers::{Fault, FaultClass, HttpClient, slack, telegram};
-use mw_store::channels::{Addressed, Kind};
+use mw_store::channels::{Addressed, Kind, Recipient};
 use mw_store::effects::Claimed;
 
 /// What messages are made with.
@@ -38,45 +39,51 @@ impl std::fmt::Debug for Links {
     }
 }
 
+/// A link that went into a message, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkMade {
+    pub gate: GateName,
+    pub approver: String,
+}
+
 pub(crate) async fn perform(
     http: &impl HttpClient,
     settings: &Settings,
     effect: &Claimed,
     run: &Run,
     now: Timestamp,
-) -> (Performed, Met) {
-    let untold = |note: &str| (Performed::Told { note: Some(note.to_owned()) }, Met::NOBODY);
+) -> Came {
+    let untold = |note: &str| Came::new(Performed::Told { note: Some(note.to_owned()) }, Met::NOBODY);
     let (Some(kind), Ok(addressed)) =
         (Kind::parse(&effect.provider), serde_json::from_str::<Addressed>(&effect.payload))
     else {
         let fault = Fault::new(FaultClass::Final, "unreadable", "this version cannot read the notice");
-        return (Performed::Untold(fault), Met::NOBODY);
+        return Came::new(Performed::Untold(fault), Met::NOBODY);
     };
     let bot = match kind {
         Kind::Telegram => &settings.notify.telegram,
         Kind::Slack => &settings.notify.slack,
     };
     let Some(bot) = bot else { return untold("no bot token") };
+    let recipient = effect.recipient.clone().unwrap_or_default();
+    if !may_read(&recipient) {
+        return untold("the chat is not listed, and not the own one of an enabled principal");
+    }
     let Some(message) = message(run, addressed.notice.occasion) else {
         return untold("overtaken: the gate was decided before the message went out");
     };
     if addressed.notice.is_old(now) {
         let fault = Fault::new(FaultClass::Final, "too_late", "it could not be told within a day");
-        return (Performed::Untold(fault), Met::NOBODY);
+        return Came::new(Performed::Untold(fault), Met::NOBODY);
     }
     let asked = message.asked.zip(settings.notify.links.as_ref());
-    let linked = asked.filter(|_| addressed.is_principal || anybody_alone_may_decide(run));
-    let link = linked.map(|(asked, links)| link(links, run, asked, effect, &addressed.approver, now));
-    let buttons = asked.map(|(_, links)| Buttons {
-        approve: button::issue(&links.secret, effect.effect_id, Press::Approve),
-        reject: button::issue(&links.secret, effect.effect_id, Press::Reject),
-    });
-    let post = Post { message: &message, link: link.as_deref(), buttons: buttons.as_ref() };
+    let ways = asked.map(|(asked, links)| links.ways(run, asked, effect, recipient, now)).unwrap_or_default();
+    let post = Post { message: &message, link: ways.address.as_deref(), buttons: ways.buttons.as_ref() };
     let sent = match kind {
         Kind::Telegram => telegram::send(http, bot, &addressed.address, &post).await,
         Kind::Slack => slack::send(http, bot, &addressed.address, &post).await,
     };
-    match sent {
+    let (performed, met) = match sent {
         Ok(()) => (Performed::Told { note: None }, Met::ANSWER),
         Err(fault) => {
             let met = Met::fault(&fault);
@@ -88,23 +95,63 @@ pub(crate) async fn perform(
             };
             (performed, met)
         }
-    }
-}
-
-/// A link speaks for a name. One that a whole chat reads, or that a person has beside the name of a principal, could make
-/// two approvers of one person, or another one of whoever started the run; buttons go by who presses.
-fn anybody_alone_may_decide(run: &Run) -> bool {
-    run.policy().is_none_or(|policy| policy.approvals == 1 && policy.self_approval)
-}
-
-/// The link of the gate's opening, for whoever is written to.
-fn link(links: &Links, run: &Run, asked: Asked, effect: &Claimed, approver: &str, now: Timestamp) -> String {
-    let claims = Claims {
-        opening: asked.opening,
-        approver: approver.to_owned(),
-        expires_at: (now + time::Duration::hours(i64::from(links.expiry_hours))).unix_timestamp(),
-        nonce: format!("{}-{}", effect.effect_id, effect.attempt),
     };
-    let token = token::issue(&links.secret, &run.run_id, asked.gate, &claims);
-    format!("{}{}", links.public_base_url.trim_end_matches('/'), token::path(&run.run_id, asked.gate, &token))
+    Came { link: ways.link, ..Came::new(performed, met) }
+}
+
+/// Whether anybody reads there who is still to be told: it was listed or somebody's when the notice was written, and may be
+/// neither by now.
+fn may_read(recipient: &Recipient) -> bool {
+    recipient.listed || recipient.person.as_ref().is_some_and(|person| !person.disabled)
+}
+
+/// What stands below a message that asks for a decision.
+#[derive(Default)]
+struct Ways {
+    /// The reader's own link, or the gate's page in the console.
+    address: Option<String>,
+    buttons: Option<Buttons>,
+    /// Set where the address is a link.
+    link: Option<LinkMade>,
+}
+
+impl Links {
+    fn ways(&self, run: &Run, asked: Asked, effect: &Claimed, recipient: Recipient, now: Timestamp) -> Ways {
+        let holder = recipient.person.map_or(Holder::Nobody, Holder::Known);
+        let nonce = format!("{}-{}", effect.effect_id, effect.attempt);
+        let signing = Signing {
+            secret: &self.secret,
+            public_base_url: &self.public_base_url,
+            expiry_hours: self.expiry_hours,
+            now,
+        };
+        let link = Waiting::of(run)
+            .filter(|waiting| (waiting.gate, waiting.opening) == (asked.gate, asked.opening))
+            .map_or(Err(NoLink::Nobody), |waiting| waiting.link(holder, nonce, signing));
+        let page = || link::page(&self.public_base_url, &run.run_id, asked.gate);
+        match link {
+            Ok(link) => Ways {
+                address: Some(link.url),
+                buttons: Some(self.buttons(effect)),
+                link: Some(LinkMade { gate: asked.gate, approver: link.approver }),
+            },
+            // Buttons go by who presses.
+            Err(NoLink::Nobody) => Ways { address: Some(page()), buttons: Some(self.buttons(effect)), link: None },
+            // The only reader may not decide: a button would refuse.
+            Err(
+                NoLink::Disabled(_)
+                | NoLink::RoleTooSmall { .. }
+                | NoLink::NoName
+                | NoLink::NotNamed { .. }
+                | NoLink::PrincipalsOnly { .. },
+            ) => Ways { address: Some(page()), ..Ways::default() },
+        }
+    }
+
+    fn buttons(&self, effect: &Claimed) -> Buttons {
+        Buttons {
+            approve: button::issue(&self.secret, effect.effect_id, Press::Approve),
+            reject: button::issue(&self.secret, effect.effect_id, Press::Reject),
+        }
+    }
 }

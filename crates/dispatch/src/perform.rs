@@ -1,7 +1,7 @@
 //! One effect is carried out. Nothing here touches the database.
 
 use crate::persona::{self, Talk};
-use crate::{Settings, export, notify, poll, submit};
+use crate::{LinkMade, Settings, export, notify, poll, submit};
 use mw_core::Timestamp;
 use mw_core::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_core::run::{Command, EffectKind, Job, Run};
@@ -96,11 +96,13 @@ pub(crate) struct Came {
     pub(crate) performed: Performed,
     pub(crate) met: Met,
     pub(crate) used: Option<Used>,
+    /// A link that was made for a notice.
+    pub(crate) link: Option<LinkMade>,
 }
 
 impl Came {
     pub(crate) fn new(performed: Performed, met: Met) -> Came {
-        Came { performed, met, used: None }
+        Came { performed, met, used: None, link: None }
     }
 }
 
@@ -147,7 +149,7 @@ pub(crate) async fn perform(
     let (performed, met) = match (effect.kind, task) {
         (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
         (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
-        (EffectKind::Notify, _) => notify::perform(http, settings, effect, run, now).await,
+        (EffectKind::Notify, _) => return Ok(notify::perform(http, settings, effect, run, now).await),
         (EffectKind::Trace, _) => export::trace(http, &settings.exports, effect, &timeline, now).await,
         (EffectKind::Report, _) => export::report(http, &settings.exports, effect, run, now).await,
         // A persona without a talk: the run is not at one.

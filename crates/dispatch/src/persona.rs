@@ -208,7 +208,7 @@ impl Talk {
     }
 
     fn came(&self, performed: Performed, met: Met) -> Came {
-        Came { performed, met, used: Some(self.used.clone()) }
+        Came { used: Some(self.used.clone()), ..Came::new(performed, met) }
     }
 }
 

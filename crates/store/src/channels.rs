@@ -4,7 +4,7 @@
 use crate::{Database, DbError, call, text};
 use mw_core::Timestamp;
 use mw_core::notification::Notice;
-use mw_core::principal::Principal;
+use mw_core::principal::{Named, Principal};
 use mw_core::run::Run;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,13 +20,18 @@ mw_core::words! {
 /// What an effect of kind `notify` carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addressed {
-    /// A chat's or channel's id.
+    /// A chat's or channel's id. Who reads there is asked when the message leaves ([`Recipient`]).
     pub address: String,
-    /// Whom a link in the message speaks for.
-    pub approver: String,
-    /// Whether that is a principal, told in person: nobody else reads the message.
-    pub is_principal: bool,
     pub notice: Notice,
+}
+
+/// Who reads at a notice's address, as things stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Recipient {
+    /// Among the channels, for the run's project or for all.
+    pub listed: bool,
+    /// Whose own chat it is.
+    pub person: Option<Named>,
 }
 
 /// What became of adding a channel.
@@ -98,17 +103,29 @@ pub struct UpdateKey {
 pub enum Begun {
     /// Ours to handle.
     Mine {
-        /// The chat is listed, or somebody known wrote.
+        /// The chat is listed, or somebody who may act writes in their own; and no viewer and nobody disabled wrote.
         allowed: bool,
-        /// A stranger's chat is to be told so, this once.
-        refuse: bool,
-        /// Who wrote, where an identity says so.
+        /// Nobody but whoever wrote reads the chat.
+        private: bool,
+        /// Why not, where that is to be said, this once.
+        refusal: Option<Unwelcome>,
+        /// Who wrote, where an identity says so and they may act.
         principal: Option<Principal>,
     },
     /// It was handled before.
     Duplicate,
     /// Somebody handles it just now.
     AtWork,
+}
+
+/// Why the bot does not talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unwelcome {
+    /// Nobody has listed the chat, and it is not the own one of somebody known.
+    Stranger,
+    /// A viewer wrote, or somebody disabled.
+    Barred,
 }
 
 /// Takes an update, for its chat and the id of whoever sent it.

@@ -6,7 +6,9 @@ use crate::runs::ProjectVersion;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
-use mw_core::principal::Principal;
+use mw_core::gate_policy::GatePolicy;
+use mw_core::link::Waiting;
+use mw_core::principal::{Named, Principal};
 use mw_core::status::GateName;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,8 @@ pub struct ChatLoaded {
     pub draining: Option<Draining>,
     /// Whose conversation it is: behind a principal's key their own or a part of it.
     pub user_id: String,
+    /// What is known of whoever reads the answer, where a name was asked for.
+    pub reader: Option<Named>,
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.
     pub runs: Vec<ChatRun>,
@@ -62,6 +66,29 @@ pub struct ChatRun {
     pub known: KnownRun,
     /// Opening of the gate that waits, for its link.
     pub opening: Option<u32>,
+    /// Others were called in there.
+    #[serde(default)]
+    pub escalated: Option<bool>,
+    /// Its policy as the run has it, unread: another release may have written it.
+    #[serde(default)]
+    pub policy: Value,
+}
+
+impl ChatRun {
+    /// The gate that waits; `None` too when this version cannot read its policy: then nobody gets a link.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let policy = match &self.policy {
+            Value::Null => GatePolicy::default(),
+            policy => GatePolicy::deserialize(policy).ok()?,
+        };
+        Some(Waiting {
+            run_id: self.known.run_id.clone(),
+            gate: self.known.awaiting_gate?,
+            opening: self.opening?,
+            policy,
+            escalated: self.escalated.unwrap_or_default(),
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,15 +163,19 @@ pub struct Asking<'a> {
     /// SHA-256 of a key in hex, when whose it is has yet to be found out.
     pub key_hash: Option<&'a str>,
     pub user_id: &'a str,
+    /// The name of whoever reads the answer, where no key says who that is.
+    pub reader: Option<&'a str>,
     /// Messages for a language model to be told, at most; 0 where the rules plan.
     pub history: u32,
 }
 
 /// Loads a user's conversation, takes one from a limit, and finds out whose key it is, where that is not known.
 pub fn load(db: &mut dyn Database, now: Timestamp, by: Asking<'_>, limit: &Limit<'_>) -> Result<ChatLoaded, DbError> {
-    let Asking { key_hash, user_id, history } = by;
-    let request =
-        json!({"now": text(now), "key_hash": key_hash, "user_id": user_id, "limit": limit, "history": history});
+    let Asking { key_hash, user_id, reader, history } = by;
+    let request = json!({
+        "now": text(now), "key_hash": key_hash, "user_id": user_id, "reader": reader, "limit": limit,
+        "history": history,
+    });
     call(db, "chat_load", &request)
 }
 

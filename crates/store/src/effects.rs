@@ -1,5 +1,6 @@
 //! The dispatcher's claim, and what effects teach about providers.
 
+use crate::channels::Recipient;
 use crate::{Database, DbError, Readable, call, text};
 use mw_core::Timestamp;
 use mw_core::run::{EffectKind, Run};
@@ -33,6 +34,9 @@ pub struct Claimed {
     /// What a callback said of the job.
     #[serde(default)]
     pub hint: Option<Hint>,
+    /// Who reads a notice, as of the claim; of no other kind.
+    #[serde(default)]
+    pub recipient: Option<Recipient>,
 }
 
 fn as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -4,6 +4,7 @@
 
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
+pub use mw_core::principal::Named;
 use mw_core::principal::{Principal, Role};
 use mw_core::status::Channel;
 use serde::{Deserialize, Serialize};
@@ -45,14 +46,6 @@ struct Answer {
 #[derive(Deserialize)]
 struct Found {
     principal: Option<Principal>,
-}
-
-/// What is known of the approver whom a link names.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Named {
-    #[serde(flatten)]
-    pub principal: Principal,
-    pub disabled: bool,
 }
 
 /// Whose key it is; `None` for one that is unknown, revoked, expired or of somebody disabled.

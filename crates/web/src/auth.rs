@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn person(role: Role) -> Principal {
-        Principal { name: "ann".into(), role, groups: Vec::new() }
+        Principal::known("ann", role, Vec::new())
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn refused(problem: &Problem) -> Answered {
         "gate-already-decided" | "run-already-ended" | "gate-not-open" => Answered::with(problem.detail.clone(), true),
         "invalid-token" => Answered::with("This button is from an earlier opening of the gate: use the newest.", true),
         "invalid-request" => {
-            Answered::with("This gate wants a reason for that: use the link, which has room for one.", false)
+            Answered::with("This gate wants a reason for that: open its page, which has room for one.", false)
         }
         _ => Answered::with(problem.detail.clone(), false),
     }
@@ -131,6 +131,6 @@ mod tests {
         assert!(!told(Refusal::Paused { run_id: run_id() }).is_over);
         assert!(!told(Refusal::SelfApproval { gate }).is_over);
         let reason = told(Refusal::ReasonRequired { gate });
-        assert!(!reason.is_over && reason.text.contains("use the link"));
+        assert!(!reason.is_over && reason.text.contains("open its page"));
     }
 }

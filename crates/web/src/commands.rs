@@ -7,6 +7,7 @@ use crate::problem::{self, Problem};
 use crate::request::Request;
 use crate::run_start::field_errors;
 use crate::{clock, drain};
+use mw_core::principal::Named;
 use mw_core::run::{self, Command, Refusal, Run};
 use mw_core::status::GateName;
 use mw_store::DbError;
@@ -31,12 +32,18 @@ pub fn is_run_id(text: &str) -> bool {
 
 /// Loads a run or answers 404.
 pub fn load(context: &mut Context, run_id: &str) -> Result<Run, Problem> {
+    load_for(context, run_id, None).map(|(run, _)| run)
+}
+
+/// The same, with what is known of whoever a link is to be made for.
+pub fn load_for(context: &mut Context, run_id: &str, approver: Option<&str>) -> Result<(Run, Option<Named>), Problem> {
     let not_found = || problem::not_found("run not found");
     if !is_run_id(run_id) {
         return Err(not_found());
     }
     context.log.about_run(run_id);
-    loaded(context, run_id, Asking::default())?.run.ok_or_else(not_found)
+    let loaded = loaded(context, run_id, Asking { approver, ..Asking::default() })?;
+    Ok((loaded.run.ok_or_else(not_found)?, loaded.approver))
 }
 
 /// A run with what is left of the caller's limit and what is known of the approver whom a link names, in one statement;
@@ -129,7 +136,9 @@ fn refused(refusal: &Refusal) -> Problem {
             .with_member("decided_by", decided.approver.clone())
             .with_member("decided_at", run::rfc3339(decided.at)),
         Refusal::StaleLink => problem::invalid_token().because("token refused: other opening"),
-        Refusal::NotAllowed { .. } | Refusal::SelfApproval { .. } => problem::gate_not_yours(text),
+        Refusal::NotAllowed { .. } | Refusal::PrincipalsOnly { .. } | Refusal::SelfApproval { .. } => {
+            problem::gate_not_yours(text)
+        }
         Refusal::ReasonRequired { .. } => problem::invalid_field("#/comment", text),
         Refusal::EditNotAllowed { field, .. } => problem::invalid_field(&format!("#/edit/{field}"), text),
         Refusal::InvalidEdit { errors } => problem::invalid(field_errors(errors.clone()).collect()),

@@ -6,11 +6,9 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{auth, commands, links, route, unmatched};
-use mw_core::principal::Role;
+use mw_core::link::{Holder, Waiting};
+use mw_core::principal::{NAME_RULE, Named, Principal, Role, is_name};
 use serde_json::json;
-
-/// A token has room for this much of a name.
-const APPROVER_LENGTH_MAX: usize = 100;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/link/{run_id}/{gate}";
@@ -20,36 +18,30 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     }
     let gate = GateName::parse(&request.segment(4)).ok_or_else(unmatched::unknown_gate)?;
     let wanted = request.query("approver");
-    let fits = |name: &String| {
-        (1..=APPROVER_LENGTH_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
-    };
-    if !wanted.as_ref().is_none_or(fits) {
-        let detail = format!("approver should be 1 to {APPROVER_LENGTH_MAX} printable characters");
-        return Err(problem::invalid_field("query:approver", detail));
+    if !wanted.as_deref().is_none_or(is_name) {
+        return Err(problem::invalid_field("query:approver", format!("approver should be {NAME_RULE}")));
     }
-    let run = commands::load(context, &request.segment(3))?;
-    let approver = approver(context, wanted)?;
-    let opening = match &run.gate {
-        Some(open) if open.gate == gate => open.opening,
-        _ => return Err(commands::nothing_to_decide(&run, gate)),
-    };
-    let link = links::make(&context.config, &run.run_id, gate, opening, &approver)?;
+    let (run, found) = commands::load_for(context, &request.segment(3), wanted.as_deref())?;
+    let own = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
+    let holder = holder(&own, wanted, found)?;
+    let waiting = Waiting::of(&run).filter(|waiting| waiting.gate == gate);
+    let waiting = waiting.ok_or_else(|| commands::nothing_to_decide(&run, gate))?;
+    let link = links::make(context, &waiting, holder, &own.name)?;
+    let link = link.map_err(|no_link| problem::gate_not_yours(no_link.to_string()))?;
     Ok(Response::ok(&json!({
         "runId": run.run_id,
         "gate": gate.as_str(),
         "token": link.token,
         "approvalUrl": link.url,
-        "expiresIn": format!("{}h", link.expiry_hours),
+        "expiresIn": format!("{}h", links::expiry_hours(&context.config)?),
     })))
 }
 
 /// Whom the link is for: whoever asks, unless an operator names somebody else.
-fn approver(context: &Context, wanted: Option<String>) -> Result<String, Problem> {
-    let own = context.name()?;
-    match (wanted, context.principal()) {
-        (Some(name), Some(principal)) if name != own && !principal.role.covers(Role::Operator) => {
-            Err(problem::forbidden_link(&own, &name))
-        }
-        (wanted, _) => Ok(wanted.unwrap_or(own)),
+fn holder(own: &Principal, wanted: Option<String>, found: Option<Named>) -> Result<Holder, Problem> {
+    match wanted.filter(|name| *name != own.name) {
+        Some(name) if !own.role.covers(Role::Operator) => Err(problem::forbidden_link(&own.name, &name)),
+        Some(name) => Ok(Holder::of(&name, found)),
+        None => Ok(Holder::known(own.clone())),
     }
 }

@@ -11,12 +11,12 @@ use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::verdict::{self, Wish};
 use crate::{decision_page, kick, links, pages, press, route};
-use mw_core::principal::{Principal, Role};
+use mw_core::link::{Holder, NoLink};
+use mw_core::principal::{Named, Principal};
 use mw_core::run::Run;
 use mw_core::status::Channel;
 pub use mw_core::status::GateName;
 use mw_core::token::Claims;
-use mw_store::principals::Named;
 use mw_store::runs::Loaded;
 
 pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -92,16 +92,17 @@ fn weigh(
     }
 }
 
-/// Whom a link stands for: a principal where one has that name, who must not be disabled since, else a guest.
+/// Whom a link stands for, as things are now: it may have been made before its approver was disabled, or by a release
+/// that gave links to whole chats.
 fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
-    match known.filter(|known| known.principal.name == name) {
-        Some(known) if known.disabled => Err(problem::invalid_token().because("token refused: approver is disabled")),
-        Some(known) if !known.principal.role.covers(Role::Approver) => {
-            Err(problem::forbidden(&known.principal, Role::Approver))
-        }
-        Some(known) => Ok(known.principal),
-        None => Ok(Principal::guest(name)),
-    }
+    Holder::of(name, known).decider().map_err(|no_link| match no_link {
+        NoLink::RoleTooSmall { .. } => problem::gate_not_yours(no_link.to_string()),
+        NoLink::Disabled(_)
+        | NoLink::NoName
+        | NoLink::NotNamed { .. }
+        | NoLink::PrincipalsOnly { .. }
+        | NoLink::Nobody => problem::invalid_token().because(format!("token refused: {no_link}")),
+    })
 }
 
 /// A token that is sent must be good, key or no key.

@@ -1,36 +1,65 @@
-//! Signed links of gates: where they point and how they are made. The token itself is core's.
+//! Links of gates, as the configuration has them signed: who gets one is core's to say ([`mw_core::link`]).
 
 use crate::auth;
+use crate::clock;
 use crate::config::Config;
+use crate::context::Context;
+use crate::log::{Level, Log};
 use crate::problem::Problem;
+use mw_core::link::{self, Holder, Link, NoLink, Signing, Waiting};
 use mw_core::status::GateName;
-use mw_core::token::{self, Claims};
+use mw_core::token;
 
-/// A link as it is handed out.
-pub struct Link {
-    pub token: String,
-    pub url: String,
-    pub expiry_hours: u64,
-}
-
-/// Who reads an answer, and so what stands in it where a gate waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reader {
-    /// A person of this name: a signed link, by which they decide.
-    Person(String),
-    /// A program: the gate's page in the console, where a person signs in. Nothing that decides comes into its hands.
-    Program,
-}
-
-/// Where a reader goes, or sends somebody, to have a gate decided.
-pub fn address(config: &Config, run_id: &str, gate: GateName, opening: u32, to: &Reader) -> Result<String, Problem> {
-    match to {
-        Reader::Person(name) => Ok(make(config, run_id, gate, opening, name)?.url),
-        Reader::Program => {
-            let run_id = token::percent_encode(run_id);
-            Ok(format!("{}/console/runs/{run_id}/gates/{gate}", config.base_url("public_base_url")?))
-        }
+/// Where a reader goes, or sends somebody, to have a gate decided: their own link, or the page where it is asked who comes.
+/// `asked_by` is for the log.
+pub fn address(context: &Context, waiting: &Waiting, reader: Holder, asked_by: &str) -> Result<String, Problem> {
+    match make(context, waiting, reader, asked_by)? {
+        Ok(link) => Ok(link.url),
+        Err(_) => page(&context.config, &waiting.run_id, waiting.gate),
     }
+}
+
+/// The gate's page in the console: nothing that decides comes into anybody's hands.
+pub fn page(config: &Config, run_id: &str, gate: GateName) -> Result<String, Problem> {
+    Ok(link::page(&config.base_url("public_base_url")?, run_id, gate))
+}
+
+/// Makes a link of an open gate, or says why this holder gets none.
+pub fn make(
+    context: &Context,
+    waiting: &Waiting,
+    holder: Holder,
+    asked_by: &str,
+) -> Result<Result<Link, NoLink>, Problem> {
+    let secrets = secrets(&context.config)?;
+    let signing = Signing {
+        secret: secrets.first().map(String::as_str).unwrap_or_default(),
+        public_base_url: &context.config.base_url("public_base_url")?,
+        expiry_hours: expiry_hours(&context.config)?,
+        now: clock::now(),
+    };
+    let made = waiting.link(holder, uuid::Uuid::new_v4().simple().to_string(), signing);
+    if let Ok(link) = &made {
+        log_made(&context.log, &waiting.run_id, waiting.gate, &link.approver, asked_by);
+    }
+    Ok(made)
+}
+
+/// Says for whom a link was made, so that a decision by it can be traced to whoever asked; never the link itself.
+pub fn log_made(log: &Log, run_id: &str, gate: GateName, approver: &str, asked_by: &str) {
+    let fields = [
+        ("runId", run_id.into()),
+        ("gate", gate.as_str().into()),
+        ("approver", approver.into()),
+        ("asked_by", asked_by.into()),
+    ];
+    log.write(Level::Info, "myloware.api.hitl", "link made", &fields);
+}
+
+/// How long a link is good.
+pub fn expiry_hours(config: &Config) -> Result<u32, Problem> {
+    let hours = config.number("hitl_token_expiry_hours", 24)?.clamp(1, 24 * 365);
+    Ok(u32::try_from(hours).unwrap_or(24))
 }
 
 /// The signing secrets, newest first. Without HITL_SECRET the API key signs, as it did in the original; /ready refuses
@@ -38,22 +67,6 @@ pub fn address(config: &Config, run_id: &str, gate: GateName, opening: u32, to: 
 pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
     let secrets = config.secrets("hitl_secret");
     if secrets.is_empty() { auth::operator_keys(config) } else { Ok(secrets) }
-}
-
-/// Makes the link of one opening of a gate for one approver.
-pub fn make(config: &Config, run_id: &str, gate: GateName, opening: u32, approver: &str) -> Result<Link, Problem> {
-    let secrets = secrets(config)?;
-    let secret = secrets.first().map(String::as_str).unwrap_or_default();
-    let expiry_hours = config.number("hitl_token_expiry_hours", 24)?.clamp(1, 24 * 365);
-    let claims = Claims {
-        opening,
-        approver: approver.to_owned(),
-        expires_at: crate::clock::unix_seconds().saturating_add(i64::try_from(expiry_hours).unwrap_or(24) * 3600),
-        nonce: uuid::Uuid::new_v4().simple().to_string(),
-    };
-    let token = token::issue(secret, run_id, gate, &claims);
-    let url = format!("{}{}", config.base_url("public_base_url")?, token::path(run_id, gate, &token));
-    Ok(Link { token, url, expiry_hours })
 }
 
 /// `https://host:port` of a URL.
@@ -86,16 +99,6 @@ pub fn is_form_of(
 mod tests {
     use super::*;
     use crate::config::tests::config;
-
-    #[test]
-    fn a_link_opens_its_gate_and_survives_a_base_url_with_a_slash() {
-        let config = config(&[("hitl_secret", "s3cret-s3cret"), ("public_base_url", "https://x.example/")]);
-        let link = make(&config, "run 1", GateName::Ideate, 2, "ann").unwrap();
-        assert!(link.url.starts_with("https://x.example/v1/hitl/approve/run%201/ideate?token="));
-        let claims =
-            token::verify(&["s3cret-s3cret"], "run 1", GateName::Ideate, &link.token, crate::clock::now()).unwrap();
-        assert_eq!((claims.opening, claims.approver.as_str()), (2, "ann"));
-    }
 
     #[test]
     fn without_a_secret_the_api_key_signs() {

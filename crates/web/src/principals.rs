@@ -9,7 +9,7 @@ use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::runs::{invalid_query, normalise_times, page_size};
 use crate::{auth, clock, route};
-use mw_core::principal::{NAME_LENGTH_MAX, OPERATOR, Principal, Role, is_name};
+use mw_core::principal::{NAME_LENGTH_MAX, NAME_RULE, OPERATOR, Principal, Role, is_name, is_word};
 use mw_store::principals::{self, Identities, KEYS_MAX, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 
 fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let after = match request.query("cursor") {
-        Some(name) if !is_name(&name) => return Err(invalid_query("cursor", "is not one of ours")),
+        Some(name) if !is_word(&name) => return Err(invalid_query("cursor", "is not one of ours")),
         after => after,
     };
     let limit = page_size(request)?;
@@ -73,7 +73,7 @@ fn add(request: &mut Request, context: &mut Context) -> Result<Response, Problem
     if name == OPERATOR {
         fields.fail("name", "the name operator belongs to the environment's API_KEY");
     } else if !is_name(&name) && fields.errors.is_empty() {
-        fields.fail("name", NAME_RULE);
+        fields.fail("name", format!("should be {NAME_RULE}"));
     }
     let role = role(&mut fields);
     if !members.contains_key("role") || members.get("role").is_some_and(Value::is_null) {
@@ -82,7 +82,7 @@ fn add(request: &mut Request, context: &mut Context) -> Result<Response, Problem
     let groups = groups(&mut fields, &members).unwrap_or_default();
     let identities = identities(&mut fields);
     fields.finish()?;
-    let principal = Principal { name, role: role.unwrap_or(Role::Viewer), groups };
+    let principal = Principal::known(name, role.unwrap_or(Role::Viewer), groups);
     let key = new_key()?;
     let outcome = principals::add(context.database()?, clock::now(), &principal, &identities, &key_hash(&key))?;
     done(outcome, &principal.name)?;
@@ -133,7 +133,7 @@ fn add_key(name: &str, request: &mut Request, context: &mut Context) -> Result<R
 
 fn revoke_key(name: &str, key_id: &str, context: &mut Context) -> Result<Response, Problem> {
     let unknown = || problem::not_found("key not found");
-    if !is_name(name) || !is_name(key_id) {
+    if !is_name(name) || !is_word(key_id) {
         return Err(unknown());
     }
     match principals::revoke_key(context.database()?, clock::now(), name, key_id)? {
@@ -151,7 +151,7 @@ fn switch(name: &str, disabled: bool, context: &mut Context) -> Result<Response,
     Ok(Response::ok(&json!({"name": name, "disabled": disabled})))
 }
 
-const NAME_RULE: &str =
+const GROUP_RULE: &str =
     "should be lower-case letters, digits and . _ @ -, beginning with a letter or digit, 64 at most";
 
 /// A name that somebody can have.
@@ -175,8 +175,8 @@ fn groups(fields: &mut Fields<'_>, members: &Map<String, Value>) -> Option<Vec<S
     if groups.len() > GROUPS_MAX {
         fields.fail("groups", format!("at most {GROUPS_MAX} groups"));
     }
-    if !groups.iter().all(|group| is_name(group)) {
-        fields.fail("groups", format!("each group {NAME_RULE}"));
+    if !groups.iter().all(|group| is_word(group)) {
+        fields.fail("groups", format!("each group {GROUP_RULE}"));
     }
     Some(groups)
 }
@@ -233,7 +233,7 @@ mod tests {
             refusal("POST", target, body).errors.into_iter().map(|error| error.pointer).collect()
         };
         assert_eq!(pointers("/v1/principals", "{}"), ["#/name", "#/role"]);
-        for name in ["operator", "Ann", "a b", "-"] {
+        for name in ["operator", "Ann", "a b", "-", "ann ", "telegram_5", "slack_u1", "\u{430}nn"] {
             let body = json!({"name": name, "role": "viewer"}).to_string();
             assert_eq!(pointers("/v1/principals", &body), ["#/name"], "{name}");
         }

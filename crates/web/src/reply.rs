@@ -2,8 +2,9 @@
 //! gate.
 
 use crate::context::Context;
-use crate::links::{self, Reader};
+use crate::links;
 use crate::problem::Problem;
+use mw_core::link::{Holder, Waiting};
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
 use mw_store::chat::{ChatLoaded, ChatRun};
@@ -12,6 +13,21 @@ pub const HELP: &str = "I make videos. Tell me what one should be about, for exa
      I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
 
 const RUNS_LISTED_MAX: usize = 10;
+
+/// Who reads an answer, and so what stands in it where a gate waits.
+#[derive(Clone, Copy)]
+pub struct Audience<'a> {
+    pub holder: &'a Holder,
+    /// Who asked, for the log.
+    pub asked_by: &'a str,
+}
+
+impl Audience<'_> {
+    /// Where they go to decide: by their own link, if they get one.
+    fn address(self, context: &Context, waiting: &Waiting) -> Result<String, Problem> {
+        links::address(context, waiting, self.holder.clone(), self.asked_by)
+    }
+}
 
 /// Lines to say, some of them only once.
 #[derive(Default)]
@@ -52,7 +68,7 @@ impl Reply {
 }
 
 /// What happened since the last answer; a gate that has been decided meanwhile is no news.
-pub fn notices(reply: &mut Reply, context: &Context, reader: &Reader, loaded: &ChatLoaded) -> Result<(), Problem> {
+pub fn notices(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
     for notice in &loaded.notices {
         let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
@@ -66,18 +82,26 @@ pub fn notices(reply: &mut Reply, context: &Context, reader: &Reader, loaded: &C
     Ok(())
 }
 
-fn say_gate(reply: &mut Reply, context: &Context, reader: &Reader, run: &ChatRun, text: String) -> Result<(), Problem> {
+fn say_gate(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    run: &ChatRun,
+    text: String,
+) -> Result<(), Problem> {
     if reply.linked.contains(&run.known.run_id) {
         return Ok(());
     }
-    match (run.known.awaiting_gate, run.opening) {
-        (Some(gate), Some(opening)) => {
-            let link = links::address(&context.config, &run.known.run_id, gate, opening, reader)?;
-            reply.linked.push(run.known.run_id.clone());
-            reply.say_with_link(text, link);
-        }
-        _ => reply.say(text),
-    }
+    let Some(gate) = run.known.awaiting_gate else {
+        reply.say(text);
+        return Ok(());
+    };
+    let link = match run.waiting() {
+        Some(waiting) => reader.address(context, &waiting)?,
+        None => links::page(&context.config, &run.known.run_id, gate)?,
+    };
+    reply.linked.push(run.known.run_id.clone());
+    reply.say_with_link(text, link);
     Ok(())
 }
 
@@ -115,7 +139,7 @@ pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
 pub fn link(
     reply: &mut Reply,
     context: &Context,
-    reader: &Reader,
+    reader: Audience<'_>,
     loaded: &ChatLoaded,
     run_id: Option<&str>,
 ) -> Result<(), Problem> {
@@ -150,11 +174,17 @@ pub fn started_text(title: &str, run: &Run) -> String {
     )
 }
 
-pub fn started(reply: &mut Reply, context: &Context, reader: &Reader, title: &str, run: &Run) -> Result<(), Problem> {
+pub fn started(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    title: &str,
+    run: &Run,
+) -> Result<(), Problem> {
     let text = started_text(title, run);
-    match &run.gate {
-        Some(open) => {
-            let link = links::address(&context.config, &run.run_id, open.gate, open.opening, reader)?;
+    match Waiting::of(run) {
+        Some(waiting) => {
+            let link = reader.address(context, &waiting)?;
             reply.say_with_link(format!("{text}\nIt waits for your approval:"), link);
         }
         None => reply.say(text),
@@ -188,6 +218,8 @@ mod tests {
         let run = |run_id: &str, status, awaiting_gate, opening| ChatRun {
             known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status, awaiting_gate },
             opening,
+            escalated: None,
+            policy: serde_json::Value::Null,
         };
         ChatLoaded {
             principal: None,
@@ -199,6 +231,7 @@ mod tests {
                 run("r1", Status::AwaitingIdeate, Some(GateName::Ideate), Some(2)),
             ],
             user_id: "ann".to_owned(),
+            reader: None,
             history: Vec::new(),
             summary: None,
             summary_until: 0,
@@ -207,10 +240,18 @@ mod tests {
         }
     }
 
+    fn ann() -> Holder {
+        Holder::of("ann", None)
+    }
+
+    fn to(holder: &Holder) -> Audience<'_> {
+        Audience { holder, asked_by: "ann" }
+    }
+
     #[test]
     fn a_link_is_said_and_not_kept() {
         let mut reply = Reply::default();
-        link(&mut reply, &context(), &Reader::Person("ann".to_owned()), &loaded(), None).unwrap();
+        link(&mut reply, &context(), to(&ann()), &loaded(), None).unwrap();
         assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));
         assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
     }
@@ -218,7 +259,16 @@ mod tests {
     #[test]
     fn a_program_is_told_of_a_page_that_asks_who_comes_and_of_no_link() {
         let mut reply = Reply::default();
-        link(&mut reply, &context(), &Reader::Program, &loaded(), None).unwrap();
+        link(&mut reply, &context(), to(&Holder::Nobody), &loaded(), None).unwrap();
+        assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
+    }
+
+    #[test]
+    fn nobody_gets_a_link_of_a_policy_that_another_release_wrote() {
+        let mut loaded = loaded();
+        loaded.runs[1].policy = serde_json::json!({"a member of the future": 1});
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), to(&ann()), &loaded, None).unwrap();
         assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
     }
 
@@ -230,7 +280,7 @@ mod tests {
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }
         let mut reply = Reply::default();
-        notices(&mut reply, &context(), &Reader::Person("ann".to_owned()), &loaded).unwrap();
+        notices(&mut reply, &context(), to(&ann()), &loaded).unwrap();
         assert!(reply.text().starts_with("new\nhttp://x/"));
         assert!(reply.text().ends_with("done") && !reply.text().contains("old"));
     }

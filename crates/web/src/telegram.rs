@@ -1,9 +1,8 @@
 //! POST /v1/telegram/webhook: what Telegram brings: messages for Brendan, and presses of buttons. An update is handled
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
-use crate::chat::{Asked, ask};
+use crate::chat::{Asked, Reader, ask};
 use crate::context::Context;
-use crate::links::Reader;
 use crate::log::Level;
 use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
@@ -13,13 +12,14 @@ use crate::{body, buttons, clock, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
-use mw_store::channels::{self, Begun, Kind, UpdateKey};
+use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
 use serde_json::{Value, json};
 
 const MESSAGE_CHARS_MAX: usize = 8000;
 /// As long as the handling of an update may take before it counts as died.
 const AT_WORK_SECONDS: &str = "30";
 const STRANGER: &str = "Sorry, I only talk to people whom an operator has introduced. Ask one to add this chat.";
+const BARRED: &str = "Sorry, you may not start or approve anything here. An operator can change that.";
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/telegram/webhook";
@@ -49,8 +49,10 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         Incoming::Press { from, .. } => (None, Some(from.to_string())),
     };
     let begun = channels::begin_update(context.database()?, clock::now(), &key, chat.as_deref(), from.as_deref())?;
-    let (allowed, refuse, principal) = match begun {
-        Begun::Mine { allowed, refuse, principal } => (allowed, refuse, principal),
+    let (allowed, refusal, sender) = match begun {
+        Begun::Mine { allowed, private, refusal, principal } => {
+            (allowed, refusal, Sender { id: from, principal, is_alone: private })
+        }
         Begun::Duplicate => return Ok(Response::ok(&json!({"ok": true, "duplicate": true}))),
         // A 2xx would end Telegram's tries, and whoever handles it may yet die.
         Begun::AtWork => {
@@ -59,15 +61,17 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
     };
     match update.incoming {
-        Incoming::Message { chat_id, text, .. } if allowed => {
-            Ok(talk(context, chat_id, from.as_deref(), principal, text, key))
-        }
+        Incoming::Message { chat_id, text, .. } if allowed => Ok(talk(context, chat_id, sender, text, key)),
         Incoming::Message { chat_id, .. } => {
             channels::end_update(context.database()?, &key)?;
-            let refusal = move |context: &mut Context| {
-                let _ = say(context, chat_id, STRANGER);
+            let Some(refusal) = refusal else { return Ok(fine()) };
+            let text = match refusal {
+                Unwelcome::Stranger => STRANGER,
+                Unwelcome::Barred => BARRED,
             };
-            Ok(if refuse { fine().then(refusal) } else { fine() })
+            Ok(fine().then(move |context: &mut Context| {
+                let _ = say(context, chat_id, text);
+            }))
         }
         Incoming::Press { query_id, from, chat_id, message_id, data } => {
             let answered = buttons::decide(context, Kind::Telegram, &data, &from.to_string())?;
@@ -83,26 +87,32 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
     }
 }
 
-/// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: what fails is told to the person.
-fn talk(
-    context: &mut Context,
-    chat_id: i64,
-    from: Option<&str>,
+/// Who wrote.
+struct Sender {
+    /// Telegram's; nobody's for a post in the name of a group.
+    id: Option<String>,
     principal: Option<Principal>,
-    text: String,
-    key: UpdateKey,
-) -> Response {
+    /// Nobody else reads the chat.
+    is_alone: bool,
+}
+
+impl Sender {
+    /// A link speaks for one principal, and only where nobody else reads it.
+    fn reader(&self) -> Reader {
+        let known = self.principal.as_ref().filter(|_| self.is_alone);
+        known.map_or(Reader::Nobody, |principal| Reader::Person(principal.name.clone()))
+    }
+
+    fn name(self) -> Option<String> {
+        self.principal.map(|principal| principal.name).or(self.id.map(|id| format!("telegram_{id}")))
+    }
+}
+
+/// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: what fails is told to the person.
+fn talk(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: UpdateKey) -> Response {
     let user_id = format!("telegram_{chat_id}");
-    // A link speaks for a principal only where nobody else reads it.
-    let is_private = from == Some(chat_id.to_string().as_str());
-    let approver =
-        principal.as_ref().filter(|_| is_private).map_or_else(|| user_id.clone(), |known| known.name.clone());
-    let reader = Reader::Person(approver);
-    let started_by = match (principal, from) {
-        (Some(principal), _) => principal.name,
-        (None, Some(from)) => format!("telegram_{from}"),
-        (None, None) => user_id.clone(),
-    };
+    let reader = sender.reader();
+    let started_by = sender.name().unwrap_or_else(|| user_id.clone());
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
     let asked = Asked { user_id, reader, message, started_by, update: Some(key.clone()) };
     match ask::ask(context, &asked, &asked.user_id) {

@@ -1,4 +1,5 @@
 //! What attackers try, and what becomes of it. Each file is one aim of theirs.
 
 mod manifests;
+mod rights;
 mod storage;

@@ -31,14 +31,14 @@ impl Person {
 }
 
 /// An id that no other test has.
-fn number() -> u64 {
+pub(crate) fn number() -> u64 {
     let [high, low] =
         [0, 8].map(|at| u64::from_str_radix(&uuid::Uuid::new_v4().simple().to_string()[at..at + 6], 16).unwrap());
     1_000_000_000 + high * 1000 + low % 1000
 }
 
 /// A run that a user of Telegram asked for, told in that chat.
-fn run_of_chat(service: &Service, chat: &str) -> Run {
+pub(crate) fn run_of_chat(service: &Service, chat: &str) -> Run {
     let user = format!("telegram_{chat}");
     let body = json!({"project": "test_video_gen", "input": {"object": "candle"}, "options": {"user_id": user}});
     let answer = service.post("/v1/runs/start").json(&body).send().expect(200).json();
@@ -46,7 +46,7 @@ fn run_of_chat(service: &Service, chat: &str) -> Run {
 }
 
 /// The newest message to an address by this method, once there is one whose body holds this text.
-fn told(simulator: &Simulator, address: &str, method: &str, part: &str) -> Value {
+pub(crate) fn told(simulator: &Simulator, address: &str, method: &str, part: &str) -> Value {
     eventually(&format!("{method} with {part}"), || {
         let messages = simulator.messages(Some(address)).into_iter().rev();
         messages
@@ -56,12 +56,12 @@ fn told(simulator: &Simulator, address: &str, method: &str, part: &str) -> Value
 }
 
 /// What a press was answered with, once there is an answer with this text.
-fn answered(simulator: &Simulator, part: &str) -> Value {
+pub(crate) fn answered(simulator: &Simulator, part: &str) -> Value {
     told(simulator, "", "answerCallbackQuery", part)
 }
 
 /// Approver and channel of the decisions of a run.
-fn decisions(run: &Run) -> Vec<(String, String, String)> {
+pub(crate) fn decisions(run: &Run) -> Vec<(String, String, String)> {
     let sql = "SELECT decision, approver, channel FROM hitl_approvals WHERE run_id = $1 ORDER BY id";
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let rows = run.service.database().rows(sql, &[&run.id]);

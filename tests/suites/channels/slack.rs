@@ -18,7 +18,8 @@ fn a_press_in_slack_decides_for_whoever_is_known_and_nobody_else() {
     let ann = Person::known(&service, "slack");
     let run = Run::start_at(&service, "test_video_gen");
     let message = told(&simulator, channel, "chat.postMessage", &run.id);
-    assert!(message["body"]["blocks"][1]["elements"][2]["url"].as_str().unwrap().contains("/v1/hitl/approve/"));
+    let page = format!("/console/runs/{}/gates/workflow", run.id);
+    assert!(message["body"]["blocks"][1]["elements"][2]["url"].as_str().unwrap().ends_with(&page), "{message}");
     let press = |button: &str, by: &str, more: Value| {
         let mut press = json!({"provider": "slack", "address": channel, "button": button, "from": by});
         press.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());

@@ -5,7 +5,7 @@ use crate::support::simulator::{Simulator, calm};
 use crate::support::{Run, service};
 use serde_json::{Value, json};
 
-/// A chat of its own with a run whose first gate has been told there; `None` where nobody plays Telegram.
+/// Somebody's own chat with a run whose first gate has been told there; `None` where nobody plays Telegram.
 struct Scene {
     simulator: Simulator,
     chat: String,
@@ -15,7 +15,7 @@ struct Scene {
 fn scene() -> Option<Scene> {
     service().sim_url.as_ref()?;
     let simulator = Simulator::of(service());
-    let chat = number().to_string();
+    let chat = Person::known(service(), "telegram").id;
     let run = run_of_chat(service(), &chat);
     told(&simulator, &chat, "sendMessage", &run.id);
     Some(Scene { simulator, chat, run })

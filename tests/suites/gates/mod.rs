@@ -3,7 +3,7 @@
 mod decisions;
 mod looking;
 mod page;
-mod policies;
+pub(crate) mod policies;
 mod robots;
 mod tokens;
 

@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 /// A stack whose test_video_gen has these policies, by gate; its other gates have the shipped one.
 fn with_policies(policies: Value) -> (Stack, Service) {
     let stack = stack::builder().mode(Mode::Mock).start().unwrap();
+    apply_policies(&stack, &policies);
+    let service = stack::service_of(&stack);
+    (stack, service)
+}
+
+/// Gives the stack's test_video_gen these policies, by gate.
+pub(crate) fn apply_policies(stack: &Stack, policies: &Value) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../projects/test_video_gen.json");
     let mut project: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     project["version"] = json!("9.0.0");
@@ -19,8 +26,6 @@ fn with_policies(policies: Value) -> (Stack, Service) {
     let definition = Definition::from_json(&project.to_string()).unwrap();
     let mut client = mw::projects::connect(stack.database().url()).unwrap();
     mw::projects::apply(&mut client, &definition).unwrap();
-    let service = stack::service_of(&stack);
-    (stack, service)
 }
 
 fn start(service: &Service) -> Run {
@@ -31,6 +36,13 @@ fn by_link(run: &Run, gate: &str, name: &str, decision: Value) -> crate::support
     run.service.call("POST", &run.link_for(gate, Some(name))).json(&decision).send()
 }
 
+/// Ann, bob and eve, as principals.
+fn introduce(service: &Service) {
+    for name in ["ann", "bob", "eve"] {
+        service.introduce(name, "approver");
+    }
+}
+
 fn item_path(run: &Run, gate: &str) -> String {
     format!("/v1/gates/{}/{gate}", run.id)
 }
@@ -38,6 +50,7 @@ fn item_path(run: &Run, gate: &str) -> String {
 #[test]
 fn a_quorum_of_two_takes_two_people_and_shows_its_progress() {
     let (_stack, service) = with_policies(json!({"workflow": {"approvals": 2}}));
+    introduce(&service);
     let run = start(&service);
     let approve = json!({"decision": "approve"});
     let first = by_link(&run, "workflow", "ann", approve.clone()).expect(200).json();
@@ -75,6 +88,7 @@ fn by_link_of_a_decided_gate(run: &Run, name: &str) -> Value {
 #[test]
 fn two_approvers_at_once_are_two_of_two() {
     let (_stack, service) = with_policies(json!({"workflow": {"approvals": 2}}));
+    introduce(&service);
     let runs: Vec<Run> = (0..4).map(|_| start(&service)).collect();
     for run in &runs {
         let links = ["ann", "bob", "eve"].map(|name| run.link_for("workflow", Some(name)));
@@ -100,7 +114,7 @@ fn only_those_whom_the_policy_names_decide_by_whichever_way() {
         service.get(&run.gate_path("workflow")).send(),
         service.post(&item_path(&run, "workflow")).json(&json!({"type": "accept"})).send(),
         service.post(&item_path(&run, "workflow")).json(&json!({"type": "ignore"})).send(),
-        by_link(&run, "workflow", "bob", json!({"decision": "approve"})),
+        service.get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send(),
     ];
     for refusal in refusals {
         let problem = refusal.expect(403).json();
@@ -118,7 +132,11 @@ fn whoever_started_a_run_does_not_approve_it_where_the_policy_forbids() {
     let run = start(&service);
     let problem = service.post(&run.gate_path("workflow")).json(&json!({})).send().expect(403).json();
     assert_eq!(problem["code"], "gate-not-yours");
-    by_link(&run, "workflow", &run.user, json!({"decision": "approve"})).expect(403);
+    // The user is nobody whom the table knows, and may be the starter by another name.
+    let guest = service.get(&format!("/v1/hitl/link/{}/workflow?approver={}", run.id, run.user)).send().expect(403);
+    assert!(guest.text().contains("principals only"), "{}", guest.text());
+    introduce(&service);
+    by_link(&run, "workflow", "operator", json!({"decision": "approve"})).expect(403);
     by_link(&run, "workflow", "ann", json!({"decision": "approve"})).expect(200);
     run.wait_for("awaiting_ideate");
     let other = start(&service);

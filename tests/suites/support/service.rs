@@ -49,6 +49,13 @@ impl Service {
         self.mode == "mock"
     }
 
+    /// Makes a principal of this role, and asks with its key from then on.
+    pub(crate) fn introduce(&self, name: &str, role: &str) -> Service {
+        let body = serde_json::json!({"name": name, "role": role});
+        let made = self.post("/v1/principals").json(&body).send().expect(201).json();
+        Service { api_key: made["key"].as_str().unwrap().to_owned(), ..self.clone() }
+    }
+
     /// The same service through another of its hosts.
     pub(crate) fn through(&self, base_url: &str) -> Service {
         Service { base_url: base_url.to_owned(), ..self.clone() }

@@ -243,7 +243,7 @@ impl Run {
 mod tests {
     use super::*;
     use crate::gate_policy::{Editable, GatePolicy};
-    use crate::principal::Principal;
+    use crate::principal::{Principal, Role};
     use crate::run::testing::{approve, at_gate, at_gate_with, at_persona, decide_with, every_state};
     use crate::run::{Command, GateDecision};
 
@@ -284,7 +284,8 @@ mod tests {
     fn progress_and_fields_follow_the_policy() {
         let edits = vec![Editable::Plan, Editable::Script];
         let run = at_gate_with(GateName::Ideate, GatePolicy { approvals: 2, edits, ..GatePolicy::default() });
-        let ann = GateDecision { by: Principal::guest("ann"), ..approve(GateName::Ideate) };
+        let ann = Principal::known("ann", Role::Approver, Vec::new());
+        let ann = GateDecision { by: ann, ..approve(GateName::Ideate) };
         let brief = decide_with(&run, Command::DecideGate(ann)).brief().unwrap();
         assert_eq!((brief.quorum.needed, brief.quorum.approved_by), (2, vec!["ann".to_owned()]));
         let names: Vec<String> = brief.fields.iter().map(|field| field.field.to_string()).collect();

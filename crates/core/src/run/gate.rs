@@ -4,7 +4,7 @@
 //! give a reason, may they edit that); then one approval of several is a vote, the last one the decision.
 
 use crate::definition::Step;
-use crate::gate_policy::GatePolicy;
+use crate::gate_policy::{GatePolicy, Objection};
 use crate::principal::Principal;
 use crate::run::advance::{Draft, enter, enter_next};
 use crate::run::edit::{self, Change, Edit};
@@ -108,8 +108,12 @@ fn is_repeated(earlier: &DecidedGate, decision: &GateDecision) -> bool {
 /// Holds the gate's policy against whoever decides. To stop a run is never self-approval.
 fn admit(run: &Run, open: &OpenGate, policy: &GatePolicy, decision: &GateDecision) -> Result<(), Refusal> {
     let gate = decision.gate;
-    if !policy.admits(&decision.by, open.escalated) {
-        return Err(Refusal::NotAllowed { gate, name: decision.by.name.clone(), who: policy.who() });
+    match policy.objection(&decision.by, open.escalated) {
+        None => {}
+        Some(Objection::NotNamed) => {
+            return Err(Refusal::NotAllowed { gate, name: decision.by.name.clone(), who: policy.who() });
+        }
+        Some(Objection::Guest) => return Err(Refusal::PrincipalsOnly { gate }),
     }
     let own = run.started_by.as_ref() == Some(&decision.by.name) || run.user_id == decision.by.name;
     if own && !policy.self_approval && decision.verdict == Verdict::Approve {
@@ -258,6 +262,7 @@ pub(super) fn summary(run: &Run, gate: GateName) -> String {
 mod tests {
     use super::*;
     use crate::gate_policy::Editable;
+    use crate::principal::Role;
     use crate::run::edit::Field;
     use crate::run::testing::{T0, approve, at_gate, at_gate_with, context_at, decide_with, step_on, try_command};
     use crate::run::{Command, decide as decide_any};
@@ -337,7 +342,8 @@ mod tests {
     }
 
     fn by(name: &str) -> GateDecision {
-        GateDecision { by: Principal::guest(name), ..approve(GateName::Ideate) }
+        let by = Principal::known(name, Role::Approver, Vec::new());
+        GateDecision { by, ..approve(GateName::Ideate) }
     }
 
     fn told(run: &Run, decision: GateDecision) -> Result<Run, Refusal> {
@@ -365,6 +371,26 @@ mod tests {
             assert_eq!(told(&two, by(name)).unwrap(), two, "{name} says again what was said");
         }
         assert!(matches!(told(&two, by("eve")), Err(Refusal::AlreadyDecided { .. })));
+    }
+
+    #[test]
+    fn a_guest_decides_nothing_where_the_policy_tells_people_apart() {
+        for policy in [two_of(&[]), GatePolicy { self_approval: false, ..GatePolicy::default() }] {
+            let run = at_gate_with(GateName::Ideate, policy);
+            for verdict in Verdict::ALL {
+                let by = Principal::guest("ann");
+                let decision = GateDecision { verdict: *verdict, comment: Some("c".into()), by, ..by_operator() };
+                assert_eq!(told(&run, decision), Err(Refusal::PrincipalsOnly { gate: GateName::Ideate }), "{verdict}");
+            }
+            let voted = told(&run, by("bob")).unwrap();
+            assert_ne!(voted, run);
+        }
+        let anybody = at_gate_with(GateName::Ideate, GatePolicy::default());
+        assert!(told(&anybody, GateDecision { by: Principal::guest("ann"), ..by_operator() }).is_ok());
+    }
+
+    fn by_operator() -> GateDecision {
+        approve(GateName::Ideate)
     }
 
     #[test]

@@ -131,6 +131,9 @@ pub enum Refusal {
     StaleLink,
     #[error("{name} may not decide at gate {gate}: {who} may")]
     NotAllowed { gate: GateName, name: String, who: String },
+    /// The policy tells people apart, and only a link says who decides.
+    #[error("gate {gate} takes decisions of principals only")]
+    PrincipalsOnly { gate: GateName },
     #[error("whoever started the run may not approve it at gate {gate}")]
     SelfApproval { gate: GateName },
     #[error("gate {gate} needs a reason for this")]

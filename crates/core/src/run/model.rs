@@ -7,7 +7,7 @@ use crate::definition::{Role, Step};
 use crate::gate_policy::{Editable, Escalation, GatePolicy, OnExpiry};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
-use crate::principal::Principal;
+use crate::principal::{self, Principal};
 use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
     Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, OpenGate, PersonaSource, Recorded,
@@ -69,8 +69,9 @@ fn commands(run: &Run) -> Vec<Command> {
             commands.push(Command::DecideGate(GateDecision { verdict: *verdict, comment, ..approve(*gate) }));
         }
         for name in ["ann", "boss", "eve"] {
-            commands.push(Command::DecideGate(GateDecision { by: Principal::guest(name), ..approve(*gate) }));
+            commands.push(Command::DecideGate(GateDecision { by: person(name), ..approve(*gate) }));
         }
+        commands.push(Command::DecideGate(GateDecision { by: Principal::guest(GUEST), ..approve(*gate) }));
         let edit = Edit::from([(Field::Header(0), "edited".to_owned())]);
         commands.push(Command::DecideGate(GateDecision { edit, ..approve(*gate) }));
         commands.push(Command::ReopenGate { gate: *gate, reason: reason.clone() });
@@ -85,6 +86,12 @@ fn commands(run: &Run) -> Vec<Command> {
         commands.push(Command::FailJob { job_id, code: "c".into(), message: "m".into() });
     }
     commands
+}
+
+const GUEST: &str = "guest";
+
+fn person(name: &str) -> Principal {
+    Principal::known(name, principal::Role::Approver, Vec::new())
 }
 
 /// What tells two states apart: everything but names, times and the length of the timeline.
@@ -160,7 +167,8 @@ fn satisfies_policy(run: &Run, decided: &DecidedGate) -> bool {
     });
     let Some(policy) = policy else { return false };
     let people: BTreeSet<&String> = decided.with.iter().chain([&decided.approver]).collect();
-    let admitted = people.iter().all(|name| policy.admits(&Principal::guest(name), true));
+    let who = |name: &str| if name == GUEST { Principal::guest(name) } else { person(name) };
+    let admitted = people.iter().all(|name| policy.admits(&who(name), true));
     admitted && (decided.verdict != Verdict::Approve || people.len() >= policy.approvals as usize)
 }
 

@@ -2,7 +2,7 @@
 //! `UPDATE_DOCS=1 cargo test -p mw-core` writes it anew.
 
 use crate::persona::PersonaOutput;
-use crate::principal::Principal;
+use crate::principal::{Principal, Role};
 use crate::run::order::tests::orders;
 use crate::run::testing::{T0, approve, attachment, every_state, try_command_at, with_context};
 use crate::run::{Command, GateDecision, Order, Refusal, Run};
@@ -21,7 +21,7 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
     let decide = |verdict| {
         let decision = gate.map(|gate| GateDecision {
             verdict,
-            by: Principal::guest("second person"),
+            by: Principal::known("second-person", Role::Approver, Vec::new()),
             comment: Some("c".into()),
             ..approve(gate)
         });

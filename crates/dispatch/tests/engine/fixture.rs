@@ -109,7 +109,7 @@ impl Engine {
         self.commit_start(transition)
     }
 
-    fn commit_start(&mut self, transition: Transition) -> Run {
+    pub(crate) fn commit_start(&mut self, transition: Transition) -> Run {
         let run = transition.run.clone();
         let decision = Decision { transition: Some(transition), ..Decision::default() };
         assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);

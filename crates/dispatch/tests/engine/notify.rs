@@ -2,6 +2,7 @@
 
 use crate::fixture::*;
 use mw_core::button::{self, Press};
+use mw_core::gate_policy::GatePolicy;
 use mw_core::run::{Command, PersonaSource, Run};
 use mw_core::status::{GateName, ProvidersMode, Status};
 use mw_core::token;
@@ -47,12 +48,105 @@ fn states(engine: &Engine, provider: &str) -> Vec<(String, Option<String>)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
+/// Somebody whom Telegram knows by this id, in a state of these words of SQL.
+fn person(engine: &Engine, name: &str, id: &str, role: &str, disabled_at: &str) {
+    let sql = format!(
+        "INSERT INTO principals (name, role, created_at, disabled_at) VALUES ('{name}', '{role}', now(), {disabled_at});
+         INSERT INTO principal_identities (channel, identity, name) VALUES ('telegram', '{id}', '{name}')"
+    );
+    engine.db().driver().batch_execute(&sql).unwrap();
+}
+
+/// A run of a user of Telegram, who is told of it in their chat.
+fn start_of_chat(engine: &mut Engine, chat: &str) -> Run {
+    let mut transition = engine.born("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
+    transition.run.user_id = format!("telegram_{chat}");
+    engine.commit_start(transition)
+}
+
+fn page_of(run: &Run) -> String {
+    format!("https://myloware.example/console/runs/{}/gates/workflow", run.run_id)
+}
+
 #[test]
-fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
+fn a_chat_that_many_read_gets_buttons_and_the_consoles_page() {
     let mut engine = engine();
     let run = start(&mut engine);
     tell_all(&mut engine);
-    let message = sent(&engine, "-100").remove(0);
+    let telegram = sent(&engine, "-100").remove(0);
+    let slack = sent(&engine, "C01").remove(0);
+    assert_eq!(slack["blocks"][1]["elements"][2]["url"], page_of(&run));
+    assert!(telegram["text"].as_str().unwrap().contains(&page_of(&run)), "{telegram}");
+    assert!(telegram["reply_markup"]["inline_keyboard"][0][0]["callback_data"].is_string());
+    assert!(!telegram.to_string().contains("token=") && !slack.to_string().contains("token="));
+}
+
+#[test]
+fn a_persons_own_chat_gets_what_the_person_may() {
+    let mut engine = engine();
+    for (name, id, role, disabled_at) in
+        [("ann", "11", "approver", "NULL"), ("vic", "21", "viewer", "NULL"), ("gone", "22", "approver", "now()")]
+    {
+        person(&engine, name, id, role, disabled_at);
+    }
+    let viewers = start_of_chat(&mut engine, "21");
+    for chat in ["11", "22", "99"] {
+        start_of_chat(&mut engine, chat);
+    }
+    tell_all(&mut engine);
+    assert!(sent(&engine, "11").remove(0)["text"].as_str().unwrap().contains("/workflow?token="));
+    let viewer = sent(&engine, "21").remove(0);
+    assert!(viewer["text"].as_str().unwrap().contains(&page_of(&viewers)) && viewer["reply_markup"].is_null());
+    assert_eq!((sent(&engine, "22").len(), sent(&engine, "99").len()), (0, 0), "nobody of ours reads there");
+}
+
+#[test]
+fn who_reads_is_asked_when_the_message_leaves() {
+    let mut engine = engine();
+    person(&engine, "ann", "11", "approver", "NULL");
+    person(&engine, "bob", "12", "approver", "NULL");
+    start_of_chat(&mut engine, "11");
+    start_of_chat(&mut engine, "12");
+    let change = "UPDATE principals SET disabled_at = now() WHERE name = 'ann';
+                  UPDATE principals SET role = 'viewer' WHERE name = 'bob'; DELETE FROM channels";
+    engine.db().driver().batch_execute(change).unwrap();
+    tell_all(&mut engine);
+    assert_eq!((sent(&engine, "11").len(), sent(&engine, "-100").len(), sent(&engine, "C01").len()), (0, 0, 0));
+    assert!(!sent(&engine, "12").remove(0).to_string().contains("token="));
+    assert!(
+        states(&engine, "slack").iter().all(|(state, note)| {
+            state == "done" && note.as_deref().is_some_and(|note| note.contains("not listed"))
+        })
+    );
+}
+
+#[test]
+fn a_link_of_a_quorum_is_in_the_principals_name() {
+    let mut engine = engine();
+    person(&engine, "ann", "11", "approver", "NULL");
+    let policy = GatePolicy { approvals: 2, approvers: vec!["ann".into(), "bob".into()], ..GatePolicy::default() };
+    let run = engine.start_with_policy(&policy);
+    tell_all(&mut engine);
+    let text = sent(&engine, "11").remove(0)["text"].as_str().unwrap().to_owned();
+    assert_eq!(approver_of(&engine, &run, &text), "ann");
+    assert!(!sent(&engine, "-100").remove(0).to_string().contains("token="));
+}
+
+/// In whose name the link in a text decides.
+fn approver_of(engine: &Engine, run: &Run, text: &str) -> String {
+    let (_, after) = text.split_once("/workflow?token=").unwrap();
+    let (token, _) = after.split_once('"').unwrap();
+    let now = mw_dispatch::World::now(engine);
+    token::verify(&["a-long-hitl-secret"], &run.run_id, GateName::Workflow, token, now).unwrap().approver
+}
+
+#[test]
+fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
+    let mut engine = engine();
+    person(&engine, "ann", "11", "approver", "NULL");
+    let run = start_of_chat(&mut engine, "11");
+    tell_all(&mut engine);
+    let message = sent(&engine, "11").remove(0);
     let text = message["text"].as_str().unwrap();
     assert!(text.contains("Start this run?") && text.contains(&run.run_id), "{text}");
     let (_, after) = text.split_once("/workflow?token=").unwrap();
@@ -60,14 +154,12 @@ fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
     let secret = "a-long-hitl-secret";
     let now = mw_dispatch::World::now(&engine);
     let claims = token::verify(&[secret], &run.run_id, GateName::Workflow, sent_token, now).unwrap();
-    assert_eq!((claims.opening, claims.approver.as_str()), (1, "telegram:-100"));
+    assert_eq!((claims.opening, claims.approver.as_str()), (1, "ann"));
     let row = &message["reply_markup"]["inline_keyboard"][0];
     let (effect_id, press) = button::verify(&[secret], row[0]["callback_data"].as_str().unwrap()).unwrap();
     assert_eq!(press, Press::Approve);
     let sql = format!("SELECT count(*) FROM outbox WHERE effect_id = {effect_id} AND run_id = '{}'", run.run_id);
     assert_eq!(engine.count(&sql), 1);
-    let slack = sent(&engine, "C01").remove(0);
-    assert!(slack["blocks"][1]["elements"][2]["url"].as_str().unwrap().contains("token="));
 }
 
 #[test]

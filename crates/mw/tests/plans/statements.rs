@@ -97,9 +97,13 @@ fn reads() -> Vec<Statement> {
         // The newest 20,000 runs of 90 days with their gates: an operator or an agent waits for a report.
         statement("insight_read", HISTORY, |db, _| assert!(insight::read(db, now(), 90).unwrap().counted > 0)),
         statement("chat_load", PAGE, |db, _| {
-            let loaded =
-                chat::load(db, now(), chat::Asking { key_hash: None, user_id: "user-1", history: 5 }, &limit())
-                    .unwrap();
+            let loaded = chat::load(
+                db,
+                now(),
+                chat::Asking { key_hash: None, user_id: "user-1", reader: None, history: 5 },
+                &limit(),
+            )
+            .unwrap();
             assert!(loaded.runs.len() == 50 && loaded.history.len() == 5 && !loaded.notices.is_empty());
         }),
         statement("chat_save", PAGE, |db, _| {
@@ -227,8 +231,7 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
-            let decision =
-                GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::guest("ann"), Channel::Api);
+            let decision = GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::operator(), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("runs_commit of an end", PAGE, |db, run| {
@@ -429,7 +432,7 @@ fn people() -> Vec<Statement> {
             assert!(loaded.principal.is_some() && loaded.approver.is_some() && loaded.run.is_some());
         }),
         statement("principal_add", FEW, move |db, _| {
-            let somebody = Principal { name: format!("p{}", new_id()), role: Role::Viewer, groups: vec!["g".into()] };
+            let somebody = Principal::known(format!("p{}", new_id()), Role::Viewer, vec!["g".into()]);
             assert_eq!(principals::add(db, now(), &somebody, &identities(), &key()).unwrap(), Wished::Done);
         }),
         statement("principal_change", FEW, move |db, _| {

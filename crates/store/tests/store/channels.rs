@@ -3,10 +3,12 @@
 
 use crate::fixture::*;
 use mw_core::notification::Occasion;
+use mw_core::principal::{Named, Principal, Role};
 use mw_core::run::{Command, Run};
 use mw_core::status::{GateName, ProvidersMode};
 use mw_store::channels::{
-    self, Adding, Addressed, Begun, Kind, UpdateKey, add, begin_update, end_update, list, pressed, remove, replay,
+    self, Adding, Addressed, Begun, Kind, Recipient, Unwelcome, UpdateKey, add, begin_update, end_update, list,
+    pressed, remove, replay,
 };
 use mw_store::chat::{Said, Turn, save};
 use mw_store::native::Client;
@@ -209,21 +211,108 @@ fn a_turn_and_its_update_are_done_together() {
     assert_eq!(begin_update(&mut db, now() + Duration::hours(1), &key, Some("5"), None).unwrap(), Begun::Duplicate);
 }
 
+/// Who may talk where: allowed, in private, refused for which reason, and as whom.
+type Standing = (bool, bool, Option<Unwelcome>, Option<String>);
+
+fn begin(db: &mut Client, chat: &str, from: &str) -> Standing {
+    match begin_update(db, now(), &key(), Some(chat), Some(from)).unwrap() {
+        Begun::Mine { allowed, private, refusal, principal } => {
+            (allowed, private, refusal, principal.map(|principal| principal.name))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An approver 11, an operator 12, a viewer 21 and a disabled approver 22; chats -100 and 77 are listed.
+fn people(db: &mut Client) {
+    for (name, telegram) in [("ann", "11"), ("olga", "12"), ("vic", "21"), ("gone", "22")] {
+        known(db, name, "staff", telegram);
+    }
+    let change = "UPDATE principals SET role = 'operator' WHERE name = 'olga';
+                  UPDATE principals SET role = 'viewer' WHERE name = 'vic';
+                  UPDATE principals SET disabled_at = now() WHERE name = 'gone'";
+    db.driver().batch_execute(change).unwrap();
+    for address in ["-100", "77"] {
+        added(db, Kind::Telegram, address, None);
+    }
+}
+
 #[test]
-fn a_strangers_chat_is_refused_once_and_known_people_and_chats_never() {
+fn who_may_talk_to_the_bot_goes_by_role_and_place() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
+    people(&mut db);
+    let (stranger, barred) = (Some(Unwelcome::Stranger), Some(Unwelcome::Barred));
+    for (chat, from, allowed, refusal, name) in [
+        ("11", "11", true, None, Some("ann")),
+        ("12", "12", true, None, Some("olga")),
+        ("21", "21", false, barred, None),
+        ("22", "22", false, barred, None),
+        ("99", "99", false, stranger, None),
+        ("77", "77", true, None, None),
+        ("-100", "11", true, None, Some("ann")),
+        ("-100", "99", true, None, None),
+        ("-100", "21", false, barred, None),
+        ("-100", "22", false, barred, None),
+        ("-201", "11", false, stranger, Some("ann")),
+        ("-202", "99", false, stranger, None),
+        ("-203", "21", false, barred, None),
+        ("-204", "22", false, barred, None),
+    ] {
+        let expected = (allowed, chat == from, refusal, name.map(str::to_owned));
+        assert_eq!(begin(&mut db, chat, from), expected, "{from} in {chat}");
+    }
+}
+
+#[test]
+fn a_refusal_is_said_once() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    people(&mut db);
+    for (chat, from, first) in [("99", "99", Unwelcome::Stranger), ("-100", "21", Unwelcome::Barred)] {
+        assert_eq!(begin(&mut db, chat, from).2, Some(first), "{from} in {chat}");
+        assert_eq!(begin(&mut db, chat, from), (false, chat == from, None, None), "{from} in {chat}");
+    }
+    assert_eq!(begin(&mut db, "-100", "22").2, Some(Unwelcome::Barred), "to each who is barred");
+}
+
+/// The recipients of the notices that are due, by address.
+fn recipients(db: &mut Client) -> Vec<(String, Recipient)> {
+    let claimed = effects::claim(db, now(), 16, 45).unwrap().effects;
+    let notices = claimed.into_iter().filter_map(|effect| {
+        let addressed: Addressed = serde_json::from_str(&effect.payload).ok()?;
+        Some((addressed.address, effect.recipient.unwrap()))
+    });
+    notices.collect()
+}
+
+#[test]
+fn a_notice_comes_with_who_reads_it_when_it_leaves() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    started(&mut db, "aismr", ProvidersMode::Mock);
+    started(&mut db, "test_video_gen", ProvidersMode::Mock);
     known(&mut db, "ann", "staff", "11");
     added(&mut db, Kind::Telegram, "-100", None);
-    let mut begin = |chat: &str, from: &str| match begin_update(&mut db, now(), &key(), Some(chat), Some(from)).unwrap()
-    {
-        Begun::Mine { allowed, refuse, principal } => (allowed, refuse, principal.map(|principal| principal.name)),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(begin("99", "99"), (false, true, None));
-    assert_eq!(begin("99", "99"), (false, false, None), "said once");
-    assert_eq!(begin("-100", "99"), (true, false, None));
-    assert_eq!(begin("11", "11"), (true, false, Some("ann".into())));
+    added(&mut db, Kind::Telegram, "-101", Some("aismr"));
+    let mut transition = start_transition("aismr", ProvidersMode::Mock);
+    transition.run.user_id = "telegram_11".into();
+    commit_one(&mut db, of(transition));
+    db.driver()
+        .batch_execute(
+            "UPDATE channels SET project = 'test_video_gen' WHERE address = '-101';
+             UPDATE principals SET role = 'viewer', disabled_at = now() WHERE name = 'ann'",
+        )
+        .unwrap();
+    let mut found = recipients(&mut db);
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    let ann = Named { principal: Principal::known("ann", Role::Viewer, vec!["staff".into()]), disabled: true };
+    let expected = [
+        ("-100", Recipient { listed: true, person: None }),
+        ("-101", Recipient { listed: false, person: None }),
+        ("11", Recipient { listed: false, person: Some(ann) }),
+    ];
+    assert_eq!(found, expected.map(|(address, recipient)| (address.to_owned(), recipient)));
 }
 
 #[test]
@@ -254,6 +343,8 @@ fn a_press_is_about_its_own_message_in_its_own_messenger() {
     assert_eq!(press.run.unwrap(), run);
     assert!(matches!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: GateName::Workflow, opening: 1 }));
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "99").unwrap().principal, None);
+    db.driver().batch_execute("UPDATE principals SET disabled_at = now()").unwrap();
+    assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap().principal, None, "who left is a stranger");
     let elsewhere = pressed(&mut db, Kind::Slack, effect_id, "11").unwrap();
     assert_eq!((elsewhere.run, elsewhere.principal), (None, None));
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id + 1_000, "11").unwrap().run, None);

@@ -21,7 +21,7 @@ fn turn(user_id: &str, words: &str) -> Turn {
 
 fn loaded(db: &mut Client, at: Timestamp, key_hash: Option<&str>, user_id: &str) -> ChatLoaded {
     let limit = Limit { name: "test", caller: user_id, limit: 1_000_000, window_seconds: 60 };
-    load(db, at, Asking { key_hash, user_id, history: 40 }, &limit).unwrap()
+    load(db, at, Asking { key_hash, user_id, reader: None, history: 40 }, &limit).unwrap()
 }
 
 fn words(loaded: &ChatLoaded) -> Vec<&str> {

@@ -5,7 +5,7 @@ use crate::fixture::*;
 use mw_core::definition::Step;
 use mw_core::gate_policy::{Editable, GatePolicy, OnExpiry};
 use mw_core::persona::PersonaOutput;
-use mw_core::principal::Principal;
+use mw_core::principal::{Principal, Role};
 use mw_core::run::{
     Command, Context, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply,
 };
@@ -69,7 +69,8 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
     };
     Some(match happening {
         Happening::Decide(gate, verdict, who, edits) => {
-            let mut decision = GateDecision::new(*gate, *verdict, Principal::guest(who), Channel::Api);
+            let mut decision =
+                GateDecision::new(*gate, *verdict, Principal::known(*who, Role::Approver, Vec::new()), Channel::Api);
             decision.comment = Some("because".into());
             if *edits {
                 decision.edit.insert(Field::Title, format!("{who}'s title"));

@@ -72,15 +72,25 @@ fn switching_to_what_is_already_so_keeps_since_when() {
     switch(&mut db, now() + time::Duration::hours(1), true, "bob", Some("second")).unwrap();
     let second = state(&mut db).unwrap();
     assert_eq!((&second.since, second.actor.as_str(), second.reason.as_deref()), (&first.since, "bob", Some("second")));
-    let told =
-        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: "nobody", history: 5 }, &limit).unwrap();
+    let told = chat::load(
+        &mut db,
+        now(),
+        chat::Asking { key_hash: None, user_id: "nobody", reader: None, history: 5 },
+        &limit,
+    )
+    .unwrap();
     assert_eq!(told.draining.unwrap().reason.as_deref(), Some("second"));
     switch(&mut db, now() + time::Duration::hours(2), false, "ann", None).unwrap();
     assert_ne!(state(&mut db).unwrap().since, first.since);
     assert_eq!(
-        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: "nobody", history: 5 }, &limit)
-            .unwrap()
-            .draining,
+        chat::load(
+            &mut db,
+            now(),
+            chat::Asking { key_hash: None, user_id: "nobody", reader: None, history: 5 },
+            &limit
+        )
+        .unwrap()
+        .draining,
         None
     );
 }

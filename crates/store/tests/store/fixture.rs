@@ -2,7 +2,7 @@
 
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
-use mw_core::principal::Principal;
+use mw_core::principal::{Principal, Role};
 use mw_core::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
@@ -117,7 +117,12 @@ pub(crate) fn born(db: &mut dyn Database, transition: Transition) -> Run {
 }
 
 pub(crate) fn approve(gate: GateName, approver: &str) -> Command {
-    Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::guest(approver), Channel::Api))
+    Command::DecideGate(GateDecision::new(
+        gate,
+        Verdict::Approve,
+        Principal::known(approver, Role::Approver, Vec::new()),
+        Channel::Api,
+    ))
 }
 
 pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {

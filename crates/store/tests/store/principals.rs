@@ -17,7 +17,7 @@ fn hash() -> String {
 }
 
 fn person(role: Role) -> Principal {
-    Principal { name: format!("p{}", fresh_id()), role, groups: vec!["editors".into(), "night".into()] }
+    Principal::known(format!("p{}", fresh_id()), role, vec!["editors".into(), "night".into()])
 }
 
 /// Somebody new and the hash of their key.
@@ -152,9 +152,14 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
         assert_eq!((loaded.principal, loaded.limit, loaded.run), (None, None, None));
         assert_eq!(start_load(&mut db, now(), Some(&unknown), "aismr", &limit).unwrap().limit, None);
         assert_eq!(
-            chat::load(&mut db, now(), chat::Asking { key_hash: Some(&unknown), user_id: "u", history: 5 }, &limit)
-                .unwrap()
-                .limit,
+            chat::load(
+                &mut db,
+                now(),
+                chat::Asking { key_hash: Some(&unknown), user_id: "u", reader: None, history: 5 },
+                &limit
+            )
+            .unwrap()
+            .limit,
             None
         );
     }
@@ -190,7 +195,7 @@ fn an_id_in_a_channel_is_one_persons_and_a_refused_change_leaves_nothing_behind(
     let groups = vec!["day".to_owned()];
     change(&mut db, &bob.name, None, Some(&groups), Some(&telegram(Some(&id)))).unwrap();
     assert_eq!(found(&mut db, Channel::Telegram), Some(bob.name.clone()));
-    assert_eq!(of_key(&mut db, now(), &key).unwrap(), Some(Principal { groups, ..bob }));
+    assert_eq!(of_key(&mut db, now(), &key).unwrap(), Some(Principal::known(bob.name, bob.role, groups)));
     assert_eq!(change(&mut db, "nobody-at-all", None, None, Some(&telegram(None))).unwrap(), Outcome::Unknown);
 }
 
@@ -200,7 +205,7 @@ fn pages_of_principals_follow_each_other_and_show_no_key() {
     let mut db = own.connect();
     let mut keys = Vec::new();
     for name in ["ann", "bob", "eve"] {
-        let person = Principal { name: name.into(), role: Role::Viewer, groups: Vec::new() };
+        let person = Principal::known(name, Role::Viewer, Vec::new());
         keys.push(hash());
         add(&mut db, now(), &person, &Identities::default(), keys.last().unwrap()).unwrap();
     }
@@ -220,14 +225,27 @@ fn pages_of_principals_follow_each_other_and_show_no_key() {
 fn names_that_could_be_mistaken_are_refused_by_the_schema() {
     let mut db = connect();
     let long = "x".repeat(65);
-    for name in ["operator", "", "Ann", "a b", "a/b", "-a", "\u{430}nn", "a\n", long.as_str()] {
-        let odd = Principal { name: name.into(), role: Role::Viewer, groups: Vec::new() };
+    for name in
+        ["operator", "", "Ann", "a b", "a/b", "-a", "\u{430}nn", "a\n", "a ", "telegram_5", "slack_u1", long.as_str()]
+    {
+        let odd = Principal::known(name, Role::Viewer, Vec::new());
         let refused = add(&mut db, now(), &odd, &Identities::default(), &hash()).unwrap_err().to_string();
         assert!(refused.contains("principals_name"), "{name}: {refused}");
     }
     for groups in [vec!["A".to_owned()], vec![String::new()], vec!["g".to_owned(); 21]] {
-        let odd = Principal { groups, ..person(Role::Viewer) };
+        let odd = Principal::known(format!("p{}", fresh_id()), Role::Viewer, groups);
         let refused = add(&mut db, now(), &odd, &Identities::default(), &hash()).unwrap_err().to_string();
         assert!(refused.contains("principals_groups"), "{refused}");
     }
+}
+
+#[test]
+fn a_name_like_a_messengers_user_is_only_ever_a_disabled_one() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let sql =
+        "INSERT INTO principals (name, role, created_at, disabled_at) VALUES ('telegram_5', 'approver', now(), now())";
+    db.driver().execute(sql, &[]).unwrap();
+    let enabled = db.driver().execute("UPDATE principals SET disabled_at = NULL", &[]).unwrap_err();
+    assert!(enabled.as_db_error().unwrap().message().contains("principals_name"));
 }

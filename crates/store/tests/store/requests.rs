@@ -92,7 +92,8 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
     let user = run.user_id.clone();
     let limit = Limit { name: "test", caller: &user, limit: 100, window_seconds: 60 };
     let first =
-        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &user, history: 5 }, &limit).unwrap();
+        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &user, reader: None, history: 5 }, &limit)
+            .unwrap();
     assert_eq!(first.runs[0].known.run_id, run.run_id);
     assert_eq!((first.notices.len(), first.runs[0].opening), (1, Some(1)));
     let turn = chat::Turn {
@@ -103,10 +104,16 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
     };
     chat::save(&mut db, now(), &turn).unwrap();
     let second =
-        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &user, history: 5 }, &limit).unwrap();
+        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &user, reader: None, history: 5 }, &limit)
+            .unwrap();
     assert_eq!((second.notices.len(), second.history.len()), (0, 1));
-    let stranger =
-        chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &fresh_id(), history: 5 }, &limit).unwrap();
+    let stranger = chat::load(
+        &mut db,
+        now(),
+        chat::Asking { key_hash: None, user_id: &fresh_id(), reader: None, history: 5 },
+        &limit,
+    )
+    .unwrap();
     assert!(stranger.runs.is_empty() && stranger.history.is_empty());
 }
 

@@ -2,11 +2,11 @@
 //! that person's key, as MCP does. Telegram and the console, whose people have none, name the person in a body that they
 //! seal with the secret of gates' links: nobody else can, and a seal is good for a minute.
 
-use super::{Asked, MESSAGE_LENGTH_MAX, USER_ID_LENGTH_MAX};
+use super::{Asked, MESSAGE_LENGTH_MAX, Reader, USER_ID_LENGTH_MAX};
 use crate::body::{self, Fields};
 use crate::config::Config;
 use crate::context::Context;
-use crate::links::{self, Reader};
+use crate::links;
 use crate::outbound::{self, Outbound, Timeouts};
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request};
@@ -71,12 +71,8 @@ fn refusal(status: u16, body: &Value, wait_seconds: Option<String>) -> Problem {
 }
 
 fn told(asked: &Asked, caller: &str) -> Value {
-    let person = match &asked.reader {
-        Reader::Person(name) => Some(name),
-        Reader::Program => None,
-    };
     json!({
-        "user_id": asked.user_id, "message": asked.message, "person": person, "started_by": asked.started_by,
+        "user_id": asked.user_id, "message": asked.message, "person": asked.reader.name(), "started_by": asked.started_by,
         "update_id": asked.update.as_ref().map(|update| &update.update_id), "caller": caller,
     })
 }
@@ -117,7 +113,7 @@ fn read(members: &Map<String, Value>) -> Result<(Asked, String), Problem> {
     let asked = Asked {
         user_id: fields.required_text("user_id", 1, USER_ID_LENGTH_MAX),
         message: fields.required_text("message", 1, MESSAGE_LENGTH_MAX),
-        reader: fields.text("person", 1, NAME_LENGTH_MAX).map_or(Reader::Program, Reader::Person),
+        reader: fields.text("person", 1, NAME_LENGTH_MAX).map_or(Reader::Nobody, Reader::Person),
         started_by: fields.required_text("started_by", 1, NAME_LENGTH_MAX),
         update: fields.text("update_id", 1, 100).map(|update_id| UpdateKey { kind: Kind::Telegram, update_id }),
     };

@@ -80,7 +80,7 @@ pub(super) fn thought(
     thought: Thought,
 ) -> Result<Spoken, Problem> {
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, &turn.asked.reader, &turn.loaded)?;
+    reply::notices(&mut reply, context, turn.audience(), &turn.loaded)?;
     if !thought.text.is_empty() {
         reply.say(thought.text);
     }
@@ -88,7 +88,7 @@ pub(super) fn thought(
         return start(context, turn, account, *proposal, reply, thought.citations);
     }
     for run_id in &thought.links {
-        reply::link(&mut reply, context, &turn.asked.reader, &turn.loaded, Some(run_id))?;
+        reply::link(&mut reply, context, turn.audience(), &turn.loaded, Some(run_id))?;
     }
     say(context, turn, account, &reply, thought.decision, thought.citations)
 }
@@ -134,7 +134,7 @@ pub(super) fn start(
     };
     let begun = begin.carry_out(context, None, Some(&keep))?;
     context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, &asked.reader, &title, &begun.run)?;
+    reply::started(&mut reply, context, turn.audience(), &title, &begun.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.push(begun.run_id.clone());
     Ok(spoken(account, &reply, run_ids, begun.kick, citations))

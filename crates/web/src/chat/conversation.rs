@@ -94,7 +94,7 @@ mod tests {
             context.caller = Caller::Known(principal);
             admit(&context, user_id).is_ok()
         };
-        let ann = || Principal { name: "ann".into(), role: Role::Operator, groups: Vec::new() };
+        let ann = || Principal::known("ann", Role::Operator, Vec::new());
         for (user_id, is_own) in
             [("ann", true), ("ann/shop", true), ("anna", false), ("bob", false), ("telegram_5", false)]
         {

@@ -23,14 +23,15 @@ use crate::auth;
 use crate::body::{self, Fields};
 use crate::context::Context;
 use crate::limits::CHAT_BRENDAN;
-use crate::links::Reader;
 use crate::problem::Problem;
+use crate::reply::Audience;
 use crate::request::{Method, Request};
 use crate::response::{Afterwards, Response};
 use crate::{clock, drain, kick, route};
 use carry::Spoken;
 use events::{Listener, Nobody};
 use mw_core::brendan::conversation::HISTORY_LOADED;
+use mw_core::link::Holder;
 use mw_store::channels::UpdateKey;
 use mw_store::chat::{Asking, ChatLoaded};
 use serde_json::{Map, Value};
@@ -77,7 +78,8 @@ fn have(
     let key_hash = context.claimed_key();
     let model = Model::of(&context.config)?;
     let history = if model.is_some() { HISTORY_LOADED } else { 0 };
-    let by = Asking { key_hash: key_hash.as_deref(), user_id, history };
+    let reader = asked.as_ref().ok().and_then(|asked| asked.reader.name());
+    let by = Asking { key_hash: key_hash.as_deref(), user_id, reader, history };
     let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), by, &limit)?;
     context.admit(loaded.principal.take())?;
     let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
@@ -88,7 +90,8 @@ fn have(
     let ready = ready.and_then(|asked| named(context, asked, &loaded));
     let asked = ready.map_err(|problem| problem.with_headers(&headers))?;
     context.ride(200);
-    let turn = Turn { asked, loaded, model };
+    let reader = asked.reader.holder(context, &mut loaded);
+    let turn = Turn { asked, reader, loaded, model };
     if streams {
         return Ok(events::answer(turn).with_headers(headers));
     }
@@ -114,11 +117,37 @@ fn named(context: &mut Context, mut asked: Asked, loaded: &ChatLoaded) -> Result
     Ok(asked)
 }
 
+/// Who reads an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// One person, by the name in which they decide.
+    Person(String),
+    /// No one person: a group, a chat of somebody unknown, or a program.
+    Nobody,
+}
+
+impl Reader {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Reader::Person(name) => Some(name),
+            Reader::Nobody => None,
+        }
+    }
+
+    /// Into whose hands a link would come, by what the turn's statement found.
+    fn holder(&self, context: &Context, loaded: &mut ChatLoaded) -> Holder {
+        match (self, context.principal()) {
+            (Reader::Nobody, _) => Holder::Nobody,
+            (Reader::Person(name), Some(principal)) if principal.name == *name => Holder::known(principal.clone()),
+            (Reader::Person(name), _) => Holder::of(name, loaded.reader.take()),
+        }
+    }
+}
+
 /// One message to Brendan.
 pub struct Asked {
     pub user_id: String,
-    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key; nobody where a
-    /// program reads the answer.
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
     pub reader: Reader,
     pub message: String,
     /// Who starts the runs that it asks for.
@@ -130,11 +159,16 @@ pub struct Asked {
 /// A message with all that is known about it.
 struct Turn {
     asked: Asked,
+    reader: Holder,
     loaded: ChatLoaded,
     model: Option<Model>,
 }
 
 impl Turn {
+    fn audience(&self) -> Audience<'_> {
+        Audience { holder: &self.reader, asked_by: &self.asked.started_by }
+    }
+
     /// Has the turn and keeps it: by the model where there is one, by the rules where there is none or it fails. Says what is
     /// left to do afterwards.
     fn carry_out(
@@ -202,10 +236,10 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Asked, Problem> {
     }
     let reader = match fields.text("reader", 1, 20).as_deref() {
         None | Some("person") => Reader::Person(user_id.clone()),
-        Some("program") => Reader::Program,
+        Some("program") => Reader::Nobody,
         Some(_) => {
             fields.fail("reader", "Input should be 'person' or 'program'");
-            Reader::Program
+            Reader::Nobody
         }
     };
     fields.finish()?;

@@ -18,13 +18,13 @@ pub(super) fn answer(context: &mut Context, turn: &Turn, account: &Account) -> R
     let mut reply = Reply::default();
     let mut citations = json!([]);
     let mut decision = None;
-    reply::notices(&mut reply, context, &asked.reader, loaded)?;
+    reply::notices(&mut reply, context, turn.audience(), loaded)?;
     match plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return carry::start(context, turn, account, *proposal, reply, citations),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(&mut reply, loaded),
         Intent::SendLink { run_id } => {
-            reply::link(&mut reply, context, &asked.reader, loaded, run_id.as_deref())?;
+            reply::link(&mut reply, context, turn.audience(), loaded, run_id.as_deref())?;
         }
         Intent::AskBack { question } => {
             decision = Some(Decision::Clarify);

@@ -4,7 +4,7 @@ use super::runs::{cursor, limit};
 use crate::body::Fields;
 use crate::config::Config;
 use crate::cursor::Cursor;
-use crate::links::{self, Reader};
+use crate::links;
 use crate::mcp::tool::{Call, Outcome, Session, Tool};
 use crate::problem::Problem;
 use mw_core::principal::Role;
@@ -43,6 +43,6 @@ pub(super) fn shown(brief: &Brief, config: &Config) -> Result<Value, Problem> {
         "releases": brief.releases,
         "openedAt": crate::clock::rfc3339(brief.opened_at),
         "deadline": brief.deadline.map(crate::clock::rfc3339),
-        "url": links::address(config, &brief.run_id, brief.gate, brief.opening, &Reader::Program)?,
+        "url": links::page(config, &brief.run_id, brief.gate)?,
     }))
 }

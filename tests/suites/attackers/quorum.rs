@@ -1,0 +1,93 @@
+//! One person stays one person: on a stack whose first gate takes two, and none whoever started the run.
+
+use super::people::{Group, Person, gate_link, link_in};
+use crate::channels::{answered, decisions, run_of_chat, told};
+use crate::gates::policies::apply_policies;
+use crate::support::simulator::Simulator;
+use crate::support::{Run, Service, service, stack};
+use mw::dev::stack::Stack;
+use serde_json::{Value, json};
+
+fn stack_with(policy: Value) -> Option<(Stack, Service, Simulator)> {
+    if service().is_mock() {
+        return None;
+    }
+    let stack = stack::builder().start().unwrap();
+    apply_policies(&stack, &json!({"workflow": policy}));
+    let service = stack::service_of(&stack);
+    let simulator = Simulator::of(&service);
+    Some((stack, service, simulator))
+}
+
+/// How many approvals the run's first gate has.
+fn votes(run: &Run) -> usize {
+    run.count_events("gate.voted")
+}
+
+#[test]
+fn one_person_is_no_quorum_of_two() {
+    let Some((_stack, service, simulator)) = stack_with(json!({"approvals": 2})) else { return };
+    let (group, ann) = (Group::listed(&service), Person::new(&service, "approver"));
+    let run = run_of_chat(&service, &group.chat);
+    let answer = ann.says(&simulator, &group.chat, "send me the approve link").unwrap();
+    assert!(answer.contains("/console/runs/") && link_in(&answer).is_none(), "{answer}");
+    told(&simulator, &group.chat, "sendMessage", "inline_keyboard");
+
+    // By key, by the own link and by a button: it is always ann.
+    ann.service.post(&run.gate_path("workflow")).json(&json!({})).send().expect(200);
+    let own = ann.service.get(&format!("/v1/hitl/link/{}/workflow", run.id)).send().expect(200).json();
+    let own = link_in(own["approvalUrl"].as_str().unwrap()).unwrap();
+    service.call("POST", &own).json(&json!({})).send().expect(200);
+    ann.presses(&simulator, &group.chat, "Approve");
+    answered(&simulator, "1 of 2 at the workflow gate");
+    assert_eq!((votes(&run), run.status().as_str()), (1, "pending_workflow"));
+
+    // Nor by another name: not asked for by herself, and as a guest by nobody.
+    let other = format!("/v1/hitl/link/{}/workflow?approver=ann-again", run.id);
+    ann.service.get(&other).send().expect(403);
+    let guest = gate_link(&run, "ann-again").expect(403).json();
+    assert!(guest["detail"].as_str().unwrap().contains("principals only"), "{guest}");
+
+    let bob = Person::new(&service, "approver");
+    bob.presses(&simulator, &group.chat, "Approve");
+    run.wait_for("awaiting_ideate");
+    assert_eq!(decisions(&run)[0].1, bob.name);
+}
+
+#[test]
+fn a_guests_link_of_before_counts_as_no_vote() {
+    let Some((_stack, service, _)) = stack_with(json!({"approvals": 2})) else { return };
+    let run = Run::start_at(&service, "test_video_gen");
+    let claims = mw_core::token::Claims {
+        opening: 1,
+        approver: "guest".to_owned(),
+        expires_at: crate::support::signing::unix_now() + 60,
+        nonce: "n".to_owned(),
+    };
+    let token = mw_core::token::issue(&service.hitl_secret, &run.id, mw_core::status::GateName::Workflow, &claims);
+    for decision in ["approve", "reject"] {
+        let link = format!("{}?token={token}", run.gate_path("workflow"));
+        let refused = service.call("POST", &link).json(&json!({"decision": decision})).send().expect(403).json();
+        assert_eq!(refused["code"], "gate-not-yours", "{refused}");
+    }
+    assert_eq!((votes(&run), run.status().as_str()), (0, "pending_workflow"));
+}
+
+#[test]
+fn nobody_approves_their_own_run_through_a_messenger() {
+    let Some((_stack, service, simulator)) = stack_with(json!({"self_approval": false})) else { return };
+    let (group, ann) = (Group::listed(&service), Person::new(&service, "approver"));
+    for chat in [&ann.id, &group.chat] {
+        ann.says(&simulator, chat, "Make a Test Video Gen run about candles").unwrap();
+        let run = super::people::runs_of(&service, chat).remove(0);
+        told(&simulator, chat, "sendMessage", "inline_keyboard");
+        ann.presses(&simulator, chat, "Approve");
+        answered(&simulator, "whoever started the run may not approve it");
+        let own = ann.service.get(&format!("/v1/hitl/link/{}/workflow", run.id)).send().expect(200).json();
+        let own = link_in(own["approvalUrl"].as_str().unwrap()).unwrap();
+        service.call("POST", &own).json(&json!({})).send().expect(403);
+        assert_eq!(run.status(), "pending_workflow");
+        let stranger = Person::new(&service, "stranger");
+        gate_link(&run, &stranger.name).expect(403);
+    }
+}
