@@ -199,6 +199,8 @@ mod tests {
                 run("r1", Status::AwaitingIdeate, Some(GateName::Ideate), Some(2)),
             ],
             user_id: "ann".to_owned(),
+            is_somebody_else: false,
+            is_new: false,
             history: Vec::new(),
             summary: None,
             summary_until: 0,
