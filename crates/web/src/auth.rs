@@ -49,7 +49,7 @@ pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
     valid.iter().any(|secret| same_secret(sent, secret))
 }
 
-/// The environment's keys, the newest first. The one before does not stand in for the one that must be there.
+/// The environment's keys, the newest first.
 pub fn operator_keys(config: &Config) -> Result<Vec<String>, Problem> {
     config.required("api_key").map(|_| config.secrets("api_key"))
 }
@@ -82,6 +82,16 @@ pub fn require_any(request: &Request, context: &mut Context) -> Result<(), Probl
 /// link may speak instead: a proxy's own `Authorization` must not stand in a link's way.
 pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Problem> {
     identify_by(request.header("x-api-key"), request, context)
+}
+
+/// Whether an open route may tell more: to whoever has a good key, whatever its role. A key that is none, or that cannot be looked
+/// up now, is no reason to be refused what is told to strangers.
+pub(crate) fn holds_a_key(request: &Request, context: &mut Context) -> bool {
+    let holds = require_any(request, context).and_then(|()| context.settle()).is_ok();
+    if !holds {
+        context.caller = Caller::Unasked;
+    }
+    holds
 }
 
 fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> Result<bool, Problem> {

@@ -107,7 +107,11 @@ impl Context {
     /// 403 for a body that named somebody else than the caller, as the statement that loaded found out. One rule for the users
     /// of runs and of conversations (`chat_user` in SQL).
     pub(crate) fn require_own(&self, is_somebody_else: bool, said: &str) -> Result<(), Problem> {
-        if is_somebody_else { Err(problem::user_not_yours(&self.name()?, said)) } else { Ok(()) }
+        if !is_somebody_else {
+            return Ok(());
+        }
+        let name = self.name()?;
+        Err(problem::user_not_yours(said, &format!("{name} or {name}/<conversation>")))
     }
 
     /// Lets the next writing statement count this request beside its work, which saves one of its own. To be called where

@@ -155,9 +155,9 @@ pub fn forbidden_link(own: &str, other: &str) -> Problem {
 }
 
 /// A body's `user_id` that is another principal or somebody's chat.
-pub fn user_not_yours(own: &str, said: &str) -> Problem {
+pub fn user_not_yours(said: &str, yours: &str) -> Problem {
     let said: String = said.chars().take(NAME_LENGTH_MAX).collect();
-    let detail = format!("user_id {said} is somebody else; with this key it is {own} or {own}/<conversation>");
+    let detail = format!("user_id {said} is somebody else; with this key it is {yours}");
     Problem::new(403, "user-not-yours", detail)
 }
 

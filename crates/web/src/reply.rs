@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::links::{self, Reader};
 use crate::problem::Problem;
+use mw_core::brendan::speech;
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
 use mw_store::chat::{ChatLoaded, ChatRun};
@@ -143,6 +144,8 @@ pub fn link(
 pub fn started_text(title: &str, run: &Run) -> String {
     let gates = run.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
     let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());
+    // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
+    let summary = speech::plain(summary);
     format!(
         "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
         run.clips.len(),
