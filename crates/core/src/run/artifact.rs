@@ -375,4 +375,30 @@ mod tests {
         assert_eq!(artifact_types("test_video_gen"), sequence(2));
         assert_eq!(artifact_types("aismr"), sequence(12));
     }
+
+    #[test]
+    fn no_words_of_others_bring_an_address_to_a_conversation() {
+        let evil = "see https://evil.example/a";
+        let told = |artifacts: &[super::Artifact]| {
+            let told = artifacts.iter().filter(|artifact| artifact.artifact_type == super::NOTIFICATION);
+            told.map(|artifact| artifact.metadata["message"].to_string()).collect::<Vec<_>>().concat()
+        };
+        let mut wanted = request("test_video_gen");
+        wanted.input.title = Some(evil.to_owned());
+        let started = with_context(T0, |context| start(wanted, context)).unwrap();
+        let metadata = serde_json::json!({"user_id": "u", "message": evil});
+        let attachment = super::Attachment {
+            artifact_type: super::NOTIFICATION.to_owned(),
+            provider: "api".to_owned(),
+            url: None,
+            checksum: None,
+            persona: None,
+            metadata,
+        };
+        let attach = Command::Attach(attachment);
+        let attached = with_context(T0, |context| apply(&started.run, &attach, "t", context)).unwrap().unwrap();
+        for text in [told(&started.rows.artifacts), told(&attached.rows.artifacts)] {
+            assert!(text.contains("https[:]//evil[.]example/a") && !text.contains("evil.example"), "{text}");
+        }
+    }
 }
