@@ -4,6 +4,7 @@
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::log::Level;
 use crate::outbound::{self, Timeouts};
 use crate::response::Response;
 use crate::{outgoing, startup};
@@ -29,7 +30,7 @@ pub fn serve(_request: IncomingRequest, answer: ResponseOutparam) {
 /// Why the configuration must not take traffic; a check that does not answer is a reason, too.
 pub(crate) fn reasons(context: &Context) -> Vec<String> {
     ask(&context.request_id).unwrap_or_else(|cause| {
-        context.log.write(crate::log::Level::Warn, "myloware.api", "config-check not reached", &[("cause", cause.into())]);
+        context.log.write(Level::Warn, "myloware.api", "config-check not reached", &[("cause", cause.into())]);
         vec!["the configuration could not be checked".to_owned()]
     })
 }

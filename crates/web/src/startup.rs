@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn only_a_machine_of_ones_own_is_local() {
+        for (variables, expected) in [
+            (vec![], Place::Local),
+            (vec![("environment", "local"), ("providers_mode", "sim")], Place::Local),
+            (vec![("providers_mode", "live"), ("use_mock_providers", "true")], Place::Local),
+            (vec![("providers_mode", "live")], Place::LocalLive),
+            (vec![("use_mock_providers", "false")], Place::LocalLive),
+            (vec![("environment", "staging")], Place::Deployed),
+            (vec![("environment", "Prod"), ("providers_mode", "mock")], Place::Deployed),
+            (vec![("fly_app_name", "myloware-prod")], Place::Deployed),
+        ] {
+            assert_eq!(config(&variables).place(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
     fn local_and_mock_needs_only_a_key_and_a_database() {
         assert!(reasons(&config(&[("api_key", "x")])).is_empty());
         assert_eq!(reasons(&config(&[])), ["API_KEY is not set"]);

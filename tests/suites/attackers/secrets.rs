@@ -66,7 +66,7 @@ fn weak_link_secrets_sign_nothing_outside_local() {
     }
     let link = format!("/v1/hitl/link/{}/workflow", run.id);
     host.service.call("GET", &link).header("x-api-key", STRONG).try_send().unwrap().expect(503);
-    host.service.call("GET", "/console").try_send().unwrap().expect(503);
+    host.service.call("GET", "/console").header("cookie", "mw_session=a.b").try_send().unwrap().expect(503);
     assert_eq!(run.status(), "pending_workflow");
 }
 
