@@ -2,10 +2,9 @@
 //! readiness.
 
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, eventually, service, signing, stack, unique};
+use crate::support::{Run, Service, eventually, host, service, signing, stack, unique};
 use mw::dev::stack::Stack;
 use mw::dev::variables::Mode;
-use mw::settings::Settings;
 use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
 use serde_json::{Value, json};
@@ -48,7 +47,7 @@ fn it_is_not_ready_while_migrations_are_behind() {
     service.call("GET", "/ready").send().expect(200);
     let newest = "DELETE FROM schema_migrations WHERE ctid = (SELECT max(ctid) FROM schema_migrations)";
     service.database().execute(newest, &[]);
-    let answer = service.call("GET", "/ready").try_send().unwrap().expect(503);
+    let answer = service.get("/ready").try_send().unwrap().expect(503);
     assert_eq!(answer.header("retry-after"), Some("5"));
     let reasons = answer.json()["reasons"].to_string();
     assert!(reasons.contains("migrations are behind"), "{reasons}");
@@ -56,48 +55,11 @@ fn it_is_not_ready_while_migrations_are_behind() {
     service.call("GET", "/health").send().expect(200);
 }
 
-/// One more host on the environment's database, with other settings; gone when dropped.
-struct Host {
-    process: std::process::Child,
-    service: Service,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn host(settings: &[(&str, &str)]) -> Host {
-    let manifest = mw::dev::folder::root().unwrap().join("spin.toml");
-    let declared = mw::dev::variables::declared(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
-    let ours = service();
-    let base =
-        [("DATABASE_URL", ours.database_url.as_str()), ("API_KEY", &ours.api_key), ("HITL_SECRET", &ours.hitl_secret)];
-    let fixed = base.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let variables = mw::dev::variables::for_host(&declared, &fixed, &Settings::default(), Mode::Mock).unwrap();
-    let address = format!("127.0.0.1:{}", mw::dev::ports::free().unwrap());
-    let process = std::process::Command::new(mw::dev::prerequisites::own_program("mw-host").unwrap())
-        .args(["--manifest", manifest.to_str().unwrap(), "--listen", &address])
-        .envs(variables)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let host = Host { process, service: ours.through(&format!("http://{address}")) };
-    eventually("the host answers", || host.service.call("GET", "/health").try_send().ok());
-    host
-}
-
-fn reasons(host: &Host) -> String {
-    host.service.call("GET", "/ready").try_send().unwrap().expect(503).json()["reasons"].to_string()
-}
-
 #[test]
 fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
-    let host = host(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
-    assert!(reasons(&host).contains("contradicts"), "{}", reasons(&host));
+    let host = host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
+    let reasons = host.reasons(&service().api_key);
+    assert!(reasons.contains("contradicts"), "{reasons}");
     let user = unique("user");
     let body = json!({"project": "aismr", "input": {"topic": "x"}, "options": {"user_id": user}});
     let answer = host.service.post("/v1/runs/start").json(&body).try_send().unwrap().expect(503);
@@ -107,10 +69,12 @@ fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
 
 #[test]
 fn production_refuses_development_secrets_by_name_and_never_shows_them() {
-    let host = host(&[("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short")]);
-    let reasons = reasons(&host);
+    let key = "a-key-that-is-long-enough";
+    let settings = [("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short"), ("API_KEY", key)];
+    let host = host::with(&[&settings[..], &[("API_KEY_PREVIOUS", service().api_key.as_str())]].concat());
+    let reasons = host.reasons(key);
     for piece in [
-        "API_KEY is a development secret",
+        "API_KEY_PREVIOUS is a development secret",
         "HITL_SECRET is a development secret",
         "KIEAI_API_KEY is shorter",
         "SHOTSTACK_API_KEY is not set",
@@ -123,8 +87,8 @@ fn production_refuses_development_secrets_by_name_and_never_shows_them() {
 #[test]
 fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let host = host(&[("STD_WEBHOOK_SOURCES", &format!("replicate={secret},{secret}"))]);
-    let reasons = reasons(&host);
+    let host = host::with(&[("STD_WEBHOOK_SOURCES", &format!("replicate={secret},{secret}"))]);
+    let reasons = host.reasons(&service().api_key);
     assert!(reasons.contains("STD_WEBHOOK_SOURCES: entry 2 is not name=whsec_"), "{reasons}");
     assert!(!reasons.contains("MfKQ"), "{reasons}");
     let answer = host.service.call("POST", "/v1/webhooks/std/replicate").bytes("{}").try_send().unwrap().expect(503);
@@ -134,8 +98,8 @@ fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
 #[test]
 fn places_to_export_to_that_cannot_be_read_are_not_ready_and_not_shown() {
     let headers = ("OTLP_HEADERS", "a-secret-without-a-name");
-    let host = host(&[("SENTRY_DSN", "https://a-secret"), ("OTLP_ENDPOINT", "http://127.0.0.1:1"), headers]);
-    let reasons = reasons(&host);
+    let host = host::with(&[("SENTRY_DSN", "https://a-secret"), ("OTLP_ENDPOINT", "http://127.0.0.1:1"), headers]);
+    let reasons = host.reasons(&service().api_key);
     for piece in ["SENTRY_DSN is not a DSN", "OTLP_HEADERS: entry 1 is not name=value"] {
         assert!(reasons.contains(piece), "{piece}: {reasons}");
     }

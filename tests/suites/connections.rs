@@ -40,7 +40,7 @@ fn requests(run: &Run) -> Vec<(&'static str, Call)> {
         ("projects", service().get("/v1/projects")),
         ("run-verbs", service().post(&run_path("/resume")).json(&json!({}))),
         ("runs", service().get("/v1/runs")),
-        ("sweep", service().call("POST", "/v1/sweep").header("x-api-key", &service().sweep_key)),
+        ("sweep", service().call("POST", "/v1/sweep").header("x-sweep-key", &service().sweep_key)),
         (
             "webhook-kieai",
             signed(

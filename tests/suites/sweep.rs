@@ -1,7 +1,12 @@
 //! The sweeper over HTTP: who may ring it, and what it puts right.
 
-use crate::support::{Run, eventually, service, simulator, unique};
+use crate::readme::{commands, root};
+use crate::support::shell::says;
+use crate::support::{Run, eventually, service, simulator, stack, unique};
+use mw::dev::stack::Stack;
+use mw::dev::variables::Mode;
 use serde_json::{Value, json};
+use std::process::Command;
 
 #[test]
 fn only_the_sweep_key_and_the_api_key_ring_it() {
@@ -16,6 +21,35 @@ fn only_the_sweep_key_and_the_api_key_ring_it() {
     // The sweep key opens nothing else.
     service().call("GET", "/v1/runs").header("x-api-key", &service().sweep_key).send().expect(401);
     service().call("GET", "/v1/runs").header("x-sweep-key", &service().sweep_key).send().expect(401);
+}
+
+/// A stack that nobody sweeps but the documented schedule.
+fn unswept() -> Stack {
+    stack::builder().mode(Mode::Mock).cron(false).start().unwrap()
+}
+
+#[test]
+fn the_documented_call_of_a_cloud_sweeps() {
+    let stack = unswept();
+    let lines = commands(&root().join("docs/deployment.md"));
+    let line = lines.iter().find(|line| line.contains("/v1/sweep")).unwrap();
+    let sweep_key = stack.setting("SWEEP_KEY").unwrap().to_owned();
+    says(&stack, line, &[("SWEEP_KEY", &sweep_key)], "\"granted\":true");
+}
+
+#[test]
+fn the_cron_job_of_spinkube_sweeps() {
+    let stack = unswept();
+    let manifest = std::fs::read_to_string(root().join("ops/spinkube/sweep.yaml")).unwrap();
+    let script = manifest.split("args:\n").nth(1).and_then(|rest| rest.split("env:\n").next()).unwrap();
+    let script = script.trim_start().trim_start_matches("- |").replace("http://myloware", &stack.base_url());
+    // One of the calls of a minute is enough.
+    let script = script.replace("1 2 3 4 5 6 7 8 9 10 11", "1").replace("sleep 5", ":");
+    let sweep_key = stack.setting("SWEEP_KEY").unwrap().to_owned();
+    let output = Command::new("sh").args(["-c", &script]).env("SWEEP_KEY", sweep_key).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let swept = "SELECT FROM leases WHERE name = 'sweep' AND last_success_at IS NOT NULL";
+    assert_eq!(stack::service_of(&stack).database().count(swept, &[]), 1);
 }
 
 /// Rings until a sweep got the lease: the schedule rings too.

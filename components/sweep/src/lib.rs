@@ -54,9 +54,14 @@ fn go_on(context: &mut Context, mut report: Report) {
 }
 
 fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Problem> {
-    let valid = context.config.secrets("sweep_key");
-    let rung = request.header("x-sweep-key").is_some_and(|sent| auth::is_one_of(sent, &valid));
-    if rung { Ok(()) } else { auth::require(request, context) }
+    const KEY: &str = "sweep_key";
+    let Some(sent) = request.header("x-sweep-key") else { return auth::require(request, context) };
+    // One that is set and too weak is told, so that a schedule which is refused for it says why in the log.
+    if context.config.is_set(KEY) {
+        context.config.required(KEY)?;
+    }
+    let is_rung = auth::is_one_of(sent, &context.config.secrets(KEY));
+    if is_rung { Ok(()) } else { auth::require(request, context) }
 }
 
 mw_web::component!(handle, Pooled);

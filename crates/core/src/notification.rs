@@ -3,6 +3,7 @@
 //! text: each channel escapes it for its own markup (`mw_providers::telegram`, `mw_providers::slack`).
 
 use crate::Timestamp;
+use crate::brendan::speech::plain;
 use crate::run::{Event, Recorded, Run, rfc3339};
 use crate::status::{GateName, Verdict};
 use serde::{Deserialize, Serialize};
@@ -144,7 +145,7 @@ pub fn message(run: &Run, occasion: Occasion) -> Option<Message> {
     };
     let mut lines = lines;
     lines.push(format!("{} · run {}", quote(&run.title), run.run_id));
-    Some(Message { title, text: lines.join("\n"), asked })
+    Some(Message { title: quote(&title), text: lines.join("\n"), asked })
 }
 
 fn question(gate: GateName) -> &'static str {
@@ -170,7 +171,7 @@ fn rejection(run: &Run) -> Vec<String> {
     let Some(decided) = run.decided.last().filter(|decided| decided.verdict == Verdict::Reject) else {
         return Vec::new();
     };
-    let mut lines = vec![format!("{} said no at the {} gate.", decided.approver, decided.gate)];
+    let mut lines = vec![quote(&format!("{} said no at the {} gate.", decided.approver, decided.gate))];
     lines.extend(decided.comment.as_deref().map(quote));
     lines
 }
@@ -179,11 +180,12 @@ fn links(url: Option<&str>) -> Vec<String> {
     url.map(str::to_owned).into_iter().collect()
 }
 
+/// A text that others wrote, without live addresses: a message is in our name.
 fn quote(text: &str) -> String {
-    let text = text.trim();
+    let text = plain(text.trim());
     match text.char_indices().nth(QUOTE_CHARS_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+        None => text,
     }
 }
 
@@ -251,6 +253,26 @@ mod tests {
         let stored = serde_json::to_value(&notices[1]).unwrap();
         assert_eq!((stored["occasion"].as_str(), stored["gate"].as_str()), (Some("gate_opened"), Some("ideate")));
         assert_eq!(serde_json::from_value::<Notice>(stored).unwrap(), notices[1]);
+    }
+
+    #[test]
+    fn no_words_of_others_bring_an_address_to_a_notice() {
+        let evil = "ask https://evil.example/login";
+        let mut run = at_gate(GateName::Prepublish);
+        run.title = evil.to_owned();
+        run.gate.as_mut().unwrap().summary = evil.to_owned();
+        let video = run.render_url.clone().unwrap();
+        let asked = message(&run, opening_of(&run)).unwrap().text;
+        assert!(asked.contains(&video) && asked.matches("https[:]//evil[.]example/login").count() == 2, "{asked}");
+        let decision = GateDecision {
+            verdict: Verdict::Reject,
+            comment: Some(evil.to_owned()),
+            ..approve(GateName::Prepublish)
+        };
+        let mut rejected = decide_with(&run, Command::DecideGate(decision));
+        rejected.decided.last_mut().unwrap().approver = "www.evil.example".to_owned();
+        let told = message(&rejected, Occasion::RunRejected).unwrap().text;
+        assert!(!told.contains("evil.example") && told.contains("www[.]evil[.]example said no"), "{told}");
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub struct ChatLoaded {
     pub user_id: String,
     /// What is known of whoever reads the answer, where a name was asked for.
     pub reader: Option<Named>,
+    /// The body named another than the caller, so that there is no turn.
+    pub is_somebody_else: bool,
+    /// Nothing has been said in this conversation yet.
+    pub is_new: bool,
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.
     pub runs: Vec<ChatRun>,
@@ -35,7 +39,7 @@ pub struct ChatLoaded {
     pub summary: Option<String>,
     /// The last message of the summary; 0 without one.
     pub summary_until: i64,
-    /// What a language model has read and written for the user on this UTC day.
+    /// What a language model has read and written for this person on this UTC day, in all their conversations.
     pub tokens_today: Option<u64>,
     /// What happened since the last answer, oldest first.
     pub notices: Vec<Notice>,

@@ -48,7 +48,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 57;
+pub const MIGRATION: u64 = 58;
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

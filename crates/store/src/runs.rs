@@ -54,6 +54,10 @@ pub struct StartLoaded {
     pub project: Option<ProjectVersion>,
     /// Keys of all projects with runs, for the error of an unknown one.
     pub known: Vec<String>,
+    /// For whom the run is: behind a principal's key their own name or a part of it; `None` where nobody was named.
+    pub user_id: Option<String>,
+    /// The body named another than the caller; then nothing may start.
+    pub is_somebody_else: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -63,15 +67,17 @@ pub struct ProjectVersion {
     pub digest: String,
 }
 
-/// Loads a project's current version, takes one from a limit, and finds out whose key it is, where that is not known.
+/// Loads a project's current version, decides for whom a run of it may be, takes one from a limit, and finds out whose key it is, where that is not known.
 pub fn start_load(
     db: &mut dyn Database,
     now: Timestamp,
     key_hash: Option<&str>,
     project: &str,
+    user_id: Option<&str>,
     limit: &Limit<'_>,
 ) -> Result<StartLoaded, DbError> {
-    let request = json!({"now": text(now), "key_hash": key_hash, "project": project, "limit": limit});
+    let request =
+        json!({"now": text(now), "key_hash": key_hash, "project": project, "user_id": user_id, "limit": limit});
     call(db, "start_load", &request)
 }
 

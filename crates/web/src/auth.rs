@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::Request;
 use crate::rights;
-use mw_core::principal::{Principal, Role};
+use mw_core::principal::{OPERATOR, Principal, Role};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -49,7 +49,7 @@ pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
     valid.iter().any(|secret| same_secret(sent, secret))
 }
 
-/// The environment's keys, the newest first. The one before does not stand in for the one that must be there.
+/// The environment's keys, the newest first.
 pub fn operator_keys(config: &Config) -> Result<Vec<String>, Problem> {
     config.required("api_key").map(|_| config.secrets("api_key"))
 }
@@ -82,6 +82,16 @@ pub fn require_any(request: &Request, context: &mut Context) -> Result<(), Probl
 /// link may speak instead: a proxy's own `Authorization` must not stand in a link's way.
 pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Problem> {
     identify_by(request.header("x-api-key"), request, context)
+}
+
+/// Whether an open route may tell more: to whoever has a good key, whatever its role. A key that is none, or that cannot be looked
+/// up now, is no reason to be refused what is told to strangers.
+pub(crate) fn holds_a_key(request: &Request, context: &mut Context) -> bool {
+    let holds = require_any(request, context).and_then(|()| context.settle()).is_ok();
+    if !holds {
+        context.caller = Caller::Unasked;
+    }
+    holds
 }
 
 fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> Result<bool, Problem> {
@@ -138,19 +148,24 @@ impl Caller {
     }
 }
 
-/// What the limiter counts by: a digest of the key (never the key itself), the name of whoever is known without one, else
-/// the client's address.
+/// What the limiter counts by: whoever is known; a digest of the key (never the key itself) where several people share it or
+/// where its owner is still to be found out, when the statement puts the owner's name in its place; else the client's address.
 pub fn limiter_subject(request: &Request, context: &Context) -> String {
     match (&context.caller, sent_key(request)) {
+        (Caller::Known(principal), sent) if sent.is_none() || principal.name != OPERATOR => by_name(&principal.name),
         (Caller::Known(_) | Caller::Claimed { .. }, Some(sent)) => {
             let digest = key_hash(sent);
             format!("key:{}", digest.get(..16).unwrap_or_default())
         }
-        (Caller::Known(principal), None) => format!("principal:{}", principal.name),
-        (Caller::Unasked | Caller::Refused(_) | Caller::Claimed { .. }, _) => {
+        (Caller::Unasked | Caller::Refused(_) | Caller::Claimed { .. } | Caller::Known(_), _) => {
             format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned()))
         }
     }
+}
+
+/// What the limiter counts a principal by, on every way in; `caller_admit` in SQL says the same.
+pub(crate) fn by_name(principal: &str) -> String {
+    format!("principal:{principal}")
 }
 
 #[cfg(test)]
@@ -241,11 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn limits_count_by_key_or_address_and_never_show_the_key() {
+    fn limits_count_by_person_or_address_and_show_no_key() {
         let (request, mut context) = asked("GET", "/v1/runs", "the-key");
         assert_eq!(limiter_subject(&request, &context), "ip:10.1.1.1");
         require(&request, &mut context).unwrap();
         let by_key = limiter_subject(&request, &context);
         assert!(by_key.starts_with("key:") && !by_key.contains("the-key"));
+        context.caller = Caller::Known(person(Role::Operator));
+        assert_eq!(limiter_subject(&request, &context), "principal:ann");
     }
 }

@@ -1,17 +1,21 @@
 //! Spin variables, typed. A component is granted only those it needs (spin.toml); they are read when they are needed.
 
 use crate::problem::{self, Problem};
+use crate::secrets::{self, Weakness};
+use crate::startup::{self, Place};
+use std::cell::OnceCell;
 
 /// Looks a variable up by its name in spin.toml; `None` when it isn't granted to this component.
 pub type Source = Box<dyn Fn(&str) -> Option<String>>;
 
 pub struct Config {
     source: Source,
+    place: OnceCell<Place>,
 }
 
 impl Config {
     pub fn new(source: Source) -> Config {
-        Config { source }
+        Config { source, place: OnceCell::new() }
     }
 
     /// The variables that spin.toml grants to the component we are in.
@@ -19,16 +23,42 @@ impl Config {
         Config::new(Box::new(|name| spin_sdk::variables::get(name).ok()))
     }
 
-    /// A variable's value; `None` when it is empty or not granted.
+    /// A variable's value; `None` when it is empty or not granted, and for a secret that is too weak for where we are.
     pub fn optional(&self, name: &str) -> Option<String> {
+        self.given(name).filter(|value| self.judge(name, value).is_none())
+    }
+
+    /// Whether a variable has a value, weak or not.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.given(name).is_some()
+    }
+
+    /// Why a secret that is set reads as unset.
+    pub(crate) fn weakness(&self, name: &str) -> Option<Weakness> {
+        self.given(name).and_then(|value| self.judge(name, &value))
+    }
+
+    /// How much is at stake where we are.
+    pub(crate) fn place(&self) -> Place {
+        *self.place.get_or_init(|| startup::place(self))
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
         let value = (self.source)(name)?;
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 
+    fn judge(&self, name: &str, value: &str) -> Option<Weakness> {
+        secrets::weakness(name, value, || self.place())
+    }
+
     /// A variable that this component cannot work without.
     pub fn required(&self, name: &str) -> Result<String, Problem> {
-        self.optional(name).ok_or_else(|| problem::misconfigured().because(format!("variable {name} is not set")))
+        self.optional(name).ok_or_else(|| {
+            let cause = self.weakness(name).map_or_else(|| "is not set".to_owned(), |weakness| weakness.to_string());
+            problem::misconfigured().because(format!("variable {name} {cause}"))
+        })
     }
 
     pub fn or(&self, name: &str, default: &str) -> String {
@@ -45,9 +75,10 @@ impl Config {
         }
     }
 
-    /// The current secret and, during a rotation, the previous one.
+    /// The current secret and, during a rotation, the previous one, which does not stand in for the current.
     pub fn secrets(&self, name: &str) -> Vec<String> {
-        [self.optional(name), self.optional(&format!("{name}_previous"))].into_iter().flatten().collect()
+        let Some(current) = self.optional(name) else { return Vec::new() };
+        std::iter::once(current).chain(self.optional(&secrets::previous(name))).collect()
     }
 
     /// A base URL without a trailing slash, so that paths can be appended.
@@ -75,6 +106,14 @@ pub(crate) mod tests {
         let missing = config.required("c").unwrap_err();
         assert_eq!(missing.status, 503);
         assert_eq!(missing.cause.as_deref(), Some("variable c is not set"));
+    }
+
+    #[test]
+    fn a_weak_secret_is_missed_by_its_name_and_reason() {
+        let weak = config(&[("environment", "prod"), ("hitl_secret", "short"), ("hitl_secret_previous", "a-long-enough-one")]);
+        let cause = weak.required("hitl_secret").unwrap_err().cause.unwrap();
+        assert_eq!(cause, "variable hitl_secret is shorter than 12 characters");
+        assert!(weak.secrets("hitl_secret").is_empty(), "the one before stands in for nothing");
     }
 
     #[test]

@@ -104,6 +104,16 @@ impl Context {
         Ok(named.map_or_else(|| said.to_owned(), |principal| principal.name.clone()))
     }
 
+    /// 403 for a body that named somebody else than the caller, as the statement that loaded found out. One rule for the users
+    /// of runs and of conversations (`chat_user` in SQL).
+    pub(crate) fn require_own(&self, is_somebody_else: bool, said: &str) -> Result<(), Problem> {
+        if !is_somebody_else {
+            return Ok(());
+        }
+        let name = self.name()?;
+        Err(problem::user_not_yours(said, &format!("{name} or {name}/<conversation>")))
+    }
+
     /// Lets the next writing statement count this request beside its work, which saves one of its own. To be called where
     /// a commit leads to this status, whatever happens on the way to the client.
     pub(crate) fn ride(&mut self, status: u16) {

@@ -56,8 +56,8 @@ fn status(left: &Left) -> Value {
     answer
 }
 
-/// The switch as /health and this route show it.
-pub(crate) fn shown(drain: &Drain) -> Value {
+/// The switch as this route shows it.
+fn shown(drain: &Drain) -> Value {
     let mut shown = json!(drain);
     normalise_times(&mut shown);
     shown

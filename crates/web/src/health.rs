@@ -1,10 +1,11 @@
 //! /health (alive), /ready (fit for traffic), /version, /v1/ping and /openapi.json.
 
 use crate::context::Context;
+use crate::log::Level;
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{auth, clock, drain, route, startup};
+use crate::{auth, clock, config_check, route, startup};
 use mw_store::DbError;
 use serde_json::json;
 
@@ -23,7 +24,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     }
     match path.as_slice() {
         ["health"] => Ok(alive(context)),
-        ["ready"] => ready(context),
+        ["ready"] => ready(request, context),
         ["openapi.json"] => Ok(Response::new(200, "application/json", OPENAPI)),
         ["version"] => Ok(version(context)),
         ["v1", "ping"] => Ok(Response::ok(&json!({"message": "pong", "request_id": context.request_id}))),
@@ -33,12 +34,13 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 
 /// Says only that this process answers: a restart would not cure a database.
 ///
-/// Whether the service drains is shown beside that, where the database says so at once.
+/// Whether the service drains is shown beside that, where the database says so at once; why and by whom, /admin/drain tells
+/// whoever has a key.
 fn alive(context: &mut Context) -> Response {
     let drain = context.database().ok().and_then(|database| mw_store::drain::state(database).ok());
     Response::ok(&json!({
         "status": "ok",
-        "drain": drain.as_ref().map(drain::shown),
+        "drain": drain.map(|drain| json!({"on": drain.on})),
         "timestamp": clock::rfc3339_with_offset(clock::now()),
         "request_id": context.request_id,
     }))
@@ -52,21 +54,29 @@ fn version(context: &Context) -> Response {
     }))
 }
 
-/// 503 with reasons while the configuration is unfit, the database is away, or migrations are behind.
-fn ready(context: &mut Context) -> Result<Response, Problem> {
-    let mut reasons = startup::reasons(&context.config);
+/// 503 while the configuration is unfit, the database is away, or migrations are behind. Why is told to whoever has a key, and to
+/// the log: a stranger would learn where to knock.
+fn ready(request: &Request, context: &mut Context) -> Result<Response, Problem> {
+    let may_know = auth::holds_a_key(request, context);
+    let mut reasons = config_check::reasons(context);
     let database = database_state(context);
     if let Err(reason) = &database {
         reasons.push(reason.clone());
     }
-    let body = json!({
-        "status": if reasons.is_empty() { "ready" } else { "not ready" },
+    let is_ready = reasons.is_empty();
+    if !is_ready {
+        context.log.write(Level::Warn, "myloware.api", "not ready", &[("reasons", json!(reasons))]);
+    }
+    let mut body = json!({
+        "status": if is_ready { "ready" } else { "not ready" },
         "database": if database.is_ok() { "ok" } else { "not ready" },
-        "reasons": reasons,
         "request_id": context.request_id,
     });
-    let response = Response::json(if reasons.is_empty() { 200 } else { 503 }, &body);
-    Ok(if reasons.is_empty() { response } else { response.with_header("retry-after", "5") })
+    if let Some(members) = body.as_object_mut().filter(|_| may_know) {
+        members.insert("reasons".to_owned(), json!(reasons));
+    }
+    let response = Response::json(if is_ready { 200 } else { 503 }, &body);
+    Ok(if is_ready { response } else { response.with_header("retry-after", "5") })
 }
 
 fn database_state(context: &mut Context) -> Result<(), String> {

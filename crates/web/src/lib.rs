@@ -7,7 +7,8 @@
 //! problem     every error as RFC 9457, with stable codes
 //! auth        who asks                 request_id  X-Request-ID           limits     RateLimit headers
 //! rights      which role a route needs
-//! config      Spin variables           startup     mode, weak secrets     clock, log
+//! config      Spin variables           startup     mode, place, readiness  clock, log
+//! secrets     all of them, and what is too weak              config_check  judges them for /ready
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! llm         which language model
 //! kick        wakes the dispatcher after an answer           observation  counts requests
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod commands;
 pub mod component;
 pub mod config;
+pub mod config_check;
 pub mod console;
 pub mod context;
 pub mod cursor;
@@ -69,6 +71,7 @@ pub mod route;
 pub mod run_start;
 pub mod runs;
 mod seal;
+pub mod secrets;
 pub mod slack;
 pub mod startup;
 pub mod telegram;

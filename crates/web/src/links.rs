@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::log::{Level, Log};
 use crate::problem::Problem;
 use mw_core::link::{self, Holder, Link, NoLink, Signing, Waiting};
+use crate::startup::Place;
 use mw_core::status::GateName;
 use mw_core::token;
 
@@ -62,11 +63,14 @@ pub fn expiry_hours(config: &Config) -> Result<u32, Problem> {
     Ok(u32::try_from(hours).unwrap_or(24))
 }
 
-/// The signing secrets, newest first. Without HITL_SECRET the API key signs, as it did in the original; /ready refuses
-/// that outside local deployments.
+/// The signing secrets, newest first. On somebody's own machine the API key signs without HITL_SECRET, as it did in the
+/// original.
 pub fn secrets(config: &Config) -> Result<Vec<String>, Problem> {
-    let secrets = config.secrets("hitl_secret");
-    if secrets.is_empty() { auth::operator_keys(config) } else { Ok(secrets) }
+    const SECRET: &str = "hitl_secret";
+    if config.place() == Place::Local && !config.is_set(SECRET) {
+        return auth::operator_keys(config);
+    }
+    config.required(SECRET).map(|_| config.secrets(SECRET))
 }
 
 /// `https://host:port` of a URL.
@@ -101,8 +105,12 @@ mod tests {
     use crate::config::tests::config;
 
     #[test]
-    fn without_a_secret_the_api_key_signs() {
+    fn without_a_secret_the_api_key_signs_locally_only() {
         assert_eq!(secrets(&config(&[("api_key", "k")])).unwrap(), ["k"]);
+        for weak in [("environment", "prod"), ("hitl_secret", "dev-hitl-secret")] {
+            let deployed = [("environment", "prod"), ("api_key", "a-long-enough-key"), weak];
+            assert_eq!(secrets(&config(&deployed)).unwrap_err().status, 503);
+        }
         assert_eq!(secrets(&config(&[("hitl_secret", "a"), ("hitl_secret_previous", "b")])).unwrap(), ["a", "b"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Which language model there is, by the variables of a component.
 
 use crate::config::Config;
-use mw_core::status::ProvidersMode;
+use crate::startup::Place;
 use mw_providers::llm::{Api, Settings};
 
 /// The original's model for chat and personas.
@@ -37,13 +37,14 @@ pub fn llm_settings(config: &Config) -> Result<Option<Settings>, String> {
 }
 
 /// Why the model must not be asked, for /ready: it could not be, or its key would go over the network in the clear.
-pub fn reasons(config: &Config, environment: &str, mode: Option<ProvidersMode>) -> Option<String> {
+pub(crate) fn reasons(config: &Config) -> Option<String> {
+    let place = config.place();
     match llm_settings(config) {
         Err(reason) => Some(reason),
-        Ok(Some(settings)) if environment != "local" || mode == Some(ProvidersMode::Live) => {
+        Ok(Some(settings)) if place != Place::Local => {
             let is_ours =
                 ["http://127.0.0.1", "http://localhost"].iter().any(|host| settings.base_url.starts_with(host));
-            let is_safe = settings.base_url.starts_with("https://") || (is_ours && environment == "local");
+            let is_safe = settings.base_url.starts_with("https://") || (is_ours && place == Place::LocalLive);
             (!is_safe).then(|| "the language model's base URL must begin with https://".to_owned())
         }
         Ok(_) => None,
@@ -73,16 +74,18 @@ mod tests {
 
     #[test]
     fn a_model_that_cannot_be_asked_safely_is_a_reason() {
-        let reason = |variables: &[(&str, &str)], environment, mode| reasons(&config(variables), environment, mode);
-        let plain = [("openai_api_key", "k"), ("openai_base_url", "http://llm.example")];
-        assert_eq!(reason(&plain, "local", Some(ProvidersMode::Sim)), None);
-        assert!(reason(&plain, "prod", None).unwrap().contains("https://"));
-        assert!(reason(&plain, "local", Some(ProvidersMode::Live)).is_some());
+        let reason = |variables: &[(&str, &str)], at| reasons(&config(&[variables, &[at]].concat()));
+        let (sim, live, prod) = (("providers_mode", "sim"), ("providers_mode", "live"), ("environment", "prod"));
+        let key = ("openai_api_key", "a-long-enough-key");
+        let plain = [key, ("openai_base_url", "http://llm.example")];
+        assert_eq!(reason(&plain, sim), None);
+        assert!(reason(&plain, prod).unwrap().contains("https://"));
+        assert!(reason(&plain, live).is_some());
         // A model on one's own machine.
-        let here = [("openai_api_key", "k"), ("openai_base_url", "http://127.0.0.1:11434")];
-        assert_eq!(reason(&here, "local", Some(ProvidersMode::Live)), None);
-        assert!(reason(&here, "prod", None).is_some());
-        assert!(reason(&[("anthropic_api_key", "k")], "local", None).unwrap().contains("LLM_MODEL"));
-        assert_eq!(reason(&[], "prod", None), None);
+        let here = [key, ("openai_base_url", "http://127.0.0.1:11434")];
+        assert_eq!(reason(&here, live), None);
+        assert!(reason(&here, prod).is_some());
+        assert!(reason(&[("anthropic_api_key", "k")], sim).unwrap().contains("LLM_MODEL"));
+        assert_eq!(reason(&[], prod), None);
     }
 }

@@ -29,12 +29,15 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     Ok(Response::new(200, format.content_type(), text).with_header("vary", "accept"))
 }
 
-/// 401 without the key, where there is one. A key that is set and is not usable opens nothing.
+/// 401 without the key, where there is one. One that is set and too weak opens nothing, not even the page.
 fn require_key(request: &Request, config: &Config) -> Result<(), Problem> {
     const KEY: &str = "metrics_key";
-    let is_closed = config.optional(KEY).is_some();
-    let is_shown = || auth::sent_key(request).is_some_and(|sent| auth::is_one_of(sent, &config.secrets(KEY)));
-    if !is_closed || is_shown() { Ok(()) } else { Err(problem::invalid_api_key()) }
+    if !config.is_set(KEY) {
+        return Ok(());
+    }
+    config.required(KEY)?;
+    let is_shown = auth::sent_key(request).is_some_and(|sent| auth::is_one_of(sent, &config.secrets(KEY)));
+    if is_shown { Ok(()) } else { Err(problem::invalid_api_key()) }
 }
 
 /// How many of the newest runs have series of their own. Prometheus asks for OpenMetrics, and gets them. The plain text has them
@@ -74,6 +77,13 @@ mod tests {
             // The key before the current one closes nothing by itself.
             assert_eq!(answer(&[("metrics_key_previous", "the-old-key")], headers), Ok(()), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_weak_key_closes_it_to_everybody() {
+        let weak = config(&[("environment", "prod"), ("metrics_key", "dev-metrics-key")]);
+        let asked = request("GET", "/metrics", &[("x-api-key", "dev-metrics-key")], "");
+        assert_eq!(require_key(&asked, &weak).unwrap_err().status, 503);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::response::Response;
 use mw_core::Timestamp;
-use mw_core::principal::{Principal, Role};
+use mw_core::principal::{NAME_LENGTH_MAX, Principal, Role};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -152,6 +152,13 @@ pub fn forbidden_link(own: &str, other: &str) -> Problem {
         "forbidden",
         format!("{own} may make links for {own} only; a link for {other} needs the role operator"),
     )
+}
+
+/// A body's `user_id` that is another principal or somebody's chat.
+pub fn user_not_yours(said: &str, yours: &str) -> Problem {
+    let said: String = said.chars().take(NAME_LENGTH_MAX).collect();
+    let detail = format!("user_id {said} is somebody else; with this key it is {yours}");
+    Problem::new(403, "user-not-yours", detail)
 }
 
 pub fn invalid_signature() -> Problem {

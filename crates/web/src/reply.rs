@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::links;
 use crate::problem::Problem;
+use mw_core::brendan::speech;
 use mw_core::link::{Holder, Waiting};
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
@@ -167,6 +168,8 @@ pub fn link(
 pub fn started_text(title: &str, run: &Run) -> String {
     let gates = run.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
     let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());
+    // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
+    let summary = speech::plain(summary);
     format!(
         "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
         run.clips.len(),
@@ -232,6 +235,8 @@ mod tests {
             ],
             user_id: "ann".to_owned(),
             reader: None,
+            is_somebody_else: false,
+            is_new: false,
             history: Vec::new(),
             summary: None,
             summary_until: 0,

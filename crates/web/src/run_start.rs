@@ -14,7 +14,7 @@ use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::Turn;
 use mw_store::commit::{Committed, Decision, Idempotency};
-use mw_store::runs::ProjectVersion;
+use mw_store::runs::{ProjectVersion, StartLoaded};
 use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 200;
@@ -28,13 +28,17 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     // Bodies that fail validation count too, so the limit is asked before the fault is told.
     let wish = idempotency::key(request).and_then(|key| Ok((key, parse(request)?)));
     let project = wish.as_ref().map_or("", |(_, wish)| wish.project.as_str());
+    let user_id = wish.as_ref().ok().and_then(|(_, wish)| wish.user_id());
     let caller = auth::limiter_subject(request, context);
     let limit = RUNS_START.limit(&context.config, &caller)?;
     let key_hash = context.claimed_key();
-    let loaded = mw_store::runs::start_load(context.connection()?, clock::now(), key_hash.as_deref(), project, &limit)?;
-    context.admit(loaded.principal)?;
+    let (database, now) = (context.connection()?, clock::now());
+    let mut loaded = mw_store::runs::start_load(database, now, key_hash.as_deref(), project, user_id, &limit)?;
+    context.admit(loaded.principal.take())?;
     let headers = RUNS_START.check(loaded.limit.as_ref())?;
     let (key, wish) = wish.map_err(|problem| problem.with_headers(&headers))?;
+    let said = wish.user_id().unwrap_or_default();
+    context.require_own(loaded.is_somebody_else, said).map_err(|problem| problem.with_headers(&headers))?;
     let started_by = context.name()?;
     // By name, so that a repetition with the next key is one too.
     let idempotency = key.map(|key| Idempotency {
@@ -43,7 +47,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         fingerprint: idempotency::fingerprint(&wish.payload),
     });
     context.ride(200);
-    let begun = Begin::wished(wish, loaded.project, &loaded.known, started_by)
+    let begun = Begin::wished(wish, loaded, started_by)
         .and_then(|begin| begin.carry_out(context, idempotency, None))
         .map_err(|problem| problem.with_headers(&headers))?;
     context.log.about_run(&begun.run_id);
@@ -59,6 +63,13 @@ pub struct Wish {
     pub options: Value,
     /// What an Idempotency-Key is bound to.
     pub payload: Value,
+}
+
+impl Wish {
+    /// The user whom the body names, who need not be the caller's to name.
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        self.options.get("user_id").and_then(Value::as_str)
+    }
 }
 
 /// Reads the body; every fault in it is told at once.
@@ -118,6 +129,8 @@ pub struct Begin {
     pub version: ProjectVersion,
     /// Name of the principal that starts it.
     pub started_by: String,
+    /// For whom; `None` for a user of the run's own.
+    pub user_id: Option<String>,
     pub input: Input,
     pub options: Value,
     pub skip: Vec<String>,
@@ -133,14 +146,14 @@ pub struct Begun {
 
 impl Begin {
     /// A start from a body: 422 when its project is not loaded.
-    pub(crate) fn wished(
-        wish: Wish,
-        project: Option<ProjectVersion>,
-        known: &[String],
-        started_by: String,
-    ) -> Result<Begin, Problem> {
-        let version = project.filter(|project| known.contains(&project.key)).ok_or_else(|| unknown_project(known))?;
-        Ok(Begin { version, started_by, input: wish.input, options: wish.options, skip: Vec::new(), add: Vec::new() })
+    pub(crate) fn wished(wish: Wish, loaded: StartLoaded, started_by: String) -> Result<Begin, Problem> {
+        let StartLoaded { project, known, user_id, .. } = loaded;
+        let version = project.filter(|project| known.contains(&project.key)).ok_or_else(|| unknown_project(&known))?;
+        let Wish { input, mut options, .. } = wish;
+        if let (Some(said), Some(user_id)) = (options.get_mut("user_id"), &user_id) {
+            *said = user_id.as_str().into();
+        }
+        Ok(Begin { version, started_by, user_id, input, options, skip: Vec::new(), add: Vec::new() })
     }
 
     /// Starts the run and keeps the conversation's turn, where there is one, in the same statement.
@@ -179,9 +192,8 @@ impl Begin {
         definition: mw_core::definition::Definition,
     ) -> StartRequest {
         let run_id = new_id();
-        let user_id = self.options.get("user_id").and_then(Value::as_str).map(str::to_owned);
         StartRequest {
-            user_id: user_id.unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
+            user_id: self.user_id.unwrap_or_else(|| format!("user_{}", run_id.get(..8).unwrap_or_default())),
             started_by: Some(self.started_by),
             run_id,
             digest: self.version.digest,

@@ -7,7 +7,8 @@ use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::{auth, clock, commands, kick, route};
-use mw_core::run::{Attachment, Command};
+use mw_core::principal::OPERATOR;
+use mw_core::run::{Attachment, Command, NOTIFICATION};
 use mw_core::status::Status;
 use mw_store::runs::{Explained, Filter};
 use serde_json::{Value, json};
@@ -201,10 +202,18 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     let artifact_type = attachment.artifact_type.clone();
     let run = commands::load(context, run_id)?;
     let actor = context.actor("api")?;
+    require_own_user(&attachment, &run.user_id, context)?;
     let outcome = commands::carry_out(context, run, &Command::Attach(attachment), &actor)?;
     let answer = json!({"status": "ok", "runId": outcome.run.run_id, "artifactType": artifact_type});
     let response = Response::ok(&answer);
     Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
+}
+
+/// A notification is told in its user's conversation: only the shared key may tell another than the run's own user.
+fn require_own_user(attachment: &Attachment, own: &str, context: &Context) -> Result<(), Problem> {
+    let named = attachment.metadata.get("user_id").and_then(Value::as_str).unwrap_or_default();
+    let is_believed = attachment.artifact_type != NOTIFICATION || context.name()? == OPERATOR;
+    if is_believed || named == own { Ok(()) } else { Err(problem::user_not_yours(named, own)) }
 }
 
 /// Reads an artifact's body.
@@ -217,7 +226,7 @@ pub fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
     let checksum = fields.text("checksum", 1, 200);
     let persona = fields.text("persona", 1, 100);
     let metadata = fields.object("metadata").cloned().unwrap_or_default();
-    if artifact_type == "notification" {
+    if artifact_type == NOTIFICATION {
         // Notifications also reach the user's conversation, so they need somebody and something to say.
         let mut inner = Fields::new(&metadata, "#/metadata");
         inner.required_text("user_id", 1, 200);

@@ -1,9 +1,9 @@
-//! What has to be right before traffic is taken: the providers' mode and the secrets. /ready shows these reasons, and
-//! whatever needs the mode refuses to work while it contradicts itself.
+//! What has to be right before traffic is taken: the providers' mode and the secrets ([`crate::secrets`]). /ready shows these
+//! reasons to whoever has a key, and whatever needs the mode refuses to work while it contradicts itself.
 
 use crate::config::Config;
 use crate::problem::{self, Problem};
-use crate::{exports, llm, webhooks_std};
+use crate::{exports, llm, secrets, webhooks_std};
 use mw_core::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -33,9 +33,13 @@ pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Res
 }
 
 pub fn mode(config: &Config) -> Result<Mode, Problem> {
+    resolved(config).map_err(|reason| problem::misconfigured().because(reason))
+}
+
+fn resolved(config: &Config) -> Result<Mode, String> {
     let named = config.optional("providers_mode");
     let mock = config.optional("use_mock_providers");
-    resolve_mode(named.as_deref(), mock.as_deref()).map_err(|reason| problem::misconfigured().because(reason))
+    resolve_mode(named.as_deref(), mock.as_deref())
 }
 
 /// `local`, `staging` or `prod`, or whatever else `ENVIRONMENT` says ([`reasons`] refuses that); unset, the end of the app's
@@ -50,84 +54,43 @@ pub fn environment(config: &Config) -> String {
     config.or("environment", of_app)
 }
 
-/// Secrets that no deployment on real providers, and no staging or production, may leave at a known or short value.
-const SECRETS: [&str; 7] = [
-    "api_key",
-    "hitl_secret",
-    "kieai_api_key",
-    "kieai_signing_secret",
-    "shotstack_api_key",
-    "upload_post_api_key",
-    "upload_post_signing_secret",
-];
-/// Needed only by whoever has people on messengers or a language model; as strong as the others where they are set.
-const OPTIONAL_SECRETS: [&str; 4] =
-    ["telegram_webhook_secret", "slack_signing_secret", "openai_api_key", "anthropic_api_key"];
-const KNOWN_VALUES: [&str; 7] = [
-    "dev-local-api-key",
-    "dev-hitl-secret",
-    "dev-kieai",
-    "kieai-secret",
-    "dev-shotstack",
-    "dev-upload-post",
-    "upload-post-secret",
-];
-const SECRET_LENGTH_MIN: usize = 12;
-/// What the development stack makes up begins with this.
-const DEVELOPMENT_PREFIX: &str = "dev-";
-/// Development's own key and link secret may be used with real providers on the developer's machine.
-const OURS: [&str; 2] = ["api_key", "hitl_secret"];
+/// How much is at stake, which says how strong secrets must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Somebody's own machine, without real providers.
+    Local,
+    /// Real providers, from somebody's own machine.
+    LocalLive,
+    /// Staging, production, or whatever else others can reach.
+    Deployed,
+}
+
+/// Where we are. A mode that contradicts itself starts nothing, and so is not live.
+pub(crate) fn place(config: &Config) -> Place {
+    if environment(config) != "local" {
+        return Place::Deployed;
+    }
+    match mode(config) {
+        Ok(Mode::Live) => Place::LocalLive,
+        Ok(Mode::Mock | Mode::Sim) | Err(_) => Place::Local,
+    }
+}
 
 /// Why this configuration must not take traffic; empty when it may. Names variables, never values.
 pub fn reasons(config: &Config) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let named = config.optional("providers_mode");
-    let mock = config.optional("use_mock_providers");
-    let mode = resolve_mode(named.as_deref(), mock.as_deref());
-    if let Err(reason) = &mode {
-        reasons.push(reason.clone());
-    }
-    if config.optional("api_key").is_none() {
-        reasons.push("API_KEY is not set".to_owned());
-    }
+    let mode = resolved(config);
+    let environment = environment(config);
+    let mut reasons: Vec<String> = mode.as_ref().err().cloned().into_iter().collect();
     reasons.extend(webhooks_std::sources(config).err());
     reasons.extend(exports::collector(config).err());
     reasons.extend(exports::sentry(config).err());
-    let environment = environment(config);
-    reasons.extend(llm::reasons(config, &environment, mode.as_ref().ok().copied()));
+    reasons.extend(llm::reasons(config));
     match environment.as_str() {
         "local" | "staging" | "prod" => {}
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
     }
-    if environment != "local" || mode == Ok(Mode::Live) {
-        let is_local = environment == "local";
-        let optional = OPTIONAL_SECRETS.iter().filter(|name| config.optional(name).is_some());
-        for name in SECRETS.iter().chain(optional) {
-            let may_be_made_up = is_local && OURS.contains(name);
-            reasons.extend(weakness(config, name, may_be_made_up));
-            // One that is still believed is as good as the one of now.
-            let previous = format!("{name}_previous");
-            if config.optional(&previous).is_some() {
-                reasons.extend(weakness(config, &previous, may_be_made_up));
-            }
-        }
-    }
+    reasons.extend(secrets::reasons(config));
     reasons
-}
-
-fn weakness(config: &Config, name: &str, may_be_made_up: bool) -> Option<String> {
-    let shown = name.to_ascii_uppercase();
-    match config.optional(name) {
-        None => Some(format!("{shown} is not set")),
-        Some(value) if KNOWN_VALUES.contains(&value.as_str()) => Some(format!("{shown} is a development default")),
-        Some(value) if value.starts_with(DEVELOPMENT_PREFIX) && !may_be_made_up => {
-            Some(format!("{shown} is a development secret"))
-        }
-        Some(value) if value.len() < SECRET_LENGTH_MIN => {
-            Some(format!("{shown} is shorter than {SECRET_LENGTH_MIN} characters"))
-        }
-        Some(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -187,6 +150,22 @@ mod tests {
             ("myloware-prod", "staging", "staging"),
         ] {
             assert_eq!(environment(&config(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
+        }
+    }
+
+    #[test]
+    fn only_a_machine_of_ones_own_is_local() {
+        for (variables, expected) in [
+            (vec![], Place::Local),
+            (vec![("environment", "local"), ("providers_mode", "sim")], Place::Local),
+            (vec![("providers_mode", "live"), ("use_mock_providers", "true")], Place::Local),
+            (vec![("providers_mode", "live")], Place::LocalLive),
+            (vec![("use_mock_providers", "false")], Place::LocalLive),
+            (vec![("environment", "staging")], Place::Deployed),
+            (vec![("environment", "Prod"), ("providers_mode", "mock")], Place::Deployed),
+            (vec![("fly_app_name", "myloware-prod")], Place::Deployed),
+        ] {
+            assert_eq!(config(&variables).place(), expected, "{variables:?}");
         }
     }
 

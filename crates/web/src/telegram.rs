@@ -8,7 +8,7 @@ use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use crate::problem::{self, Problem};
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::{body, buttons, clock, kick, route, webhooks};
+use crate::{auth, body, buttons, clock, kick, route, webhooks};
 use mw_core::principal::Principal;
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -112,10 +112,11 @@ impl Sender {
 fn talk(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: UpdateKey) -> Response {
     let user_id = format!("telegram_{chat_id}");
     let reader = sender.reader();
+    let caller = sender.principal.as_ref().map_or_else(|| user_id.clone(), |known| auth::by_name(&known.name));
     let started_by = sender.name().unwrap_or_else(|| user_id.clone());
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
     let asked = Asked { user_id, reader, message, started_by, update: Some(key.clone()) };
-    match ask::ask(context, &asked, &asked.user_id) {
+    match ask::ask(context, &asked, &caller) {
         Ok(reply) => match say(context, chat_id, &reply) {
             Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": reply})),
             Err(error) => Response::ok(&json!({"ok": true, "brendan_response": reply, "error": error})),

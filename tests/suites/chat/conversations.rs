@@ -61,9 +61,12 @@ fn a_conversation_is_for_its_owners_key_and_the_environments_only() {
     };
     say(&bob, "this is a secret");
     as_ann(json!({"user_id": ann, "message": "hello"}));
-    // Whomever a principal's key names, the conversation is a part of its own.
-    as_ann(json!({"user_id": bob, "message": "what did I say?"}));
-    let part = format!("{ann}/{bob}");
+    // Another word is a part of its own, another principal is refused.
+    as_ann(json!({"user_id": "shop", "message": "what did I say?"}));
+    let part = format!("{ann}/shop");
+    let other = json!({"user_id": bob, "message": "what did I say?"});
+    let call = service().call("POST", "/v1/chat/brendan").header("x-api-key", &anns).json(&other);
+    assert_eq!(call.send().expect(403).json()["code"], "user-not-yours");
     assert_eq!(service().database().count("SELECT FROM chat_messages WHERE user_id = $1", &[&part]), 2);
     assert!(!exported(&part).to_string().contains("secret"));
     for method in ["GET", "DELETE"] {

@@ -1,6 +1,7 @@
 //! What the suites share: the service under test, HTTP, runs, the database, the simulator, signatures, waiting.
 
 pub(crate) mod database;
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod prometheus;
 pub(crate) mod run;

@@ -1,6 +1,7 @@
-//! What of a model's words reaches a person. Addresses are made dead: links of gates are put below an answer by us and by
-//! nobody else, so whatever looks like one in a model's text is a mistake, or somebody's trap. Passages that it names count as
-//! cited when they were given to it.
+//! What of a text that we did not write reaches a person in our name: a model's words, and those of people (titles, comments,
+//! reasons) and providers that stand in notices. Addresses are made dead: links of gates are put below a text by us and by nobody
+//! else, so whatever looks like one in such a text is a mistake, or somebody's trap. Passages that a model names count as cited when
+//! they were given to it.
 
 /// A word that goes on for longer is passed on as it is by then.
 const WORD_BYTES_MAX: usize = 2_000;

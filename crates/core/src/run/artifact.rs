@@ -1,15 +1,20 @@
 //! Artifacts: what a run leaves for people and reports to see. Each follows from an event; the names and the order are
 //! those of the original (contract, section 5).
 
+use crate::brendan::speech::plain;
 use crate::definition::Step;
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
+use crate::run::attach::Attachment;
 use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::event::{Event, Recorded};
 use crate::run::state::{ClipState, DecidedGate, Run};
 use crate::status::GateName;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// The type of artifacts that are told in the conversation of their user, too.
+pub const NOTIFICATION: &str = "notification";
 
 /// One artifact row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,14 +93,7 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         Event::JobSubmitted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
         Event::JobSucceeded { job_id, url } => job_succeeded(run, job_id, url),
         Event::JobFailed { job_id, code, message } => job_failed(run, job_id, code, message),
-        Event::ArtifactAttached(attachment) => vec![Artifact {
-            artifact_type: attachment.artifact_type.clone(),
-            provider: attachment.provider.clone(),
-            url: attachment.url.clone(),
-            checksum: attachment.checksum.clone(),
-            persona: attachment.persona.clone(),
-            metadata: attachment.metadata.clone(),
-        }],
+        Event::ArtifactAttached(attachment) => vec![attached(attachment)],
         Event::RunPublished => vec![notification(run, "completed", None, "Your video is published.")],
         Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
         Event::RunExpired { gate } => {
@@ -184,12 +182,28 @@ fn last_persona(run: &Run) -> &str {
     before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
 }
 
+fn attached(attachment: &Attachment) -> Artifact {
+    let mut metadata = attachment.metadata.clone();
+    if let (NOTIFICATION, Some(message)) = (attachment.artifact_type.as_str(), metadata.get_mut("message")) {
+        *message = plain(message.as_str().unwrap_or_default()).into();
+    }
+    Artifact {
+        artifact_type: attachment.artifact_type.clone(),
+        provider: attachment.provider.clone(),
+        url: attachment.url.clone(),
+        checksum: attachment.checksum.clone(),
+        persona: attachment.persona.clone(),
+        metadata,
+    }
+}
+
+/// What is told in the conversation of the run's user in Brendan's name, so that others' words in it bring no address.
 fn notification(run: &Run, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
     Artifact::new(
-        "notification",
+        NOTIFICATION,
         "orchestrator",
         json!({
-            "type": kind, "message": message, "user_id": run.user_id, "run_id": run.run_id,
+            "type": kind, "message": plain(message), "user_id": run.user_id, "run_id": run.run_id,
             "gate": gate, "project": run.definition.key,
         }),
     )
@@ -360,5 +374,31 @@ mod tests {
         };
         assert_eq!(artifact_types("test_video_gen"), sequence(2));
         assert_eq!(artifact_types("aismr"), sequence(12));
+    }
+
+    #[test]
+    fn no_words_of_others_bring_an_address_to_a_conversation() {
+        let evil = "see https://evil.example/a";
+        let told = |artifacts: &[super::Artifact]| {
+            let told = artifacts.iter().filter(|artifact| artifact.artifact_type == super::NOTIFICATION);
+            told.map(|artifact| artifact.metadata["message"].to_string()).collect::<Vec<_>>().concat()
+        };
+        let mut wanted = request("test_video_gen");
+        wanted.input.title = Some(evil.to_owned());
+        let started = with_context(T0, |context| start(wanted, context)).unwrap();
+        let metadata = serde_json::json!({"user_id": "u", "message": evil});
+        let attachment = super::Attachment {
+            artifact_type: super::NOTIFICATION.to_owned(),
+            provider: "api".to_owned(),
+            url: None,
+            checksum: None,
+            persona: None,
+            metadata,
+        };
+        let attach = Command::Attach(attachment);
+        let attached = with_context(T0, |context| apply(&started.run, &attach, "t", context)).unwrap().unwrap();
+        for text in [told(&started.rows.artifacts), told(&attached.rows.artifacts)] {
+            assert!(text.contains("https[:]//evil[.]example/a") && !text.contains("evil.example"), "{text}");
+        }
     }
 }

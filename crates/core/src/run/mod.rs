@@ -46,7 +46,7 @@ mod view;
 mod warn;
 mod why;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, NOTIFICATION};
 pub use attach::Attachment;
 pub use brief::{Brief, ClipBrief, Cost, EditableField, Quorum, Text};
 pub use edit::{Change, Edit, Field};

@@ -56,7 +56,7 @@ fn is_ready(status: &Value) -> bool {
 /// No answer from /health is an error; all else is shown as far as it goes.
 fn look(api: &Api) -> Result<Value> {
     let health = api.get("/health")?;
-    let ready = api.send("/ready", &Call::default())?.body;
+    let ready = api.send("/ready", &Call { headers: vec![api.key_header()], ..Call::default() })?.body;
     let seen = |path: &str| api.get(path).unwrap_or(Value::Null);
     // Without its key it is as if there were nothing to count.
     let scrape = api.metrics().unwrap_or_default();

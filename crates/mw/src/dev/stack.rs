@@ -155,7 +155,7 @@ impl Stack {
         environment.insert("SLACK_INTERACTIONS_URL".into(), format!("{callbacks}/v1/slack/interactions"));
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
         let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
-        wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), false)?;
+        wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), None)?;
         Ok(process)
     }
 
@@ -170,7 +170,7 @@ impl Stack {
         let name = if number == 0 { "host".to_owned() } else { format!("host-{number}") };
         let step = Step::begin(format!("local {name}"), self.plan.quiet);
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/ready", url(port)), true)?;
+        wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;
         self.hosts.push((port, process));
         step.done(&url(port));
         Ok(())
@@ -213,6 +213,10 @@ impl Stack {
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.plan.fixed.get(name).map(String::as_str).or_else(|| self.plan.settings.get(name))
+    }
+
+    fn api_key(&self) -> String {
+        self.setting("API_KEY").unwrap_or_default().to_owned()
     }
 
     /// The person's real secrets never reach the simulator.
@@ -258,7 +262,7 @@ impl Stack {
     pub fn serve(&self, name: &str, manifest: &str) -> Result<(Process, String)> {
         let port = ports::free()?;
         let mut process = Process::start(self.host_launch(name, manifest, Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/", url(port)), false)?;
+        wait_for_answer(&mut process, &format!("{}/", url(port)), None)?;
         Ok((process, url(port)))
     }
 
@@ -272,10 +276,11 @@ impl Stack {
 
     /// Starts a host again on its port, after `kill` or instead of what runs there.
     pub fn start_host_again(&mut self, number: usize) -> Result<()> {
+        let api_key = self.api_key();
         let (port, process) =
             self.hosts.get_mut(number).ok_or_else(|| Error::misuse(format!("there is no host {number}")))?;
         process.start_again()?;
-        wait_for_answer(process, &format!("{}/ready", url(*port)), true)
+        wait_for_answer(process, &format!("{}/ready", url(*port)), Some(&api_key))
     }
 
     /// Another value for a setting; hosts see it from their next [`Stack::replace_host`] on.
@@ -289,7 +294,7 @@ impl Stack {
         let port = self.hosts.get(number).map(|(port, _)| *port).unwrap_or_default();
         let name = format!("host-{number}-again");
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/ready", url(port)), true)?;
+        wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;
         if let Some(host) = self.hosts.get_mut(number) {
             host.1 = process;
         }
@@ -308,8 +313,9 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// Waits until `address` answers (with 200, if it must be `ready`); says why when it does not.
-fn wait_for_answer(process: &mut Process, address: &str, ready: bool) -> Result<()> {
+/// Waits until `address` answers, and where there is a key until it says with 200 that it is ready; says why when it does not, which
+/// the key opens.
+fn wait_for_answer(process: &mut Process, address: &str, key: Option<&str>) -> Result<()> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(5)))
@@ -319,10 +325,10 @@ fn wait_for_answer(process: &mut Process, address: &str, ready: bool) -> Result<
     let name = process.name().to_owned();
     let waited = ports::wait_for(READY_WITHIN, &name, || {
         process.need_alive()?;
-        let Ok(mut answer) = agent.get(address).call() else {
+        let Ok(mut answer) = agent.get(address).header("x-api-key", key.unwrap_or_default()).call() else {
             return Ok(None);
         };
-        if !ready || answer.status().is_success() {
+        if key.is_none() || answer.status().is_success() {
             return Ok(Some(()));
         }
         said = format!("{}: {}", answer.status(), answer.body_mut().read_to_string().unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use crate::read;
 use mw::settings::{Settings, parse_lines};
+use mw_web::secrets::{SECRETS, Secret};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of a manifest: name → (required, secret).
@@ -120,4 +121,48 @@ fn who_is_granted_the_database_opens_it_and_nobody_else() {
         let opens = source.contains(", Pooled)") || ["database", "dispatch"].contains(&id.as_str());
         assert_eq!(is_granted, opens, "{id}");
     }
+}
+
+/// The table by which secrets are judged, and the manifest, say the same.
+#[test]
+fn every_secret_is_in_the_table_and_no_other() {
+    let marked: BTreeSet<String> =
+        variables("spin.toml").into_iter().filter_map(|(name, (_, secret))| secret.then_some(name)).collect();
+    let listed: BTreeSet<String> = SECRETS.iter().flat_map(Secret::variables).collect();
+    assert_eq!(listed, marked);
+}
+
+/// A component's variables by name, and the hosts that it may reach.
+fn granted(id: &str) -> (BTreeSet<String>, Vec<String>) {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    let component = &manifest["component"][id];
+    let hosts = component["allowed_outbound_hosts"].as_array().unwrap();
+    let hosts = hosts.iter().map(|host| host.as_str().unwrap().to_owned()).collect();
+    (component["variables"].as_table().unwrap().keys().cloned().collect(), hosts)
+}
+
+#[test]
+fn who_holds_a_secret_knows_where_it_runs() {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    let judged: Vec<String> = SECRETS.iter().filter(|secret| secret.is_judged()).flat_map(Secret::variables).collect();
+    for id in manifest["component"].as_table().unwrap().keys() {
+        let (variables, _) = granted(id);
+        if judged.iter().any(|name| variables.contains(name)) {
+            for name in ["environment", "fly_app_name", "use_mock_providers", "providers_mode"] {
+                assert!(variables.contains(name), "{id} judges secrets without {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_config_check_sees_every_secret_and_it_reaches_nobody() {
+    let (variables, hosts) = granted("config-check");
+    assert_eq!(hosts, Vec::<String>::new());
+    for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
+        assert!(secret.variables().all(|name| variables.contains(&name)), "{}", secret.name);
+    }
+    let (health, _) = granted("health");
+    let held: Vec<&Secret> = SECRETS.iter().filter(|secret| health.contains(secret.name)).collect();
+    assert_eq!(held.iter().map(|secret| secret.name).collect::<Vec<_>>(), ["api_key"]);
 }

@@ -88,7 +88,7 @@ fn reads() -> Vec<Statement> {
             assert!(!runs::timeline(db, &run.run_id, 0, 50).unwrap().unwrap().events.is_empty());
         }),
         statement("start_load", FEW, |db, _| {
-            assert!(runs::start_load(db, now(), None, "aismr", &limit()).unwrap().project.is_some());
+            assert!(runs::start_load(db, now(), None, "aismr", Some("user-1"), &limit()).unwrap().project.is_some());
         }),
         statement("caller_admit", FEW, |db, _| {
             let admitted = principals::admit(db, now(), Some(KEY_HASH), &limit()).unwrap();

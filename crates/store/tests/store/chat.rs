@@ -165,3 +165,38 @@ fn tokens_count_for_the_day_on_which_they_were_used_and_on_the_metrics() {
     assert_eq!(total(&format!("model=\"{model}\",token_type=\"input\"")), Some(300.0));
     assert_eq!(total(&format!("model=\"{model}\",token_type=\"output\"")), Some(3.0));
 }
+
+#[test]
+fn conversations_of_a_person_share_the_tokens_of_a_day() {
+    let mut db = connect();
+    let person = fresh_id();
+    for (user, tokens) in [(person.clone(), 10), (format!("{person}/1"), 20), (format!("{person}x"), 400)] {
+        save(&mut db, now(), &Turn { used: Some(used(tokens)), ..turn(&user, "hello") }).unwrap();
+    }
+    for user in [person.clone(), format!("{person}/1"), format!("{person}/new")] {
+        assert_eq!(loaded(&mut db, now(), None, &user).tokens_today, Some(32), "{user}");
+    }
+    assert_eq!(loaded(&mut db, now(), None, &format!("{person}x")).tokens_today, Some(401));
+}
+
+#[test]
+fn a_conversation_is_new_until_something_is_said() {
+    let (mut db, user) = (connect(), fresh_id());
+    assert!(loaded(&mut db, now(), None, &user).is_new);
+    save(&mut db, now(), &turn(&user, "hello")).unwrap();
+    assert!(!loaded(&mut db, now(), None, &user).is_new);
+}
+
+#[test]
+fn behind_a_principals_key_nobody_else_is_named() {
+    let mut db = connect();
+    let (ann, key) = added(&mut db);
+    let (bob, _) = added(&mut db);
+    for other in [bob.name.clone(), format!("{}/shop", bob.name), "operator".into(), "telegram_-5".into()] {
+        assert!(loaded(&mut db, now(), Some(&key), &other).is_somebody_else, "{other}");
+        assert!(!loaded(&mut db, now(), None, &other).is_somebody_else, "the shared key is believed");
+    }
+    for own in [ann.name.clone(), format!("{}/{}", ann.name, bob.name), "shop".into()] {
+        assert!(!loaded(&mut db, now(), Some(&key), &own).is_somebody_else, "{own}");
+    }
+}

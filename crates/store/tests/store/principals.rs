@@ -150,7 +150,7 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
     for _ in 0..3 {
         let loaded = load_for(&mut db, now(), &run.run_id, asking(&unknown)).unwrap();
         assert_eq!((loaded.principal, loaded.limit, loaded.run), (None, None, None));
-        assert_eq!(start_load(&mut db, now(), Some(&unknown), "aismr", &limit).unwrap().limit, None);
+        assert_eq!(start_load(&mut db, now(), Some(&unknown), "aismr", None, &limit).unwrap().limit, None);
         assert_eq!(
             chat::load(
                 &mut db,
@@ -165,7 +165,7 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
     }
     let loaded = load_for(&mut db, now(), &run.run_id, asking(&key)).unwrap();
     assert_eq!((loaded.limit.unwrap().remaining, loaded.run.is_some()), (1, true));
-    let loaded = start_load(&mut db, now(), Some(&key), "aismr", &limit).unwrap();
+    let loaded = start_load(&mut db, now(), Some(&key), "aismr", None, &limit).unwrap();
     assert_eq!((loaded.limit.unwrap().remaining, loaded.principal.is_some()), (0, true));
     let spent = load_for(&mut db, now(), &run.run_id, asking(&key)).unwrap();
     assert_eq!((spent.principal.is_some(), spent.run), (true, None));

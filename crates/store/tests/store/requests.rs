@@ -47,7 +47,7 @@ fn a_stored_definition_never_changes_under_its_version() {
     assert_eq!(list(&mut db, Some(&first.key)).unwrap(), std::slice::from_ref(&first));
     assert_eq!(stored(&mut db, &first.key, "2").unwrap(), Some(changed));
     let limit = Limit { name: "test", caller: "c", limit: 1_000_000, window_seconds: 60 };
-    let loaded = start_load(&mut db, now(), None, &first.key, &limit).unwrap();
+    let loaded = start_load(&mut db, now(), None, &first.key, None, &limit).unwrap();
     assert_eq!(loaded.project.unwrap().digest, first.digest());
     assert!(loaded.known.contains(&first.key));
     db.driver().execute("DELETE FROM projects WHERE key = $1", &[&first.key]).unwrap();

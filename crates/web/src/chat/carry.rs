@@ -126,7 +126,9 @@ pub(super) fn start(
     let options = options(asked, &proposal, &definition);
     let title = project.known.title.clone();
     let started_by = asked.started_by.clone();
-    let begin = Begin { version, started_by, input: proposal.input, options, skip: proposal.skip, add: proposal.add };
+    let user_id = Some(asked.user_id.clone());
+    let Proposal { input, skip, add, .. } = proposal;
+    let begin = Begin { version, started_by, user_id, input, options, skip, add };
     let keep = |run: &Run| {
         let texts = [reply.kept(), reply::started_text(&title, run)];
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();

@@ -108,6 +108,7 @@ fn have(
 /// Who came with a key is named by it; a sealed turn names the person itself.
 fn named(context: &mut Context, mut asked: Asked, loaded: &ChatLoaded) -> Result<Asked, Problem> {
     if context.principal().is_some() {
+        context.require_own(loaded.is_somebody_else, &asked.user_id)?;
         if let Reader::Person(name) = &mut asked.reader {
             *name = context.actor(&asked.user_id)?;
         }

@@ -76,16 +76,14 @@ pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answ
     let wish = run_start::read(&members(visitor, form))?;
     let caller = visitor.caller();
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, &wish.project, &limit)?;
+    let (project, user_id) = (&wish.project, wish.user_id());
+    let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, user_id, &limit)?;
     RUNS_START.check(loaded.limit.as_ref())?;
     let fingerprint = idempotency::fingerprint(&wish.payload);
     let key = format!("{}-{fingerprint}", form.text("once").chars().take(40).collect::<String>());
     let idempotency = Idempotency { caller: format!("console:{}", visitor.principal.name), key, fingerprint };
-    let begun = Begin::wished(wish, loaded.project, &loaded.known, context.name()?)?.carry_out(
-        context,
-        Some(idempotency),
-        None,
-    )?;
+    let begin = Begin::wished(wish, loaded, context.name()?)?;
+    let begun = begin.carry_out(context, Some(idempotency), None)?;
     let response = see_other(run_path(&begun.run_id));
     Ok(if begun.kick { response.then(kick::dispatch) } else { response })
 }

@@ -4,7 +4,7 @@
 use super::Stop;
 use super::form::Form;
 use super::session::{self, Session};
-use crate::auth::{Caller, is_one_of, key_hash, operator_keys};
+use crate::auth::{Caller, by_name, is_one_of, key_hash, operator_keys};
 use crate::clock;
 use crate::context::Context;
 use crate::request::Request;
@@ -82,6 +82,6 @@ impl Visitor {
 
     /// What limits count by.
     pub(super) fn caller(&self) -> String {
-        format!("principal:{}", self.principal.name)
+        by_name(&self.principal.name)
     }
 }
