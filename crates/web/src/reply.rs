@@ -13,6 +13,9 @@ use mw_store::chat::{ChatLoaded, ChatRun};
 pub const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
      I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
 
+/// People must learn at the latest with the first answer that they talk to a machine (Regulation (EU) 2024/1689, Article 50).
+pub const INTRODUCTION: &str = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
+
 const RUNS_LISTED_MAX: usize = 10;
 
 /// Who reads an answer, and so what stands in it where a gate waits.
@@ -68,8 +71,12 @@ impl Reply {
     }
 }
 
-/// What happened since the last answer; a gate that has been decided meanwhile is no news.
-pub fn notices(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
+/// How every answer begins: once in a conversation that no person speaks, then what happened since the last answer; a gate that
+/// has been decided meanwhile is no news.
+pub fn begin(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
+    if loaded.is_new {
+        reply.say(INTRODUCTION);
+    }
     for notice in &loaded.notices {
         let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
@@ -285,7 +292,7 @@ mod tests {
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }
         let mut reply = Reply::default();
-        notices(&mut reply, &context(), to(&ann()), &loaded).unwrap();
+        begin(&mut reply, &context(), to(&ann()), &loaded).unwrap();
         assert!(reply.text().starts_with("new\nhttp://x/"));
         assert!(reply.text().ends_with("done") && !reply.text().contains("old"));
     }
@@ -302,5 +309,16 @@ mod tests {
         assert!(text.contains("Run r1 (aismr) waits at the ideate gate."));
         assert!(text.contains("You have no runs yet."));
         assert!(text.contains("- r2 (aismr): is published"));
+    }
+
+    #[test]
+    fn a_new_conversation_begins_with_the_word_machine() {
+        for is_new in [true, false] {
+            let mut reply = Reply::default();
+            begin(&mut reply, &context(), to(&ann()), &ChatLoaded { is_new, ..loaded() }).unwrap();
+            let said = (reply.text(), reply.kept());
+            let expected = if is_new { INTRODUCTION } else { "" };
+            assert_eq!(said, (expected.to_owned(), expected.to_owned()));
+        }
     }
 }

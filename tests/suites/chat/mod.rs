@@ -47,6 +47,16 @@ fn a_request_starts_a_run_and_brings_the_link_of_its_gate() {
 }
 
 #[test]
+fn brendan_says_once_that_he_is_a_machine() {
+    let user = unique("user");
+    let is_said = |message| response(&say(&user, message)).contains("you are talking to a machine");
+    assert!(is_said("Make a Test Video Gen run about candles"));
+    assert!(!is_said("my runs") && !is_said("what can you do?"));
+    service().call("DELETE", &format!("/v1/chat/conversations/{user}")).key().send().expect(200);
+    assert!(is_said("my runs"), "it is another conversation");
+}
+
+#[test]
 fn a_chat_run_remembers_what_was_asked() {
     let user = unique("user");
     let message = format!("Create a surreal aismr video about candles. {}", "and more ".repeat(100));

@@ -80,7 +80,7 @@ pub(super) fn thought(
     thought: Thought,
 ) -> Result<Spoken, Problem> {
     let mut reply = Reply::default();
-    reply::notices(&mut reply, context, turn.audience(), &turn.loaded)?;
+    reply::begin(&mut reply, context, turn.audience(), &turn.loaded)?;
     if !thought.text.is_empty() {
         reply.say(thought.text);
     }

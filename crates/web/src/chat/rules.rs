@@ -18,7 +18,7 @@ pub(super) fn answer(context: &mut Context, turn: &Turn, account: &Account) -> R
     let mut reply = Reply::default();
     let mut citations = json!([]);
     let mut decision = None;
-    reply::notices(&mut reply, context, turn.audience(), loaded)?;
+    reply::begin(&mut reply, context, turn.audience(), loaded)?;
     match plan(&asked.message, &projects, &runs) {
         Intent::Start(proposal) => return carry::start(context, turn, account, *proposal, reply, citations),
         Intent::ShowStatus { run_id } => reply::status(&mut reply, loaded, run_id.as_deref()),
