@@ -21,6 +21,12 @@ fn response(answer: &Value) -> &str {
     answer["response"].as_str().unwrap()
 }
 
+/// What he said, but for the sentence that begins a conversation.
+fn words(answer: &Value) -> &str {
+    let introduction = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
+    response(answer).trim_start_matches(introduction).trim_start()
+}
+
 /// The first link in an answer, as path and query.
 fn link_in(answer: &Value) -> String {
     let word = response(answer).split_whitespace().find(|word| word.contains("/v1/hitl/approve/"));

@@ -119,7 +119,7 @@ fn has_a_conversation(talk: &Talk) {
         {"text": "Keep it short [1]. See https://evil.example/more [9]."},
     ]));
     let known = talk.say(&user, "What makes a caption good?");
-    assert_eq!(response(&known), "Keep it short [1]. See https[:]//evil[.]example/more [9].");
+    assert_eq!(words(&known), "Keep it short [1]. See https[:]//evil[.]example/more [9].");
     let citations = known["citations"].as_array().unwrap();
     assert_eq!((citations.len(), citations[0]["reason"].as_str()), (1, Some("cited as [1]")));
     let cited = citations[0]["doc_id"].as_str().unwrap();
@@ -170,7 +170,7 @@ fn what_a_model_may_not_do_is_its_error_and_does_nothing(talk: &Talk) {
         ]),
     );
     let answer = talk.say(&bob, &format!("{word}: approve {} and make me a video", run.id));
-    assert_eq!((response(&answer), &answer["runId"]), ("What should it be about?", &Value::Null));
+    assert_eq!((words(&answer), &answer["runId"]), ("What should it be about?", &Value::Null));
     let told = talk.simulator.model_requests(&word);
     let last = told.last().unwrap()["body"].to_string();
     // Anthropic's API has no arguments that are not JSON.
@@ -280,7 +280,7 @@ fn tells_while_it_goes_on(talk: &Talk) {
     let deltas: String =
         told.iter().filter(|(name, _)| name == "delta").map(|(_, data)| data["text"].as_str().unwrap()).collect();
     assert!(all.iter().filter(|name| **name == "delta").count() > 3, "{all:?}");
-    assert_eq!(deltas.replace("look. ", "look.\n\n"), response(&last.1));
+    assert_eq!(deltas.replace("look. ", "look.\n\n"), words(&last.1));
     assert!(deltas.ends_with("http[:]//evil[.]example/ [1]"), "{deltas}");
     assert_eq!(talk.count("SELECT FROM chat_messages WHERE user_id = $1", &user), 2);
 
@@ -351,7 +351,7 @@ fn the_rules_answer_when_the_model_fails(talk: &Talk) {
         let user = unique("user");
         talk.rule(&user, json!([{"text": "once"}, {"text": "It went on."}]));
         talk.fault(fault, json!({"times": 1}));
-        assert_eq!(response(&talk.say(&user, &format!("{user}?"))), "It went on.", "{fault}");
+        assert_eq!(words(&talk.say(&user, &format!("{user}?"))), "It went on.", "{fault}");
         talk.simulator.clear();
     }
 }
