@@ -1,6 +1,6 @@
 //! Brendan with a language model, in both APIs: a stack of its own for each, whose simulator follows a script.
 
-use super::{link_in, response};
+use super::{link_in, response, words};
 use crate::support::simulator::Simulator;
 use crate::support::{Answer, Run, Service, eventually, service, stack, unique};
 use mw::dev::stack::Stack;
