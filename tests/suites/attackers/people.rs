@@ -71,10 +71,11 @@ impl Group {
 
     /// Listed for a project without runs, so that nobody else's run is told there.
     pub(super) fn listed(service: &Service) -> Group {
-        let group = Group::unlisted(service);
+        let mut group = Group::unlisted(service);
         let body = json!({"kind": "telegram", "address": group.chat, "project": "general"});
         let added = service.post("/v1/channels").json(&body).send().expect(200).json();
-        Group { listed_as: added["id"].as_str().map(str::to_owned), ..group }
+        group.listed_as = added["id"].as_str().map(str::to_owned);
+        group
     }
 
     pub(super) fn unlist(&mut self) {
