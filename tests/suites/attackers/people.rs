@@ -14,7 +14,6 @@ pub(super) fn acts(kind: &str) -> bool {
 }
 
 pub(super) struct Person {
-    pub(super) kind: &'static str,
     pub(super) name: String,
     /// Telegram's; and the id of their own chat.
     pub(super) id: String,
@@ -26,10 +25,10 @@ impl Person {
     pub(super) fn new(service: &Service, kind: &'static str) -> Person {
         let (name, id) = (unique(kind), number().to_string());
         if kind == "stranger" {
-            return Person { kind, name, id, service: Service { api_key: "none".into(), ..service.clone() } };
+            return Person { name, id, service: Service { api_key: "none".into(), ..service.clone() } };
         }
         let role = if kind == "disabled" { "approver" } else { kind };
-        let person = Person { service: service.introduce(&name, role), kind, name, id };
+        let person = Person { service: service.introduce(&name, role), name, id };
         let path = format!("/v1/principals/{}/identities", person.name);
         service.post(&path).json(&json!({"telegram": person.id})).send().expect(200);
         if kind == "disabled" {
@@ -71,10 +70,11 @@ impl Group {
 
     /// Listed for a project without runs, so that nobody else's run is told there.
     pub(super) fn listed(service: &Service) -> Group {
-        let group = Group::unlisted(service);
+        let mut group = Group::unlisted(service);
         let body = json!({"kind": "telegram", "address": group.chat, "project": "general"});
         let added = service.post("/v1/channels").json(&body).send().expect(200).json();
-        Group { listed_as: added["id"].as_str().map(str::to_owned), ..group }
+        group.listed_as = added["id"].as_str().map(str::to_owned);
+        group
     }
 
     pub(super) fn unlist(&mut self) {

@@ -3,6 +3,10 @@
 use crate::fixture::*;
 use crate::principals::added;
 use mw_core::Timestamp;
+use mw_core::definition::Step;
+use mw_core::gate_policy::GatePolicy;
+use mw_core::link::Waiting;
+use mw_core::principal::{Named, Principal, Role};
 use mw_core::status::ProvidersMode;
 use mw_store::chat::{Asking, ChatLoaded, Said, Summary, Turn, Used, delete, export, load, run, save, summarise};
 use mw_store::native::Client;
@@ -199,4 +203,28 @@ fn behind_a_principals_key_nobody_else_is_named() {
     for own in [ann.name.clone(), format!("{}/{}", ann.name, bob.name), "shop".into()] {
         assert!(!loaded(&mut db, now(), Some(&key), &own).is_somebody_else, "{own}");
     }
+}
+
+#[test]
+fn a_turn_knows_its_reader_and_the_policy_of_the_gate() {
+    let mut db = connect();
+    started(&mut db, "aismr", ProvidersMode::Mock);
+    let (user, name) = (fresh_id(), format!("p{}", fresh_id()));
+    let mut transition = start_transition("aismr", ProvidersMode::Mock);
+    transition.run.user_id.clone_from(&user);
+    let Step::Gate { policy, .. } = &mut transition.run.pipeline[0] else { panic!() };
+    *policy = GatePolicy { approvals: 2, ..GatePolicy::default() };
+    let run = transition.run.clone();
+    commit_one(&mut db, of(transition));
+    let sql = "INSERT INTO principals (name, role, created_at, disabled_at) VALUES ($1, 'viewer', now(), now())";
+    db.driver().execute(sql, &[&name]).unwrap();
+    let limit = Limit { name: "test", caller: &user, limit: 100, window_seconds: 60 };
+    let mut turn_for = |reader: Option<&str>| {
+        load(&mut db, now(), Asking { key_hash: None, user_id: &user, reader, history: 0 }, &limit).unwrap()
+    };
+    let loaded = turn_for(Some(&name));
+    assert_eq!(loaded.runs[0].waiting(), Waiting::of(&run));
+    let reader = Named { principal: Principal::known(name, Role::Viewer, Vec::new()), disabled: true };
+    assert_eq!(loaded.reader, Some(reader));
+    assert_eq!((turn_for(Some("nobody-at-all")).reader, turn_for(None).reader), (None, None));
 }

@@ -149,7 +149,7 @@ fn spoken(account: &Account, reply: &Reply, run_ids: Vec<String>, kick: bool, ci
 
 fn kept(turn: &Turn, account: &Account, text: String, decision: Option<Decision>) -> chat::Turn {
     let said = |role: &str, content: String| Said { role: role.to_owned(), content };
-    let Turn { asked, loaded, model } = turn;
+    let Turn { asked, loaded, model, .. } = turn;
     chat::Turn {
         user_id: asked.user_id.clone(),
         messages: vec![said("user", asked.message.clone()), said("brendan", text)],

@@ -32,7 +32,7 @@ pub(super) struct Due {
 impl Due {
     /// `None` while all that was said can be told word for word.
     pub(super) fn of(turn: Turn) -> Option<Due> {
-        let Turn { asked, loaded, model } = turn;
+        let Turn { asked, loaded, model, .. } = turn;
         // The turn itself is not among them yet.
         let count = to_summarise(loaded.history.len() + 2).min(loaded.history.len());
         let until_id = loaded.history.get(count.checked_sub(1)?)?.message_id;
