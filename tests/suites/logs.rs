@@ -143,6 +143,30 @@ fn at_level_error_nothing_less_is_written() {
 }
 
 #[test]
+fn each_link_is_logged_with_whom_it_is_for() {
+    let Some((stack, service)) = logging("info") else { return };
+    let simulator = crate::support::simulator::Simulator::of(&service);
+    let (name, id) = (unique("ann"), "8000001");
+    let body = json!({"name": name, "role": "approver", "telegram": id});
+    service.post("/v1/principals").json(&body).send().expect(201);
+    let body = json!({"project": "test_video_gen", "input": {"object": "candle"}, "options": {"user_id": format!("telegram_{id}")}});
+    let started = service.post("/v1/runs/start").json(&body).send().expect(200).json();
+    let run_id = started["runId"].as_str().unwrap();
+    eventually("ann is told", || simulator.messages(Some(id)).pop());
+    service.get(&format!("/v1/hitl/link/{run_id}/workflow?approver={name}")).send().expect(200);
+    simulator.say(&json!({"chat_id": 8_000_001, "from": 8_000_001, "text": "send me the approve link"}));
+    for asked_by in ["notice", "operator", &name] {
+        eventually(&format!("the link that {asked_by} asked for is in the log"), || {
+            lines(&log(&stack)).into_iter().find(|(_, line)| {
+                line["message"] == "link made"
+                    && (&line["approver"], &line["asked_by"]) == (&json!(name), &json!(asked_by))
+                    && (&line["runId"], &line["gate"]) == (&json!(run_id), &json!("workflow"))
+            })
+        });
+    }
+}
+
+#[test]
 fn every_component_is_granted_the_level() {
     for manifest in ["spin.toml", "spin-cron.toml"] {
         let text = std::fs::read_to_string(root().join(manifest)).unwrap();
