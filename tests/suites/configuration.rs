@@ -57,7 +57,8 @@ fn it_is_not_ready_while_migrations_are_behind() {
 
 #[test]
 fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
-    let host = host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
+    let host =
+        host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
     let reasons = host.reasons(&service().api_key);
     assert!(reasons.contains("contradicts"), "{reasons}");
     let user = unique("user");
@@ -70,7 +71,8 @@ fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
 #[test]
 fn production_refuses_development_secrets_by_name_and_never_shows_them() {
     let key = "a-key-that-is-long-enough";
-    let settings = [("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short"), ("API_KEY", key)];
+    let settings =
+        [("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short"), ("API_KEY", key)];
     let host = host::with(&[&settings[..], &[("API_KEY_PREVIOUS", service().api_key.as_str())]].concat());
     let reasons = host.reasons(key);
     for piece in [

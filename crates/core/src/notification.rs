@@ -264,11 +264,8 @@ mod tests {
         let video = run.render_url.clone().unwrap();
         let asked = message(&run, opening_of(&run)).unwrap().text;
         assert!(asked.contains(&video) && asked.matches("https[:]//evil[.]example/login").count() == 2, "{asked}");
-        let decision = GateDecision {
-            verdict: Verdict::Reject,
-            comment: Some(evil.to_owned()),
-            ..approve(GateName::Prepublish)
-        };
+        let decision =
+            GateDecision { verdict: Verdict::Reject, comment: Some(evil.to_owned()), ..approve(GateName::Prepublish) };
         let mut rejected = decide_with(&run, Command::DecideGate(decision));
         rejected.decided.last_mut().unwrap().approver = "www.evil.example".to_owned();
         let told = message(&rejected, Occasion::RunRejected).unwrap().text;

@@ -110,9 +110,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_weak_secret_is_missed_by_its_name_and_reason() {
-        let weak = config(&[("environment", "prod"), ("hitl_secret", "short"), ("hitl_secret_previous", "a-long-enough-one")]);
+        let weak =
+            config(&[("environment", "prod"), ("hitl_secret", "short"), ("hitl_secret_previous", "a-long-enough-one")]);
         let cause = weak.required("hitl_secret").unwrap_err().cause.unwrap();
-        assert_eq!(cause, "variable hitl_secret is shorter than 12 characters");
+        assert_eq!(&*cause, "variable hitl_secret is shorter than 12 characters");
         assert!(weak.secrets("hitl_secret").is_empty(), "the one before stands in for nothing");
     }
 

@@ -164,7 +164,12 @@ mod tests {
         for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
             for name in secret.variables() {
                 let read = |more: (&str, &str), value: &str| config(&[more, (&name, value)]).optional(&name);
-                for place in [("environment", "prod"), ("environment", "staging"), ("environment", "qa"), ("fly_app_name", "x-prod")] {
+                for place in [
+                    ("environment", "prod"),
+                    ("environment", "staging"),
+                    ("environment", "qa"),
+                    ("fly_app_name", "x-prod"),
+                ] {
                     for weak in ["dev-0123456789abcdef", "dev-local-api-key", "kieai-secret", "short"] {
                         assert_eq!(read(place, weak), None, "{name} {place:?} {weak}");
                     }
@@ -183,7 +188,8 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_read_as_it_is() {
-        let config = config(&[("environment", "prod"), ("llm_model", "dev-x"), ("database_url", "x"), ("api_keys", "y")]);
+        let config =
+            config(&[("environment", "prod"), ("llm_model", "dev-x"), ("database_url", "x"), ("api_keys", "y")]);
         for name in ["environment", "llm_model", "database_url", "api_keys"] {
             assert!(config.optional(name).is_some(), "{name}");
         }

@@ -26,7 +26,10 @@ fn nobody_starts_a_run_in_anothers_name() {
         let said = refused["detail"].as_str().unwrap();
         assert!(said.contains(other) && said.contains(&format!("{0} or {0}/<conversation>", ann.name)), "{said}");
         let chat = json!({"user_id": other, "message": "my runs"});
-        assert_eq!(ann.service.post("/v1/chat/brendan").json(&chat).send().expect(403).json()["code"], "user-not-yours");
+        assert_eq!(
+            ann.service.post("/v1/chat/brendan").json(&chat).send().expect(403).json()["code"],
+            "user-not-yours"
+        );
         if other != "operator" {
             assert_eq!(told(other), before, "{other}");
         }
@@ -109,7 +112,8 @@ fn conversations_of_one_person_share_one_budget() {
         .start()
         .unwrap();
     let service = stack::service_of(&stack);
-    let made = service.post("/v1/principals").json(&json!({"name": "ann", "role": "approver"})).send().expect(201).json();
+    let made =
+        service.post("/v1/principals").json(&json!({"name": "ann", "role": "approver"})).send().expect(201).json();
     let ann = Service { api_key: made["key"].as_str().unwrap().to_owned(), ..service.clone() };
     let fallback = |caller: &Service, user: &str| {
         let body = json!({"user_id": user, "message": "what can you do?"});

@@ -84,14 +84,16 @@ fn weak_keys_close_metrics_and_sweep_outside_local() {
 #[test]
 fn weak_signatures_are_worth_nothing_outside_local() {
     let weak = "upload-post-secret";
-    let host = host::with(&[("ENVIRONMENT", "prod"), ("UPLOAD_POST_SIGNING_SECRET", weak), ("TELEGRAM_WEBHOOK_SECRET", weak)]);
+    let host =
+        host::with(&[("ENVIRONMENT", "prod"), ("UPLOAD_POST_SIGNING_SECRET", weak), ("TELEGRAM_WEBHOOK_SECRET", weak)]);
     let mark = unique("event");
     let body = json!({"event": "account_connected", "job_id": mark}).to_string();
     let call = host.service.call("POST", "/v1/webhooks/upload-post").body("application/json", body.clone());
     let signed = signing::upload_post(weak, body.as_bytes(), signing::unix_now());
     let answer = signed.iter().fold(call, |call, (name, value)| call.header(name, value)).try_send().unwrap();
     assert!([200, 429].contains(&answer.status), "{}", answer.text());
-    let believed = "SELECT FROM webhook_events WHERE signature_status = 'valid' AND convert_from(payload, 'UTF8') LIKE $1";
+    let believed =
+        "SELECT FROM webhook_events WHERE signature_status = 'valid' AND convert_from(payload, 'UTF8') LIKE $1";
     assert_eq!(service().database().count(believed, &[&format!("%{mark}%")]), 0);
     let telegram = host.service.call("POST", "/v1/telegram/webhook").header("x-telegram-bot-api-secret-token", weak);
     telegram.json(&json!({"update_id": 1})).try_send().unwrap().expect(403);
@@ -101,7 +103,9 @@ fn weak_signatures_are_worth_nothing_outside_local() {
 fn strangers_learn_no_reason() {
     let host = host::with(&[("ENVIRONMENT", "prod"), ("API_KEY", STRONG), ("KIEAI_API_KEY", "short")]);
     let asked = || host.service.call("GET", "/ready");
-    for stranger in [asked(), asked().header("x-api-key", "wrong"), asked().header("x-api-key", format!("mw_{}", "0".repeat(64)))] {
+    for stranger in
+        [asked(), asked().header("x-api-key", "wrong"), asked().header("x-api-key", format!("mw_{}", "0".repeat(64)))]
+    {
         let told = ready(stranger);
         assert_eq!((told["status"].as_str(), told.get("reasons")), (Some("not ready"), None), "{told}");
         assert!(!told.to_string().to_lowercase().contains("kieai"), "{told}");

@@ -124,7 +124,10 @@ fn the_cron_job_rings_the_sweep_of_the_app_for_a_minute() {
     let [key] = &ring.env[..] else { panic!("one variable") };
     let source = &key.value_from.as_ref().unwrap().secret_key_ref;
     assert_eq!((key.name.as_str(), source.name.as_str(), source.key.as_str()), ("SWEEP_KEY", "myloware", "sweep_key"));
-    assert!(script.contains("printf 'x-sweep-key: %s\\n' \"$SWEEP_KEY\"") && script.contains("-H @-"), "the key is no argument");
+    assert!(
+        script.contains("printf 'x-sweep-key: %s\\n' \"$SWEEP_KEY\"") && script.contains("-H @-"),
+        "the key is no argument"
+    );
     let shell = std::process::Command::new("sh").args(["-n", "-c", &script]).status().unwrap();
     assert!(shell.success());
 }

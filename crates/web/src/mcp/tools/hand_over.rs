@@ -9,6 +9,7 @@ use crate::mcp::state::State;
 use crate::mcp::tool::{Call, Outcome, Session, Tool};
 use crate::problem::Problem;
 use crate::{clock, commands};
+use mw_core::brendan::speech::plain;
 use mw_core::principal::Role;
 use mw_core::run::{DecidedGate, Run};
 use serde_json::{Value, json};
@@ -31,8 +32,9 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Prob
     if asked_before.is_some() || !call.ask.is_some_and(opens_pages) {
         return Ok(Outcome::facts(standing(&run, asked_before, Some(&waiting))));
     }
-    let message =
-        format!("Run {} of {} waits at the {} gate: {}", brief.run_id, brief.project, brief.gate, brief.summary);
+    // A person reads it in our name.
+    let summary = plain(&brief.summary);
+    let message = format!("Run {} of {} waits at the {} gate: {summary}", brief.run_id, brief.project, brief.gate);
     let requests = json!({REQUEST: {
         "method": "elicitation/create",
         "params": {"mode": "url", "message": message, "url": waiting.get("url")},
