@@ -6,7 +6,7 @@ use mw_core::token::{Claims, issue};
 use serde_json::{Value, json};
 
 /// Known from a repository, made up for development, and too short.
-const WEAK: [&str; 3] = ["dev-local-api-key", "dev-0123456789abcdef", "short"];
+const WEAK: [&str; 3] = ["dev-local-api-key", "dev-0123456789abcdef", "pa55w0rd"];
 
 const STRONG: &str = "b4c1f0e29d7a4d5f8a6e";
 
