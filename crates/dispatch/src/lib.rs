@@ -128,7 +128,7 @@ impl Landed {
 enum Flown {
     Landed(Box<Landed>),
     /// A persona wants something looked up, and flies on with it.
-    Asking(Claimed, Box<Talk>),
+    Asking(Box<Claimed>, Box<Talk>),
 }
 
 type Flight<'a> = LocalBoxFuture<'a, Flown>;
@@ -185,7 +185,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
         for flown in flown {
             match flown {
                 Flown::Landed(landed) => outcomes.push(*landed),
-                Flown::Asking(effect, talk) => asking.push((effect, talk)),
+                Flown::Asking(effect, talk) => asking.push((*effect, talk)),
             }
         }
         if !outcomes.is_empty() {
@@ -249,7 +249,7 @@ fn fly<'a>(
             Ok(loaded) => perform::perform(http, settings, &effect, run.as_ref(), loaded, now).await,
         };
         match came {
-            Err(talk) => Flown::Asking(effect, talk),
+            Err(talk) => Flown::Asking(Box::new(effect), talk),
             Ok(Came { performed, met, used, link }) => Flown::Landed(Box::new(Landed {
                 effect,
                 performed,
