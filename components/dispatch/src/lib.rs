@@ -45,4 +45,4 @@ fn work(context: &mut Context) {
     }
 }
 
-mw_web::component!(handle);
+mw_web::component!(handle, Pooled);

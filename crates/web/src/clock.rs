@@ -1,18 +1,6 @@
 //! The time, asked for once per use and passed on as a value: rules never read a clock.
 
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-
-/// `2025-11-14T12:00:00.000000Z`
-const MICROS: &[BorrowedFormatItem<'static>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-/// `2025-11-14T12:00:00.000000+00:00`, as the original wrote it in /health.
-const MICROS_WITH_OFFSET: &[BorrowedFormatItem<'static>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
-
-/// `2025-11-14 12:00 UTC`
-const MINUTE: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+use time::{OffsetDateTime, UtcOffset};
 
 /// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
 pub fn now() -> OffsetDateTime {
@@ -29,25 +17,33 @@ pub fn unix_now() -> u64 {
     u64::try_from(unix_seconds()).unwrap_or_default()
 }
 
-/// RFC 3339, UTC, microseconds.
+/// RFC 3339, UTC, microseconds: `2025-11-14T12:00:00.000000Z`
 pub fn rfc3339(at: OffsetDateTime) -> String {
-    // Formatting a time between years 0 and 9999 cannot fail.
-    at.format(MICROS).unwrap_or_default()
+    micros(at) + "Z"
 }
 
+/// The same as the original wrote it in /health: `2025-11-14T12:00:00.000000+00:00`
 pub fn rfc3339_with_offset(at: OffsetDateTime) -> String {
-    at.format(MICROS_WITH_OFFSET).unwrap_or_default()
+    micros(at) + "+00:00"
 }
 
-/// For people.
+/// For people: `2025-11-14 12:00 UTC`
 pub fn minute(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC).format(MINUTE).unwrap_or_default()
+    let at = at.to_offset(UtcOffset::UTC);
+    format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
+}
+
+/// Always six digits, which the library's own RFC 3339 does not write; its descriptions of formats would be a hundredth of
+/// each component.
+fn micros(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    format!("{}T{:02}:{:02}:{:02}.{:06}", at.date(), at.hour(), at.minute(), at.second(), at.microsecond())
 }
 
 /// Reads RFC 3339 with any offset; gives UTC.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
     let time = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    Some(time.to_offset(time::UtcOffset::UTC))
+    Some(time.to_offset(UtcOffset::UTC))
 }
 
 #[cfg(test)]
@@ -60,5 +56,7 @@ mod tests {
         assert_eq!(rfc3339(at), "2025-11-14T12:00:00.000000Z");
         assert_eq!(rfc3339_with_offset(at), "2025-11-14T12:00:00.000000+00:00");
         assert_eq!(minute(at), "2025-11-14 12:00 UTC");
+        let elsewhere = at.replace_microsecond(45).unwrap().to_offset(time::macros::offset!(+2));
+        assert_eq!(rfc3339(elsewhere), "2025-11-14T12:00:00.000045Z");
     }
 }

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::log::{Level, Log};
 use crate::problem::Problem;
-use mw_core::link::{self, Holder, Link, NoLink, Signing, Waiting};
 use crate::startup::Place;
+use mw_core::link::{self, Holder, Link, NoLink, Signing, Waiting};
 use mw_core::status::GateName;
 use mw_core::token;
 
