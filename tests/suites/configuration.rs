@@ -57,8 +57,7 @@ fn it_is_not_ready_while_migrations_are_behind() {
 
 #[test]
 fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
-    let host =
-        host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true"), ("RUNS_START_PER_MINUTE", "100000")]);
+    let host = host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true")]);
     let reasons = host.reasons(&service().api_key);
     assert!(reasons.contains("contradicts"), "{reasons}");
     let user = unique("user");

@@ -62,7 +62,8 @@ fn weak_link_secrets_sign_nothing_outside_local() {
     for secret in ["dev-hitl-secret", STRONG, ""] {
         let token = issue(secret, &run.id, GateName::Workflow, &claims);
         let path = format!("{}?token={token}", run.gate_path("workflow"));
-        assert!([403, 503].contains(&host.service.call("POST", &path).try_send().unwrap().status), "{secret}");
+        let status = host.service.call("POST", &path).try_send().unwrap().status;
+        assert!([403, 503].contains(&status), "{status} with {secret:?}");
     }
     let link = format!("/v1/hitl/link/{}/workflow", run.id);
     host.service.call("GET", &link).header("x-api-key", STRONG).try_send().unwrap().expect(503);

@@ -42,7 +42,13 @@ pub(crate) fn with(settings: &[(&str, &str)]) -> Host {
     let ours = service();
     let base =
         [("DATABASE_URL", ours.database_url.as_str()), ("API_KEY", &ours.api_key), ("HITL_SECRET", &ours.hitl_secret)];
-    let fixed = base.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let open = &super::stack::OPEN_LIMITS;
+    let fixed = base
+        .iter()
+        .chain(open)
+        .chain(settings)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let variables = mw::dev::variables::for_host(&declared, &fixed, &Settings::default(), Mode::Mock).unwrap();
     let address = format!("127.0.0.1:{}", mw::dev::ports::free().unwrap());
     let log = std::env::temp_dir().join(super::unique("mw-host"));

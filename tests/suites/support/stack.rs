@@ -5,10 +5,16 @@ use mw::dev::builder::Builder;
 use mw::dev::stack::Stack;
 
 /// Limits that no suite reaches.
+pub(crate) const OPEN_LIMITS: [(&str, &str); 5] = [
+    ("RUNS_START_PER_MINUTE", "100000"),
+    ("RUNS_BULK_PER_MINUTE", "100000"),
+    ("HITL_APPROVE_PER_MINUTE", "100000"),
+    ("CHAT_PER_MINUTE", "100000"),
+    ("MCP_PER_MINUTE", "100000"),
+];
+
 pub(crate) fn builder() -> Builder {
-    ["RUNS_START_PER_MINUTE", "RUNS_BULK_PER_MINUTE", "HITL_APPROVE_PER_MINUTE", "CHAT_PER_MINUTE", "MCP_PER_MINUTE"]
-        .into_iter()
-        .fold(Builder::new().fast(true), |builder, name| builder.setting(name, "100000"))
+    OPEN_LIMITS.into_iter().fold(Builder::new().fast(true), |builder, (name, limit)| builder.setting(name, limit))
 }
 
 /// Its hosts export traces and errors to its simulator from now on; the collector is at this address.
