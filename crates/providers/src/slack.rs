@@ -20,6 +20,18 @@ const SIGNATURE_HEADER: &str = "x-slack-signature";
 const TIME_HEADER: &str = "x-slack-request-timestamp";
 const JSON: &str = "application/json; charset=utf-8";
 
+/// Whether this is the id of a channel, or of a person, whose own chat with the bot it names.
+pub fn is_channel_id(text: &str) -> bool {
+    text.starts_with(['C', 'D', 'G', 'U', 'W'])
+        && (3..=21).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// Whether it is one person's.
+pub fn is_person_id(text: &str) -> bool {
+    is_channel_id(text) && text.starts_with(['U', 'W'])
+}
+
 /// Sends a message to a channel.
 pub async fn send(client: &impl HttpClient, settings: &Settings, channel: &str, post: &Post<'_>) -> Result<(), Fault> {
     let (title, text) = (escaped(&post.message.title), escaped(&post.message.text));

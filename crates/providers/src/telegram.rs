@@ -21,6 +21,8 @@ use crate::signature::{header, same, usable};
 
 /// The updates that the bot understands; Telegram sends no others.
 const ALLOWED_UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
+/// Accounts of Telegram's own, in whose name anonymous administrators and channels write: no one person's.
+const SHARED_ACCOUNTS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
 /// Telegram's limit for a message is 4,096 UTF-16 units.
 const TEXT_UNITS_MAX: usize = 4096;
 /// Telegram's limit for what a press is answered with.
@@ -132,6 +134,20 @@ pub fn is_from_telegram(headers: &HeaderMap, secrets: &[&str]) -> bool {
     usable(secrets).iter().any(|secret| same(given, secret))
 }
 
+/// Whether this is a chat's id as Telegram writes it, so that one chat has one id; those of groups and channels are negative.
+pub fn is_chat_id(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|id| id != 0 && id.to_string() == text)
+}
+
+/// Whether it is one person's.
+pub fn is_person_id(text: &str) -> bool {
+    is_chat_id(text) && text.parse().is_ok_and(is_person)
+}
+
+fn is_person(id: i64) -> bool {
+    id > 0 && !SHARED_ACCOUNTS.contains(&id)
+}
+
 /// An update, as far as the bot understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
@@ -148,7 +164,8 @@ pub enum Incoming {
     Press { query_id: String, from: i64, chat_id: Option<i64>, message_id: Option<i64>, data: String },
 }
 
-/// Reads an update; `None` for one without anything to answer.
+/// Reads an update; `None` for one without anything to answer. A message in the name of a group or channel is one: nobody
+/// knows who wrote it, so nobody's rights go with it.
 pub fn parse(update: &Value) -> Option<Update> {
     let number = |value: &Value, path: &[&str]| path.iter().try_fold(value, |value, name| value.get(name))?.as_i64();
     if let Some(query) = update.get("callback_query") {
@@ -164,6 +181,10 @@ pub fn parse(update: &Value) -> Option<Update> {
         return Some(Update { key, incoming });
     }
     let message = update.get("message").or_else(|| update.get("edited_message"))?;
+    let from = number(message, &["from", "id"]);
+    if message.get("sender_chat").is_some() || from.is_some_and(|from| !is_person(from)) {
+        return None;
+    }
     let text = message.get("text")?.as_str().filter(|text| !text.trim().is_empty())?.to_owned();
     let chat_id = number(message, &["chat", "id"])?;
     let key = match (number(update, &["update_id"]), number(message, &["message_id"])) {
@@ -171,5 +192,5 @@ pub fn parse(update: &Value) -> Option<Update> {
         (None, Some(message_id)) => format!("message:{chat_id}:{message_id}"),
         (None, None) => return None,
     };
-    Some(Update { key, incoming: Incoming::Message { chat_id, from: number(message, &["from", "id"]), text } })
+    Some(Update { key, incoming: Incoming::Message { chat_id, from, text } })
 }

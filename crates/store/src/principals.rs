@@ -9,6 +9,7 @@ use mw_core::principal::{Principal, Role};
 use mw_core::status::Channel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Keys of one principal that are good at the same time.
 pub const KEYS_MAX: u32 = 10;
@@ -75,6 +76,15 @@ pub fn admit(
 pub fn of_identity(db: &mut dyn Database, channel: Channel, identity: &str) -> Result<Option<Principal>, DbError> {
     let request = json!({"channel": channel, "identity": identity});
     call::<Found>(db, "principal_find", &request).map(|found| found.principal)
+}
+
+/// What is known of these names at this moment; a stranger's is left out.
+pub fn named(db: &mut dyn Database, names: &[&str]) -> Result<BTreeMap<String, Named>, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        principals: BTreeMap<String, Named>,
+    }
+    call::<Answer>(db, "principals_named", &json!({"names": names})).map(|answer| answer.principals)
 }
 
 /// Adds a principal with its first key.

@@ -7,6 +7,7 @@ use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::runs::normalise_times;
 use crate::{auth, clock, commands, kick, route};
+use mw_providers::{slack, telegram};
 use mw_store::channels::{self, Adding, Kind};
 use serde_json::{Value, json};
 
@@ -68,15 +69,8 @@ fn add(request: &mut Request, context: &mut Context) -> Result<Response, Problem
 /// As a CHECK of the table has it.
 fn is_address(kind: Kind, address: &str) -> bool {
     match kind {
-        Kind::Telegram => {
-            let digits = address.strip_prefix('-').unwrap_or(address);
-            (1..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        Kind::Slack => {
-            address.starts_with(['C', 'D', 'G', 'U', 'W'])
-                && (3..=21).contains(&address.len())
-                && address.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        }
+        Kind::Telegram => telegram::is_chat_id(address),
+        Kind::Slack => slack::is_channel_id(address),
     }
 }
 
@@ -123,6 +117,7 @@ mod tests {
             (Kind::Telegram, "@channel", false),
             (Kind::Telegram, "--5", false),
             (Kind::Telegram, "-", false),
+            (Kind::Telegram, "05", false),
             (Kind::Slack, "C0123456789", true),
             (Kind::Slack, "c0123456789", false),
             (Kind::Slack, "X0123456789", false),

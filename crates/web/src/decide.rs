@@ -7,9 +7,11 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::verdict::Wish;
+use mw_core::link::{Holder, Waiting};
 use mw_core::principal::Principal;
 use mw_core::run::{Command, GateDecision, Run};
 use mw_core::status::{Channel, GateName, Verdict};
+use mw_store::principals;
 use serde_json::{Value, json};
 
 const USER_AGENT_CHARS_MAX: usize = 200;
@@ -64,6 +66,7 @@ pub fn decide(
     let approver = decider.by.name.clone();
     let verdict = wish.verdict;
     let decision = GateDecision {
+        lapsed: lapsed(context, &run, gate)?,
         comment: wish.comment,
         edit: wish.edit,
         opening: wish.opening,
@@ -87,6 +90,20 @@ pub fn decide(
     context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
     let (status, quorum) = standing;
     Ok(Standing { status, quorum, kick: outcome.kick, run: outcome.run })
+}
+
+/// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.
+/// Gates of one approval have none, and cost no statement here.
+fn lapsed(context: &mut Context, run: &Run, gate: GateName) -> Result<Vec<String>, Problem> {
+    let Some(waiting) = Waiting::of(run).filter(|waiting| waiting.gate == gate) else { return Ok(Vec::new()) };
+    let votes = run.gate.iter().flat_map(|open| &open.votes);
+    let names: Vec<&str> = votes.map(|vote| vote.approver.as_str()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = principals::named(context.database()?, &names)?;
+    let may_no_longer = |name: &&str| waiting.link_for(Holder::of(name, known.remove(*name))).is_err();
+    Ok(names.into_iter().filter(may_no_longer).map(str::to_owned).collect())
 }
 
 fn standing(gate: GateName, verdict: Verdict, outcome: &Outcome) -> (&'static str, Option<(usize, u32)>) {

@@ -10,6 +10,7 @@ use crate::response::Response;
 use crate::runs::{invalid_query, normalise_times, page_size};
 use crate::{auth, clock, route};
 use mw_core::principal::{NAME_LENGTH_MAX, NAME_RULE, OPERATOR, Principal, Role, is_name, is_word};
+use mw_providers::{slack, telegram};
 use mw_store::principals::{self, Identities, KEYS_MAX, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -181,16 +182,19 @@ fn groups(fields: &mut Fields<'_>, members: &Map<String, Value>) -> Option<Vec<S
     Some(groups)
 }
 
+/// Links go to whoever is written to under such an id, so it must be one person's, and the only one of theirs.
 fn identities(fields: &mut Fields<'_>) -> Identities {
-    let mut identity = |channel: &str| {
+    let mut identity = |channel: &str, fits: fn(&str) -> bool, rule: &str| {
         let text = fields.text(channel, 1, IDENTITY_LENGTH_MAX);
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-');
-        if text.as_ref().is_some_and(|text| !text.chars().all(fits)) {
-            fields.fail(channel, "should be the id by which the channel knows the person");
+        if text.as_ref().is_some_and(|text| !fits(text)) {
+            fields.fail(channel, rule);
         }
         text
     };
-    Identities { telegram: identity("telegram"), slack: identity("slack") }
+    Identities {
+        telegram: identity("telegram", telegram::is_person_id, "should be a person's id, a number such as 8000001"),
+        slack: identity("slack", slack::is_person_id, "should be a member's id, such as U024BE7LH"),
+    }
 }
 
 fn done(outcome: Outcome, name: &str) -> Result<(), Problem> {

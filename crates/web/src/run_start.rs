@@ -86,7 +86,9 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
     let mut errors = fields.errors;
     let input = input.map(|input| parse_input(input, &mut errors)).unwrap_or_default();
     let mut option_fields = Fields::new(&options, "#/options");
-    option_fields.text("user_id", 1, USER_ID_LENGTH_MAX);
+    if option_fields.text("user_id", 1, USER_ID_LENGTH_MAX).is_some_and(|text| text.chars().any(char::is_control)) {
+        option_fields.fail("user_id", "Input should not contain control characters");
+    }
     errors.append(&mut option_fields.errors);
     if !errors.is_empty() {
         return Err(problem::invalid(errors));

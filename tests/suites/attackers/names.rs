@@ -1,7 +1,7 @@
 //! Names that could be taken for somebody else's: of principals, and of links.
 
 use super::people::gate_link;
-use crate::support::{Run, service};
+use crate::support::{Run, service, unique};
 use serde_json::json;
 
 /// Of a messenger's users, with blanks, capitals, and letters that only look like ours.
@@ -28,6 +28,20 @@ fn no_principal_has_a_name_that_could_be_mistaken() {
         let body = json!({"name": name, "role": "approver"});
         let problem = service().post("/v1/principals").json(&body).send().expect(422).json();
         assert_eq!(problem["errors"][0]["pointer"], "#/name", "{name:?}");
+    }
+}
+
+/// Groups, channels, other ways to write a person's id, and accounts that many write in the name of.
+#[test]
+fn no_principal_is_known_by_an_id_that_is_not_one_persons() {
+    let ann = unique("ann");
+    service().introduce(&ann, "approver");
+    let path = format!("/v1/principals/{ann}/identities");
+    for id in ["-1001234567890", "05", "+5", "0", "1087968824", "136817688", "777000", "@ann", "ann"] {
+        service().post(&path).json(&json!({"telegram": id})).send().expect_invalid("#/telegram");
+    }
+    for id in ["C0123456789", "D0123456789", "G0123456789", "u0123456789", "U1 "] {
+        service().post(&path).json(&json!({"slack": id})).send().expect_invalid("#/slack");
     }
 }
 

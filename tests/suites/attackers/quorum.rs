@@ -56,6 +56,27 @@ fn one_person_is_no_quorum_of_two() {
 }
 
 #[test]
+fn an_approval_ends_with_its_approvers_rights() {
+    let Some((_stack, service, _)) = stack_with(json!({"approvals": 2})) else { return };
+    let people = ["ann", "bob", "eve", "joe"].map(|_| Person::new(&service, "approver"));
+    let [ann, bob, eve, joe] = &people;
+    let run = Run::start_at(&service, "test_video_gen");
+    let approvals = |person: &Person| {
+        let answer = person.service.post(&run.gate_path("workflow")).json(&json!({})).send().expect(200).json();
+        answer["approvals"].as_u64()
+    };
+    assert_eq!(approvals(ann), Some(1));
+    ann.disable(&service);
+    assert_eq!(approvals(bob), Some(1), "ann's counts no longer");
+    service.post(&format!("/v1/principals/{}", bob.name)).json(&json!({"role": "viewer"})).send().expect(200);
+    assert_eq!(approvals(eve), Some(1), "nor does bob's");
+    assert_eq!(approvals(joe), None, "eve and joe are two");
+    run.wait_for("awaiting_ideate");
+    assert_eq!(run.count_events("gate.reopened"), 2);
+    run.assert_healthy();
+}
+
+#[test]
 fn a_guests_link_of_before_counts_as_no_vote() {
     let Some((_stack, service, _)) = stack_with(json!({"approvals": 2})) else { return };
     let run = Run::start_at(&service, "test_video_gen");

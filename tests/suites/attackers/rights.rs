@@ -1,9 +1,10 @@
 //! Whoever comes over a messenger, wherever they write, starts and decides what their role lets them, and no more.
 
 use super::people::{Group, KINDS, Person, acts, link_in, runs_of};
-use crate::channels::{answered, decisions, run_of_chat, told};
+use crate::channels::{answered, decisions, number, run_of_chat, told};
 use crate::support::simulator::{Simulator, calm};
 use crate::support::{Run, eventually, service};
+use serde_json::json;
 
 const WISH: &str = "Make a Test Video Gen run about candles";
 
@@ -65,6 +66,26 @@ fn a_listed_group_starts_runs_and_gets_no_link() {
         assert!(!said.contains("token="), "{kind}: {said}");
         assert_eq!(said.contains("Sorry"), !may_talk, "{kind}: {said}");
     }
+}
+
+#[test]
+fn posts_in_the_name_of_a_group_start_nothing() {
+    let _calm = calm();
+    let Some(_) = simulator() else { return };
+    let (group, viewer) = (Group::listed(service()), Person::new(service(), "viewer"));
+    let (chat, person) = (group.chat.parse::<i64>().unwrap(), viewer.id.parse::<i64>().unwrap());
+    for (from, sender) in [(136_817_688, -5), (1_087_968_824, chat), (777_000, -5), (person, -5), (1_087_968_824, 0)] {
+        let mut message = json!({"message_id": 1, "chat": {"id": chat}, "from": {"id": from}, "text": WISH});
+        if sender != 0 {
+            message["sender_chat"] = json!({"id": sender, "type": "channel"});
+        }
+        let call = service().call("POST", "/v1/telegram/webhook");
+        let call = call.json(&json!({"update_id": number(), "message": message}));
+        let secret = crate::channels::page::setting("TELEGRAM_WEBHOOK_SECRET");
+        let answer = call.header("x-telegram-bot-api-secret-token", secret).send().expect(200).json();
+        assert_eq!(answer, json!({"ok": true}), "{from}");
+    }
+    assert_eq!(runs_of(service(), &group.chat).len(), 0);
 }
 
 #[test]

@@ -119,6 +119,27 @@ fn a_flood_fills_no_disk() {
 }
 
 #[test]
+fn strangers_on_telegram_are_forgotten() {
+    let Some((stack, service, _)) = own_stack() else { return };
+    let secret = stack.setting("TELEGRAM_WEBHOOK_SECRET").unwrap();
+    for turn in 0..600_i64 {
+        let (update_id, from) = (1_000_000 + turn, json!({"id": 5_000_000 + turn}));
+        let update = if turn % 2 == 0 {
+            let chat = json!({"id": 6_000_000 + turn});
+            json!({"update_id": update_id, "message": {"message_id": 1, "chat": chat, "from": from, "text": "hello"}})
+        } else {
+            json!({"update_id": update_id, "callback_query": {"id": turn.to_string(), "from": from, "data": "x"}})
+        };
+        let call = service.call("POST", "/v1/telegram/webhook").json(&update);
+        call.header("x-telegram-bot-api-secret-token", secret).send().expect(200);
+    }
+    let kept = service.database().count("SELECT FROM channel_updates", &[]);
+    // A budget of 64 KB a minute, 400 bytes for each update and up to two rows.
+    assert!((1..=4 * 64 * 1024 / 400).contains(&kept), "{kept}");
+    assert_eq!(service.database().count("SELECT FROM runs", &[]), 0);
+}
+
+#[test]
 fn callbacks_move_runs_through_a_flood() {
     let Some((_stack, service, simulator)) = own_stack() else { return };
     simulator.hold();

@@ -1,7 +1,7 @@
 //! Telegram and Slack, played by the simulator: what people are told, what their buttons decide, what the bot answers.
 
 mod chat;
-mod page;
+pub(crate) mod page;
 mod slack;
 mod telegram;
 

@@ -6,7 +6,7 @@ use crate::support::stack::{builder, service_of};
 use crate::support::{Run, service};
 
 /// A setting of the environment's stack.
-pub(super) fn setting(name: &str) -> String {
+pub(crate) fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
 }
 

@@ -120,7 +120,7 @@ fn ids_in_channels_and_roles_change_and_what_is_wrong_is_told() {
     let identify = |person: &Person, body: Value| service().post(&person.path("/identities")).json(&body).send();
     identify(&ann, json!({"telegram": id})).expect(200);
     assert_eq!(identify(&bob, json!({"telegram": id})).expect(409).json()["code"], "identity-taken");
-    identify(&ann, json!({"slack": "U1"})).expect(200);
+    identify(&ann, json!({"slack": "U024BE7LH"})).expect(200);
     identify(&bob, json!({"telegram": id})).expect(200);
     identify(&ann, json!({})).expect_invalid("#/telegram");
     identify(&ann, json!({"telegram": "not an id"})).expect_invalid("#/telegram");

@@ -54,7 +54,7 @@ fn is_plain(c: &char) -> bool {
 
 fn words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
-        .map(|word| if is_address(word) { dead(word) } else { word.to_owned() })
+        .map(|word| without_mentions(if is_address(word) { dead(word) } else { word.to_owned() }))
         .collect()
 }
 
@@ -62,9 +62,28 @@ fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
-/// What a messenger or a browser may make a link of: a scheme, or a name that ends like a domain.
+/// Breaks `@name`, which messengers make a link to somebody of; an address of mail has something before its sign.
+fn without_mentions(word: String) -> String {
+    if !word.contains('@') {
+        return word;
+    }
+    let mut out = String::with_capacity(word.len() + 2);
+    let mut before = None;
+    for c in word.chars() {
+        let is_mention = c == '@' && !before.is_some_and(is_of_name);
+        if is_mention {
+            out.push_str("[@]");
+        } else {
+            out.push(c);
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// What a messenger or a browser may make a link of: a scheme, a name that ends like a domain, four numbers.
 fn is_address(word: &str) -> bool {
-    if word.contains("://") || word.to_lowercase().contains("www.") {
+    if word.contains("://") || word.to_lowercase().contains("www.") || has_four_numbers(word) {
         return true;
     }
     let mut parts = word.split(is_dot);
@@ -72,10 +91,27 @@ fn is_address(word: &str) -> bool {
     parts.any(|after| {
         let letters = after.chars().take_while(|c| c.is_alphabetic()).count();
         let ends = after.chars().nth(letters).is_none_or(|next| !next.is_alphanumeric());
-        let is_domain = before.ends_with(char::is_alphanumeric) && letters >= 2 && ends;
+        let is_domain = before.ends_with(is_of_name) && letters >= 2 && ends;
         before = after;
         is_domain
     })
+}
+
+/// A letter, a digit, or whatever Telegram also takes for a part of a domain's name, such as a picture.
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || (c > '\u{bf}' && !c.is_whitespace() && !is_dot(c) && !is_quoting(c))
+}
+
+/// General punctuation: dashes, quotation marks, dots of omission.
+fn is_quoting(c: char) -> bool {
+    ('\u{2000}'..='\u{206f}').contains(&c)
+}
+
+/// An address in numbers: 6.6.6.6
+fn has_four_numbers(word: &str) -> bool {
+    let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = word.split(|c: char| !c.is_alphanumeric() && !is_dot(c)).collect();
+    parts.iter().any(|part| part.split(is_dot).count() >= 4 && part.split(is_dot).all(|part| is_number(&part)))
 }
 
 fn dead(word: &str) -> String {
@@ -118,6 +154,9 @@ mod tests {
             ("www.evil.com, evil.com/path", "www[.]evil[.]com, evil[.]com/path"),
             ("ann@evil.com\ntg://resolve?x", "ann@evil[.]com\ntg[:]//resolve?x"),
             ("evil\u{3002}com ht\u{200b}tps://x", "evil[.]com https[:]//x"),
+            ("pay \u{1f4a9}.la or 6.6.6.6/pay", "pay \u{1f4a9}[.]la or 6[.]6[.]6[.]6/pay"),
+            ("mailto:x@\u{1f4a9}.ws (10.0.0.1)", "mailto:x@\u{1f4a9}[.]ws (10[.]0[.]0[.]1)"),
+            ("ask @evil_bot or ann@evil.com", "ask [@]evil_bot or ann@evil[.]com"),
         ] {
             assert_eq!(plain(text), dead);
         }

@@ -26,6 +26,8 @@ pub struct GateDecision {
     /// Who decides: the principal of the key or session, or the approver that the link names.
     pub by: Principal,
     pub channel: Channel,
+    /// Who approved before and, as things stand by now, no longer may: disabled, of another role or group.
+    pub lapsed: Vec<String>,
     pub comment: Option<String>,
     /// Texts that the approver changes while approving.
     pub edit: Edit,
@@ -43,6 +45,7 @@ impl GateDecision {
             verdict,
             by,
             channel,
+            lapsed: Vec::new(),
             comment: None,
             edit: Edit::new(),
             note: None,
@@ -115,7 +118,9 @@ fn admit(run: &Run, open: &OpenGate, policy: &GatePolicy, decision: &GateDecisio
         }
         Some(Objection::Guest) => return Err(Refusal::PrincipalsOnly { gate }),
     }
-    let own = run.started_by.as_ref() == Some(&decision.by.name) || run.user_id == decision.by.name;
+    // A user's conversations are `name` and `name/<conversation>`, written as whoever shares API_KEY likes.
+    let user = run.user_id.split('/').next().unwrap_or_default();
+    let own = run.started_by.as_ref() == Some(&decision.by.name) || user.eq_ignore_ascii_case(&decision.by.name);
     if own && !policy.self_approval && decision.verdict == Verdict::Approve {
         return Err(Refusal::SelfApproval { gate });
     }
@@ -143,10 +148,10 @@ fn approve(
         return Ok(Vec::new());
     }
     let mut draft = Draft::of(run);
-    // What others approved was another text: theirs no longer counts, and their links are void.
-    let others: Vec<String> = match changes.is_empty() {
-        true => open.votes.iter().map(|vote| vote.approver.clone()).collect(),
-        false => Vec::new(),
+    let void = why_void(open, decision, !changes.is_empty());
+    let others: Vec<String> = match &void {
+        None => open.votes.iter().map(|vote| vote.approver.clone()).collect(),
+        Some(_) => Vec::new(),
     };
     if others.len() + 1 >= policy.approvals as usize {
         draft.push(decided_event(decision, open.opening, changes, others, context), context);
@@ -154,14 +159,23 @@ fn approve(
         return Ok(draft.events);
     }
     let mut opening = open.opening;
-    if !changes.is_empty() {
+    if let Some(reason) = void {
         opening = next_opening(run);
-        let reason = format!("edited by {}", decision.by.name);
         draft.push(reopened(run, open, reason), context);
     }
     let vote = decided(decision, opening, changes, Vec::new(), context);
     draft.push(Event::GateVoted(Box::new(vote)), context);
     Ok(draft.events)
+}
+
+/// Why the approvals so far count no longer, and their links are void: what others approved was another text, or one of them
+/// may no longer decide here.
+fn why_void(open: &OpenGate, decision: &GateDecision, is_edited: bool) -> Option<String> {
+    if is_edited {
+        return Some(format!("edited by {}", decision.by.name));
+    }
+    let lapsed = open.votes.iter().find(|vote| decision.lapsed.contains(&vote.approver))?;
+    Some(format!("the approval of {} no longer counts", lapsed.approver))
 }
 
 fn request_changes(
@@ -391,6 +405,28 @@ mod tests {
 
     fn by_operator() -> GateDecision {
         approve(GateName::Ideate)
+    }
+
+    #[test]
+    fn an_approval_of_somebody_who_no_longer_may_counts_for_nothing() {
+        let one = told(&at_gate_with(GateName::Ideate, two_of(&[])), by("ann")).unwrap();
+        let lapsed = vec!["ann".to_owned()];
+        let two = told(&one, GateDecision { lapsed: lapsed.clone(), ..by("bob") }).unwrap();
+        let open = two.gate.as_ref().unwrap();
+        assert_eq!((two.status, open.votes.len(), open.votes[0].approver.as_str()), (Status::AwaitingIdeate, 1, "bob"));
+        assert_ne!(open.opening, one.gate.as_ref().unwrap().opening, "the links of before are void");
+        let three = told(&two, GateDecision { lapsed, ..by("eve") }).unwrap();
+        assert_eq!(three.decided.last().unwrap().with, ["bob"]);
+    }
+
+    #[test]
+    fn a_conversation_of_ones_own_is_oneself() {
+        let policy = GatePolicy { self_approval: false, ..GatePolicy::default() };
+        for (user, is_own) in [("ann", true), ("ann/shop", true), ("ANN", true), ("anna", false), ("shop/ann", false)] {
+            let mut run = at_gate_with(GateName::Ideate, policy.clone());
+            run.user_id = user.to_owned();
+            assert_eq!(told(&run, by("ann")).is_err(), is_own, "{user}");
+        }
     }
 
     #[test]

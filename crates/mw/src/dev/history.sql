@@ -76,6 +76,8 @@ SELECT id, idempotency_key, provider, '{}', '', '{"match": {}, "hint": {}}', 'no
 INSERT INTO chat_messages (user_id, role, content, told_at, created_at)
 SELECT 'user-' || n % 5000, (ARRAY['user', 'brendan', 'notice'])[1 + n % 3], 'hello',
        CASE WHEN n > 10000 THEN now() END, now() FROM generate_series(1, 300000) AS n;
+INSERT INTO chat_usage (user_id, day, turns, input_tokens, output_tokens, cost)
+SELECT 'user-' || n % 5000 || '/' || n, chat_day(now()), 1, 100, 10, 0 FROM generate_series(1, 50000) AS n;
 INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
 SELECT 'ann', 'key-' || n, 'f', 'old-' || n, now() - n * interval '3 seconds' FROM generate_series(1, 100000) AS n;
 INSERT INTO rate_limits (name, caller, window_start, count)

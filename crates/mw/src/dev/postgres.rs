@@ -83,11 +83,12 @@ impl Programs {
         }
         drop(to);
         let written = writing.wait_with_output().while_doing("wait for psql")?;
+        // A psql that stopped early closes the pipe, of which pg_restore dies without a word: whoever has one says why.
+        if !written.status.success() && (is_read || words.trim().is_empty()) {
+            return Err(said("psql", &written.stderr));
+        }
         if !is_read {
             return Err(said("pg_restore", words.as_bytes()));
-        }
-        if !written.status.success() {
-            return Err(said("psql", &written.stderr));
         }
         copied.while_doing("hand the backup to psql")
     }

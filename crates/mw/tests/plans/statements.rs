@@ -417,10 +417,15 @@ fn operations() -> Vec<Statement> {
 /// Who is who.
 fn people() -> Vec<Statement> {
     let key = || new_id().replace('-', "").repeat(2);
-    let identities = || Identities { telegram: Some(new_id()), slack: None };
+    // Beyond those of the history.
+    let person = || (u64::from_str_radix(&new_id()[..8], 16).unwrap() + 1_000_000).to_string();
+    let identities = || Identities { telegram: Some(person()), slack: None };
     vec![
         statement("principal_find by key", FEW, |db, _| {
             assert_eq!(principals::of_key(db, now(), KEY_HASH).unwrap().unwrap().name, "person-785");
+        }),
+        statement("principals_named", FEW, |db, _| {
+            assert_eq!(principals::named(db, &["person-785", "nobody"]).unwrap().len(), 1);
         }),
         statement("principal_find by identity", FEW, |db, _| {
             let found = principals::of_identity(db, Channel::Telegram, "785").unwrap();

@@ -4,7 +4,9 @@ use crate::common::*;
 use http::HeaderMap;
 use mw_core::notification::Message;
 use mw_providers::post::{Buttons, Post};
-use mw_providers::telegram::{Incoming, Update, answer_press, is_from_telegram, parse, say, send, take_buttons_off};
+use mw_providers::telegram::{
+    Incoming, Update, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say, send, take_buttons_off,
+};
 use mw_providers::{Fault, FaultClass, Settings, TransportError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -117,9 +119,36 @@ fn updates_are_read_and_have_one_key() {
         json!({"update_id": 1, "message": {"text": "x"}}),
         json!({"update_id": 1, "callback_query": {"id": "q", "from": {"id": 6}}}),
         json!({"message": {"chat": {"id": 5}, "text": "x"}}),
+        json!({"update_id": 1, "message": {"chat": {"id": -5}, "from": {"id": 6}, "sender_chat": {"id": -7}, "text": "x"}}),
+        json!({"update_id": 1, "message": {"chat": {"id": -5}, "from": {"id": 1_087_968_824}, "text": "x"}}),
+        json!({"update_id": 1, "message": {"chat": {"id": -5}, "from": {"id": 136_817_688}, "text": "x"}}),
+        json!({"update_id": 1, "edited_message": {"chat": {"id": -5}, "from": {"id": 777_000}, "text": "x"}}),
         json!([1]),
     ] {
         assert_eq!(parse(&nothing), None, "{nothing}");
+    }
+}
+
+#[test]
+fn a_chat_has_one_id_and_a_person_is_no_group() {
+    for (text, is_chat, is_one) in [
+        ("5", true, true),
+        ("-1001234567890", true, false),
+        ("9223372036854775807", true, true),
+        ("1087968824", true, false),
+        ("777000", true, false),
+        ("05", false, false),
+        ("+5", false, false),
+        ("-05", false, false),
+        ("-0", false, false),
+        ("0", false, false),
+        ("5 ", false, false),
+        ("\u{665}", false, false),
+        ("9223372036854775808", false, false),
+        ("@channel", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!((is_chat_id(text), is_person_id(text)), (is_chat, is_one), "{text}");
     }
 }
 

@@ -5,7 +5,7 @@ use mw_core::principal::{Principal, Role};
 use mw_core::status::{Channel, ProvidersMode};
 use mw_store::native::Client;
 use mw_store::principals::{
-    Identities, KEYS_MAX, Outcome, add, add_key, change, list, of_identity, of_key, revoke_key, switch,
+    Identities, KEYS_MAX, Outcome, add, add_key, change, list, named, of_identity, of_key, revoke_key, switch,
 };
 use mw_store::runs::{Asking, load_for, start_load};
 use mw_store::{Limit, chat};
@@ -112,13 +112,14 @@ fn keys_that_are_good_at_once_are_bounded_also_when_they_come_at_once() {
 fn whoever_is_disabled_is_nobody_at_once_on_every_way_in() {
     let mut db = connect();
     let (person, key) = (person(Role::Operator), hash());
-    let identities = Identities { telegram: Some(person.name[..9].to_owned()), slack: None };
+    let telegram = telegram_id();
+    let identities = Identities { telegram: Some(telegram.clone()), slack: None };
     add(&mut db, now(), &person, &identities, &key).unwrap();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let by = Asking { key_hash: Some(&key), approver: Some(&person.name), limit: None };
     let ways = |db: &mut Client| {
         let loaded = load_for(db, now(), &run.run_id, by).unwrap();
-        let button = of_identity(db, Channel::Telegram, &person.name[..9]).unwrap();
+        let button = of_identity(db, Channel::Telegram, &telegram).unwrap();
         (of_key(db, now(), &key).unwrap(), button, loaded.principal, loaded.run.is_some(), loaded.approver)
     };
     let (by_key, by_button, by_load, run_told, named) = ways(&mut db);
@@ -175,7 +176,7 @@ fn a_key_that_nobody_has_takes_nothing_from_a_limit_and_is_told_nothing() {
 fn an_id_in_a_channel_is_one_persons_and_a_refused_change_leaves_nothing_behind() {
     let mut db = connect();
     let (ann, _) = added(&mut db);
-    let id = fresh_id();
+    let id = telegram_id();
     let telegram = |id: Option<&str>| Identities { telegram: id.map(str::to_owned), slack: None };
     let found = |db: &mut Client, channel| of_identity(db, channel, &id).unwrap().map(|found| found.name);
     assert_eq!(change(&mut db, &ann.name, None, None, Some(&telegram(Some(&id)))).unwrap(), Outcome::Done);
@@ -248,4 +249,39 @@ fn a_name_like_a_messengers_user_is_only_ever_a_disabled_one() {
     db.driver().execute(sql, &[]).unwrap();
     let enabled = db.driver().execute("UPDATE principals SET disabled_at = NULL", &[]).unwrap_err();
     assert!(enabled.as_db_error().unwrap().message().contains("principals_name"));
+}
+
+/// A person of Telegram whom no other test knows.
+fn telegram_id() -> String {
+    (uuid::Uuid::new_v4().as_u128() as u64 >> 12 | 1 << 40).to_string()
+}
+
+#[test]
+fn an_id_that_many_share_is_nobodys() {
+    let mut db = connect();
+    let (ann, _) = added(&mut db);
+    let sql = "INSERT INTO principal_identities (channel, identity, name) VALUES ($1, $2, $3)";
+    for (channel, id) in [
+        ("telegram", "-1001234567890"),
+        ("telegram", "05"),
+        ("telegram", "1087968824"),
+        ("telegram", "777000"),
+        ("slack", "C0123456789"),
+        ("slack", "D0123456789"),
+        ("slack", "u0123456789"),
+    ] {
+        let refused = db.driver().execute(sql, &[&channel, &id, &ann.name]).unwrap_err();
+        let constraint = refused.as_db_error().and_then(|error| error.constraint().map(str::to_owned));
+        assert_eq!(constraint.as_deref(), Some("principal_identities_one_person"), "{channel} {id}");
+    }
+}
+
+#[test]
+fn what_is_known_of_many_names_is_told_at_once() {
+    let mut db = connect();
+    let ((ann, _), (bob, _)) = (added(&mut db), added(&mut db));
+    switch(&mut db, now(), &bob.name, true).unwrap();
+    let found = named(&mut db, &[&ann.name, &bob.name, "nobody-at-all"]).unwrap();
+    assert_eq!((found.len(), found[&ann.name].disabled, found[&bob.name].disabled), (2, false, true));
+    assert!(named(&mut db, &[]).unwrap().is_empty());
 }
