@@ -116,7 +116,7 @@ fn a_name_is_given_once_and_no_list_shows_a_key() {
 #[test]
 fn ids_in_channels_and_roles_change_and_what_is_wrong_is_told() {
     let (ann, bob) = (Person::with_role("viewer"), Person::with_role("viewer"));
-    let id = unique("t");
+    let id = crate::channels::number().to_string();
     let identify = |person: &Person, body: Value| service().post(&person.path("/identities")).json(&body).send();
     identify(&ann, json!({"telegram": id})).expect(200);
     assert_eq!(identify(&bob, json!({"telegram": id})).expect(409).json()["code"], "identity-taken");

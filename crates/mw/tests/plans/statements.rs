@@ -419,7 +419,7 @@ fn people() -> Vec<Statement> {
     let key = || new_id().replace('-', "").repeat(2);
     // Beyond those of the history.
     let person = || (u64::from_str_radix(&new_id()[..8], 16).unwrap() + 1_000_000).to_string();
-    let identities = || Identities { telegram: Some(person()), slack: None };
+    let identities = move || Identities { telegram: Some(person()), slack: None };
     vec![
         statement("principal_find by key", FEW, |db, _| {
             assert_eq!(principals::of_key(db, now(), KEY_HASH).unwrap().unwrap().name, "person-785");
