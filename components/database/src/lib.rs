@@ -1,4 +1,4 @@
-//! The one component that opens the database, for all others. Private: reached as http://database.spin.internal. One pool for
-//! the whole application keeps the number of connections small and their plans warm.
+//! Opens the database for the components that have no pool of their own. Private: reached as http://database.spin.internal.
+//! Every pool costs connections, so what is asked seldom shares this one.
 
 mw_web::export!(mw_web::database::service::serve);

@@ -1,6 +1,7 @@
-//! The component `database`: runs the statements that others ask for ([`super::remote`]), on one pool for all of them. Private: it has no route, so only components of this application that spin.toml allows to reach it can ask.
+//! The component `database`: runs the statements that others ask for ([`super::remote`]), on one pool for all of them. Private:
+//! it has no route, so only components of this application that spin.toml allows to reach it can ask.
 //!
-//! It is on the way of every request, so it does no more than it must: no log line, no count, one variable. What is asked
+//! It is on the way of all their requests, so it does no more than it must: no log line, no count. What is asked
 //! for is a function of ours by name; a statement cannot be sent.
 
 use super::remote::{FAILED, FUNCTION, PARAMETERS, UNAVAILABLE, decoded};
