@@ -29,7 +29,7 @@ fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
     let start = json!({"project": key, "input": {"topic": "x"}, "options": {"user_id": user}});
     let chat = json!({"user_id": user, "message": format!("Make a {key} run about candles")});
     for (path, body) in [("/v1/runs/start", start), ("/v1/chat/brendan", chat)] {
-        let refused = service().post(path).json(&body).limited().send();
+        let refused = service().post(path).json(&body).send();
         let text = "the project's budget of 3 clips a day does not cover this run: 2 are used";
         let problem = refused.clone().expect_problem(429, text);
         assert_eq!(

@@ -66,8 +66,8 @@ impl Call {
     /// Sends, and checks what holds for every answer.
     pub(crate) fn send(&self) -> Answer {
         let mut answer = self.send_once();
-        // The suites share one API key, and so its limits.
-        while answer.status == 429 && !self.limits_matter {
+        // The suites share one API key, and so its limits; a used up budget is a project's own.
+        while answer.status == 429 && !self.limits_matter && !answer.text().contains("\"budget-exhausted\"") {
             self.service.database().execute("DELETE FROM rate_limits", &[]);
             answer = self.send_once();
         }
