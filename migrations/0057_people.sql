@@ -11,13 +11,15 @@ ALTER TABLE principals ADD CONSTRAINT principals_name CHECK (principal_words_fit
 -- An id in a messenger is one person's, and is written in one way: links go to whoever is written to under it. Groups and channels
 -- are nobody, and so are the accounts in whose name Telegram's channels and anonymous administrators write. What is none goes; its
 -- owner is identified anew.
-DELETE FROM principal_identities WHERE CASE channel
-    WHEN 'telegram' THEN identity !~ '^[1-9][0-9]{0,18}$' OR identity IN ('777000', '1087968824', '136817688')
-    ELSE identity !~ '^[UW][A-Z0-9]{2,20}$' END;
+CREATE OR REPLACE FUNCTION is_one_person(a_channel text, an_identity text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE a_channel
+        WHEN 'telegram' THEN an_identity ~ '^[1-9][0-9]{0,18}$' AND an_identity NOT IN ('777000', '1087968824', '136817688')
+        ELSE an_identity ~ '^[UW][A-Z0-9]{2,20}$' END
+$$;
+DELETE FROM principal_identities WHERE NOT is_one_person(channel, identity);
 ALTER TABLE principal_identities DROP CONSTRAINT IF EXISTS principal_identities_one_person;
-ALTER TABLE principal_identities ADD CONSTRAINT principal_identities_one_person CHECK (CASE channel
-    WHEN 'telegram' THEN identity ~ '^[1-9][0-9]{0,18}$' AND identity NOT IN ('777000', '1087968824', '136817688')
-    ELSE identity ~ '^[UW][A-Z0-9]{2,20}$' END);
+ALTER TABLE principal_identities ADD CONSTRAINT principal_identities_one_person CHECK (is_one_person(channel, identity));
 DELETE FROM channels WHERE kind = 'telegram' AND address ~ '^-?0';
 ALTER TABLE channels DROP CONSTRAINT IF EXISTS channels_address_once;
 ALTER TABLE channels ADD CONSTRAINT channels_address_once CHECK (kind <> 'telegram' OR address !~ '^-?0');

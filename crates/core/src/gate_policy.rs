@@ -116,7 +116,7 @@ impl GatePolicy {
         if !self.names(principal, escalated) {
             return Some(Objection::NotNamed);
         }
-        // Who has a link beside a name of their own would be two people, or another one than whoever started the run.
+        // Somebody with a link beside a name of their own would be two people, or another one than the starter of the run.
         let anybody_alone_may = self.approvals == 1 && self.self_approval;
         (principal.is_guest() && !anybody_alone_may).then_some(Objection::Guest)
     }

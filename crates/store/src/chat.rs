@@ -28,7 +28,7 @@ pub struct ChatLoaded {
     pub reader: Option<Named>,
     /// The body named another than the caller, so that there is no turn.
     pub is_somebody_else: bool,
-    /// Nothing has been said in this conversation yet.
+    /// Brendan has not answered in this conversation yet.
     pub is_new: bool,
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.

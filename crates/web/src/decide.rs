@@ -66,7 +66,7 @@ pub fn decide(
     let approver = decider.by.name.clone();
     let verdict = wish.verdict;
     let decision = GateDecision {
-        lapsed: lapsed(context, &run, gate)?,
+        lapsed: if verdict == Verdict::Approve { lapsed(context, &run, gate)? } else { Vec::new() },
         comment: wish.comment,
         edit: wish.edit,
         opening: wish.opening,

@@ -69,8 +69,11 @@ fn without_mentions(word: String) -> String {
     }
     let mut out = String::with_capacity(word.len() + 2);
     let mut before = None;
-    for c in word.chars() {
-        let is_mention = c == '@' && !before.is_some_and(is_of_name);
+    let mut letters = word.chars().peekable();
+    while let Some(c) = letters.next() {
+        // A sign alone, or one that was broken before, is no mention: a text may come through here twice.
+        let names = letters.peek().is_some_and(|next| next.is_alphanumeric() || *next == '_');
+        let is_mention = c == '@' && names && !before.is_some_and(is_of_name);
         if is_mention {
             out.push_str("[@]");
         } else {
@@ -175,6 +178,17 @@ mod tests {
         assert_eq!(cited("So it is [2]. And so [1, 2][7] [x] [0] [3", 3), [2, 1]);
         assert_eq!(cited("nothing", 3), Vec::<usize>::new());
         assert_eq!(cited("[1]", 0), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_text_that_comes_through_twice_stays_as_it_is() {
+        for text in
+            ["[@evil_bot](x) @here, 3 @ 5", "https://a.example/x www.b.org 6.6.6.6", "x@\u{1f4a9}.ws ann@evil.com"]
+        {
+            let once = plain(text);
+            assert_eq!(plain(&once), once);
+        }
+        assert_eq!(plain("[@evil_bot](x) 3 @ 5"), "[[@]evil_bot](x) 3 @ 5");
     }
 
     proptest! {

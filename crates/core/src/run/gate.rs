@@ -118,7 +118,7 @@ fn admit(run: &Run, open: &OpenGate, policy: &GatePolicy, decision: &GateDecisio
         }
         Some(Objection::Guest) => return Err(Refusal::PrincipalsOnly { gate }),
     }
-    // A user's conversations are `name` and `name/<conversation>`, written as whoever shares API_KEY likes.
+    // A user's conversations are `name` and `name/<conversation>`, written as the holders of API_KEY like.
     let user = run.user_id.split('/').next().unwrap_or_default();
     let own = run.started_by.as_ref() == Some(&decision.by.name) || user.eq_ignore_ascii_case(&decision.by.name);
     if own && !policy.self_approval && decision.verdict == Verdict::Approve {

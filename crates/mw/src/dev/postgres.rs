@@ -83,7 +83,7 @@ impl Programs {
         }
         drop(to);
         let written = writing.wait_with_output().while_doing("wait for psql")?;
-        // A psql that stopped early closes the pipe, of which pg_restore dies without a word: whoever has one says why.
+        // A psql that stopped early closes the pipe, of which pg_restore dies without a word: the program that has one says why.
         if !written.status.success() && (is_read || words.trim().is_empty()) {
             return Err(said("psql", &written.stderr));
         }
