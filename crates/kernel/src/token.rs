@@ -17,6 +17,9 @@ pub const TOKEN_BYTES_MAX: usize = 1024;
 pub struct Claims {
     #[serde(rename = "o")]
     pub opening: u32,
+    /// What its holder is shown.
+    #[serde(rename = "s")]
+    pub subject_sha256: String,
     #[serde(rename = "a")]
     pub approver: String,
     /// Unix seconds.
@@ -134,36 +137,37 @@ fn mac_for(purpose: &str, secret: &str, run_id: &str, gate: GateName, body: &str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::testing::gate;
     use proptest::prelude::*;
     use time::macros::datetime;
 
     const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
 
     fn claims() -> Claims {
-        Claims { opening: 1, approver: "ann".into(), expires_at: NOW.unix_timestamp() + 60, nonce: "n".into() }
+        Claims { opening: 1, subject_sha256: "5".into(), approver: "ann".into(), expires_at: NOW.unix_timestamp() + 60, nonce: "n".into() }
     }
 
     fn token() -> String {
-        issue("secret", "run-1", GateName::Ideate, &claims())
+        issue("secret", "run-1", gate("ideate"), &claims())
     }
 
     #[test]
     fn a_token_is_good_for_its_run_gate_and_time_only() {
-        assert_eq!(verify(&["secret"], "run-1", GateName::Ideate, &token(), NOW), Ok(claims()));
+        assert_eq!(verify(&["secret"], "run-1", gate("ideate"), &token(), NOW), Ok(claims()));
         let wrong = Err(TokenError::SignatureMismatch);
-        assert_eq!(verify(&["secret"], "run-2", GateName::Ideate, &token(), NOW), wrong);
-        assert_eq!(verify(&["secret"], "run-1", GateName::Workflow, &token(), NOW), wrong);
-        assert_eq!(verify(&["other"], "run-1", GateName::Ideate, &token(), NOW), wrong);
-        assert_eq!(verify(&[""], "run-1", GateName::Ideate, &token(), NOW), wrong);
+        assert_eq!(verify(&["secret"], "run-2", gate("ideate"), &token(), NOW), wrong);
+        assert_eq!(verify(&["secret"], "run-1", gate("workflow"), &token(), NOW), wrong);
+        assert_eq!(verify(&["other"], "run-1", gate("ideate"), &token(), NOW), wrong);
+        assert_eq!(verify(&[""], "run-1", gate("ideate"), &token(), NOW), wrong);
         let late = NOW + time::Duration::seconds(60);
-        assert_eq!(verify(&["secret"], "run-1", GateName::Ideate, &token(), late), Err(TokenError::Expired));
+        assert_eq!(verify(&["secret"], "run-1", gate("ideate"), &token(), late), Err(TokenError::Expired));
     }
 
     #[test]
     fn the_name_in_a_token_can_be_read_before_it_is_believed() {
         let named = |approver: &str| {
             let claims = Claims { approver: approver.into(), ..claims() };
-            claimed_approver(&issue("other", "run-1", GateName::Ideate, &claims))
+            claimed_approver(&issue("other", "run-1", gate("ideate"), &claims))
         };
         assert_eq!(named("ann").as_deref(), Some("ann"));
         assert_eq!(
@@ -174,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_previous_secret_is_good_during_a_rotation() {
-        assert!(verify(&["new", "secret"], "run-1", GateName::Ideate, &token(), NOW).is_ok());
+        assert!(verify(&["new", "secret"], "run-1", gate("ideate"), &token(), NOW).is_ok());
     }
 
     #[test]
@@ -184,31 +188,31 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(verify(&["secret"], "run-1", GateName::Ideate, &changed, NOW).is_err(), "byte {index}");
+            assert!(verify(&["secret"], "run-1", gate("ideate"), &changed, NOW).is_err(), "byte {index}");
         }
     }
 
     #[test]
     fn a_form_is_good_for_its_link_only_and_is_no_link() {
         let (link, other) =
-            (token(), issue("secret", "run-1", GateName::Ideate, &Claims { nonce: "m".into(), ..claims() }));
-        let form = form_token("secret", "run-1", GateName::Ideate, &link);
+            (token(), issue("secret", "run-1", gate("ideate"), &Claims { nonce: "m".into(), ..claims() }));
+        let form = form_token("secret", "run-1", gate("ideate"), &link);
         let good = |secrets: &[&str], run, gate, token: &str, sent: &str| is_form_of(secrets, run, gate, token, sent);
-        assert!(good(&["new", "secret"], "run-1", GateName::Ideate, &link, &form));
-        assert!(!good(&["secret"], "run-1", GateName::Ideate, &other, &form));
-        assert!(!good(&["secret"], "run-2", GateName::Ideate, &link, &form));
-        assert!(!good(&["secret"], "run-1", GateName::Workflow, &link, &form));
-        assert!(!good(&["other", ""], "run-1", GateName::Ideate, &link, &form));
+        assert!(good(&["new", "secret"], "run-1", gate("ideate"), &link, &form));
+        assert!(!good(&["secret"], "run-1", gate("ideate"), &other, &form));
+        assert!(!good(&["secret"], "run-2", gate("ideate"), &link, &form));
+        assert!(!good(&["secret"], "run-1", gate("workflow"), &link, &form));
+        assert!(!good(&["other", ""], "run-1", gate("ideate"), &link, &form));
         let signature = link.split_once('.').unwrap().1;
         for sent in ["", "x", signature, &form[1..]] {
-            assert!(!good(&["secret"], "run-1", GateName::Ideate, &link, sent), "{sent}");
+            assert!(!good(&["secret"], "run-1", gate("ideate"), &link, sent), "{sent}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_is_taken_for_a_token(text in ".{0,200}") {
-            prop_assert!(verify(&["secret"], "run-1", GateName::Ideate, &text, NOW).is_err());
+            prop_assert!(verify(&["secret"], "run-1", gate("ideate"), &text, NOW).is_err());
         }
     }
 }

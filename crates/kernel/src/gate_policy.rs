@@ -3,7 +3,6 @@
 //! to; it expires when nobody decides.
 
 use crate::principal::{Principal, Role};
-use crate::status::GateName;
 use serde::{Deserialize, Serialize};
 
 /// More names than this in one list are refused: bounds a run's state.
@@ -24,9 +23,9 @@ pub struct GatePolicy {
     /// Whether a rejection needs a reason.
     #[serde(skip_serializing_if = "is_false")]
     pub reason_required: bool,
-    /// What an approver may change while approving.
+    /// Groups of texts that an approver may change while approving, by the names that the run's kind gives them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub edits: Vec<Editable>,
+    pub edits: Vec<String>,
     /// Seconds after the opening at which those who may decide are reminded; four fifths of the gate's time by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warn_after_seconds: Option<u32>,
@@ -45,18 +44,6 @@ pub struct Escalation {
     pub approvers: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-}
-
-crate::words! {
-    /// What an approver may change.
-    Editable {
-        /// Title, subjects and headers.
-        Plan = "plan",
-        /// The prompt of each clip.
-        Script = "script",
-        /// Caption and title of the post.
-        Captions = "captions",
-    }
 }
 
 crate::words! {
@@ -141,7 +128,7 @@ impl GatePolicy {
     }
 
     /// Every rule of a policy; the text says what to change.
-    pub fn validate(&self, gate: GateName, expires_after_seconds: u32) -> Result<(), String> {
+    pub fn validate(&self, expires_after_seconds: u32) -> Result<(), String> {
         let lists = [Some(&self.approvers), Some(&self.groups)].into_iter().flatten();
         let escalation = self.escalate.iter().flat_map(|escalation| [&escalation.approvers, &escalation.groups]);
         for names in lists.chain(escalation) {
@@ -159,10 +146,6 @@ impl GatePolicy {
             return Err("warn_after_seconds lies between the opening and the expiry".to_owned());
         }
         self.validate_escalation(expires_after_seconds)?;
-        // The clips are made by then.
-        if gate == GateName::Prepublish && self.edits.iter().any(|editable| *editable != Editable::Captions) {
-            return Err("only captions can be edited after the clips are made".to_owned());
-        }
         Ok(())
     }
 
@@ -250,14 +233,11 @@ mod tests {
             (GatePolicy { warn_after_seconds: Some(100), ..shipped() }, "warn_after_seconds"),
             (GatePolicy { escalate: escalate(10, &[]), ..shipped() }, "whom to call in"),
             (GatePolicy { escalate: escalate(100, &["boss"]), ..shipped() }, "escalate.after_seconds"),
-            (GatePolicy { edits: vec![Editable::Script], ..shipped() }, "only captions"),
         ];
         for (policy, expected) in cases {
-            let error = policy.validate(GateName::Prepublish, 100).unwrap_err();
+            let error = policy.validate(100).unwrap_err();
             assert!(error.contains(expected), "{expected}: {error}");
         }
-        let edits = vec![Editable::Plan, Editable::Script];
-        assert_eq!(GatePolicy { edits, ..shipped() }.validate(GateName::Ideate, 100), Ok(()));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::Timestamp;
 use crate::gate_policy::{GatePolicy, Objection};
 use crate::principal::{NAME_RULE, Named, OPERATOR, Principal, Role, is_name};
-use crate::run::Run;
+use crate::run::{Body, OpenGate, Run};
 use crate::status::GateName;
 use crate::token::{self, Claims};
 
@@ -72,6 +72,8 @@ pub struct Waiting {
     pub run_id: String,
     pub gate: GateName,
     pub opening: u32,
+    /// What a link decides about.
+    pub subject_sha256: String,
     pub policy: GatePolicy,
     /// Others were called in.
     pub escalated: bool,
@@ -95,15 +97,16 @@ pub struct Link {
 }
 
 impl Waiting {
-    /// The gate that a run waits at.
-    pub fn of(run: &Run) -> Option<Waiting> {
-        run.gate.as_ref().map(|open| Waiting {
+    /// A gate that waits.
+    pub fn of<B: Body>(run: &Run<B>, open: &OpenGate) -> Waiting {
+        Waiting {
             run_id: run.run_id.clone(),
             gate: open.gate,
             opening: open.opening,
-            policy: run.policy().cloned().unwrap_or_default(),
+            subject_sha256: open.subject_sha256.clone(),
+            policy: open.policy.clone(),
             escalated: open.escalated,
-        })
+        }
     }
 
     /// In whose name this holder gets a link: the one rule of all who make links.
@@ -121,7 +124,13 @@ impl Waiting {
     pub fn link(&self, holder: Holder, nonce: String, with: Signing<'_>) -> Result<Link, NoLink> {
         let approver = self.link_for(holder)?;
         let expires_at = (with.now + time::Duration::hours(i64::from(with.expiry_hours))).unix_timestamp();
-        let claims = Claims { opening: self.opening, approver: approver.clone(), expires_at, nonce };
+        let claims = Claims {
+            opening: self.opening,
+            subject_sha256: self.subject_sha256.clone(),
+            approver: approver.clone(),
+            expires_at,
+            nonce,
+        };
         let token = token::issue(with.secret, &self.run_id, self.gate, &claims);
         let path = token::path(&self.run_id, self.gate, &token);
         Ok(Link { approver, url: format!("{}{path}", with.public_base_url.trim_end_matches('/')), token })
@@ -136,13 +145,14 @@ pub fn page(public_base_url: &str, run_id: &str, gate: GateName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::testing::gate;
     use crate::gate_policy::Escalation;
     use time::macros::datetime;
 
     const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
 
     fn waiting(policy: GatePolicy) -> Waiting {
-        Waiting { run_id: "run 1".into(), gate: GateName::Ideate, opening: 2, policy, escalated: false }
+        Waiting { run_id: "run 1".into(), gate: gate("ideate"), opening: 2, subject_sha256: "5".repeat(64), policy, escalated: false }
     }
 
     fn named(name: &str, role: Role, disabled: bool) -> Holder {
@@ -235,11 +245,11 @@ mod tests {
         let with = Signing { secret: "s3cret", public_base_url: "https://x.example/", expiry_hours: 24, now: NOW };
         let link = waiting(GatePolicy::default()).link(Holder::of("ann", None), "n".into(), with).unwrap();
         assert!(link.url.starts_with("https://x.example/v1/hitl/approve/run%201/ideate?token="), "{}", link.url);
-        let claims = token::verify(&["s3cret"], "run 1", GateName::Ideate, &link.token, NOW).unwrap();
+        let claims = token::verify(&["s3cret"], "run 1", gate("ideate"), &link.token, NOW).unwrap();
         assert_eq!((claims.opening, claims.approver.as_str()), (2, "ann"));
         assert_eq!(claims.expires_at, NOW.unix_timestamp() + 24 * 3600);
         assert_eq!(
-            page("https://x.example/", "run 1", GateName::Ideate),
+            page("https://x.example/", "run 1", gate("ideate")),
             "https://x.example/console/runs/run%201/gates/ideate"
         );
     }

@@ -1,0 +1,183 @@
+//! What a decision writes beside the run and its events: artifacts, jobs, gates and effects, each following from an
+//! event. The database keeps them for people, for claims and for webhooks; the events alone would rebuild them.
+
+use crate::Timestamp;
+use crate::notification::{self, Notice};
+use crate::run::artifact::{self, Artifact};
+use crate::run::event::{Common, Event, Recorded};
+use crate::run::kind::{Body, Kind};
+use crate::run::state::{DecidedGate, OpenGate, Run};
+use crate::run::warn;
+use crate::status::GateName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The rows of one decision.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Rows {
+    pub artifacts: Vec<Artifact>,
+    pub jobs: Vec<JobRow>,
+    pub gates: Vec<GateRow>,
+    /// Approvals that do not decide yet, where a gate needs several.
+    pub votes: Vec<DecidedGate>,
+    pub effects: Vec<Effect>,
+    /// Submissions that ended and go out once more.
+    pub rearmed: Vec<Rearmed>,
+    /// What people are told; the database knows whom.
+    pub notifications: Vec<Notice>,
+}
+
+/// An ended submission that goes out once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rearmed {
+    pub job_id: String,
+    /// It may have reached the provider: reconciled before it is sent.
+    pub unanswered: bool,
+}
+
+/// A provider job, for webhooks to find and for operators to see.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobRow {
+    pub job_id: String,
+    /// What it makes, in a word of the run's kind.
+    pub kind: String,
+    pub provider: String,
+    pub state: JobState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+    /// The account at the provider, by which an event without a known id is matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Requested,
+    Submitted,
+    Succeeded,
+    Failed,
+}
+
+/// A gate, open or closed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateRow {
+    /// What only an open gate's row says, as the row of its closing keeps it.
+    #[serde(flatten)]
+    pub open: Option<OpenRow>,
+    pub gate: GateName,
+    pub opening: u32,
+    /// `open`, `approved`, `rejected`, `changes_requested`, `expired`, `withdrawn`, or `closed` by a new opening.
+    pub state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecidedGate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OpenRow {
+    pub gate_id: String,
+    pub subject_sha256: String,
+    /// How many different people must approve.
+    pub approvals: u32,
+    #[serde(with = "time::serde::rfc3339")]
+    pub deadline: Timestamp,
+    /// When the sweep next has to tell somebody that the gate waits; none when all are told.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub warn_at: Option<Timestamp>,
+}
+
+/// Work for the dispatcher: a row of the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effect {
+    /// Unique for ever: the same cause never makes two effects.
+    pub key: String,
+    pub kind: EffectKind,
+    /// What limits and circuit breakers go by; `mock` for nobody.
+    pub provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    pub payload: Value,
+    #[serde(with = "time::serde::rfc3339")]
+    pub due_at: Timestamp,
+}
+
+crate::words! {
+    /// What the dispatcher does with an effect.
+    EffectKind {
+        /// Ask the language model for a persona's answer.
+        Persona = "persona",
+        /// Hand a job to its provider.
+        Submit = "submit",
+        /// Ask the provider how a job stands.
+        Poll = "poll",
+        /// Do what only the run's kind knows.
+        Own = "own",
+        /// Tell somebody what happened. Made by the database, one for each address.
+        Notify = "notify",
+        /// Hand the trace of a run that has ended to the collector. Made by the database, where that is wanted.
+        Trace = "trace",
+        /// Report a failed run, or a dead effect, to the error tracker. Made by the database, where that is wanted.
+        Report = "report",
+    }
+}
+
+impl Rows {
+    pub(super) fn extend<B: Kind>(&mut self, run: &Run<B>, recorded: &Recorded<Event<B>>) {
+        self.artifacts.extend(artifact::of(run, recorded));
+        self.notifications.extend(notification::of(run, recorded));
+        match &recorded.event {
+            Event::Started(_) => {}
+            Event::Common(event) => self.extend_common(run, event),
+            Event::Own(event) => B::rows(run, event, recorded.at, self),
+        }
+    }
+
+    fn extend_common<B: Kind>(&mut self, run: &Run<B>, event: &Common) {
+        match event {
+            Common::GateOpened(opened) => self.gate(run, opened.opening),
+            Common::GateWarned { opening, .. }
+            | Common::GateEscalated { opening, .. }
+            | Common::GateExtended { opening, .. } => self.gate(run, *opening),
+            Common::RunPaused { .. } | Common::RunResumed { .. } | Common::DeadlineExtended { .. } => {
+                self.gates.extend(run.gates.iter().map(|open| open_row(run, open)));
+            }
+            Common::GateVoted(vote) => self.votes.push(vote.as_ref().clone()),
+            Common::GateReopened { gate, previous, opening, .. } => {
+                self.close(*gate, *previous, "closed", None);
+                self.gate(run, *opening);
+            }
+            Common::GateDecided(decided) => {
+                self.close(decided.gate, decided.opening, decided.verdict.outcome(), Some(decided));
+            }
+            Common::GateExpired { gate, opening } => self.close(*gate, *opening, "expired", None),
+            Common::GateWithdrawn { gate, opening, .. } => self.close(*gate, *opening, "withdrawn", None),
+            Common::RunRetried { .. }
+            | Common::ArtifactAttached(_)
+            | Common::RunRejected { .. }
+            | Common::RunExpired { .. }
+            | Common::RunFailed { .. }
+            | Common::RunCancelled { .. } => {}
+        }
+    }
+
+    fn gate<B: Body>(&mut self, run: &Run<B>, opening: u32) {
+        self.gates.extend(run.opening(opening).map(|open| open_row(run, open)));
+    }
+
+    fn close(&mut self, gate: GateName, opening: u32, state: &str, decision: Option<&DecidedGate>) {
+        let (state, decision) = (state.to_owned(), decision.cloned());
+        self.gates.push(GateRow { open: None, gate, opening, state, decision });
+    }
+}
+
+/// The row of a gate that waits, as its deadline now stands.
+fn open_row<B: Body>(run: &Run<B>, open: &OpenGate) -> GateRow {
+    let row = OpenRow {
+        gate_id: open.id.clone(),
+        subject_sha256: open.subject_sha256.clone(),
+        approvals: open.policy.approvals,
+        deadline: open.deadline,
+        warn_at: warn::due_at(run, open),
+    };
+    GateRow { open: Some(row), gate: open.gate, opening: open.opening, state: "open".to_owned(), decision: None }
+}
