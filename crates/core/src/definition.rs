@@ -5,6 +5,7 @@ use crate::disclosure::Disclosure;
 use crate::gate_policy::GatePolicy;
 use crate::job::OverlayStyle;
 use crate::persona::tool::PersonaTool;
+use crate::run::{Editable, SUMMARY_PLACES, Status};
 use crate::status::GateName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -47,6 +48,15 @@ pub enum Step {
     /// A person decides.
     Gate {
         gate: GateName,
+        /// Where the run stands while it waits here, in a word of the production runbook.
+        #[serde(default, skip_serializing_if = "WaitingStatus::is_default")]
+        waiting_status: WaitingStatus,
+        /// What people are asked here: "Start this run?".
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
+        /// What is decided here, in one sentence; `{title}`, `{clips}` and `{concept}` stand for the run's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
         #[serde(default = "gate_seconds")]
         expires_after_seconds: u32,
         #[serde(default, skip_serializing_if = "GatePolicy::is_shipped")]
@@ -79,6 +89,39 @@ pub enum Step {
         #[serde(default = "publish_seconds")]
         timeout_seconds: u32,
     },
+}
+
+crate::words! {
+    /// Where a run can stand while it waits for people. The first three are MyloWare's own.
+    WaitingStatus {
+        PendingWorkflow = "pending_workflow",
+        AwaitingIdeate = "awaiting_ideate",
+        AwaitingPrepublish = "awaiting_prepublish",
+        AwaitingApproval = "awaiting_approval",
+    }
+}
+
+impl Default for WaitingStatus {
+    fn default() -> Self {
+        WaitingStatus::AwaitingApproval
+    }
+}
+
+impl WaitingStatus {
+    fn is_default(&self) -> bool {
+        *self == WaitingStatus::default()
+    }
+}
+
+impl From<WaitingStatus> for Status {
+    fn from(status: WaitingStatus) -> Status {
+        match status {
+            WaitingStatus::PendingWorkflow => Status::PendingWorkflow,
+            WaitingStatus::AwaitingIdeate => Status::AwaitingIdeate,
+            WaitingStatus::AwaitingPrepublish => Status::AwaitingPrepublish,
+            WaitingStatus::AwaitingApproval => Status::AwaitingApproval,
+        }
+    }
 }
 
 // A gate outlives a long weekend.
@@ -281,17 +324,7 @@ impl Definition {
         if let Some(step) = self.steps.iter().find(|step| step.limit_seconds() == 0) {
             return Err(rule(format!("step {} needs a time limit above 0", step.name())));
         }
-        let gates: Vec<GateName> = self.steps.iter().filter_map(as_gate).collect();
-        if !gates.is_sorted_by(|a, b| a < b) {
-            return Err(rule("gates come once each, in the order workflow, ideate, prepublish"));
-        }
-        for step in &self.steps {
-            if let Step::Gate { gate, expires_after_seconds, policy } = step {
-                policy
-                    .validate(*gate, *expires_after_seconds)
-                    .map_err(|error| rule(format!("gate {gate}: {error}")))?;
-            }
-        }
+        self.validate_gates()?;
         let generate = self.only("generate", |step| matches!(step, Step::Generate { .. }))?;
         let render = self.only("render", |step| matches!(step, Step::Render { .. }))?;
         let publish = self.only("publish", |step| matches!(step, Step::Publish { .. }))?;
@@ -302,6 +335,28 @@ impl Definition {
         }
         if publish + 1 != self.steps.len() {
             return Err(rule("publish is the last step"));
+        }
+        Ok(())
+    }
+
+    fn validate_gates(&self) -> Result<(), DefinitionError> {
+        let generate = self.steps.iter().position(|step| matches!(step, Step::Generate { .. }));
+        for (place, step) in self.steps.iter().enumerate() {
+            let Step::Gate { gate, expires_after_seconds, policy, summary, .. } = step else { continue };
+            let refuse = |error: String| rule(format!("gate {gate}: {error}"));
+            if self.steps.iter().take(place).any(|earlier| earlier.name() == gate.as_str()) {
+                return Err(refuse("an earlier step has this name".to_owned()));
+            }
+            policy.validate(*expires_after_seconds).map_err(refuse)?;
+            for group in &policy.edits {
+                let known = || format!("there is no group of texts {group:?}: {}", Editable::WORDS.join(", "));
+                let editable = Editable::parse(group).ok_or_else(|| refuse(known()))?;
+                // The clips are made by then.
+                if editable != Editable::Captions && generate.is_some_and(|generate| generate < place) {
+                    return Err(refuse("only captions can be edited after the clips are made".to_owned()));
+                }
+            }
+            validate_summary(summary.as_deref().unwrap_or_default()).map_err(refuse)?;
         }
         Ok(())
     }
@@ -354,10 +409,12 @@ impl Settings {
     }
 }
 
-fn as_gate(step: &Step) -> Option<GateName> {
-    match step {
-        Step::Gate { gate, .. } => Some(*gate),
-        Step::Persona { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
+/// Every name in braces is one that the run knows.
+fn validate_summary(summary: &str) -> Result<(), String> {
+    let names = summary.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name);
+    match names.into_iter().find(|name| !SUMMARY_PLACES.contains(name)) {
+        Some(name) => Err(format!("summary: there is no {{{name}}}; there are {{{}}}", SUMMARY_PLACES.join("}, {"))),
+        None => Ok(()),
     }
 }
 
@@ -402,7 +459,10 @@ mod tests {
             ("must not contain", |v| v["title"] = "a\0b".into()),
             ("unknown field", |v| v["surprise"] = 1.into()),
             ("needs settings", |v| v["settings"] = serde_json::Value::Null),
-            ("order workflow", |v| v["steps"].as_array_mut().unwrap().swap(0, 2)),
+            ("an earlier step has this name", |v| v["steps"][2]["gate"] = "workflow".into()),
+            ("there is no {clip}", |v| v["steps"][0]["summary"] = "Start {clip}".into()),
+            ("no group of texts", |v| v["steps"][0]["policy"]["edits"] = serde_json::json!(["all"])),
+            ("only captions", |v| v["steps"][7]["policy"]["edits"] = serde_json::json!(["script"])),
             ("exactly one generate", |v| {
                 v["steps"].as_array_mut().unwrap().remove(4);
             }),
@@ -420,7 +480,8 @@ mod tests {
             ("at least one platform", |v| v["settings"]["publish"]["platforms"] = serde_json::json!([])),
             ("no persona of the steps", |v| v["optional_personas"][0]["before"] = "nobody".into()),
             ("time limit", |v| v["steps"][0]["expires_after_seconds"] = 0.into()),
-            ("unknown variant", |v| v["steps"][0]["gate"] = "final".into()),
+            ("no name of a gate", |v| v["steps"][0]["gate"] = "the final one".into()),
+            ("unknown variant", |v| v["steps"][0]["waiting_status"] = "published".into()),
             ("unknown variant `approve_gate`", |v| v["steps"][1]["tools"] = serde_json::json!(["approve_gate"])),
         ];
         for (expected, change) in cases {

@@ -4,16 +4,16 @@
 use crate::disclosure::Disclosure;
 use serde::{Deserialize, Serialize};
 
-/// The three kinds of provider work, in the order in which a run needs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobKind {
-    /// One clip, by kie.ai.
-    Generate,
-    /// The final video, by Shotstack.
-    Render,
-    /// The post, by upload-post.
-    Publish,
+crate::words! {
+    /// The three kinds of provider work, in the order in which a run needs them.
+    JobKind {
+        /// One clip, by kie.ai.
+        Generate = "generate",
+        /// The final video, by Shotstack.
+        Render = "render",
+        /// The post, by upload-post.
+        Publish = "publish",
+    }
 }
 
 impl JobKind {

@@ -15,22 +15,19 @@
 //! - [`trace`]: a timeline as spans, for collectors of traces.
 
 pub mod brendan;
-pub mod button;
 pub mod definition;
 pub mod disclosure;
-pub mod gate_policy;
 pub mod job;
 pub mod knowledge;
-pub mod link;
 pub mod metrics;
-pub mod notification;
 pub mod persona;
-pub mod principal;
 pub mod retry;
 pub mod run;
 pub mod status;
-pub mod token;
 pub mod trace;
+
+pub use mw_kernel::{button, gate_policy, link, notification, principal, token};
+pub(crate) use mw_kernel::words;
 
 /// A moment in UTC. Always given by the caller.
 pub type Timestamp = time::OffsetDateTime;

@@ -10,7 +10,7 @@
 
 pub mod conversation;
 pub mod rules;
-pub mod speech;
+pub use mw_kernel::speech;
 pub mod tools;
 
 use crate::run::Input;

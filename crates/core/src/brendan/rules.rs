@@ -151,7 +151,7 @@ mod tests {
             run_id: "run-abc".into(),
             project: "aismr".into(),
             status: Status::AwaitingIdeate,
-            awaiting_gate: Some(GateName::Ideate),
+            awaiting_gate: Some(gate("ideate")),
         }]
     }
 

@@ -38,7 +38,7 @@ pub fn likenesses(run: &Run, headers: &[String], earlier: &[Idea]) -> Vec<Likene
             percent,
         })
     };
-    (0..).zip(run.clips.iter().zip(headers)).filter_map(nearest).collect()
+    (0..).zip(run.body.clips.iter().zip(headers)).filter_map(nearest).collect()
 }
 
 /// How often each three letters occur.
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_header_is_named_with_the_earlier_idea_that_it_is_most_like() {
         let run = started("aismr");
-        let subject = run.clips[0].subject.clone();
+        let subject = run.body.clips[0].subject.clone();
         let idea = |run_id: &str, header: &str| Idea { run_id: run_id.into(), text: format!("{subject} {header}") };
         let earlier = [idea("a", "made of frozen honey"), idea("b", "made of melted glass")];
         let mut headers: Vec<String> =

@@ -82,13 +82,13 @@ pub fn question(run: &Run, role: Role) -> String {
         Role::Sound => "sound design",
         Role::Caption => "caption title publishing",
     };
-    let subject = run.clips.first().map_or("", |clip| &clip.subject);
+    let subject = run.body.clips.first().map_or("", |clip| &clip.subject);
     format!("{craft} {subject} {}", run.title).chars().take(QUESTION_CHARS_MAX).collect()
 }
 
 /// How many runs' earlier ideas matter to a role: a persona that ideates freely must not repeat one.
 pub fn idea_runs(run: &Run, role: Role) -> u32 {
-    let is_free = run.settings.as_ref().is_some_and(|settings| settings.clips.subjects == Subjects::Request);
+    let is_free = run.body.settings.as_ref().is_some_and(|settings| settings.clips.subjects == Subjects::Request);
     match role {
         Role::Ideate if is_free => IDEA_RUNS_MAX,
         Role::Ideate | Role::Write | Role::Edit | Role::Sound | Role::Caption => 0,

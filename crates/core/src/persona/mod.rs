@@ -77,7 +77,7 @@ impl PersonaOutput {
         let mut output: PersonaOutput =
             serde_json::from_str(&answer.to_string()).map_err(|error| PersonaError::Shape(error.to_string()))?;
         (output.recalled, output.likenesses, output.tokens) = (None, Vec::new(), None);
-        let clips = run.clips.len();
+        let clips = run.body.clips.len();
         match role {
             Role::Ideate => one_per_clip("headers", &output.headers, clips)?,
             Role::Write => one_per_clip("prompts", &output.prompts, clips)?,
@@ -103,16 +103,16 @@ impl PersonaOutput {
         match role {
             Role::Ideate => {
                 write_each(run, &self.headers, Field::Header);
-                run.likenesses.clone_from(&self.likenesses);
-                run.concept = Some(self.summary.clone()).filter(|summary| !summary.is_empty());
+                run.body.likenesses.clone_from(&self.likenesses);
+                run.body.concept = Some(self.summary.clone()).filter(|summary| !summary.is_empty());
             }
             Role::Write => write_each(run, &self.prompts, Field::Prompt),
             Role::Caption => {
                 if !edit::is_written_by_a_person(run, Field::Caption) {
-                    run.caption.clone_from(&self.caption);
+                    run.body.caption.clone_from(&self.caption);
                 }
                 if !edit::is_written_by_a_person(run, Field::PostTitle) {
-                    run.post_title.clone_from(&self.title);
+                    run.body.post_title.clone_from(&self.title);
                 }
             }
             Role::Edit | Role::Sound => {}
@@ -152,13 +152,13 @@ fn cut(text: &str, chars_max: usize) -> String {
 pub fn by_rules(run: &Run, role: Role) -> PersonaOutput {
     match role {
         Role::Ideate => PersonaOutput {
-            summary: format!("{} clips about {}.", run.clips.len(), subjects(run)),
-            headers: run.clips.iter().map(|clip| clip.header.clone()).collect(),
+            summary: format!("{} clips about {}.", run.body.clips.len(), subjects(run)),
+            headers: run.body.clips.iter().map(|clip| clip.header.clone()).collect(),
             ..PersonaOutput::default()
         },
         Role::Write => PersonaOutput {
             summary: "One prompt per clip.".to_owned(),
-            prompts: run.clips.iter().map(|clip| prompt(run, &clip.subject)).collect(),
+            prompts: run.body.clips.iter().map(|clip| prompt(run, &clip.subject)).collect(),
             ..PersonaOutput::default()
         },
         Role::Edit => PersonaOutput {
@@ -171,7 +171,7 @@ pub fn by_rules(run: &Run, role: Role) -> PersonaOutput {
             ..PersonaOutput::default()
         },
         Role::Caption => {
-            let tags = run.settings.as_ref().map(|settings| settings.publish.hashtags.join(" ")).unwrap_or_default();
+            let tags = run.body.settings.as_ref().map(|settings| settings.publish.hashtags.join(" ")).unwrap_or_default();
             PersonaOutput {
                 summary: "Caption and title from the run's subject.".to_owned(),
                 caption: Some(cut(&format!("{} {tags}", run.title), CAPTION_CHARS_MAX)),
@@ -184,7 +184,7 @@ pub fn by_rules(run: &Run, role: Role) -> PersonaOutput {
 
 fn subjects(run: &Run) -> String {
     let mut subjects: Vec<&str> = Vec::new();
-    for clip in &run.clips {
+    for clip in &run.body.clips {
         if !subjects.contains(&clip.subject.as_str()) {
             subjects.push(&clip.subject);
         }
@@ -194,8 +194,8 @@ fn subjects(run: &Run) -> String {
 
 /// The header is on-screen text and stays out of the prompt.
 fn prompt(run: &Run, subject: &str) -> String {
-    let wish = ["prompt", "topic", "title"].iter().find_map(|key| run.input.get(key).and_then(Value::as_str));
-    let seconds = run.settings.as_ref().map_or(8.0, |settings| settings.clips.duration_seconds);
+    let wish = ["prompt", "topic", "title"].iter().find_map(|key| run.body.input.get(key).and_then(Value::as_str));
+    let seconds = run.body.settings.as_ref().map_or(8.0, |settings| settings.clips.duration_seconds);
     let about = wish.map(|wish| format!(" Theme: {wish}.")).unwrap_or_default();
     let whisper = if guardrail::asks_for(run, guardrail::WHISPER) { ", one word whispered at 3 seconds" } else { "" };
     let changes: String = changes_requested(run).map(|comment| format!(" Change: {comment}.")).collect();
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn rules_never_put_a_header_into_a_prompt() {
         let run = started("test_video_gen");
-        for (clip, prompt) in run.clips.iter().zip(by_rules(&run, Role::Write).prompts) {
+        for (clip, prompt) in run.body.clips.iter().zip(by_rules(&run, Role::Write).prompts) {
             assert!(prompt.contains(&clip.subject) && !prompt.contains(&clip.header), "{prompt}");
         }
     }
@@ -256,7 +256,7 @@ mod tests {
         everything.apply(Role::Edit, &mut run);
         assert_eq!(run, before);
         everything.apply(Role::Write, &mut run);
-        assert_eq!((run.clips[0].header.as_str(), run.clips[0].prompt.as_deref()), ("cheeseburger", Some("p")));
+        assert_eq!((run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()), ("cheeseburger", Some("p")));
     }
 
     #[test]

@@ -4,27 +4,8 @@
 use crate::definition::{Settings, Step};
 use crate::job::{GenerateSpec, JobSpec, PublishSpec, RenderClip, RenderSpec};
 use crate::persona;
-use crate::run::Context;
-use crate::run::event::{Event, Recorded};
-use crate::run::state::{ClipState, JobPhase, PersonaSource, Run};
-
-/// Events and the state after them, growing together while a decision is made.
-pub(super) struct Draft {
-    pub(super) run: Run,
-    pub(super) events: Vec<Event>,
-}
-
-impl Draft {
-    pub(super) fn of(run: &Run) -> Self {
-        Draft { run: run.clone(), events: Vec::new() }
-    }
-
-    pub(super) fn push(&mut self, event: Event, context: &Context<'_>) {
-        let recorded = Recorded { seq: self.run.version + 1, at: context.now, actor: String::new(), event };
-        self.run.evolve(&recorded);
-        self.events.push(recorded.event);
-    }
-}
+use crate::run::body::{ClipState, JobPhase, PersonaSource, step_deadline};
+use crate::run::{Context, Draft, Event, MediaEvent, Run, gate};
 
 /// Enters step `step` of the pipeline and whatever follows without waiting.
 pub(super) fn enter(draft: &mut Draft, step: u32, context: &mut Context<'_>) {
@@ -45,7 +26,7 @@ pub(super) fn leave_when_done(draft: &mut Draft, context: &mut Context<'_>) {
         Work::Open => {}
         Work::Done => enter_next(draft, context),
         Work::Failed { code, message } => {
-            draft.push(Event::RunFailed { error_type: code, error_message: message }, context);
+            draft.fail(code, message, context);
         }
     }
 }
@@ -58,10 +39,10 @@ enum Work {
 }
 
 fn work(run: &Run) -> Work {
-    match run.current_step() {
+    match run.body.current_step() {
         // A gate is left by its decision.
         Some(Step::Gate { .. }) => Work::Open,
-        Some(Step::Persona { .. }) if run.answered => Work::Done,
+        Some(Step::Persona { .. }) if run.body.answered => Work::Done,
         Some(Step::Persona { .. }) => Work::Open,
         Some(Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. }) | None => jobs_work(run),
     }
@@ -69,7 +50,7 @@ fn work(run: &Run) -> Work {
 
 fn jobs_work(run: &Run) -> Work {
     let mut failed = None;
-    for (_, job) in run.step_jobs() {
+    for (_, job) in run.body.step_jobs() {
         match &job.phase {
             JobPhase::Requested | JobPhase::Submitted { .. } => return Work::Open,
             JobPhase::Failed { code, message, .. } => {
@@ -83,80 +64,74 @@ fn jobs_work(run: &Run) -> Work {
 
 /// The step after the current one.
 pub(super) fn enter_next(draft: &mut Draft, context: &mut Context<'_>) {
-    let next = draft.run.step + 1;
+    let next = draft.run.body.step + 1;
     enter(draft, next, context);
 }
 
 fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option<u32> {
-    let Some(step) = draft.run.pipeline.get(index as usize).cloned() else {
-        draft.push(Event::RunPublished, context);
+    let Some(step) = draft.run.body.pipeline.get(index as usize).cloned() else {
+        draft.push(Event::Own(MediaEvent::RunPublished), context);
         return None;
     };
-    let deadline = context.now + time::Duration::seconds(i64::from(step.limit_seconds()));
-    draft.push(Event::StepStarted { step: index, name: step.name().to_owned(), deadline }, context);
+    let deadline = step_deadline(context.now, &step);
+    draft.push(Event::Own(MediaEvent::StepStarted { step: index, name: step.name().to_owned(), deadline }), context);
     match step {
-        Step::Gate { gate, .. } => {
-            let opening = super::gate::next_opening(&draft.run);
-            let summary = super::gate::summary(&draft.run, gate);
-            draft.push(Event::GateOpened { gate, opening, summary }, context);
+        Step::Gate { .. } => {
+            gate::open(draft, context);
             None
         }
-        Step::Persona { persona, role, .. } => match draft.run.personas {
+        Step::Persona { persona, role, .. } => match draft.run.body.personas {
             PersonaSource::Rules => {
                 let output = persona::by_rules(&draft.run, role);
                 draft
-                    .push(Event::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }, context);
+                    .push(Event::Own(MediaEvent::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }), context);
                 Some(index + 1)
             }
             PersonaSource::Model => {
-                draft.push(Event::PersonaRequested { step: index, persona }, context);
+                draft.push(Event::Own(MediaEvent::PersonaRequested { step: index, persona }), context);
                 None
             }
         },
         Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => {
             request_jobs(draft, &step, index, context);
             // A successor may have inherited all of it.
-            let done = !draft.run.status.is_terminal() && matches!(jobs_work(&draft.run), Work::Done);
+            let done = !draft.run.is_ended() && matches!(jobs_work(&draft.run), Work::Done);
             done.then_some(index + 1)
         }
     }
 }
 
 fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Context<'_>) {
-    let Some(settings) = draft.run.settings.clone() else {
-        return draft.push(fault("definition_invalid", "the run has no settings"), context);
+    let Some(settings) = draft.run.body.settings.clone() else {
+        return draft.fail("definition_invalid", "the run has no settings", context);
     };
     let specs = match step {
         Step::Generate { .. } => generate_specs(&draft.run, &settings),
         Step::Render { .. } => vec![JobSpec::Render(render_spec(&draft.run, &settings))],
         Step::Publish { .. } => match publish_spec(&draft.run, &settings) {
             Some(spec) => vec![JobSpec::Publish(spec)],
-            None => return draft.push(fault("nothing_to_publish", "there is no final render"), context),
+            None => return draft.fail("nothing_to_publish", "there is no final render", context),
         },
         Step::Gate { .. } | Step::Persona { .. } => Vec::new(),
     };
     for spec in specs {
         // What is ordered again, after changes, is new.
-        let first = !draft.run.jobs.values().any(|job| job.spec == spec);
-        let inheritance = draft.run.inheritance.as_ref().filter(|_| first);
+        let first = !draft.run.body.jobs.values().any(|job| job.spec == spec);
+        let inheritance = draft.run.body.inheritance.as_ref().filter(|_| first);
         let event = inheritance.and_then(|inheritance| inheritance.adopt(&spec, index, context));
-        let event = event.unwrap_or_else(|| Event::JobRequested {
+        let event = event.unwrap_or_else(|| Event::Own(MediaEvent::JobRequested {
             job_id: (context.new_id)(),
             step: index,
             spec,
             known_as: None,
-        });
+        }));
         draft.push(event, context);
     }
 }
 
-fn fault(error_type: &str, error_message: &str) -> Event {
-    Event::RunFailed { error_type: error_type.to_owned(), error_message: error_message.to_owned() }
-}
-
 fn generate_specs(run: &Run, settings: &Settings) -> Vec<JobSpec> {
     let clips = &settings.clips;
-    run.clips
+    run.body.clips
         .iter()
         .enumerate()
         .map(|(index, clip)| {
@@ -175,7 +150,7 @@ fn generate_specs(run: &Run, settings: &Settings) -> Vec<JobSpec> {
 }
 
 fn render_spec(run: &Run, settings: &Settings) -> RenderSpec {
-    let clips = run.clips.iter().enumerate().filter_map(|(index, clip)| match &clip.state {
+    let clips = run.body.clips.iter().enumerate().filter_map(|(index, clip)| match &clip.state {
         ClipState::Generated { url } => Some(RenderClip {
             index: index as u32,
             url: url.clone(),
@@ -190,16 +165,16 @@ fn render_spec(run: &Run, settings: &Settings) -> RenderSpec {
         overlay: settings.render.overlay.clone(),
         resolution: settings.render.resolution.clone(),
         aspect_ratio: settings.clips.aspect_ratio.clone(),
-        effects: run.effects,
+        effects: run.body.effects,
     }
 }
 
 /// Only the final render is ever published, never a raw clip.
 fn publish_spec(run: &Run, settings: &Settings) -> Option<PublishSpec> {
     Some(PublishSpec {
-        video_url: run.render_url.clone()?,
-        caption: run.caption.clone().unwrap_or_else(|| run.title.clone()),
-        title: run.post_title.clone().unwrap_or_else(|| run.title.clone()),
+        video_url: run.body.render_url.clone()?,
+        caption: run.body.caption.clone().unwrap_or_else(|| run.title.clone()),
+        title: run.body.post_title.clone().unwrap_or_else(|| run.title.clone()),
         account: settings.publish.account.clone(),
         platforms: settings.publish.platforms.clone(),
         disclosure: settings.publish.disclosure.clone(),

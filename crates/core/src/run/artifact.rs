@@ -1,127 +1,47 @@
 //! Artifacts: what a run leaves for people and reports to see. Each follows from an event; the names and the order are
 //! those of the original (contract, section 5).
 
-use crate::brendan::speech::plain;
 use crate::definition::Step;
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
-use crate::run::attach::Attachment;
-use crate::run::deadline::STEP_TIMEOUT;
-use crate::run::event::{Event, Recorded};
-use crate::run::state::{ClipState, DecidedGate, Run};
-use crate::status::GateName;
-use serde::Serialize;
+use crate::run::body::ClipState;
+use crate::run::{Artifact, Common, Event, MediaEvent, Recorded, Run};
+use mw_kernel::run::{STEP_TIMEOUT, done_notification};
 use serde_json::{Value, json};
 
-/// The type of artifacts that are told in the conversation of their user, too.
-pub const NOTIFICATION: &str = "notification";
-
-/// One artifact row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Artifact {
-    #[serde(rename = "type")]
-    pub artifact_type: String,
-    pub provider: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub persona: Option<String>,
-    pub metadata: Value,
-}
-
-impl Artifact {
-    fn new(artifact_type: &str, provider: &str, metadata: Value) -> Self {
-        Artifact {
-            artifact_type: artifact_type.to_owned(),
-            provider: provider.to_owned(),
-            url: None,
-            checksum: None,
-            persona: None,
-            metadata,
-        }
-    }
-
-    fn by(mut self, persona: Option<&str>) -> Self {
-        self.persona = persona.map(str::to_owned);
-        self
-    }
-
-    fn at(mut self, url: &str) -> Self {
-        self.url = Some(url.to_owned());
-        self
-    }
-}
-
-/// The artifacts of one event, given the run after it. Each says which mode made it.
+/// The artifacts of one event, given the run after it, beside those that every kind of run leaves.
 pub(super) fn of(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
-    let mut artifacts = list(run, recorded);
-    for artifact in &mut artifacts {
-        if let Value::Object(metadata) = &mut artifact.metadata {
-            metadata.insert("providersMode".to_owned(), json!(run.mode));
+    match &recorded.event {
+        Event::Started(started) => {
+            let plan = &started.plan;
+            vec![Artifact::new("run.start", "api", json!({"input": plan.input, "options": plan.options}))]
         }
+        Event::Common(Common::RunFailed { error_type, .. }) if error_type == STEP_TIMEOUT => timed_out(run),
+        Event::Common(_) => Vec::new(),
+        Event::Own(event) => of_own(run, event),
     }
-    artifacts
 }
 
-fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
-    match &recorded.event {
-        Event::RunStarted(started) => {
-            vec![Artifact::new("run.start", "api", json!({"input": started.input, "options": started.options}))]
-        }
-        Event::GateOpened { gate, summary, .. } => gate_opened(run, *gate, summary, recorded),
-        Event::GateVoted(decided) => vec![approval(decided)],
-        Event::GateDecided(decided) => vec![approval(decided)],
-        Event::GateReopened { gate, summary, reason, .. } => {
-            let message = format!("{summary} Links from before no longer work: {reason}.");
-            vec![notification(run, waiting(*gate), Some(*gate), &message)]
-        }
-        Event::GateEscalated { gate, .. } => {
-            let message = format!("Nobody has decided at the {gate} gate yet: others were called in.");
-            vec![notification(run, "escalated", Some(*gate), &message)]
-        }
-        Event::GateExtended { gate, deadline, .. } => {
-            let message = format!("Nobody decided at the {gate} gate: it now closes at {}.", super::rfc3339(*deadline));
-            vec![notification(run, waiting(*gate), Some(*gate), &message)]
-        }
-        Event::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
-        Event::JobRequested { spec: JobSpec::Render(spec), .. } => {
+fn of_own(run: &Run, event: &MediaEvent) -> Vec<Artifact> {
+    match event {
+        MediaEvent::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
+        MediaEvent::JobRequested { spec: JobSpec::Render(spec), .. } => {
             let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
             vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(Some("alex"))]
         }
-        Event::JobSubmitted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
-        Event::JobSucceeded { job_id, url } => job_succeeded(run, job_id, url),
-        Event::JobFailed { job_id, code, message } => job_failed(run, job_id, code, message),
-        Event::ArtifactAttached(attachment) => vec![attached(attachment)],
-        Event::RunPublished => vec![notification(run, "completed", None, "Your video is published.")],
-        Event::RunRejected { gate } => vec![notification(run, "rejected", Some(*gate), "The run was rejected.")],
-        Event::RunExpired { gate } => {
-            let message = if gate.is_some() { "Nobody decided in time." } else { "The run was paused for too long." };
-            vec![notification(run, "expired", *gate, message)]
+        MediaEvent::JobSubmitted { job_id, task_id, .. } | MediaEvent::JobAdopted { job_id, task_id, .. } => {
+            job_submitted(run, job_id, task_id)
         }
-        Event::GateWarned { gate, .. } => {
-            let until = run.deadline.map(super::rfc3339).unwrap_or_default();
-            let message = format!("The {gate} gate closes at {until}: nobody has decided yet.");
-            vec![notification(run, waiting(*gate), Some(*gate), &message)]
-        }
-        Event::JobAdopted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
-        Event::ClipAdopted { index, url, from_run } => clip_adopted(run, *index, url, from_run),
-        Event::RunFailed { error_type, error_message } => run_failed(run, error_type, error_message),
-        Event::RunCancelled { reason, actor } => {
-            vec![Artifact::new("run.cancelled", "api", json!({"reason": reason, "actor": actor}))]
-        }
-        Event::StepStarted { .. }
-        | Event::GateExpired { .. }
-        | Event::PersonaRequested { .. }
-        | Event::JobRequested { .. }
-        | Event::JobSubmissionRepeated { .. }
-        | Event::JobRetried { .. }
-        | Event::JobReplaced { .. }
-        | Event::RunPaused { .. }
-        | Event::RunResumed { .. }
-        | Event::DeadlineExtended { .. }
-        | Event::RunRetried { .. } => Vec::new(),
+        MediaEvent::JobSucceeded { job_id, url } => job_succeeded(run, job_id, url),
+        MediaEvent::JobFailed { job_id, code, message } => job_failed(run, job_id, code, message),
+        MediaEvent::ClipAdopted { index, url, from_run } => clip_adopted(run, *index, url, from_run),
+        MediaEvent::RunPublished => vec![done_notification(run)],
+        MediaEvent::StepStarted { .. }
+        | MediaEvent::PersonaRequested { .. }
+        | MediaEvent::JobRequested { .. }
+        | MediaEvent::JobSubmissionRepeated { .. }
+        | MediaEvent::JobRetried { .. }
+        | MediaEvent::JobReplaced { .. } => Vec::new(),
     }
 }
 
@@ -145,72 +65,14 @@ fn persona_finished(persona: &str, output: &PersonaOutput) -> Vec<Artifact> {
     recalled.chain(sound).collect()
 }
 
-fn gate_opened(run: &Run, gate: GateName, summary: &str, recorded: &Recorded) -> Vec<Artifact> {
-    let metadata = json!({
-        "gate": gate, "project": run.definition.key, "summary": summary,
-        "requested_at": super::rfc3339(recorded.at),
-    });
-    vec![
-        Artifact::new("hitl.request", "orchestrator", metadata).by(Some(last_persona(run))),
-        notification(run, waiting(gate), Some(gate), summary),
-    ]
-}
-
-fn approval(decided: &DecidedGate) -> Artifact {
-    let mut metadata = json!({
-        "gate": decided.gate, "decision": decided.verdict.outcome(), "approver": decided.approver,
-        "comment": decided.comment, "ip": decided.ip, "channel": decided.channel,
-    });
-    if let (false, Value::Object(fields)) = (decided.edits.is_empty(), &mut metadata) {
-        fields.insert("edits".to_owned(), json!(decided.edits));
-    }
-    Artifact::new("hitl.approval", "api", metadata)
-}
-
-/// The type of a notification that asks for a decision.
-fn waiting(gate: GateName) -> &'static str {
-    match gate {
-        GateName::Workflow => "awaiting_workflow",
-        GateName::Ideate => "awaiting_ideate",
-        GateName::Prepublish => "awaiting_prepublish",
-    }
-}
-
 /// The persona that worked before the current step; brendan before any has.
-fn last_persona(run: &Run) -> &str {
-    let before = run.pipeline.get(..run.step as usize).unwrap_or_default();
+pub(super) fn last_persona(run: &Run) -> &str {
+    let before = run.body.pipeline.get(..run.body.step as usize).unwrap_or_default();
     before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
 }
 
-fn attached(attachment: &Attachment) -> Artifact {
-    let mut metadata = attachment.metadata.clone();
-    if let (NOTIFICATION, Some(message)) = (attachment.artifact_type.as_str(), metadata.get_mut("message")) {
-        *message = plain(message.as_str().unwrap_or_default()).into();
-    }
-    Artifact {
-        artifact_type: attachment.artifact_type.clone(),
-        provider: attachment.provider.clone(),
-        url: attachment.url.clone(),
-        checksum: attachment.checksum.clone(),
-        persona: attachment.persona.clone(),
-        metadata,
-    }
-}
-
-/// What is told in the conversation of the run's user in Brendan's name, so that others' words in it bring no address.
-fn notification(run: &Run, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
-    Artifact::new(
-        NOTIFICATION,
-        "orchestrator",
-        json!({
-            "type": kind, "message": plain(message), "user_id": run.user_id, "run_id": run.run_id,
-            "gate": gate, "project": run.definition.key,
-        }),
-    )
-}
-
 fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
-    match run.jobs.get(job_id).map(|job| &job.spec) {
+    match run.body.jobs.get(job_id).map(|job| &job.spec) {
         Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.job", "kieai", json!({
             "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
             "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
@@ -221,7 +83,7 @@ fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
 }
 
 fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
-    let Some(job) = run.jobs.get(job_id) else { return Vec::new() };
+    let Some(job) = run.body.jobs.get(job_id) else { return Vec::new() };
     match &job.spec {
         JobSpec::Generate(spec) => {
             let metadata = json!({"videoIndex": spec.index, "subject": spec.subject, "header": spec.header});
@@ -249,7 +111,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
 }
 
 fn clip_adopted(run: &Run, index: u32, url: &str, from_run: &str) -> Vec<Artifact> {
-    let Some(clip) = run.clips.get(index as usize) else { return Vec::new() };
+    let Some(clip) = run.body.clips.get(index as usize) else { return Vec::new() };
     let metadata =
         json!({"videoIndex": index, "subject": clip.subject, "header": clip.header, "adoptedFrom": from_run});
     let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
@@ -265,8 +127,8 @@ fn wait_over(run: &Run) -> Option<Artifact> {
 
 /// How many clips the run needs, and how many have come.
 fn clips_of(run: &Run) -> (usize, usize) {
-    let generated = run.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count();
-    (run.clips.len(), generated)
+    let generated = run.body.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count();
+    (run.body.clips.len(), generated)
 }
 
 fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
@@ -274,20 +136,17 @@ fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
     Artifact::new("kieai.wait", "kieai", metadata).by(Some("riley"))
 }
 
-fn run_failed(run: &Run, error_type: &str, error_message: &str) -> Vec<Artifact> {
-    let mut artifacts = Vec::new();
-    if error_type == STEP_TIMEOUT && matches!(run.current_step(), Some(Step::Generate { .. })) {
-        let (expected, generated) = clips_of(run);
-        artifacts.push(wait(expected, generated, "timeout"));
+/// Clips that did not come in time are counted.
+fn timed_out(run: &Run) -> Vec<Artifact> {
+    if !matches!(run.body.current_step(), Some(Step::Generate { .. })) {
+        return Vec::new();
     }
-    let metadata = json!({"error_type": error_type, "error_message": error_message, "project": run.definition.key});
-    artifacts.push(Artifact::new("run.failed", "orchestrator", metadata));
-    artifacts.push(notification(run, "failed", None, error_message));
-    artifacts
+    let (expected, generated) = clips_of(run);
+    vec![wait(expected, generated, "timeout")]
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {
-    match run.jobs.get(job_id).map(|job| &job.spec) {
+    match run.body.jobs.get(job_id).map(|job| &job.spec) {
         Some(JobSpec::Generate(spec)) => vec![
             Artifact::new(
                 "kieai.error",
@@ -330,16 +189,16 @@ mod tests {
                 return types;
             }
             // All submissions come before the first result, as in the reference sequence.
-            let requested = run.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
+            let requested = run.body.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
             let command = match (&run.gate, requested) {
                 (Some(open), _) => Command::DecideGate(approve(open.gate)),
                 (None, Some((id, _))) => {
-                    Command::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false }
+                    Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false })
                 }
                 (None, None) => {
                     let (id, _) =
-                        run.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
-                    Command::FinishJob { job_id: id.clone(), url: format!("https://files.test/{id}") }
+                        run.body.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
+                    Command::Own(MediaCommand::FinishJob { job_id: id.clone(), url: format!("https://files.test/{id}") })
                 }
             };
             transition = with_context(T0, |context| apply(&run, &command, "t", context)).unwrap().unwrap();

@@ -1,12 +1,22 @@
 //! Edit-and-approve: what an approver changes while approving, kept as a diff. A text that a person wrote stays: no persona
 //! writes over it later.
 
-use crate::gate_policy::{Editable, GatePolicy};
-use crate::run::Refusal;
-use crate::run::start::FieldError;
-use crate::run::state::{Clip, Run};
+use crate::gate_policy::GatePolicy;
+use crate::run::brief;
+use crate::run::{Change, Clip, Edit, EditableField, FieldError, Refusal, Run};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+crate::words! {
+    /// What an approver may change.
+    Editable {
+        /// Title, subjects and headers.
+        Plan = "plan",
+        /// The prompt of each clip.
+        Script = "script",
+        /// Caption and title of the post.
+        Captions = "captions",
+    }
+}
 
 /// One text of a run that may be edited. On the wire: `title`, `clips.0.subject`, `caption`…
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,19 +28,6 @@ pub enum Field {
     Prompt(u32),
     Caption,
     PostTitle,
-}
-
-/// New texts, by field.
-pub type Edit = BTreeMap<Field, String>;
-
-/// One text that was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    pub field: Field,
-    /// What stood there; nothing where a persona had not written yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    pub after: String,
 }
 
 impl Field {
@@ -79,20 +76,20 @@ impl Field {
 
     /// The text as it stands; nothing where a persona has not written yet.
     pub fn get(self, run: &Run) -> Option<&str> {
-        let clip = |index: u32| run.clips.get(index as usize);
+        let clip = |index: u32| run.body.clips.get(index as usize);
         match self {
             Field::Title => Some(&run.title),
             Field::Subject(index) => clip(index).map(|clip| clip.subject.as_str()),
             Field::Header(index) => clip(index).map(|clip| clip.header.as_str()),
             Field::Prompt(index) => clip(index).and_then(|clip| clip.prompt.as_deref()),
-            Field::Caption => run.caption.as_deref(),
-            Field::PostTitle => run.post_title.as_deref(),
+            Field::Caption => run.body.caption.as_deref(),
+            Field::PostTitle => run.body.post_title.as_deref(),
         }
     }
 
     pub(crate) fn set(self, run: &mut Run, text: &str) {
         let text = text.to_owned();
-        let clips = &mut run.clips;
+        let clips = &mut run.body.clips;
         let mut clip = |index: u32, set: &dyn Fn(&mut Clip, String)| {
             if let Some(clip) = clips.get_mut(index as usize) {
                 set(clip, text.clone());
@@ -103,8 +100,8 @@ impl Field {
             Field::Subject(index) => clip(index, &|clip, text| clip.subject = text),
             Field::Header(index) => clip(index, &|clip, text| clip.header = text),
             Field::Prompt(index) => clip(index, &|clip, text| clip.prompt = Some(text)),
-            Field::Caption => run.caption = Some(text),
-            Field::PostTitle => run.post_title = Some(text),
+            Field::Caption => run.body.caption = Some(text),
+            Field::PostTitle => run.body.post_title = Some(text),
         }
     }
 }
@@ -160,48 +157,67 @@ impl Field {
     }
 }
 
+/// The texts that a gate's policy lets an approver change, in the order of a form.
+pub(super) fn fields(run: &Run, policy: &GatePolicy) -> Vec<EditableField> {
+    let groups = policy.edits.iter().filter_map(|group| Editable::parse(group));
+    let fields = groups.flat_map(|editable| Field::of(editable, run.body.clips.len()));
+    fields
+        .map(|field| EditableField {
+            field: field.to_string(),
+            label: field.label(),
+            text: brief::text(run, field),
+            chars_max: field.chars_max(),
+        })
+        .collect()
+}
+
 /// The changes of an edit that the gate's policy allows; fields that keep their text are no changes.
 pub(super) fn changes(run: &Run, policy: &GatePolicy, edit: &Edit) -> Result<Vec<Change>, Refusal> {
     let mut changes = Vec::new();
     let mut errors = Vec::new();
-    for (field, text) in edit {
+    for (name, text) in edit {
         let text = text.trim();
+        let Some(field) = Field::parse(name) else {
+            errors.push(error(name, "there is no such field"));
+            continue;
+        };
         // A form sends back what it showed, be it written or proposed.
-        if run.text(*field).text.as_deref().map(str::trim) == Some(text) {
+        if brief::text(run, field).text.as_deref().map(str::trim) == Some(text) {
             continue;
         }
-        let before = field.get(run);
-        if !policy.edits.contains(&field.editable()) {
-            return Err(Refusal::EditNotAllowed { field: *field, allowed: policy.edits.clone() });
+        if !policy.edits.iter().any(|group| group == field.editable().as_str()) {
+            return Err(Refusal::EditNotAllowed { field: name.clone(), allowed: policy.edits.clone() });
         }
-        if !Field::of(field.editable(), run.clips.len()).contains(field) {
-            errors.push(error(*field, format!("the run has {} clips", run.clips.len())));
+        let clips = run.body.clips.len();
+        if !Field::of(field.editable(), clips).contains(&field) {
+            errors.push(error(name, format!("the run has {clips} clips")));
         } else if !(1..=field.chars_max()).contains(&text.chars().count()) {
-            errors.push(error(*field, format!("must be 1 to {} characters", field.chars_max())));
+            errors.push(error(name, format!("must be 1 to {} characters", field.chars_max())));
         } else if text.contains('\0') {
-            errors.push(error(*field, "must not contain null characters"));
+            errors.push(error(name, "must not contain null characters"));
         }
-        changes.push(Change { field: *field, before: before.map(str::to_owned), after: text.to_owned() });
+        let before = field.get(run).map(str::to_owned);
+        changes.push(Change { field: name.clone(), before, after: text.to_owned() });
     }
     if errors.is_empty() { Ok(changes) } else { Err(Refusal::InvalidEdit { errors }) }
 }
 
-fn error(field: Field, detail: impl Into<String>) -> FieldError {
+fn error(field: &str, detail: impl Into<String>) -> FieldError {
     FieldError { pointer: format!("#/edit/{field}"), detail: detail.into() }
 }
 
 /// Puts the new texts in.
 pub(super) fn apply(changes: &[Change], run: &mut Run) {
     for change in changes {
-        change.field.set(run, &change.after);
+        if let Some(field) = Field::parse(&change.field) {
+            field.set(run, &change.after);
+        }
     }
 }
 
 /// Whether a person wrote this text, here or in the run that this one goes on from.
 pub(crate) fn is_written_by_a_person(run: &Run, field: Field) -> bool {
-    let inherited = run.inheritance.iter().flat_map(|inheritance| &inheritance.approved);
-    let votes = run.gate.iter().flat_map(|open| &open.votes);
-    inherited.chain(&run.decided).chain(votes).any(|decided| decided.edits.iter().any(|edit| edit.field == field))
+    run.is_written_by_a_person(&field.to_string())
 }
 
 #[cfg(test)]
@@ -226,10 +242,10 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_a_change_and_only_what_the_policy_allows() {
-        let run = at_gate(GateName::Ideate);
+        let run = at_gate(gate("ideate"));
         let plan = GatePolicy { edits: vec![Editable::Plan], ..GatePolicy::default() };
         let edit = |field, text: &str| Edit::from([(field, text.to_owned())]);
-        let kept = run.clips[0].header.clone();
+        let kept = run.body.clips[0].header.clone();
         assert_eq!(changes(&run, &GatePolicy::default(), &edit(Field::Header(0), &kept)), Ok(Vec::new()));
         let change = changes(&run, &plan, &edit(Field::Header(0), " new ")).unwrap();
         assert_eq!((change[0].before.as_deref(), change[0].after.as_str()), (Some(kept.as_str()), "new"));

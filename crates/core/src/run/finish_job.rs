@@ -1,16 +1,15 @@
 //! A provider finished a job, or it is given up. A step of several jobs ends when none is open any more: clips that
 //! were made stay in the result, also when another one failed.
 
-use crate::run::advance::{Draft, leave_when_done};
-use crate::run::event::Event;
-use crate::run::state::{JobPhase, Run};
-use crate::run::{Context, Refusal, refuse_terminal};
+use crate::run::advance::leave_when_done;
+use crate::run::{Context, Draft, Event, JobPhase, MediaEvent, Refusal, Run};
+use mw_kernel::run::refuse_ended;
 
 pub(super) fn decide(run: &Run, job_id: &str, url: &str, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
-    refuse_terminal(run)?;
-    match run.jobs.get(job_id).map(|job| &job.phase) {
+    refuse_ended(run)?;
+    match run.body.jobs.get(job_id).map(|job| &job.phase) {
         Some(JobPhase::Submitted { .. }) => {
-            let event = Event::JobSucceeded { job_id: job_id.to_owned(), url: url.to_owned() };
+            let event = Event::Own(MediaEvent::JobSucceeded { job_id: job_id.to_owned(), url: url.to_owned() });
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Succeeded { .. }) => Ok(Vec::new()),
@@ -27,11 +26,11 @@ pub(super) fn fail(
     message: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    refuse_terminal(run)?;
-    match run.jobs.get(job_id).map(|job| &job.phase) {
+    refuse_ended(run)?;
+    match run.body.jobs.get(job_id).map(|job| &job.phase) {
         Some(JobPhase::Requested | JobPhase::Submitted { .. }) => {
             let event =
-                Event::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() };
+                Event::Own(MediaEvent::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() });
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Failed { .. }) => Ok(Vec::new()),
@@ -57,13 +56,13 @@ mod tests {
     use crate::status::Status;
 
     fn submit(job_id: &str) -> Command {
-        Command::SubmitJob { job_id: job_id.to_owned(), task_id: format!("task-{job_id}"), adopted: false }
+        Command::Own(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id: format!("task-{job_id}"), adopted: false })
     }
     fn done(job_id: &str) -> Command {
-        Command::FinishJob { job_id: job_id.to_owned(), url: format!("https://clips.test/{job_id}.mp4") }
+        Command::Own(MediaCommand::FinishJob { job_id: job_id.to_owned(), url: format!("https://clips.test/{job_id}.mp4") })
     }
     fn fail(job_id: &str) -> Command {
-        Command::FailJob { job_id: job_id.to_owned(), code: "501".into(), message: "generation failed".into() }
+        Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "501".into(), message: "generation failed".into() })
     }
 
     #[test]
@@ -78,8 +77,8 @@ mod tests {
             run = try_command(&run, done(&ids[order[0]])).unwrap();
             assert_eq!(run.status, Status::Running);
             run = try_command(&run, done(&ids[order[1]])).unwrap();
-            assert!(run.clips.iter().all(|clip| matches!(clip.state, ClipState::Generated { .. })));
-            assert_eq!(run.current_step().unwrap().name(), "render");
+            assert!(run.body.clips.iter().all(|clip| matches!(clip.state, ClipState::Generated { .. })));
+            assert_eq!(run.body.current_step().unwrap().name(), "render");
         }
     }
 
@@ -93,7 +92,7 @@ mod tests {
         let run = try_command(&run, done(&ids[1])).unwrap();
         assert_eq!(run.status, Status::Failed);
         assert_eq!(run.error.as_ref().unwrap().error_type, "501");
-        assert_eq!(run.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count(), 1);
+        assert_eq!(run.body.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count(), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! the project's definition.
 
 use crate::persona::likeness::Likeness;
-use crate::run::state::{Clip, Run};
+use crate::run::{Clip, Run};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ const PROMPT_RULES: [PromptRule; 3] = [
 
 /// Whether a sentence of the project's guard-rails has these words.
 pub(crate) fn asks_for(run: &Run, words: &str) -> bool {
-    let sentences = run.settings.iter().flat_map(|settings| &settings.guardrails);
+    let sentences = run.body.settings.iter().flat_map(|settings| &settings.guardrails);
     sentences.into_iter().any(|sentence| sentence.to_lowercase().contains(words))
 }
 
@@ -82,7 +82,7 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
         check("each clip has a header", numbers(run, |clip| clip.header.trim().is_empty())),
         check("no two clips have the same subject and header", repeated(run)),
     ];
-    if run.clips.iter().any(|clip| clip.prompt.is_some()) {
+    if run.body.clips.iter().any(|clip| clip.prompt.is_some()) {
         let header_in_prompt = |clip: &Clip| {
             let header = clip.header.trim().to_lowercase();
             let prompt = clip.prompt.as_deref().unwrap_or_default().to_lowercase();
@@ -92,7 +92,7 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
         checks.push(check("on-screen text is not part of a prompt", numbers(run, header_in_prompt)));
         let lower = |clip: &Clip| clip.prompt.as_ref().map(|prompt| prompt.to_lowercase());
         // As the contract has it: within a tenth.
-        let limit = run.settings.as_ref().map_or(f64::MAX, |settings| settings.clips.duration_seconds + 0.1);
+        let limit = run.body.settings.as_ref().map_or(f64::MAX, |settings| settings.clips.duration_seconds + 0.1);
         let is_longer = |clip: &Clip| lower(clip).is_some_and(|prompt| longest_seconds(&prompt) > limit);
         checks.push(check("no prompt speaks of a time after the clip's end", numbers(run, is_longer)));
         for PromptRule { sentence, rule, breaks } in PROMPT_RULES {
@@ -107,8 +107,9 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
 
 /// Only headers that still are as they were found.
 fn likenesses(run: &Run) -> Option<Check> {
-    let stands = |like: &&Likeness| run.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
+    let stands = |like: &&Likeness| run.body.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
     let detail: Vec<String> = run
+        .body
         .likenesses
         .iter()
         .filter(stands)
@@ -134,13 +135,13 @@ fn check(rule: &'static str, broken_by: Vec<usize>) -> Check {
 
 /// The clips, counted from 1, for which something holds.
 fn numbers(run: &Run, breaks: impl Fn(&crate::run::Clip) -> bool) -> Vec<usize> {
-    (1..).zip(&run.clips).filter(|(_, clip)| breaks(clip)).map(|(number, _)| number).collect()
+    (1..).zip(&run.body.clips).filter(|(_, clip)| breaks(clip)).map(|(number, _)| number).collect()
 }
 
 fn repeated(run: &Run) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     (1..)
-        .zip(&run.clips)
+        .zip(&run.body.clips)
         .filter(|(_, clip)| !seen.insert((clip.subject.to_lowercase(), clip.header.to_lowercase())))
         .map(|(number, _)| number)
         .collect()
@@ -157,28 +158,28 @@ mod tests {
         let broken = |run: &Run| -> Vec<&str> {
             checks(run).into_iter().filter(|check| !check.kept).map(|check| check.rule).collect()
         };
-        run.clips[0].prompt = Some("Three hands, loud music, a 12 seconds shot".into());
+        run.body.clips[0].prompt = Some("Three hands, loud music, a 12 seconds shot".into());
         assert_eq!(broken(&run), ["no prompt speaks of a time after the clip's end"]);
         let sentences = ["One whispered word at 3.0 seconds.", "At most two hands.", "No music; real foley."];
-        run.settings.as_mut().unwrap().guardrails = sentences.map(str::to_owned).to_vec();
-        run.clips[1].prompt = Some("8s, two hands, a word is whispered at 3.0 seconds; no music".into());
+        run.body.settings.as_mut().unwrap().guardrails = sentences.map(str::to_owned).to_vec();
+        run.body.clips[1].prompt = Some("8s, two hands, a word is whispered at 3.0 seconds; no music".into());
         let rules =
             ["each prompt has a whispered word", "no prompt has more than two hands", "no prompt asks for music"];
         assert_eq!(broken(&run)[1..], rules);
         assert!(checks(&run).iter().filter(|check| !check.kept).all(|check| check.detail == "clip 1"));
-        run.clips[0].prompt = run.clips[1].prompt.clone();
+        run.body.clips[0].prompt = run.body.clips[1].prompt.clone();
         assert_eq!(broken(&run), Vec::<&str>::new());
     }
 
     #[test]
     fn a_likeness_is_shown_until_the_header_is_another() {
         let mut run = at_generate();
-        let header = run.clips[1].header.clone();
-        run.likenesses =
+        let header = run.body.clips[1].header.clone();
+        run.body.likenesses =
             vec![Likeness { index: 1, header, like: "sun pickles".into(), run_id: "r".into(), percent: 91 }];
         let found = checks(&run).into_iter().find(|check| !check.kept).unwrap();
         assert!(found.detail.contains("clip 2: 91 %") && found.detail.contains("sun pickles"), "{found:?}");
-        run.clips[1].header = "another".into();
+        run.body.clips[1].header = "another".into();
         assert!(checks(&run).iter().all(|check| check.kept));
     }
 
@@ -186,7 +187,7 @@ mod tests {
     fn rules_speak_as_the_project_wants() {
         let mut run = crate::run::testing::started("aismr");
         let prompts = crate::persona::by_rules(&run, crate::definition::Role::Write).prompts;
-        run.clips.iter_mut().zip(prompts).for_each(|(clip, prompt)| clip.prompt = Some(prompt));
+        run.body.clips.iter_mut().zip(prompts).for_each(|(clip, prompt)| clip.prompt = Some(prompt));
         assert!(checks(&run).iter().all(|check| check.kept), "{:?}", checks(&run));
     }
 
@@ -196,9 +197,9 @@ mod tests {
         assert!(checks(&run).iter().all(|check| check.kept), "{:?}", checks(&run));
         type Spoil = fn(&mut Run);
         let faults: [(&str, Spoil); 3] = [
-            ("each clip has a header", |run| run.clips[1].header = " ".into()),
-            ("no two clips have the same subject and header", |run| run.clips[1] = run.clips[0].clone()),
-            ("on-screen text is not part of a prompt", |run| run.clips[1].prompt = Some("a PICKLE".into())),
+            ("each clip has a header", |run| run.body.clips[1].header = " ".into()),
+            ("no two clips have the same subject and header", |run| run.body.clips[1] = run.body.clips[0].clone()),
+            ("on-screen text is not part of a prompt", |run| run.body.clips[1].prompt = Some("a PICKLE".into())),
         ];
         for (rule, spoil) in faults {
             let mut run = run.clone();

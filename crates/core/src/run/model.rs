@@ -27,7 +27,7 @@ fn first_run() -> Run {
     request.definition.steps.retain(|step| !matches!(step, Step::Persona { role: Role::Edit, .. }));
     for step in &mut request.definition.steps {
         if let Step::Gate { gate, policy, .. } = step {
-            *policy = if *gate == GateName::Workflow { full_policy() } else { GatePolicy::default() };
+            *policy = if *gate == gate("workflow") { full_policy() } else { GatePolicy::default() };
         }
     }
     with_context(T0, |context| start(request, context)).unwrap().run
@@ -48,7 +48,7 @@ fn full_policy() -> GatePolicy {
 /// Every command that could be meant for this run; jobs are named as they are, and wrongly.
 fn commands(run: &Run) -> Vec<Command> {
     let (reason, actor) = ("r".to_owned(), "a".to_owned());
-    let step = run.step;
+    let step = run.body.step;
     let mut commands = vec![
         Command::Cancel { reason: reason.clone(), actor: actor.clone() },
         pause_at(T0),
@@ -58,9 +58,9 @@ fn commands(run: &Run) -> Vec<Command> {
         Command::Retry { reason: reason.clone() },
         Command::WarnGate,
         Command::PassDeadline,
-        Command::FinishPersona { step, output: PersonaOutput::default(), source: "m".into() },
-        Command::FinishPersona { step: step + 1, output: PersonaOutput::default(), source: "m".into() },
-        Command::FailPersona { step, code: "c".into(), message: "m".into() },
+        Command::Own(MediaCommand::FinishPersona { step, output: PersonaOutput::default(), source: "m".into() }),
+        Command::Own(MediaCommand::FinishPersona { step: step + 1, output: PersonaOutput::default(), source: "m".into() }),
+        Command::Own(MediaCommand::FailPersona { step, code: "c".into(), message: "m".into() }),
         Command::Attach(attachment()),
     ];
     for gate in GateName::ALL {
@@ -76,14 +76,14 @@ fn commands(run: &Run) -> Vec<Command> {
         commands.push(Command::DecideGate(GateDecision { edit, ..approve(*gate) }));
         commands.push(Command::ReopenGate { gate: *gate, reason: reason.clone() });
     }
-    for job_id in run.jobs.keys().cloned().chain(["unknown".to_owned()]) {
+    for job_id in run.body.jobs.keys().cloned().chain(["unknown".to_owned()]) {
         let task_id = format!("task-{job_id}");
-        commands.push(Command::SubmitJob { job_id: job_id.clone(), task_id, adopted: false });
-        commands.push(Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() });
-        commands.push(Command::FinishJob { job_id: job_id.clone(), url: "https://u".into() });
+        commands.push(Command::Own(MediaCommand::SubmitJob { job_id: job_id.clone(), task_id, adopted: false }));
+        commands.push(Command::Own(MediaCommand::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() }));
+        commands.push(Command::Own(MediaCommand::FinishJob { job_id: job_id.clone(), url: "https://u".into() }));
         let (code, message) = ("c".to_owned(), "m".to_owned());
-        commands.push(Command::ReplaceJob { job_id: job_id.clone(), code, message });
-        commands.push(Command::FailJob { job_id, code: "c".into(), message: "m".into() });
+        commands.push(Command::Own(MediaCommand::ReplaceJob { job_id: job_id.clone(), code, message }));
+        commands.push(Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() }));
     }
     commands
 }
@@ -96,11 +96,11 @@ fn person(name: &str) -> Principal {
 
 /// What tells two states apart: everything but names, times and the length of the timeline.
 fn shape(run: &Run) -> String {
-    let mut jobs: Vec<String> = run.jobs.values().map(job_shape).collect();
+    let mut jobs: Vec<String> = run.body.jobs.values().map(job_shape).collect();
     // A replaced job is history.
     jobs.retain(|job| !job.ends_with("replaced"));
     jobs.sort();
-    let clips: Vec<_> = run.clips.iter().map(|clip| std::mem::discriminant(&clip.state)).collect();
+    let clips: Vec<_> = run.body.clips.iter().map(|clip| std::mem::discriminant(&clip.state)).collect();
     // How often changes were asked for tells nothing.
     let verdicts: BTreeSet<_> = run.decided.iter().map(|decided| (decided.gate, decided.verdict)).collect();
     let voters = |open: &OpenGate| open.votes.iter().map(|vote| vote.approver.clone()).collect::<Vec<_>>();
@@ -108,10 +108,10 @@ fn shape(run: &Run) -> String {
     format!(
         "{} {} {gate:?} {} {} {jobs:?} {clips:?} {verdicts:?} {}",
         run.status,
-        run.step,
+        run.body.step,
         run.pause.is_some(),
-        run.answered,
-        run.render_url.is_some()
+        run.body.answered,
+        run.body.render_url.is_some()
     )
 }
 
@@ -135,7 +135,7 @@ fn job_shape(job: &crate::run::Job) -> String {
 /// What must hold in every state.
 fn state_faults(run: &Run) -> Vec<&'static str> {
     let ended = run.status.is_terminal();
-    let gates_passed = run.pipeline.iter().take(run.step as usize).filter_map(|step| match step {
+    let gates_passed = run.body.pipeline.iter().take(run.body.step as usize).filter_map(|step| match step {
         Step::Gate { gate, .. } => Some(*gate),
         Step::Persona { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
     });
@@ -153,15 +153,15 @@ fn state_faults(run: &Run) -> Vec<&'static str> {
             run.decided.iter().all(|decided| satisfies_policy(run, decided)),
             "every decision satisfies its gate's policy",
         ),
-        (run.status != Status::Published || run.publish_url.is_some(), "published means that the post is out"),
-        (run.publish_url.is_none() || run.render_url.is_some(), "only a final render is published"),
+        (run.status != Status::Published || run.body.publish_url.is_some(), "published means that the post is out"),
+        (run.body.publish_url.is_none() || run.body.render_url.is_some(), "only a final render is published"),
     ];
     rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
 }
 
 /// Whether enough different people whom the policy admits have approved; to stop a run takes one of them.
 fn satisfies_policy(run: &Run, decided: &DecidedGate) -> bool {
-    let policy = run.pipeline.iter().find_map(|step| match step {
+    let policy = run.body.pipeline.iter().find_map(|step| match step {
         Step::Gate { gate, policy, .. } if *gate == decided.gate => Some(policy),
         _ => None,
     });
@@ -177,12 +177,12 @@ fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Ve
     let attach = matches!(command, Command::Attach(_));
     let same = Run { version: run.version, ..next.clone() } == *run;
     let submitted_twice = events.iter().any(|event| match event {
-        Event::JobSubmitted { job_id, .. } => run.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested),
+        Event::Own(MediaEvent::JobSubmitted { job_id, .. }) => run.body.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested),
         _ => false,
     });
     let sent_while_held = run.pause.is_some()
         && !matches!(command, Command::Resume { .. } | Command::Retry { .. })
-        && events.iter().any(|event| matches!(event, Event::JobRequested { .. } | Event::GateDecided(_)));
+        && events.iter().any(|event| matches!(event, Event::Own(MediaEvent::JobRequested { .. }) | Event::Common(Common::GateDecided(_))));
     let rules = [
         (!run.status.is_terminal() || same, "an ended run never moves"),
         (!run.status.is_terminal() || attach || events.is_empty(), "an ended run's timeline only grows by notes"),
@@ -262,9 +262,9 @@ fn without_terminal_guard(run: &Run, command: &Command, context: &mut Context<'_
 /// One that takes any provider's word for a submission.
 fn without_job_guard(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::SubmitJob { job_id, task_id, .. } if !run.status.is_terminal() => {
+        Command::Own(MediaCommand::SubmitJob { job_id, task_id, .. }) if !run.status.is_terminal() => {
             let (job_id, task_id) = (job_id.clone(), task_id.clone());
-            Ok(vec![Event::JobSubmitted { job_id, task_id, adopted: false }])
+            Ok(vec![Event::Own(MediaEvent::JobSubmitted { job_id, task_id, adopted: false })])
         }
         _ => decide(run, command, context),
     }
@@ -290,7 +290,7 @@ fn without_policy(run: &Run, command: &Command, context: &mut Context<'_>) -> Re
 /// One that enters the step behind the gate before anybody decides.
 fn without_gates(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     let mut events = decide(run, command, context)?;
-    events.retain(|event| !matches!(event, Event::GateDecided(_)));
+    events.retain(|event| !matches!(event, Event::Common(Common::GateDecided(_))));
     Ok(events)
 }
 

@@ -2,25 +2,22 @@
 //! passing. A job that the provider never accepted goes out under its own id, so that a late callback still finds it; one
 //! that failed there is replaced by another.
 
-use crate::run::event::Event;
-use crate::run::state::{Job, JobPhase, Run};
-use crate::run::{Context, Refusal, finish_job, refuse_terminal};
+use crate::run::{Context, Event, Job, JobPhase, MediaEvent, Refusal, Run, finish_job};
 
 /// The error code of a job whose submissions were never answered.
 pub const SUBMISSION_UNANSWERED: &str = "submission_unanswered";
 
-pub(super) fn decide(run: &Run, reason: &str, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
-    refuse_terminal(run)?;
+/// The failed jobs of the current step, asked for again.
+pub(super) fn decide(run: &Run, context: &mut Context<'_>) -> Vec<Event> {
     let mut events = Vec::new();
-    for (job_id, job) in run.step_jobs() {
+    for (job_id, job) in run.body.step_jobs() {
         match &job.phase {
             JobPhase::Failed { task_id: None, code, .. } => {
-                events.push(Event::JobRetried { job_id: job_id.clone(), unanswered: code == SUBMISSION_UNANSWERED });
+                let unanswered = code == SUBMISSION_UNANSWERED;
+                events.push(Event::Own(MediaEvent::JobRetried { job_id: job_id.clone(), unanswered }));
             }
             JobPhase::Failed { task_id: Some(_), .. } => {
-                let by = (context.new_id)();
-                events.push(Event::JobReplaced { job_id: job_id.clone(), by: by.clone() });
-                events.push(Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone(), known_as: None });
+                events.extend(again(job_id, job, (context.new_id)()));
             }
             JobPhase::Requested
             | JobPhase::Submitted { .. }
@@ -28,10 +25,13 @@ pub(super) fn decide(run: &Run, reason: &str, context: &mut Context<'_>) -> Resu
             | JobPhase::Replaced { .. } => {}
         }
     }
-    if !events.is_empty() {
-        events.insert(0, Event::RunRetried { reason: reason.to_owned() });
-    }
-    Ok(events)
+    events
+}
+
+/// The same order once more, as another job.
+fn again(job_id: &str, job: &Job, by: String) -> [Event; 2] {
+    let requested = MediaEvent::JobRequested { job_id: by.clone(), step: job.step, spec: job.spec.clone(), known_as: None };
+    [Event::Own(MediaEvent::JobReplaced { job_id: job_id.to_owned(), by }), Event::Own(requested)]
 }
 
 /// A job failed at its provider in a way that may pass: it is asked for again as another job, once for each order.
@@ -42,22 +42,18 @@ pub(super) fn replace(
     message: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    let job = run.jobs.get(job_id).filter(|job| matches!(job.phase, JobPhase::Submitted { .. }));
-    let again = |job: &&Job| {
+    let job = run.body.jobs.get(job_id).filter(|job| matches!(job.phase, JobPhase::Submitted { .. }));
+    let is_first = |job: &&Job| {
         let earlier = |other: &Job| other.spec == job.spec && matches!(other.phase, JobPhase::Replaced { .. });
         // A held run sends nothing: there an operator decides.
-        run.pause.is_none() && !run.jobs.values().any(earlier)
+        run.pause.is_none() && !run.body.jobs.values().any(earlier)
     };
-    let Some(job) = job.filter(again).filter(|_| !run.status.is_terminal()) else {
+    let Some(job) = job.filter(is_first).filter(|_| !run.is_ended()) else {
         return finish_job::fail(run, job_id, code, message, context);
     };
-    let by = (context.new_id)();
-    let job_id = job_id.to_owned();
-    Ok(vec![
-        Event::JobFailed { job_id: job_id.clone(), code: code.to_owned(), message: message.to_owned() },
-        Event::JobReplaced { job_id, by: by.clone() },
-        Event::JobRequested { job_id: by, step: job.step, spec: job.spec.clone(), known_as: None },
-    ])
+    let failed = MediaEvent::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() };
+    let again = again(job_id, job, (context.new_id)());
+    Ok(std::iter::once(Event::Own(failed)).chain(again).collect())
 }
 
 #[cfg(test)]
@@ -70,7 +66,7 @@ mod tests {
     }
 
     fn failed(run: &Run, job_id: &str) -> Run {
-        let fail = Command::FailJob { job_id: job_id.to_owned(), code: "402".into(), message: "no credits".into() };
+        let fail = Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "402".into(), message: "no credits".into() });
         try_command(run, fail).unwrap()
     }
 
@@ -85,8 +81,8 @@ mod tests {
             (transition.rows.rearmed[0].job_id.as_str(), transition.rows.rearmed[0].unanswered),
             (&*ids[0], false)
         );
-        assert_eq!(transition.run.jobs[&ids[0]].phase, JobPhase::Requested);
-        assert_eq!(transition.run.clips[0].state, ClipState::Pending);
+        assert_eq!(transition.run.body.jobs[&ids[0]].phase, JobPhase::Requested);
+        assert_eq!(transition.run.body.clips[0].state, ClipState::Pending);
         assert!(transition.rows.effects.is_empty());
     }
 
@@ -96,19 +92,19 @@ mod tests {
         let ids = job_ids(&run);
         let mut run = run;
         for id in &ids {
-            let submit = Command::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false };
+            let submit = Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false });
             run = try_command(&run, submit).unwrap();
         }
         let run = try_command(&failed(&run, &ids[0]), retry()).unwrap();
-        let JobPhase::Replaced { by } = run.jobs[&ids[0]].phase.clone() else { panic!("{:?}", run.jobs) };
-        let stale = Command::FinishJob { job_id: ids[0].clone(), url: "https://late".into() };
+        let JobPhase::Replaced { by } = run.body.jobs[&ids[0]].phase.clone() else { panic!("{:?}", run.body.jobs) };
+        let stale = Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "https://late".into() });
         assert!(matches!(try_command(&run, stale), Err(Refusal::StaleJob { .. })));
-        let submit = Command::SubmitJob { job_id: by.clone(), task_id: "new".into(), adopted: false };
+        let submit = Command::Own(MediaCommand::SubmitJob { job_id: by.clone(), task_id: "new".into(), adopted: false });
         let mut run = try_command(&run, submit).unwrap();
         for job_id in [by, ids[1].clone()] {
-            run = try_command(&run, Command::FinishJob { job_id, url: "https://clip".into() }).unwrap();
+            run = try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip".into() })).unwrap();
         }
-        assert_eq!(run.current_step().unwrap().name(), "render");
+        assert_eq!(run.body.current_step().unwrap().name(), "render");
     }
 
     #[test]
@@ -116,18 +112,18 @@ mod tests {
         let run = at_generate();
         let id = job_ids(&run)[0].clone();
         let submit = |run: &Run, id: &str| {
-            try_command(run, Command::SubmitJob { job_id: id.into(), task_id: id.into(), adopted: false }).unwrap()
+            try_command(run, Command::Own(MediaCommand::SubmitJob { job_id: id.into(), task_id: id.into(), adopted: false })).unwrap()
         };
         let replace = |run: &Run, id: &str| {
             let (code, message) = ("render_failed".into(), "temporarily unavailable".into());
-            try_command(run, Command::ReplaceJob { job_id: id.to_owned(), code, message }).unwrap()
+            try_command(run, Command::Own(MediaCommand::ReplaceJob { job_id: id.to_owned(), code, message })).unwrap()
         };
         let run = replace(&submit(&run, &id), &id);
-        let JobPhase::Replaced { by } = run.jobs[&id].phase.clone() else { panic!("{:?}", run.jobs) };
-        assert_eq!((&run.jobs[&by].phase, &run.clips[0].state), (&JobPhase::Requested, &ClipState::Pending));
+        let JobPhase::Replaced { by } = run.body.jobs[&id].phase.clone() else { panic!("{:?}", run.body.jobs) };
+        assert_eq!((&run.body.jobs[&by].phase, &run.body.clips[0].state), (&JobPhase::Requested, &ClipState::Pending));
         let run = replace(&submit(&run, &by), &by);
-        assert!(matches!(run.jobs[&by].phase, JobPhase::Failed { .. }), "once is enough");
-        let stale = Command::ReplaceJob { job_id: "unknown".into(), code: "c".into(), message: "m".into() };
+        assert!(matches!(run.body.jobs[&by].phase, JobPhase::Failed { .. }), "once is enough");
+        let stale = Command::Own(MediaCommand::ReplaceJob { job_id: "unknown".into(), code: "c".into(), message: "m".into() });
         assert!(matches!(try_command(&run, stale), Err(Refusal::StaleJob { .. })));
     }
 

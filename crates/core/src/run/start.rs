@@ -2,11 +2,12 @@
 //! adds, the clips are planned, and the first step is entered.
 
 use crate::definition::{Definition, Role, Settings, Step, Subjects};
-use crate::run::Context;
-use crate::run::advance::{Draft, enter};
-use crate::run::event::{DefinitionRef, Event, PlannedClip, Started};
-use crate::run::state::{PersonaSource, Run};
+use crate::run::advance::enter;
+use crate::run::body::{Media, PersonaSource};
+use crate::run::event::{Plan, PlannedClip};
+use crate::run::{Context, DefinitionRef, Draft, Event, FieldError, Run, Started};
 use crate::status::ProvidersMode;
+use mw_kernel::run::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,14 +29,6 @@ pub struct Input {
     pub topic: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modifiers: Vec<String>,
-}
-
-/// One thing that is wrong with a request, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// JSON pointer into the request body.
-    pub pointer: String,
-    pub detail: String,
 }
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -122,26 +115,30 @@ pub(super) fn decide(request: StartRequest, context: &mut Context<'_>) -> Result
         return Err(InputError::NoRuns(definition.key.clone()));
     };
     let started = Started {
+        kind: Media::NAME.to_owned(),
         definition: DefinitionRef {
             key: definition.key.clone(),
             version: definition.version.clone(),
             digest: request.digest.clone(),
         },
         title: title(&request),
-        mode: request.mode,
-        personas: request.personas,
-        pipeline: pipeline(definition, &request.skip, &request.add),
-        clips: planned_clips(&settings, &request.input, &definition.title),
-        settings,
-        input: serde_json::to_value(&request.input).unwrap_or_default(),
-        options: request.options.clone(),
-        effects: !skips_editing(definition, &request.skip),
         user_id: request.user_id.clone(),
         started_by: request.started_by.clone(),
-        inheritance: None,
+        mode: request.mode,
+        parent: None,
+        plan: Plan {
+            personas: request.personas,
+            pipeline: pipeline(definition, &request.skip, &request.add),
+            clips: planned_clips(&settings, &request.input, &definition.title),
+            settings,
+            input: serde_json::to_value(&request.input).unwrap_or_default(),
+            options: request.options.clone(),
+            effects: !skips_editing(definition, &request.skip),
+            inheritance: None,
+        },
     };
-    let mut draft = Draft::of(&Run::unborn(request.run_id));
-    draft.push(Event::RunStarted(Box::new(started)), context);
+    let mut draft = Draft::of(&Run::empty(request.run_id));
+    draft.push(Event::Started(Box::new(started)), context);
     enter(&mut draft, 0, context);
     Ok(draft.events)
 }
@@ -237,7 +234,7 @@ mod tests {
     fn a_run_starts_at_its_first_gate_with_its_clips_planned() {
         let run = started("test_video_gen");
         assert_eq!(run.status, Status::PendingWorkflow);
-        let headers: Vec<_> = run.clips.iter().map(|clip| (clip.subject.as_str(), clip.header.as_str())).collect();
+        let headers: Vec<_> = run.body.clips.iter().map(|clip| (clip.subject.as_str(), clip.header.as_str())).collect();
         assert_eq!(headers, [("moon", "cheeseburger"), ("sun", "pickle")]);
     }
 
@@ -257,10 +254,10 @@ mod tests {
         request.input =
             Input { object: Some("candle".into()), modifiers: vec!["Void Candle".into()], ..Input::default() };
         let run = with_context(T0, |context| start(request, context)).unwrap().run;
-        assert_eq!(run.clips.len(), 12);
-        assert_eq!(run.clips[0].header, "Void Candle");
-        assert_eq!(run.clips[1].header, "Candle #2");
-        assert!(run.clips.iter().all(|clip| clip.subject == "candle"));
+        assert_eq!(run.body.clips.len(), 12);
+        assert_eq!(run.body.clips[0].header, "Void Candle");
+        assert_eq!(run.body.clips[1].header, "Candle #2");
+        assert!(run.body.clips.iter().all(|clip| clip.subject == "candle"));
     }
 
     #[test]
@@ -269,12 +266,12 @@ mod tests {
         with.skip = vec!["alex".into(), "generate".into(), "workflow".into(), "riley".into()];
         with.add = vec!["morgan".into(), "nobody".into()];
         let run = with_context(T0, |context| start(with, context)).unwrap().run;
-        let names: Vec<_> = run.pipeline.iter().map(Step::name).collect();
+        let names: Vec<_> = run.body.pipeline.iter().map(Step::name).collect();
         assert_eq!(
             names,
             ["workflow", "iggy", "ideate", "riley", "generate", "render", "prepublish", "morgan", "quinn", "publish"]
         );
-        assert!(!run.effects);
+        assert!(!run.body.effects);
     }
 
     #[test]

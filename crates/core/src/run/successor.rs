@@ -4,34 +4,20 @@
 
 use crate::definition::Step;
 use crate::job::JobSpec;
-use crate::run::advance::{Draft, enter};
-use crate::run::event::{Event, PlannedClip, Started};
+use crate::run::advance::enter;
+use crate::run::body::{Clip, ClipState, JobPhase, Media};
+use crate::run::event::{MediaEvent, Plan, PlannedClip};
 use crate::run::retry::SUBMISSION_UNANSWERED;
-use crate::run::state::{Clip, ClipState, DecidedGate, JobPhase, Run};
-use crate::run::{Context, Refusal};
-use crate::status::{Status, Verdict};
+use crate::run::{Context, DecidedGate, Draft, Event, Parent, Refusal, Run, Started, Succession};
+use crate::status::{End, Verdict};
+use mw_kernel::run::Kind;
 use serde::{Deserialize, Serialize};
-
-/// What a successor is asked to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Succession {
-    pub run_id: String,
-    /// The step to start at; `None` for the one at which the parent stopped.
-    pub from: Option<String>,
-    /// Makes the clips anew, even those that are there.
-    pub fresh: bool,
-    /// Tells successors of one parent and step apart; the same key means the same successor.
-    pub key: String,
-}
 
 /// What a successor takes over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inheritance {
-    pub parent_run_id: String,
     /// Index of the step at which the successor starts.
     pub step: u32,
-    /// Unique among the parent's successors.
-    pub key: String,
     pub clips: Vec<Clip>,
     #[serde(default)]
     pub concept: Option<String>,
@@ -41,8 +27,6 @@ pub struct Inheritance {
     pub post_title: Option<String>,
     #[serde(default)]
     pub render_url: Option<String>,
-    /// Approvals of gates before the step: people gave them to the parent.
-    pub approved: Vec<DecidedGate>,
     /// Clips that are there, by what was ordered.
     pub finished: Vec<Finished>,
     /// Jobs that were at work at their provider when the parent ended.
@@ -66,32 +50,40 @@ pub struct AtWork {
     pub from_run: String,
 }
 
-/// The events of a successor's birth.
+/// The events with which a successor begins.
 pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
-    if !parent.status.is_terminal() {
-        return Err(Refusal::NotEnded { run_id: parent.run_id.clone(), status: parent.status });
-    }
     let step = first_step(parent, wish.from.as_deref())?;
-    let Some(settings) = parent.settings.clone() else {
-        return Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status });
+    let Some(settings) = parent.body.settings.clone() else {
+        return Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status.to_string() });
     };
+    let body = &parent.body;
+    let passed = body.pipeline.get(..step as usize).unwrap_or_default();
+    let name = body.pipeline.get(step as usize).map_or("end", Step::name);
     let started = Started {
+        kind: Media::NAME.to_owned(),
         definition: parent.definition.clone(),
         title: parent.title.clone(),
         user_id: parent.user_id.clone(),
         started_by: parent.started_by.clone(),
         mode: parent.mode,
-        personas: parent.personas,
-        pipeline: parent.pipeline.clone(),
-        settings,
-        input: parent.input.clone(),
-        options: parent.options.clone(),
-        effects: parent.effects,
-        clips: parent.clips.iter().map(planned).collect(),
-        inheritance: Some(Box::new(inheritance(parent, step, wish))),
+        parent: Some(Parent {
+            run_id: parent.run_id.clone(),
+            key: format!("{name}:{}", wish.key),
+            approved: approvals(parent, passed),
+        }),
+        plan: Plan {
+            personas: body.personas,
+            pipeline: body.pipeline.clone(),
+            settings,
+            input: body.input.clone(),
+            options: body.options.clone(),
+            effects: body.effects,
+            clips: body.clips.iter().map(planned).collect(),
+            inheritance: Some(Box::new(inheritance(parent, step, passed, wish))),
+        },
     };
-    let mut draft = Draft::of(&Run::unborn(wish.run_id.clone()));
-    draft.push(Event::RunStarted(Box::new(started)), context);
+    let mut draft = Draft::of(&Run::empty(wish.run_id.clone()));
+    draft.push(Event::Started(Box::new(started)), context);
     enter(&mut draft, step, context);
     Ok(draft.events)
 }
@@ -99,26 +91,19 @@ pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>)
 /// Where a successor starts: never behind the step that its parent reached, so that no gate is passed by.
 fn first_step(parent: &Run, from: Option<&str>) -> Result<u32, Refusal> {
     let Some(name) = from else {
-        return match parent.status {
-            Status::Published => Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status }),
-            Status::PendingWorkflow
-            | Status::Running
-            | Status::AwaitingIdeate
-            | Status::AwaitingPrepublish
-            | Status::Publishing
-            | Status::Paused
-            | Status::Failed
-            | Status::Cancelled
-            | Status::Rejected
-            | Status::Expired => Ok(parent.step),
+        return match parent.end {
+            Some(End::Done) => {
+                Err(Refusal::NothingToRetry { run_id: parent.run_id.clone(), status: parent.status.to_string() })
+            }
+            Some(End::Failed | End::Cancelled | End::Rejected | End::Expired) | None => Ok(parent.body.step),
         };
     };
-    let known = || parent.pipeline.iter().map(|step| step.name().to_owned()).collect();
-    let position = parent.pipeline.iter().position(|step| step.name() == name);
+    let known = || parent.body.pipeline.iter().map(|step| step.name().to_owned()).collect();
+    let position = parent.body.pipeline.iter().position(|step| step.name() == name);
     let step = position.and_then(|position| u32::try_from(position).ok());
     let step = step.ok_or_else(|| Refusal::UnknownStep { step: name.to_owned(), known: known() })?;
-    if step > parent.step {
-        let reached = parent.current_step().map_or("none", Step::name).to_owned();
+    if step > parent.body.step {
+        let reached = parent.body.current_step().map_or("none", Step::name).to_owned();
         return Err(Refusal::StepNotReached { step: name.to_owned(), reached });
     }
     Ok(step)
@@ -128,23 +113,18 @@ fn planned(clip: &Clip) -> PlannedClip {
     PlannedClip { subject: clip.subject.clone(), header: clip.header.clone() }
 }
 
-fn inheritance(parent: &Run, step: u32, wish: &Succession) -> Inheritance {
-    let passed = parent.pipeline.get(..step as usize).unwrap_or_default();
+fn inheritance(parent: &Run, step: u32, passed: &[Step], wish: &Succession) -> Inheritance {
     let generated = passed.iter().any(|step| matches!(step, Step::Generate { .. }));
     let rendered = passed.iter().any(|step| matches!(step, Step::Render { .. }));
     let clip =
         |clip: &Clip| Clip { state: if generated { clip.state.clone() } else { ClipState::Pending }, ..clip.clone() };
-    let name = parent.pipeline.get(step as usize).map_or("end", Step::name);
     Inheritance {
-        parent_run_id: parent.run_id.clone(),
         step,
-        key: format!("{name}:{}", wish.key),
-        clips: parent.clips.iter().map(clip).collect(),
-        concept: parent.concept.clone(),
-        caption: parent.caption.clone(),
-        post_title: parent.post_title.clone(),
-        render_url: parent.render_url.clone().filter(|_| rendered),
-        approved: approvals(parent, passed),
+        clips: parent.body.clips.iter().map(clip).collect(),
+        concept: parent.body.concept.clone(),
+        caption: parent.body.caption.clone(),
+        post_title: parent.body.post_title.clone(),
+        render_url: parent.body.render_url.clone().filter(|_| rendered),
         finished: if wish.fresh { Vec::new() } else { finished(parent) },
         at_work: if wish.fresh { Vec::new() } else { at_work(parent) },
         unanswered: if wish.fresh { Vec::new() } else { unanswered(parent) },
@@ -153,14 +133,14 @@ fn inheritance(parent: &Run, step: u32, wish: &Succession) -> Inheritance {
 
 /// The approvals of the gates that the successor does not open again.
 fn approvals(parent: &Run, passed: &[Step]) -> Vec<DecidedGate> {
-    let inherited = parent.inheritance.iter().flat_map(|inheritance| &inheritance.approved);
+    let inherited = parent.parent.iter().flat_map(|before| &before.approved);
     let approved = inherited.chain(&parent.decided).filter(|decided| decided.verdict == Verdict::Approve);
     approved.filter(|decided| passed.iter().any(|step| step.name() == decided.gate.as_str())).cloned().collect()
 }
 
 fn finished(parent: &Run) -> Vec<Finished> {
-    let inherited = parent.inheritance.iter().flat_map(|inheritance| inheritance.finished.clone());
-    let own = parent.jobs.values().filter_map(|job| match (&job.spec, &job.phase) {
+    let inherited = parent.body.inheritance.iter().flat_map(|inheritance| inheritance.finished.clone());
+    let own = parent.body.jobs.values().filter_map(|job| match (&job.spec, &job.phase) {
         (JobSpec::Generate(_), JobPhase::Succeeded { url, .. }) => {
             Some(Finished { spec: job.spec.clone(), url: url.clone(), from_run: parent.run_id.clone() })
         }
@@ -170,9 +150,9 @@ fn finished(parent: &Run) -> Vec<Finished> {
 }
 
 fn at_work(parent: &Run) -> Vec<AtWork> {
-    let followed = |spec: &JobSpec| parent.jobs.values().any(|job| job.spec == *spec);
-    let inherited = parent.inheritance.iter().flat_map(|inheritance| inheritance.at_work.clone());
-    let own = parent.jobs.values().filter_map(|job| match &job.phase {
+    let followed = |spec: &JobSpec| parent.body.jobs.values().any(|job| job.spec == *spec);
+    let inherited = parent.body.inheritance.iter().flat_map(|inheritance| inheritance.at_work.clone());
+    let own = parent.body.jobs.values().filter_map(|job| match &job.phase {
         JobPhase::Submitted { task_id } => {
             Some(AtWork { spec: job.spec.clone(), task_id: task_id.clone(), from_run: parent.run_id.clone() })
         }
@@ -188,7 +168,7 @@ pub struct Unanswered {
 }
 
 fn unanswered(parent: &Run) -> Vec<Unanswered> {
-    let own = parent.jobs.iter().filter(|(_, job)| match &job.phase {
+    let own = parent.body.jobs.iter().filter(|(_, job)| match &job.phase {
         JobPhase::Requested => true,
         JobPhase::Failed { code, task_id: None, .. } => code == SUBMISSION_UNANSWERED,
         JobPhase::Failed { task_id: Some(_), .. }
@@ -204,13 +184,13 @@ fn unanswered(parent: &Run) -> Vec<Unanswered> {
 }
 
 impl Inheritance {
-    /// Puts what was taken over into a run that is being born.
-    pub(super) fn apply(self, run: &mut Run) {
-        run.clips = self.clips;
-        run.concept = self.concept;
-        run.caption = self.caption;
-        run.post_title = self.post_title;
-        run.render_url = self.render_url;
+    /// Puts what was taken over into the body of a run that begins.
+    pub(super) fn apply(self, body: &mut Media) {
+        body.clips = self.clips;
+        body.concept = self.concept;
+        body.caption = self.caption;
+        body.post_title = self.post_title;
+        body.render_url = self.render_url;
     }
 
     /// The event that takes the place of a new order, where the same thing was ordered before.
@@ -219,15 +199,15 @@ impl Inheritance {
             (spec, self.finished.iter().find(|finished| finished.spec == *spec))
         {
             let (url, from_run) = (clip.url.clone(), clip.from_run.clone());
-            return Some(Event::ClipAdopted { index: generate.index, url, from_run });
+            return Some(Event::Own(MediaEvent::ClipAdopted { index: generate.index, url, from_run }));
         }
         let (job_id, spec) = ((context.new_id)(), spec.clone());
         if let Some(job) = self.at_work.iter().find(|at_work| at_work.spec == spec) {
             let (task_id, from_run) = (job.task_id.clone(), job.from_run.clone());
-            return Some(Event::JobAdopted { job_id, step, spec, task_id, from_run });
+            return Some(Event::Own(MediaEvent::JobAdopted { job_id, step, spec, task_id, from_run }));
         }
         let known_as = self.unanswered.iter().find(|unanswered| unanswered.spec == spec)?.known_as.clone();
-        Some(Event::JobRequested { job_id, step, spec, known_as: Some(known_as) })
+        Some(Event::Own(MediaEvent::JobRequested { job_id, step, spec, known_as: Some(known_as) }))
     }
 }
 
@@ -257,10 +237,10 @@ mod tests {
         let mut run = at_generate();
         let ids = job_ids(&run);
         for id in &ids {
-            let submit = Command::SubmitJob { job_id: id.clone(), task_id: format!("task-{id}"), adopted: false };
+            let submit = Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("task-{id}"), adopted: false });
             run = try_command(&run, submit).unwrap();
         }
-        let done = Command::FinishJob { job_id: ids[0].clone(), url: "https://clip-0".into() };
+        let done = Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "https://clip-0".into() });
         cancelled(&try_command(&run, done).unwrap())
     }
 
@@ -270,7 +250,7 @@ mod tests {
             match succeeded(&parent, None) {
                 Ok(transition) => {
                     assert!(parent.status.is_terminal() && parent.status != Status::Published);
-                    assert_eq!((transition.expected_version, transition.run.step >= parent.step), (0, true));
+                    assert_eq!((transition.expected_version, transition.run.body.step >= parent.body.step), (0, true));
                     assert_eq!(transition.run.definition, parent.definition);
                     assert_eq!(transition.run.started_by.as_deref(), Some("starter"));
                     assert!(!transition.run.status.is_terminal());
@@ -288,28 +268,28 @@ mod tests {
         let names: Vec<_> = transition.events.iter().map(|event| event.event.name()).collect();
         assert_eq!(names, ["run.started", "step.started", "clip.adopted", "job.adopted"]);
         let run = transition.run;
-        assert_eq!(run.clips[0].state, ClipState::Generated { url: "https://clip-0".into() });
+        assert_eq!(run.body.clips[0].state, ClipState::Generated { url: "https://clip-0".into() });
         let kinds: Vec<_> = transition.rows.effects.iter().map(|effect| effect.kind).collect();
         assert_eq!(kinds, [crate::run::EffectKind::Poll]);
         let job_id = job_ids(&run)[0].clone();
-        let run = try_command(&run, Command::FinishJob { job_id, url: "https://clip-1".into() }).unwrap();
-        assert_eq!(run.current_step().unwrap().name(), "render");
+        let run = try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip-1".into() })).unwrap();
+        assert_eq!(run.body.current_step().unwrap().name(), "render");
     }
 
     #[test]
     fn clips_that_are_all_there_carry_the_successor_past_the_step() {
         let mut run = at_generate();
         for id in job_ids(&run) {
-            run = try_command(&run, Command::SubmitJob { job_id: id.clone(), task_id: id, adopted: false }).unwrap();
+            run = try_command(&run, Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id, adopted: false })).unwrap();
         }
         for id in job_ids(&run) {
-            run = try_command(&run, Command::FinishJob { url: format!("https://{id}"), job_id: id }).unwrap();
+            run = try_command(&run, Command::Own(MediaCommand::FinishJob { url: format!("https://{id}"), job_id: id })).unwrap();
         }
         let transition = succeeded(&cancelled(&run), Some("generate")).unwrap();
-        assert_eq!(transition.run.current_step().unwrap().name(), "render");
+        assert_eq!(transition.run.body.current_step().unwrap().name(), "render");
         let fresh = Succession { fresh: true, ..wish(Some("generate")) };
         let fresh = with_context(T0, |context| succeed(&cancelled(&run), &fresh, "t", context)).unwrap();
-        assert_eq!(fresh.run.current_step().unwrap().name(), "generate");
+        assert_eq!(fresh.run.body.current_step().unwrap().name(), "generate");
         assert_eq!(fresh.rows.effects.len(), 2);
     }
 
@@ -322,12 +302,12 @@ mod tests {
 
     #[test]
     fn approvals_before_the_step_are_shown_with_who_gave_them() {
-        let parent = cancelled(&at_gate(GateName::Prepublish));
+        let parent = cancelled(&at_gate(gate("prepublish")));
         let run = succeeded(&parent, None).unwrap().run;
-        let approved = run.inheritance.unwrap().approved;
+        let approved = run.body.inheritance.unwrap().approved;
         let gates: Vec<_> = approved.iter().map(|decided| (decided.gate, decided.approver.as_str())).collect();
-        assert_eq!(gates, [(GateName::Workflow, "operator"), (GateName::Ideate, "operator")]);
-        assert_eq!(run.render_url, parent.render_url);
+        assert_eq!(gates, [(gate("workflow"), "operator"), (gate("ideate"), "operator")]);
+        assert_eq!(run.body.render_url, parent.body.render_url);
         let again = succeeded(&parent, Some("render")).unwrap().run;
         assert_eq!((&again.render_url, again.current_step().unwrap().name()), (&None, "render"));
     }
@@ -348,7 +328,7 @@ mod tests {
             parent = step_on(&parent);
         }
         let run = succeeded(&parent, Some("publish")).unwrap().run;
-        assert_eq!((run.status, run.render_url), (Status::Publishing, parent.render_url));
+        assert_eq!((run.status, run.body.render_url), (Status::Publishing, parent.body.render_url));
     }
 
     #[test]
@@ -357,6 +337,6 @@ mod tests {
         let second = succeeded(&cancelled(&first), None).unwrap();
         let names: Vec<_> = second.events.iter().map(|event| event.event.name()).collect();
         assert_eq!(names, ["run.started", "step.started", "clip.adopted", "job.adopted"]);
-        assert_eq!(second.run.inheritance.unwrap().approved.len(), 2);
+        assert_eq!(second.run.body.inheritance.unwrap().approved.len(), 2);
     }
 }

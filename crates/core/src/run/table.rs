@@ -27,7 +27,7 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
         });
         decision.into_iter().map(Command::DecideGate).collect()
     };
-    let job_ids: Vec<String> = run.jobs.keys().cloned().chain(["unknown".to_owned()]).collect();
+    let job_ids: Vec<String> = run.body.jobs.keys().cloned().chain(["unknown".to_owned()]).collect();
     let jobs = |make: &dyn Fn(String) -> Command| job_ids.iter().cloned().map(make).collect();
     vec![
         ("approve", decide(Verdict::Approve)),
@@ -38,13 +38,13 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
         ("time runs out", vec![Command::WarnGate]),
         (
             "persona answers",
-            vec![Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }],
+            vec![Command::Own(MediaCommand::FinishPersona { step: run.body.step, output: PersonaOutput::default(), source: "m".into() })],
         ),
-        ("persona fails", vec![Command::FailPersona { step: run.step, code: "c".into(), message: "m".into() }]),
-        ("job submitted", jobs(&|job_id| Command::SubmitJob { job_id, task_id: "t".into(), adopted: false })),
-        ("job done", jobs(&|job_id| Command::FinishJob { job_id, url: "u".into() })),
-        ("job fails", jobs(&|job_id| Command::FailJob { job_id, code: "c".into(), message: "m".into() })),
-        ("job fails in passing", jobs(&|job_id| Command::ReplaceJob { job_id, code: "c".into(), message: "m".into() })),
+        ("persona fails", vec![Command::Own(MediaCommand::FailPersona { step: run.body.step, code: "c".into(), message: "m".into() })]),
+        ("job submitted", jobs(&|job_id| Command::Own(MediaCommand::SubmitJob { job_id, task_id: "t".into(), adopted: false }))),
+        ("job done", jobs(&|job_id| Command::Own(MediaCommand::FinishJob { job_id, url: "u".into() }))),
+        ("job fails", jobs(&|job_id| Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() }))),
+        ("job fails in passing", jobs(&|job_id| Command::Own(MediaCommand::ReplaceJob { job_id, code: "c".into(), message: "m".into() }))),
         ("attach", vec![Command::Attach(attachment())]),
     ]
 }
@@ -67,13 +67,13 @@ fn outcome(run: &Run, commands: Vec<Command>) -> BTreeSet<String> {
             | Command::Terminate { .. }
             | Command::Extend { .. }
             | Command::Retry { .. }
-            | Command::FinishPersona { .. }
-            | Command::FailPersona { .. }
-            | Command::SubmitJob { .. }
-            | Command::RepeatSubmission { .. }
-            | Command::FinishJob { .. }
-            | Command::FailJob { .. }
-            | Command::ReplaceJob { .. } => T0,
+            | Command::Own(MediaCommand::FinishPersona { .. })
+            | Command::Own(MediaCommand::FailPersona { .. })
+            | Command::Own(MediaCommand::SubmitJob { .. })
+            | Command::Own(MediaCommand::RepeatSubmission { .. })
+            | Command::Own(MediaCommand::FinishJob { .. })
+            | Command::Own(MediaCommand::FailJob { .. })
+            | Command::Own(MediaCommand::ReplaceJob { .. }) => T0,
         };
         match try_command_at(run, command, now) {
             Ok(next) if next.version != run.version => words.insert(next.status.to_string()),
@@ -104,13 +104,13 @@ fn runs() -> Vec<Run> {
     let mut run = generating.clone();
     runs.push(generating);
     for id in &ids {
-        run = try_command_at(&run, Command::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }, T0)
+        run = try_command_at(&run, Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }), T0)
             .unwrap();
         runs.push(run.clone());
     }
-    let fail = |job_id: &str| Command::FailJob { job_id: job_id.to_owned(), code: "c".into(), message: "m".into() };
+    let fail = |job_id: &str| Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "c".into(), message: "m".into() });
     runs.push(try_command_at(&run, fail(&ids[0]), T0).unwrap());
-    runs.push(try_command_at(&run, Command::FinishJob { job_id: ids[0].clone(), url: "u".into() }, T0).unwrap());
+    runs.push(try_command_at(&run, Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "u".into() }), T0).unwrap());
     runs
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn at_gate(gate: GateName) -> Run {
 }
 
 pub(crate) fn at_generate() -> Run {
-    decide_with(&at_gate(GateName::Ideate), Command::DecideGate(approve(GateName::Ideate)))
+    decide_with(&at_gate(gate("ideate")), Command::DecideGate(approve(gate("ideate"))))
 }
 
 /// A run whose personas are spoken for by a model, at its first persona.
@@ -116,11 +116,11 @@ pub(crate) fn at_persona() -> Run {
     let mut request = request("test_video_gen");
     request.personas = PersonaSource::Model;
     let run = with_context(T0, |context| run::start(request, context)).unwrap().run;
-    decide_with(&run, Command::DecideGate(approve(GateName::Workflow)))
+    decide_with(&run, Command::DecideGate(approve(gate("workflow"))))
 }
 
 pub(crate) fn job_ids(run: &Run) -> Vec<String> {
-    run.step_jobs().map(|(id, _)| id.clone()).collect()
+    run.body.step_jobs().map(|(id, _)| id.clone()).collect()
 }
 
 /// The next thing that happens to a run on its good way.
@@ -130,13 +130,13 @@ pub(crate) fn step_on(run: &Run) -> Run {
     }
     let mut run = run.clone();
     let is_new = |job: &run::Job| job.phase == run::JobPhase::Requested;
-    let new: Vec<String> = run.step_jobs().filter(|(_, job)| is_new(job)).map(|(id, _)| id.clone()).collect();
+    let new: Vec<String> = run.body.step_jobs().filter(|(_, job)| is_new(job)).map(|(id, _)| id.clone()).collect();
     for job_id in &new {
         let task_id = format!("task-{job_id}");
-        run = decide_with(&run, Command::SubmitJob { task_id, job_id: job_id.clone(), adopted: false });
+        run = decide_with(&run, Command::Own(MediaCommand::SubmitJob { task_id, job_id: job_id.clone(), adopted: false }));
     }
     for job_id in new {
-        run = decide_with(&run, Command::FinishJob { url: format!("https://files.test/{job_id}"), job_id });
+        run = decide_with(&run, Command::Own(MediaCommand::FinishJob { url: format!("https://files.test/{job_id}"), job_id }));
     }
     run
 }
@@ -177,16 +177,16 @@ pub(crate) fn every_state() -> Vec<Run> {
         }
         run = step_on(&run);
     }
-    let base = at_gate(GateName::Workflow);
+    let base = at_gate(gate("workflow"));
     let overdue = base.deadline.unwrap();
     runs.push(try_command_at(&base, Command::PassDeadline, overdue).unwrap());
-    let reject = GateDecision { verdict: Verdict::Reject, ..approve(GateName::Workflow) };
+    let reject = GateDecision { verdict: Verdict::Reject, ..approve(gate("workflow")) };
     runs.push(decide_with(&base, Command::DecideGate(reject)));
     runs.push(decide_with(&base, Command::Cancel { reason: "r".into(), actor: "a".into() }));
     let generating = at_generate();
     let overdue = generating.deadline.unwrap();
     runs.push(try_command_at(&generating, Command::PassDeadline, overdue).unwrap());
-    runs.extend([at_gate(GateName::Ideate), at_generate(), at_persona()].iter().map(paused));
+    runs.extend([at_gate(gate("ideate")), at_generate(), at_persona()].iter().map(paused));
     runs
 }
 
@@ -201,23 +201,23 @@ fn every_status_is_reached() {
 #[test]
 fn terminal_states_absorb_every_command() {
     let commands = |run: &Run| {
-        let job_id = run.jobs.keys().next().cloned().unwrap_or_default();
+        let job_id = run.body.jobs.keys().next().cloned().unwrap_or_default();
         let mut commands = vec![
             Command::Cancel { reason: "r".into(), actor: "a".into() },
             Command::PassDeadline,
             Command::WarnGate,
-            Command::ReopenGate { gate: GateName::Workflow, reason: "r".into() },
+            Command::ReopenGate { gate: gate("workflow"), reason: "r".into() },
             pause_at(T0),
             Command::Resume { reason: "r".into() },
             Command::Terminate { reason: "r".into(), actor: "a".into() },
             Command::Extend { until: T0 + time::Duration::days(30), reason: "r".into() },
             Command::Retry { reason: "r".into() },
-            Command::FinishPersona { step: run.step, output: Default::default(), source: "m".into() },
-            Command::FailPersona { step: run.step, code: "c".into(), message: "m".into() },
-            Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false },
-            Command::RepeatSubmission { job_id: job_id.clone(), reason: "r".into() },
-            Command::FinishJob { job_id: job_id.clone(), url: "u".into() },
-            Command::FailJob { job_id, code: "c".into(), message: "m".into() },
+            Command::Own(MediaCommand::FinishPersona { step: run.body.step, output: Default::default(), source: "m".into() }),
+            Command::Own(MediaCommand::FailPersona { step: run.body.step, code: "c".into(), message: "m".into() }),
+            Command::Own(MediaCommand::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false }),
+            Command::Own(MediaCommand::RepeatSubmission { job_id: job_id.clone(), reason: "r".into() }),
+            Command::Own(MediaCommand::FinishJob { job_id: job_id.clone(), url: "u".into() }),
+            Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() }),
         ];
         commands.extend(GateName::ALL.iter().map(|gate| Command::DecideGate(approve(*gate))));
         commands
@@ -240,7 +240,7 @@ fn a_whole_timeline_folds_to_the_state() {
     events.extend(transition.events);
     let mut run = transition.run;
     while !run.status.is_terminal() {
-        let command = match (&run.gate, run.step_jobs().next()) {
+        let command = match (&run.gate, run.body.step_jobs().next()) {
             (Some(open), _) => Command::DecideGate(approve(open.gate)),
             (None, _) => next_job_command(&run),
         };
@@ -254,12 +254,12 @@ fn a_whole_timeline_folds_to_the_state() {
 
 fn next_job_command(run: &Run) -> Command {
     use crate::run::JobPhase;
-    for (job_id, job) in run.step_jobs() {
+    for (job_id, job) in run.body.step_jobs() {
         match &job.phase {
             JobPhase::Requested => {
-                return Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false };
+                return Command::Own(MediaCommand::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false });
             }
-            JobPhase::Submitted { .. } => return Command::FinishJob { job_id: job_id.clone(), url: "u".into() },
+            JobPhase::Submitted { .. } => return Command::Own(MediaCommand::FinishJob { job_id: job_id.clone(), url: "u".into() }),
             JobPhase::Succeeded { .. } | JobPhase::Failed { .. } | JobPhase::Replaced { .. } => {}
         }
     }

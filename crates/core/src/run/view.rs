@@ -2,93 +2,91 @@
 
 use crate::definition::Step;
 use crate::job::JobSpec;
-use crate::run::state::{ClipState, Job, Run};
+use crate::run::{ClipState, Job, Run};
 use serde_json::{Map, Value, json};
 
-impl Run {
-    /// What the run was asked to be; written once.
-    pub fn payload(&self) -> Value {
-        let pipeline: Vec<&str> = self.pipeline.iter().filter(|step| !is_gate(step)).map(Step::name).collect();
-        let gates: Vec<&str> = self.pipeline.iter().filter(|step| is_gate(step)).map(Step::name).collect();
-        let proposal = json!({
-            "title": self.title,
-            "project": self.definition.key,
-            "clips": self.clips.len(),
-            "pipeline": pipeline,
-            "gates": gates,
-            "platforms": self.settings.as_ref().map(|settings| &settings.publish.platforms),
-        });
-        json!({
-            "project": self.definition.key,
-            "input": self.input,
-            "graph_spec": {"pipeline": pipeline, "hitl_gates": gates},
-            "user_id": self.user_id,
-            "options": self.options,
-            "metadata": {
-                "project_spec": {"version": self.definition.version, "settings": self.settings},
-                "workflow_proposal": proposal,
-                "providers_mode": self.mode,
-            },
-        })
-    }
+/// What the run was asked to be; written once.
+pub(super) fn payload(run: &Run) -> Value {
+    let pipeline: Vec<&str> = run.body.pipeline.iter().filter(|step| !is_gate(step)).map(Step::name).collect();
+    let gates: Vec<&str> = run.body.pipeline.iter().filter(|step| is_gate(step)).map(Step::name).collect();
+    let proposal = json!({
+        "title": run.title,
+        "project": run.definition.key,
+        "clips": run.body.clips.len(),
+        "pipeline": pipeline,
+        "gates": gates,
+        "platforms": run.body.settings.as_ref().map(|settings| &settings.publish.platforms),
+    });
+    json!({
+        "project": run.definition.key,
+        "input": run.body.input,
+        "graph_spec": {"pipeline": pipeline, "hitl_gates": gates},
+        "user_id": run.user_id,
+        "options": run.body.options,
+        "metadata": {
+            "project_spec": {"version": run.definition.version, "settings": run.body.settings},
+            "workflow_proposal": proposal,
+            "providers_mode": run.mode,
+        },
+    })
+}
 
-    /// What has been made so far; grows with the run.
-    pub fn result(&self) -> Value {
-        let videos: Vec<Value> = self.clips.iter().enumerate().map(|(index, _)| self.video(index)).collect();
-        let mut result = Map::new();
-        result.insert("project".to_owned(), json!(self.definition.key));
-        result.insert("totalVideos".to_owned(), json!(self.clips.len()));
-        result.insert("videos".to_owned(), Value::Array(videos));
-        if let Some(url) = &self.render_url {
-            result.insert("renders".to_owned(), json!([{"url": url, "jobId": self.render_task()}]));
-            result.insert("renderUrl".to_owned(), json!(url));
-            result.insert("finalRenderUrl".to_owned(), json!(url));
-        }
-        if let Some(url) = &self.publish_url {
-            result.insert("publishUrls".to_owned(), json!([url]));
-        }
-        if let Some(error) = &self.error {
-            result.insert("error".to_owned(), json!({
-                "error_type": error.error_type, "error_message": error.error_message, "project": self.definition.key,
-            }));
-        }
-        Value::Object(result)
+/// What has been made so far; grows with the run.
+pub(super) fn result(run: &Run) -> Value {
+    let videos: Vec<Value> = run.body.clips.iter().enumerate().map(|(index, _)| video(run, index)).collect();
+    let mut result = Map::new();
+    result.insert("project".to_owned(), json!(run.definition.key));
+    result.insert("totalVideos".to_owned(), json!(run.body.clips.len()));
+    result.insert("videos".to_owned(), Value::Array(videos));
+    if let Some(url) = &run.body.render_url {
+        result.insert("renders".to_owned(), json!([{"url": url, "jobId": render_task(run)}]));
+        result.insert("renderUrl".to_owned(), json!(url));
+        result.insert("finalRenderUrl".to_owned(), json!(url));
     }
+    if let Some(url) = &run.body.publish_url {
+        result.insert("publishUrls".to_owned(), json!([url]));
+    }
+    if let Some(error) = &run.error {
+        result.insert("error".to_owned(), json!({
+            "error_type": error.error_type, "error_message": error.error_message, "project": run.definition.key,
+        }));
+    }
+    Value::Object(result)
+}
 
-    fn video(&self, index: usize) -> Value {
-        let Some(clip) = self.clips.get(index) else { return Value::Null };
-        let status = match &clip.state {
-            ClipState::Pending => "pending",
-            ClipState::Generated { .. } => "generated",
-            ClipState::Failed { .. } => "failed",
-        };
-        let mut video = Map::new();
-        video.insert("index".to_owned(), json!(index));
-        video.insert("subject".to_owned(), json!(clip.subject));
-        video.insert("header".to_owned(), json!(clip.header));
-        video.insert("status".to_owned(), json!(status));
-        if let Some(prompt) = &clip.prompt {
-            video.insert("prompt".to_owned(), json!(prompt));
-        }
-        match &clip.state {
-            ClipState::Generated { url } => {
-                video.insert("assetUrl".to_owned(), json!(url));
-                video.insert("duration".to_owned(), json!(self.settings.as_ref().map(|s| s.clips.duration_seconds)));
-            }
-            ClipState::Failed { code, message } => {
-                video.insert("error".to_owned(), json!({"code": code, "message": message}));
-            }
-            ClipState::Pending => {}
-        }
-        if let (Some(url), ClipState::Generated { .. }) = (&self.render_url, &clip.state) {
-            video.insert("renderUrl".to_owned(), json!(url));
-        }
-        Value::Object(video)
+fn video(run: &Run, index: usize) -> Value {
+    let Some(clip) = run.body.clips.get(index) else { return Value::Null };
+    let status = match &clip.state {
+        ClipState::Pending => "pending",
+        ClipState::Generated { .. } => "generated",
+        ClipState::Failed { .. } => "failed",
+    };
+    let mut video = Map::new();
+    video.insert("index".to_owned(), json!(index));
+    video.insert("subject".to_owned(), json!(clip.subject));
+    video.insert("header".to_owned(), json!(clip.header));
+    video.insert("status".to_owned(), json!(status));
+    if let Some(prompt) = &clip.prompt {
+        video.insert("prompt".to_owned(), json!(prompt));
     }
+    match &clip.state {
+        ClipState::Generated { url } => {
+            video.insert("assetUrl".to_owned(), json!(url));
+            video.insert("duration".to_owned(), json!(run.body.settings.as_ref().map(|s| s.clips.duration_seconds)));
+        }
+        ClipState::Failed { code, message } => {
+            video.insert("error".to_owned(), json!({"code": code, "message": message}));
+        }
+        ClipState::Pending => {}
+    }
+    if let (Some(url), ClipState::Generated { .. }) = (&run.body.render_url, &clip.state) {
+        video.insert("renderUrl".to_owned(), json!(url));
+    }
+    Value::Object(video)
+}
 
-    fn render_task(&self) -> Option<&str> {
-        self.jobs.values().filter(|job| is_render(job)).find_map(|job| job.phase.task_id())
-    }
+fn render_task(run: &Run) -> Option<&str> {
+    run.body.jobs.values().filter(|job| is_render(job)).find_map(|job| job.phase.task_id())
 }
 
 fn is_render(job: &Job) -> bool {
@@ -121,7 +119,7 @@ mod tests {
     #[test]
     fn the_result_grows_with_the_run() {
         assert_eq!(started("test_video_gen").result()["videos"][0]["status"], "pending");
-        let result = at_gate(GateName::Prepublish).result();
+        let result = at_gate(gate("prepublish")).result();
         assert_eq!(result["videos"][1]["status"], "generated");
         assert_eq!(result["totalVideos"], 2);
         assert!(result["finalRenderUrl"].is_string());

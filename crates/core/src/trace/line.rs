@@ -2,7 +2,6 @@
 
 use crate::Timestamp;
 use crate::job::JobKind;
-use crate::run::EventKind;
 use crate::status::{Channel, GateName, ProvidersMode, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,8 +12,9 @@ pub struct Line {
     pub seq: u64,
     #[serde(with = "time::serde::rfc3339")]
     pub at: Timestamp,
+    /// What happened, in one word.
     #[serde(rename = "type")]
-    pub kind: EventKind,
+    pub name: String,
     #[serde(default)]
     pub(super) data: Data,
 }
@@ -27,11 +27,12 @@ pub(super) struct Data {
     pub(super) mode: Option<ProvidersMode>,
     /// Whatever the caller sent.
     pub(super) options: Value,
-    pub(super) inheritance: Option<Inheritance>,
+    pub(super) parent: Option<Parent>,
     pub(super) step: Option<u32>,
     pub(super) name: Option<String>,
     pub(super) gate: Option<GateName>,
     pub(super) opening: Option<u32>,
+    pub(super) previous: Option<u32>,
     pub(super) verdict: Option<Verdict>,
     pub(super) channel: Option<Channel>,
     pub(super) persona: Option<String>,
@@ -49,8 +50,8 @@ pub(super) struct Definition {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Inheritance {
-    pub(super) parent_run_id: String,
+pub(super) struct Parent {
+    pub(super) run_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -41,7 +41,7 @@ pub struct Span {
     pub end: Timestamp,
     pub attributes: Vec<(&'static str, Attribute)>,
     /// What happened meanwhile: names of events, with their times.
-    pub marks: Vec<(&'static str, Timestamp)>,
+    pub marks: Vec<(String, Timestamp)>,
     pub outcome: Outcome,
 }
 

@@ -129,7 +129,7 @@ fn a_run_that_chat_started_has_the_turns_span() {
 #[test]
 fn a_persona_with_a_model_takes_its_time_and_names_the_model() {
     let mut told = Told::begin(StartRequest { personas: PersonaSource::Model, ..request("test_video_gen") });
-    told.tell(&Command::DecideGate(approve(GateName::Workflow)));
+    told.tell(&Command::DecideGate(approve(gate("workflow"))));
     let (step, source) = (told.run.step, "model:gpt-5-nano".to_owned());
     told.tell(&Command::FinishPersona { step, output: Default::default(), source });
     let spans = told.spans();
@@ -141,7 +141,7 @@ fn a_persona_with_a_model_takes_its_time_and_names_the_model() {
 #[test]
 fn a_failed_run_says_so_by_its_code_alone() {
     let mut told = Told::begin(request("test_video_gen"));
-    for gate in [GateName::Workflow, GateName::Ideate] {
+    for gate in [gate("workflow"), gate("ideate")] {
         told.tell(&Command::DecideGate(approve(gate)));
     }
     for (job_id, _) in told.run.clone().step_jobs() {
@@ -194,7 +194,7 @@ fn any_command(run: &Run, choice: u8) -> Command {
     let job_id = run.jobs.keys().nth(choice as usize % run.jobs.len().max(1)).cloned().unwrap_or_default();
     let (code, message, reason) = ("501".to_owned(), "m".to_owned(), "r".to_owned());
     match choice % 14 {
-        0 | 1 => Command::DecideGate(approve(run.gate.as_ref().map_or(GateName::Workflow, |open| open.gate))),
+        0 | 1 => Command::DecideGate(approve(run.gate.as_ref().map_or(gate("workflow"), |open| open.gate))),
         2 | 3 => Command::SubmitJob { job_id, task_id: "t".into(), adopted: choice > 100 },
         4 => Command::FinishJob { job_id, url: "https://files.test/x".into() },
         5 => Command::FailJob { job_id, code, message },
@@ -202,7 +202,7 @@ fn any_command(run: &Run, choice: u8) -> Command {
         7 => pause_at(T0),
         8 | 9 => Command::Resume { reason },
         10 => Command::Retry { reason },
-        11 => Command::ReopenGate { gate: run.gate.as_ref().map_or(GateName::Ideate, |open| open.gate), reason },
+        11 => Command::ReopenGate { gate: run.gate.as_ref().map_or(gate("ideate"), |open| open.gate), reason },
         12 => Command::Extend { until: T0 + Duration::days(3), reason },
         _ => Command::Attach(attachment()),
     }
@@ -238,7 +238,7 @@ impl Told {
 
 #[test]
 fn an_expired_gate_is_an_error_of_the_gate_not_of_the_run() {
-    let run = at_gate(GateName::Workflow);
+    let run = at_gate(gate("workflow"));
     let mut told = Told::begin(request("test_video_gen"));
     told.now = run.deadline.unwrap();
     told.tell(&Command::PassDeadline);

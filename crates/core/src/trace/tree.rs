@@ -4,8 +4,10 @@ use super::line::Line;
 use super::{Attribute, Outcome, Span, span_id};
 use crate::Timestamp;
 use crate::job::JobKind;
-use crate::run::EventKind;
-use crate::status::{Channel, GateName, ProvidersMode, Status, Verdict};
+use crate::run::MediaEventName;
+use crate::status::{Channel, ProvidersMode, Status, Verdict};
+use mw_kernel::run::{CommonName, RUN_STARTED};
+use mw_kernel::status::End;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,8 +20,9 @@ enum Key {
     Run,
     Chat,
     Step,
-    Gate,
-    Decision,
+    /// By its opening.
+    Gate(u32),
+    Decision(u32),
     Persona,
     Pause,
     Job(String),
@@ -33,8 +36,8 @@ impl Key {
             Key::Run => "run",
             Key::Chat => "chat",
             Key::Step => "step",
-            Key::Gate => "gate",
-            Key::Decision => "decision",
+            Key::Gate(_) => "gate",
+            Key::Decision(_) => "decision",
             Key::Persona => "persona",
             Key::Pause => "pause",
             Key::Job(_) => "job",
@@ -47,8 +50,8 @@ impl Key {
         match self {
             Key::Run => None,
             Key::Chat | Key::Step | Key::Pause => Some(Key::Run),
-            Key::Gate | Key::Persona | Key::Job(_) => Some(Key::Step),
-            Key::Decision => Some(Key::Gate),
+            Key::Gate(_) | Key::Persona | Key::Job(_) => Some(Key::Step),
+            Key::Decision(opening) => Some(Key::Gate(*opening)),
             Key::Submit(job_id) | Key::Poll(job_id) => Some(Key::Job(job_id.clone())),
         }
     }
@@ -57,7 +60,13 @@ impl Key {
     fn kind(&self) -> &'static str {
         match self {
             Key::Job(_) | Key::Submit(_) | Key::Poll(_) => "tool",
-            Key::Run | Key::Chat | Key::Step | Key::Gate | Key::Decision | Key::Persona | Key::Pause => "chain",
+            Key::Run
+            | Key::Chat
+            | Key::Step
+            | Key::Gate(_)
+            | Key::Decision(_)
+            | Key::Persona
+            | Key::Pause => "chain",
         }
     }
 }
@@ -87,56 +96,76 @@ pub(super) fn grow(run_id: &str, timeline: &[Line]) -> Vec<Span> {
 
 impl<'a> Tree<'a> {
     fn take(&mut self, line: &'a Line) {
+        if line.name == RUN_STARTED {
+            return self.run_started(line);
+        }
+        match (CommonName::parse(&line.name), MediaEventName::parse(&line.name)) {
+            (Some(name), _) => self.take_common(name, line),
+            (None, Some(name)) => self.take_media(name, line),
+            // What a kind has of its own is a mark on its run.
+            (None, None) => self.mark(&Key::Run, line),
+        }
+    }
+
+    fn take_common(&mut self, name: CommonName, line: &'a Line) {
+        let (at, data) = (line.at, &line.data);
+        let gate = Key::Gate(data.opening.unwrap_or_default());
+        match name {
+            CommonName::GateOpened | CommonName::GateReopened => {
+                self.end(&Key::Gate(data.previous.unwrap_or_default()), at, Outcome::Unset);
+                let name = data.gate.as_ref().map_or("", |gate| gate.as_str());
+                self.begin(gate, format!("gate {name}"), line, gate_attributes(line));
+            }
+            CommonName::GateVoted => self.decision(line),
+            CommonName::GateDecided => {
+                self.decision(line);
+                self.end(&gate, at, Outcome::Ok);
+            }
+            CommonName::GateExpired => self.end(&gate, at, Outcome::Error("expired".to_owned())),
+            CommonName::GateWithdrawn => self.end(&gate, at, Outcome::Unset),
+            CommonName::GateWarned | CommonName::GateEscalated | CommonName::GateExtended => self.mark(&gate, line),
+            CommonName::RunPaused => self.begin(Key::Pause, "paused".to_owned(), line, []),
+            CommonName::RunResumed => self.end(&Key::Pause, at, Outcome::Unset),
+            CommonName::DeadlineExtended | CommonName::RunRetried | CommonName::ArtifactAttached => {
+                self.mark(&Key::Run, line);
+            }
+            CommonName::RunRejected => self.finish(End::Rejected.as_str(), Outcome::Unset, at),
+            CommonName::RunExpired => self.finish(End::Expired.as_str(), Outcome::Unset, at),
+            CommonName::RunFailed => {
+                let error = Outcome::Error(text(&data.error_type).to_owned());
+                self.finish(End::Failed.as_str(), error, at);
+            }
+            CommonName::RunCancelled => self.finish(End::Cancelled.as_str(), Outcome::Unset, at),
+        }
+    }
+
+    fn take_media(&mut self, name: MediaEventName, line: &'a Line) {
         let (at, data) = (line.at, &line.data);
         let job_id = text(&data.job_id);
-        match line.kind {
-            EventKind::RunStarted => self.run_started(line),
-            EventKind::StepStarted => {
+        match name {
+            MediaEventName::StepStarted => {
                 self.end_work(at);
                 let step = data.step.unwrap_or_default();
                 self.begin(Key::Step, format!("step {}", text(&data.name)), line, [("step", step.into())]);
             }
-            EventKind::GateOpened | EventKind::GateReopened => {
-                self.end(&Key::Gate, at, Outcome::Unset);
-                let gate = data.gate.map_or("", GateName::as_str);
-                self.begin(Key::Gate, format!("gate {gate}"), line, gate_attributes(line));
-            }
-            EventKind::GateVoted => self.decision(line),
-            EventKind::GateDecided => {
-                self.decision(line);
-                self.end(&Key::Gate, at, Outcome::Ok);
-            }
-            EventKind::GateExpired => self.end(&Key::Gate, at, Outcome::Error("expired".to_owned())),
-            EventKind::GateWarned | EventKind::GateEscalated | EventKind::GateExtended => self.mark(&Key::Gate, line),
-            EventKind::PersonaRequested => self.persona(line),
-            EventKind::PersonaFinished => self.persona_finished(line),
-            EventKind::JobRequested => self.job(line, Key::Submit),
-            EventKind::JobAdopted => self.job(line, Key::Poll),
-            EventKind::JobSubmitted => {
+            MediaEventName::PersonaRequested => self.persona(line),
+            MediaEventName::PersonaFinished => self.persona_finished(line),
+            MediaEventName::JobRequested => self.job(line, Key::Submit),
+            MediaEventName::JobAdopted => self.job(line, Key::Poll),
+            MediaEventName::JobSubmitted => {
                 self.end(&Key::Submit(job_id.to_owned()), at, Outcome::Ok);
                 self.begin(Key::Poll(job_id.to_owned()), "poll".to_owned(), line, []);
             }
-            EventKind::JobSubmissionRepeated => self.mark(&Key::Job(job_id.to_owned()), line),
-            EventKind::JobSucceeded => self.end_job(job_id, at, Outcome::Ok),
-            EventKind::JobFailed => self.end_job(job_id, at, Outcome::Error(text(&data.code).to_owned())),
-            EventKind::JobReplaced => self.end_job(job_id, at, Outcome::Error("replaced".to_owned())),
-            EventKind::JobRetried => {
+            MediaEventName::JobSubmissionRepeated => self.mark(&Key::Job(job_id.to_owned()), line),
+            MediaEventName::JobSucceeded => self.end_job(job_id, at, Outcome::Ok),
+            MediaEventName::JobFailed => self.end_job(job_id, at, Outcome::Error(text(&data.code).to_owned())),
+            MediaEventName::JobReplaced => self.end_job(job_id, at, Outcome::Error("replaced".to_owned())),
+            MediaEventName::JobRetried => {
                 self.end_job(job_id, at, Outcome::Unset);
                 self.job(line, Key::Submit);
             }
-            EventKind::RunPaused => self.begin(Key::Pause, "paused".to_owned(), line, []),
-            EventKind::RunResumed => self.end(&Key::Pause, at, Outcome::Unset),
-            EventKind::ClipAdopted => self.mark(&Key::Step, line),
-            EventKind::DeadlineExtended | EventKind::RunRetried | EventKind::ArtifactAttached => {
-                self.mark(&Key::Run, line);
-            }
-            EventKind::RunPublished => self.finish(Status::Published, Outcome::Ok, at),
-            EventKind::RunRejected => self.finish(Status::Rejected, Outcome::Unset, at),
-            EventKind::RunExpired => self.finish(Status::Expired, Outcome::Unset, at),
-            EventKind::RunFailed => {
-                self.finish(Status::Failed, Outcome::Error(text(&data.error_type).to_owned()), at);
-            }
-            EventKind::RunCancelled => self.finish(Status::Cancelled, Outcome::Unset, at),
+            MediaEventName::ClipAdopted => self.mark(&Key::Step, line),
+            MediaEventName::RunPublished => self.finish(Status::Published.as_str(), Outcome::Ok, at),
         }
     }
 
@@ -152,8 +181,8 @@ impl<'a> Tree<'a> {
         self.say(&Key::Run, "langsmith.trace.name", name.as_str().into());
         self.say(&Key::Run, "langsmith.metadata.run_id", self.run_id.into());
         self.say(&Key::Run, "langsmith.metadata.project", key.into());
-        if let Some(inheritance) = &data.inheritance {
-            self.say(&Key::Run, "parent_run_id", inheritance.parent_run_id.as_str().into());
+        if let Some(parent) = &data.parent {
+            self.say(&Key::Run, "parent_run_id", parent.run_id.as_str().into());
         }
         if data.options.get("entrypoint").and_then(Value::as_str) == Some(CHAT) {
             self.begin(Key::Chat, "brendan-chat".to_owned(), line, []);
@@ -165,8 +194,9 @@ impl<'a> Tree<'a> {
         let verdict = line.data.verdict.map_or("", Verdict::outcome);
         let channel = line.data.channel.map_or("", Channel::as_str);
         let said = [("decision", verdict.into()), ("decision.channel", channel.into())];
-        self.begin(Key::Decision, "decision".to_owned(), line, gate_attributes(line).into_iter().chain(said));
-        self.end(&Key::Decision, line.at, Outcome::Ok);
+        let key = Key::Decision(line.data.opening.unwrap_or_default());
+        self.begin(key.clone(), "decision".to_owned(), line, gate_attributes(line).into_iter().chain(said));
+        self.end(&key, line.at, Outcome::Ok);
     }
 
     fn persona(&mut self, line: &Line) {
@@ -214,9 +244,9 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn finish(&mut self, status: Status, outcome: Outcome, at: Timestamp) {
+    fn finish(&mut self, status: &str, outcome: Outcome, at: Timestamp) {
         self.end_work(at);
-        self.say(&Key::Run, "status", status.as_str().into());
+        self.say(&Key::Run, "status", status.into());
         self.end(&Key::Run, at, outcome);
     }
 
@@ -263,7 +293,7 @@ impl<'a> Tree<'a> {
 
     fn mark(&mut self, key: &Key, line: &Line) {
         if let Some(span) = self.open.get_mut(key) {
-            span.marks.push((line.kind.as_str(), line.at));
+            span.marks.push((line.name.clone(), line.at));
         }
     }
 
@@ -277,7 +307,7 @@ impl<'a> Tree<'a> {
 }
 
 fn gate_attributes(line: &Line) -> [(&'static str, Attribute); 2] {
-    let gate = line.data.gate.map_or("", GateName::as_str);
+    let gate = line.data.gate.as_ref().map_or("", |gate| gate.as_str());
     [("gate", gate.into()), ("gate.opening", line.data.opening.unwrap_or_default().into())]
 }
 

@@ -1,0 +1,188 @@
+//! Media runs as a kind of the kernel's.
+
+use crate::Timestamp;
+use crate::persona::PersonaOutput;
+use crate::run::advance::{enter, enter_next, leave_when_done};
+use crate::run::body::{Media, Status};
+use crate::run::brief::{self, About};
+use crate::run::event::{MediaEvent, Plan};
+use crate::run::{
+    Artifact, Change, Context, DecidedGate, Draft, Edit, EditableField, Event, GateKey, OpenGate, Recorded, Refusal, Rows,
+    Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission, retry, rows,
+    submit_job, successor, view, why,
+};
+use mw_kernel::run::{Body, Kind, Question, Working};
+use mw_kernel::status::End;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What only a media run can be asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaCommand {
+    /// A persona's answer came.
+    FinishPersona { step: u32, output: PersonaOutput, source: String },
+    /// A persona's work failed for good.
+    FailPersona { step: u32, code: String, message: String },
+    /// A provider accepted a job; `adopted` when a callback told us, not the answer.
+    SubmitJob { job_id: String, task_id: String, adopted: bool },
+    /// A submission whose outcome stayed unknown goes out once more.
+    RepeatSubmission { job_id: String, reason: String },
+    /// A provider finished a job.
+    FinishJob { job_id: String, url: String },
+    /// A provider, or the rules of retry, gave a job up.
+    FailJob { job_id: String, code: String, message: String },
+    /// A provider gave a job up in a way that may pass.
+    ReplaceJob { job_id: String, code: String, message: String },
+}
+
+impl Body for Media {
+    type Status = Status;
+
+    fn status(run: &Run) -> Status {
+        match (run.end, &run.pause) {
+            (Some(End::Done), _) => Status::Published,
+            (Some(End::Failed), _) => Status::Failed,
+            (Some(End::Cancelled), _) => Status::Cancelled,
+            (Some(End::Rejected), _) => Status::Rejected,
+            (Some(End::Expired), _) => Status::Expired,
+            (None, Some(_)) => Status::Paused,
+            (None, None) => run.body.status(),
+        }
+    }
+
+    fn edit(run: &mut Run, changes: &[Change]) {
+        edit::apply(changes, run);
+    }
+}
+
+impl Kind for Media {
+    const NAME: &'static str = "media";
+    const STATUSES: &'static [&'static str] = Status::WORDS;
+    type Plan = Plan;
+    type Event = MediaEvent;
+    type Command = MediaCommand;
+    type About = About;
+
+    fn empty() -> Self {
+        Media::before_start()
+    }
+
+    fn evolve_started(run: &mut Run, started: &Started) {
+        evolve::started(run, started);
+    }
+
+    fn evolve(run: &mut Run, event: &MediaEvent, at: Timestamp) {
+        evolve::evolve(run, event, at);
+    }
+
+    fn decide(run: &Run, command: &MediaCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+        match command {
+            MediaCommand::FinishPersona { step, output, source } => {
+                finish_persona::decide(run, *step, output, source, context)
+            }
+            MediaCommand::FailPersona { step, code, message } => finish_persona::fail(run, *step, code, message),
+            MediaCommand::SubmitJob { job_id, task_id, adopted } => submit_job::decide(run, job_id, task_id, *adopted),
+            MediaCommand::RepeatSubmission { job_id, reason } => repeat_submission::decide(run, job_id, reason),
+            MediaCommand::FinishJob { job_id, url } => finish_job::decide(run, job_id, url, context),
+            MediaCommand::FailJob { job_id, code, message } => finish_job::fail(run, job_id, code, message, context),
+            MediaCommand::ReplaceJob { job_id, code, message } => retry::replace(run, job_id, code, message, context),
+        }
+    }
+
+    fn approved(draft: &mut Draft, _: &DecidedGate, context: &mut Context<'_>) {
+        enter_next(draft, context);
+    }
+
+    fn request_changes(draft: &mut Draft, _: GateKey<'_>, context: &mut Context<'_>) -> bool {
+        let persona = gate::persona_before(&draft.run);
+        if let Some(step) = persona {
+            enter(draft, step, context);
+        }
+        persona.is_some()
+    }
+
+    fn resumed(draft: &mut Draft, context: &mut Context<'_>) {
+        leave_when_done(draft, context);
+    }
+
+    fn retry(run: &Run, context: &mut Context<'_>) -> Vec<Event> {
+        retry::decide(run, context)
+    }
+
+    fn overdue_work(run: &Run) -> String {
+        format!("step {}", run.body.current_step().map_or("unknown", |step| step.name()))
+    }
+
+    fn summary(run: &Run, key: GateKey<'_>) -> String {
+        gate::summary(run, key.gate)
+    }
+
+    fn subject(run: &Run, _: GateKey<'_>) -> Value {
+        gate::subject(run)
+    }
+
+    fn about(run: &Run, _: GateKey<'_>) -> About {
+        brief::about(run)
+    }
+
+    fn releases(run: &Run, key: GateKey<'_>) -> String {
+        brief::releases(run, key.gate)
+    }
+
+    fn changes_go_to(run: &Run, _: GateKey<'_>) -> Option<String> {
+        let step = gate::persona_before(run)?;
+        run.body.pipeline.get(step as usize).map(|step| step.name().to_owned())
+    }
+
+    fn fields(run: &Run, open: &OpenGate) -> Vec<EditableField> {
+        edit::fields(run, &open.policy)
+    }
+
+    fn changes(run: &Run, open: &OpenGate, edit: &Edit) -> Result<Vec<Change>, Refusal> {
+        edit::changes(run, &open.policy, edit)
+    }
+
+    fn working(run: &Run) -> Working {
+        why::working(run)
+    }
+
+    fn succeed(parent: &Run, wish: &Succession, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+        successor::decide(parent, wish, context)
+    }
+
+    fn goes_on_at(run: &Run) -> Option<String> {
+        run.body.current_step().map(|step| step.name().to_owned())
+    }
+
+    fn artifacts(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
+        artifact::of(run, recorded)
+    }
+
+    fn rows(run: &Run, event: &MediaEvent, at: Timestamp, rows: &mut Rows) {
+        rows::extend(run, event, at, rows);
+    }
+
+    fn asked_by(run: &Run) -> Option<String> {
+        Some(artifact::last_persona(run).to_owned())
+    }
+
+    fn question(run: &Run, key: GateKey<'_>) -> Question {
+        gate::question(run, key.gate)
+    }
+
+    fn done(run: &Run) -> Question {
+        Question {
+            title: "Your video is published".to_owned(),
+            lines: run.body.publish_url.iter().cloned().collect(),
+        }
+    }
+
+    fn payload(run: &Run) -> Value {
+        view::payload(run)
+    }
+
+    fn result(run: &Run) -> Value {
+        view::result(run)
+    }
+}

@@ -1,0 +1,12 @@
+//! The kernel's rules, shown on media runs: one file for each.
+
+mod cancel;
+mod deadline;
+mod extend;
+mod gate;
+mod notification;
+pub(crate) mod order;
+mod pause;
+mod terminate;
+mod warn;
+mod why;

@@ -1,0 +1,53 @@
+use super::*;
+use crate::run::testing::{T0, at_gate, at_generate, every_state, job_ids, paused};
+use crate::status::GateName;
+
+fn effect(state: EffectState) -> OpenEffect {
+    OpenEffect {
+        kind: EffectKind::Submit,
+        provider: "kieai".into(),
+        state,
+        attempt: 2,
+        due_at: T0,
+        job_id: Some("j1".into()),
+        unanswered: false,
+        last_error: Some("429".into()),
+    }
+}
+
+#[test]
+fn every_state_says_what_it_waits_for_until_when_and_what_can_be_done() {
+    for run in every_state() {
+        let why = run.why(&Facts::default());
+        assert!(!why.waiting_for.is_empty() && !why.then.is_empty() && !why.can.is_empty());
+        assert_eq!(why.until, run.deadline);
+        assert!(why.can.iter().all(|command| command.starts_with("mw ") && command.contains(&run.run_id)));
+    }
+}
+
+#[test]
+fn a_gate_a_pause_and_work_are_told_apart() {
+    let none = Facts::default();
+    assert!(at_gate(gate("ideate")).why(&none).waiting_for.starts_with("a person at the ideate gate"));
+    assert_eq!(paused(&at_generate()).why(&none).waiting_for, "an operator: ann paused it (r)");
+    assert_eq!(at_generate().why(&none).waiting_for, "kieai: 0 of 2 clips are there, 2 not yet accepted");
+    let job_id = job_ids(&at_generate())[0].clone();
+    assert!(!job_id.is_empty());
+}
+
+#[test]
+fn work_in_flight_is_told_with_its_last_error() {
+    let words = |state, facts: &Facts| effect(state).words(facts);
+    let none = Facts::default();
+    assert_eq!(
+        words(EffectState::Due, &none),
+        format!("submitting job j1 to kieai: attempt 3 is due at {}; last: 429", rfc3339(T0))
+    );
+    assert!(words(EffectState::Dead, &none).contains("given up after 2 attempts"));
+    assert!(words(EffectState::Held, &none).contains("held while the run is paused"));
+    assert!(words(EffectState::Leased, &none).contains("attempt 2 is on its way"));
+    let resting = Facts { resting: [("kieai".to_owned(), "noon".to_owned())].into(), ..none };
+    assert!(words(EffectState::Due, &resting).contains("not asked before noon"));
+    let lost = OpenEffect { unanswered: true, ..effect(EffectState::Due) };
+    assert!(lost.words(&Facts::default()).contains("looked for first"));
+}
