@@ -26,8 +26,8 @@ pub mod run;
 pub mod status;
 pub mod trace;
 
-pub use mw_kernel::{button, gate_policy, link, notification, principal, token};
 pub(crate) use mw_kernel::words;
+pub use mw_kernel::{button, gate_policy, link, notification, principal, token};
 
 /// A moment in UTC. Always given by the caller.
 pub type Timestamp = time::OffsetDateTime;

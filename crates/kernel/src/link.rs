@@ -145,14 +145,21 @@ pub fn page(public_base_url: &str, run_id: &str, gate: GateName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::gate;
     use crate::gate_policy::Escalation;
+    use crate::run::testing::gate;
     use time::macros::datetime;
 
     const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
 
     fn waiting(policy: GatePolicy) -> Waiting {
-        Waiting { run_id: "run 1".into(), gate: gate("ideate"), opening: 2, subject_sha256: "5".repeat(64), policy, escalated: false }
+        Waiting {
+            run_id: "run 1".into(),
+            gate: gate("ideate"),
+            opening: 2,
+            subject_sha256: "5".repeat(64),
+            policy,
+            escalated: false,
+        }
     }
 
     fn named(name: &str, role: Role, disabled: bool) -> Holder {

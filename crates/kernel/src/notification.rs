@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 
 /// Longer texts of personas and providers are cut: a message is read at a glance.
-const QUOTE_CHARS_MAX: usize = 600;
+pub const QUOTE_CHARS_MAX: usize = 600;
 /// Later than this nobody is told any more: a channel that was away for so long would bring only old news.
 const NEWS_HOURS: i64 = 24;
 

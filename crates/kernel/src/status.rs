@@ -76,7 +76,9 @@ impl TryFrom<String> for GateName {
 
     fn try_from(name: String) -> Result<GateName, String> {
         GateName::parse(&name).ok_or_else(|| {
-            format!("{name:?} is no name of a gate: a lower-case letter, then lower-case letters, digits and _, 40 at most")
+            format!(
+                "{name:?} is no name of a gate: a lower-case letter, then lower-case letters, digits and _, 40 at most"
+            )
         })
     }
 }

@@ -144,7 +144,13 @@ mod tests {
     const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
 
     fn claims() -> Claims {
-        Claims { opening: 1, subject_sha256: "5".into(), approver: "ann".into(), expires_at: NOW.unix_timestamp() + 60, nonce: "n".into() }
+        Claims {
+            opening: 1,
+            subject_sha256: "5".into(),
+            approver: "ann".into(),
+            expires_at: NOW.unix_timestamp() + 60,
+            nonce: "n".into(),
+        }
     }
 
     fn token() -> String {

@@ -13,6 +13,9 @@ macro_rules! words {
             /// Every word, in the order of the declaration.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
+            /// Every word as it stands on the wire, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
             /// The word as it stands on the wire and in the database.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word),+ }

@@ -129,7 +129,8 @@ fn has_words(text: &str, words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{GateName, Status};
+    use crate::run::testing::gate;
+    use crate::status::Status;
     use proptest::prelude::*;
 
     fn projects() -> Vec<KnownProject> {

@@ -171,7 +171,8 @@ pub fn by_rules(run: &Run, role: Role) -> PersonaOutput {
             ..PersonaOutput::default()
         },
         Role::Caption => {
-            let tags = run.body.settings.as_ref().map(|settings| settings.publish.hashtags.join(" ")).unwrap_or_default();
+            let tags =
+                run.body.settings.as_ref().map(|settings| settings.publish.hashtags.join(" ")).unwrap_or_default();
             PersonaOutput {
                 summary: "Caption and title from the run's subject.".to_owned(),
                 caption: Some(cut(&format!("{} {tags}", run.title), CAPTION_CHARS_MAX)),
@@ -256,7 +257,10 @@ mod tests {
         everything.apply(Role::Edit, &mut run);
         assert_eq!(run, before);
         everything.apply(Role::Write, &mut run);
-        assert_eq!((run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()), ("cheeseburger", Some("p")));
+        assert_eq!(
+            (run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()),
+            ("cheeseburger", Some("p"))
+        );
     }
 
     #[test]

@@ -83,8 +83,15 @@ fn enter_one(draft: &mut Draft, index: u32, context: &mut Context<'_>) -> Option
         Step::Persona { persona, role, .. } => match draft.run.body.personas {
             PersonaSource::Rules => {
                 let output = persona::by_rules(&draft.run, role);
-                draft
-                    .push(Event::Own(MediaEvent::PersonaFinished { step: index, persona, source: "rules".to_owned(), output }), context);
+                draft.push(
+                    Event::Own(MediaEvent::PersonaFinished {
+                        step: index,
+                        persona,
+                        source: "rules".to_owned(),
+                        output,
+                    }),
+                    context,
+                );
                 Some(index + 1)
             }
             PersonaSource::Model => {
@@ -119,19 +126,17 @@ fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Contex
         let first = !draft.run.body.jobs.values().any(|job| job.spec == spec);
         let inheritance = draft.run.body.inheritance.as_ref().filter(|_| first);
         let event = inheritance.and_then(|inheritance| inheritance.adopt(&spec, index, context));
-        let event = event.unwrap_or_else(|| Event::Own(MediaEvent::JobRequested {
-            job_id: (context.new_id)(),
-            step: index,
-            spec,
-            known_as: None,
-        }));
+        let event = event.unwrap_or_else(|| {
+            Event::Own(MediaEvent::JobRequested { job_id: (context.new_id)(), step: index, spec, known_as: None })
+        });
         draft.push(event, context);
     }
 }
 
 fn generate_specs(run: &Run, settings: &Settings) -> Vec<JobSpec> {
     let clips = &settings.clips;
-    run.body.clips
+    run.body
+        .clips
         .iter()
         .enumerate()
         .map(|(index, clip)| {

@@ -175,6 +175,7 @@ fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifac
 
 #[cfg(test)]
 mod tests {
+    use crate::run::MediaCommand;
     use crate::run::testing::{T0, approve, request, with_context};
     use crate::run::{Command, JobPhase, apply, start};
 
@@ -190,15 +191,20 @@ mod tests {
             }
             // All submissions come before the first result, as in the reference sequence.
             let requested = run.body.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
-            let command = match (&run.gate, requested) {
+            let command = match (run.gates.first(), requested) {
                 (Some(open), _) => Command::DecideGate(approve(open.gate)),
-                (None, Some((id, _))) => {
-                    Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false })
-                }
+                (None, Some((id, _))) => Command::Own(MediaCommand::SubmitJob {
+                    job_id: id.clone(),
+                    task_id: format!("t-{id}"),
+                    adopted: false,
+                }),
                 (None, None) => {
                     let (id, _) =
                         run.body.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. })).unwrap();
-                    Command::Own(MediaCommand::FinishJob { job_id: id.clone(), url: format!("https://files.test/{id}") })
+                    Command::Own(MediaCommand::FinishJob {
+                        job_id: id.clone(),
+                        url: format!("https://files.test/{id}"),
+                    })
                 }
             };
             transition = with_context(T0, |context| apply(&run, &command, "t", context)).unwrap().unwrap();
@@ -239,15 +245,15 @@ mod tests {
     fn no_words_of_others_bring_an_address_to_a_conversation() {
         let evil = "see https://evil.example/a";
         let told = |artifacts: &[super::Artifact]| {
-            let told = artifacts.iter().filter(|artifact| artifact.artifact_type == super::NOTIFICATION);
+            let told = artifacts.iter().filter(|artifact| artifact.artifact_type == crate::run::NOTIFICATION);
             told.map(|artifact| artifact.metadata["message"].to_string()).collect::<Vec<_>>().concat()
         };
         let mut wanted = request("test_video_gen");
         wanted.input.title = Some(evil.to_owned());
         let started = with_context(T0, |context| start(wanted, context)).unwrap();
         let metadata = serde_json::json!({"user_id": "u", "message": evil});
-        let attachment = super::Attachment {
-            artifact_type: super::NOTIFICATION.to_owned(),
+        let attachment = crate::run::Attachment {
+            artifact_type: crate::run::NOTIFICATION.to_owned(),
             provider: "api".to_owned(),
             url: None,
             checksum: None,

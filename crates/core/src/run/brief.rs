@@ -87,9 +87,7 @@ pub(super) fn text(run: &Run, field: Field) -> Text {
     }
     let by_rules = |role| (run.body.personas == PersonaSource::Rules).then(|| persona::by_rules(run, role));
     let proposal = match field {
-        Field::Prompt(index) => {
-            by_rules(Role::Write).and_then(|output| output.prompts.get(index as usize).cloned())
-        }
+        Field::Prompt(index) => by_rules(Role::Write).and_then(|output| output.prompts.get(index as usize).cloned()),
         Field::Caption => by_rules(Role::Caption).and_then(|output| output.caption),
         Field::PostTitle => by_rules(Role::Caption).and_then(|output| output.title),
         Field::Title | Field::Subject(_) | Field::Header(_) => None,
@@ -151,51 +149,58 @@ fn cost(run: &Run) -> Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate_policy::{Editable, GatePolicy};
+    use crate::gate_policy::GatePolicy;
     use crate::principal::{Principal, Role};
+    use crate::run::MediaCommand;
+    use crate::run::testing::gate;
     use crate::run::testing::{approve, at_gate, at_gate_with, at_persona, decide_with, every_state};
     use crate::run::{Command, GateDecision};
 
     #[test]
     fn there_is_a_brief_exactly_where_a_gate_is_open() {
         for run in every_state() {
-            assert_eq!(run.brief().is_some(), run.gate.is_some(), "{}", run.status);
+            assert_eq!(run.briefs().next().is_some(), !run.gates.is_empty(), "{}", run.status);
         }
     }
 
     #[test]
     fn each_gate_shows_what_it_decides_about_and_what_follows() {
-        let workflow = at_gate(gate("workflow")).brief().unwrap();
-        assert_eq!((workflow.clips.len(), workflow.changes_go_to), (2, None));
+        let workflow = at_gate(gate("workflow")).briefs().next().unwrap();
+        assert_eq!((workflow.about.clips.len(), workflow.changes_go_to), (2, None));
         assert_eq!(workflow.releases, "iggy works out the idea, then the ideate gate opens");
-        let ideate = at_gate(gate("ideate")).brief().unwrap();
-        assert!(ideate.clips.iter().all(|clip| clip.prompt.proposed && clip.prompt.text.is_some()));
-        assert!(ideate.releases.contains("2 clips are generated") && !ideate.cost.spent);
+        let ideate = at_gate(gate("ideate")).briefs().next().unwrap();
+        assert!(ideate.about.clips.iter().all(|clip| clip.prompt.proposed && clip.prompt.text.is_some()));
+        assert!(ideate.releases.contains("2 clips are generated") && !ideate.about.cost.spent);
         assert_eq!(ideate.changes_go_to.as_deref(), Some("iggy"));
-        let prepublish = at_gate(gate("prepublish")).brief().unwrap();
-        assert!(prepublish.video_url.is_some() && prepublish.clips.iter().all(|clip| clip.url.is_some()));
-        assert!(prepublish.cost.spent && prepublish.caption.proposed && prepublish.caption.text.is_some());
+        let prepublish = at_gate(gate("prepublish")).briefs().next().unwrap();
+        assert!(prepublish.about.video_url.is_some() && prepublish.about.clips.iter().all(|clip| clip.url.is_some()));
+        assert!(
+            prepublish.about.cost.spent && prepublish.about.caption.proposed && prepublish.about.caption.text.is_some()
+        );
         assert!(prepublish.releases.ends_with("the video is posted to tiktok"));
-        assert_eq!(prepublish.disclosure.unwrap().flags[0].field, "is_aigc");
-        assert_eq!((workflow.disclosure, ideate.disclosure), (None, None));
+        assert_eq!(prepublish.about.disclosure.unwrap().flags[0].field, "is_aigc");
+        assert_eq!((workflow.about.disclosure, ideate.about.disclosure), (None, None));
         assert_eq!(prepublish.changes_go_to.as_deref(), Some("alex"));
     }
 
     #[test]
     fn what_a_model_will_write_is_not_foretold() {
         let mut run = at_persona();
-        run = decide_with(&run, Command::Own(MediaCommand::FinishPersona { step: 1, output: Default::default(), source: "m".into() }));
-        let brief = run.brief().unwrap();
-        assert!(brief.clips.iter().all(|clip| clip.prompt == Text { text: None, proposed: true }));
+        run = decide_with(
+            &run,
+            Command::Own(MediaCommand::FinishPersona { step: 1, output: Default::default(), source: "m".into() }),
+        );
+        let brief = run.briefs().next().unwrap();
+        assert!(brief.about.clips.iter().all(|clip| clip.prompt == Text { text: None, proposed: true }));
     }
 
     #[test]
     fn progress_and_fields_follow_the_policy() {
-        let edits = vec![Editable::Plan, Editable::Script];
+        let edits: Vec<String> = vec!["plan".into(), "script".into()];
         let run = at_gate_with(gate("ideate"), GatePolicy { approvals: 2, edits, ..GatePolicy::default() });
         let ann = Principal::known("ann", Role::Approver, Vec::new());
         let ann = GateDecision { by: ann, ..approve(gate("ideate")) };
-        let brief = decide_with(&run, Command::DecideGate(ann)).brief().unwrap();
+        let brief = decide_with(&run, Command::DecideGate(ann)).briefs().next().unwrap();
         assert_eq!((brief.quorum.needed, brief.quorum.approved_by), (2, vec!["ann".to_owned()]));
         let names: Vec<String> = brief.fields.iter().map(|field| field.field.to_string()).collect();
         assert_eq!(

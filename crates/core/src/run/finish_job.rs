@@ -29,8 +29,11 @@ pub(super) fn fail(
     refuse_ended(run)?;
     match run.body.jobs.get(job_id).map(|job| &job.phase) {
         Some(JobPhase::Requested | JobPhase::Submitted { .. }) => {
-            let event =
-                Event::Own(MediaEvent::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() });
+            let event = Event::Own(MediaEvent::JobFailed {
+                job_id: job_id.to_owned(),
+                code: code.to_owned(),
+                message: message.to_owned(),
+            });
             Ok(finish(run, event, context))
         }
         Some(JobPhase::Failed { .. }) => Ok(Vec::new()),
@@ -51,18 +54,30 @@ fn finish(run: &Run, event: Event, context: &mut Context<'_>) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
+    use crate::run::MediaCommand;
     use crate::run::testing::{at_generate, job_ids, try_command};
     use crate::run::{ClipState, Command, Refusal};
     use crate::status::Status;
 
     fn submit(job_id: &str) -> Command {
-        Command::Own(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id: format!("task-{job_id}"), adopted: false })
+        Command::Own(MediaCommand::SubmitJob {
+            job_id: job_id.to_owned(),
+            task_id: format!("task-{job_id}"),
+            adopted: false,
+        })
     }
     fn done(job_id: &str) -> Command {
-        Command::Own(MediaCommand::FinishJob { job_id: job_id.to_owned(), url: format!("https://clips.test/{job_id}.mp4") })
+        Command::Own(MediaCommand::FinishJob {
+            job_id: job_id.to_owned(),
+            url: format!("https://clips.test/{job_id}.mp4"),
+        })
     }
     fn fail(job_id: &str) -> Command {
-        Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "501".into(), message: "generation failed".into() })
+        Command::Own(MediaCommand::FailJob {
+            job_id: job_id.to_owned(),
+            code: "501".into(),
+            message: "generation failed".into(),
+        })
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub(super) fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     let persona = persona_at(run, step)?;
     let mut draft = Draft::of(run);
-    let event = Event::Own(MediaEvent::PersonaFinished { step, persona, source: source.to_owned(), output: output.clone() });
+    let event =
+        Event::Own(MediaEvent::PersonaFinished { step, persona, source: source.to_owned(), output: output.clone() });
     draft.push(event, context);
     leave_when_done(&mut draft, context);
     Ok(draft.events)
@@ -24,7 +25,10 @@ pub(super) fn decide(
 /// A failing persona fails its run; no rule speaks in its place.
 pub(super) fn fail(run: &Run, step: u32, code: &str, message: &str) -> Result<Vec<Event>, Refusal> {
     let persona = persona_at(run, step)?;
-    Ok(vec![Event::Common(Common::RunFailed { error_type: code.to_owned(), error_message: format!("{persona}: {message}") })])
+    Ok(vec![Event::Common(Common::RunFailed {
+        error_type: code.to_owned(),
+        error_message: format!("{persona}: {message}"),
+    })])
 }
 
 fn persona_at(run: &Run, step: u32) -> Result<String, Refusal> {
@@ -45,6 +49,7 @@ fn persona_at(run: &Run, step: u32) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use crate::persona::PersonaOutput;
+    use crate::run::MediaCommand;
     use crate::run::testing::{at_persona, try_command};
     use crate::run::{Command, Refusal};
     use crate::status::Status;
@@ -52,7 +57,11 @@ mod tests {
     #[test]
     fn an_answer_moves_the_run_on_once() {
         let run = at_persona();
-        let finish = Command::Own(MediaCommand::FinishPersona { step: run.body.step, output: PersonaOutput::default(), source: "m".into() });
+        let finish = Command::Own(MediaCommand::FinishPersona {
+            step: run.body.step,
+            output: PersonaOutput::default(),
+            source: "m".into(),
+        });
         let next = try_command(&run, finish.clone()).unwrap();
         assert_eq!(next.status, Status::AwaitingIdeate);
         assert!(matches!(try_command(&next, finish), Err(Refusal::StaleStep { .. })));
@@ -61,7 +70,11 @@ mod tests {
     #[test]
     fn a_failing_persona_fails_the_run_by_name() {
         let run = at_persona();
-        let fail = Command::Own(MediaCommand::FailPersona { step: run.body.step, code: "llm_refusal".into(), message: "no".into() });
+        let fail = Command::Own(MediaCommand::FailPersona {
+            step: run.body.step,
+            code: "llm_refusal".into(),
+            message: "no".into(),
+        });
         let next = try_command(&run, fail).unwrap();
         assert_eq!(next.status, Status::Failed);
         assert!(next.error.unwrap().error_message.starts_with("iggy"));

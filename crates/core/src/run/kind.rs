@@ -7,9 +7,9 @@ use crate::run::body::{Media, Status};
 use crate::run::brief::{self, About};
 use crate::run::event::{MediaEvent, Plan};
 use crate::run::{
-    Artifact, Change, Context, DecidedGate, Draft, Edit, EditableField, Event, GateKey, OpenGate, Recorded, Refusal, Rows,
-    Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission, retry, rows,
-    submit_job, successor, view, why,
+    Artifact, Change, Context, DecidedGate, Draft, Edit, EditableField, Event, GateKey, OpenGate, Recorded, Refusal,
+    Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission, retry,
+    rows, submit_job, successor, view, why,
 };
 use mw_kernel::run::{Body, Kind, Question, Working};
 use mw_kernel::status::End;
@@ -172,10 +172,7 @@ impl Kind for Media {
     }
 
     fn done(run: &Run) -> Question {
-        Question {
-            title: "Your video is published".to_owned(),
-            lines: run.body.publish_url.iter().cloned().collect(),
-        }
+        Question { title: "Your video is published".to_owned(), lines: run.body.publish_url.iter().cloned().collect() }
     }
 
     fn payload(run: &Run) -> Value {

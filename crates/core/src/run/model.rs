@@ -4,16 +4,21 @@
 
 use crate::Timestamp;
 use crate::definition::{Role, Step};
-use crate::gate_policy::{Editable, Escalation, GatePolicy, OnExpiry};
+use crate::gate_policy::{Escalation, GatePolicy, OnExpiry};
 use crate::job::JobSpec;
 use crate::persona::PersonaOutput;
 use crate::principal::{self, Principal};
+use crate::run::Common;
+use crate::run::MediaCommand;
+use crate::run::MediaEvent;
+use crate::run::testing::gates;
 use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
     Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, OpenGate, PersonaSource, Recorded,
     Refusal, Run, decide, start,
 };
 use crate::status::{GateName, Status, Verdict};
+use mw_kernel::run::subject_sha256;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use time::Duration;
 
@@ -26,8 +31,8 @@ fn first_run() -> Run {
     request.personas = PersonaSource::Model;
     request.definition.steps.retain(|step| !matches!(step, Step::Persona { role: Role::Edit, .. }));
     for step in &mut request.definition.steps {
-        if let Step::Gate { gate, policy, .. } = step {
-            *policy = if *gate == gate("workflow") { full_policy() } else { GatePolicy::default() };
+        if let Step::Gate { gate: name, policy, .. } = step {
+            *policy = if name.as_str() == "workflow" { full_policy() } else { GatePolicy::default() };
         }
     }
     with_context(T0, |context| start(request, context)).unwrap().run
@@ -38,7 +43,7 @@ fn full_policy() -> GatePolicy {
     GatePolicy {
         approvers: vec!["operator".into(), "ann".into()],
         approvals: 2,
-        edits: vec![Editable::Plan],
+        edits: vec!["plan".into()],
         escalate: Some(escalate),
         on_expiry: OnExpiry::ExtendOnce,
         ..GatePolicy::default()
@@ -59,11 +64,15 @@ fn commands(run: &Run) -> Vec<Command> {
         Command::WarnGate,
         Command::PassDeadline,
         Command::Own(MediaCommand::FinishPersona { step, output: PersonaOutput::default(), source: "m".into() }),
-        Command::Own(MediaCommand::FinishPersona { step: step + 1, output: PersonaOutput::default(), source: "m".into() }),
+        Command::Own(MediaCommand::FinishPersona {
+            step: step + 1,
+            output: PersonaOutput::default(),
+            source: "m".into(),
+        }),
         Command::Own(MediaCommand::FailPersona { step, code: "c".into(), message: "m".into() }),
         Command::Attach(attachment()),
     ];
-    for gate in GateName::ALL {
+    for gate in &gates() {
         for verdict in Verdict::ALL {
             let comment = Some("c".to_owned());
             commands.push(Command::DecideGate(GateDecision { verdict: *verdict, comment, ..approve(*gate) }));
@@ -72,7 +81,7 @@ fn commands(run: &Run) -> Vec<Command> {
             commands.push(Command::DecideGate(GateDecision { by: person(name), ..approve(*gate) }));
         }
         commands.push(Command::DecideGate(GateDecision { by: Principal::guest(GUEST), ..approve(*gate) }));
-        let edit = Edit::from([(Field::Header(0), "edited".to_owned())]);
+        let edit = Edit::from([(Field::Header(0).to_string(), "edited".to_owned())]);
         commands.push(Command::DecideGate(GateDecision { edit, ..approve(*gate) }));
         commands.push(Command::ReopenGate { gate: *gate, reason: reason.clone() });
     }
@@ -104,9 +113,10 @@ fn shape(run: &Run) -> String {
     // How often changes were asked for tells nothing.
     let verdicts: BTreeSet<_> = run.decided.iter().map(|decided| (decided.gate, decided.verdict)).collect();
     let voters = |open: &OpenGate| open.votes.iter().map(|vote| vote.approver.clone()).collect::<Vec<_>>();
-    let gate = run.gate.as_ref().map(|open| (open.gate, open.warned, open.escalated, open.extended, voters(open)));
+    let gate = |open: &OpenGate| (open.gate, open.warned, open.escalated, open.extended, voters(open));
+    let gates: Vec<_> = run.gates.iter().map(gate).collect();
     format!(
-        "{} {} {gate:?} {} {} {jobs:?} {clips:?} {verdicts:?} {}",
+        "{} {} {gates:?} {} {} {jobs:?} {clips:?} {verdicts:?} {}",
         run.status,
         run.body.step,
         run.pause.is_some(),
@@ -141,13 +151,18 @@ fn state_faults(run: &Run) -> Vec<&'static str> {
     });
     let approved =
         |gate: GateName| run.decided.iter().any(|decided| decided.gate == gate && decided.verdict == Verdict::Approve);
-    let waits = run.gate.as_ref().map(|open| open.gate.waiting_status());
+    let waits = match run.body.current_step() {
+        Some(Step::Gate { waiting_status, .. }) => Some(Status::from(*waiting_status)),
+        _ => None,
+    };
+    let is_about_what_was_shown = |open: &OpenGate| subject_sha256(run, open.key()) == open.subject_sha256;
     let rules = [
-        (ended == run.finished_at.is_some(), "an end and a terminal state go together"),
+        (ended == run.finished_at.is_some() && ended == run.is_ended(), "an end and a terminal state go together"),
         (ended == run.deadline.is_none(), "every open state has a deadline, no ended one has"),
         ((run.status == Status::Paused) == run.pause.is_some(), "paused means held"),
         (ended || run.pause.is_some() || waits.is_none_or(|status| status == run.status), "a gate waits in its status"),
-        (!ended || run.gate.is_none(), "no gate is open in an ended run"),
+        (run.gates.iter().all(is_about_what_was_shown), "what a gate decides about changes with a new opening only"),
+        (!ended || run.gates.is_empty(), "no gate is open in an ended run"),
         (gates_passed.clone().all(approved), "no gate is passed without an approval"),
         (
             run.decided.iter().all(|decided| satisfies_policy(run, decided)),
@@ -177,12 +192,16 @@ fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Ve
     let attach = matches!(command, Command::Attach(_));
     let same = Run { version: run.version, ..next.clone() } == *run;
     let submitted_twice = events.iter().any(|event| match event {
-        Event::Own(MediaEvent::JobSubmitted { job_id, .. }) => run.body.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested),
+        Event::Own(MediaEvent::JobSubmitted { job_id, .. }) => {
+            run.body.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested)
+        }
         _ => false,
     });
     let sent_while_held = run.pause.is_some()
         && !matches!(command, Command::Resume { .. } | Command::Retry { .. })
-        && events.iter().any(|event| matches!(event, Event::Own(MediaEvent::JobRequested { .. }) | Event::Common(Common::GateDecided(_))));
+        && events.iter().any(|event| {
+            matches!(event, Event::Own(MediaEvent::JobRequested { .. }) | Event::Common(Common::GateDecided(_)))
+        });
     let rules = [
         (!run.status.is_terminal() || same, "an ended run never moves"),
         (!run.status.is_terminal() || attach || events.is_empty(), "an ended run's timeline only grows by notes"),
@@ -255,7 +274,7 @@ fn every_reachable_state_keeps_the_rules_and_can_be_ended() {
 
 /// A decision function without its guard of ended runs.
 fn without_terminal_guard(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
-    let open = Run { status: Status::Running, deadline: Some(T0), finished_at: None, ..run.clone() };
+    let open = Run { status: Status::Running, deadline: Some(T0), end: None, finished_at: None, ..run.clone() };
     decide(if run.status.is_terminal() { &open } else { run }, command, context)
 }
 
@@ -279,10 +298,8 @@ fn without_pause_guard(run: &Run, command: &Command, context: &mut Context<'_>) 
 /// One that lets everybody approve at once.
 fn without_policy(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     let mut open = run.clone();
-    for step in &mut open.pipeline {
-        if let Step::Gate { policy, .. } = step {
-            *policy = GatePolicy::default();
-        }
+    for open in &mut open.gates {
+        open.policy = GatePolicy::default();
     }
     decide(&open, command, context)
 }

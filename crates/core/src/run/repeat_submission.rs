@@ -7,9 +7,10 @@ use mw_kernel::run::refuse_ended;
 pub(super) fn decide(run: &Run, job_id: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     refuse_ended(run)?;
     match run.body.jobs.get(job_id).map(|job| &job.phase) {
-        Some(JobPhase::Requested) => {
-            Ok(vec![Event::Own(MediaEvent::JobSubmissionRepeated { job_id: job_id.to_owned(), reason: reason.to_owned() })])
-        }
+        Some(JobPhase::Requested) => Ok(vec![Event::Own(MediaEvent::JobSubmissionRepeated {
+            job_id: job_id.to_owned(),
+            reason: reason.to_owned(),
+        })]),
         Some(
             JobPhase::Submitted { .. }
             | JobPhase::Succeeded { .. }

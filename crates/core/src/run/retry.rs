@@ -30,7 +30,8 @@ pub(super) fn decide(run: &Run, context: &mut Context<'_>) -> Vec<Event> {
 
 /// The same order once more, as another job.
 fn again(job_id: &str, job: &Job, by: String) -> [Event; 2] {
-    let requested = MediaEvent::JobRequested { job_id: by.clone(), step: job.step, spec: job.spec.clone(), known_as: None };
+    let requested =
+        MediaEvent::JobRequested { job_id: by.clone(), step: job.step, spec: job.spec.clone(), known_as: None };
     [Event::Own(MediaEvent::JobReplaced { job_id: job_id.to_owned(), by }), Event::Own(requested)]
 }
 
@@ -51,13 +52,15 @@ pub(super) fn replace(
     let Some(job) = job.filter(is_first).filter(|_| !run.is_ended()) else {
         return finish_job::fail(run, job_id, code, message, context);
     };
-    let failed = MediaEvent::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() };
+    let failed =
+        MediaEvent::JobFailed { job_id: job_id.to_owned(), code: code.to_owned(), message: message.to_owned() };
     let again = again(job_id, job, (context.new_id)());
     Ok(std::iter::once(Event::Own(failed)).chain(again).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::run::MediaCommand;
     use crate::run::testing::{T0, at_generate, every_state, job_ids, try_command, with_context};
     use crate::run::{ClipState, Command, JobPhase, Refusal, Run, apply};
 
@@ -66,7 +69,11 @@ mod tests {
     }
 
     fn failed(run: &Run, job_id: &str) -> Run {
-        let fail = Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "402".into(), message: "no credits".into() });
+        let fail = Command::Own(MediaCommand::FailJob {
+            job_id: job_id.to_owned(),
+            code: "402".into(),
+            message: "no credits".into(),
+        });
         try_command(run, fail).unwrap()
     }
 
@@ -92,17 +99,20 @@ mod tests {
         let ids = job_ids(&run);
         let mut run = run;
         for id in &ids {
-            let submit = Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false });
+            let submit =
+                Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false });
             run = try_command(&run, submit).unwrap();
         }
         let run = try_command(&failed(&run, &ids[0]), retry()).unwrap();
         let JobPhase::Replaced { by } = run.body.jobs[&ids[0]].phase.clone() else { panic!("{:?}", run.body.jobs) };
         let stale = Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "https://late".into() });
         assert!(matches!(try_command(&run, stale), Err(Refusal::StaleJob { .. })));
-        let submit = Command::Own(MediaCommand::SubmitJob { job_id: by.clone(), task_id: "new".into(), adopted: false });
+        let submit =
+            Command::Own(MediaCommand::SubmitJob { job_id: by.clone(), task_id: "new".into(), adopted: false });
         let mut run = try_command(&run, submit).unwrap();
         for job_id in [by, ids[1].clone()] {
-            run = try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip".into() })).unwrap();
+            run = try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip".into() }))
+                .unwrap();
         }
         assert_eq!(run.body.current_step().unwrap().name(), "render");
     }
@@ -112,7 +122,11 @@ mod tests {
         let run = at_generate();
         let id = job_ids(&run)[0].clone();
         let submit = |run: &Run, id: &str| {
-            try_command(run, Command::Own(MediaCommand::SubmitJob { job_id: id.into(), task_id: id.into(), adopted: false })).unwrap()
+            try_command(
+                run,
+                Command::Own(MediaCommand::SubmitJob { job_id: id.into(), task_id: id.into(), adopted: false }),
+            )
+            .unwrap()
         };
         let replace = |run: &Run, id: &str| {
             let (code, message) = ("render_failed".into(), "temporarily unavailable".into());
@@ -123,7 +137,8 @@ mod tests {
         assert_eq!((&run.body.jobs[&by].phase, &run.body.clips[0].state), (&JobPhase::Requested, &ClipState::Pending));
         let run = replace(&submit(&run, &by), &by);
         assert!(matches!(run.body.jobs[&by].phase, JobPhase::Failed { .. }), "once is enough");
-        let stale = Command::Own(MediaCommand::ReplaceJob { job_id: "unknown".into(), code: "c".into(), message: "m".into() });
+        let stale =
+            Command::Own(MediaCommand::ReplaceJob { job_id: "unknown".into(), code: "c".into(), message: "m".into() });
         assert!(matches!(try_command(&run, stale), Err(Refusal::StaleJob { .. })));
     }
 

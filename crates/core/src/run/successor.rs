@@ -214,11 +214,13 @@ impl Inheritance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::MediaCommand;
+    use crate::run::testing::gate;
     use crate::run::testing::{
         T0, at_gate, at_generate, decide_with, every_state, job_ids, started, step_on, try_command, with_context,
     };
     use crate::run::{Command, Transition, succeed};
-    use crate::status::GateName;
+    use crate::status::Status;
 
     fn wish(from: Option<&str>) -> Succession {
         Succession { run_id: "run-2".into(), from: from.map(str::to_owned), fresh: false, key: String::new() }
@@ -237,7 +239,11 @@ mod tests {
         let mut run = at_generate();
         let ids = job_ids(&run);
         for id in &ids {
-            let submit = Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("task-{id}"), adopted: false });
+            let submit = Command::Own(MediaCommand::SubmitJob {
+                job_id: id.clone(),
+                task_id: format!("task-{id}"),
+                adopted: false,
+            });
             run = try_command(&run, submit).unwrap();
         }
         let done = Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "https://clip-0".into() });
@@ -272,7 +278,8 @@ mod tests {
         let kinds: Vec<_> = transition.rows.effects.iter().map(|effect| effect.kind).collect();
         assert_eq!(kinds, [crate::run::EffectKind::Poll]);
         let job_id = job_ids(&run)[0].clone();
-        let run = try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip-1".into() })).unwrap();
+        let run =
+            try_command(&run, Command::Own(MediaCommand::FinishJob { job_id, url: "https://clip-1".into() })).unwrap();
         assert_eq!(run.body.current_step().unwrap().name(), "render");
     }
 
@@ -280,10 +287,15 @@ mod tests {
     fn clips_that_are_all_there_carry_the_successor_past_the_step() {
         let mut run = at_generate();
         for id in job_ids(&run) {
-            run = try_command(&run, Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id, adopted: false })).unwrap();
+            run = try_command(
+                &run,
+                Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id, adopted: false }),
+            )
+            .unwrap();
         }
         for id in job_ids(&run) {
-            run = try_command(&run, Command::Own(MediaCommand::FinishJob { url: format!("https://{id}"), job_id: id })).unwrap();
+            run = try_command(&run, Command::Own(MediaCommand::FinishJob { url: format!("https://{id}"), job_id: id }))
+                .unwrap();
         }
         let transition = succeeded(&cancelled(&run), Some("generate")).unwrap();
         assert_eq!(transition.run.body.current_step().unwrap().name(), "render");
@@ -297,19 +309,19 @@ mod tests {
     fn a_gate_that_was_refused_or_ran_out_opens_again() {
         let rejected = every_state().into_iter().find(|run| run.status == Status::Rejected).unwrap();
         let run = succeeded(&rejected, None).unwrap().run;
-        assert_eq!((run.status, run.gate.unwrap().opening), (Status::PendingWorkflow, 1));
+        assert_eq!((run.status, run.gates[0].opening), (Status::PendingWorkflow, 1));
     }
 
     #[test]
     fn approvals_before_the_step_are_shown_with_who_gave_them() {
         let parent = cancelled(&at_gate(gate("prepublish")));
         let run = succeeded(&parent, None).unwrap().run;
-        let approved = run.body.inheritance.unwrap().approved;
+        let approved = run.parent.unwrap().approved;
         let gates: Vec<_> = approved.iter().map(|decided| (decided.gate, decided.approver.as_str())).collect();
         assert_eq!(gates, [(gate("workflow"), "operator"), (gate("ideate"), "operator")]);
         assert_eq!(run.body.render_url, parent.body.render_url);
         let again = succeeded(&parent, Some("render")).unwrap().run;
-        assert_eq!((&again.render_url, again.current_step().unwrap().name()), (&None, "render"));
+        assert_eq!((&again.body.render_url, again.body.current_step().unwrap().name()), (&None, "render"));
     }
 
     #[test]
@@ -337,6 +349,6 @@ mod tests {
         let second = succeeded(&cancelled(&first), None).unwrap();
         let names: Vec<_> = second.events.iter().map(|event| event.event.name()).collect();
         assert_eq!(names, ["run.started", "step.started", "clip.adopted", "job.adopted"]);
-        assert_eq!(second.run.body.inheritance.unwrap().approved.len(), 2);
+        assert_eq!(second.run.parent.unwrap().approved.len(), 2);
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::persona::PersonaOutput;
 use crate::principal::{Principal, Role};
-use crate::run::order::tests::orders;
 use crate::run::testing::{T0, approve, attachment, every_state, try_command_at, with_context};
-use crate::run::{Command, GateDecision, Order, Refusal, Run};
+use crate::run::tests::order::orders;
+use crate::run::{Command, GateDecision, MediaCommand, Order, Refusal, Run};
 use crate::status::{Status, Verb, Verdict};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ const END: &str = "<!-- end -->";
 
 /// The commands, each made to fit the run as far as it can.
 fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
-    let gate = run.gate.as_ref().map(|open| open.gate).or(run.decided.last().map(|decided| decided.gate));
+    let gate = run.gates.first().map(|open| open.gate).or(run.decided.last().map(|decided| decided.gate));
     let decide = |verdict| {
         let decision = gate.map(|gate| GateDecision {
             verdict,
@@ -38,13 +38,33 @@ fn commands(run: &Run) -> Vec<(&'static str, Vec<Command>)> {
         ("time runs out", vec![Command::WarnGate]),
         (
             "persona answers",
-            vec![Command::Own(MediaCommand::FinishPersona { step: run.body.step, output: PersonaOutput::default(), source: "m".into() })],
+            vec![Command::Own(MediaCommand::FinishPersona {
+                step: run.body.step,
+                output: PersonaOutput::default(),
+                source: "m".into(),
+            })],
         ),
-        ("persona fails", vec![Command::Own(MediaCommand::FailPersona { step: run.body.step, code: "c".into(), message: "m".into() })]),
-        ("job submitted", jobs(&|job_id| Command::Own(MediaCommand::SubmitJob { job_id, task_id: "t".into(), adopted: false }))),
+        (
+            "persona fails",
+            vec![Command::Own(MediaCommand::FailPersona {
+                step: run.body.step,
+                code: "c".into(),
+                message: "m".into(),
+            })],
+        ),
+        (
+            "job submitted",
+            jobs(&|job_id| Command::Own(MediaCommand::SubmitJob { job_id, task_id: "t".into(), adopted: false })),
+        ),
         ("job done", jobs(&|job_id| Command::Own(MediaCommand::FinishJob { job_id, url: "u".into() }))),
-        ("job fails", jobs(&|job_id| Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() }))),
-        ("job fails in passing", jobs(&|job_id| Command::Own(MediaCommand::ReplaceJob { job_id, code: "c".into(), message: "m".into() }))),
+        (
+            "job fails",
+            jobs(&|job_id| Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() })),
+        ),
+        (
+            "job fails in passing",
+            jobs(&|job_id| Command::Own(MediaCommand::ReplaceJob { job_id, code: "c".into(), message: "m".into() })),
+        ),
         ("attach", vec![Command::Attach(attachment())]),
     ]
 }
@@ -104,13 +124,22 @@ fn runs() -> Vec<Run> {
     let mut run = generating.clone();
     runs.push(generating);
     for id in &ids {
-        run = try_command_at(&run, Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }), T0)
-            .unwrap();
+        run = try_command_at(
+            &run,
+            Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: id.clone(), adopted: false }),
+            T0,
+        )
+        .unwrap();
         runs.push(run.clone());
     }
-    let fail = |job_id: &str| Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "c".into(), message: "m".into() });
+    let fail = |job_id: &str| {
+        Command::Own(MediaCommand::FailJob { job_id: job_id.to_owned(), code: "c".into(), message: "m".into() })
+    };
     runs.push(try_command_at(&run, fail(&ids[0]), T0).unwrap());
-    runs.push(try_command_at(&run, Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "u".into() }), T0).unwrap());
+    runs.push(
+        try_command_at(&run, Command::Own(MediaCommand::FinishJob { job_id: ids[0].clone(), url: "u".into() }), T0)
+            .unwrap(),
+    );
     runs
 }
 

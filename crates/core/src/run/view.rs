@@ -47,9 +47,12 @@ pub(super) fn result(run: &Run) -> Value {
         result.insert("publishUrls".to_owned(), json!([url]));
     }
     if let Some(error) = &run.error {
-        result.insert("error".to_owned(), json!({
-            "error_type": error.error_type, "error_message": error.error_message, "project": run.definition.key,
-        }));
+        result.insert(
+            "error".to_owned(),
+            json!({
+                "error_type": error.error_type, "error_message": error.error_message, "project": run.definition.key,
+            }),
+        );
     }
     Value::Object(result)
 }
@@ -105,12 +108,13 @@ fn is_gate(step: &Step) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::{payload, result};
+    use crate::run::testing::gate;
     use crate::run::testing::{at_gate, started};
-    use crate::status::GateName;
 
     #[test]
     fn the_payload_carries_the_graph_and_the_proposal() {
-        let payload = started("test_video_gen").payload();
+        let payload = payload(&started("test_video_gen"));
         assert_eq!(payload["graph_spec"]["hitl_gates"], serde_json::json!(["workflow", "ideate", "prepublish"]));
         assert_eq!(payload["metadata"]["workflow_proposal"]["clips"], 2);
         assert_eq!(payload["metadata"]["providers_mode"], "mock");
@@ -118,8 +122,8 @@ mod tests {
 
     #[test]
     fn the_result_grows_with_the_run() {
-        assert_eq!(started("test_video_gen").result()["videos"][0]["status"], "pending");
-        let result = at_gate(gate("prepublish")).result();
+        assert_eq!(result(&started("test_video_gen"))["videos"][0]["status"], "pending");
+        let result = result(&at_gate(gate("prepublish")));
         assert_eq!(result["videos"][1]["status"], "generated");
         assert_eq!(result["totalVideos"], 2);
         assert!(result["finalRenderUrl"].is_string());

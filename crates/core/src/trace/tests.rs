@@ -2,9 +2,10 @@
 
 use super::{Attribute, Line, Outcome, Span, spans, trace_id};
 use crate::Timestamp;
+use crate::run::testing::gate;
 use crate::run::testing::{T0, approve, at_gate, attachment, pause_at, request, with_context};
-use crate::run::{Command, PersonaSource, Recorded, Run, StartRequest, Transition, apply, start};
-use crate::status::{GateName, ProvidersMode};
+use crate::run::{Command, MediaCommand, PersonaSource, Recorded, Run, StartRequest, Transition, apply, start};
+use crate::status::ProvidersMode;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use time::Duration;
@@ -54,13 +55,16 @@ fn lines(events: &[Recorded]) -> Vec<Line> {
 
 /// What the run waits for.
 fn next(run: &Run) -> Vec<Command> {
-    if let Some(open) = &run.gate {
+    if let Some(open) = run.gates.first() {
         return vec![Command::DecideGate(approve(open.gate))];
     }
-    let jobs: Vec<String> = run.step_jobs().map(|(job_id, _)| job_id.clone()).collect();
-    let submitted =
-        |job_id: &String| Command::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false };
-    let finished = |job_id: &String| Command::FinishJob { job_id: job_id.clone(), url: "https://files.test/x".into() };
+    let jobs: Vec<String> = run.body.step_jobs().map(|(job_id, _)| job_id.clone()).collect();
+    let submitted = |job_id: &String| {
+        Command::Own(MediaCommand::SubmitJob { job_id: job_id.clone(), task_id: "t".into(), adopted: false })
+    };
+    let finished = |job_id: &String| {
+        Command::Own(MediaCommand::FinishJob { job_id: job_id.clone(), url: "https://files.test/x".into() })
+    };
     jobs.iter().map(submitted).chain(jobs.iter().map(finished)).collect()
 }
 
@@ -130,8 +134,8 @@ fn a_run_that_chat_started_has_the_turns_span() {
 fn a_persona_with_a_model_takes_its_time_and_names_the_model() {
     let mut told = Told::begin(StartRequest { personas: PersonaSource::Model, ..request("test_video_gen") });
     told.tell(&Command::DecideGate(approve(gate("workflow"))));
-    let (step, source) = (told.run.step, "model:gpt-5-nano".to_owned());
-    told.tell(&Command::FinishPersona { step, output: Default::default(), source });
+    let (step, source) = (told.run.body.step, "model:gpt-5-nano".to_owned());
+    told.tell(&Command::Own(MediaCommand::FinishPersona { step, output: Default::default(), source }));
     let spans = told.spans();
     let persona = named(&spans, "persona iggy")[0];
     assert_eq!(persona.end - persona.start, Duration::SECOND);
@@ -144,9 +148,9 @@ fn a_failed_run_says_so_by_its_code_alone() {
     for gate in [gate("workflow"), gate("ideate")] {
         told.tell(&Command::DecideGate(approve(gate)));
     }
-    for (job_id, _) in told.run.clone().step_jobs() {
+    for (job_id, _) in told.run.clone().body.step_jobs() {
         let (code, message) = ("402".to_owned(), "no credits, dear ann".to_owned());
-        told.tell(&Command::FailJob { job_id: job_id.clone(), code, message });
+        told.tell(&Command::Own(MediaCommand::FailJob { job_id: job_id.clone(), code, message }));
     }
     let spans = told.spans();
     assert_one_tree(&spans);
@@ -191,18 +195,18 @@ fn traces_of_two_runs_share_no_id() {
 }
 
 fn any_command(run: &Run, choice: u8) -> Command {
-    let job_id = run.jobs.keys().nth(choice as usize % run.jobs.len().max(1)).cloned().unwrap_or_default();
+    let job_id = run.body.jobs.keys().nth(choice as usize % run.body.jobs.len().max(1)).cloned().unwrap_or_default();
     let (code, message, reason) = ("501".to_owned(), "m".to_owned(), "r".to_owned());
     match choice % 14 {
-        0 | 1 => Command::DecideGate(approve(run.gate.as_ref().map_or(gate("workflow"), |open| open.gate))),
-        2 | 3 => Command::SubmitJob { job_id, task_id: "t".into(), adopted: choice > 100 },
-        4 => Command::FinishJob { job_id, url: "https://files.test/x".into() },
-        5 => Command::FailJob { job_id, code, message },
-        6 => Command::ReplaceJob { job_id, code, message },
+        0 | 1 => Command::DecideGate(approve(run.gates.first().map_or(gate("workflow"), |open| open.gate))),
+        2 | 3 => Command::Own(MediaCommand::SubmitJob { job_id, task_id: "t".into(), adopted: choice > 100 }),
+        4 => Command::Own(MediaCommand::FinishJob { job_id, url: "https://files.test/x".into() }),
+        5 => Command::Own(MediaCommand::FailJob { job_id, code, message }),
+        6 => Command::Own(MediaCommand::ReplaceJob { job_id, code, message }),
         7 => pause_at(T0),
         8 | 9 => Command::Resume { reason },
         10 => Command::Retry { reason },
-        11 => Command::ReopenGate { gate: run.gate.as_ref().map_or(gate("ideate"), |open| open.gate), reason },
+        11 => Command::ReopenGate { gate: run.gates.first().map_or(gate("ideate"), |open| open.gate), reason },
         12 => Command::Extend { until: T0 + Duration::days(3), reason },
         _ => Command::Attach(attachment()),
     }

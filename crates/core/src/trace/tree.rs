@@ -60,13 +60,7 @@ impl Key {
     fn kind(&self) -> &'static str {
         match self {
             Key::Job(_) | Key::Submit(_) | Key::Poll(_) => "tool",
-            Key::Run
-            | Key::Chat
-            | Key::Step
-            | Key::Gate(_)
-            | Key::Decision(_)
-            | Key::Persona
-            | Key::Pause => "chain",
+            Key::Run | Key::Chat | Key::Step | Key::Gate(_) | Key::Decision(_) | Key::Persona | Key::Pause => "chain",
         }
     }
 }

@@ -62,10 +62,7 @@ impl<B: Kind> Draft<B> {
     }
 
     pub fn fail(&mut self, error_type: impl Into<String>, error_message: impl Into<String>, context: &Context<'_>) {
-        self.push(
-            Common::RunFailed { error_type: error_type.into(), error_message: error_message.into() },
-            context,
-        );
+        self.push(Common::RunFailed { error_type: error_type.into(), error_message: error_message.into() }, context);
     }
 
     pub fn end_rejected(&mut self, gate: GateName, context: &Context<'_>) {

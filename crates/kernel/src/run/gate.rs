@@ -16,7 +16,7 @@ use crate::status::{Channel, GateName, Verdict};
 use sha2::{Digest, Sha256};
 
 /// Changes may be asked for so often in one run: bounds its state.
-const ROUNDS_MAX: usize = 20;
+pub const ROUNDS_MAX: usize = 20;
 
 /// What arrived from a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -58,11 +58,8 @@ pub trait Kind: Body {
     fn evolve(run: &mut Run<Self>, event: &Self::Event, at: Timestamp);
 
     /// Decides a command of this kind.
-    fn decide(
-        run: &Run<Self>,
-        command: &Self::Command,
-        context: &mut Context<'_>,
-    ) -> Result<Vec<Event<Self>>, Refusal>;
+    fn decide(run: &Run<Self>, command: &Self::Command, context: &mut Context<'_>)
+    -> Result<Vec<Event<Self>>, Refusal>;
 
     /// A gate was approved: goes on.
     fn approved(draft: &mut Draft<Self>, decided: &DecidedGate, context: &mut Context<'_>);
@@ -125,8 +122,7 @@ pub trait Kind: Body {
     fn working(run: &Run<Self>) -> Working;
 
     /// The definition and the plan of a successor, and what it does first.
-    fn succeed(parent: &Run<Self>, wish: &Succession, context: &mut Context<'_>)
-    -> Result<Vec<Event<Self>>, Refusal>;
+    fn succeed(parent: &Run<Self>, wish: &Succession, context: &mut Context<'_>) -> Result<Vec<Event<Self>>, Refusal>;
 
     /// Where a successor would go on, for people; none where there is nothing to go on with.
     fn goes_on_at(run: &Run<Self>) -> Option<String>;

@@ -45,7 +45,7 @@ pub use draft::{Draft, deadline_after};
 pub use edit::{Change, Edit, FieldError};
 pub use event::{AnyEvent, Common, CommonName, Event, Opened, RUN_STARTED, Recorded, Started};
 pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
-pub use gate::{GateDecision, subject_sha256};
+pub use gate::{GateDecision, ROUNDS_MAX, subject_sha256};
 pub use kind::{Body, Kind, OwnEvent, Question};
 pub use order::Order;
 pub use pause::PAUSE_DAYS;
@@ -150,7 +150,11 @@ pub enum Refusal {
 }
 
 fn edits_allowed(allowed: &[String]) -> String {
-    if allowed.is_empty() { "its policy allows no edits".to_owned() } else { format!("its policy allows {}", allowed.join(", ")) }
+    if allowed.is_empty() {
+        "its policy allows no edits".to_owned()
+    } else {
+        format!("its policy allows {}", allowed.join(", "))
+    }
 }
 
 /// Decides one command. Ok with no events means that what was asked for is already so.

@@ -3,9 +3,9 @@
 //! an ended one a successor opens.
 
 use crate::Timestamp;
+use crate::run::kind::Kind;
 use crate::run::state::Run;
 use crate::run::successor::Succession;
-use crate::run::kind::Kind;
 use crate::run::{Command, Context, Decided, Refusal, apply, succeed};
 use crate::status::Verb;
 

@@ -1,6 +1,5 @@
-use crate::run::testing::{every_state, try_command};
-use crate::run::{Command, Refusal};
-use crate::status::Status;
+use crate::run::testing::*;
+use crate::run::*;
 
 #[test]
 fn cancel_ends_every_non_terminal_run_and_no_other() {
@@ -10,7 +9,7 @@ fn cancel_ends_every_non_terminal_run_and_no_other() {
             false => {
                 let next = result.unwrap();
                 assert_eq!(next.status, Status::Cancelled);
-                assert_eq!((next.deadline, next.gate.is_none()), (None, true));
+                assert_eq!((next.deadline, next.gates.is_empty()), (None, true));
             }
             true => assert!(matches!(result, Err(Refusal::AlreadyTerminal { .. }))),
         }

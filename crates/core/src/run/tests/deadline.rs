@@ -1,15 +1,15 @@
-use super::*;
 use crate::gate_policy::GatePolicy;
-use crate::run::testing::{T0, at_gate_with, at_generate, every_state, try_command_at, with_context};
-use crate::run::{Command, apply};
-use crate::status::{GateName, Status};
+use crate::gate_policy::OnExpiry;
+use crate::run::testing::*;
+use crate::run::*;
+use time::Duration;
 
 #[test]
 fn every_non_terminal_state_has_a_deadline_and_ends_when_it_passes() {
     for run in every_state().into_iter().filter(|run| !run.status.is_terminal()) {
         let deadline = run.deadline.expect("a non-terminal run has a deadline");
         let next = try_command_at(&run, Command::PassDeadline, deadline).unwrap();
-        let expected = if run.gate.is_some() || run.pause.is_some() { Status::Expired } else { Status::Failed };
+        let expected = if !run.gates.is_empty() || run.pause.is_some() { Status::Expired } else { Status::Failed };
         assert_eq!(next.status, expected);
         assert!(next.status.is_terminal());
     }
@@ -45,6 +45,6 @@ fn a_policy_says_what_an_expiry_means() {
     let extended = end(OnExpiry::ExtendOnce);
     let deadline = extended.deadline.unwrap();
     assert_eq!(extended.status, Status::PendingWorkflow);
-    assert_eq!(deadline - extended.gate.as_ref().unwrap().opened_at, Duration::seconds(2 * 7 * 24 * 3600));
+    assert_eq!(deadline - extended.gates[0].opened_at, Duration::seconds(2 * 7 * 24 * 3600));
     assert_eq!(try_command_at(&extended, Command::PassDeadline, deadline).unwrap().status, Status::Expired);
 }

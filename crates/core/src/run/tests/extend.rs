@@ -1,7 +1,7 @@
-use super::*;
-use crate::run::testing::{T0, every_state, try_command, try_command_at};
-use crate::run::{Command, GateRow, apply};
-use crate::status::GateName;
+use crate::Timestamp;
+use crate::run::testing::*;
+use crate::run::*;
+use time::Duration;
 
 fn extend(until: Timestamp) -> Command {
     Command::Extend { until, reason: "slow provider".into() }
@@ -30,7 +30,7 @@ fn every_open_run_gets_the_time_and_repeating_it_changes_nothing() {
 fn nobody_gets_less_time_or_more_than_the_limit() {
     let run = crate::run::testing::at_generate();
     assert_eq!(try_command(&run, extend(T0)).unwrap(), run);
-    let far = T0 + Duration::days(i64::from(DAYS_MAX)) + Duration::seconds(1);
+    let far = T0 + Duration::days(i64::from(EXTEND_DAYS_MAX)) + Duration::seconds(1);
     assert!(matches!(try_command(&run, extend(far)), Err(Refusal::DeadlineTooFar { .. })));
 }
 
@@ -40,5 +40,5 @@ fn the_row_of_an_open_gate_moves_with_it() {
     let until = T0 + Duration::days(20);
     let rows = crate::run::testing::with_context(T0, |context| apply(&run, &extend(until), "t", context));
     let gates: Vec<GateRow> = rows.unwrap().unwrap().rows.gates;
-    assert_eq!((gates[0].state.as_str(), gates[0].deadline), ("open", Some(until)));
+    assert_eq!((gates[0].state.as_str(), gates[0].open.as_ref().unwrap().deadline), ("open", until));
 }

@@ -1,16 +1,18 @@
-use super::*;
-use crate::run::testing::{T0, approve, at_gate, decide_with, with_context};
-use crate::run::{Command, GateDecision, apply};
+use crate::notification::{Asked, Notice, Occasion, QUOTE_CHARS_MAX, message, quote};
+use crate::run::testing::*;
+use crate::run::*;
+use crate::status::*;
+use time::Duration;
 
 fn opening_of(run: &Run) -> Occasion {
-    let open = run.gate.as_ref().unwrap();
+    let open = &run.gates[0];
     Occasion::GateOpened { gate: open.gate, opening: open.opening }
 }
 
 #[test]
 fn an_open_gate_asks_and_says_what_and_until_when() {
     let run = at_gate(gate("prepublish"));
-    let open = run.gate.clone().unwrap();
+    let open = run.gates[0].clone();
     let message = message(&run, opening_of(&run)).unwrap();
     assert_eq!(message.title, "Publish this video?");
     assert_eq!(message.asked, Some(Asked { gate: open.gate, opening: open.opening }));
@@ -24,11 +26,11 @@ fn an_open_gate_asks_and_says_what_and_until_when() {
 fn nobody_is_asked_about_what_was_decided_meanwhile() {
     let run = at_gate(gate("workflow"));
     let asked = opening_of(&run);
-    let Occasion::GateOpened { gate, opening } = asked else { panic!("{asked:?}") };
+    let Occasion::GateOpened { gate: name, opening } = asked else { panic!("{asked:?}") };
     let next = decide_with(&run, Command::DecideGate(approve(gate("workflow"))));
     assert_eq!(message(&next, asked), None);
-    assert_eq!(message(&next, Occasion::GateWarned { gate, opening }), None);
-    let told = message(&next, Occasion::GateDecided { gate, opening }).unwrap();
+    assert_eq!(message(&next, Occasion::GateWarned { gate: name, opening }), None);
+    let told = message(&next, Occasion::GateDecided { gate: name, opening }).unwrap();
     assert_eq!((told.title.as_str(), told.asked), ("operator approved the workflow gate", None));
 }
 
@@ -40,8 +42,11 @@ fn a_rejection_is_told_once_with_who_and_why() {
     let transition =
         with_context(T0, |context| apply(&run, &Command::DecideGate(decision), "t", context)).unwrap().unwrap();
     let notices = &transition.rows.notifications;
-    assert_eq!(notices.iter().map(|notice| notice.occasion).collect::<Vec<_>>(), [Occasion::RunRejected]);
-    let told = message(&transition.run, Occasion::RunRejected).unwrap();
+    assert_eq!(
+        notices.iter().map(|notice| notice.occasion).collect::<Vec<_>>(),
+        [Occasion::RunEnded { end: End::Rejected }]
+    );
+    let told = message(&transition.run, Occasion::RunEnded { end: End::Rejected }).unwrap();
     assert!(told.text.contains("operator said no at the ideate gate.") && told.text.contains("too dull"));
 }
 
@@ -63,7 +68,7 @@ fn no_words_of_others_bring_an_address_to_a_notice() {
     let evil = "ask https://evil.example/login";
     let mut run = at_gate(gate("prepublish"));
     run.title = evil.to_owned();
-    run.gate.as_mut().unwrap().summary = evil.to_owned();
+    run.gates[0].summary = evil.to_owned();
     let video = run.body.render_url.clone().unwrap();
     let asked = message(&run, opening_of(&run)).unwrap().text;
     assert!(asked.contains(&video) && asked.matches("https[:]//evil[.]example/login").count() == 2, "{asked}");
@@ -71,7 +76,7 @@ fn no_words_of_others_bring_an_address_to_a_notice() {
         GateDecision { verdict: Verdict::Reject, comment: Some(evil.to_owned()), ..approve(gate("prepublish")) };
     let mut rejected = decide_with(&run, Command::DecideGate(decision));
     rejected.decided.last_mut().unwrap().approver = "www.evil.example".to_owned();
-    let told = message(&rejected, Occasion::RunRejected).unwrap().text;
+    let told = message(&rejected, Occasion::RunEnded { end: End::Rejected }).unwrap().text;
     assert!(!told.contains("evil.example") && told.contains("www[.]evil[.]example said no"), "{told}");
 }
 
@@ -79,6 +84,6 @@ fn no_words_of_others_bring_an_address_to_a_notice() {
 fn long_words_are_cut_and_old_news_is_none() {
     assert_eq!(quote(&"é".repeat(QUOTE_CHARS_MAX)).chars().count(), QUOTE_CHARS_MAX);
     assert_eq!(quote(&"é".repeat(QUOTE_CHARS_MAX + 5)).chars().count(), QUOTE_CHARS_MAX + 1);
-    let notice = Notice { seq: 1, occasion: Occasion::RunFailed, at: T0 };
+    let notice = Notice { seq: 1, occasion: Occasion::RunEnded { end: End::Failed }, at: T0 };
     assert!(!notice.is_old(T0 + Duration::hours(24)) && notice.is_old(T0 + Duration::hours(25)));
 }

@@ -1,5 +1,6 @@
-use super::*;
-use crate::run::testing::{T0, every_state, with_context};
+use crate::run::testing::*;
+use crate::run::*;
+use crate::status::*;
 use time::Duration;
 
 /// One order of every verb.

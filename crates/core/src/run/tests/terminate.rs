@@ -1,6 +1,5 @@
-use crate::run::testing::{every_state, try_command};
-use crate::run::{Command, Refusal};
-use crate::status::Status;
+use crate::run::testing::*;
+use crate::run::*;
 
 fn terminate() -> Command {
     Command::Terminate { reason: "enough".into(), actor: "ann".into() }
@@ -17,7 +16,7 @@ fn terminate_ends_every_non_terminal_run_and_says_who_and_why() {
         let ended = result.unwrap();
         assert_eq!(ended.status, Status::Failed);
         assert_eq!(ended.error.as_ref().unwrap().error_message, "terminated by ann: enough");
-        assert_eq!((ended.deadline, &ended.gate, &ended.pause), (None, &None, &None));
+        assert_eq!((ended.deadline, ended.gates.len(), &ended.pause), (None, 0, &None));
         assert_eq!(try_command(&ended, terminate()).unwrap(), ended, "a second one changes nothing");
     }
 }

@@ -1,6 +1,5 @@
-use super::*;
-use crate::run::testing::{T0, at_gate, at_generate, every_state, job_ids, paused};
-use crate::status::GateName;
+use crate::run::testing::*;
+use crate::run::*;
 
 fn effect(state: EffectState) -> OpenEffect {
     OpenEffect {
@@ -37,7 +36,11 @@ fn a_gate_a_pause_and_work_are_told_apart() {
 
 #[test]
 fn work_in_flight_is_told_with_its_last_error() {
-    let words = |state, facts: &Facts| effect(state).words(facts);
+    let told = |effect, facts: &Facts| {
+        let facts = Facts { effects: vec![effect], ..facts.clone() };
+        at_generate().why(&facts).details.remove(0)
+    };
+    let words = |state, facts: &Facts| told(effect(state), facts);
     let none = Facts::default();
     assert_eq!(
         words(EffectState::Due, &none),
@@ -49,5 +52,5 @@ fn work_in_flight_is_told_with_its_last_error() {
     let resting = Facts { resting: [("kieai".to_owned(), "noon".to_owned())].into(), ..none };
     assert!(words(EffectState::Due, &resting).contains("not asked before noon"));
     let lost = OpenEffect { unanswered: true, ..effect(EffectState::Due) };
-    assert!(lost.words(&Facts::default()).contains("looked for first"));
+    assert!(told(lost, &Facts::default()).contains("looked for first"));
 }
