@@ -6,15 +6,19 @@ use crate::run::{ClipState, JobPhase, Run};
 use mw_kernel::run::Working;
 
 pub(super) fn working(run: &Run) -> Working {
+    let (waiting_for, can_retry) = waiting_for(run);
+    Working { waiting_for, then: "the run fails with step_timeout; what was finished is kept".to_owned(), can_retry }
+}
+
+/// What the run waits for, and whether something failed.
+fn waiting_for(run: &Run) -> (String, bool) {
     match run.body.current_step() {
-        Some(Step::Persona { persona, .. }) => {
-            Working { waiting_for: format!("the language model, which speaks for {persona}"), can_retry: false }
-        }
+        Some(Step::Persona { persona, .. }) => (format!("the language model, which speaks for {persona}"), false),
         Some(step @ (Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } | Step::Gate { .. })) => {
             let can_retry = run.body.step_jobs().any(|(_, job)| matches!(job.phase, JobPhase::Failed { .. }));
-            Working { waiting_for: jobs_in_words(run, step), can_retry }
+            (jobs_in_words(run, step), can_retry)
         }
-        None => Working { waiting_for: "nothing that is known".to_owned(), can_retry: false },
+        None => ("nothing that is known".to_owned(), false),
     }
 }
 

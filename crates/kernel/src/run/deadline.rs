@@ -28,7 +28,7 @@ pub(super) fn decide<B: Kind>(run: &Run<B>, context: &mut Context<'_>) -> Result
         }
     }
     if !draft.run.is_ended() && run.work_deadline.is_some_and(|deadline| deadline <= now) {
-        draft.fail(STEP_TIMEOUT, format!("{} did not end in time", B::overdue_work(run)), context);
+        B::overdue(&mut draft, context);
     }
     Ok(draft.events)
 }

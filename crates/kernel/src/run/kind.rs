@@ -3,6 +3,7 @@
 use crate::Timestamp;
 use crate::run::artifact::Artifact;
 use crate::run::brief::EditableField;
+use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::draft::Draft;
 use crate::run::edit::{Change, Edit};
 use crate::run::event::{Common, Event, Recorded, Started};
@@ -89,6 +90,12 @@ pub trait Kind: Body {
     fn retry(run: &Run<Self>, context: &mut Context<'_>) -> Vec<Event<Self>> {
         let _ = (run, context);
         Vec::new()
+    }
+
+    /// The deadline of the work passed: as a rule, that fails the run.
+    fn overdue(draft: &mut Draft<Self>, context: &mut Context<'_>) {
+        let message = format!("{} did not end in time", Self::overdue_work(&draft.run));
+        draft.fail(STEP_TIMEOUT, message, context);
     }
 
     /// What did not end in time, for people.

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Working {
     pub waiting_for: String,
+    /// What happens when the deadline of the work passes.
+    pub then: String,
     /// Whether something failed that an operator can ask for again.
     pub can_retry: bool,
 }
@@ -98,13 +100,13 @@ impl<B: Kind> Run<B> {
     }
 
     fn why_working(&self, facts: &Facts, details: Vec<String>) -> Why {
-        let Working { waiting_for, can_retry } = B::working(self);
+        let Working { waiting_for, then, can_retry } = B::working(self);
         let retry = can_retry.then(|| format!("mw runs retry {} (what failed goes out again)", self.run_id));
         Why {
             waiting_for,
             since: facts.step_since,
             until: self.deadline,
-            then: "the run fails with step_timeout; what was finished is kept".to_owned(),
+            then,
             details,
             can: retry.into_iter().chain(self.verbs(&["extend", "pause", "cancel", "terminate"])).collect(),
         }
