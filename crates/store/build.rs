@@ -2,7 +2,8 @@
 use std::{env, fs, io, path::PathBuf};
 
 fn main() -> io::Result<()> {
-    let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("../../migrations/tables");
+    let folder =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("../../migrations/tables");
     println!("cargo:rerun-if-changed={}", folder.display());
     let mut newest = 0;
     for entry in fs::read_dir(&folder)? {

@@ -147,9 +147,10 @@ pub fn status(client: &mut Client, schema: &Schema) -> Result<Vec<Standing>> {
         },
         applied_at: applied.map(|applied| applied.at.clone()),
     };
-    let tables = schema.tables.iter().map(|file| {
-        standing("tables", &file.name, &file.checksum, ledger.tables.get(&file.version), "edited")
-    });
+    let tables = schema
+        .tables
+        .iter()
+        .map(|file| standing("tables", &file.name, &file.checksum, ledger.tables.get(&file.version), "edited"));
     let functions = schema.functions.iter().map(|file| {
         let applied = ledger.functions.get(&file.name).filter(|_| ledger.existing.contains(&file.name));
         standing("function", &file.name, &file.checksum, applied, "pending")
@@ -197,7 +198,9 @@ fn apply_functions(client: &mut Client, work: &Work<'_>, ledger: &Ledger) -> Res
     let lost: Vec<&str> = before.difference(&after).map(String::as_str).collect();
     if !lost.is_empty() {
         let lost = lost.join(", ");
-        let sentence = format!("cannot drop a function on which something stands: {lost}; a new version of the tables must drop it first, or make it anew");
+        let sentence = format!(
+            "cannot drop a function on which something stands: {lost}; a new version of the tables must drop it first, or make it anew"
+        );
         return Err(Error::failed(sentence));
     }
     transaction.commit().map_err(|error| failed(doing, &error))
@@ -243,7 +246,9 @@ impl Ledger {
             ledger.tables.insert(row.get(0), Applied { checksum: row.get(1), signature: row.get(2), at: row.get(3) });
         }
         for row in client.query(&format!("SELECT name, checksum, signature, {at} FROM schema_functions"), &[])? {
-            ledger.functions.insert(row.get(0), Applied { checksum: row.get(1), signature: row.get(2), at: row.get(3) });
+            ledger
+                .functions
+                .insert(row.get(0), Applied { checksum: row.get(1), signature: row.get(2), at: row.get(3) });
         }
         let existing = "SELECT proname::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace";
         ledger.existing = client.query(existing, &[])?.iter().map(|row| row.get(0)).collect();

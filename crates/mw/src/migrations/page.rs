@@ -61,7 +61,8 @@ struct Relation {
 /// The text of migrations/schema.sql for this database, which has all of this schema. `root` is the clone, whose code says which
 /// functions it calls.
 pub fn page(client: &mut Client, schema: &Schema, root: &Path) -> Result<String> {
-    let relations = relations(client).map_err(|error| Error::failed(format!("read the catalog: {}", reason(&error))))?;
+    let relations =
+        relations(client).map_err(|error| Error::failed(format!("read the catalog: {}", reason(&error))))?;
     let families = families(schema);
     let mut page = String::from(
         "-- The schema as it is now. Written by `mw db schema`, compared by a test; nobody edits it, and nothing applies it.\n\
@@ -87,7 +88,9 @@ pub fn page(client: &mut Client, schema: &Schema, root: &Path) -> Result<String>
             }
         }
     }
-    page.push_str("\n-- Functions: their texts, with what they take and answer, are in functions/<domain>/<name>.sql.\n");
+    page.push_str(
+        "\n-- Functions: their texts, with what they take and answer, are in functions/<domain>/<name>.sql.\n",
+    );
     for (domain, _) in by_domain(schema, |_| true) {
         let _ = write!(page, "\n-- {domain}\n");
         for function in schema.functions.iter().filter(|function| function.domain == domain) {
@@ -112,12 +115,14 @@ fn relations(client: &mut Client) -> std::result::Result<BTreeMap<String, Relati
     Ok(relations)
 }
 
-/// (family, its tables and views in their files' order): a family is named like the file that makes it.
+/// (family, its tables, views and functions in their file's order): a family is named like the file that makes it.
 fn families(schema: &Schema) -> Vec<(String, Vec<String>)> {
     let made = |sql: &str| -> Vec<String> {
         let name = |line: &str| {
-            let after = ["CREATE TABLE ", "CREATE UNLOGGED TABLE ", "CREATE VIEW "].iter().find_map(|word| line.strip_prefix(word));
-            after.and_then(|rest| rest.split([' ', '(']).next()).map(str::to_owned)
+            let words = ["CREATE TABLE ", "CREATE UNLOGGED TABLE ", "CREATE VIEW "];
+            let relation = words.iter().find_map(|word| line.strip_prefix(word)?.split(' ').next()).map(str::to_owned);
+            let function = line.strip_prefix("CREATE FUNCTION ").and_then(|rest| rest.split('(').next());
+            relation.or_else(|| function.map(|name| format!("{name}()")))
         };
         sql.lines().filter_map(name).collect()
     };
@@ -166,16 +171,26 @@ fn callees<'a>(schema: &'a Schema, of: &Function) -> Vec<&'a Function> {
             at += word.len();
             let is_call = code.get(at..).is_some_and(|rest| rest.trim_start().starts_with('('));
             at += 1;
-            let found = schema.functions.iter().find(|function| is_call && function.name == word && function.name != of.name);
+            // An aggregate is in the file of its function.
+            let makes =
+                |function: &Function| function.name == word || function.sql.contains(&format!("AGGREGATE {word}("));
+            let found = schema.functions.iter().find(|function| is_call && makes(function) && function.name != of.name);
             called.extend(found.filter(|function| !called.iter().any(|known| known.name == function.name)));
         }
     }
     called
 }
 
-fn tree<'a>(page: &mut String, schema: &'a Schema, name: &str, depth: usize, drawn: &mut BTreeSet<&'a str>) -> Result<()> {
+fn tree<'a>(
+    page: &mut String,
+    schema: &'a Schema,
+    name: &str,
+    depth: usize,
+    drawn: &mut BTreeSet<&'a str>,
+) -> Result<()> {
     let function = schema.functions.iter().find(|function| function.name == name);
-    let function = function.ok_or_else(|| Error::misuse(format!("the map of the schema is to draw {name}, which is gone")))?;
+    let function =
+        function.ok_or_else(|| Error::misuse(format!("the map of the schema is to draw {name}, which is gone")))?;
     let is_new = drawn.insert(&function.name);
     let callees = callees(schema, function);
     let more = if is_new || callees.is_empty() { "" } else { " …" };
@@ -203,14 +218,13 @@ fn list<'a>(page: &mut String, name: &str, words: impl Iterator<Item = &'a str>)
 
 fn write_relation(page: &mut String, name: &str, relation: &Relation) {
     if relation.kind == "VIEW" {
-        let _ = write!(page, "CREATE VIEW {name} AS\n{}\n\n", relation.rest);
+        let _ = writeln!(page, "\nCREATE VIEW {name} AS\n{}", relation.rest);
         return;
     }
     let members = relation.members.join(",\n    ");
     let rest = if relation.rest.is_empty() { String::new() } else { format!(" {}", relation.rest) };
-    let _ = writeln!(page, "CREATE {} {name} (\n    {members}\n){rest};", relation.kind);
+    let _ = writeln!(page, "\nCREATE {} {name} (\n    {members}\n){rest};", relation.kind);
     for follower in &relation.followers {
-        let _ = writeln!(page, "{follower};");
+        let _ = writeln!(page, "{};", follower.replace(" public.", " "));
     }
-    page.push('\n');
 }

@@ -129,7 +129,9 @@ impl Function {
     fn parse(domain: &str, name: &str, sql: &str) -> Result<Self> {
         let mut definitions = sql.split("CREATE OR REPLACE FUNCTION ").skip(1);
         let signature = match (definitions.next(), definitions.next()) {
-            (Some(definition), None) if definition.starts_with(&format!("{name}(")) => definition.split("LANGUAGE").next(),
+            (Some(definition), None) if definition.starts_with(&format!("{name}(")) => {
+                definition.split("LANGUAGE").next()
+            }
             _ => None,
         };
         let Some(signature) = signature else {
@@ -174,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_function_has_one_file() {
-        let sql = "-- One.\nCREATE OR REPLACE FUNCTION f(\n    x jsonb) RETURNS jsonb\nLANGUAGE sql AS $$ SELECT x $$;\n";
+        let sql =
+            "-- One.\nCREATE OR REPLACE FUNCTION f(\n    x jsonb) RETURNS jsonb\nLANGUAGE sql AS $$ SELECT x $$;\n";
         let schema = Schema::of([("functions/a/f.sql", sql)]).unwrap();
         assert_eq!(schema.functions[0].signature, "f( x jsonb) RETURNS jsonb");
         assert!(refusal(&[("functions/a/f.sql", sql), ("functions/b/f.sql", sql)]).contains("two files"));

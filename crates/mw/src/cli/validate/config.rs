@@ -21,8 +21,7 @@ pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
     let hosts = providers::hosts(settings)?;
     check_settings(settings)?;
     let keys: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
-    let report =
-        json!({ "projects": keys, "migrations": schema.tables.len(), "functions": schema.functions.len(), "mode": mode.name(), "provider_hosts": hosts });
+    let report = json!({ "projects": keys, "migrations": schema.tables.len(), "functions": schema.functions.len(), "mode": mode.name(), "provider_hosts": hosts });
     context.print(&report, |_| {
         println!("projects    {}", keys.join(", "));
         println!("migrations  {}, with {} functions", schema.tables.len(), schema.functions.len());
