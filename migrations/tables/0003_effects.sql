@@ -1,9 +1,10 @@
 -- Effects: the providers' jobs, the outbox of work for the dispatcher, and what is known of each provider.
 
-CREATE TABLE jobs (
+CREATE TABLE provider_jobs (
     job_id     text PRIMARY KEY,
     run_id     text NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
-    kind       text NOT NULL CHECK (kind IN ('generate', 'render', 'publish')),
+    -- What it makes, in a word of the run's kind.
+    kind       text NOT NULL CHECK (kind ~ '^[a-z][a-z0-9_]{0,39}$'),
     provider   text NOT NULL CHECK (provider IN ('kieai', 'shotstack', 'upload-post')),
     state      text NOT NULL CHECK (state IN ('requested', 'submitted', 'succeeded', 'failed', 'fenced')),
     task_id    text,
@@ -14,21 +15,21 @@ CREATE TABLE jobs (
     updated_at timestamptz NOT NULL,
     CONSTRAINT jobs_submitted CHECK (state NOT IN ('submitted', 'succeeded') OR task_id IS NOT NULL)
 );
-CREATE INDEX jobs_by_run ON jobs (run_id);
+CREATE INDEX jobs_by_run ON provider_jobs (run_id);
 -- A successor follows a task that its parent had submitted, so one task may belong to two jobs.
-CREATE INDEX jobs_by_provider_task ON jobs (provider, task_id) WHERE task_id IS NOT NULL;
-CREATE INDEX jobs_open_by_account ON jobs (account) WHERE state IN ('requested', 'submitted') AND account IS NOT NULL;
+CREATE INDEX jobs_by_provider_task ON provider_jobs (provider, task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX jobs_open_by_account ON provider_jobs (account) WHERE state IN ('requested', 'submitted') AND account IS NOT NULL;
 -- Jobs that somebody must still be working on.
-CREATE INDEX jobs_open ON jobs (job_id) WHERE state IN ('requested', 'submitted');
+CREATE INDEX jobs_open ON provider_jobs (job_id) WHERE state IN ('requested', 'submitted');
 
 -- Effects: claimed under a lease with a fencing token.
 CREATE TABLE outbox (
     effect_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key        text NOT NULL UNIQUE,
     run_id     text NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
-    kind       text NOT NULL CHECK (kind IN ('persona', 'submit', 'poll', 'notify', 'trace', 'report')),
+    kind       text NOT NULL CHECK (kind IN ('persona', 'submit', 'poll', 'own', 'notify', 'trace', 'report')),
     provider   text NOT NULL,
-    job_id     text REFERENCES jobs (job_id) ON DELETE CASCADE,
+    job_id     text REFERENCES provider_jobs (job_id) ON DELETE CASCADE,
     payload    jsonb NOT NULL,
     -- `held` waits for its run to be resumed.
     state      text NOT NULL CHECK (state IN ('due', 'leased', 'held', 'done', 'dead', 'cancelled')),

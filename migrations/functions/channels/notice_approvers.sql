@@ -3,8 +3,8 @@
 CREATE OR REPLACE FUNCTION notice_approvers(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, name text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    policy jsonb := (SELECT step->'policy' FROM jsonb_array_elements(a_run.state->'pipeline') AS step
-                      WHERE step->>'gate' = notice->>'gate' LIMIT 1);
+    policy jsonb := (SELECT open->'policy' FROM jsonb_path_query(a_run.state, '$.gates[*]') AS open
+                      WHERE open->>'opening' = notice->>'opening');
     lists jsonb := jsonb_build_array(policy) || CASE WHEN notice->>'occasion' = 'gate_escalated'
                    THEN jsonb_build_array(policy->'escalate') ELSE '[]' END;
     names text[] := ARRAY(SELECT jsonb_path_query(lists, '$[*].approvers[*]') #>> '{}');

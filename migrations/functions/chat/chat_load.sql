@@ -25,9 +25,8 @@ BEGIN
                          'has_runs', jsonb_array_length(definition->'steps') > 0) ORDER BY key), '[]')
                        FROM projects JOIN project_versions USING (key, version)),
         'runs', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'project', project, 'status', status,
-                     'awaiting_gate', awaiting_gate, 'opening', state->'gate'->'opening',
-                     'escalated', state->'gate'->'escalated', 'policy', CASE WHEN awaiting_gate IS NOT NULL
-                         THEN state->'pipeline'->(state->>'step')::integer->'policy' END) ORDER BY created_at DESC), '[]')
+                     'awaiting_gate', awaiting_gate, 'gates', CASE WHEN awaiting_gate IS NOT NULL
+                         THEN state->'gates' ELSE '[]' END) ORDER BY created_at DESC), '[]')
                    FROM (SELECT * FROM runs WHERE user_id = a_user
                           ORDER BY created_at DESC, run_id DESC LIMIT 50) AS newest),
         'summary', held.summary,

@@ -15,7 +15,7 @@ DECLARE
     ideas jsonb := (
         SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id,
                    'text', concat_ws(' ', clip->>'subject', clip->>'header')) ORDER BY newest.place, clips.place), '[]')
-          FROM (SELECT run_id, state->'clips' AS clips, row_number() OVER (ORDER BY created_at DESC, run_id DESC) AS place
+          FROM (SELECT run_id, state->'body'->'clips' AS clips, row_number() OVER (ORDER BY created_at DESC, run_id DESC) AS place
                   FROM runs WHERE project = request->>'project' AND run_id <> request->>'run_id'
                  ORDER BY created_at DESC, run_id DESC LIMIT (request->>'idea_runs')::integer) AS newest,
                jsonb_array_elements(newest.clips) WITH ORDINALITY AS clips (clip, place));

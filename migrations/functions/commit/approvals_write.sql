@@ -10,7 +10,7 @@ BEGIN
                jsonb_strip_nulls(jsonb_build_object('comment', decision->'comment', 'note', decision->'note',
                                                     'user_agent', decision->'user_agent', 'edits', decision->'edits')), a_now
           FROM jsonb_to_recordset(rows) AS row (run_id text, decision jsonb) WHERE decision IS NOT NULL
-        ON CONFLICT (run_id, gate, opening, approver) DO UPDATE
+        ON CONFLICT (run_id, opening, approver) DO UPDATE
            SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
                metadata = excluded.metadata, created_at = excluded.created_at
         RETURNING gate, decision, channel

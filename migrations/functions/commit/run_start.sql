@@ -25,17 +25,17 @@ BEGIN
     END IF;
     -- Before the parent's successor, which another batch may be opening: budgets come first in the lock order of starts.
     PERFORM FROM project_budgets WHERE project = run->'definition'->>'key' FOR UPDATE;
-    INSERT INTO runs (run_id, project, status, payload, result, created_at, updated_at, user_id, version, state,
+    INSERT INTO runs (run_id, kind, project, status, ended, payload, result, created_at, updated_at, user_id, version, state,
                       awaiting_gate, deadline, finished_at, parent_run_id, successor_key)
-    VALUES (run->>'run_id', run->'definition'->>'key', run->>'status', decision->'payload', decision->'result',
-            a_now, a_now, run->>'user_id', (run->>'version')::bigint, run, run->'gate'->>'gate',
+    VALUES (run->>'run_id', run->>'kind', run->'definition'->>'key', run->>'status', run->>'end', decision->'payload', decision->'result',
+            a_now, a_now, run->>'user_id', (run->>'version')::bigint, run, run->'gates'->0->>'gate',
             (run->>'deadline')::timestamptz, (run->>'finished_at')::timestamptz,
-            run->'inheritance'->>'parent_run_id', run->'inheritance'->>'key')
+            run->'parent'->>'run_id', run->'parent'->>'key')
     ON CONFLICT (parent_run_id, successor_key) WHERE parent_run_id IS NOT NULL DO NOTHING;
     IF NOT FOUND THEN
         RETURN jsonb_build_object('result', 'replay', 'run_id', (
-            SELECT run_id FROM runs WHERE parent_run_id = run->'inheritance'->>'parent_run_id'
-               AND successor_key = run->'inheritance'->>'key'));
+            SELECT run_id FROM runs WHERE parent_run_id = run->'parent'->>'run_id'
+               AND successor_key = run->'parent'->>'key'));
     END IF;
     refused := budget_take(run, a_now);
     IF refused IS NOT NULL THEN

@@ -52,7 +52,7 @@ BEGIN
             FOR decision IN SELECT value FROM jsonb_array_elements(request->'decisions')
                              WHERE (value->>'expected_version')::bigint = 0
                              ORDER BY value->'run'->'definition'->>'key',
-                                      coalesce(value->'run'->'inheritance'->>'parent_run_id', value->>'run_id') LOOP
+                                      coalesce(value->'run'->'parent'->>'run_id', value->>'run_id') LOOP
                 answer := run_start(decision, a_now);
                 IF answer IS NOT NULL THEN
                     refused := refused || jsonb_build_object(decision->>'run_id', answer);

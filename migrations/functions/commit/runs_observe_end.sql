@@ -15,6 +15,6 @@ BEGIN
            greatest(0, extract(epoch FROM a_now - created_at - (
                SELECT coalesce(sum(coalesce(decided_at, a_now) - opened_at), interval '0') FROM gates
                 WHERE gates.run_id = run.run_id)))
-      FROM jsonb_to_recordset(ended) AS run (run_id text, project text, status text, mode text) JOIN runs USING (run_id)
-     WHERE run.status = 'published';
+      FROM jsonb_to_recordset(ended) AS run (run_id text, project text, ended text, mode text) JOIN runs USING (run_id)
+     WHERE run.ended = 'done' AND runs.kind = 'media';
 END $$;

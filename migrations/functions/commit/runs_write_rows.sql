@@ -14,7 +14,7 @@ BEGIN
     IF request ? 'jobs' THEN
         PERFORM jobs_write(request->'jobs', a_now);
     END IF;
-    -- What closes comes before what opens, since a run has one open gate at a time.
+    -- What closes comes before what opens, since a gate is open once at a time.
     IF request->'gates' @? '$[*].state ? (@ != "open")' THEN
         PERFORM gates_write_closed(request->'gates', a_now);
     END IF;

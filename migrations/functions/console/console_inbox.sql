@@ -7,7 +7,7 @@ BEGIN
             ORDER BY deadline, run_id) FILTER (WHERE place <= (request->>'limit')::integer), '[]'),
         'more', count(*) > (request->>'limit')::integer)
       FROM (SELECT run_id, deadline, state, row_number() OVER (ORDER BY deadline, run_id) AS place FROM runs
-             WHERE status IN ('pending_workflow', 'awaiting_ideate', 'awaiting_prepublish')
+             WHERE awaiting_gate IS NOT NULL
                AND (deadline, run_id) > (coalesce((request->'after'->>'at')::timestamptz, '-infinity'),
                                          coalesce(request->'after'->>'run_id', ''))
              ORDER BY deadline, run_id LIMIT (request->>'limit')::integer + 1) AS page);

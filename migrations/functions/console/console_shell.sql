@@ -5,8 +5,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT jsonb_build_object(
         'principal', principal_of_key(request->>'key_hash', (request->>'now')::timestamptz),
-        'waiting', (SELECT count(*) FROM (SELECT FROM runs WHERE status IN ('pending_workflow', 'awaiting_ideate',
-                        'awaiting_prepublish') LIMIT 100) AS waiting),
+        'waiting', (SELECT count(*) FROM (SELECT FROM runs WHERE awaiting_gate IS NOT NULL LIMIT 100) AS waiting),
         'dead_letters', (SELECT count(*) FROM (SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC LIMIT 100) AS letters),
         'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active)));
 END $$;

@@ -1,5 +1,5 @@
 -- Takes a letter out of the queue and writes its end on its receipt. False when somebody else was faster.
-CREATE OR REPLACE FUNCTION dead_letter_close(a_id uuid, an_outcome text, job jobs, who text, why text, a_now timestamptz)
+CREATE OR REPLACE FUNCTION dead_letter_close(a_id uuid, an_outcome text, job provider_jobs, who text, why text, a_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN

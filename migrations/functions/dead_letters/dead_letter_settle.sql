@@ -8,7 +8,7 @@ DECLARE
     a_id uuid := (request->>'id')::uuid;
     wet boolean := NOT (request->>'dry_run')::boolean;
     letter webhook_dlq;
-    job jobs;
+    job provider_jobs;
     failure text;
     awake boolean := false;
     discards boolean := request->>'action' = 'discard';

@@ -69,9 +69,9 @@ BEGIN
     SELECT json_agg(json_build_object('effect_id', leased.effect_id, 'fence', fence, 'kind', leased.kind,
                'provider', leased.provider, 'lane', claimed_lane, 'run_id', leased.run_id, 'job_id', leased.job_id,
                'payload', payload, 'attempt', attempt, 'sent_before', sent_before, 'probe', probe,
-               'in_outage', in_outage, 'hint', jobs.hint, 'recipient', CASE WHEN leased.kind = 'notify'
+               'in_outage', in_outage, 'hint', provider_jobs.hint, 'recipient', CASE WHEN leased.kind = 'notify'
                THEN notice_recipient(leased.provider, payload->>'address', leased.run_id) END) ORDER BY leased.due_at, leased.effect_id),
-           array_agg(leased.run_id) INTO claimed, run_ids FROM leased LEFT JOIN jobs USING (job_id);
+           array_agg(leased.run_id) INTO claimed, run_ids FROM leased LEFT JOIN provider_jobs USING (job_id);
     RETURN json_build_object('effects', coalesce(claimed, '[]'), 'runs', (
         SELECT coalesce(json_object_agg(run_id, state), '{}') FROM runs WHERE run_id = ANY (run_ids)),
         'wait_seconds', (SELECT extract(epoch FROM min(open_at) - a_now)

@@ -11,11 +11,16 @@ LANGUAGE sql STABLE AS $$
     ), last_said AS (
         SELECT DISTINCT ON (run_id, gate, opening, approver) * FROM said ORDER BY run_id, gate, opening, approver, seq DESC
     )
-    SELECT 'gate_differs', r.run_id, format('the run waits at %s, the open gate is %s',
-           coalesce(r.state->'gate'->>'gate', 'none'), coalesce(g.gate, 'none'))
-      FROM runs AS r LEFT JOIN gates AS g ON g.run_id = r.run_id AND g.state = 'open'
-     WHERE r.run_id = ANY (page) AND (r.state->'gate'->>'gate' IS DISTINCT FROM g.gate
-           OR r.state->'gate'->>'opening' IS DISTINCT FROM g.opening::text)
+    SELECT 'gate_differs', known.run_id, format('opening %s: the run waits at %s, the open gate is %s', known.opening,
+           coalesce(known.waits_at, 'none'), coalesce(known.gate, 'none'))
+      FROM (SELECT coalesce(told.run_id, g.run_id) AS run_id, coalesce(told.opening, g.opening) AS opening, told.gate AS waits_at,
+                   g.gate, told.subject_sha256 IS DISTINCT FROM g.subject_sha256 AS differs
+              FROM (SELECT r.run_id, open->>'gate' AS gate, (open->>'opening')::integer AS opening,
+                           open->>'subject_sha256' AS subject_sha256
+                      FROM runs AS r, jsonb_path_query(r.state, '$.gates[*]') AS open WHERE r.run_id = ANY (page)) AS told
+              FULL JOIN (SELECT g.run_id, g.gate::text AS gate, g.opening, g.subject_sha256 FROM gates AS g
+                          WHERE g.run_id = ANY (page) AND g.state = 'open') AS g USING (run_id, opening)) AS known
+     WHERE known.differs OR known.waits_at IS DISTINCT FROM known.gate
     UNION ALL
     SELECT 'gate_without_decision', known.run_id, format('%s (opening %s): gate %s, timeline %s', known.gate, known.opening,
            coalesce(g.state, 'none'), coalesce(d.decision, 'none'))

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE AS $$
                     -- Asked for again as another job: this one has failed.
                     WHEN job.value->'phase'->>'phase' = 'replaced' THEN 'failed'
                     ELSE job.value->'phase'->>'phase' END AS state
-          FROM runs AS r, jsonb_each(CASE jsonb_typeof(r.state->'jobs') WHEN 'object' THEN r.state->'jobs'
+          FROM runs AS r, jsonb_each(CASE jsonb_typeof(r.state->'body'->'jobs') WHEN 'object' THEN r.state->'body'->'jobs'
                                      ELSE '{}' END) AS job
          WHERE r.run_id = ANY (page)
     )
@@ -15,12 +15,12 @@ LANGUAGE sql STABLE AS $$
            'job %s is %s (task %s) in its row and %s (task %s) in the state', coalesce(told.job_id, j.job_id),
            coalesce(j.state, 'missing'), coalesce(j.task_id, 'none'), coalesce(told.state, 'missing'),
            coalesce(told.task_id, 'none'))
-      FROM told FULL JOIN (SELECT * FROM jobs WHERE jobs.run_id = ANY (page)) AS j USING (job_id, run_id)
+      FROM told FULL JOIN (SELECT * FROM provider_jobs WHERE provider_jobs.run_id = ANY (page)) AS j USING (job_id, run_id)
      WHERE told.state IS DISTINCT FROM j.state
         OR (told.state IN ('submitted', 'succeeded') AND told.task_id IS DISTINCT FROM j.task_id)
     UNION ALL
     SELECT 'job_orphaned', j.run_id, format('job %s is %s, its effect %s is %s', j.job_id, j.state, x.key, x.state)
-      FROM jobs AS j JOIN doctor_expected(page) AS x
+      FROM provider_jobs AS j JOIN doctor_expected(page) AS x
         ON x.key = CASE j.state WHEN 'requested' THEN 'submit:' ELSE 'poll:' END || j.job_id
      WHERE j.run_id = ANY (page) AND j.state IN ('requested', 'submitted') AND x.state IN ('done', 'cancelled')
     UNION ALL

@@ -7,8 +7,8 @@ DECLARE
 BEGIN
     PERFORM set_config('mw.commit', 'on', true);
     PERFORM FROM runs WHERE run_id = request->>'run_id' FOR UPDATE;
-    UPDATE runs SET state = run, status = run->>'status', version = (run->>'version')::bigint, result = request->'result',
-           awaiting_gate = CASE WHEN run->>'status' <> 'paused' THEN run->'gate'->>'gate' END,
+    UPDATE runs SET state = run, status = run->>'status', ended = run->>'end', version = (run->>'version')::bigint, result = request->'result',
+           awaiting_gate = CASE WHEN run->'pause' IS NULL THEN run->'gates'->0->>'gate' END,
            deadline = (run->>'deadline')::timestamptz, finished_at = (run->>'finished_at')::timestamptz
      WHERE run_id = request->>'run_id' AND (run->>'version')::bigint = (
            SELECT max(seq) FROM run_events WHERE run_events.run_id = request->>'run_id');

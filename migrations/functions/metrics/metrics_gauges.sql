@@ -22,7 +22,9 @@ LANGUAGE sql STABLE AS $$
     SELECT 'runs_overdue', '', count(*) FROM open_runs WHERE deadline <= a_now
     UNION ALL
     SELECT 'gates_open', format('gate="%s"', word), count(opened_at)
-      FROM unnest(ARRAY['workflow', 'ideate', 'prepublish']) AS word LEFT JOIN open_gates ON gate = word GROUP BY word
+      FROM (SELECT DISTINCT step->>'gate' AS word FROM projects JOIN project_versions USING (key, version),
+                   jsonb_path_query(definition, '$.steps[*] ? (@.kind == "gate")') AS step
+             UNION SELECT gate FROM open_gates) AS named LEFT JOIN open_gates ON gate = word GROUP BY word
     UNION ALL
     SELECT 'gates_overdue', '', count(*) FROM open_gates WHERE deadline <= a_now
     UNION ALL
@@ -30,7 +32,7 @@ LANGUAGE sql STABLE AS $$
       FROM open_gates GROUP BY gate
     UNION ALL
     SELECT 'jobs_open', format('provider="%s",state="%s"', provider, state), count(*)
-      FROM jobs WHERE state IN ('requested', 'submitted') GROUP BY provider, state
+      FROM provider_jobs WHERE state IN ('requested', 'submitted') GROUP BY provider, state
     UNION ALL
     SELECT 'webhook_dlq_depth', format('provider="%s"', provider), coalesce(many, 0)
       FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider FULL JOIN dead_letters USING (provider)

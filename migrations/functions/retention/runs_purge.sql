@@ -35,7 +35,7 @@ BEGIN
               FROM unnest(wanted) AS id LEFT JOIN runs ON runs.run_id = id) AS weighed;
     IF NOT (request->>'dry_run')::boolean THEN
         DELETE FROM outbox WHERE run_id = ANY (going);
-        DELETE FROM jobs WHERE run_id = ANY (going);
+        DELETE FROM provider_jobs WHERE run_id = ANY (going);
         DELETE FROM webhook_events WHERE run_id = ANY (going);
         DELETE FROM chat_messages USING runs
          WHERE runs.run_id = ANY (going) AND chat_messages.user_id = runs.user_id AND chat_messages.run_id = runs.run_id;

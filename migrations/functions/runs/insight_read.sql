@@ -28,7 +28,7 @@ LANGUAGE sql STABLE AS $$
         'publish_seconds', (SELECT jsonb_build_object('p50', percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
                                                       'p95', percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds))
                               FROM (SELECT extract(epoch FROM finished_at - created_at) AS seconds FROM newest
-                                     WHERE status = 'published') AS published),
+                                     WHERE ended = 'done') AS published),
         'gates', (SELECT coalesce(jsonb_agg(jsonb_build_object('gate', gate, 'state', state, 'openings', openings,
                              'p50_seconds', p50) ORDER BY gate, state), '[]')
                     FROM (SELECT gate, state, count(*) AS openings,

@@ -20,8 +20,9 @@ BEGIN
             USING HINT = 'use: mw gates approve|reject, mw runs cancel; only status = ''failed'' works in SQL';
     END IF;
     NEW.version := OLD.version + 1;
-    NEW.state := (OLD.state - 'gate' - 'pause') || jsonb_build_object('status', 'failed', 'version', NEW.version,
-        'deadline', NULL, 'finished_at', at_text,
+    NEW.ended := 'failed';
+    NEW.state := (OLD.state - 'gates' - 'pause' - 'work_deadline') || jsonb_build_object('status', 'failed', 'end', 'failed',
+        'version', NEW.version, 'deadline', NULL, 'finished_at', at_text,
         'error', jsonb_build_object('error_type', error_type, 'error_message', message));
     NEW.result := coalesce(OLD.result, '{}') || jsonb_build_object('error', jsonb_build_object(
         'error_type', error_type, 'error_message', message, 'project', OLD.project));

@@ -1,11 +1,11 @@
 -- Gives a job its effect back, unless somebody moves the run just now: 1 or 0.
-CREATE OR REPLACE FUNCTION effect_restore(job jobs, a_now timestamptz) RETURNS integer
+CREATE OR REPLACE FUNCTION effect_restore(job provider_jobs, a_now timestamptz) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
     needed text := CASE job.state WHEN 'requested' THEN 'submit' ELSE 'poll' END;
 BEGIN
     PERFORM FROM runs WHERE run_id = job.run_id AND finished_at IS NULL FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR NOT EXISTS (SELECT FROM jobs WHERE job_id = job.job_id AND state = job.state)
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM provider_jobs WHERE job_id = job.job_id AND state = job.state)
         OR EXISTS (SELECT FROM outbox WHERE job_id = job.job_id AND state IN ('due', 'leased', 'held', 'dead')) THEN
         RETURN 0;
     END IF;

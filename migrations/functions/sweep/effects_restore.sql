@@ -11,7 +11,7 @@ DECLARE
     last_job_id text;
     looked integer;
     acted integer;
-    job jobs;
+    job provider_jobs;
 BEGIN
     SELECT holder INTO first_job_id FROM leases WHERE name = 'lost_effects' AND held_until <= a_now FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -22,11 +22,11 @@ BEGIN
          LIMIT page FOR UPDATE OF outbox SKIP LOCKED);
     GET DIAGNOSTICS acted = ROW_COUNT;
     SELECT max(job_id), count(*) INTO last_job_id, looked FROM (
-        SELECT job_id FROM jobs WHERE state IN ('requested', 'submitted') AND job_id > first_job_id
+        SELECT job_id FROM provider_jobs WHERE state IN ('requested', 'submitted') AND job_id > first_job_id
          ORDER BY job_id LIMIT page) AS listed;
-    FOR job IN SELECT * FROM jobs WHERE state IN ('requested', 'submitted')
+    FOR job IN SELECT * FROM provider_jobs WHERE state IN ('requested', 'submitted')
                   AND job_id > first_job_id AND job_id <= last_job_id
-                  AND NOT EXISTS (SELECT FROM outbox WHERE outbox.job_id = jobs.job_id
+                  AND NOT EXISTS (SELECT FROM outbox WHERE outbox.job_id = provider_jobs.job_id
                                      AND outbox.state IN ('due', 'leased', 'held', 'dead')) ORDER BY job_id LOOP
         acted := acted + effect_restore(job, a_now);
     END LOOP;

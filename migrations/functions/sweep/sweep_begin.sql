@@ -10,7 +10,7 @@ DECLARE
         'deadlines', EXISTS (SELECT FROM runs WHERE finished_at IS NULL AND deadline <= a_now),
         'gate_warnings', EXISTS (SELECT FROM gates WHERE state = 'open' AND warn_at IS NOT NULL AND warn_at <= a_now),
         'lost_effects', EXISTS (SELECT FROM leases WHERE name = 'lost_effects' AND held_until <= a_now)
-                    AND (EXISTS (SELECT FROM jobs WHERE state IN ('requested', 'submitted'))
+                    AND (EXISTS (SELECT FROM provider_jobs WHERE state IN ('requested', 'submitted'))
                          OR EXISTS (SELECT FROM outbox WHERE state = 'held')),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),

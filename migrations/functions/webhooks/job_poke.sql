@@ -9,7 +9,7 @@ BEGIN
            poked = (state = 'leased'), updated_at = a_now
      WHERE job_id = a_job_id AND state IN ('due', 'leased') AND (kind = 'poll' OR sent_at IS NOT NULL);
     awake := FOUND;
-    UPDATE jobs SET hint = coalesce(hint, '{}') || a_hint, updated_at = a_now
+    UPDATE provider_jobs SET hint = coalesce(hint, '{}') || a_hint, updated_at = a_now
      WHERE job_id = a_job_id AND state IN ('requested', 'submitted') AND NOT coalesce(hint, '{}') @> a_hint;
     IF NOT awake THEN
         -- The job's commit may have ended just now: its poll is new. Not waited for, since we hold the job.

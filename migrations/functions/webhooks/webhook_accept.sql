@@ -11,7 +11,7 @@ DECLARE
     a_provider text := request->>'provider';
     trusted boolean := (request->>'trusted')::boolean;
     ignored boolean := (request->>'ignore')::boolean;
-    job jobs;
+    job provider_jobs;
     finding text;
     became text := 'duplicate';
     receipt uuid;
