@@ -129,7 +129,7 @@ pub(crate) async fn report(
 
 fn event(effect: &Claimed, run: &Run, at: Timestamp, given_up: Option<GivenUp>) -> Event {
     let id = trace::report_id(&run.run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
-    let step = run.current_step().map_or("", |step| step.name());
+    let step = run.body.current_step().map_or("", |step| step.name());
     let mut tags = vec![
         ("run_id", run.run_id.clone()),
         ("project", run.definition.key.clone()),

@@ -4,7 +4,7 @@
 use crate::perform::{Met, Performed};
 use crate::{Landed, World};
 use mw_core::retry::{FaultClass, outage_wait_seconds, retry_wait_seconds};
-use mw_core::run::{Command, Context, Run, apply};
+use mw_core::run::{Command, Context, MediaCommand, Run, apply};
 use mw_store::DbError;
 use mw_store::commit::{CommitAnswer, Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::{BreakerChange, Claimed, Contact, Observed};
@@ -137,7 +137,8 @@ fn decide(
         Performed::Told { note } => settled(effect, Outcome::Done, note.clone()),
         Performed::Untold(fault) => settled(effect, Outcome::Dead, Some(fault.to_string())),
         Performed::Repeat { job_id, reason } => {
-            let command = Command::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() };
+            let command =
+                Command::Own(MediaCommand::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() });
             let outcome = later(world, 0.0, true, true);
             tell(world, runs, effect, &command, outcome)
         }

@@ -226,7 +226,9 @@ fn claim(
                 let talk = persona::prepare(&mut *db, runs.get(&effect.run_id), settings.llm.is_some())?;
                 Ok(talk.map_or(Loaded::Nothing, Loaded::Talk))
             }
-            EffectKind::Submit | EffectKind::Poll | EffectKind::Notify | EffectKind::Report => continue,
+            EffectKind::Submit | EffectKind::Poll | EffectKind::Own | EffectKind::Notify | EffectKind::Report => {
+                continue;
+            }
         };
         loads.insert(effect.effect_id, loaded);
     }

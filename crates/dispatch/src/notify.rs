@@ -125,9 +125,9 @@ impl Links {
             expiry_hours: self.expiry_hours,
             now,
         };
-        let link = Waiting::of(run)
-            .filter(|waiting| (waiting.gate, waiting.opening) == (asked.gate, asked.opening))
-            .map_or(Err(NoLink::Nobody), |waiting| waiting.link(holder, nonce, signing));
+        let link = run
+            .opening(asked.opening)
+            .map_or(Err(NoLink::Nobody), |open| Waiting::of(run, open).link(holder, nonce, signing));
         let page = || link::page(&self.public_base_url, &run.run_id, asked.gate);
         match link {
             Ok(link) => Ways {

@@ -129,17 +129,18 @@ pub(crate) async fn perform(
     let Some(run) = run else { return Ok(Came::new(Performed::Stale, Met::NOBODY)) };
     // Asking how a job stands and telling people go on while a run is paused; asking for anything new does not.
     match effect.kind {
-        EffectKind::Persona | EffectKind::Submit if run.pause.is_some() => {
+        EffectKind::Persona | EffectKind::Submit | EffectKind::Own if run.pause.is_some() => {
             return Ok(Came::new(Performed::Held, Met::NOBODY));
         }
         EffectKind::Persona
         | EffectKind::Submit
         | EffectKind::Poll
+        | EffectKind::Own
         | EffectKind::Notify
         | EffectKind::Trace
         | EffectKind::Report => {}
     }
-    let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.jobs.get(job_id)?)));
+    let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.body.jobs.get(job_id)?)));
     let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
     let timeline = match loaded {
         Loaded::Talk(talk) => return persona::perform(http, settings, run, talk).await,
@@ -152,8 +153,10 @@ pub(crate) async fn perform(
         (EffectKind::Notify, _) => return Ok(notify::perform(http, settings, effect, run, now).await),
         (EffectKind::Trace, _) => export::trace(http, &settings.exports, effect, &timeline, now).await,
         (EffectKind::Report, _) => export::report(http, &settings.exports, effect, run, now).await,
-        // A persona without a talk: the run is not at one.
-        (EffectKind::Submit | EffectKind::Poll, None) | (EffectKind::Persona, _) => (Performed::Stale, Met::NOBODY),
+        // A persona without a talk: the run is not at one. No kind that is shipped has effects of its own.
+        (EffectKind::Submit | EffectKind::Poll, None) | (EffectKind::Persona | EffectKind::Own, _) => {
+            (Performed::Stale, Met::NOBODY)
+        }
     };
     Ok(Came::new(performed, met))
 }

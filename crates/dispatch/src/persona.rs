@@ -10,7 +10,7 @@ use mw_core::persona::likeness::likenesses;
 use mw_core::persona::memory::{Cited, Memory, Passage, Recalled, idea_runs, question};
 use mw_core::persona::tool::{CallError, PersonaCall, PersonaTool, read};
 use mw_core::persona::{Brief, PersonaOutput, Tokens, brief};
-use mw_core::run::{Command, Run};
+use mw_core::run::{Command, MediaCommand, Run};
 use mw_providers::llm::{self, Answered, Arguments, Ask, Message, Shape, Tool, ToolAnswer, ToolCall, converse};
 use mw_providers::{Fault, FaultClass, HttpClient};
 use mw_store::effects::Used;
@@ -52,7 +52,8 @@ struct Search {
 
 /// Looks up what the persona needs before it is asked. `None` where the run is not at a persona.
 pub(crate) fn prepare(db: &mut dyn Database, run: Option<&Run>, is_asked: bool) -> Result<Option<Box<Talk>>, DbError> {
-    let Some((run, Step::Persona { persona, role, tools, .. })) = run.and_then(|run| Some((run, run.current_step()?)))
+    let Some((run, Step::Persona { persona, role, tools, .. })) =
+        run.and_then(|run| Some((run, run.body.current_step()?)))
     else {
         return Ok(None);
     };
@@ -110,7 +111,7 @@ pub(crate) async fn perform(
     run: &Run,
     mut talk: Box<Talk>,
 ) -> Result<Came, Box<Talk>> {
-    let Some(Step::Persona { role, instructions, tools, .. }) = run.current_step() else {
+    let Some(Step::Persona { role, instructions, tools, .. }) = run.body.current_step() else {
         return Ok(Came::new(Performed::Stale, Met::NOBODY));
     };
     let Some(llm) = &settings.llm else {
@@ -204,7 +205,11 @@ impl Talk {
         let passages: Vec<Cited> = self.memory.passages.iter().map(Passage::cited).chain(self.found.clone()).collect();
         let (query, milliseconds) = (self.query.clone(), self.memory.milliseconds);
         output.recalled = (!passages.is_empty()).then_some(Recalled { query, passages, milliseconds });
-        Performed::Tell(Command::FinishPersona { step: run.step, output, source: format!("model:{}", llm.model) })
+        Performed::Tell(Command::Own(MediaCommand::FinishPersona {
+            step: run.body.step,
+            output,
+            source: format!("model:{}", llm.model),
+        }))
     }
 
     fn came(&self, performed: Performed, met: Met) -> Came {
@@ -227,10 +232,18 @@ fn schema_name(role: Role) -> &'static str {
 }
 
 fn give_up(run: &Run, fault: Fault) -> Performed {
-    Performed::Tell(Command::FailPersona { step: run.step, code: fault.code, message: fault.message })
+    Performed::Tell(Command::Own(MediaCommand::FailPersona {
+        step: run.body.step,
+        code: fault.code,
+        message: fault.message,
+    }))
 }
 
 fn retry(run: &Run, fault: Fault) -> Performed {
-    let give_up = Command::FailPersona { step: run.step, code: fault.code.clone(), message: fault.message.clone() };
+    let give_up = Command::Own(MediaCommand::FailPersona {
+        step: run.body.step,
+        code: fault.code.clone(),
+        message: fault.message.clone(),
+    });
     Performed::Retry { fault, not_sent: false, give_up: Some(give_up) }
 }

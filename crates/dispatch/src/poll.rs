@@ -3,7 +3,7 @@
 use crate::perform::{Again, JobEffect, Met, Performed};
 use mw_core::job::JobSpec;
 use mw_core::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
-use mw_core::run::{Command, JobPhase};
+use mw_core::run::{Command, JobPhase, MediaCommand};
 use mw_core::status::ProvidersMode;
 use mw_providers::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
@@ -29,12 +29,14 @@ pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed
         Ok(Progress::Done(output)) => {
             let hinted = effect.hint.as_ref().and_then(|hint| hint.url.clone());
             let url = if output.url.is_empty() { hinted.unwrap_or_default() } else { output.url };
-            Performed::Tell(Command::FinishJob { job_id: job_id.to_owned(), url })
+            Performed::Tell(Command::Own(MediaCommand::FinishJob { job_id: job_id.to_owned(), url }))
         }
         Ok(Progress::Failed(fault)) if fault.is_final() => failed(job_id, fault),
-        Ok(Progress::Failed(fault)) => {
-            Performed::Tell(Command::ReplaceJob { job_id: job_id.to_owned(), code: fault.code, message: fault.message })
-        }
+        Ok(Progress::Failed(fault)) => Performed::Tell(Command::Own(MediaCommand::ReplaceJob {
+            job_id: job_id.to_owned(),
+            code: fault.code,
+            message: fault.message,
+        })),
         // A refused key is an operator's to mend; the step's deadline bounds the wait.
         Err(fault) if fault.is_final() && !["401", "403"].contains(&fault.code.as_str()) => failed(job_id, fault),
         Err(fault) => again(effect, Some(fault)),
@@ -54,5 +56,9 @@ fn again(effect: &Claimed, fault: Option<Fault>) -> Performed {
 }
 
 fn failed(job_id: &str, fault: Fault) -> Performed {
-    Performed::Tell(Command::FailJob { job_id: job_id.to_owned(), code: fault.code, message: fault.message })
+    Performed::Tell(Command::Own(MediaCommand::FailJob {
+        job_id: job_id.to_owned(),
+        code: fault.code,
+        message: fault.message,
+    }))
 }

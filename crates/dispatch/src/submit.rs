@@ -5,7 +5,7 @@
 use crate::perform::{Again, JobEffect, Met, Performed};
 use mw_core::Timestamp;
 use mw_core::job::JobSpec;
-use mw_core::run::{Command, JobPhase, SUBMISSION_UNANSWERED};
+use mw_core::run::{Command, JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
 use mw_core::status::ProvidersMode;
 use mw_providers::{
     Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
@@ -59,11 +59,11 @@ fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
         Submission::Accepted { task_id } => (submitted(job_id, task_id, false), Met::ANSWER),
         Submission::Refused(fault) => {
             let met = Met::fault(&fault);
-            let give_up = Command::FailJob {
+            let give_up = Command::Own(MediaCommand::FailJob {
                 job_id: job_id.to_owned(),
                 code: fault.code.clone(),
                 message: fault.message.clone(),
-            };
+            });
             let performed = match fault.class {
                 FaultClass::Final => Performed::Tell(give_up),
                 FaultClass::Unavailable | FaultClass::Retryable | FaultClass::RateLimited => {
@@ -81,7 +81,7 @@ fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
 }
 
 fn submitted(job_id: &str, task_id: String, adopted: bool) -> Performed {
-    Performed::Tell(Command::SubmitJob { job_id: job_id.to_owned(), task_id, adopted })
+    Performed::Tell(Command::Own(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id, adopted }))
 }
 
 /// The task that a callback named, and whether its provider confirms it as this job's. upload-post needs none: it is
@@ -133,11 +133,11 @@ fn repeat<H>(task: &JobEffect<'_, H>, reason: &str) -> Performed {
     let job_id = task.job_id.to_owned();
     // This look is an attempt too.
     if task.effect.attempt > SENDS_MAX {
-        return Performed::Tell(Command::FailJob {
+        return Performed::Tell(Command::Own(MediaCommand::FailJob {
             job_id,
             code: SUBMISSION_UNANSWERED.to_owned(),
             message: format!("the provider did not answer {SENDS_MAX} submissions"),
-        });
+        }));
     }
     Performed::Repeat { job_id, reason: reason.to_owned() }
 }

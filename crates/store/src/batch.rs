@@ -6,7 +6,8 @@ use crate::commit::{Committed, Decision, Idempotency};
 use crate::effects::BreakerChange;
 use crate::{DbError, text, with_member, write};
 use mw_core::Timestamp;
-use mw_core::run::{DecidedGate, Recorded, Run, Transition};
+use mw_core::run::{DecidedGate, Media, Recorded, Run, Transition};
+use mw_kernel::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -101,7 +102,7 @@ impl<'a> Batch<'a> {
             extend(&mut batch.observed, run_id, &decision.observed)?;
         }
         for moved in &mut batch.decisions {
-            moved.result = moved.run.result();
+            moved.result = Media::result(moved.run);
         }
         Ok(batch)
     }
@@ -116,7 +117,7 @@ impl<'a> Batch<'a> {
     ) -> bool {
         let run = &transition.run;
         match known.get(run.run_id.as_str()).and_then(|place| self.decisions.get_mut(*place)) {
-            Some(before) if before.run.gate.is_some() || before.run.version != transition.expected_version => {
+            Some(before) if !before.run.gates.is_empty() || before.run.version != transition.expected_version => {
                 return false;
             }
             Some(before) => before.run = run,
@@ -127,7 +128,7 @@ impl<'a> Batch<'a> {
                     expected_version: transition.expected_version,
                     run,
                     result: Value::Null,
-                    payload: (transition.expected_version == 0).then(|| run.payload()),
+                    payload: (transition.expected_version == 0).then(|| Media::payload(run)),
                     idempotency,
                 });
             }

@@ -9,7 +9,7 @@ use mw_core::run::Run;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-mw_core::words! {
+mw_kernel::words! {
     /// A messenger; a CHECK on `channels.kind` knows the same words.
     Kind {
         Telegram = "telegram",

@@ -6,9 +6,9 @@ use crate::runs::ProjectVersion;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
 use mw_core::brendan::{KnownProject, KnownRun};
-use mw_core::gate_policy::GatePolicy;
 use mw_core::link::Waiting;
 use mw_core::principal::{Named, Principal};
+use mw_core::run::OpenGate;
 use mw_core::status::GateName;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -68,29 +68,22 @@ impl ChatProject {
 pub struct ChatRun {
     #[serde(flatten)]
     pub known: KnownRun,
-    /// Opening of the gate that waits, for its link.
-    pub opening: Option<u32>,
-    /// Others were called in there.
+    /// The gates that wait, unread: another release may have written them.
     #[serde(default)]
-    pub escalated: Option<bool>,
-    /// Its policy as the run has it, unread: another release may have written it.
-    #[serde(default)]
-    pub policy: Value,
+    pub gates: Vec<Value>,
 }
 
 impl ChatRun {
-    /// The gate that waits; `None` too when this version cannot read its policy: then nobody gets a link.
+    /// The gate that has waited longest; `None` too when this version cannot read it: then nobody gets a link.
     pub fn waiting(&self) -> Option<Waiting> {
-        let policy = match &self.policy {
-            Value::Null => GatePolicy::default(),
-            policy => GatePolicy::deserialize(policy).ok()?,
-        };
+        let open = OpenGate::deserialize(self.gates.first()?).ok()?;
         Some(Waiting {
             run_id: self.known.run_id.clone(),
-            gate: self.known.awaiting_gate?,
-            opening: self.opening?,
-            policy,
-            escalated: self.escalated.unwrap_or_default(),
+            gate: open.gate,
+            opening: open.opening,
+            subject_sha256: open.subject_sha256,
+            policy: open.policy,
+            escalated: open.escalated,
         })
     }
 }

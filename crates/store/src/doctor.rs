@@ -13,6 +13,8 @@ pub use invariant::Invariant;
 use crate::{Database, DbError, call, text};
 use fold::Stored;
 use mw_core::Timestamp;
+use mw_core::run::Media;
+use mw_kernel::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -180,7 +182,7 @@ pub fn rebuild(db: &mut dyn Database, now: Timestamp, run_id: &str) -> Result<Re
             return Ok(Rebuilt::Untrusted(damage));
         }
     };
-    let request = json!({"run_id": run_id, "run": run, "result": run.result()});
+    let request = json!({"run_id": run_id, "run": run, "result": Media::result(&run)});
     let wrote: Wrote = call(db, "doctor_rebuild", &request)?;
     Ok(if wrote.rebuilt { Rebuilt::Done } else { Rebuilt::Moved })
 }

@@ -58,7 +58,11 @@ impl Left {
 /// Whether a run in this status goes on only when somebody says so.
 fn waits(status: Status) -> bool {
     match status {
-        Status::PendingWorkflow | Status::AwaitingIdeate | Status::AwaitingPrepublish | Status::Paused => true,
+        Status::PendingWorkflow
+        | Status::AwaitingIdeate
+        | Status::AwaitingPrepublish
+        | Status::AwaitingApproval
+        | Status::Paused => true,
         Status::Running
         | Status::Publishing
         | Status::Published

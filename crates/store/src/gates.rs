@@ -3,7 +3,7 @@
 use crate::{Database, DbError, Readable, call};
 use mw_core::run::Run;
 use mw_core::status::GateName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Filters of the inbox; all of them must match.
@@ -11,16 +11,32 @@ use serde_json::json;
 pub struct Filter {
     pub gate: Option<GateName>,
     pub project: Option<String>,
-    /// Deadline (as the database wrote it) and run of the last gate of the page before.
-    pub after: Option<(String, String)>,
+    /// The last gate of the page before.
+    pub after: Option<Place>,
+}
+
+/// A gate's place in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// As the database wrote it.
+    pub deadline: String,
+    pub run_id: String,
+    pub opening: u32,
+}
+
+/// A gate that waits, with its run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    pub run: Run,
+    pub opening: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
-    /// Each waits at its gate. A run that this version cannot read is left out: the list of runs shows it.
-    pub runs: Vec<Run>,
+    /// A run that this version cannot read is left out: the list of runs shows it.
+    pub gates: Vec<Waiting>,
     /// Where the next page goes on.
-    pub next: Option<(String, String)>,
+    pub next: Option<Place>,
 }
 
 #[derive(Deserialize)]
@@ -33,17 +49,17 @@ struct PageRow {
 struct GateRow {
     deadline: String,
     run_id: String,
+    opening: u32,
     run: Readable<Run>,
 }
 
 /// Lists runs that wait for a person, the most urgent first, one page by key.
 pub fn open(db: &mut dyn Database, filter: &Filter, limit: u32) -> Result<Page, DbError> {
-    let after = filter.after.as_ref().map(|(deadline, run_id)| json!({"deadline": deadline, "run_id": run_id}));
-    let request = json!({"gate": filter.gate, "project": filter.project, "after": after, "limit": limit});
+    let request = json!({"gate": filter.gate, "project": filter.project, "after": filter.after, "limit": limit});
     let row: PageRow = call(db, "gates_open", &request)?;
-    let last = row.gates.last().map(|gate| (gate.deadline.clone(), gate.run_id.clone()));
-    Ok(Page {
-        next: last.filter(|_| row.more),
-        runs: row.gates.into_iter().filter_map(|gate| gate.run.0.ok()).collect(),
-    })
+    let place =
+        |gate: &GateRow| Place { deadline: gate.deadline.clone(), run_id: gate.run_id.clone(), opening: gate.opening };
+    let last = row.gates.last().map(place);
+    let waiting = |gate: GateRow| gate.run.0.ok().map(|run| Waiting { run, opening: gate.opening });
+    Ok(Page { next: last.filter(|_| row.more), gates: row.gates.into_iter().filter_map(waiting).collect() })
 }

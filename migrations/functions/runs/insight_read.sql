@@ -6,7 +6,7 @@ LANGUAGE sql STABLE AS $$
     WITH since AS MATERIALIZED (
         SELECT (request->>'now')::timestamptz - make_interval(days => (request->>'days')::integer) AS at
     ), found AS MATERIALIZED (
-        SELECT run_id, project, status, created_at, finished_at, result->'error'->>'error_type' AS error
+        SELECT run_id, project, status, ended, created_at, finished_at, result->'error'->>'error_type' AS error
           FROM runs WHERE created_at >= (SELECT at FROM since)
          ORDER BY created_at DESC, run_id DESC LIMIT 20001
     ), newest AS MATERIALIZED (

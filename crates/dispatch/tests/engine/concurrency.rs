@@ -48,12 +48,12 @@ fn judged(result: Result<(), TransitionError>) -> Result<(), DbError> {
 }
 
 fn decide(run: &Run, verdict: Verdict) -> Option<Command> {
-    let gate = run.gate.as_ref().map_or(GateName::Workflow, |open| open.gate);
+    let gate = run.gates.first().map_or(gate("workflow"), |open| open.gate);
     Some(Command::DecideGate(GateDecision::new(gate, verdict, Principal::operator(), Channel::Api)))
 }
 
 fn first_job(run: &Run) -> Option<String> {
-    run.step_jobs().next().map(|(id, _)| id.clone())
+    run.body.step_jobs().next().map(|(id, _)| id.clone())
 }
 
 fn claimed_and_settled(db: &mut Client, now: Timestamp) -> Result<(), DbError> {
@@ -97,15 +97,20 @@ const HAPPENINGS: [(&str, Happening); 18] = [
     }),
     ("job submitted", |db, id, now| {
         told(db, id, now, |run| {
-            first_job(run).map(|job_id| Command::SubmitJob { task_id: format!("t-{job_id}"), job_id, adopted: false })
+            first_job(run).map(|job_id| {
+                Command::Own(MediaCommand::SubmitJob { task_id: format!("t-{job_id}"), job_id, adopted: false })
+            })
         })
     }),
     ("job done", |db, id, now| {
-        told(db, id, now, |run| first_job(run).map(|job_id| Command::FinishJob { job_id, url: "https://u".into() }))
+        told(db, id, now, |run| {
+            first_job(run).map(|job_id| Command::Own(MediaCommand::FinishJob { job_id, url: "https://u".into() }))
+        })
     }),
     ("job fails", |db, id, now| {
         told(db, id, now, |run| {
-            first_job(run).map(|job_id| Command::FailJob { job_id, code: "c".into(), message: "m".into() })
+            first_job(run)
+                .map(|job_id| Command::Own(MediaCommand::FailJob { job_id, code: "c".into(), message: "m".into() }))
         })
     }),
     ("deadline", |db, id, now| told(db, id, now + Duration::days(90), |_| Some(Command::PassDeadline))),

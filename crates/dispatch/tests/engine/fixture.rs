@@ -142,8 +142,8 @@ impl Engine {
     /// A run whose clips are requested.
     pub(crate) fn generating(&mut self, project: &str) -> Run {
         let run = self.start(project, ProvidersMode::Sim, PersonaSource::Rules);
-        self.approve(&run.run_id, GateName::Workflow);
-        self.approve(&run.run_id, GateName::Ideate)
+        self.approve(&run.run_id, gate("workflow"));
+        self.approve(&run.run_id, gate("ideate"))
     }
 
     pub(crate) fn tell(&mut self, run_id: &str, command: &Command) -> Run {
@@ -172,7 +172,7 @@ impl Engine {
         for _ in 0..100 {
             self.dispatch();
             let run = self.run(run_id);
-            if run.gate.is_some() || run.status.is_terminal() {
+            if !run.gates.is_empty() || run.status.is_terminal() {
                 return run;
             }
             self.pass_until_due();

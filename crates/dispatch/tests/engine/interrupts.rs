@@ -172,9 +172,9 @@ fn assert_made_once(engine: &Engine, run: &Run, callbacks: Callbacks, point: u64
     for task in engine.sim_state()["tasks"].as_array().unwrap() {
         *tasks.entry(task["job_id"].as_str().unwrap().to_owned()).or_default() += 1;
     }
-    assert_eq!(tasks.len(), run.jobs.len());
+    assert_eq!(tasks.len(), run.body.jobs.len());
     let events = engine.events(&run.run_id);
-    for (job_id, job) in &run.jobs {
+    for (job_id, job) in &run.body.jobs {
         let repeated = events.iter().filter(
             |event| matches!(&event.event, mw_core::run::Event::JobSubmissionRepeated { job_id: repeated, .. } if repeated == job_id),
         );
@@ -237,7 +237,7 @@ fn work_for_the_sweep(engine: &mut Engine) -> [String; 3] {
     accept(&mut engine.db(), engine.now(), &early, b"{}").unwrap();
     let now = engine.now();
     mw_store::effects::claim(&mut engine.db(), now, 16, 45).unwrap();
-    engine.tell(&alive.run_id, &Command::SubmitJob { job_id, task_id, adopted: false });
+    engine.tell(&alive.run_id, &Command::Own(MediaCommand::SubmitJob { job_id, task_id, adopted: false }));
     engine.ahead += Duration::seconds(50);
     [gate.run_id, overdue.run_id, alive.run_id]
 }

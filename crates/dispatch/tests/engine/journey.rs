@@ -6,14 +6,14 @@ fn walk(project: &str, mode: ProvidersMode) -> (Engine, String) {
     let mut engine = Engine::new();
     let run = engine.start(project, mode, PersonaSource::Rules);
     assert_eq!(run.status, Status::PendingWorkflow);
-    engine.approve(&run.run_id, GateName::Workflow);
-    engine.approve(&run.run_id, GateName::Ideate);
+    engine.approve(&run.run_id, gate("workflow"));
+    engine.approve(&run.run_id, gate("ideate"));
     let run = engine.carry(&run.run_id);
     assert_eq!(run.status, Status::AwaitingPrepublish);
-    engine.approve(&run.run_id, GateName::Prepublish);
+    engine.approve(&run.run_id, gate("prepublish"));
     let run = engine.carry(&run.run_id);
     assert!(is_published(&run), "{run:?}");
-    assert!(run.publish_url.as_ref().is_some_and(|url| !url.is_empty()));
+    assert!(run.body.publish_url.as_ref().is_some_and(|url| !url.is_empty()));
     engine.events(&run.run_id);
     (engine, run.run_id)
 }
@@ -32,7 +32,7 @@ fn a_run_of_twelve_clips_is_published_with_one_task_for_each_job() {
     assert_eq!(state["tasks"].as_array().unwrap().len(), 14);
     assert_eq!(state["submitted_twice"].as_array().unwrap().len(), 0);
     let run = engine.run(&run_id);
-    assert!(run.clips.iter().all(|clip| matches!(clip.state, ClipState::Generated { .. })));
+    assert!(run.body.clips.iter().all(|clip| matches!(clip.state, ClipState::Generated { .. })));
     assert_eq!(engine.count("SELECT count(*) FROM outbox WHERE state <> 'done'"), 0);
 }
 

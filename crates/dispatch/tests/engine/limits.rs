@@ -56,8 +56,8 @@ fn mock_runs_know_no_limit() {
     let mut engine = Engine::new();
     for _ in 0..3 {
         let run = engine.start("aismr", ProvidersMode::Mock, PersonaSource::Rules);
-        engine.approve(&run.run_id, GateName::Workflow);
-        engine.approve(&run.run_id, GateName::Ideate);
+        engine.approve(&run.run_id, gate("workflow"));
+        engine.approve(&run.run_id, gate("ideate"));
     }
     let before = engine.now();
     engine.dispatch();

@@ -7,7 +7,7 @@ use serde_json::json;
 use time::Duration;
 
 fn clip_job(run: &Run) -> String {
-    run.step_jobs().next().unwrap().0.clone()
+    run.body.step_jobs().next().unwrap().0.clone()
 }
 
 fn phase(engine: &Engine, run: &Run, job_id: &str) -> JobPhase {
@@ -102,7 +102,7 @@ fn a_post_is_recovered_by_our_own_id() {
     engine.fault(&json!({"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1}));
     let run = engine.generating("test_video_gen");
     engine.carry(&run.run_id);
-    engine.approve(&run.run_id, GateName::Prepublish);
+    engine.approve(&run.run_id, gate("prepublish"));
     assert!(is_published(&engine.carry(&run.run_id)));
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 0);
     let posts =
@@ -146,7 +146,7 @@ fn a_post_whose_answer_was_lost_when_its_run_ended_is_not_made_again_by_the_succ
     let run = engine.generating("test_video_gen");
     engine.carry(&run.run_id);
     engine.fault(&json!({"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1}));
-    engine.approve(&run.run_id, GateName::Prepublish);
+    engine.approve(&run.run_id, gate("prepublish"));
     engine.dispatch();
     let ended = engine.tell(&run.run_id, &Command::Terminate { reason: "r".into(), actor: "a".into() });
     let posts = |engine: &Engine| {

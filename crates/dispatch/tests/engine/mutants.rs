@@ -127,7 +127,8 @@ fn two_told_of_which_one_is_lost(engine: &mut Engine) -> (Run, Vec<Committed>) {
     let (mut known, mut decisions) = (run.clone(), Vec::new());
     for (place, effect) in claimed(engine).iter().take(2).enumerate() {
         let job_id = effect.job_id.clone().unwrap();
-        let command = Command::SubmitJob { job_id, task_id: format!("task {}", fresh_id()), adopted: false };
+        let command =
+            Command::Own(MediaCommand::SubmitJob { job_id, task_id: format!("task {}", fresh_id()), adopted: false });
         let transition = apply(&known, &command, "kieai", &mut context).unwrap().unwrap();
         known = transition.run.clone();
         let (effect_id, fence) = (effect.effect_id, effect.fence - place as i64);
@@ -206,7 +207,7 @@ fn what_closes_a_gate_is_committed_after_what_opened_it() {
 
 fn a_delivery_counts_once(engine: &mut Engine) -> bool {
     let run = engine.generating("test_video_gen");
-    let job_id = run.step_jobs().next().map(|(id, _)| id.clone());
+    let job_id = run.body.step_jobs().next().map(|(id, _)| id.clone());
     let delivery = Delivery {
         provider: "kieai",
         key: "the same",

@@ -66,7 +66,7 @@ fn a_lone_persona_outlives_the_outage_of_its_model() {
     let mut engine = Engine::new();
     engine.fault(&json!({"provider": "openai", "fault": "status_500"}));
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Model);
-    engine.approve(&run.run_id, GateName::Workflow);
+    engine.approve(&run.run_id, gate("workflow"));
     dispatch_for(&mut engine, Duration::minutes(20));
     assert_eq!(engine.run(&run.run_id).status, Status::Running);
     clear_faults(&engine);
@@ -95,7 +95,7 @@ fn a_callback_that_comes_while_a_repetition_waits_is_adopted_instead() {
     engine.ahead += Duration::seconds(100);
     engine.dispatch();
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 2);
-    let ids: Vec<String> = run.step_jobs().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<String> = run.body.step_jobs().map(|(id, _)| id.clone()).collect();
     for job_id in &ids {
         let task = engine.tasks_of(job_id).remove(0);
         engine.callback("kieai", job_id, &task);

@@ -63,7 +63,7 @@ const APIS: [Api; 2] = [Api::OpenAi, Api::Anthropic];
 /// A run whose first persona has worked, or has not and will not.
 fn after_iggy(engine: &mut Engine, project: &str) -> Run {
     let run = engine.start(project, ProvidersMode::Sim, PersonaSource::Model);
-    engine.approve(&run.run_id, GateName::Workflow);
+    engine.approve(&run.run_id, gate("workflow"));
     engine.carry(&run.run_id)
 }
 
@@ -89,17 +89,17 @@ fn the_models_words_become_the_run_in_either_api() {
         let mut engine = engine(api);
         canned(&engine);
         let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Model);
-        engine.approve(&run.run_id, GateName::Workflow);
+        engine.approve(&run.run_id, gate("workflow"));
         let run = engine.carry(&run.run_id);
         assert_eq!(run.status, Status::AwaitingIdeate);
-        assert_eq!(run.clips[1].header, "Cat B");
-        engine.approve(&run.run_id, GateName::Ideate);
+        assert_eq!(run.body.clips[1].header, "Cat B");
+        engine.approve(&run.run_id, gate("ideate"));
         let run = engine.carry(&run.run_id);
-        assert_eq!(run.clips[0].prompt.as_deref(), Some("first prompt"));
-        engine.approve(&run.run_id, GateName::Prepublish);
+        assert_eq!(run.body.clips[0].prompt.as_deref(), Some("first prompt"));
+        engine.approve(&run.run_id, gate("prepublish"));
         let run = engine.carry(&run.run_id);
         assert!(is_published(&run));
-        assert_eq!(run.caption.as_deref(), Some("Two cats!"));
+        assert_eq!(run.body.caption.as_deref(), Some("Two cats!"));
         assert!(asked(&engine).iter().all(|request| request["provider"] == provider(api)));
     }
 }
@@ -144,7 +144,7 @@ fn what_a_persona_took_is_written_down() {
     engine.fault(&json!({"provider": "openai", "fault": "invalid_json_content", "times": 1}));
     let run = after_iggy(&mut engine, "test_video_gen");
     let finished = engine.events(&run.run_id).into_iter().find_map(|recorded| match recorded.event {
-        Event::PersonaFinished { output, .. } => output.tokens,
+        Event::Own(MediaEvent::PersonaFinished { output, .. }) => output.tokens,
         _ => None,
     });
     let tokens = finished.unwrap();
@@ -200,7 +200,7 @@ fn a_model_may_search_and_goes_on_with_what_was_found() {
         let rule = json!({"when": "cheeseburger", "then": [search, {"text": answer}]});
         tell(&engine, &json!({"script": {"rules": [rule]}}));
         let run = after_iggy(&mut engine, "test_video_gen");
-        assert_eq!((run.status, run.clips[0].header.as_str()), (Status::AwaitingIdeate, "Zebra"));
+        assert_eq!((run.status, run.body.clips[0].header.as_str()), (Status::AwaitingIdeate, "Zebra"));
         let requests = asked(&engine);
         assert_eq!(requests.len(), 2);
         assert!(!requests[0]["body"].to_string().contains("wears a hat"));

@@ -11,7 +11,7 @@ fn a_final_refusal_of_one_clip_keeps_the_other_and_fails_the_run() {
     let run = engine.carry(&run.run_id);
     assert_eq!(run.status, Status::Failed);
     assert_eq!(run.error.as_ref().unwrap().error_type, "402");
-    assert_eq!(run.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count(), 1);
+    assert_eq!(run.body.clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count(), 1);
     assert_eq!(engine.count("SELECT count(*) FROM artifacts WHERE type IN ('run.failed', 'kieai.error')"), 2);
 }
 
@@ -50,8 +50,8 @@ fn jobs_that_fail_at_the_provider_fail_the_run_with_its_words() {
     for (provider, fault, after) in [
         ("kieai", "task_fails", None),
         ("shotstack", "render_fails", None),
-        ("upload-post", "post_fails", Some(GateName::Prepublish)),
-        ("upload-post", "fallback_to_inbox", Some(GateName::Prepublish)),
+        ("upload-post", "post_fails", Some(gate("prepublish"))),
+        ("upload-post", "fallback_to_inbox", Some(gate("prepublish"))),
     ] {
         let mut engine = Engine::new();
         engine.fault(&json!({"provider": provider, "fault": fault}));

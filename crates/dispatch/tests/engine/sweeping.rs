@@ -113,7 +113,7 @@ fn a_sweep_asks_for_a_dispatcher_when_effects_are_due() {
 fn a_callback_that_overtook_its_job_is_matched_and_old_receipts_go() {
     let mut engine = Engine::new();
     let run = engine.generating("test_video_gen");
-    let job_id = run.step_jobs().next().unwrap().0.clone();
+    let job_id = run.body.step_jobs().next().unwrap().0.clone();
     let old = "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome,
         received_at) VALUES ('old', 'kieai', '{}', '', 'invalid', 'refused', now() - interval '2 days')";
     engine.db().driver().batch_execute(old).unwrap();
@@ -132,7 +132,8 @@ fn a_callback_that_overtook_its_job_is_matched_and_old_receipts_go() {
     let now = mw_dispatch::World::now(&engine);
     let receipt = mw_store::webhooks::accept(&mut engine.db(), now, &early, b"{}").unwrap();
     assert_eq!(receipt.status, mw_store::webhooks::Receipt::Dlq);
-    engine.tell(&run.run_id, &Command::SubmitJob { job_id, task_id: "task-1".into(), adopted: false });
+    engine
+        .tell(&run.run_id, &Command::Own(MediaCommand::SubmitJob { job_id, task_id: "task-1".into(), adopted: false }));
     engine.ahead += Duration::seconds(6);
     let report = engine.sweep();
     assert_eq!((report.dead_letters, report.retention), (1, 1));

@@ -91,8 +91,8 @@ fn persona(answer: Value) -> bool {
         storable(&json!(output));
         assert!(output.summary.chars().count() <= 2000 && output.sound.len() <= 5);
         match role {
-            Role::Ideate => assert_eq!(output.headers.len(), run.clips.len()),
-            Role::Write => assert_eq!(output.prompts.len(), run.clips.len()),
+            Role::Ideate => assert_eq!(output.headers.len(), run.body.clips.len()),
+            Role::Write => assert_eq!(output.prompts.len(), run.body.clips.len()),
             Role::Caption => assert!(output.caption.is_some()),
             Role::Edit | Role::Sound => {}
         }

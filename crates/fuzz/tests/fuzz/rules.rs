@@ -17,13 +17,13 @@ pub(crate) fn gate_token(bytes: &[u8]) -> Seen {
     let token = String::from_utf8_lossy(bytes);
     let token = token.trim_end();
     let check = |secret: &str, run: &str, gate| verify(&[secret], run, gate, token, NOW);
-    let verified = check("secret", RUN, GateName::Ideate);
+    let verified = check("secret", RUN, gate("ideate"));
     if verified.is_ok() {
         assert!(ISSUED.iter().any(|issued| issued == token), "a forged token is good");
-        assert!(check("secret", RUN, GateName::Workflow).is_err(), "good for two gates");
+        assert!(check("secret", RUN, gate("workflow")).is_err(), "good for two gates");
     }
-    assert!(check("other", RUN, GateName::Ideate).is_err() && check("", RUN, GateName::Ideate).is_err());
-    assert!(check("secret", "run-2", GateName::Ideate).is_err());
+    assert!(check("other", RUN, gate("ideate")).is_err() && check("", RUN, gate("ideate")).is_err());
+    assert!(check("secret", "run-2", gate("ideate")).is_err());
 
     let claims = Claims {
         opening: u32::try_from(bytes.len()).unwrap(),
@@ -31,9 +31,9 @@ pub(crate) fn gate_token(bytes: &[u8]) -> Seen {
         expires_at: NOW.unix_timestamp() + 1,
         nonce: "0d4f6c3e-7f1f-4f0e-9f5e-3a1b2c3d4e5f".into(),
     };
-    let fresh = issue("secret", RUN, GateName::Ideate, &claims);
+    let fresh = issue("secret", RUN, gate("ideate"), &claims);
     assert!(fresh.len() <= TOKEN_BYTES_MAX);
-    assert_eq!(verify(&["new", "secret"], RUN, GateName::Ideate, &fresh, NOW), Ok(claims));
+    assert_eq!(verify(&["new", "secret"], RUN, gate("ideate"), &fresh, NOW), Ok(claims));
     Seen::from(verified.is_ok())
 }
 
@@ -48,7 +48,7 @@ static ISSUED: LazyLock<Vec<String>> = LazyLock::new(|| {
                 expires_at: NOW.unix_timestamp() + 60,
                 nonce: "n".into(),
             };
-            issue("secret", RUN, GateName::Ideate, &claims)
+            issue("secret", RUN, gate("ideate"), &claims)
         })
         .collect()
 });

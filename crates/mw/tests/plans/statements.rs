@@ -154,7 +154,7 @@ fn reads() -> Vec<Statement> {
             assert!(gates::open(db, &gates::Filter::default(), 50).unwrap().next.is_some());
         }),
         statement("gates_open of a gate", PAGE, |db, _| {
-            let filter = gates::Filter { gate: Some(GateName::Workflow), ..gates::Filter::default() };
+            let filter = gates::Filter { gate: Some(gate("workflow")), ..gates::Filter::default() };
             assert!(gates::open(db, &filter, 50).unwrap().next.is_some());
         }),
         statement("drain_state", FEW, |db, _| assert!(!drain::state(db).unwrap().on)),
@@ -231,7 +231,7 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
-            let decision = GateDecision::new(GateName::Workflow, Verdict::Approve, Principal::operator(), Channel::Api);
+            let decision = GateDecision::new(gate("workflow"), Verdict::Approve, Principal::operator(), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("runs_commit of an end", PAGE, |db, run| {

@@ -144,7 +144,7 @@ fn of_ours(trace_id: TraceId, span: &trace::Span) -> Span {
         Outcome::Ok => Some(Status { message: String::new(), code: STATUS_OK }),
         Outcome::Error(code) => Some(Status { message: code.clone(), code: STATUS_ERROR }),
     };
-    let event = |(name, at): &(&str, Timestamp)| Event { time_unix_nano: unix_nano(*at), name: (*name).to_owned() };
+    let event = |(name, at): &(String, Timestamp)| Event { time_unix_nano: unix_nano(*at), name: name.clone() };
     Span {
         trace_id: trace_id.to_vec(),
         span_id: span.id.to_vec(),

@@ -65,11 +65,11 @@ impl Stored {
 
     fn columns_differ(&self, run: &Run) -> Option<Finding> {
         // Nobody can decide at the gate of a paused run.
-        let gate = run.gate.as_ref().map(|open| open.gate).filter(|_| run.status != Status::Paused);
+        let gate = run.gates.first().map(|open| open.gate).filter(|_| run.status != Status::Paused);
         let columns = [
             ("status", Status::parse(&self.status) == Some(run.status)),
             ("version", self.version == run.version),
-            ("awaiting_gate", self.awaiting_gate.as_deref() == gate.map(GateName::as_str)),
+            ("awaiting_gate", self.awaiting_gate.as_deref() == gate.as_ref().map(GateName::as_str)),
             ("deadline", same_moment(self.deadline.as_deref(), run.deadline)),
             ("finished_at", same_moment(self.finished_at.as_deref(), run.finished_at)),
         ];

@@ -232,7 +232,11 @@ fn a_poke_needs_no_budget() {
     let at = now();
     let run = generating(&mut db, ProvidersMode::Sim);
     let job = job_id(&run, 0);
-    tell(&mut db, &run, &Command::SubmitJob { job_id: job.clone(), task_id: fresh_id(), adopted: false });
+    tell(
+        &mut db,
+        &run,
+        &Command::Own(MediaCommand::SubmitJob { job_id: job.clone(), task_id: fresh_id(), adopted: false }),
+    );
     let stored = |db: &mut Client| count(db, "SELECT count(*) FROM webhook_events WHERE job_id = $1", &job);
     for _ in 0..200 {
         assert_eq!(send(&mut db, at, &stray("kieai", &fresh_id(), by_job(&job)), b"{}").status, Receipt::Accepted);

@@ -12,7 +12,7 @@ use time::Duration;
 fn start_of(project: &str, clips_per_day: u32) -> Transition {
     let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
     transition.run.definition.key = project.to_owned();
-    transition.run.settings.as_mut().unwrap().clips_per_day = Some(clips_per_day);
+    transition.run.body.settings.as_mut().unwrap().clips_per_day = Some(clips_per_day);
     transition
 }
 
@@ -78,7 +78,7 @@ fn clips_that_a_run_is_born_with_cost_nothing() {
     let mut db = connect();
     let project = fresh_id();
     let mut transition = start_of(&project, 2);
-    transition.run.clips[0].state = mw_core::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
+    transition.run.body.clips[0].state = mw_core::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
     assert_eq!(commit(&mut db, noon(), &[of(transition)]).unwrap().results, [Committed::Committed]);
     assert_eq!(begin(&mut db, noon(), &project, 2), Committed::OverBudget { used: 1, limit: 2 });
 }

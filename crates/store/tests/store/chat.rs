@@ -212,7 +212,7 @@ fn a_turn_knows_its_reader_and_the_policy_of_the_gate() {
     let (user, name) = (fresh_id(), format!("p{}", fresh_id()));
     let mut transition = start_transition("aismr", ProvidersMode::Mock);
     transition.run.user_id.clone_from(&user);
-    let Step::Gate { policy, .. } = &mut transition.run.pipeline[0] else { panic!() };
+    let Step::Gate { policy, .. } = &mut transition.run.body.pipeline[0] else { panic!() };
     *policy = GatePolicy { approvals: 2, ..GatePolicy::default() };
     let run = transition.run.clone();
     commit_one(&mut db, of(transition));

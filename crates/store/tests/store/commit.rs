@@ -20,7 +20,7 @@ fn a_commit_writes_the_run_its_timeline_and_its_rows_together() {
 fn a_decision_on_an_old_version_changes_nothing_and_answers_with_the_fresh_run() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    let moved = tell(&mut db, &run, &approve(GateName::Workflow, "operator"));
+    let moved = tell(&mut db, &run, &approve(gate("workflow"), "operator"));
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let cancel = Command::Cancel { reason: "late".into(), actor: "me".into() };
@@ -45,7 +45,7 @@ fn twenty_people_at_one_gate_make_one_decision() {
                     barrier.wait();
                     let mut new_id = fresh_id;
                     let mut context = Context { now: now(), new_id: &mut new_id };
-                    let command = approve(GateName::Workflow, &format!("person {index}"));
+                    let command = approve(gate("workflow"), &format!("person {index}"));
                     mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
                 })
             })
@@ -62,7 +62,7 @@ fn twenty_people_at_one_gate_make_one_decision() {
 fn many_decisions_are_each_answered_for_themselves() {
     let mut db = connect();
     let runs: Vec<_> = (0..3).map(|_| started(&mut db, "test_video_gen", ProvidersMode::Mock)).collect();
-    tell(&mut db, &runs[1], &approve(GateName::Workflow, "operator"));
+    tell(&mut db, &runs[1], &approve(gate("workflow"), "operator"));
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
@@ -97,9 +97,9 @@ fn what_was_built_on_one_another_is_committed_as_one_and_the_timeline_has_it_all
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let (mut known, mut decisions) = (run.clone(), Vec::new());
-    for job_id in run.jobs.keys() {
+    for job_id in run.body.jobs.keys() {
         let task_id = format!("task {}", fresh_id());
-        let submit = Command::SubmitJob { job_id: job_id.clone(), task_id, adopted: false };
+        let submit = Command::Own(MediaCommand::SubmitJob { job_id: job_id.clone(), task_id, adopted: false });
         let transition = apply(&known, &submit, "kieai", &mut context).unwrap().unwrap();
         known = transition.run.clone();
         decisions.push(of(transition));
@@ -177,7 +177,9 @@ fn a_run_and_its_timeline_are_deleted_together() {
 fn what_was_built_on_a_decision_that_did_not_happen_does_not_happen() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
-    let submit = |place: usize| Command::SubmitJob { job_id: job_id(&run, place), task_id: fresh_id(), adopted: false };
+    let submit = |place: usize| {
+        Command::Own(MediaCommand::SubmitJob { job_id: job_id(&run, place), task_id: fresh_id(), adopted: false })
+    };
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let first = apply(&run, &submit(0), "t", &mut context).unwrap().unwrap();
@@ -229,7 +231,7 @@ fn a_conflict_with_a_run_that_cannot_be_read_leaves_the_other_answers_readable()
     let approved = |run: &Run| {
         let mut new_id = fresh_id;
         let mut context = Context { now: now(), new_id: &mut new_id };
-        apply(run, &approve(GateName::Workflow, "operator"), "tester", &mut context).unwrap().unwrap()
+        apply(run, &approve(gate("workflow"), "operator"), "tester", &mut context).unwrap().unwrap()
     };
     let answer = commit(&mut db, now(), &[of(approved(&odd)), of(approved(&fine))]).unwrap();
     assert_eq!(answer.results, [Committed::Conflict { run: None }, Committed::Committed]);

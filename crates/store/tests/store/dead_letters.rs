@@ -33,7 +33,11 @@ fn letter(db: &mut Client, at: Timestamp, delivery: &Delivery<'_>) -> String {
 
 /// A job of the run that learns its task only now.
 fn learns(db: &mut Client, run: &Run, task_id: &str) {
-    tell(db, run, &Command::SubmitJob { job_id: job_id(run, 0), task_id: task_id.to_owned(), adopted: false });
+    tell(
+        db,
+        run,
+        &Command::Own(MediaCommand::SubmitJob { job_id: job_id(run, 0), task_id: task_id.to_owned(), adopted: false }),
+    );
 }
 
 fn settled(db: &mut Client, id: &str, order: &Order<'_>) -> Settled {

@@ -64,7 +64,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
 
 fn command(run: &Run, happening: &Happening) -> Option<Command> {
     let job = |place: &usize| {
-        let ids: Vec<&String> = run.jobs.keys().collect();
+        let ids: Vec<&String> = run.body.jobs.keys().collect();
         ids.get(place % ids.len().max(1)).map_or("unknown".to_owned(), |id| (*id).clone())
     };
     Some(match happening {
@@ -78,15 +78,25 @@ fn command(run: &Run, happening: &Happening) -> Option<Command> {
             Command::DecideGate(decision)
         }
         Happening::Reopen(gate) => Command::ReopenGate { gate: *gate, reason: "r".into() },
-        Happening::Submit(place) => Command::SubmitJob { job_id: job(place), task_id: fresh_id(), adopted: false },
-        Happening::Repeat(place) => Command::RepeatSubmission { job_id: job(place), reason: "r".into() },
-        Happening::Finish(place) => Command::FinishJob { job_id: job(place), url: "https://u".into() },
-        Happening::Fail(place) => Command::FailJob { job_id: job(place), code: "c".into(), message: "m".into() },
+        Happening::Submit(place) => {
+            Command::Own(MediaCommand::SubmitJob { job_id: job(place), task_id: fresh_id(), adopted: false })
+        }
+        Happening::Repeat(place) => {
+            Command::Own(MediaCommand::RepeatSubmission { job_id: job(place), reason: "r".into() })
+        }
+        Happening::Finish(place) => {
+            Command::Own(MediaCommand::FinishJob { job_id: job(place), url: "https://u".into() })
+        }
+        Happening::Fail(place) => {
+            Command::Own(MediaCommand::FailJob { job_id: job(place), code: "c".into(), message: "m".into() })
+        }
         Happening::Warn => Command::WarnGate,
         Happening::Overdue => Command::PassDeadline,
-        Happening::Persona => {
-            Command::FinishPersona { step: run.step, output: PersonaOutput::default(), source: "m".into() }
-        }
+        Happening::Persona => Command::Own(MediaCommand::FinishPersona {
+            step: run.body.step,
+            output: PersonaOutput::default(),
+            source: "m".into(),
+        }),
         Happening::Order(_) => return None,
     })
 }
@@ -140,7 +150,7 @@ fn tell_both(db: &mut Client, model: &Run, stored: &Run, happening: &Happening, 
     match (expected, answer) {
         // A successor; the same one when it is asked for again.
         (Ok(Some(transition)), Ok(moved)) if transition.expected_version == 0 => {
-            assert_eq!(moved.run.inheritance, transition.run.inheritance);
+            assert_eq!(moved.run.body.inheritance, transition.run.body.inheritance);
             assert_eq!(&loaded(db, &model.run_id), model, "the parent does not move");
             moved.run
         }
@@ -162,7 +172,7 @@ fn tell_both(db: &mut Client, model: &Run, stored: &Run, happening: &Happening, 
 
 /// A run without the names of its jobs, which are made anew at each try.
 fn shape(run: &Run) -> (Run, Vec<(u32, String)>) {
-    let mut jobs: Vec<_> = run.jobs.values().map(|job| (job.step, format!("{:?}", job.phase))).collect();
+    let mut jobs: Vec<_> = run.body.jobs.values().map(|job| (job.step, format!("{:?}", job.phase))).collect();
     jobs.sort();
     let jobs = jobs.into_iter().map(|(step, phase)| (step, phase.split([' ', '{']).next().unwrap().to_owned()));
     (Run { jobs: Default::default(), ..run.clone() }, jobs.collect())
@@ -171,7 +181,7 @@ fn shape(run: &Run) -> (Run, Vec<(u32, String)>) {
 /// The rows beside a run follow from its state.
 fn check_rows(db: &mut Client, run: &Run) {
     let open = "SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'";
-    assert_eq!(count(db, open, &run.run_id), i64::from(run.gate.is_some()));
+    assert_eq!(count(db, open, &run.run_id), i64::from(!run.gates.is_empty()));
     let jobs: BTreeSet<String> = run
         .jobs
         .iter()
@@ -211,7 +221,7 @@ proptest! {
         let mut definition = definition("test_video_gen");
         for step in &mut definition.steps {
             if let Step::Gate { gate, policy: held, .. } = step {
-                *held = policy(if *gate == GateName::Prepublish { Vec::new() } else { edits.clone() });
+                *held = policy(if *gate == gate("prepublish") { Vec::new() } else { edits.clone() });
             }
         }
         let mut model = born(&mut db, start_of(definition, ProvidersMode::Sim));
@@ -237,7 +247,7 @@ fn a_decision_of_yesterday_changes_nothing_by_itself() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
-    let late = apply(&run, &approve(GateName::Workflow, "ann"), "ann", &mut context).unwrap().unwrap();
+    let late = apply(&run, &approve(gate("workflow"), "ann"), "ann", &mut context).unwrap().unwrap();
     let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if *fresh == ended));
     assert_eq!(loaded(&mut db, &run.run_id), ended);

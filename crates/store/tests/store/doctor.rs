@@ -40,7 +40,11 @@ impl Ward {
         let submitted = generating(&mut db, ProvidersMode::Sim);
         let jobs: Vec<String> = submitted.step_jobs().map(|(id, _)| id.clone()).collect();
         let submitted = jobs.into_iter().fold(submitted, |run, job_id| {
-            tell(&mut db, &run, &Command::SubmitJob { task_id: format!("task-{job_id}"), job_id, adopted: false })
+            tell(
+                &mut db,
+                &run,
+                &Command::Own(MediaCommand::SubmitJob { task_id: format!("task-{job_id}"), job_id, adopted: false }),
+            )
         });
         let cancelled = generating(&mut db, ProvidersMode::Sim);
         let cancelled = tell(&mut db, &cancelled, &Command::Cancel { reason: "r".into(), actor: "a".into() });
@@ -85,7 +89,7 @@ fn at_persona(db: &mut Client) -> Run {
     let transition = start(request, &mut Context { now: now(), new_id: &mut fresh_id }).unwrap();
     let run = transition.run.clone();
     commit_one(db, of(transition));
-    tell(db, &run, &approve(GateName::Workflow, "operator"))
+    tell(db, &run, &approve(gate("workflow"), "operator"))
 }
 
 /// Appends an event behind the product's back, and moves the run as the event says.
@@ -260,12 +264,13 @@ fn events_written_behind_the_products_back_are_found() {
         metadata: json!({}),
     };
     let id = |run: &Run| Some(run.run_id.clone());
-    let gap = ward.after(|db| append(db, &waiting, waiting.version + 2, Event::ArtifactAttached(attachment)));
+    let gap =
+        ward.after(|db| append(db, &waiting, waiting.version + 2, Event::Common(Common::ArtifactAttached(attachment))));
     assert_eq!(gap, [(Invariant::TimelineGap, id(&waiting))]);
     let twice = ward.after(|db| {
         let job_id = job_id(&submitted, 0);
         db.driver().execute("UPDATE jobs SET task_id = 'second' WHERE job_id = $1", &[&job_id]).unwrap();
-        let event = Event::JobSubmitted { job_id, task_id: "second".into(), adopted: false };
+        let event = Event::Own(MediaEvent::JobSubmitted { job_id, task_id: "second".into(), adopted: false });
         append(db, &submitted, submitted.version + 1, event);
     });
     assert_eq!(twice, [(Invariant::JobSubmittedTwice, id(&submitted))]);

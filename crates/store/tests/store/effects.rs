@@ -35,7 +35,7 @@ fn an_old_fencing_token_changes_neither_effect_nor_run() {
     let job_id = effect.job_id.clone().unwrap();
     let mut new_id = fresh_id;
     let mut context = mw_core::run::Context { now: now(), new_id: &mut new_id };
-    let command = Command::SubmitJob { job_id, task_id: fresh_id(), adopted: false };
+    let command = Command::Own(MediaCommand::SubmitJob { job_id, task_id: fresh_id(), adopted: false });
     let transition = mw_core::run::apply(&run, &command, "t", &mut context).unwrap();
     let decision = Decision { transition, ..settle(effect, Outcome::Done) };
     assert_eq!(commit_one(&mut db, decision), Committed::Fenced { run: Some(Box::new(run.clone())) });
@@ -75,7 +75,11 @@ fn a_poke_wakes_a_poll_and_reaches_one_that_is_leased() {
     let run = generating(&mut db, ProvidersMode::Sim);
     let id = job_id(&run, 0);
     let task_id = fresh_id();
-    tell(&mut db, &run, &Command::SubmitJob { job_id: id.clone(), task_id: task_id.clone(), adopted: false });
+    tell(
+        &mut db,
+        &run,
+        &Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: task_id.clone(), adopted: false }),
+    );
     let due = |db: &mut Client| -> bool {
         let sql =
             "SELECT count(*) FROM outbox WHERE job_id = $1 AND kind = 'poll' AND state = 'due' AND due_at <= now()";
@@ -111,7 +115,9 @@ fn a_callback_before_the_submissions_commit_makes_the_poll_due_at_once() {
     };
     let [hinted, other] = [job_id(&run, 0), job_id(&run, 1)];
     poke(&mut db, &hinted);
-    let submitted = |job_id: &str| Command::SubmitJob { job_id: job_id.into(), task_id: fresh_id(), adopted: false };
+    let submitted = |job_id: &str| {
+        Command::Own(MediaCommand::SubmitJob { job_id: job_id.into(), task_id: fresh_id(), adopted: false })
+    };
     let run = tell(&mut db, &run, &submitted(&hinted));
     tell(&mut db, &run, &submitted(&other));
     assert_eq!((due_now(&mut db, &hinted), due_now(&mut db, &other)), (1, 0));

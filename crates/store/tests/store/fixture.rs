@@ -125,13 +125,13 @@ pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {
 /// A committed run whose clips are requested of kie.ai.
 pub(crate) fn generating(db: &mut dyn Database, mode: ProvidersMode) -> Run {
     let run = started(db, "test_video_gen", mode);
-    let run = tell(db, &run, &approve(GateName::Workflow, "operator"));
-    tell(db, &run, &approve(GateName::Ideate, "operator"))
+    let run = tell(db, &run, &approve(gate("workflow"), "operator"));
+    tell(db, &run, &approve(gate("ideate"), "operator"))
 }
 
 /// A job id of the run's current step.
 pub(crate) fn job_id(run: &Run, place: usize) -> String {
-    run.step_jobs().nth(place).unwrap().0.clone()
+    run.body.step_jobs().nth(place).unwrap().0.clone()
 }
 
 pub(crate) fn loaded(db: &mut dyn Database, run_id: &str) -> Run {

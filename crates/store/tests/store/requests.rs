@@ -162,7 +162,7 @@ fn a_run_keeps_every_number_that_json_can_hold() {
     let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
     let numbers =
         json!([f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1.5e300, -2.2250738585e-313, 0.1, u64::MAX, i64::MIN]);
-    transition.run.options = json!({"numbers": numbers});
+    transition.run.body.options = json!({"numbers": numbers});
     let run = transition.run.clone();
     assert_eq!(commit_one(&mut db, of(transition)), Committed::Committed);
     assert_eq!(loaded(&mut db, &run.run_id), run);

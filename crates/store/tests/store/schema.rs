@@ -45,7 +45,7 @@ fn impossible_rows_are_refused() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let waiting = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    tell(&mut db, &waiting, &approve(GateName::Workflow, "operator"));
+    tell(&mut db, &waiting, &approve(gate("workflow"), "operator"));
     for (rule, id, sql) in [
         ("runs_terminal", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
         ("runs_terminal", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),

@@ -32,7 +32,7 @@ fn effect_states(db: &mut Client, run_id: &str, kind: &str) -> Vec<String> {
 fn a_pause_holds_what_would_go_out_and_leaves_what_only_looks() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
-    let submit = Command::SubmitJob { job_id: job_id(&run, 0), task_id: fresh_id(), adopted: false };
+    let submit = Command::Own(MediaCommand::SubmitJob { job_id: job_id(&run, 0), task_id: fresh_id(), adopted: false });
     let run = tell(&mut db, &run, &submit);
     let held = carried_out(&mut db, &run, &pause());
     assert_eq!(effect_states(&mut db, &run.run_id, "submit"), ["held", "held"]);
@@ -75,7 +75,8 @@ fn retry_arms_the_dead_effect_of_an_open_run_again() {
     let job = job_id(&run, 0);
     let dead = "UPDATE outbox SET state = 'dead', attempt = 5, sent_at = now() WHERE key = 'submit:' || $1";
     db.driver().execute(dead, &[&job]).unwrap();
-    let fail = Command::FailJob { job_id: job.clone(), code: "402".into(), message: "no credits".into() };
+    let fail =
+        Command::Own(MediaCommand::FailJob { job_id: job.clone(), code: "402".into(), message: "no credits".into() });
     let run = tell(&mut db, &run, &fail);
     let retried = carried_out(&mut db, &run, &retry());
     let sql = "SELECT count(*) FROM outbox JOIN jobs USING (job_id) WHERE job_id = $1 AND outbox.state = 'due' AND attempt = 0
@@ -105,7 +106,8 @@ fn a_terminated_run_leaves_nothing_at_work() {
 fn cancelled_at_work(db: &mut Client) -> (Run, String) {
     let run = generating(db, ProvidersMode::Sim);
     let task_id = fresh_id();
-    let submit = Command::SubmitJob { job_id: job_id(&run, 0), task_id: task_id.clone(), adopted: false };
+    let submit =
+        Command::Own(MediaCommand::SubmitJob { job_id: job_id(&run, 0), task_id: task_id.clone(), adopted: false });
     let run = tell(db, &run, &submit);
     (carried_out(db, &run, &Order::Cancel), task_id)
 }

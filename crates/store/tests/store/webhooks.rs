@@ -83,8 +83,11 @@ fn a_callback_about_a_task_that_a_successor_follows_wakes_the_successor() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let task_id = fresh_id();
-    let run =
-        tell(&mut db, &run, &Command::SubmitJob { job_id: job_id(&run, 0), task_id: task_id.clone(), adopted: false });
+    let run = tell(
+        &mut db,
+        &run,
+        &Command::Own(MediaCommand::SubmitJob { job_id: job_id(&run, 0), task_id: task_id.clone(), adopted: false }),
+    );
     let run = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     let mut new_id = fresh_id;
     let mut context = mw_core::run::Context { now: now(), new_id: &mut new_id };
