@@ -5,7 +5,8 @@
 --   runs          runs, run_events, artifacts, gates, hitl_approvals, idempotency_keys, orchestration_checkpoints
 --   effects       jobs, outbox, provider_states, exports
 --   webhooks      webhook_events, webhook_dlq
---   people        principals, principal_keys, principal_identities, channels, channel_updates
+--   people        principal_words_fit(), is_one_person(), principals, principal_keys, principal_identities, channels,
+--                 channel_updates
 --   chat          chat_messages, chat_summaries, chat_usage
 --   knowledge     kb_documents, kb_chunks, kb_lexemes, kb_corpus
 --   operations    leases, drain, rate_limits, metric_observations, metric_totals, metric_histograms
@@ -47,6 +48,8 @@
 --       run_ended
 --     runs_write_rows
 --       events_append
+--         run_chain_link
+--           run_event_hash
 --       submissions_rearm
 --       jobs_write
 --         jobs_observe
@@ -88,6 +91,7 @@
 --         principal_named
 
 -- projects
+
 CREATE TABLE project_versions (
     key text NOT NULL,
     version text NOT NULL,
@@ -142,10 +146,10 @@ CREATE TABLE project_socials (
     CONSTRAINT project_socials_project_fkey FOREIGN KEY (project) REFERENCES projects(key) ON DELETE CASCADE,
     CONSTRAINT project_socials_social_id_fkey FOREIGN KEY (social_id) REFERENCES socials(id) ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX project_socials_primary ON public.project_socials USING btree (project) WHERE is_primary;
-
+CREATE UNIQUE INDEX project_socials_primary ON project_socials USING btree (project) WHERE is_primary;
 
 -- runs
+
 CREATE TABLE runs (
     run_id text NOT NULL,
     project text NOT NULL,
@@ -177,16 +181,16 @@ END)))),
     CONSTRAINT runs_terminal CHECK ((((status = ANY (ARRAY['published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text])) = (finished_at IS NOT NULL)) AND ((finished_at IS NULL) = (deadline IS NOT NULL)))),
     CONSTRAINT runs_version_check CHECK ((version > 0))
 ) WITH (fillfactor=70);
-CREATE INDEX runs_by_end ON public.runs USING btree (finished_at, run_id) WHERE (finished_at IS NOT NULL);
-CREATE INDEX runs_by_project ON public.runs USING btree (project, created_at DESC, run_id DESC);
-CREATE INDEX runs_by_project_and_status ON public.runs USING btree (project, status, created_at DESC, run_id DESC);
-CREATE INDEX runs_by_status ON public.runs USING btree (status, created_at DESC, run_id DESC);
-CREATE INDEX runs_by_user ON public.runs USING btree (user_id, created_at DESC, run_id DESC);
-CREATE INDEX runs_newest ON public.runs USING btree (created_at DESC, run_id DESC);
-CREATE INDEX runs_open_by_deadline ON public.runs USING btree (deadline, run_id) WHERE (finished_at IS NULL);
-CREATE INDEX runs_waiting_by_deadline ON public.runs USING btree (deadline, run_id) WHERE (status = ANY (ARRAY['pending_workflow'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text]));
-CREATE UNIQUE INDEX runs_successor ON public.runs USING btree (parent_run_id, successor_key) WHERE (parent_run_id IS NOT NULL);
-CREATE TRIGGER runs_guard BEFORE UPDATE OF status ON public.runs FOR EACH ROW EXECUTE FUNCTION runs_guard();
+CREATE INDEX runs_by_end ON runs USING btree (finished_at, run_id) WHERE (finished_at IS NOT NULL);
+CREATE INDEX runs_by_project ON runs USING btree (project, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_project_and_status ON runs USING btree (project, status, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_status ON runs USING btree (status, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_user ON runs USING btree (user_id, created_at DESC, run_id DESC);
+CREATE INDEX runs_newest ON runs USING btree (created_at DESC, run_id DESC);
+CREATE INDEX runs_open_by_deadline ON runs USING btree (deadline, run_id) WHERE (finished_at IS NULL);
+CREATE INDEX runs_waiting_by_deadline ON runs USING btree (deadline, run_id) WHERE (status = ANY (ARRAY['pending_workflow'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text]));
+CREATE UNIQUE INDEX runs_successor ON runs USING btree (parent_run_id, successor_key) WHERE (parent_run_id IS NOT NULL);
+CREATE TRIGGER runs_guard BEFORE UPDATE OF status ON runs FOR EACH ROW EXECUTE FUNCTION runs_guard();
 
 CREATE TABLE run_events (
     run_id text NOT NULL,
@@ -201,7 +205,7 @@ CREATE TABLE run_events (
     CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT run_events_seq_check CHECK ((seq > 0))
 );
-CREATE TRIGGER run_events_guard BEFORE DELETE OR UPDATE ON public.run_events FOR EACH ROW EXECUTE FUNCTION run_events_guard();
+CREATE TRIGGER run_events_guard BEFORE DELETE OR UPDATE ON run_events FOR EACH ROW EXECUTE FUNCTION run_events_guard();
 
 CREATE TABLE artifacts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -220,8 +224,8 @@ CREATE TABLE artifacts (
     CONSTRAINT artifacts_pkey PRIMARY KEY (id),
     CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE
 );
-CREATE INDEX artifacts_by_persona ON public.artifacts USING btree (persona) WHERE (persona IS NOT NULL);
-CREATE INDEX artifacts_by_run ON public.artifacts USING btree (run_id, "position");
+CREATE INDEX artifacts_by_persona ON artifacts USING btree (persona) WHERE (persona IS NOT NULL);
+CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id, "position");
 
 CREATE TABLE gates (
     run_id text NOT NULL,
@@ -242,9 +246,9 @@ CREATE TABLE gates (
     CONSTRAINT gates_opening_check CHECK ((opening > 0)),
     CONSTRAINT gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'closed'::text])))
 );
-CREATE INDEX gates_open_by_deadline ON public.gates USING btree (deadline, run_id) WHERE (state = 'open'::text);
-CREATE INDEX gates_to_warn ON public.gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (state = 'open'::text));
-CREATE UNIQUE INDEX gates_one_open ON public.gates USING btree (run_id) WHERE (state = 'open'::text);
+CREATE INDEX gates_open_by_deadline ON gates USING btree (deadline, run_id) WHERE (state = 'open'::text);
+CREATE INDEX gates_to_warn ON gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (state = 'open'::text));
+CREATE UNIQUE INDEX gates_one_open ON gates USING btree (run_id) WHERE (state = 'open'::text);
 
 CREATE TABLE hitl_approvals (
     id bigint NOT NULL DEFAULT nextval('hitl_approvals_id_seq'::regclass),
@@ -262,7 +266,7 @@ CREATE TABLE hitl_approvals (
     CONSTRAINT hitl_approvals_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT hitl_approvals_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text, 'changes_requested'::text])))
 );
-CREATE INDEX hitl_approvals_newest ON public.hitl_approvals USING btree (created_at DESC);
+CREATE INDEX hitl_approvals_newest ON hitl_approvals USING btree (created_at DESC);
 
 CREATE TABLE idempotency_keys (
     caller text NOT NULL,
@@ -272,7 +276,7 @@ CREATE TABLE idempotency_keys (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (caller, key)
 );
-CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
 CREATE VIEW orchestration_checkpoints AS
  SELECT runs.run_id,
@@ -280,8 +284,8 @@ CREATE VIEW orchestration_checkpoints AS
     runs.updated_at
    FROM runs;
 
-
 -- effects
+
 CREATE TABLE jobs (
     job_id text NOT NULL,
     run_id text NOT NULL,
@@ -300,10 +304,10 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'submitted'::text, 'succeeded'::text, 'failed'::text, 'fenced'::text]))),
     CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL)))
 );
-CREATE INDEX jobs_by_provider_task ON public.jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
-CREATE INDEX jobs_by_run ON public.jobs USING btree (run_id);
-CREATE INDEX jobs_open ON public.jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
-CREATE INDEX jobs_open_by_account ON public.jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
+CREATE INDEX jobs_by_provider_task ON jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
+CREATE INDEX jobs_by_run ON jobs USING btree (run_id);
+CREATE INDEX jobs_open ON jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
+CREATE INDEX jobs_open_by_account ON jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
 
 CREATE TABLE outbox (
     effect_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -338,15 +342,15 @@ END) STORED,
     CONSTRAINT outbox_sent CHECK (((sent_at IS NULL) OR (kind = 'submit'::text))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'done'::text, 'dead'::text, 'cancelled'::text])))
 );
-CREATE INDEX outbox_by_job ON public.outbox USING btree (job_id) WHERE (job_id IS NOT NULL);
-CREATE INDEX outbox_due ON public.outbox USING btree (due_at, effect_id) WHERE (state = 'due'::text);
-CREATE INDEX outbox_due_by_lane ON public.outbox USING btree (provider, lane, due_at, effect_id) WHERE (state = 'due'::text);
-CREATE INDEX outbox_held ON public.outbox USING btree (run_id) WHERE (state = 'held'::text);
-CREATE INDEX outbox_leased ON public.outbox USING btree (lease_until) WHERE (state = 'leased'::text);
-CREATE INDEX outbox_leased_by_provider ON public.outbox USING btree (provider) WHERE (state = 'leased'::text);
-CREATE INDEX outbox_live_by_run ON public.outbox USING btree (run_id) WHERE (state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'dead'::text]));
-CREATE INDEX outbox_open_looks ON public.outbox USING btree (provider) WHERE ((state = ANY (ARRAY['due'::text, 'leased'::text])) AND (lane = 'look'::text));
-CREATE INDEX outbox_untold ON public.outbox USING btree (effect_id) WHERE ((state = 'dead'::text) AND (kind = 'notify'::text));
+CREATE INDEX outbox_by_job ON outbox USING btree (job_id) WHERE (job_id IS NOT NULL);
+CREATE INDEX outbox_due ON outbox USING btree (due_at, effect_id) WHERE (state = 'due'::text);
+CREATE INDEX outbox_due_by_lane ON outbox USING btree (provider, lane, due_at, effect_id) WHERE (state = 'due'::text);
+CREATE INDEX outbox_held ON outbox USING btree (run_id) WHERE (state = 'held'::text);
+CREATE INDEX outbox_leased ON outbox USING btree (lease_until) WHERE (state = 'leased'::text);
+CREATE INDEX outbox_leased_by_provider ON outbox USING btree (provider) WHERE (state = 'leased'::text);
+CREATE INDEX outbox_live_by_run ON outbox USING btree (run_id) WHERE (state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'dead'::text]));
+CREATE INDEX outbox_open_looks ON outbox USING btree (provider) WHERE ((state = ANY (ARRAY['due'::text, 'leased'::text])) AND (lane = 'look'::text));
+CREATE INDEX outbox_untold ON outbox USING btree (effect_id) WHERE ((state = 'dead'::text) AND (kind = 'notify'::text));
 
 CREATE TABLE provider_states (
     provider text NOT NULL,
@@ -386,8 +390,8 @@ CREATE TABLE exports (
     CONSTRAINT exports_kind_check CHECK ((kind = ANY (ARRAY['trace'::text, 'report'::text])))
 );
 
-
 -- webhooks
+
 CREATE TABLE webhook_events (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     idempotency_key text NOT NULL,
@@ -412,13 +416,13 @@ CREATE TABLE webhook_events (
     CONSTRAINT webhook_events_settled CHECK ((((settled_at IS NULL) = (settled_by IS NULL)) AND ((settled_at IS NULL) = (settled_reason IS NULL)) AND ((outcome <> 'discarded'::text) OR (settled_at IS NOT NULL)) AND ((settled_at IS NULL) OR (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text]))))),
     CONSTRAINT webhook_events_signature_status_check CHECK ((signature_status = ANY (ARRAY['valid'::text, 'invalid'::text, 'missing'::text, 'unsigned'::text])))
 );
-CREATE INDEX webhook_events_by_run ON public.webhook_events USING btree (run_id, received_at) WHERE (run_id IS NOT NULL);
-CREATE INDEX webhook_events_done_by_age ON public.webhook_events USING btree (COALESCE(settled_at, received_at)) WHERE (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text, 'ignored'::text]));
-CREATE INDEX webhook_events_newest_first ON public.webhook_events USING btree (received_at DESC, id DESC);
-CREATE INDEX webhook_events_refused_by_age ON public.webhook_events USING btree (received_at) WHERE (outcome = 'refused'::text);
-CREATE INDEX webhook_events_refused_newest ON public.webhook_events USING btree (received_at DESC, id DESC) WHERE (outcome = 'refused'::text);
-CREATE UNIQUE INDEX webhook_events_accepted ON public.webhook_events USING btree (provider, idempotency_key) WHERE (outcome <> 'refused'::text);
-CREATE UNIQUE INDEX webhook_events_refused ON public.webhook_events USING btree (provider, idempotency_key) WHERE (outcome = 'refused'::text);
+CREATE INDEX webhook_events_by_run ON webhook_events USING btree (run_id, received_at) WHERE (run_id IS NOT NULL);
+CREATE INDEX webhook_events_done_by_age ON webhook_events USING btree (COALESCE(settled_at, received_at)) WHERE (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text, 'ignored'::text]));
+CREATE INDEX webhook_events_newest_first ON webhook_events USING btree (received_at DESC, id DESC);
+CREATE INDEX webhook_events_refused_by_age ON webhook_events USING btree (received_at) WHERE (outcome = 'refused'::text);
+CREATE INDEX webhook_events_refused_newest ON webhook_events USING btree (received_at DESC, id DESC) WHERE (outcome = 'refused'::text);
+CREATE UNIQUE INDEX webhook_events_accepted ON webhook_events USING btree (provider, idempotency_key) WHERE (outcome <> 'refused'::text);
+CREATE UNIQUE INDEX webhook_events_refused ON webhook_events USING btree (provider, idempotency_key) WHERE (outcome = 'refused'::text);
 
 CREATE TABLE webhook_dlq (
     id uuid NOT NULL,
@@ -439,15 +443,15 @@ CREATE TABLE webhook_dlq (
     CONSTRAINT webhook_dlq_id_fkey FOREIGN KEY (id) REFERENCES webhook_events(id) ON DELETE CASCADE,
     CONSTRAINT webhook_dlq_error_check CHECK ((error = ANY (ARRAY['unknown_job'::text, 'no_reference'::text, 'ambiguous_account'::text, 'ambiguous_task'::text])))
 );
-CREATE INDEX webhook_dlq_by_provider ON public.webhook_dlq USING btree (provider, created_at DESC, id DESC);
-CREATE INDEX webhook_dlq_by_reason ON public.webhook_dlq USING btree (error, created_at DESC, id DESC);
-CREATE INDEX webhook_dlq_due ON public.webhook_dlq USING btree (next_retry_at, id) WHERE (next_retry_at IS NOT NULL);
-CREATE INDEX webhook_dlq_exhausted ON public.webhook_dlq USING btree (created_at DESC, id DESC) WHERE (next_retry_at IS NULL);
-CREATE INDEX webhook_dlq_expiring ON public.webhook_dlq USING btree (expires_at) WHERE (expires_at IS NOT NULL);
-CREATE INDEX webhook_dlq_newest ON public.webhook_dlq USING btree (created_at DESC, id DESC);
-
+CREATE INDEX webhook_dlq_by_provider ON webhook_dlq USING btree (provider, created_at DESC, id DESC);
+CREATE INDEX webhook_dlq_by_reason ON webhook_dlq USING btree (error, created_at DESC, id DESC);
+CREATE INDEX webhook_dlq_due ON webhook_dlq USING btree (next_retry_at, id) WHERE (next_retry_at IS NOT NULL);
+CREATE INDEX webhook_dlq_exhausted ON webhook_dlq USING btree (created_at DESC, id DESC) WHERE (next_retry_at IS NULL);
+CREATE INDEX webhook_dlq_expiring ON webhook_dlq USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX webhook_dlq_newest ON webhook_dlq USING btree (created_at DESC, id DESC);
 
 -- people
+
 CREATE TABLE principals (
     name text NOT NULL,
     role text NOT NULL,
@@ -459,7 +463,7 @@ CREATE TABLE principals (
     CONSTRAINT principals_name CHECK ((principal_words_fit(ARRAY[name]) AND (name <> 'operator'::text) AND ((name !~ '^(telegram|slack)[_:]'::text) OR (disabled_at IS NOT NULL)))),
     CONSTRAINT principals_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'approver'::text, 'operator'::text])))
 );
-CREATE INDEX principals_by_group ON public.principals USING gin (groups);
+CREATE INDEX principals_by_group ON principals USING gin (groups);
 
 CREATE TABLE principal_keys (
     key_hash bytea NOT NULL,
@@ -473,7 +477,7 @@ CREATE TABLE principal_keys (
     CONSTRAINT principal_keys_name_fkey FOREIGN KEY (name) REFERENCES principals(name),
     CONSTRAINT principal_keys_key_hash_check CHECK ((length(key_hash) = 32))
 );
-CREATE INDEX principal_keys_by_name ON public.principal_keys USING btree (name, created_at DESC);
+CREATE INDEX principal_keys_by_name ON principal_keys USING btree (name, created_at DESC);
 
 CREATE TABLE principal_identities (
     channel text NOT NULL,
@@ -515,10 +519,10 @@ CREATE TABLE channel_updates (
     CONSTRAINT channel_updates_state_check CHECK ((state = ANY (ARRAY['at_work'::text, 'done'::text]))),
     CONSTRAINT channel_updates_update_id_check CHECK ((length(update_id) <= 100))
 );
-CREATE INDEX channel_updates_oldest ON public.channel_updates USING btree (received_at);
-
+CREATE INDEX channel_updates_oldest ON channel_updates USING btree (received_at);
 
 -- chat
+
 CREATE TABLE chat_messages (
     message_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     user_id text NOT NULL,
@@ -531,8 +535,8 @@ CREATE TABLE chat_messages (
     CONSTRAINT chat_messages_pkey PRIMARY KEY (message_id),
     CONSTRAINT chat_messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'brendan'::text, 'notice'::text])))
 );
-CREATE INDEX chat_messages_by_user ON public.chat_messages USING btree (user_id, message_id DESC);
-CREATE INDEX chat_messages_untold ON public.chat_messages USING btree (user_id, message_id) WHERE ((role = 'notice'::text) AND (told_at IS NULL));
+CREATE INDEX chat_messages_by_user ON chat_messages USING btree (user_id, message_id DESC);
+CREATE INDEX chat_messages_untold ON chat_messages USING btree (user_id, message_id) WHERE ((role = 'notice'::text) AND (told_at IS NULL));
 
 CREATE TABLE chat_summaries (
     user_id text NOT NULL,
@@ -555,10 +559,10 @@ CREATE TABLE chat_usage (
     CONSTRAINT chat_usage_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT chat_usage_turns_check CHECK ((turns >= 0))
 );
-CREATE INDEX chat_usage_by_person ON public.chat_usage USING btree (split_part(user_id, '/'::text, 1), day);
-
+CREATE INDEX chat_usage_by_person ON chat_usage USING btree (split_part(user_id, '/'::text, 1), day);
 
 -- knowledge
+
 CREATE TABLE kb_documents (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     project text,
@@ -574,7 +578,7 @@ CREATE TABLE kb_documents (
     CONSTRAINT kb_documents_persona_check CHECK ((persona ~ '^[a-z0-9_-]{1,50}$'::text)),
     CONSTRAINT kb_documents_project_check CHECK ((project ~ '^[a-z0-9_-]{1,50}$'::text))
 );
-CREATE INDEX kb_documents_by_reader ON public.kb_documents USING btree (project, persona);
+CREATE INDEX kb_documents_by_reader ON kb_documents USING btree (project, persona);
 
 CREATE TABLE kb_chunks (
     chunk_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -587,7 +591,7 @@ CREATE TABLE kb_chunks (
     CONSTRAINT kb_chunks_doc_id_position_key UNIQUE (doc_id, "position"),
     CONSTRAINT kb_chunks_doc_id_fkey FOREIGN KEY (doc_id) REFERENCES kb_documents(id) ON DELETE CASCADE
 );
-CREATE INDEX kb_chunks_by_word ON public.kb_chunks USING gin (tsv);
+CREATE INDEX kb_chunks_by_word ON kb_chunks USING gin (tsv);
 
 CREATE TABLE kb_lexemes (
     lexeme text NOT NULL,
@@ -595,7 +599,7 @@ CREATE TABLE kb_lexemes (
     CONSTRAINT kb_lexemes_pkey PRIMARY KEY (lexeme),
     CONSTRAINT kb_lexemes_chunks_check CHECK ((chunks >= 0))
 );
-CREATE INDEX kb_lexemes_unused ON public.kb_lexemes USING btree (lexeme) WHERE (chunks = 0);
+CREATE INDEX kb_lexemes_unused ON kb_lexemes USING btree (lexeme) WHERE (chunks = 0);
 
 CREATE TABLE kb_corpus (
     one boolean NOT NULL DEFAULT true,
@@ -606,8 +610,8 @@ CREATE TABLE kb_corpus (
     CONSTRAINT kb_corpus_one_check CHECK (one)
 );
 
-
 -- operations
+
 CREATE TABLE leases (
     name text NOT NULL,
     holder text NOT NULL,
@@ -635,7 +639,7 @@ CREATE UNLOGGED TABLE rate_limits (
     count integer NOT NULL,
     CONSTRAINT rate_limits_pkey PRIMARY KEY (name, caller)
 );
-CREATE INDEX rate_limits_by_age ON public.rate_limits USING btree (window_start);
+CREATE INDEX rate_limits_by_age ON rate_limits USING btree (window_start);
 
 CREATE UNLOGGED TABLE metric_observations (
     observation_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -662,7 +666,6 @@ CREATE TABLE metric_histograms (
     sum double precision NOT NULL,
     CONSTRAINT metric_histograms_pkey PRIMARY KEY (name, labels, run_id, le)
 );
-
 
 -- Functions: their texts, with what they take and answer, are in functions/<domain>/<name>.sql.
 

@@ -33,6 +33,7 @@ impl Repository {
     }
 
     fn write(&self, path: &str, text: &str) {
+        fs::create_dir_all(self.0.join(path).parent().unwrap()).unwrap();
         fs::write(self.0.join(path), text).unwrap();
     }
 

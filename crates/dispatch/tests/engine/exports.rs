@@ -3,7 +3,6 @@
 use crate::fixture::*;
 use mw_core::run::{Attachment, Command, PersonaSource, Run};
 use mw_core::status::{GateName, ProvidersMode, Status};
-use mw_dispatch::World;
 use mw_store::doctor::Scope;
 use mw_store::sweep::Exports;
 use serde_json::{Value, json};

@@ -119,7 +119,8 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
 
 #[test]
 fn a_database_of_an_older_release_is_not_current() {
-    let mut db = OwnDatabase::new().connect();
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
     let mut migrated_by = |migration: u64, release: &str| {
         let sql = format!(
             "TRUNCATE schema_migrations, schema_release; INSERT INTO schema_release (release) VALUES ('{release}');
