@@ -1,12 +1,8 @@
 //! /v1/channels: the chats and channels that are told what happens, for operators; and notices that could not be delivered.
 
-use crate::body::{self, Fields};
-use crate::context::Context;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::runs::normalise_times;
-use crate::{auth, clock, commands, kick, route};
+use mw_edge::body::{self, Fields};
+use mw_edge::clock::normalise_times;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, ids, kick, problem, route};
 use mw_providers::{slack, telegram};
 use mw_store::channels::{self, Adding, Kind};
 use serde_json::{Value, json};
@@ -94,7 +90,7 @@ fn replay(request: &mut Request, context: &mut Context) -> Result<Response, Prob
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let run_id = fields.text("run_id", 1, 128);
-    if run_id.as_deref().is_some_and(|run_id| !commands::is_run_id(run_id)) {
+    if run_id.as_deref().is_some_and(|run_id| !ids::is_run_id(run_id)) {
         fields.fail("run_id", "Input should be a run's id");
     }
     fields.finish()?;
@@ -106,8 +102,7 @@ fn replay(request: &mut Request, context: &mut Context) -> Result<Response, Prob
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
 
     #[test]
     fn addresses_are_those_of_their_messenger() {
@@ -130,8 +125,8 @@ mod tests {
     #[test]
     fn every_fault_is_named_before_the_database_is_asked() {
         let refused = |body: &str| {
-            let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-            let mut asked = request("POST", "/v1/channels", &[("x-api-key", "k")], body);
+            let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
+            let mut asked = Request::in_memory("POST", "/v1/channels", &[("x-api-key", "k")], body);
             handle(&mut asked, &mut context).err().unwrap()
         };
         assert_eq!(refused(r#"{"kind":"irc","address":"x"}"#).errors[0].pointer, "#/kind");

@@ -2,15 +2,11 @@
 //! values. Private, without a database and without anybody to call: whoever gets into `health`, which the whole world may ask,
 //! finds no key of a provider there.
 
-use crate::config::Config;
-use crate::context::Context;
-use crate::log::Level;
-use crate::outbound::{self, Timeouts};
-use crate::response::Response;
-use crate::{outgoing, startup};
-use serde_json::json;
+use mw_edge::config::Config;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, Timeouts};
+use mw_edge::{Context, Request, Response, startup};
 use std::time::Duration;
-use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 const URL: &str = "http://config-check.spin.internal/";
 /// It only reads variables.
@@ -20,11 +16,9 @@ const TIMEOUTS: Timeouts = Timeouts {
     between_bytes: Duration::from_secs(2),
 };
 
-/// Serves one look at the configuration.
-pub fn serve(_request: IncomingRequest, answer: ResponseOutparam) {
-    let response = Response::ok(&json!(startup::reasons(&Config::of_component())));
-    // Whoever asked notices by itself that no answer came.
-    let _ = outgoing::send(answer, response);
+/// Looks at the configuration once.
+pub fn handle(_request: &mut Request, config: &Config) -> Response {
+    Response::ok(&startup::reasons(config))
 }
 
 /// Why the configuration must not take traffic; a check that does not answer is a reason, too.

@@ -1,21 +1,15 @@
 //! /v1/dlq: deliveries that match no job, for operators: list, look at, replay, discard; one by one or by filter. By
 //! filter a call takes one bounded page, says what would happen unless `dry_run` is false, and `next_cursor` goes on.
 
-use crate::body::{self, Fields};
-use crate::context::Context;
-use crate::cursor::Cursor;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::runs::{invalid_query, normalise_times, page_size, short_text};
-use crate::{auth, clock, kick, route};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use mw_edge::body::{self, Fields};
+use mw_edge::clock::normalise_times;
+use mw_edge::cursor::Cursor;
+use mw_edge::query::{invalid_query, page_size, short_text};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, kick, problem, route};
+use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, explanation, letter_id, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settled};
 use serde_json::{Map, Value, json};
 
-/// As much of a payload is shown.
-pub(crate) const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 /// Letters of one call by filter.
 const BULK_MAX: u32 = 100;
 const ACTOR_LENGTH_MAX: usize = 200;
@@ -82,15 +76,6 @@ fn cursor(text: &str) -> Option<(String, String)> {
     Some((cursor.created_at, letter_id(&cursor.run_id)?))
 }
 
-/// The one spelling of a letter's id; `None` when it cannot be one.
-pub(crate) fn letter_id(text: &str) -> Option<String> {
-    uuid::Uuid::parse_str(text).ok().map(|id| id.to_string())
-}
-
-pub(crate) fn unknown() -> Problem {
-    problem::not_found("dead letter not found")
-}
-
 fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
     let id = letter_id(id).ok_or_else(unknown)?;
     let mut letter = dead_letters::view(context.database()?, &id, PAYLOAD_BYTES_MAX)?.ok_or_else(unknown)?;
@@ -104,62 +89,21 @@ fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
     Ok(Response::ok(&letter))
 }
 
-/// The stored bytes as text where they are text, else in base64.
-pub(crate) fn payload(letter: &Map<String, Value>) -> Value {
-    let member = |name: &str| letter.get(name).cloned().unwrap_or_default();
-    let size = member("payloadSize").as_u64().unwrap_or_default();
-    let bytes = STANDARD.decode(member("payload").as_str().unwrap_or_default()).unwrap_or_default();
-    let truncated = u64::try_from(bytes.len()).is_ok_and(|kept| kept < size);
-    let text = match std::str::from_utf8(&bytes) {
-        Ok(text) => Some(text),
-        // Cut in the middle of a character.
-        Err(error) if truncated && error.error_len().is_none() => {
-            bytes.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok())
-        }
-        Err(_) => None,
-    };
-    match text {
-        Some(text) => json!({"encoding": "text", "data": text, "bytes": size, "truncated": truncated}),
-        None => json!({"encoding": "base64", "data": member("payload"), "bytes": size, "truncated": truncated}),
-    }
-}
-
-/// What an operator should know of the letter, in plain words.
-pub(crate) fn explanation(letter: &Map<String, Value>) -> String {
-    let text = |name: &str| letter.get(name).and_then(Value::as_str).unwrap_or_default();
-    let ended =
-        |verb: &str| format!("{verb} by {} at {}: {}.", text("settledBy"), text("settledAt"), text("settledReason"));
-    match text("outcome") {
-        "accepted" => ended("Processed"),
-        "discarded" => ended("Discarded"),
-        _ => {
-            let why = Reason::parse(text("reason")).map(Reason::explanation).unwrap_or_default();
-            match letter.get("nextRetryAt").and_then(Value::as_str) {
-                Some(at) => format!("{why} The sweep tries it again at {at}."),
-                None if text("expiresAt").is_empty() => {
-                    format!("{why} The sweep has given up; it stays until somebody replays or discards it.")
-                }
-                None => format!("{why} The sweep has given up, and discards it at {}.", text("expiresAt")),
-            }
-        }
-    }
-}
-
-/// Who wants it, why, and whether to pretend.
-struct Wish {
+/// Who settles it, and why.
+struct Settlement {
     actor: String,
     reason: String,
 }
 
 /// A discard must say why; a replay may.
-fn wish(action: Action, fields: &mut Fields<'_>) -> Wish {
+fn settlement(action: Action, fields: &mut Fields<'_>) -> Settlement {
     let actor = fields.text("actor", 0, ACTOR_LENGTH_MAX).filter(|text| !text.trim().is_empty());
     let reason = match action {
         Action::Discard => Some(fields.required_text("reason", 1, REASON_LENGTH_MAX)),
         Action::Replay => fields.text("reason", 0, REASON_LENGTH_MAX),
     };
     let reason = reason.filter(|text| !text.trim().is_empty());
-    Wish {
+    Settlement {
         actor: actor.unwrap_or_else(|| "api".to_owned()),
         reason: reason.unwrap_or_else(|| "replayed via API".to_owned()),
     }
@@ -168,12 +112,12 @@ fn wish(action: Action, fields: &mut Fields<'_>) -> Wish {
 fn settle_one(action: Action, id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let wish = wish(action, &mut fields);
+    let settlement = settlement(action, &mut fields);
     let dry_run = fields.boolean("dry_run").unwrap_or(false);
     fields.finish()?;
     let id = letter_id(id).ok_or_else(unknown)?;
-    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
-    let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run };
+    let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
+    let order = Order { action, actor: &settlement.actor, reason: &settlement.reason, dry_run };
     let settled = dead_letters::settle(context.database()?, clock::now(), &id, &order)?;
     if settled.result == Ending::Unknown {
         return Err(unknown());
@@ -193,7 +137,7 @@ fn outcome(id: &str, settled: &Settled) -> Value {
 fn settle_many(action: Action, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let wish = wish(action, &mut fields);
+    let settlement = settlement(action, &mut fields);
     let dry_run = fields.boolean("dry_run").unwrap_or(true);
     let limit = fields.number("limit", 1, BULK_MAX).unwrap_or(BULK_MAX / 2);
     let before = fields.text("cursor", 1, 300).map(|text| cursor(&text));
@@ -202,9 +146,9 @@ fn settle_many(action: Action, request: &mut Request, context: &mut Context) -> 
     }
     let filter = filter(&mut fields, before.flatten());
     fields.finish()?;
-    let wish = Wish { actor: context.actor(&wish.actor)?, ..wish };
+    let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
     let page = dead_letters::list(context.database()?, &filter, limit)?;
-    let order = Order { action, actor: &wish.actor, reason: &wish.reason, dry_run };
+    let order = Order { action, actor: &settlement.actor, reason: &settlement.reason, dry_run };
     let (mut letters, mut counts, mut kick) = (Vec::new(), Map::new(), false);
     for letter in &page.letters {
         let id = letter.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -238,7 +182,7 @@ fn filter(fields: &mut Fields<'_>, before: Option<(String, String)>) -> Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::tests::refused_by;
+    use crate::testing::refused_by;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
         refused_by(handle, method, target, body)
@@ -268,17 +212,5 @@ mod tests {
         assert_eq!(refusal("POST", "/v1/dlq/no-uuid/replay", "").detail, "dead letter not found");
         assert_eq!(refusal("GET", "/v1/dlq/no-uuid", "").status, 404);
         assert_eq!(refusal("GET", "/v1/dlq/replay", "").status, 405);
-    }
-
-    #[test]
-    fn a_payload_is_text_where_it_is_text_even_when_cut() {
-        let shown = |bytes: &[u8], size: usize| {
-            let letter = json!({"payload": STANDARD.encode(bytes), "payloadSize": size});
-            payload(letter.as_object().unwrap())
-        };
-        assert_eq!(shown(b"{}", 2), json!({"encoding": "text", "data": "{}", "bytes": 2, "truncated": false}));
-        assert_eq!(shown("a\u{fc}".as_bytes().get(..2).unwrap(), 9)["data"], "a");
-        assert_eq!(shown(b"\xff\xfe", 2)["encoding"], "base64");
-        assert_eq!(shown(b"a\xc3", 2)["encoding"], "base64", "whole and yet no text");
     }
 }

@@ -1,17 +1,11 @@
 //! /admin/drain: the switch that refuses new runs while everything in flight goes on, and what is left.
 
-use crate::body::{self, Fields};
-use crate::context::Context;
-use crate::problem::Problem;
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::runs::normalise_times;
-use crate::{auth, clock, route};
+use mw_edge::body::{self, Fields};
+use mw_edge::clock::normalise_times;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, route};
+use mw_operations::drain::summary;
 use mw_store::drain::{self, Drain, Left};
 use serde_json::{Value, json};
-
-/// When a caller that was refused may ask again.
-const RETRY_AFTER_SECONDS: u32 = 60;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/admin/drain";
@@ -63,42 +57,10 @@ fn shown(drain: &Drain) -> Value {
     shown
 }
 
-pub(crate) fn summary(left: &Left) -> String {
-    let waiting = match left.waiting() {
-        0 => "no run waits for people".to_owned(),
-        1 => "1 run waits for people and survives a restart".to_owned(),
-        many => format!("{many} runs wait for people and survive a restart"),
-    };
-    if !left.is_at_work() {
-        let more = if left.drain.on { "it is safe to stop" } else { "new runs may start at any time" };
-        return format!("nothing is at work; {waiting}; {more}");
-    }
-    let runs: u64 = left.runs.values().sum::<u64>() - left.waiting();
-    let jobs: u64 = left.jobs.values().sum();
-    format!(
-        "at work: {runs} runs, {} effects due and {} leased, {jobs} provider jobs open; {waiting}",
-        left.effects.due, left.effects.leased
-    )
-}
-
-/// 503 for whatever would start something new.
-pub fn refusal(reason: Option<&str>) -> Problem {
-    let detail = match reason {
-        Some(reason) => format!("the service is draining and starts nothing new: {reason}"),
-        None => "the service is draining and starts nothing new".to_owned(),
-    };
-    let problem = Problem::new(503, "draining", detail).with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
-    match reason {
-        Some(reason) => problem.with_member("reason", reason),
-        None => problem,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
     use mw_core::status::Status;
     use mw_store::drain::Effects;
     use std::collections::BTreeMap;
@@ -143,18 +105,10 @@ mod tests {
 
     #[test]
     fn the_switch_must_be_named() {
-        let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
+        let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
         for body in ["{}", r#"{"on":null}"#, r#"{"on":"yes"}"#] {
-            let asked = handle(&mut request("POST", "/admin/drain", &[("x-api-key", "k")], body), &mut context);
+            let asked = handle(&mut Request::in_memory("POST", "/admin/drain", &[("x-api-key", "k")], body), &mut context);
             assert_eq!(asked.err().unwrap().errors[0].pointer, "#/on", "{body}");
         }
-    }
-
-    #[test]
-    fn a_refusal_carries_the_reason_and_when_to_come_back() {
-        let problem = refusal(Some("upgrade"));
-        assert_eq!((problem.status, problem.code), (503, "draining"));
-        assert!(problem.detail.ends_with("upgrade"));
-        assert_eq!(problem.headers, [("retry-after", "60".to_owned())]);
     }
 }

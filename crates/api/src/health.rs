@@ -1,11 +1,8 @@
 //! /health (alive), /ready (fit for traffic), /version, /v1/ping and /openapi.json.
 
-use crate::context::Context;
-use crate::log::Level;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::{auth, clock, config_check, route, startup};
+use crate::config_check;
+use mw_edge::log::Level;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route, startup};
 use mw_store::DbError;
 use serde_json::json;
 

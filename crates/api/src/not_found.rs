@@ -1,11 +1,8 @@
 //! What no other route takes: 401 before any 404, a gate that doesn't exist is 422, everything else 404, always in our
 //! shape.
 
-use crate::auth;
-use crate::context::Context;
-use crate::problem::{self, Problem};
-use crate::request::Request;
-use crate::response::Response;
+use mw_edge::{Context, Problem, Request, Response, auth, problem};
+use mw_operations::gate::refusal::unknown_gate;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let segments = request.segments();
@@ -22,20 +19,14 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     Err(problem::not_found("Not Found"))
 }
 
-/// 422 for a gate name that isn't one of the three.
-pub fn unknown_gate() -> Problem {
-    problem::invalid_field("path:gate", "Input should be 'workflow', 'ideate' or 'prepublish'")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
 
     fn status(target: &str, key: &str) -> u16 {
-        let mut context = Context::new(config(&[("api_key", "the-key")]), "r".to_owned());
-        let mut request = request("GET", target, &[("x-api-key", key)], "");
+        let mut context = Context::new(Config::of(&[("api_key", "the-key")]), "r".to_owned());
+        let mut request = Request::in_memory("GET", target, &[("x-api-key", key)], "");
         handle(&mut request, &mut context).err().unwrap().status
     }
 

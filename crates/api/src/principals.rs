@@ -1,15 +1,12 @@
 //! /v1/principals, for operators: who may ask, and with which keys. A key is in the answer that makes it and nowhere else.
 
-use crate::auth::{key_hash, new_key};
-use crate::body::{self, Fields};
-use crate::context::Context;
-use crate::log::Level;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::runs::{invalid_query, normalise_times, page_size};
-use crate::{auth, clock, route};
 use mw_core::principal::{NAME_LENGTH_MAX, NAME_RULE, OPERATOR, Principal, Role, is_name, is_word};
+use mw_edge::auth::{key_hash, new_key};
+use mw_edge::body::{self, Fields};
+use mw_edge::clock::normalise_times;
+use mw_edge::log::Level;
+use mw_edge::query::{invalid_query, page_size};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
 use mw_providers::{slack, telegram};
 use mw_store::principals::{self, Identities, KEYS_MAX, Outcome};
 use serde_json::{Map, Value, json};
@@ -225,7 +222,7 @@ fn tell(context: &Context, name: &str, what: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::tests::refused_by;
+    use crate::testing::refused_by;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
         refused_by(handle, method, target, body)

@@ -1,13 +1,7 @@
 //! GET /v1/projects and /v1/projects/:key: what is loaded, and how providers are talked to.
 
-use crate::context::Context;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::{auth, route, startup};
-use mw_core::definition::Definition;
-use mw_core::status::ProvidersMode;
-use serde_json::{Value, json};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, problem, route, startup};
+use mw_operations::projects::{all, show};
 
 const KEY_LENGTH_MAX: usize = 64;
 
@@ -30,25 +24,4 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let projects = mw_store::projects::list(context.database()?, Some(&key))?;
     let project = projects.first().ok_or_else(not_found)?;
     Ok(Response::ok(&show(project, mode)))
-}
-
-/// Every project as clients see it.
-pub(crate) fn all(context: &mut Context, mode: ProvidersMode) -> Result<Vec<Value>, Problem> {
-    let projects = mw_store::projects::list(context.database()?, None)?;
-    Ok(projects.iter().map(|project| show(project, mode)).collect())
-}
-
-fn show(project: &Definition, mode: ProvidersMode) -> Value {
-    json!({
-        "key": project.key,
-        "title": project.title,
-        "description": project.description,
-        "metadata": {"version": project.version, "tags": project.tags},
-        "providers": {
-            "mode": mode.as_str(),
-            "video": "kieai",
-            "render": "shotstack",
-            "publish": "upload-post",
-        },
-    })
 }

@@ -2,13 +2,11 @@
 //! is decoded. The decision is committed and the answer has left well within Slack's 3 s; what the person sees follows
 //! through the response URL.
 
-use crate::context::Context;
-use crate::log::Level;
-use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
-use crate::problem::{self, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Method, Request, form_value};
-use crate::response::Response;
-use crate::{buttons, clock, kick, route, webhooks};
+use crate::button;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
+use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
 use mw_providers::slack::{self, Reply};
 use mw_store::channels::Kind;
 
@@ -17,7 +15,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    let headers = webhooks::header_map(request);
+    let headers = request.header_map();
     let body = request.body(BODY_LIMIT_BYTES)?;
     let secrets = context.config.secrets("slack_signing_secret");
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -28,7 +26,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let payload = form_value(&form, "payload").and_then(|payload| serde_json::from_str(&payload).ok());
     // Interactions that decide nothing (a link was opened) only want to be acknowledged.
     let Some(press) = payload.as_ref().and_then(slack::parse) else { return Ok(Response::empty(200)) };
-    let answered = buttons::decide(context, Kind::Slack, &press.value, &press.user)?;
+    let answered = button::decide(context, Kind::Slack, &press.value, &press.user)?;
     Ok(Response::empty(200).then(move |context| {
         if answered.kick {
             kick::dispatch(context);
@@ -67,15 +65,14 @@ fn log(context: &Context, cause: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
 
     #[test]
     fn without_a_signature_nothing_is_decoded() {
         for variables in [&[][..], &[("slack_signing_secret", "s3cret")]] {
-            let mut context = Context::new(config(variables), "r".to_owned());
+            let mut context = Context::new(Config::of(variables), "r".to_owned());
             let headers = [("x-slack-signature", "v0=00"), ("x-slack-request-timestamp", "1")];
-            let mut asked = request("POST", "/v1/slack/interactions", &headers, "payload=%7B");
+            let mut asked = Request::in_memory("POST", "/v1/slack/interactions", &headers, "payload=%7B");
             let refused = handle(&mut asked, &mut context).err().unwrap();
             assert_eq!((refused.status, refused.code), (403, "invalid-signature"));
         }
@@ -83,7 +80,7 @@ mod tests {
 
     #[test]
     fn only_slacks_own_host_is_answered() {
-        let context = Context::new(config(&[("slack_hooks_base_url", "https://hooks.slack.com")]), "r".to_owned());
+        let context = Context::new(Config::of(&[("slack_hooks_base_url", "https://hooks.slack.com")]), "r".to_owned());
         assert!(is_slacks(&context, "https://hooks.slack.com/actions/T1/2/x"));
         for other in [
             "http://hooks.slack.com/x",
@@ -96,6 +93,6 @@ mod tests {
         ] {
             assert!(!is_slacks(&context, other), "{other}");
         }
-        assert!(!is_slacks(&Context::new(config(&[]), "r".to_owned()), ""));
+        assert!(!is_slacks(&Context::new(Config::of(&[]), "r".to_owned()), ""));
     }
 }

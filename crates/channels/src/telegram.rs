@@ -1,15 +1,12 @@
 //! POST /v1/telegram/webhook: what Telegram brings: messages for Brendan, and presses of buttons. An update is handled
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
-use crate::chat::{Asked, Reader, ask};
-use crate::context::Context;
-use crate::log::Level;
-use crate::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::{auth, body, buttons, clock, kick, route, webhooks};
+use crate::button;
 use mw_core::principal::Principal;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, body, clock, kick, problem, route};
+use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
 use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
@@ -28,17 +25,17 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     }
     let secrets = context.config.secrets("telegram_webhook_secret");
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    if !telegram::is_from_telegram(&webhooks::header_map(request), &secrets) {
+    if !telegram::is_from_telegram(&request.header_map(), &secrets) {
         return Err(problem::invalid_signature().because("the secret token is missing or wrong"));
     }
     let members = body::json_object(request)?;
     match telegram::parse(&Value::Object(members)) {
         Some(update) => take(context, update),
-        None => Ok(fine()),
+        None => Ok(acknowledged()),
     }
 }
 
-fn fine() -> Response {
+fn acknowledged() -> Response {
     Response::ok(&json!({"ok": true}))
 }
 
@@ -61,23 +58,23 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
     };
     match update.incoming {
-        Incoming::Message { chat_id, text, .. } if allowed => Ok(talk(context, chat_id, sender, text, key)),
+        Incoming::Message { chat_id, text, .. } if allowed => Ok(take_turn(context, chat_id, sender, text, key)),
         Incoming::Message { chat_id, .. } => {
             channels::end_update(context.database()?, &key)?;
-            let Some(refusal) = refusal else { return Ok(fine()) };
+            let Some(refusal) = refusal else { return Ok(acknowledged()) };
             let text = match refusal {
                 Unwelcome::Stranger => STRANGER,
                 Unwelcome::Barred => BARRED,
             };
-            Ok(fine().then(move |context: &mut Context| {
-                let _ = say(context, chat_id, text);
+            Ok(acknowledged().then(move |context: &mut Context| {
+                let _ = send(context, chat_id, text);
             }))
         }
         Incoming::Press { query_id, from, chat_id, message_id, data } => {
-            let answered = buttons::decide(context, Kind::Telegram, &data, &from.to_string())?;
+            let answered = button::decide(context, Kind::Telegram, &data, &from.to_string())?;
             channels::end_update(context.database()?, &key)?;
             let place = chat_id.zip(message_id).filter(|_| answered.is_over);
-            Ok(fine().then(move |context| {
+            Ok(acknowledged().then(move |context| {
                 if answered.kick {
                     kick::dispatch(context);
                 }
@@ -108,16 +105,16 @@ impl Sender {
     }
 }
 
-/// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: what fails is told to the person.
-fn talk(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: UpdateKey) -> Response {
+/// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: the person is told what failed.
+fn take_turn(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: UpdateKey) -> Response {
     let user_id = format!("telegram_{chat_id}");
     let reader = sender.reader();
     let caller = sender.principal.as_ref().map_or_else(|| user_id.clone(), |known| auth::by_name(&known.name));
     let started_by = sender.name().unwrap_or_else(|| user_id.clone());
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
-    let asked = Asked { user_id, reader, message, started_by, update: Some(key.clone()) };
-    match ask::ask(context, &asked, &caller) {
-        Ok(reply) => match say(context, chat_id, &reply) {
+    let turn = TurnRequest { user_id, reader, message, started_by, update: Some(key.clone()) };
+    match call::for_person(context, &turn, &caller) {
+        Ok(reply) => match send(context, chat_id, &reply) {
             Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": reply})),
             Err(error) => Response::ok(&json!({"ok": true, "brendan_response": reply, "error": error})),
         },
@@ -127,7 +124,7 @@ fn talk(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: 
             if let Err(problem) = ended {
                 context.log_problem(&problem);
             }
-            let _ = say(context, chat_id, &apology(&problem));
+            let _ = send(context, chat_id, &apology(&problem));
             Response::ok(&json!({"ok": true, "error": problem.detail}))
         }
     }
@@ -150,8 +147,8 @@ fn bot(context: &Context) -> Result<Settings, &'static str> {
     Ok(Settings { base_url, api_key })
 }
 
-/// Says something to a chat; why not is logged, and told in one word.
-fn say(context: &mut Context, chat_id: i64, text: &str) -> Result<(), &'static str> {
+/// Sends a message to a chat; why it was not sent is logged, and returned in a few words.
+fn send(context: &mut Context, chat_id: i64, text: &str) -> Result<(), &'static str> {
     let sent = bot(context).map(|bot| {
         context.release_database();
         outbound::block_on(telegram::say(&client(), &bot, &chat_id.to_string(), text))
@@ -192,12 +189,11 @@ fn log_fault(context: &Context, message: &str, fault: &Fault) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
 
     fn asked(headers: &[(&str, &str)], body: &str) -> Result<Response, Problem> {
-        let config = config(&[("telegram_webhook_secret", "s3cret"), ("telegram_webhook_secret_previous", "old")]);
-        handle(&mut request("POST", "/v1/telegram/webhook", headers, body), &mut Context::new(config, "r".to_owned()))
+        let config = Config::of(&[("telegram_webhook_secret", "s3cret"), ("telegram_webhook_secret_previous", "old")]);
+        handle(&mut Request::in_memory("POST", "/v1/telegram/webhook", headers, body), &mut Context::new(config, "r".to_owned()))
     }
 
     #[test]
@@ -224,6 +220,6 @@ mod tests {
         let ours = apology(&problem::internal().because("secret insides"));
         assert!(ours.contains("on our side") && !ours.contains("insides"));
         assert!(apology(&problem::rate_limited()).contains("a minute"));
-        assert!(apology(&crate::drain::refusal(None)).contains("later"));
+        assert!(apology(&mw_edge::refusal::draining(None)).contains("later"));
     }
 }

@@ -1,22 +1,21 @@
-//! What a plan leads to: one commit, which keeps the turn, and starts its run where there is one; and what is said.
+//! The commit of a turn: one statement, which keeps the conversation and starts the run where there is one; and the answer.
 
-use super::model::{Fallback, Thought};
-use super::settings::Model;
-use super::{Asked, Turn};
-use crate::context::Context;
-use crate::problem::{self, Problem};
-use crate::reply::Reply;
-use crate::run_start::Begin;
-use crate::{clock, definitions, reply};
+use crate::model::Fallback;
+use crate::reply::{self, Reply};
+use crate::settings::Model;
+use crate::turn::{Plan, PreparedTurn};
 use mw_core::brendan::Proposal;
 use mw_core::definition::{Definition, Step};
 use mw_core::run::Run;
+use mw_edge::{Context, Problem, clock, problem};
+use mw_operations::start::{Start, definition};
+use mw_operations::turn::TurnRequest;
 use mw_providers::llm::Usage;
 use mw_store::chat::{self, ChatLoaded, Decision, Said, Used};
 use serde_json::{Value, json};
 
-/// What Brendan said.
-pub(super) struct Spoken {
+/// What Brendan answers.
+pub(super) struct TurnAnswer {
     pub(super) text: String,
     /// The user's runs, oldest first.
     run_ids: Vec<String>,
@@ -28,7 +27,7 @@ pub(super) struct Spoken {
     fallback: Option<&'static str>,
 }
 
-impl Spoken {
+impl TurnAnswer {
     pub(super) fn into_json(self) -> Value {
         json!({
             "response": self.text,
@@ -64,7 +63,7 @@ impl Account {
         }
     }
 
-    /// `None` when no model was heard.
+    /// `None` when no model answered.
     pub(super) fn used(&self) -> Option<Used> {
         let model = self.model.as_ref().filter(|_| self.usage != Usage::default())?;
         let Usage { input_tokens, output_tokens, .. } = self.usage;
@@ -72,89 +71,70 @@ impl Account {
     }
 }
 
-/// Says what a model thought of, with our links below.
-pub(super) fn thought(
+/// Stage 3: keeps the turn, and starts its run where the plan has one.
+pub(super) fn commit_turn(
     context: &mut Context,
-    turn: &Turn,
+    turn: &PreparedTurn,
     account: &Account,
-    thought: Thought,
-) -> Result<Spoken, Problem> {
-    let mut reply = Reply::default();
-    reply::begin(&mut reply, context, turn.audience(), &turn.loaded)?;
-    if !thought.text.is_empty() {
-        reply.say(thought.text);
+    plan: Plan,
+) -> Result<TurnAnswer, Problem> {
+    let Plan { reply, start, decision, citations } = plan;
+    if let Some(proposal) = start {
+        return start_run(context, turn, account, *proposal, reply, citations);
     }
-    if let Some(proposal) = thought.start {
-        return start(context, turn, account, *proposal, reply, thought.citations);
-    }
-    for run_id in &thought.links {
-        reply::link(&mut reply, context, turn.audience(), &turn.loaded, Some(run_id))?;
-    }
-    say(context, turn, account, &reply, thought.decision, thought.citations)
-}
-
-/// Keeps a turn that starts nothing.
-pub(super) fn say(
-    context: &mut Context,
-    turn: &Turn,
-    account: &Account,
-    reply: &Reply,
-    decision: Option<Decision>,
-    citations: Value,
-) -> Result<Spoken, Problem> {
     let kept = kept(turn, account, reply.kept(), decision);
     chat::save(context.database()?, clock::now(), &kept)?;
-    Ok(spoken(account, reply, known_runs(&turn.loaded), false, citations))
+    Ok(answer(account, &reply, known_runs(&turn.loaded), false, citations))
 }
 
 /// Starts the proposed run; run and conversation are one statement.
-pub(super) fn start(
+fn start_run(
     context: &mut Context,
-    turn: &Turn,
+    turn: &PreparedTurn,
     account: &Account,
     proposal: Proposal,
     mut reply: Reply,
     citations: Value,
-) -> Result<Spoken, Problem> {
-    let Turn { asked, loaded, .. } = turn;
+) -> Result<TurnAnswer, Problem> {
+    let PreparedTurn { request, loaded, .. } = turn;
     let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
     let Some(project) = project.filter(|project| project.known.has_runs) else {
         return Err(problem::unavailable("no project is loaded").because(format!("{} is missing", proposal.project)));
     };
     let version = project.project_version();
-    let definition = definitions::get(context, &version)?;
-    let options = options(asked, &proposal, &definition);
+    let definition = definition::get(context, &version)?;
+    let options = options(request, &proposal, &definition);
     let title = project.known.title.clone();
-    let started_by = asked.started_by.clone();
-    let user_id = Some(asked.user_id.clone());
+    let started_by = request.started_by.clone();
+    let user_id = Some(request.user_id.clone());
     let Proposal { input, skip, add, .. } = proposal;
-    let begin = Begin { version, started_by, user_id, input, options, skip, add };
+    let start = Start { version, started_by, user_id, input, options, skip, add };
     let keep = |run: &Run| {
         let texts = [reply.kept(), reply::started_text(&title, run)];
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
         kept(turn, account, texts.join("\n\n"), Some(Decision::Run))
     };
-    let begun = begin.carry_out(context, None, Some(&keep))?;
-    context.log.about_run(&begun.run_id);
-    reply::started(&mut reply, context, turn.audience(), &title, &begun.run)?;
+    let started = start.commit(context, None, Some(&keep))?;
+    context.log.about_run(&started.run_id);
+    reply::started(&mut reply, context, turn.audience(), &title, &started.run)?;
     let mut run_ids = known_runs(loaded);
-    run_ids.push(begun.run_id.clone());
-    Ok(spoken(account, &reply, run_ids, begun.kick, citations))
+    run_ids.push(started.run_id.clone());
+    Ok(answer(account, &reply, run_ids, started.kick, citations))
 }
 
-fn spoken(account: &Account, reply: &Reply, run_ids: Vec<String>, kick: bool, citations: Value) -> Spoken {
+fn answer(account: &Account, reply: &Reply, run_ids: Vec<String>, kick: bool, citations: Value) -> TurnAnswer {
     let fallback = account.fallback.map(Fallback::as_str);
-    Spoken { text: reply.text(), run_ids, kick, citations, planner: account.planner(), fallback }
+    TurnAnswer { text: reply.text(), run_ids, kick, citations, planner: account.planner(), fallback }
 }
 
-fn kept(turn: &Turn, account: &Account, text: String, decision: Option<Decision>) -> chat::Turn {
-    let said = |role: &str, content: String| Said { role: role.to_owned(), content };
-    let Turn { asked, loaded, model, .. } = turn;
+fn kept(turn: &PreparedTurn, account: &Account, text: String, decision: Option<Decision>) -> chat::Turn {
+    let message = |role: &str, content: String| Said { role: role.to_owned(), content };
+    let PreparedTurn { request, loaded, model, .. } = turn;
     chat::Turn {
-        user_id: asked.user_id.clone(),
-        messages: vec![said("user", asked.message.clone()), said("brendan", text)],
+        user_id: request.user_id.clone(),
+        messages: vec![message("user", request.message.clone()), message("brendan", text)],
         told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
-        update: asked.update.clone(),
+        update: request.update.clone(),
         decision,
         planner: model.as_ref().map(|_| account.planner()),
         fallback: account.fallback.map(Fallback::as_str),
@@ -168,7 +148,7 @@ fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
 }
 
 /// What the run remembers of the conversation that started it.
-fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value {
+fn options(request: &TurnRequest, proposal: &Proposal, definition: &Definition) -> Value {
     let mut pipeline = Vec::new();
     let mut gates = Vec::new();
     for step in &definition.steps {
@@ -185,7 +165,7 @@ fn options(asked: &Asked, proposal: &Proposal, definition: &Definition) -> Value
     }
     json!({
         "entrypoint": "brendan",
-        "user_id": asked.user_id,
+        "user_id": request.user_id,
         "classification": {
             "project": proposal.project,
             "object": proposal.input.object,

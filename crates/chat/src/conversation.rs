@@ -1,16 +1,12 @@
 //! /v1/chat/conversations/:user_id: all that is kept of a conversation, to take along or to have deleted. For its owner, whose
 //! key it is, and for the environment's key; not for anybody else, whatever their role.
 
-use super::USER_ID_LENGTH_MAX;
-use crate::auth;
-use crate::context::Context;
-use crate::log::Level;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::runs::{invalid_query, normalise_times, page_size};
-use crate::{clock, route};
 use mw_core::principal::OPERATOR;
+use mw_edge::clock::normalise_times;
+use mw_edge::log::Level;
+use mw_edge::query::{invalid_query, page_size};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
+use mw_operations::turn::USER_ID_LENGTH_MAX;
 use mw_store::chat;
 use serde_json::json;
 
@@ -83,14 +79,14 @@ fn delete(user_id: &str, context: &mut Context) -> Result<Response, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Caller;
-    use crate::config::tests::config;
     use mw_core::principal::{Principal, Role};
+    use mw_edge::auth::Caller;
+    use mw_edge::config::Config;
 
     #[test]
     fn a_conversation_is_its_owners_and_the_environments_keys() {
         let admitted = |principal: Principal, user_id: &str| {
-            let mut context = Context::new(config(&[]), "r".to_owned());
+            let mut context = Context::new(Config::of(&[]), "r".to_owned());
             context.caller = Caller::Known(principal);
             admit(&context, user_id).is_ok()
         };

@@ -1,20 +1,20 @@
 //! A turn that a language model plans: it is told what it needs, asks for tools, and is told what they gave, a few times
 //! within one deadline. No connection is held while it thinks. Nothing is changed before it is done, so whenever it fails the
-//! rules can have the same turn.
+//! rules can plan the same turn.
 
-use super::Turn;
-use super::carry::Account;
-use super::desk::Desk;
-use super::events::Listener;
-use super::settings::Model;
-use crate::context::Context;
-use crate::log::Level;
-use crate::outbound::{self, Outbound, Timeouts};
-use crate::problem::Problem;
+use crate::commit::Account;
+use crate::reply::{self, Reply};
+use crate::settings::Model;
+use crate::stream::Progress;
+use crate::tools::ToolExecutor;
+use crate::turn::{Plan, PreparedTurn};
 use mw_core::brendan::Proposal;
 use mw_core::brendan::conversation::{self, ANSWER_TOKENS_MAX, Line, ROUNDS_MAX, Speaker};
 use mw_core::brendan::speech::Speech;
 use mw_core::brendan::tools;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, Outbound, Timeouts};
+use mw_edge::{Context, Problem};
 use mw_providers::llm::{Answered, Ask, Message, Tool, converse, converse_streaming};
 use mw_providers::{Fault, FaultClass};
 use mw_store::DbError;
@@ -24,18 +24,7 @@ use std::time::{Duration, Instant};
 
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// What a model wants to have said and done.
-pub(super) struct Thought {
-    /// Fit for people.
-    pub(super) text: String,
-    pub(super) citations: Value,
-    /// Runs whose gate's link is wanted.
-    pub(super) links: Vec<String>,
-    pub(super) start: Option<Box<Proposal>>,
-    pub(super) decision: Option<Decision>,
-}
-
-/// Why the rules have a turn although there is a model.
+/// Why the rules plan a turn although there is a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fallback {
     /// The user has had the tokens of the day.
@@ -79,7 +68,7 @@ impl Fallback {
 /// Why a model's turn ends early.
 pub(super) enum Stop {
     Fallback(Fallback),
-    /// Ours to tell: the rules would meet it too.
+    /// Not recoverable by the fallback planner.
     Problem(Problem),
 }
 
@@ -95,14 +84,46 @@ impl From<DbError> for Stop {
     }
 }
 
-pub(super) fn think(
+/// Has the model answer, and adds what is ours: how every answer begins, and links below.
+pub(super) fn plan(
     context: &mut Context,
-    turn: &Turn,
+    turn: &PreparedTurn,
     model: &Model,
     account: &mut Account,
-    listener: &mut dyn Listener,
-) -> Result<Thought, Stop> {
-    let Turn { asked, loaded, .. } = turn;
+    progress: &mut dyn Progress,
+) -> Result<Plan, Stop> {
+    let ModelAnswer { text, citations, links, start, decision } = converse_in_rounds(context, turn, model, account, progress)?;
+    let mut reply = Reply::default();
+    reply::begin(&mut reply, context, turn.audience(), &turn.loaded)?;
+    if !text.is_empty() {
+        reply.add(text);
+    }
+    // A run that starts brings its own link.
+    for run_id in links.iter().filter(|_| start.is_none()) {
+        reply::link(&mut reply, context, turn.audience(), &turn.loaded, Some(run_id))?;
+    }
+    Ok(Plan { reply, start, decision, citations })
+}
+
+/// What a model answers and wants to have done.
+pub(super) struct ModelAnswer {
+    /// Fit for people.
+    pub(super) text: String,
+    pub(super) citations: Value,
+    /// Runs whose gate's link is wanted.
+    pub(super) links: Vec<String>,
+    pub(super) start: Option<Box<Proposal>>,
+    pub(super) decision: Option<Decision>,
+}
+
+fn converse_in_rounds(
+    context: &mut Context,
+    turn: &PreparedTurn,
+    model: &Model,
+    account: &mut Account,
+    progress: &mut dyn Progress,
+) -> Result<ModelAnswer, Stop> {
+    let PreparedTurn { request, loaded, .. } = turn;
     if !model.is_within_budget(loaded.tokens_today.unwrap_or_default()) {
         return Err(Stop::Fallback(Fallback::Budget));
     }
@@ -112,10 +133,10 @@ pub(super) fn think(
         .into_iter()
         .map(|tool| Tool { name: tool.name, description: tool.description, schema: tool.schema })
         .collect();
-    let mut messages = vec![Message::User(asked.message.clone())];
-    let mut desk = Desk::of(loaded, projects);
-    let ends = Instant::now() + model.turn(asked.update.is_some());
-    listener.status("thinking");
+    let mut messages = vec![Message::User(request.message.clone())];
+    let mut executor = ToolExecutor::of(loaded, projects);
+    let ends = Instant::now() + model.turn(request.update.is_some());
+    progress.status("thinking");
     for _ in 0..ROUNDS_MAX {
         let ask = Ask {
             system: &system,
@@ -124,15 +145,15 @@ pub(super) fn think(
             shape: None,
             answer_tokens_max: ANSWER_TOKENS_MAX,
         };
-        let answered = hear(context, model, &ask, ends, listener).map_err(Stop::Fallback)?;
+        let answered = ask_model(context, model, &ask, ends, progress).map_err(Stop::Fallback)?;
         account.usage += answered.usage;
-        desk.hear(&answered.text);
+        executor.add_text(&answered.text);
         let mut answers = Vec::with_capacity(answered.calls.len());
         for call in &answered.calls {
-            answers.push(desk.serve(context, call, listener)?);
+            answers.push(executor.call_tool(context, call, progress)?);
         }
-        if answers.is_empty() || desk.is_done() {
-            return Ok(desk.close());
+        if answers.is_empty() || executor.is_done() {
+            return Ok(executor.finish());
         }
         messages.push(Message::Assistant { text: answered.text, calls: answered.calls });
         messages.push(Message::ToolAnswers(answers));
@@ -141,38 +162,38 @@ pub(super) fn think(
 }
 
 /// One answer of the model, within what is left of the turn.
-fn hear(
+fn ask_model(
     context: &mut Context,
     model: &Model,
     ask: &Ask<'_>,
     ends: Instant,
-    listener: &mut dyn Listener,
+    progress: &mut dyn Progress,
 ) -> Result<Answered, Fallback> {
     let left = ends.saturating_duration_since(Instant::now());
     let client = Outbound { timeouts: Timeouts { connect: CONNECT.min(left), first_byte: left, between_bytes: left } };
     context.release_database();
-    let heard = if listener.hears() {
+    let result = if progress.wants_text() {
         let mut speech = Speech::default();
-        let mut told = |piece: &str| listener.delta(&speech.push(piece));
-        let heard = outbound::block_on(outbound::within(left, converse_streaming(&client, &model.llm, ask, &mut told)));
-        listener.delta(&speech.finish());
-        heard
+        let mut forward = |piece: &str| progress.delta(&speech.push(piece));
+        let result = outbound::block_on(outbound::within(left, converse_streaming(&client, &model.llm, ask, &mut forward)));
+        progress.delta(&speech.finish());
+        result
     } else {
         outbound::block_on(outbound::within(left, converse(&client, &model.llm, ask)))
     };
-    match heard {
+    match result {
         Some(Ok(answered)) => Ok(answered),
         Some(Err(_)) | None if Instant::now() >= ends => Err(Fallback::TimeOut),
         None => Err(Fallback::TimeOut),
         Some(Err(fault)) => {
             let cause = fault.to_string();
-            context.log.write(Level::Warn, "myloware.chat", "model not heard", &[("cause", cause.into())]);
+            context.log.write(Level::Warn, "myloware.chat", "model did not answer", &[("cause", cause.into())]);
             Err(Fallback::of(&fault))
         }
     }
 }
 
-/// Messages as a model is told them.
+/// Messages as a model reads them.
 pub(super) fn lines(history: &[Kept]) -> Vec<Line> {
     let line = |kept: &Kept| {
         let from = if kept.said.role == "user" { Speaker::User } else { Speaker::Brendan };

@@ -1,63 +1,62 @@
-//! What Brendan says. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
+//! What the person reads of Brendan. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
 //! gate.
 
-use crate::context::Context;
-use crate::links;
-use crate::problem::Problem;
 use mw_core::brendan::speech;
 use mw_core::link::{Holder, Waiting};
 use mw_core::run::Run;
 use mw_core::status::{GateName, Status};
+use mw_edge::{Context, Problem};
+use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
 
-pub const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
+pub(crate) const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
      I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
 
 /// People must learn at the latest with the first answer that they talk to a machine (Regulation (EU) 2024/1689, Article 50).
-pub const INTRODUCTION: &str = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
+pub(crate) const INTRODUCTION: &str = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
 
 const RUNS_LISTED_MAX: usize = 10;
 
 /// Who reads an answer, and so what stands in it where a gate waits.
 #[derive(Clone, Copy)]
-pub struct Audience<'a> {
-    pub holder: &'a Holder,
+pub(crate) struct Audience<'a> {
+    pub(crate) holder: &'a Holder,
     /// Who asked, for the log.
-    pub asked_by: &'a str,
+    pub(crate) asked_by: &'a str,
 }
 
 impl Audience<'_> {
     /// Where they go to decide: by their own link, if they get one.
     fn address(self, context: &Context, waiting: &Waiting) -> Result<String, Problem> {
-        links::address(context, waiting, self.holder.clone(), self.asked_by)
+        gate_link::address(context, waiting, self.holder.clone(), self.asked_by)
     }
 }
 
-/// Lines to say, some of them only once.
+/// An answer, line by line.
 #[derive(Default)]
-pub struct Reply {
+pub(crate) struct Reply {
     lines: Vec<Line>,
-    /// Runs whose link has been said; nobody needs it twice.
+    /// Runs whose link is in it; nobody needs one twice.
     linked: Vec<String>,
 }
 
 struct Line {
     text: String,
-    /// Follows the text when it is said, and is not kept.
+    /// Follows the text for the reader, and is not kept.
     link: Option<String>,
 }
 
 impl Reply {
-    pub fn say(&mut self, text: impl Into<String>) {
+    pub(crate) fn add(&mut self, text: impl Into<String>) {
         self.lines.push(Line { text: text.into(), link: None });
     }
 
-    fn say_with_link(&mut self, text: String, link: String) {
+    fn add_with_link(&mut self, text: String, link: String) {
         self.lines.push(Line { text, link: Some(link) });
     }
 
     /// What the user reads.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let lines = self.lines.iter().map(|line| match &line.link {
             Some(link) => format!("{}\n{link}", line.text),
             None => line.text.clone(),
@@ -66,31 +65,31 @@ impl Reply {
     }
 
     /// What the conversation keeps.
-    pub fn kept(&self) -> String {
+    pub(crate) fn kept(&self) -> String {
         self.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n\n")
     }
 }
 
 /// How every answer begins: once in a conversation that no person speaks, then what happened since the last answer; a gate that
 /// has been decided meanwhile is no news.
-pub fn begin(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
+pub(crate) fn begin(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
     if loaded.is_new {
-        reply.say(INTRODUCTION);
+        reply.add(INTRODUCTION);
     }
     for notice in &loaded.notices {
         let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
         match (notice.gate, run) {
             (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
-                say_gate(reply, context, reader, run, notice.content.clone())?;
+                add_gate(reply, context, reader, run, notice.content.clone())?;
             }
             (Some(_), _) => {}
-            (None, _) => reply.say(notice.content.clone()),
+            (None, _) => reply.add(notice.content.clone()),
         }
     }
     Ok(())
 }
 
-fn say_gate(
+fn add_gate(
     reply: &mut Reply,
     context: &Context,
     reader: Audience<'_>,
@@ -101,15 +100,15 @@ fn say_gate(
         return Ok(());
     }
     let Some(gate) = run.known.awaiting_gate else {
-        reply.say(text);
+        reply.add(text);
         return Ok(());
     };
     let link = match run.waiting() {
         Some(waiting) => reader.address(context, &waiting)?,
-        None => links::page(&context.config, &run.known.run_id, gate)?,
+        None => gate_link::page_address(&context.config, &run.known.run_id, gate)?,
     };
     reply.linked.push(run.known.run_id.clone());
-    reply.say_with_link(text, link);
+    reply.add_with_link(text, link);
     Ok(())
 }
 
@@ -125,26 +124,26 @@ fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRu
     }
 }
 
-pub fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
+pub(crate) fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
     match chosen(loaded, run_id) {
-        Some(run) => reply.say(format!("Run {} ({}) {}.", run.known.run_id, run.known.project, stands(run))),
-        None => reply.say("You have no runs yet. Tell me what the first one should be about."),
+        Some(run) => reply.add(format!("Run {} ({}) {}.", run.known.run_id, run.known.project, standing(run))),
+        None => reply.add("You have no runs yet. Tell me what the first one should be about."),
     }
 }
 
-pub fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
+pub(crate) fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
     if loaded.runs.is_empty() {
-        return reply.say("You have no runs yet. Tell me what the first one should be about.");
+        return reply.add("You have no runs yet. Tell me what the first one should be about.");
     }
     let lines = loaded
         .runs
         .iter()
         .take(RUNS_LISTED_MAX)
-        .map(|run| format!("- {} ({}): {}", run.known.run_id, run.known.project, stands(run)));
-    reply.say(format!("Your runs, newest first:\n{}", lines.collect::<Vec<_>>().join("\n")));
+        .map(|run| format!("- {} ({}): {}", run.known.run_id, run.known.project, standing(run)));
+    reply.add(format!("Your runs, newest first:\n{}", lines.collect::<Vec<_>>().join("\n")));
 }
 
-pub fn link(
+pub(crate) fn link(
     reply: &mut Reply,
     context: &Context,
     reader: Audience<'_>,
@@ -158,21 +157,21 @@ pub fn link(
     match run {
         Some(run) if run.known.awaiting_gate.is_some() => {
             let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
-            say_gate(reply, context, reader, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
+            add_gate(reply, context, reader, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
         }
         Some(run) => {
-            reply.say(format!("Run {} waits for nobody: it {}.", run.known.run_id, stands(run)));
+            reply.add(format!("Run {} waits for nobody: it {}.", run.known.run_id, standing(run)));
             Ok(())
         }
         None => {
-            reply.say("None of your runs waits for an approval.");
+            reply.add("None of your runs waits for an approval.");
             Ok(())
         }
     }
 }
 
-/// What is said about a run that has just started.
-pub fn started_text(title: &str, run: &Run) -> String {
+/// What is told about a run that has just started.
+pub(crate) fn started_text(title: &str, run: &Run) -> String {
     let gates = run.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
     let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());
     // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
@@ -184,7 +183,7 @@ pub fn started_text(title: &str, run: &Run) -> String {
     )
 }
 
-pub fn started(
+pub(crate) fn started(
     reply: &mut Reply,
     context: &Context,
     reader: Audience<'_>,
@@ -195,15 +194,15 @@ pub fn started(
     match Waiting::of(run) {
         Some(waiting) => {
             let link = reader.address(context, &waiting)?;
-            reply.say_with_link(format!("{text}\nIt waits for your approval:"), link);
+            reply.add_with_link(format!("{text}\nIt waits for your approval:"), link);
         }
-        None => reply.say(text),
+        None => reply.add(text),
     }
     Ok(())
 }
 
 /// The end of a sentence that begins with the run.
-pub(crate) fn stands(run: &ChatRun) -> String {
+pub(crate) fn standing(run: &ChatRun) -> String {
     match (run.known.awaiting_gate, run.known.status) {
         (Some(gate), _) => format!("waits at the {gate} gate"),
         (None, Status::Running) => "is at work".to_owned(),
@@ -215,13 +214,13 @@ pub(crate) fn stands(run: &ChatRun) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
+    use mw_edge::config::Config;
     use mw_core::brendan::KnownRun;
     use mw_store::chat::Notice;
 
     fn context() -> Context {
         let variables = [("hitl_secret", "a-long-secret"), ("public_base_url", "http://x")];
-        Context::new(config(&variables), "r".to_owned())
+        Context::new(Config::of(&variables), "r".to_owned())
     }
 
     fn loaded() -> ChatLoaded {
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_said_and_not_kept() {
+    fn a_link_is_read_and_not_kept() {
         let mut reply = Reply::default();
         link(&mut reply, &context(), to(&ann()), &loaded(), None).unwrap();
         assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));

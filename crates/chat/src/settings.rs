@@ -1,9 +1,8 @@
 //! Which language model plans for Brendan, and what it may take.
 
-use crate::config::Config;
-use crate::problem::{self, Problem};
-use crate::{llm, startup};
 use mw_core::status::ProvidersMode;
+use mw_edge::config::{Config, Misconfigured};
+use mw_edge::{Problem, llm, startup};
 use mw_providers::llm::Usage;
 use std::time::Duration;
 
@@ -31,8 +30,7 @@ impl Model {
         if !llm::has_model(config) || startup::mode(config)? == ProvidersMode::Mock {
             return Ok(None);
         }
-        let wrong = |reason: String| problem::misconfigured().because(reason);
-        let Some(llm) = llm::llm_settings(config).map_err(wrong)? else { return Ok(None) };
+        let Some(llm) = llm::llm_settings(config).map_err(Misconfigured)? else { return Ok(None) };
         Ok(Some(Model {
             llm,
             input_price: price(config, "llm_input_price_per_million")?,
@@ -59,28 +57,27 @@ impl Model {
 }
 
 /// A price of a million tokens.
-fn price(config: &Config, name: &str) -> Result<f64, Problem> {
+fn price(config: &Config, name: &str) -> Result<f64, Misconfigured> {
     let text = config.or(name, "0");
     let price = text.parse().ok().filter(|price| (0.0..=1e6).contains(price));
-    price.ok_or_else(|| problem::misconfigured().because(format!("variable {name} is no price")))
+    price.ok_or_else(|| Misconfigured(format!("variable {name} is no price")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     fn model(more: &[(&str, &str)]) -> Option<Model> {
         let mut variables = vec![("openai_api_key", "k"), ("providers_mode", "sim"), ("openai_model", "a-model")];
         variables.extend(more);
-        Model::of(&config(&variables)).unwrap()
+        Model::of(&Config::of(&variables)).unwrap()
     }
 
     #[test]
     fn there_is_a_model_with_a_key_and_a_network_only() {
         assert!(model(&[]).is_some());
-        assert!(Model::of(&config(&[("providers_mode", "live")])).unwrap().is_none());
-        let mock = config(&[("openai_api_key", "k"), ("providers_mode", "mock")]);
+        assert!(Model::of(&Config::of(&[("providers_mode", "live")])).unwrap().is_none());
+        let mock = Config::of(&[("openai_api_key", "k"), ("providers_mode", "mock")]);
         assert!(Model::of(&mock).unwrap().is_none());
     }
 
@@ -93,7 +90,7 @@ mod tests {
         assert!(priced.is_within_budget(BUDGET_TOKENS - 1) && !priced.is_within_budget(BUDGET_TOKENS));
         assert!(model(&[("chat_budget_tokens_per_day", "0")]).unwrap().is_within_budget(u64::MAX));
         for price in ["-1", "much", "NaN", "inf"] {
-            let config = config(&[("openai_api_key", "k"), ("providers_mode", "sim"), (prices[0].0, price)]);
+            let config = Config::of(&[("openai_api_key", "k"), ("providers_mode", "sim"), (prices[0].0, price)]);
             assert_eq!(Model::of(&config).unwrap_err().status, 503, "{price}");
         }
     }

@@ -1,32 +1,31 @@
-//! A turn told while it is had, as server-sent events: `status` says what he does, `delta` gives the text as it is made (a
+//! A turn that is followed while it is had, as server-sent events: `status` says what he does, `delta` gives the text as it is made (a
 //! preview: a `status` with `"startsOver": true` takes it back), and the last one is `done` with the whole answer, or `error`
 //! with a problem. The turn is kept whether the client stays or not.
 
-use super::Turn;
-use crate::context::Context;
-use crate::outgoing::Pieces;
-use crate::response::Response;
+use crate::turn::PreparedTurn;
+use mw_edge::outgoing::Pieces;
+use mw_edge::{Context, Response};
 use serde_json::{Value, json};
 
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";
 
-/// Who follows a turn.
-pub(super) trait Listener {
+/// How far a turn is, for whoever follows it.
+pub(super) trait Progress {
     /// Whether text is wanted as it is made.
-    fn hears(&self) -> bool;
+    fn wants_text(&self) -> bool;
     /// What he does now, in a few words.
     fn status(&mut self, doing: &'static str);
     /// The next piece of the answer.
     fn delta(&mut self, text: &str);
-    /// What was told so far is no part of the answer.
+    /// What was sent so far is no part of the answer.
     fn starts_over(&mut self, doing: &'static str);
 }
 
-/// Waits for the answer.
-pub(super) struct Nobody;
+/// Nobody follows: the answer is waited for.
+pub(super) struct NoProgress;
 
-impl Listener for Nobody {
-    fn hears(&self) -> bool {
+impl Progress for NoProgress {
+    fn wants_text(&self) -> bool {
         false
     }
     fn status(&mut self, _: &'static str) {}
@@ -37,14 +36,14 @@ impl Listener for Nobody {
 struct Stream<'a>(&'a mut Pieces);
 
 impl Stream<'_> {
-    fn send(&mut self, event: &str, told: &Value) {
+    fn send(&mut self, event: &str, data: &Value) {
         // JSON of serde has no line breaks.
-        self.0.send(format!("event: {event}\ndata: {told}\n\n").as_bytes());
+        self.0.send(format!("event: {event}\ndata: {data}\n\n").as_bytes());
     }
 }
 
-impl Listener for Stream<'_> {
-    fn hears(&self) -> bool {
+impl Progress for Stream<'_> {
+    fn wants_text(&self) -> bool {
         true
     }
 
@@ -64,12 +63,12 @@ impl Listener for Stream<'_> {
 }
 
 /// The answer that has the turn while it leaves.
-pub(super) fn answer(turn: Turn) -> Response {
+pub(super) fn answer(turn: PreparedTurn) -> Response {
     let response = Response::streaming(MEDIA_TYPE, move |pieces: &mut Pieces, context: &mut Context| {
         let mut stream = Stream(pieces);
-        match turn.carry_out(context, &mut stream) {
-            Ok((spoken, afterwards)) => {
-                stream.send("done", &spoken.into_json());
+        match turn.run(context, &mut stream) {
+            Ok((answer, afterwards)) => {
+                stream.send("done", &answer.into_json());
                 afterwards
             }
             Err(problem) => {

@@ -1,17 +1,15 @@
 //! What follows an answer where a model plans: when a conversation has grown long, the model puts its older part into a few
 //! sentences, which stand for it from then on. Nobody waits for that, and a conversation without it only knows less.
 
-use super::Turn;
-use super::carry::Account;
-use super::model::lines;
-use super::settings::Model;
-use crate::clock;
-use crate::context::Context;
-use crate::log::Level;
-use crate::outbound::{self, Outbound, Timeouts};
-use crate::problem::Problem;
+use crate::commit::Account;
+use crate::model::lines;
+use crate::settings::Model;
+use crate::turn::PreparedTurn;
 use mw_core::brendan::conversation::{SUMMARY_CHARS_MAX, cut, summary, to_summarise};
 use mw_core::brendan::speech;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, Outbound, Timeouts};
+use mw_edge::{Context, Problem, clock};
 use mw_providers::llm::{Ask, Message, converse};
 use mw_store::chat::{self, Kept, Summary};
 use std::time::Duration;
@@ -20,7 +18,7 @@ const SECONDS: Duration = Duration::from_secs(20);
 const TOKENS_MAX: u32 = 600;
 
 /// A summary that is due.
-pub(super) struct Due {
+pub(super) struct DueSummary {
     model: Model,
     user_id: String,
     before: Option<String>,
@@ -29,19 +27,19 @@ pub(super) struct Due {
     older: Vec<Kept>,
 }
 
-impl Due {
+impl DueSummary {
     /// `None` while all that was said can be told word for word.
-    pub(super) fn of(turn: Turn) -> Option<Due> {
-        let Turn { asked, loaded, model, .. } = turn;
+    pub(super) fn of(turn: PreparedTurn) -> Option<DueSummary> {
+        let PreparedTurn { request, loaded, model, .. } = turn;
         // The turn itself is not among them yet.
         let count = to_summarise(loaded.history.len() + 2).min(loaded.history.len());
         let until_id = loaded.history.get(count.checked_sub(1)?)?.message_id;
         let mut older = loaded.history;
         older.truncate(count);
         let within_budget = |model: &Model| model.is_within_budget(loaded.tokens_today.unwrap_or_default());
-        Some(Due {
+        Some(DueSummary {
             model: model.filter(within_budget)?,
-            user_id: asked.user_id,
+            user_id: request.user_id,
             before: loaded.summary,
             after_id: loaded.summary_until,
             until_id,
@@ -50,15 +48,15 @@ impl Due {
     }
 
     /// Asks the model and keeps what it says.
-    pub(super) fn make(self, context: &mut Context) {
+    pub(super) fn write(self, context: &mut Context) {
         let (system, message) = summary(self.before.as_deref(), &lines(&self.older));
         let ask =
             Ask { system, messages: &[Message::User(message)], tools: &[], shape: None, answer_tokens_max: TOKENS_MAX };
         let timeouts = Timeouts { connect: Duration::from_secs(3), first_byte: SECONDS, between_bytes: SECONDS };
         context.release_database();
-        let heard =
+        let result =
             outbound::block_on(outbound::within(SECONDS, converse(&Outbound { timeouts }, &self.model.llm, &ask)));
-        let Some(Ok(answered)) = heard else {
+        let Some(Ok(answered)) = result else {
             return context.log.write(Level::Warn, "myloware.chat", "no summary made", &[]);
         };
         let mut account = Account::of(Some(&self.model));
@@ -68,9 +66,9 @@ impl Due {
     }
 }
 
-/// Counts what a model has taken of a turn that could not be kept.
-pub(super) fn count(context: &mut Context, turn: &Turn, account: &Account) {
-    keep(context, account, &turn.asked.user_id, (0, 0), None);
+/// Records what a model has taken of a turn that could not be kept.
+pub(super) fn record_usage(context: &mut Context, turn: &PreparedTurn, account: &Account) {
+    keep(context, account, &turn.request.user_id, (0, 0), None);
 }
 
 fn keep(context: &mut Context, account: &Account, user_id: &str, between: (i64, i64), summary: Option<&str>) {

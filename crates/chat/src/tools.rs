@@ -1,14 +1,15 @@
-//! What a model asks for, done: core checks each call, and what comes of it goes back as data. Nothing here changes anything:
-//! a run to start and links to send are noted, for the turn's own commit.
+//! The tools that a model may call: core checks each call, and what it gives goes back as data. Nothing here changes anything: a
+//! run to start and links to send are noted, for the turn's own commit.
 
-use super::events::Listener;
-use super::model::{Stop, Thought};
-use crate::context::Context;
-use crate::{definitions, reply};
+use crate::model::{ModelAnswer, Stop};
+use crate::reply;
+use crate::stream::Progress;
 use mw_core::brendan::conversation::{ANSWER_CHARS_MAX, PASSAGE_CHARS_MAX, PASSAGES_MAX, cut, data};
 use mw_core::brendan::speech;
 use mw_core::brendan::tools::{self, Call, ToolError, Wish};
 use mw_core::brendan::{KnownProject, KnownRun, Proposal, Standing};
+use mw_edge::Context;
+use mw_operations::start::definition;
 use mw_providers::llm::{Arguments, ToolAnswer, ToolCall};
 use mw_store::chat::{self, ChatLoaded, ChatProject, ChatRun, Decision};
 use mw_store::knowledge::{Passage, Search, SearchError, search};
@@ -18,8 +19,8 @@ const RUNS_LISTED_MAX: usize = 20;
 const ASK_FIRST: &str = "ask the person one short question about what is not clear, and end your turn";
 const DECLINE: &str = "it is too unsure: decline, and say what you would need to know";
 
-/// Where a model's calls are served in one turn.
-pub(super) struct Desk<'a> {
+/// Executes a model's calls in one turn.
+pub(super) struct ToolExecutor<'a> {
     loaded: &'a ChatLoaded,
     projects: Vec<KnownProject>,
     runs: Vec<KnownRun>,
@@ -32,12 +33,12 @@ pub(super) struct Desk<'a> {
     links: Vec<String>,
 }
 
-/// A call's outcome: what it gave, or what was wrong with it.
-type Served = Result<Value, ToolError>;
+/// What a call gave, or what was wrong with it.
+type ToolResult = Result<Value, ToolError>;
 
-impl<'a> Desk<'a> {
-    pub(super) fn of(loaded: &'a ChatLoaded, projects: Vec<KnownProject>) -> Desk<'a> {
-        Desk {
+impl<'a> ToolExecutor<'a> {
+    pub(super) fn of(loaded: &'a ChatLoaded, projects: Vec<KnownProject>) -> ToolExecutor<'a> {
+        ToolExecutor {
             loaded,
             projects,
             runs: loaded.runs.iter().map(|run| run.known.clone()).collect(),
@@ -50,7 +51,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Takes what the model says to the person.
-    pub(super) fn hear(&mut self, text: &str) {
+    pub(super) fn add_text(&mut self, text: &str) {
         let text = speech::plain(text.trim());
         if !text.is_empty() {
             self.texts.push(text);
@@ -62,31 +63,31 @@ impl<'a> Desk<'a> {
         self.start.is_some()
     }
 
-    /// Serves one call; what is wrong with it is the answer's matter.
-    pub(super) fn serve(
+    /// Executes one call; what is wrong with it is the answer's matter.
+    pub(super) fn call_tool(
         &mut self,
         context: &mut Context,
         call: &ToolCall,
-        listener: &mut dyn Listener,
+        progress: &mut dyn Progress,
     ) -> Result<ToolAnswer, Stop> {
         let read = match &call.arguments {
             Arguments::Parsed(arguments) => tools::read(&call.name, arguments, &self.projects, &self.runs),
             Arguments::Unreadable(_) => Err(ToolError::NoObject),
         };
-        let served = match read {
-            Ok(call) => self.carry_out(context, call, listener)?,
+        let result = match read {
+            Ok(call) => self.execute(context, call, progress)?,
             Err(error) => Err(error),
         };
         // An error is in our words, and quotes the model's own at most.
-        let (content, is_error) = match served {
-            Ok(told) => (data(&told), false),
+        let (content, is_error) = match result {
+            Ok(value) => (data(&value), false),
             Err(error) => (error.to_string(), true),
         };
         Ok(ToolAnswer { call_id: call.id.clone(), content, is_error })
     }
 
-    fn carry_out(&mut self, context: &mut Context, call: Call, listener: &mut dyn Listener) -> Result<Served, Stop> {
-        listener.status(match &call {
+    fn execute(&mut self, context: &mut Context, call: Call, progress: &mut dyn Progress) -> Result<ToolResult, Stop> {
+        progress.status(match &call {
             Call::SearchKnowledge { .. } => "searching the knowledge",
             Call::ListRuns => "looking at your runs",
             Call::ExplainRun { .. } => "looking at a run",
@@ -98,11 +99,11 @@ impl<'a> Desk<'a> {
             Call::SearchKnowledge { query, project } => self.search(context, &query, project.as_deref()).map(Ok),
             Call::ListRuns => Ok(Ok(self.list())),
             Call::ExplainRun { run_id } => {
-                let told = chat::run(context.database()?, &self.loaded.user_id, &run_id)?;
-                Ok(told.ok_or(ToolError::NoRun))
+                let facts = chat::run(context.database()?, &self.loaded.user_id, &run_id)?;
+                Ok(facts.ok_or(ToolError::NoRun))
             }
             Call::ProposeRun(wish) => self.propose(context, *wish),
-            Call::StartRun { proposal } => Ok(self.begin(&proposal)),
+            Call::StartRun { proposal } => Ok(self.start(&proposal)),
             Call::ResendLink { run_id } => Ok(Ok(self.link(run_id))),
         }
     }
@@ -116,7 +117,7 @@ impl<'a> Desk<'a> {
             Err(SearchError::OtherEmbedder { .. }) => Vec::new(),
         };
         let first = self.passages.len() + 1;
-        let told: Vec<Value> = found
+        let passages: Vec<Value> = found
             .iter()
             .enumerate()
             .map(|(index, passage)| {
@@ -125,21 +126,21 @@ impl<'a> Desk<'a> {
             })
             .collect();
         self.passages.extend(found);
-        Ok(json!({"passages": told}))
+        Ok(json!({"passages": passages}))
     }
 
     fn list(&self) -> Value {
-        let run = |run: &ChatRun| json!({"run_id": run.known.run_id, "project": run.known.project, "stands": reply::stands(run)});
+        let run = |run: &ChatRun| json!({"run_id": run.known.run_id, "project": run.known.project, "stands": reply::standing(run)});
         let runs: Vec<Value> = self.loaded.runs.iter().take(RUNS_LISTED_MAX).map(run).collect();
         json!({"runs": runs, "more": self.loaded.runs.len() > RUNS_LISTED_MAX})
     }
 
-    fn propose(&mut self, context: &mut Context, wish: Wish) -> Result<Served, Stop> {
+    fn propose(&mut self, context: &mut Context, wish: Wish) -> Result<ToolResult, Stop> {
         let version = self.loaded.projects.iter().find(|project| project.known.key == wish.project);
         let Some(version) = version.map(ChatProject::project_version) else {
             return Ok(Err(ToolError::NoProject(String::new())));
         };
-        let definition = definitions::get(context, &version)?;
+        let definition = definition::get(context, &version)?;
         let proposal = match wish.against(&definition) {
             Ok(proposal) => proposal,
             Err(error) => return Ok(Err(error)),
@@ -154,7 +155,7 @@ impl<'a> Desk<'a> {
         Ok(Ok(json!({"proposal": format!("p{}", self.proposals.len()), "may_start": may_start, "next": next})))
     }
 
-    fn begin(&mut self, proposal: &str) -> Served {
+    fn start(&mut self, proposal: &str) -> ToolResult {
         let number = proposal.strip_prefix('p').and_then(|number| number.parse::<usize>().ok());
         let proposal = number.and_then(|number| self.proposals.get(number.checked_sub(1)?));
         let proposal = proposal.ok_or(ToolError::NoProposal)?;
@@ -180,8 +181,8 @@ impl<'a> Desk<'a> {
         json!({"link": "stands below your answer"})
     }
 
-    /// What came of the turn.
-    pub(super) fn close(self) -> Thought {
+    /// What the model answers in all.
+    pub(super) fn finish(self) -> ModelAnswer {
         let text = cut(&self.texts.join("\n\n"), ANSWER_CHARS_MAX);
         let cited = speech::cited(&text, self.passages.len());
         let citations: Vec<Value> = cited
@@ -197,6 +198,6 @@ impl<'a> Desk<'a> {
             (None, Some(Standing::Decline)) => Some(Decision::Decline),
             (None, None) => None,
         };
-        Thought { text, citations: Value::Array(citations), links: self.links, start: self.start, decision }
+        ModelAnswer { text, citations: Value::Array(citations), links: self.links, start: self.start, decision }
     }
 }

@@ -40,22 +40,21 @@ pub fn service(config: &Config) -> Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn nothing_is_exported_unless_it_is_configured() {
-        let nothing = config(&[("otlp_endpoint", ""), ("sentry_dsn", " "), ("langsmith_project", "x")]);
+        let nothing = Config::of(&[("otlp_endpoint", ""), ("sentry_dsn", " "), ("langsmith_project", "x")]);
         assert_eq!((collector(&nothing), sentry(&nothing)), (Ok(None), Ok(None)));
     }
 
     #[test]
     fn a_key_of_langsmith_is_enough_and_goes_only_there() {
-        let langsmith = collector(&config(&[("langsmith_api_key", "ls-key")])).unwrap().unwrap();
+        let langsmith = collector(&Config::of(&[("langsmith_api_key", "ls-key")])).unwrap().unwrap();
         assert_eq!(langsmith.endpoint, "https://api.smith.langchain.com/otel");
         let (key, project) = (("x-api-key", "ls-key"), ("langsmith-project", "myloware-dev"));
         assert_eq!(langsmith.headers, [key, project].map(|(name, value)| (name.to_owned(), value.to_owned())));
         let elsewhere = [("langsmith_api_key", "ls-key"), ("otlp_endpoint", "https://other"), ("otlp_headers", "a=b")];
-        let other = collector(&config(&elsewhere)).unwrap().unwrap();
+        let other = collector(&Config::of(&elsewhere)).unwrap().unwrap();
         assert_eq!((other.endpoint.as_str(), other.headers), ("https://other", vec![("a".to_owned(), "b".to_owned())]));
     }
 
@@ -65,9 +64,9 @@ mod tests {
             (vec![("otlp_endpoint", "collector:4318")], "OTLP_ENDPOINT"),
             (vec![("otlp_endpoint", "http://x"), ("otlp_headers", "secret")], "OTLP_HEADERS"),
         ] {
-            let error = collector(&config(&variables)).unwrap_err();
+            let error = collector(&Config::of(&variables)).unwrap_err();
             assert!(error.starts_with(name) && !error.contains("secret"), "{error}");
         }
-        assert_eq!(sentry(&config(&[("sentry_dsn", "https://secret")])), Err("SENTRY_DSN is not a DSN".to_owned()));
+        assert_eq!(sentry(&Config::of(&[("sentry_dsn", "https://secret")])), Err("SENTRY_DSN is not a DSN".to_owned()));
     }
 }

@@ -54,27 +54,26 @@ pub(crate) fn reasons(config: &Config) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn the_key_says_which_api_and_openai_comes_first() {
-        assert_eq!(llm_settings(&config(&[("llm_model", "m")])), Ok(None));
-        assert!(!has_model(&config(&[("llm_model", "m")])));
-        let openai = config(&[("openai_api_key", "k"), ("anthropic_api_key", "a"), ("openai_model", "old")]);
+        assert_eq!(llm_settings(&Config::of(&[("llm_model", "m")])), Ok(None));
+        assert!(!has_model(&Config::of(&[("llm_model", "m")])));
+        let openai = Config::of(&[("openai_api_key", "k"), ("anthropic_api_key", "a"), ("openai_model", "old")]);
         let found = llm_settings(&openai).unwrap().unwrap();
         assert_eq!((found.api, found.model.as_str(), found.api_key.as_str()), (Api::OpenAi, "old", "k"));
-        let anthropic = config(&[("anthropic_api_key", "a"), ("openai_model", "old"), ("llm_model", "new")]);
+        let anthropic = Config::of(&[("anthropic_api_key", "a"), ("openai_model", "old"), ("llm_model", "new")]);
         let found = llm_settings(&anthropic).unwrap().unwrap();
         assert_eq!((found.api, found.model.as_str()), (Api::Anthropic, "new"));
         assert_eq!(found.base_url, "https://api.anthropic.com");
         assert!(has_model(&anthropic));
-        let strange = config(&[("openai_api_key", "k"), ("llm_model", "a\"} 1")]);
+        let strange = Config::of(&[("openai_api_key", "k"), ("llm_model", "a\"} 1")]);
         assert!(llm_settings(&strange).unwrap_err().starts_with("LLM_MODEL"));
     }
 
     #[test]
     fn a_model_that_cannot_be_asked_safely_is_a_reason() {
-        let reason = |variables: &[(&str, &str)], at| reasons(&config(&[variables, &[at]].concat()));
+        let reason = |variables: &[(&str, &str)], at| reasons(&Config::of(&[variables, &[at]].concat()));
         let (sim, live, prod) = (("providers_mode", "sim"), ("providers_mode", "live"), ("environment", "prod"));
         let key = ("openai_api_key", "a-long-enough-key");
         let plain = [key, ("openai_base_url", "http://llm.example")];

@@ -156,14 +156,13 @@ pub(crate) fn reasons(config: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn a_weak_secret_is_unset_wherever_it_matters() {
         let strong = "a-long-enough-secret";
         for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
             for name in secret.variables() {
-                let read = |more: (&str, &str), value: &str| config(&[more, (&name, value)]).optional(&name);
+                let read = |more: (&str, &str), value: &str| Config::of(&[more, (&name, value)]).optional(&name);
                 for place in [
                     ("environment", "prod"),
                     ("environment", "staging"),
@@ -189,7 +188,7 @@ mod tests {
     #[test]
     fn what_is_no_secret_is_read_as_it_is() {
         let config =
-            config(&[("environment", "prod"), ("llm_model", "dev-x"), ("database_url", "x"), ("api_keys", "y")]);
+            Config::of(&[("environment", "prod"), ("llm_model", "dev-x"), ("database_url", "x"), ("api_keys", "y")]);
         for name in ["environment", "llm_model", "database_url", "api_keys"] {
             assert!(config.optional(name).is_some(), "{name}");
         }
@@ -199,7 +198,7 @@ mod tests {
     fn reasons_name_every_weak_secret_and_show_none() {
         for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
             for name in secret.variables() {
-                let found = reasons(&config(&[("environment", "prod"), (&name, "dev-hunter2-hunter2")]));
+                let found = reasons(&Config::of(&[("environment", "prod"), (&name, "dev-hunter2-hunter2")]));
                 let expected = format!("{} is a development secret", name.to_ascii_uppercase());
                 assert!(found.contains(&expected), "{found:?}");
                 assert!(!found.join("").contains("hunter2"));

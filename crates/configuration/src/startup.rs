@@ -1,9 +1,8 @@
 //! What has to be right before traffic is taken: the providers' mode and the secrets ([`crate::secrets`]). /ready shows these
 //! reasons to whoever has a key, and whatever needs the mode refuses to work while it contradicts itself.
 
-use crate::config::Config;
-use crate::problem::{self, Problem};
-use crate::{exports, llm, secrets, webhooks_std};
+use crate::config::{Config, Misconfigured};
+use crate::{exports, llm, secrets, webhook_sources};
 use mw_core::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -32,8 +31,9 @@ pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Res
     }
 }
 
-pub fn mode(config: &Config) -> Result<Mode, Problem> {
-    resolved(config).map_err(|reason| problem::misconfigured().because(reason))
+/// How providers are talked to.
+pub fn mode(config: &Config) -> Result<Mode, Misconfigured> {
+    resolved(config).map_err(Misconfigured)
 }
 
 fn resolved(config: &Config) -> Result<Mode, String> {
@@ -81,7 +81,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
     let mode = resolved(config);
     let environment = environment(config);
     let mut reasons: Vec<String> = mode.as_ref().err().cloned().into_iter().collect();
-    reasons.extend(webhooks_std::sources(config).err());
+    reasons.extend(webhook_sources::sources(config).err());
     reasons.extend(exports::collector(config).err());
     reasons.extend(exports::sentry(config).err());
     reasons.extend(llm::reasons(config));
@@ -96,7 +96,6 @@ pub fn reasons(config: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn every_pair_of_switches_has_one_meaning() {
@@ -122,16 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_contradiction_is_503_with_the_reason_in_the_log() {
-        let problem = mode(&config(&[("providers_mode", "live"), ("use_mock_providers", "true")])).unwrap_err();
-        assert_eq!(problem.status, 503);
-        assert_eq!(problem.cause.as_deref(), Some("USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live"));
+    fn a_contradiction_says_which_variables_contradict() {
+        let refused = mode(&Config::of(&[("providers_mode", "live"), ("use_mock_providers", "true")])).unwrap_err();
+        assert_eq!(refused.to_string(), "USE_MOCK_PROVIDERS=true contradicts PROVIDERS_MODE=live");
     }
 
     #[test]
     fn sources_of_webhooks_that_cannot_be_read_are_a_reason() {
         let broken = [("api_key", "x"), ("std_webhook_sources", "a=whsec_secret")];
-        let found = reasons(&config(&broken));
+        let found = reasons(&Config::of(&broken));
         assert_eq!(
             found,
             ["STD_WEBHOOK_SOURCES: the secret of entry 1 must be whsec_ and the base64 of 24 to 64 bytes"]
@@ -149,7 +147,7 @@ mod tests {
             ("production", "", "local"),
             ("myloware-prod", "staging", "staging"),
         ] {
-            assert_eq!(environment(&config(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
+            assert_eq!(environment(&Config::of(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
         }
     }
 
@@ -165,20 +163,20 @@ mod tests {
             (vec![("environment", "Prod"), ("providers_mode", "mock")], Place::Deployed),
             (vec![("fly_app_name", "myloware-prod")], Place::Deployed),
         ] {
-            assert_eq!(config(&variables).place(), expected, "{variables:?}");
+            assert_eq!(Config::of(&variables).place(), expected, "{variables:?}");
         }
     }
 
     #[test]
     fn local_and_mock_needs_only_a_key_and_a_database() {
-        assert!(reasons(&config(&[("api_key", "x")])).is_empty());
-        assert_eq!(reasons(&config(&[])), ["API_KEY is not set"]);
+        assert!(reasons(&Config::of(&[("api_key", "x")])).is_empty());
+        assert_eq!(reasons(&Config::of(&[])), ["API_KEY is not set"]);
     }
 
     #[test]
     fn live_and_production_refuse_weak_secrets() {
         for strict in [("providers_mode", "live"), ("environment", "prod")] {
-            let found = reasons(&config(&[
+            let found = reasons(&Config::of(&[
                 strict,
                 ("api_key", "dev-local-api-key"),
                 ("hitl_secret", "short"),

@@ -6,14 +6,14 @@ use super::runs::{self, PAGE, run_path};
 use super::view::{Chip, Frame, Place, page};
 use super::visitor::Visitor;
 use super::{Answer, Stop};
-use crate::body::Fields;
-use crate::bulk::{self, Bulk};
-use crate::context::Context;
-use crate::cursor::Cursor;
-use crate::limits::RUNS_BULK;
-use crate::problem::Problem;
-use crate::verbs::Wish;
-use crate::{clock, kick, problem};
+use mw_edge::body::Fields;
+use mw_edge::Context;
+use mw_edge::cursor::Cursor;
+use mw_edge::limits::RUNS_BULK;
+use mw_edge::Problem;
+use mw_edge::{clock, kick, problem};
+use mw_operations::verbs::VerbRequest;
+use mw_operations::verbs::bulk::{self, BulkRequest};
 use askama::Template;
 use mw_core::Timestamp;
 use mw_core::status::{Status, Verb};
@@ -59,12 +59,12 @@ pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> A
     let found = mw_store::runs::states(context.database()?, now, &bulk.filter, bulk.page, &limit)?;
     RUNS_BULK.check(found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
-    let (results, wakes) = bulk::carry_out(&bulk, found, context)?;
+    let (results, wakes) = bulk::perform(&bulk, found, context)?;
     let response = render(visitor, &form, &bulk, results, next.as_deref())?;
     Ok(if wakes { response.then(kick::dispatch) } else { response })
 }
 
-fn read(form: &Form, dry_run: bool, now: Timestamp) -> Result<Bulk, Problem> {
+fn read(form: &Form, dry_run: bool, now: Timestamp) -> Result<BulkRequest, Problem> {
     let mut filter = runs::filter(form.members(), now)?;
     let mut fields = Fields::new(form.members(), "#");
     let verb = Verb::parse(&fields.required_text("verb", 1, 20)).filter(|verb| runs::BULK.contains(verb));
@@ -72,23 +72,23 @@ fn read(form: &Form, dry_run: bool, now: Timestamp) -> Result<Bulk, Problem> {
         fields.fail("verb", "Choose what to do");
     }
     let shown_at = fields.moment("shown_at").map(clock::rfc3339);
-    let wish = Wish::read(verb.unwrap_or(Verb::Resume), &mut fields, String::new(), now);
+    let verb = VerbRequest::read(verb.unwrap_or(Verb::Resume), &mut fields, String::new(), now);
     fields.finish()?;
     // Both are in one form and sort as texts.
     filter.created_before = [filter.created_before, shown_at].into_iter().flatten().min();
     if filter.created_before.is_none() {
         return Err(problem::invalid_field("#/shown_at", "The preview is missing"));
     }
-    Ok(Bulk { wish, filter, page: PAGE, dry_run })
+    Ok(BulkRequest { verb, filter, page: PAGE, dry_run })
 }
 
 fn render(
     visitor: &Visitor,
     form: &Form,
-    bulk: &Bulk,
+    bulk: &BulkRequest,
     results: Vec<Value>,
     next: Option<&str>,
-) -> Result<crate::Response, Stop> {
+) -> Result<mw_edge::Response, Stop> {
     let (moved, left) =
         results.iter().partition::<Vec<&Value>, _>(|result| matches!(text(result, "outcome"), "changed" | "successor"));
     let kept = form.members().iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "actor" | "confirmed"));
@@ -99,8 +99,8 @@ fn render(
         &Page {
             frame: Frame::of(title, Place::Runs, visitor),
             token: visitor.token.clone(),
-            verb: bulk.wish.order.verb(),
-            reason: bulk.wish.reason.clone(),
+            verb: bulk.verb.order.verb(),
+            reason: bulk.verb.reason.clone(),
             dry: bulk.dry_run,
             kept,
             moved: moved.into_iter().map(line).collect(),

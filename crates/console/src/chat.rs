@@ -6,8 +6,8 @@ use super::runs::run_path;
 use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
-use crate::chat;
-use crate::context::Context;
+use mw_operations::turn::{self, call};
+use mw_edge::Context;
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::Message;
@@ -60,7 +60,7 @@ fn said(message: &Message, runs: &[String]) -> Said {
 /// POST /console/chat/say.
 pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
     form.set("user_id", visitor.principal.name.clone());
-    let asked = chat::read(form.members())?;
-    chat::ask::ask(context, &asked, &visitor.caller())?;
+    let request = turn::read(form.members())?;
+    call::for_person(context, &request, &visitor.caller())?;
     Ok(see_other("/console/chat#end".to_owned()))
 }

@@ -1,7 +1,8 @@
 //! What a form sends, as the members that the API's readers take: `Fields` and `Order`s read forms and JSON alike.
 
-use crate::problem::{self, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
+use mw_edge::{Problem, problem};
+use mw_edge::Request;
+use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
 use serde_json::{Map, Value};
 
 /// A form's fields; of a name that comes twice the last value counts.
@@ -51,10 +52,9 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     fn read(content_type: &str, body: &str) -> Result<Form, Problem> {
-        Form::read(&mut request("POST", "/console", &[("content-type", content_type)], body))
+        Form::read(&mut Request::in_memory("POST", "/console", &[("content-type", content_type)], body))
     }
 
     #[test]

@@ -6,12 +6,13 @@ use super::runs::run_path;
 use super::view::{Moment, web_link};
 use super::visitor::Visitor;
 use super::{Answer, see_other};
-use crate::context::Context;
-use crate::decide::{self, Decider};
-use crate::decision_page::Obstacle;
-use crate::limits::HITL_APPROVE;
-use crate::request::Request;
-use crate::{commands, kick, pages, problem, verdict};
+use mw_edge::Context;
+use mw_edge::limits::HITL_APPROVE;
+use mw_edge::Request;
+use mw_edge::{kick, problem};
+use mw_operations::gate::policy::Obstacle;
+use mw_operations::gate::{self, Decider, page, request as decision_request};
+use mw_operations::runs::load_counted;
 use mw_core::principal::Role;
 use mw_core::run::{Brief, ClipState, Run, Text};
 use mw_core::status::{Channel, GateName, Verdict};
@@ -83,14 +84,14 @@ impl Open {
         });
         Some(Open {
             id: format!("gate-{}", run.run_id),
-            question: pages::question(brief.gate),
+            question: page::question(brief.gate),
             run_path: run_path(&run.run_id),
             opened: Moment::at(brief.opened_at),
             decide_by: brief.deadline.map(Moment::at),
             urgent: run.gate.as_ref().is_some_and(|open| open.warned),
             clips: clips.collect(),
             video: brief.video_url.as_deref().and_then(web_link),
-            cost: crate::decision_page::cost(&brief),
+            cost: page::cost(&brief),
             fields: fields.collect(),
             may: May::of(run, brief.gate, visitor),
             brief,
@@ -143,16 +144,16 @@ pub(super) fn act(
     request: &Request,
     context: &mut Context,
 ) -> Answer {
-    let wish = verdict::read(&verdict::form_members(form.pairs())?)?;
+    let decision = decision_request::read(&decision_request::form_members(form.pairs())?)?;
     // A page that is not of this opening decides nothing, and neither does a form without a button.
-    if wish.opening.is_none() || form.text("decision").is_empty() {
+    if decision.opening.is_none() || form.text("decision").is_empty() {
         return Err(problem::invalid_field("#/decision", "Press a button on the page of the gate").into());
     }
-    let verdict = wish.verdict;
-    let loaded = commands::load_counted(context, run_id, HITL_APPROVE, request, None)?;
+    let verdict = decision.verdict;
+    let loaded = load_counted(context, run_id, HITL_APPROVE, request, None)?;
     let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let decider = Decider::of(request, visitor.principal.clone(), Channel::Console);
-    let standing = decide::decide(context, run, gate, wish, decider)?;
+    let standing = gate::decide(context, run, gate, decision, decider)?;
     let said = if standing.quorum.is_some() { "pending" } else { verdict.outcome() };
     let back = if form.text("from") == "run" { run_path(run_id) } else { "/console".to_owned() };
     let response = see_other(format!("{back}?decided={said}"));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! route     which page or action a path names, and the role that it asks for
-//! session   the signed cookie and the form token      visitor   who is here by now, and what he may do
+//! session   the signed cookie and the form token      visitor   who is here by now, and what they may do
 //! login     in and out                                form      what a form sends
 //! view      what stands on every page: frame, times, chips, headers       assets   the stylesheet and the script
 //! inbox, gate       what waits for a person, and a decision on it
@@ -36,12 +36,13 @@ mod view;
 mod visitor;
 mod webhooks;
 
-use crate::auth::Caller;
-use crate::context::Context;
-use crate::problem;
-use crate::problem::Problem;
-use crate::request::Request;
-use crate::response::Response;
+use mw_edge::auth::Caller;
+use mw_edge::Context;
+use mw_edge::config::Misconfigured;
+use mw_edge::problem;
+use mw_edge::Problem;
+use mw_edge::Request;
+use mw_edge::Response;
 use form::Form;
 use mw_core::principal::Role;
 use route::Route;
@@ -59,6 +60,12 @@ enum Stop {
 impl From<Problem> for Stop {
     fn from(problem: Problem) -> Stop {
         Stop::Problem(problem)
+    }
+}
+
+impl From<Misconfigured> for Stop {
+    fn from(error: Misconfigured) -> Stop {
+        Stop::Problem(error.into())
     }
 }
 
@@ -89,7 +96,7 @@ fn framed(
     let answer = match Route::of(request) {
         Some(route) => {
             context.route = route.template();
-            match crate::route::allow(request, route.methods()) {
+            match mw_edge::route::allow(request, route.methods()) {
                 Ok(Some(options)) => Ok(options),
                 Ok(None) => answer(&route, request, context),
                 Err(problem) => Err(problem.into()),

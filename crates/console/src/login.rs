@@ -3,11 +3,12 @@
 use super::form::Form;
 use super::session::{self, Session};
 use super::{Answer, Stop, see_other, view};
-use crate::context::Context;
-use crate::limits::CONSOLE_LOGIN;
-use crate::request::{Method, Request, percent_encode};
-use crate::response::Response;
-use crate::{auth, clock};
+use mw_edge::Context;
+use mw_edge::limits::CONSOLE_LOGIN;
+use mw_edge::request::percent_encode;
+use mw_edge::{Method, Request};
+use mw_edge::Response;
+use mw_edge::{auth, clock, signing};
 use askama::Template;
 use mw_core::principal::OPERATOR;
 
@@ -47,7 +48,7 @@ fn enter(request: &mut Request, context: &mut Context) -> Answer {
     let now = clock::now();
     let found = mw_store::console::login(context.database()?, now, &hash, &limit)?;
     CONSOLE_LOGIN.check(found.limit.as_ref())?;
-    let name = if auth::is_one_of(key, &auth::operator_keys(&context.config)?) {
+    let name = if auth::is_one_of(key, &signing::operator_keys(&context.config)?) {
         Some(OPERATOR.to_owned())
     } else {
         found.principal.map(|principal| principal.name)
@@ -102,7 +103,6 @@ fn local_path(wanted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     #[test]
     fn the_way_back_stays_in_the_console() {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn an_action_leads_back_to_its_page_and_is_not_repeated() {
         let back = |method, target| {
-            let response = redirect(&request(method, target, &[("cookie", "mw_session=x")], ""));
+            let response = redirect(&Request::in_memory(method, target, &[("cookie", "mw_session=x")], ""));
             response.headers.into_iter().find(|(name, _)| *name == "location").unwrap().1
         };
         assert_eq!(back("GET", "/console/runs?a=1"), "/console/login?next=%2Fconsole%2Fruns%3Fa%3D1&ended");

@@ -3,8 +3,8 @@
 use super::Answer;
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
-use crate::context::Context;
-use crate::startup;
+use mw_edge::Context;
+use mw_edge::startup;
 use askama::Template;
 use mw_core::status::ProvidersMode;
 use mw_store::console::ProviderRow;

@@ -1,6 +1,6 @@
 //! Which page or action a path names, and who may use it.
 
-use crate::request::{Method, Request};
+use mw_edge::{Method, Request};
 use mw_core::principal::Role;
 use mw_core::status::{GateName, Verb};
 use mw_store::dead_letters::Action;

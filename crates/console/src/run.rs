@@ -10,11 +10,12 @@ use super::verbs::{self, Offer};
 use super::view::{Chip, Frame, Moment, Place, page, web_link};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, Stop, webhooks};
-use crate::context::Context;
-use crate::request::Request;
-use crate::response::Response;
-use crate::runs::{invalid_query, normalise_times};
-use crate::{clock, commands, problem};
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::Response;
+use mw_edge::clock::normalise_times;
+use mw_edge::query::invalid_query;
+use mw_edge::{clock, ids, problem};
 use askama::Template;
 use mw_core::run::{Facts, JobPhase, Run, Why};
 use mw_store::console::RunShown;
@@ -115,7 +116,7 @@ fn sequence_number(text: &str) -> Option<u64> {
 }
 
 fn check_id(run_id: &str, context: &mut Context) -> Result<(), Stop> {
-    if !commands::is_run_id(run_id) {
+    if !ids::is_run_id(run_id) {
         return Err(problem::not_found("run not found").into());
     }
     context.log.about_run(run_id);

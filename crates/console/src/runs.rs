@@ -3,12 +3,13 @@
 use super::Answer;
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
-use crate::body::Fields;
-use crate::clock;
-use crate::context::Context;
-use crate::cursor::Cursor;
-use crate::problem::Problem;
-use crate::request::{Request, percent_encode};
+use mw_edge::body::Fields;
+use mw_edge::clock;
+use mw_edge::Context;
+use mw_edge::cursor::Cursor;
+use mw_edge::Problem;
+use mw_edge::Request;
+use mw_edge::request::percent_encode;
 use askama::Template;
 use mw_core::Timestamp;
 use mw_core::principal::Role;
@@ -211,12 +212,11 @@ pub(super) fn filter(members: &Map<String, Value>, now: Timestamp) -> Result<Fil
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     const NOW: Timestamp = time::macros::datetime!(2026-01-02 12:00 UTC);
 
     fn read(target: &str) -> Result<Filter, Problem> {
-        filter(&asked(&request("GET", target, &[], "")), NOW)
+        filter(&asked(&Request::in_memory("GET", target, &[], "")), NOW)
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_next_page_keeps_the_filters() {
-        let asked = asked(&request("GET", "/console/runs?user=a%26b&cursor=old", &[], ""));
+        let asked = asked(&Request::in_memory("GET", "/console/runs?user=a%26b&cursor=old", &[], ""));
         assert_eq!(path_with(&asked, &[("cursor", "new")]), "/console/runs?user=a%26b&cursor=new");
         assert_eq!(path_with(&Map::new(), &[]), "/console/runs");
     }

@@ -2,11 +2,12 @@
 //! be cleaned up; a key that is revoked ends its sessions at the next request, since every page asks who holds it by now.
 //! The form token is derived from the session, so that a form is good for the session that it was shown in.
 
-use crate::config::Config;
-use crate::links::{self, origin_of};
-use crate::problem::Problem;
-use crate::request::Request;
-use crate::seal::{is_signed, sign};
+use mw_edge::config::Config;
+use mw_edge::request::origin_of;
+use mw_edge::signing;
+use mw_edge::Problem;
+use mw_edge::Request;
+use mw_edge::seal::{is_signed, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mw_core::Timestamp;
@@ -68,12 +69,12 @@ impl Session {
 
     /// The token that this session's forms carry.
     pub(super) fn form_token(&self, config: &Config) -> Result<String, Problem> {
-        let secrets = links::secrets(config)?;
+        let secrets = signing::secrets(config)?;
         Ok(sign(secrets.first().map_or("", String::as_str), FORM_DOMAIN, &self.nonce))
     }
 
     pub(super) fn owns_form(&self, config: &Config, token: &str) -> Result<bool, Problem> {
-        Ok(is_signed(&links::secrets(config)?, FORM_DOMAIN, &self.nonce, token))
+        Ok(is_signed(&signing::secrets(config)?, FORM_DOMAIN, &self.nonce, token))
     }
 }
 
@@ -83,12 +84,12 @@ pub(super) fn of(request: &Request, config: &Config, now: Timestamp) -> Result<O
     let sent = request.header("cookie").into_iter().flat_map(|cookies| cookies.split(';'));
     let value = sent.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name);
     let Some((_, value)) = value else { return Ok(None) };
-    Ok(Session::read(&links::secrets(config)?, value, now))
+    Ok(Session::read(&signing::secrets(config)?, value, now))
 }
 
 /// `Set-Cookie` that begins a session.
 pub(super) fn begin(session: &Session, config: &Config) -> Result<String, Problem> {
-    let secrets = links::secrets(config)?;
+    let secrets = signing::secrets(config)?;
     let value = session.cookie(secrets.first().map_or("", String::as_str));
     Ok(set_cookie(is_secure(config), &value, SESSION_SECONDS))
 }
@@ -129,9 +130,7 @@ pub(super) fn is_from_here(request: &Request, config: &Config) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::key_hash;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::auth::key_hash;
     use time::Duration;
 
     const NOW: Timestamp = time::macros::datetime!(2026-01-01 12:00 UTC);
@@ -179,8 +178,8 @@ mod tests {
 
     #[test]
     fn a_form_is_good_for_its_own_session_only() {
-        let rotated = config(&[("hitl_secret", "new"), ("hitl_secret_previous", "old")]);
-        let before = config(&[("hitl_secret", "old")]);
+        let rotated = Config::of(&[("hitl_secret", "new"), ("hitl_secret_previous", "old")]);
+        let before = Config::of(&[("hitl_secret", "old")]);
         let (mine, other) = (session(), session());
         let token = mine.form_token(&before).unwrap();
         assert!(mine.owns_form(&before, &token).unwrap() && mine.owns_form(&rotated, &token).unwrap());
@@ -190,26 +189,26 @@ mod tests {
 
     #[test]
     fn cookies_are_out_of_reach_of_scripts_other_sites_and_other_hosts() {
-        let https = config(&[("hitl_secret", "s"), ("public_base_url", "https://mw.example")]);
+        let https = Config::of(&[("hitl_secret", "s"), ("public_base_url", "https://mw.example")]);
         let set = begin(&session(), &https).unwrap();
         assert!(set.starts_with("__Host-mw_session="));
         assert!(set.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"));
-        let http = config(&[("hitl_secret", "s"), ("public_base_url", "http://127.0.0.1:3000")]);
+        let http = Config::of(&[("hitl_secret", "s"), ("public_base_url", "http://127.0.0.1:3000")]);
         let set = begin(&session(), &http).unwrap();
         assert!(set.starts_with("mw_session=") && !set.contains("Secure"));
         let value = set.split(';').next().unwrap();
-        let now = crate::clock::now();
+        let now = mw_edge::clock::now();
         let fresh = begin(&Session::open("ann", key_hash("k"), now), &http).unwrap();
         let sent = format!("a=1; {}; b=2", fresh.split(';').next().unwrap());
-        assert!(of(&request("GET", "/", &[("cookie", &sent)], ""), &http, now).unwrap().is_some());
-        assert!(of(&request("GET", "/", &[("cookie", &sent)], ""), &https, now).unwrap().is_none());
-        assert!(of(&request("GET", "/", &[("cookie", value)], ""), &http, now).unwrap().is_none(), "over");
+        assert!(of(&Request::in_memory("GET", "/", &[("cookie", &sent)], ""), &http, now).unwrap().is_some());
+        assert!(of(&Request::in_memory("GET", "/", &[("cookie", &sent)], ""), &https, now).unwrap().is_none());
+        assert!(of(&Request::in_memory("GET", "/", &[("cookie", value)], ""), &http, now).unwrap().is_none(), "over");
     }
 
     #[test]
     fn only_our_own_pages_may_post() {
-        let config = config(&[("public_base_url", "https://mw.example/")]);
-        let from = |headers: &[(&str, &str)]| is_from_here(&request("POST", "/console", headers, ""), &config);
+        let config = Config::of(&[("public_base_url", "https://mw.example/")]);
+        let from = |headers: &[(&str, &str)]| is_from_here(&Request::in_memory("POST", "/console", headers, ""), &config);
         assert!(from(&[("sec-fetch-site", "same-origin")]));
         assert!(from(&[("origin", "https://mw.example")]));
         assert!(from(&[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:3000")]));

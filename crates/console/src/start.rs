@@ -5,10 +5,10 @@ use super::runs::run_path;
 use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
-use crate::context::Context;
-use crate::limits::RUNS_START;
-use crate::run_start::{self, Begin};
-use crate::{clock, idempotency, kick};
+use mw_edge::Context;
+use mw_edge::limits::RUNS_START;
+use mw_edge::{clock, idempotency, kick};
+use mw_operations::start::{Start, body};
 use askama::Template;
 use mw_core::definition::{Definition, Step};
 use mw_core::principal::Role;
@@ -73,19 +73,19 @@ fn project(definition: &Definition) -> Option<Project> {
 
 /// POST /console/start/begin.
 pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answer {
-    let wish = run_start::read(&members(visitor, form))?;
+    let body = body::read(&members(visitor, form))?;
     let caller = visitor.caller();
     let limit = RUNS_START.limit(&context.config, &caller)?;
-    let (project, user_id) = (&wish.project, wish.user_id());
+    let (project, user_id) = (&body.project, body.user_id());
     let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, user_id, &limit)?;
     RUNS_START.check(loaded.limit.as_ref())?;
-    let fingerprint = idempotency::fingerprint(&wish.payload);
+    let fingerprint = idempotency::fingerprint(&body.payload);
     let key = format!("{}-{fingerprint}", form.text("once").chars().take(40).collect::<String>());
     let idempotency = Idempotency { caller: format!("console:{}", visitor.principal.name), key, fingerprint };
-    let begin = Begin::wished(wish, loaded, context.name()?)?;
-    let begun = begin.carry_out(context, Some(idempotency), None)?;
-    let response = see_other(run_path(&begun.run_id));
-    Ok(if begun.kick { response.then(kick::dispatch) } else { response })
+    let start = Start::of(body, loaded, context.name()?)?;
+    let started = start.commit(context, Some(idempotency), None)?;
+    let response = see_other(run_path(&started.run_id));
+    Ok(if started.kick { response.then(kick::dispatch) } else { response })
 }
 
 /// The form as the API's body.

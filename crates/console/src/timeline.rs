@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_event_of_the_core_has_a_sentence() {
-        let source = include_str!("../../../core/src/run/event.rs");
+        let source = include_str!("../../core/src/run/event.rs");
         let names = source.split("#[serde(rename = \"").skip(1).filter_map(|rest| rest.split('"').next());
         let silent: Vec<&str> = names.filter(|name| sentence(name, &Value::Null).is_none()).collect();
         assert!(silent.is_empty(), "{silent:?}");

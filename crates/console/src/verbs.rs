@@ -5,11 +5,11 @@ use super::form::Form;
 use super::runs::run_path;
 use super::visitor::Visitor;
 use super::{Answer, see_other};
-use crate::body::Fields;
-use crate::context::Context;
-use crate::request::Request;
-use crate::verbs::{Wish, perform};
-use crate::{clock, commands, kick};
+use mw_edge::body::Fields;
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::{clock, ids, kick};
+use mw_operations::verbs::{VerbRequest, perform};
 use mw_core::principal::Role;
 use mw_core::run::{self, Order, PAUSE_DAYS, Run};
 use mw_core::status::Verb;
@@ -60,7 +60,7 @@ fn changes(run: &Run, verb: Verb) -> bool {
         Verb::Retry => Order::Retry { key: String::new(), fresh: false },
         Verb::Rerun => Order::Rerun { from: step, key: String::new(), fresh: false },
     };
-    let mut new_id = commands::new_id;
+    let mut new_id = ids::new_id;
     matches!(order.decide(run, "offer", "console", &mut run::Context { now, new_id: &mut new_id }), Ok(Some(_)))
 }
 
@@ -93,9 +93,9 @@ fn offer(verb: Verb, run: Option<&Run>) -> Offer {
 pub(super) fn act(run_id: &str, verb: Verb, visitor: &Visitor, mut form: Form, context: &mut Context) -> Answer {
     form.set("actor", visitor.principal.name.clone());
     let mut fields = Fields::new(form.members(), "#");
-    let wish = Wish::read(verb, &mut fields, String::new(), clock::now());
+    let request = VerbRequest::read(verb, &mut fields, String::new(), clock::now());
     fields.finish()?;
-    let done = perform(run_id, wish, context)?;
+    let done = perform(run_id, request, context)?;
     let shown = done.after.map_or_else(|| run_id.to_owned(), |run| run.run_id);
     let response = see_other(format!("{}?done={verb}", run_path(&shown)));
     Ok(if done.kick { response.then(kick::dispatch) } else { response })

@@ -2,10 +2,10 @@
 
 use super::assets;
 use super::visitor::Visitor;
-use crate::config::Config;
-use crate::problem::{self, Problem};
-use crate::response::Response;
-use crate::{clock, startup};
+use mw_edge::config::Config;
+use mw_edge::{Problem, problem};
+use mw_edge::Response;
+use mw_edge::{clock, startup};
 use askama::Template;
 use askama::filters::HtmlSafe;
 use mw_core::Timestamp;
@@ -225,12 +225,11 @@ pub(super) fn secured(response: Response, config: &Config) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn the_policy_lets_in_our_own_script_and_style_and_clips_over_https() {
         let policy = |mode| {
-            let response = secured(Response::empty(204), &config(&[("providers_mode", mode)]));
+            let response = secured(Response::empty(204), &Config::of(&[("providers_mode", mode)]));
             response.headers.into_iter().find(|(name, _)| *name == "content-security-policy").unwrap().1
         };
         for mode in ["live", "sim"] {

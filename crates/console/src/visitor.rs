@@ -4,10 +4,11 @@
 use super::Stop;
 use super::form::Form;
 use super::session::{self, Session};
-use crate::auth::{Caller, by_name, is_one_of, key_hash, operator_keys};
-use crate::clock;
-use crate::context::Context;
-use crate::request::Request;
+use mw_edge::auth::{Caller, by_name, is_one_of, key_hash};
+use mw_edge::signing::operator_keys;
+use mw_edge::clock;
+use mw_edge::Context;
+use mw_edge::Request;
 use mw_core::principal::{Principal, Role};
 use mw_store::console::{Shell, Visit};
 

@@ -3,11 +3,12 @@
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use super::{Answer, letter};
-use crate::context::Context;
-use crate::cursor::Cursor;
-use crate::dead_letters::letter_id;
-use crate::request::{Request, percent_encode};
-use crate::runs::invalid_query;
+use mw_edge::Context;
+use mw_edge::cursor::Cursor;
+use mw_operations::dead_letters::letter_id;
+use mw_edge::Request;
+use mw_edge::request::percent_encode;
+use mw_edge::query::invalid_query;
 use askama::Template;
 use mw_core::principal::Role;
 use mw_store::console::Receipt;

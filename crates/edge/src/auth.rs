@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::Request;
 use crate::rights;
+use crate::signing::operator_keys;
 use mw_core::principal::{OPERATOR, Principal, Role};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -25,7 +26,7 @@ const KEY_BYTES: usize = 32;
 
 /// Who asks, as far as it is known.
 #[derive(Debug, Clone)]
-pub(crate) enum Caller {
+pub enum Caller {
     /// Nobody was asked: the route is open, or something else than a key speaks for the caller.
     Unasked,
     /// The hash of a key; whose it is, the first statement tells.
@@ -49,11 +50,6 @@ pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
     valid.iter().any(|secret| same_secret(sent, secret))
 }
 
-/// The environment's keys, the newest first.
-pub fn operator_keys(config: &Config) -> Result<Vec<String>, Problem> {
-    config.required("api_key").map(|_| config.secrets("api_key"))
-}
-
 /// 401 unless there is a key that may be good; its owner needs the role of the route ([`rights`]). Called before anything
 /// else is looked at.
 pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
@@ -61,7 +57,7 @@ pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> 
 }
 
 /// The key of a route that asks for one: `x-api-key`, or what many clients can send only, `Authorization: Bearer`.
-pub(crate) fn sent_key(request: &Request) -> Option<&str> {
+pub fn sent_key(request: &Request) -> Option<&str> {
     let bearer = || {
         let (scheme, key) = request.header("authorization")?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
@@ -86,7 +82,7 @@ pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Proble
 
 /// Whether an open route may tell more: to whoever has a good key, whatever its role. A key that is none, or that cannot be looked
 /// up now, is no reason to be refused what is told to strangers.
-pub(crate) fn holds_a_key(request: &Request, context: &mut Context) -> bool {
+pub fn holds_a_key(request: &Request, context: &mut Context) -> bool {
     let holds = require_any(request, context).and_then(|()| context.settle()).is_ok();
     if !holds {
         context.caller = Caller::Unasked;
@@ -124,7 +120,7 @@ pub fn key_hash(key: &str) -> String {
 }
 
 /// A key of 256 random bits.
-pub(crate) fn new_key() -> Result<String, Problem> {
+pub fn new_key() -> Result<String, Problem> {
     let mut bytes = [0; KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| problem::internal().because(error))?;
     Ok(format!("{KEY_PREFIX}{}", hex(&bytes)))
@@ -136,7 +132,7 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Caller {
     /// What a statement found out about a claimed key.
-    pub(crate) fn admitted(&self, found: Option<Principal>) -> Caller {
+    pub fn admitted(&self, found: Option<Principal>) -> Caller {
         match (self, found) {
             (Caller::Claimed { .. }, None) => Caller::Refused(Box::new(problem::invalid_api_key())),
             (Caller::Claimed { needed, .. }, Some(principal)) if !principal.role.covers(*needed) => {
@@ -164,22 +160,20 @@ pub fn limiter_subject(request: &Request, context: &Context) -> String {
 }
 
 /// What the limiter counts a principal by, on every way in; `caller_admit` in SQL says the same.
-pub(crate) fn by_name(principal: &str) -> String {
+pub fn by_name(principal: &str) -> String {
     format!("principal:{principal}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
 
     fn context(key: &str) -> Context {
-        Context::new(config(&[("api_key", key)]), "r".to_owned())
+        Context::new(Config::of(&[("api_key", key)]), "r".to_owned())
     }
 
     fn asked(method: &str, target: &str, key: &str) -> (Request, Context) {
-        (request(method, target, &[("x-api-key", key), ("spin-client-addr", "10.1.1.1:9")], ""), context("the-key"))
+        (Request::in_memory(method, target, &[("x-api-key", key), ("spin-client-addr", "10.1.1.1:9")], ""), context("the-key"))
     }
 
     fn person(role: Role) -> Principal {
@@ -200,18 +194,18 @@ mod tests {
             let refused = require(&request, &mut context).unwrap_err();
             assert_eq!((refused.status, refused.detail.as_str()), (401, "Invalid API key"), "{sent}");
         }
-        let stranger = request("GET", "/", &[], "");
+        let stranger = Request::in_memory("GET", "/", &[], "");
         assert_eq!(require(&stranger, &mut context("the-key")).unwrap_err().status, 401);
     }
 
     #[test]
     fn a_bearer_is_a_key_where_one_is_asked_for_and_nothing_beside_a_link() {
         for (sent, comes_in) in [("Bearer the-key", true), ("bearer the-key", true), ("Basic the-key", false)] {
-            let bearer = request("GET", "/v1/runs", &[("authorization", sent)], "");
+            let bearer = Request::in_memory("GET", "/v1/runs", &[("authorization", sent)], "");
             assert_eq!(require(&bearer, &mut context("the-key")).is_ok(), comes_in, "{sent}");
             assert!(!identify(&bearer, &mut context("the-key")).unwrap());
         }
-        let both = request("GET", "/", &[("authorization", "Bearer the-key"), ("x-api-key", "wrong")], "");
+        let both = Request::in_memory("GET", "/", &[("authorization", "Bearer the-key"), ("x-api-key", "wrong")], "");
         assert!(require(&both, &mut context("the-key")).is_err());
     }
 
@@ -219,17 +213,17 @@ mod tests {
     fn two_keys_of_the_environment_are_good_during_a_rotation() {
         for (sent, comes_in) in [("the-key", true), ("the-old-key", true), ("", false)] {
             let keys = [("api_key", "the-key"), ("api_key_previous", "the-old-key")];
-            let asked = request("GET", "/v1/runs", &[("x-api-key", sent)], "");
-            assert_eq!(require(&asked, &mut Context::new(config(&keys), "r".to_owned())).is_ok(), comes_in, "{sent}");
+            let asked = Request::in_memory("GET", "/v1/runs", &[("x-api-key", sent)], "");
+            assert_eq!(require(&asked, &mut Context::new(Config::of(&keys), "r".to_owned())).is_ok(), comes_in, "{sent}");
         }
-        let asked = request("GET", "/v1/runs", &[("x-api-key", "the-old-key")], "");
-        let alone = config(&[("api_key_previous", "the-old-key")]);
+        let asked = Request::in_memory("GET", "/v1/runs", &[("x-api-key", "the-old-key")], "");
+        let alone = Config::of(&[("api_key_previous", "the-old-key")]);
         assert_eq!(require(&asked, &mut Context::new(alone, "r".to_owned())).unwrap_err().status, 503);
     }
 
     #[test]
     fn without_a_configured_key_nobody_gets_in() {
-        let asked = request("GET", "/", &[("x-api-key", "")], "");
+        let asked = Request::in_memory("GET", "/", &[("x-api-key", "")], "");
         assert!(require(&asked, &mut context("")).is_err());
         assert!(!same_secret("", ""));
     }

@@ -31,7 +31,7 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 /// 422 for what PostgreSQL cannot store, which is this one character.
-pub(crate) fn without_nuls(map: &Map<String, Value>) -> Result<(), Problem> {
+pub fn without_nuls(map: &Map<String, Value>) -> Result<(), Problem> {
     match map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
         Some(pointer) => Err(problem::invalid_field(&pointer, "Input should not contain null characters")),
         None => Ok(()),
@@ -188,10 +188,9 @@ fn characters(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     fn post(content_type: &str, body: &str) -> Result<Map<String, Value>, Problem> {
-        json_object(&mut request("POST", "/", &[("content-type", content_type)], body))
+        json_object(&mut Request::in_memory("POST", "/", &[("content-type", content_type)], body))
     }
 
     #[test]
@@ -205,7 +204,7 @@ mod tests {
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         assert_eq!(post("application/json", &deep).unwrap_err().status, 422);
-        assert!(json_object(&mut request("POST", "/", &[], "{}")).is_ok());
+        assert!(json_object(&mut Request::in_memory("POST", "/", &[], "{}")).is_ok());
     }
 
     #[test]

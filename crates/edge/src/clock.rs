@@ -1,5 +1,6 @@
 //! The time, asked for once per use and passed on as a value: rules never read a clock.
 
+use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 
 /// Whole microseconds, which is what PostgreSQL keeps: a stored time and its column are equal.
@@ -46,9 +47,33 @@ pub fn parse(text: &str) -> Option<OffsetDateTime> {
     Some(time.to_offset(UtcOffset::UTC))
 }
 
+/// PostgreSQL writes times with its own offset and without trailing zeros; clients get one form.
+pub fn normalise_times(object: &mut Value) {
+    for name in [
+        "createdAt",
+        "updatedAt",
+        "deadline",
+        "finishedAt",
+        "nextRetryAt",
+        "lastErrorAt",
+        "settledAt",
+        "since",
+        "disabledAt",
+        "expiresAt",
+        "revokedAt",
+    ] {
+        if let Some(Value::String(text)) = object.get_mut(name)
+            && let Some(time) = parse(text)
+        {
+            *text = rfc3339(time);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn times_have_microseconds_and_say_utc() {
@@ -58,5 +83,13 @@ mod tests {
         assert_eq!(minute(at), "2025-11-14 12:00 UTC");
         let elsewhere = at.replace_microsecond(45).unwrap().to_offset(time::macros::offset!(+2));
         assert_eq!(rfc3339(elsewhere), "2025-11-14T12:00:00.000045Z");
+    }
+
+    #[test]
+    fn times_get_one_form() {
+        let mut run = json!({"createdAt": "2025-11-14T13:00:00.5+01:00", "deadline": null, "finishedAt": "soon"});
+        normalise_times(&mut run);
+        assert_eq!(run["createdAt"], "2025-11-14T12:00:00.500000Z");
+        assert_eq!(run["finishedAt"], "soon");
     }
 }

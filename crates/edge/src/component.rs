@@ -1,8 +1,9 @@
-//! The entry of every HTTP component: `mw_web::component!(handle)` exports a handler as WASI's incoming handler, and
-//! `mw_web::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]).
+//! The entry of every HTTP component: `mw_edge::component!(handle)` exports a handler as WASI's incoming handler, and
+//! `mw_edge::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]).
+//! `mw_edge::private_component!(handle)` exports one that only other components ask, on the way of their own requests.
 //!
 //! ```text
-//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► counted
+//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► recorded
 //! ```
 
 use crate::config::Config;
@@ -12,11 +13,14 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{incoming, observation, outgoing, request_id};
+use crate::{incoming, observation, outgoing, request_id, variables};
 use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 pub type Handler = fn(&mut Request, &mut Context) -> Result<Response, Problem>;
+
+/// Answers another component of this application.
+pub type PrivateHandler = fn(&mut Request, &Config) -> Response;
 
 /// Exports a [`Handler`] as the component's HTTP entry point. Natively it only checks the handler's type.
 #[macro_export]
@@ -30,6 +34,16 @@ macro_rules! component {
         $crate::export!(|request, answer| {
             $crate::component::serve(request, answer, HANDLER, <$crate::database::$way as $crate::database::Way>::open)
         });
+    };
+}
+
+/// Exports a [`PrivateHandler`] as the component's HTTP entry point.
+#[macro_export]
+macro_rules! private_component {
+    ($handler:path) => {
+        const HANDLER: $crate::component::PrivateHandler = $handler;
+
+        $crate::export!(|request, answer| $crate::component::serve_private(request, answer, HANDLER));
     };
 }
 
@@ -65,7 +79,7 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     let mut request = incoming::request(request);
     let request_id = request_id::choose(request.header("x-request-id"));
 
-    let mut context = Context::with(open, Config::of_component(), request_id);
+    let mut context = Context::with(open, variables::config(), request_id);
     context.method = request.method;
 
     let mut response = respond(&mut request, &mut context, handler);
@@ -86,7 +100,14 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     if let Some(work) = afterwards {
         work(&mut context);
     }
-    observation::count(&request, &mut context, status, lasted);
+    observation::record(&request, &mut context, status, lasted);
+}
+
+/// Serves a request of another component, and does no more than it must: no log line, no observation.
+pub fn serve_private(request: IncomingRequest, answer: ResponseOutparam, handler: PrivateHandler) {
+    let response = handler(&mut incoming::request(request), &variables::config());
+    // Whoever asked notices by itself that no answer came.
+    let _ = outgoing::send(answer, response);
 }
 
 /// The handler's answer, or its problem as an answer, with the headers that every answer has.

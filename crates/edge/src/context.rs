@@ -20,7 +20,8 @@ pub struct Context {
     pub route: &'static str,
     pub(crate) method: Method,
     pub(crate) started: Instant,
-    pub(crate) caller: Caller,
+    /// Who asks, as far as it is known. Routes whose callers have no key, but a session, say so here.
+    pub caller: Caller,
     database: RequestDatabase,
 }
 
@@ -51,12 +52,12 @@ impl Context {
 
     /// The database for a statement that finds out by itself whose key it is: what it answers goes to [`Self::admit`]
     /// before anything else is made of it.
-    pub(crate) fn connection(&mut self) -> Result<&mut RequestDatabase, Problem> {
+    pub fn connection(&mut self) -> Result<&mut RequestDatabase, Problem> {
         Ok(&mut self.database)
     }
 
     /// The hash of the key whose owner is still to be found out.
-    pub(crate) fn claimed_key(&self) -> Option<String> {
+    pub fn claimed_key(&self) -> Option<String> {
         match &self.caller {
             Caller::Claimed { key_hash, .. } => Some(key_hash.clone()),
             Caller::Unasked | Caller::Known(_) | Caller::Refused(_) => None,
@@ -64,7 +65,7 @@ impl Context {
     }
 
     /// Takes what a statement found out about the claimed key: 401 or 403 when that is not enough.
-    pub(crate) fn admit(&mut self, found: Option<Principal>) -> Result<(), Problem> {
+    pub fn admit(&mut self, found: Option<Principal>) -> Result<(), Problem> {
         if let (Caller::Claimed { .. }, Some(principal)) = (&self.caller, &found) {
             self.log.by(&principal.name);
         }
@@ -76,7 +77,7 @@ impl Context {
     }
 
     /// Finds out whose key it is, where no statement has.
-    pub(crate) fn settle(&mut self) -> Result<(), Problem> {
+    pub fn settle(&mut self) -> Result<(), Problem> {
         let found = match self.claimed_key() {
             Some(key_hash) => mw_store::principals::of_key(self.connection()?, clock::now(), &key_hash)?,
             None => None,
@@ -98,7 +99,7 @@ impl Context {
     }
 
     /// Whom the timeline names. A name in a body is believed of the environment's key only, which several people share.
-    pub(crate) fn actor(&mut self, said: &str) -> Result<String, Problem> {
+    pub fn actor(&mut self, said: &str) -> Result<String, Problem> {
         self.settle()?;
         let named = self.principal().filter(|principal| principal.name != OPERATOR);
         Ok(named.map_or_else(|| said.to_owned(), |principal| principal.name.clone()))
@@ -106,7 +107,7 @@ impl Context {
 
     /// 403 for a body that named somebody else than the caller, as the statement that loaded found out. One rule for the users
     /// of runs and of conversations (`chat_user` in SQL).
-    pub(crate) fn require_own(&self, is_somebody_else: bool, said: &str) -> Result<(), Problem> {
+    pub fn require_own(&self, is_somebody_else: bool, said: &str) -> Result<(), Problem> {
         if !is_somebody_else {
             return Ok(());
         }
@@ -114,18 +115,18 @@ impl Context {
         Err(problem::user_not_yours(said, &format!("{name} or {name}/<conversation>")))
     }
 
-    /// Lets the next writing statement count this request beside its work, which saves one of its own. To be called where
+    /// Lets the next writing statement record this request beside its work, which saves one of its own. To be called where
     /// a commit leads to this status, whatever happens on the way to the client.
-    pub(crate) fn ride(&mut self, status: u16) {
+    pub fn record_with_next_write(&mut self, status: u16) {
         let (labels, started) = (observation::labels(self.route, self.method, status), self.started);
         if let Ok(database) = self.connection() {
-            database.carry(labels, started);
+            database.record_with_next_write(labels, started);
         }
     }
 
-    /// Whether a statement has counted this request.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.database.has_counted()
+    /// Whether a statement has recorded this request.
+    pub fn is_recorded(&self) -> bool {
+        self.database.has_recorded()
     }
 
     /// Logs a problem's cause, once, where there is one.

@@ -1,6 +1,6 @@
-//! Whether a request comes from a person who pressed a button, as far as a request can tell. What only looks says so: it
-//! fetches ahead, or previews. What looks like a browser must send the form of the page that it was shown; the address of a
-//! link alone is not enough for it. Programs that speak the API decide with JSON, or plainly, as they always did.
+//! Protection of forms: whether a request comes from a person who pressed a button, as far as a request can tell. A prefetch or
+//! a preview says that it is one. A browser must send the form of the page that it was shown; the address of a link alone is
+//! not enough for it. Programs that speak the API decide with JSON, or plainly, as they always did.
 
 use crate::problem::Problem;
 use crate::request::Request;
@@ -9,16 +9,16 @@ use crate::request::Request;
 pub const FORM_TOKEN: &str = "form_token";
 
 /// Headers by which browsers and unfurlers say that nobody asked for this yet.
-const AHEAD: [(&str, &[&str]); 4] = [
+const PREFETCH: [(&str, &[&str]); 4] = [
     ("purpose", &["prefetch", "preview", "prerender"]),
     ("sec-purpose", &["prefetch", "preview", "prerender"]),
     ("x-purpose", &["prefetch", "preview", "prerender"]),
     ("x-moz", &["prefetch"]),
 ];
 
-/// Whether the request was made ahead of any wish: a prefetch, a prerendering, a preview.
-pub fn is_ahead(request: &Request) -> bool {
-    AHEAD.iter().any(|(name, words)| {
+/// Whether a browser or an unfurler fetched this before anybody asked for it: a prefetch, a prerendering, a preview.
+pub fn is_prefetch(request: &Request) -> bool {
+    PREFETCH.iter().any(|(name, words)| {
         let value = request.header(name).unwrap_or_default().to_ascii_lowercase();
         words.iter().any(|word| value.contains(word))
     })
@@ -31,7 +31,7 @@ pub fn is_browser_form(request: &Request) -> bool {
 }
 
 /// Whether a browser says that another site sent this. With our referrer policy, `Origin` is null even from our own page.
-pub fn is_from_elsewhere(request: &Request) -> bool {
+pub fn is_cross_site(request: &Request) -> bool {
     request.header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"))
 }
 
@@ -43,13 +43,13 @@ pub fn refusal(reason: &str) -> Problem {
 
 /// 403 unless somebody may have pressed a button. `form` says whether the form token is that of the link.
 pub fn check(request: &Request, has_key: bool, form: impl FnOnce() -> Result<bool, Problem>) -> Result<(), Problem> {
-    if is_ahead(request) {
-        return Err(refusal("made ahead"));
+    if is_prefetch(request) {
+        return Err(refusal("a prefetch"));
     }
     if has_key || !is_browser_form(request) {
         return Ok(());
     }
-    if is_from_elsewhere(request) {
+    if is_cross_site(request) {
         return Err(refusal("from another site"));
     }
     if form()? { Ok(()) } else { Err(refusal("no form token")) }
@@ -58,13 +58,12 @@ pub fn check(request: &Request, has_key: bool, form: impl FnOnce() -> Result<boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
     const BROWSER: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
 
     fn check_with(headers: &[(&str, &str)], has_key: bool, form: bool) -> Result<(), u16> {
-        let request = request("POST", "/", headers, "decision=approve");
+        let request = Request::in_memory("POST", "/", headers, "decision=approve");
         check(&request, has_key, || Ok(form)).map_err(|problem| problem.status)
     }
 
@@ -86,15 +85,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_ahead_never_decides_key_or_no_key() {
-        for ahead in [
+    fn a_prefetch_never_decides_key_or_no_key() {
+        for prefetch in [
             ("purpose", "prefetch"),
             ("sec-purpose", "prefetch;prerender"),
             ("x-moz", "Prefetch"),
             ("x-purpose", "preview"),
         ] {
             for has_key in [true, false] {
-                assert_eq!(check_with(&[ahead], has_key, true), Err(403), "{ahead:?}");
+                assert_eq!(check_with(&[prefetch], has_key, true), Err(403), "{prefetch:?}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The cursor of a list: creation time and id of the last run (or dead letter) seen, opaque to clients.
 
 use crate::clock;
-use crate::commands;
+use crate::ids;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Cursor {
         let (created_at, run_id) = decoded.split_once(' ')?;
         clock::parse(created_at)?;
         let cursor = Cursor { created_at: created_at.to_owned(), run_id: run_id.to_owned() };
-        commands::is_run_id(run_id).then_some(cursor)
+        ids::is_run_id(run_id).then_some(cursor)
     }
 }
 

@@ -61,7 +61,6 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
 
     #[test]
     fn headers_follow_the_draft() {
@@ -85,9 +84,9 @@ mod tests {
 
     #[test]
     fn quotas_are_variables() {
-        let configured = config(&[("chat_per_minute", "7")]);
+        let configured = Config::of(&[("chat_per_minute", "7")]);
         assert_eq!(CHAT_BRENDAN.limit(&configured, "c").unwrap().limit, 7);
         assert_eq!(RUNS_START.limit(&configured, "c").unwrap().limit, 10);
-        assert!(CHAT_BRENDAN.limit(&config(&[("chat_per_minute", "-1")]), "c").is_err());
+        assert!(CHAT_BRENDAN.limit(&Config::of(&[("chat_per_minute", "-1")]), "c").is_err());
     }
 }

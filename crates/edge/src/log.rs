@@ -51,7 +51,7 @@ impl Log {
     }
 
     /// The run that the request is about, once that is known.
-    pub(crate) fn run_id(&self) -> Option<&str> {
+    pub fn run_id(&self) -> Option<&str> {
         self.run_id.as_deref()
     }
 

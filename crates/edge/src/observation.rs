@@ -1,11 +1,11 @@
-//! Counts requests for /metrics. One that writes is counted by the statement that writes ([`Context::ride`]); every other by
-//! a statement of its own after the answer, so that nobody waits for it.
+//! Records requests for /metrics. The observation of one that writes is recorded with that write
+//! ([`Context::record_with_next_write`]); every other's by a statement of its own after the answer, so that nobody waits for it.
 
 use crate::context::Context;
 use crate::log::Level;
 use crate::request::{Method, Request};
 use crate::rights;
-use mw_store::metrics::{Seen, observe};
+use mw_store::metrics::{Observation, observe};
 use std::time::Duration;
 
 const SWEEP: &str = "/v1/sweep";
@@ -24,24 +24,24 @@ pub(crate) fn labels(route: &str, method: Method, status: u16) -> String {
     format!("service=\"{service}\",path=\"{route}\",method=\"{method}\",status=\"{status}\"")
 }
 
-/// Counts an answered request that no statement has counted. Where there is no route or no database there is no count.
-pub(crate) fn count(request: &Request, context: &mut Context, status: u16, lasted: Duration) {
+/// Records an answered request that no statement has recorded. Where there is no route or no database nothing is recorded.
+pub(crate) fn record(request: &Request, context: &mut Context, status: u16, lasted: Duration) {
     // A handler that refuses early has not named its route yet.
     let named = Some(context.route.to_owned()).filter(|route| !route.is_empty());
     let Some(route) = named.or_else(|| rights::template(request)) else { return };
-    // A sweep counts itself; here it would be work for the next one, for ever.
-    let counts_itself = route == SWEEP && status == 200;
-    if counts_itself || context.is_counted() {
+    // A sweep records itself; here it would be work for the next one, for ever.
+    let records_itself = route == SWEEP && status == 200;
+    if records_itself || context.is_recorded() {
         return;
     }
-    let seen = Seen { labels: labels(&route, context.method, status), seconds: lasted.as_secs_f64() };
+    let observation = Observation { labels: labels(&route, context.method, status), seconds: lasted.as_secs_f64() };
     let run_id = context.log.run_id().map(str::to_owned);
     let Ok(database) = context.connection() else { return };
-    if let Err(error) = observe(database, &seen, run_id.as_deref()) {
+    if let Err(error) = observe(database, &observation, run_id.as_deref()) {
         context.log.write(
             Level::Warn,
             "myloware.metrics",
-            "request not counted",
+            "request not recorded",
             &[("cause", error.to_string().into())],
         );
     }

@@ -92,7 +92,7 @@ impl HttpClient for Outbound {
 
 /// Sends a request and waits for its whole answer, while nothing else goes on: for a call to another component of this
 /// application in the middle of other work. The executor could not wait for it there.
-pub(crate) fn send_blocking(
+pub fn send_blocking(
     request: http::Request<Vec<u8>>,
     timeouts: Timeouts,
 ) -> Result<(u16, Vec<u8>), TransportError> {

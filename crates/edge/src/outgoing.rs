@@ -36,7 +36,7 @@ fn refused<T>(out: ResponseOutparam, error: String) -> Result<T, String> {
 
 /// The body of an answer whose head has left. When the client goes away, what is written to it goes nowhere. The stream stands
 /// first, and so is dropped first: the host wants what hangs on another to go before it.
-pub(crate) struct Pieces(Result<(OutputStream, OutgoingBody), String>);
+pub struct Pieces(Result<(OutputStream, OutgoingBody), String>);
 
 /// Hands the head to the host, at once.
 pub(crate) fn open(out: ResponseOutparam, response: &Response) -> Pieces {
@@ -56,7 +56,7 @@ pub(crate) fn open(out: ResponseOutparam, response: &Response) -> Pieces {
 
 impl Pieces {
     /// Sends a piece now.
-    pub(crate) fn send(&mut self, bytes: &[u8]) {
+    pub fn send(&mut self, bytes: &[u8]) {
         let sent = match &self.0 {
             Ok((stream, _)) => write_rest(stream, bytes).and_then(|()| stream.blocking_flush().map_err(text)),
             Err(_) => return,

@@ -248,18 +248,8 @@ pub fn misconfigured() -> Problem {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::component::Handler;
-    use crate::config::tests::config;
-    use crate::context::Context;
-    use crate::request::tests::request;
-
-    /// What a handler has against a request of the operator's, before it asks any database.
-    pub(crate) fn refused_by(handle: Handler, method: &str, target: &str, body: &str) -> Problem {
-        let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
-        handle(&mut request(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
-    }
 
     fn body_of(problem: Problem) -> Value {
         let response = problem.into_response("req-1");

@@ -2,6 +2,7 @@
 //! and only as far as the limit it names.
 
 use crate::problem::{self, Problem};
+use http::HeaderMap;
 use std::borrow::Cow;
 
 /// The methods that we tell apart; everything else is answered 405.
@@ -80,6 +81,14 @@ impl Request {
         }
     }
 
+    /// A request whose body is in memory. A longer body than the limit is refused, as the host's is.
+    pub fn in_memory(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let body = body.as_bytes().to_vec();
+        let source = move |limit| if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) };
+        Request::new(method, target, headers, Box::new(source))
+    }
+
     /// The decoded segments of the path, without empty ones: `/v1/runs/a%20b/` is `["v1", "runs", "a b"]`.
     pub fn segments(&self) -> Vec<String> {
         self.path
@@ -110,6 +119,17 @@ impl Request {
 
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
+    }
+
+    /// The headers as signatures are checked over them.
+    pub fn header_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<http::HeaderName>(), value.parse()) {
+                map.append(name, value);
+            }
+        }
+        map
     }
 
     /// The body, at most `limit_bytes` of it, else 413.
@@ -151,6 +171,13 @@ impl Request {
         };
         Some(address)
     }
+}
+
+/// `https://host:port` of a URL.
+pub fn origin_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    url.get(..scheme.len() + 3 + authority.len())
 }
 
 /// The first value of a name in `application/x-www-form-urlencoded` text.
@@ -211,23 +238,12 @@ fn hex_digit(byte: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request {
-        let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-        let body = body.as_bytes().to_vec();
-        Request::new(
-            method,
-            target,
-            headers,
-            Box::new(move |limit| if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) }),
-        )
-    }
 
     #[test]
     fn a_target_is_taken_apart() {
-        let request = request("GET", "/v1/runs/a%20b/?token=1%3Aab+c&x&token=2", &[], "");
+        let request = Request::in_memory("GET", "/v1/runs/a%20b/?token=1%3Aab+c&x&token=2", &[], "");
         assert_eq!(request.segments(), ["v1", "runs", "a b"]);
         assert_eq!(request.segment(2), "a b");
         assert_eq!(request.segment(9), "");
@@ -252,27 +268,27 @@ pub(crate) mod tests {
 
     #[test]
     fn a_body_over_the_limit_is_413_by_its_announcement_or_its_length() {
-        let mut announced = request("POST", "/", &[("content-length", "99000000")], "short");
+        let mut announced = Request::in_memory("POST", "/", &[("content-length", "99000000")], "short");
         assert_eq!(announced.body(10).unwrap_err().status, 413);
-        let mut long = request("POST", "/", &[], "longer than ten");
+        let mut long = Request::in_memory("POST", "/", &[], "longer than ten");
         assert_eq!(long.body(10).unwrap_err().status, 413);
-        let mut right = request("POST", "/", &[], "0123456789");
+        let mut right = Request::in_memory("POST", "/", &[], "0123456789");
         assert_eq!(right.body(10).unwrap(), b"0123456789");
     }
 
     #[test]
     fn the_client_address_has_no_port() {
-        let v4 = request("GET", "/", &[("spin-client-addr", "10.0.0.7:5511")], "");
+        let v4 = Request::in_memory("GET", "/", &[("spin-client-addr", "10.0.0.7:5511")], "");
         assert_eq!(v4.client_address().as_deref(), Some("10.0.0.7"));
-        let v6 = request("GET", "/", &[("spin-client-addr", "[::1]:5511")], "");
+        let v6 = Request::in_memory("GET", "/", &[("spin-client-addr", "[::1]:5511")], "");
         assert_eq!(v6.client_address().as_deref(), Some("::1"));
-        let odd = request("GET", "/", &[("spin-client-addr", "<script>")], "");
+        let odd = Request::in_memory("GET", "/", &[("spin-client-addr", "<script>")], "");
         assert_eq!(odd.client_address(), None);
     }
 
     #[test]
     fn only_a_browser_wants_html() {
-        assert!(request("GET", "/", &[("accept", "text/html,*/*;q=0.8")], "").wants_html());
+        assert!(Request::in_memory("GET", "/", &[("accept", "text/html,*/*;q=0.8")], "").wants_html());
         assert!(!request("GET", "/", &[("accept", "*/*")], "").wants_html());
         assert!(!request("GET", "/", &[], "").wants_html());
     }

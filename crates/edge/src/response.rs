@@ -10,16 +10,16 @@ use wasi::http::types::ResponseOutparam;
 pub type Afterwards = Box<dyn FnOnce(&mut Context)>;
 
 /// Hands over the head, then makes the body; says how that went and what is to be done afterwards.
-pub(crate) type Streaming = Box<dyn FnOnce(ResponseOutparam, Response, &mut Context) -> Streamed>;
-pub(crate) type Streamed = (Result<(), String>, Option<Afterwards>);
+pub type Streaming = Box<dyn FnOnce(ResponseOutparam, Response, &mut Context) -> Streamed>;
+pub type Streamed = (Result<(), String>, Option<Afterwards>);
 
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    pub(crate) afterwards: Option<Afterwards>,
+    pub afterwards: Option<Afterwards>,
     /// In the place of a body. It brings its own way out, so that only who streams has the code for it.
-    pub(crate) streaming: Option<Streaming>,
+    pub streaming: Option<Streaming>,
 }
 
 impl Response {
@@ -59,7 +59,7 @@ impl Response {
     }
 
     /// An answer that is made while it leaves. The work is done whether the client stays or not.
-    pub(crate) fn streaming(
+    pub fn streaming(
         content_type: &str,
         work: impl FnOnce(&mut Pieces, &mut Context) -> Option<Afterwards> + 'static,
     ) -> Response {

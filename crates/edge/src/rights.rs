@@ -6,10 +6,10 @@ use crate::request::{Method, Request};
 use mw_core::principal::Role::{self, Approver, Operator, Viewer};
 
 /// A route as spin.toml writes it, and the role for GET and for POST and DELETE; `None` where there is no such request, or where
-/// nobody is asked for a key. The first that fits counts.
+/// nobody is asked for a key. The first match wins.
 pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/chat/brendan", None, Some(Approver)),
-    // One's own; another's are the environment's key's: crates/web/src/chat/conversation.rs.
+    // One's own; another's are the environment's key's: crates/chat/src/conversation.rs.
     ("/v1/chat/conversations/:user_id", Some(Viewer), Some(Viewer)),
     ("/v1/runs/start", None, Some(Approver)),
     ("/v1/runs/bulk", None, Some(Operator)),
@@ -60,9 +60,9 @@ pub const ROUTES: &[(&str, Option<Role>, Option<Role>)] = &[
     ("/v1/principals/:name/disable", None, Some(Operator)),
     ("/v1/principals/:name/enable", None, Some(Operator)),
     ("/v1/principals/:name/identities", None, Some(Operator)),
-    // Sessions, not keys: crates/web/src/console/route.rs has the roles.
+    // Sessions, not keys: crates/console/src/route.rs has the roles.
     ("/console", None, None),
-    // Each tool names its own role: crates/web/src/mcp/tools.
+    // Each tool names its own role: crates/mcp/src/tools.
     ("/mcp", None, Some(Viewer)),
     ("/mcp/tools/list", None, Some(Viewer)),
     ("/mcp/tools/call", None, Some(Viewer)),
@@ -88,7 +88,7 @@ pub fn needed(request: &Request) -> Role {
 }
 
 /// The template of the request's route as metrics name it, `/v1/runs/{run_id}`; none where there is no such route.
-pub(crate) fn template(request: &Request) -> Option<String> {
+pub fn template(request: &Request) -> Option<String> {
     let segments = request.segments();
     let (route, _, _) = ROUTES.iter().find(|(route, _, _)| fits(route, &segments))?;
     let braced = |segment: &str| match segment.strip_prefix(':') {
@@ -107,13 +107,12 @@ fn fits(route: &str, segments: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     #[test]
     fn a_request_needs_the_role_of_its_own_line() {
         for (route, reading, writing) in ROUTES {
             for (method, role) in [("GET", reading), ("HEAD", reading), ("POST", writing), ("DELETE", writing)] {
-                let asked = request(method, &route.replace(':', ""), &[], "");
+                let asked = Request::in_memory(method, &route.replace(':', ""), &[], "");
                 assert_eq!(needed(&asked), role.unwrap_or(Operator), "{method} {route}");
             }
         }
@@ -121,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_template_names_no_id() {
-        let template = |target: &str| template(&request("GET", target, &[], ""));
+        let template = |target: &str| template(&Request::in_memory("GET", target, &[], ""));
         assert_eq!(template("/v1/projects/aismr").as_deref(), Some("/v1/projects/{key}"));
         assert_eq!(template("/health").as_deref(), Some("/health"));
         assert_eq!(template("/v1/nothing"), None);
@@ -130,8 +129,8 @@ mod tests {
     #[test]
     fn what_is_not_listed_is_the_operators() {
         for target in ["/", "/v1/new", "/v1/runs/a/b/c", "/v1/principals/ann/keys/k"] {
-            assert_eq!(needed(&request("POST", target, &[], "")), Operator, "{target}");
+            assert_eq!(needed(&Request::in_memory("POST", target, &[], "")), Operator, "{target}");
         }
-        assert_eq!(needed(&request("OPTIONS", "/v1/runs/start", &[], "")), Viewer);
+        assert_eq!(needed(&Request::in_memory("OPTIONS", "/v1/runs/start", &[], "")), Viewer);
     }
 }

@@ -35,16 +35,15 @@ fn allow_header(methods: &[Method]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     #[test]
     fn other_methods_are_405_with_allow() {
-        let refused = allow(&request("DELETE", "/", &[], ""), &[Method::Get]).err().unwrap();
+        let refused = allow(&Request::in_memory("DELETE", "/", &[], ""), &[Method::Get]).err().unwrap();
         assert_eq!(refused.status, 405);
         assert_eq!(refused.headers, [("allow", "GET, HEAD, OPTIONS".to_owned())]);
-        assert!(allow(&request("HEAD", "/", &[], ""), &[Method::Post]).is_err());
-        assert!(allow(&request("HEAD", "/", &[], ""), &[Method::Get]).unwrap().is_none());
-        let options = allow(&request("OPTIONS", "/", &[], ""), &[Method::Get, Method::Post]).unwrap().unwrap();
+        assert!(allow(&Request::in_memory("HEAD", "/", &[], ""), &[Method::Post]).is_err());
+        assert!(allow(&Request::in_memory("HEAD", "/", &[], ""), &[Method::Get]).unwrap().is_none());
+        let options = allow(&Request::in_memory("OPTIONS", "/", &[], ""), &[Method::Get, Method::Post]).unwrap().unwrap();
         assert_eq!(options.status, 204);
         assert_eq!(options.headers, [("allow", "GET, HEAD, POST, OPTIONS".to_owned())]);
     }

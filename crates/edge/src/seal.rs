@@ -13,12 +13,12 @@ fn mac(secret: &str, domain: &str, text: &str) -> Option<Hmac<Sha256>> {
 }
 
 /// The signature of a text.
-pub(crate) fn sign(secret: &str, domain: &str, text: &str) -> String {
+pub fn sign(secret: &str, domain: &str, text: &str) -> String {
     mac(secret, domain, text).map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
 /// Whether a signature is of this text, by any secret that is valid now; in constant time.
-pub(crate) fn is_signed(secrets: &[String], domain: &str, text: &str, signature: &str) -> bool {
+pub fn is_signed(secrets: &[String], domain: &str, text: &str, signature: &str) -> bool {
     let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
     let secrets = secrets.iter().filter(|secret| !secret.is_empty());
     secrets.filter_map(|secret| mac(secret, domain, text)).any(|mac| mac.verify_slice(&signature).is_ok())

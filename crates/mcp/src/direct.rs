@@ -4,7 +4,7 @@ use super::message::RpcError;
 use super::protocol::Ask;
 use super::revision::Era;
 use super::tool::{self, Call, Outcome, Session};
-use crate::problem::Problem;
+use mw_edge::Problem;
 use serde_json::{Value, json};
 
 /// Answers a method that is no MCP one.

@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0: what a client sends, and what goes back.
 
-use crate::response::Response;
+use mw_edge::Response;
 use serde_json::{Map, Value, json};
 
 /// The specification's own codes.

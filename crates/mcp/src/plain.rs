@@ -2,8 +2,8 @@
 //! `jsonrpc`.
 
 use super::tool::{self, Call, Session};
-use crate::problem::{self, Problem};
-use crate::response::Response;
+use mw_edge::{Problem, problem};
+use mw_edge::Response;
 use serde_json::{Map, Value, json};
 
 /// POST /mcp without `jsonrpc`.

@@ -3,8 +3,8 @@
 
 use super::message::{self, Message, RpcError};
 use super::revision::{self, Era, SUPPORTED};
-use crate::request::Request;
-use crate::response::Response;
+use mw_edge::Request;
+use mw_edge::Response;
 use serde_json::{Map, Value, json};
 
 /// A request of one method.
@@ -119,7 +119,6 @@ fn caching(method: &str) -> Option<(u32, &'static str)> {
 mod tests {
     use super::super::revision::MODERN;
     use super::*;
-    use crate::request::tests::request;
 
     struct Parrot;
 
@@ -143,7 +142,7 @@ mod tests {
     }
 
     fn said(headers: &[(&str, &str)], message: Value) -> (u16, Value) {
-        let response = answer(&request("POST", "/mcp", headers, ""), message, &mut Parrot);
+        let response = answer(&Request::in_memory("POST", "/mcp", headers, ""), message, &mut Parrot);
         (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
     }
 

@@ -3,10 +3,11 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::tool::Session;
-use crate::cursor::Cursor;
-use crate::problem::Problem;
-use crate::request::{form_value, percent_decode};
-use crate::runs;
+use mw_edge::cursor::Cursor;
+use mw_edge::Problem;
+use mw_edge::request::{form_value, percent_decode};
+use mw_edge::query::sequence;
+use mw_operations::runs::view;
 use mw_core::token::percent_encode;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ impl Address {
         match (run_id.is_empty(), rest) {
             (false, "") => Some(Address::Run(run_id)),
             (false, "timeline") => {
-                let after = form_value(query, "after").map_or(Some(0), |text| runs::sequence(&text))?;
+                let after = form_value(query, "after").map_or(Some(0), |text| sequence(&text))?;
                 Some(Address::Timeline { run_id, after })
             }
             _ => None,
@@ -59,7 +60,7 @@ pub(super) fn list(session: &mut Session<'_>, ask: &Ask<'_>) -> Result<Value, Rp
         Some(None) => return Err(RpcError::invalid_params("cursor is not one of ours")),
     };
     let filter = Filter { before, ..Filter::default() };
-    let (page, next) = runs::page(session.context, &filter, PAGE).map_err(|problem| failed(&problem, session))?;
+    let (page, next) = view::page(session.context, &filter, PAGE).map_err(|problem| failed(&problem, session))?;
     let runs = page.get("runs").and_then(Value::as_array);
     let resources: Vec<Value> = runs.into_iter().flatten().filter_map(resource).collect();
     let mut listed = json!({"resources": resources});
@@ -85,8 +86,8 @@ pub(super) fn read(session: &mut Session<'_>, ask: &Ask<'_>) -> Result<Value, Rp
     let uri = ask.text("uri").ok_or_else(|| RpcError::invalid_params("uri is required"))?;
     let not_found = || RpcError::invalid_params("Resource not found").with_data(json!({"uri": uri}));
     let content = match Address::parse(uri).ok_or_else(not_found)? {
-        Address::Run(run_id) => runs::view(&run_id, session.context),
-        Address::Timeline { run_id, after } => runs::timeline(&run_id, after, EVENTS, session.context),
+        Address::Run(run_id) => view::one(&run_id, session.context),
+        Address::Timeline { run_id, after } => view::timeline(&run_id, after, EVENTS, session.context),
     };
     let content = content.map_err(|problem| match problem.status {
         404 => not_found(),

@@ -2,7 +2,7 @@
 //! which begin with `initialize`. Which one a request is of, and whether its headers agree with its body.
 
 use super::message::{HEADER_MISMATCH, INVALID_PARAMS, RpcError, UNSUPPORTED_VERSION};
-use crate::request::Request;
+use mw_edge::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -101,14 +101,13 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
     fn meta() -> Value {
         json!({META_VERSION: MODERN, META_CAPABILITIES: {}})
     }
 
     fn era(headers: &[(&str, &str)], method: &str, params: Value) -> Result<Era, (u16, i32)> {
-        let asked = request("POST", "/mcp", headers, "");
+        let asked = Request::in_memory("POST", "/mcp", headers, "");
         of(&asked, method, params.as_object().unwrap()).map_err(|error| (error.status, error.code))
     }
 

@@ -1,9 +1,9 @@
 //! `requestState`: what a client brings back unchanged with what its user was asked for, signed, since it was out of our hands.
 
 use super::message::RpcError;
-use crate::config::Config;
-use crate::problem::{self, Problem};
-use crate::{clock, links, seal};
+use mw_edge::config::Config;
+use mw_edge::{Problem, problem};
+use mw_edge::{clock, seal, signing};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -29,15 +29,14 @@ impl State {
     pub(super) fn write(&self, config: &Config) -> Result<String, Problem> {
         let body = serde_json::to_vec(self).map_err(|error| problem::internal().because(error))?;
         let body = URL_SAFE_NO_PAD.encode(body);
-        let secrets = links::secrets(config)?;
-        let signature = seal::sign(secrets.first().map_or("", String::as_str), DOMAIN, &body);
+        let signature = seal::sign(&signing::newest(config)?, DOMAIN, &body);
         Ok(format!("{body}.{signature}"))
     }
 
     /// Reads what came back, if it is ours and not over.
     pub(super) fn read(sent: &Value, config: &Config) -> Result<State, RpcError> {
         let refused = || RpcError::invalid_params("requestState is not ours, or too old: call again without it");
-        let secrets = links::secrets(config).map_err(|_| refused())?;
+        let secrets = signing::secrets(config).map_err(|_| refused())?;
         let (body, signature) = sent.as_str().and_then(|sent| sent.split_once('.')).ok_or_else(refused)?;
         if !seal::is_signed(&secrets, DOMAIN, body, signature) {
             return Err(refused());
@@ -51,12 +50,11 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
     use serde_json::json;
 
     #[test]
     fn a_state_comes_back_unchanged_in_its_time_or_not_at_all() {
-        let config = config(&[("hitl_secret", "s")]);
+        let config = Config::of(&[("hitl_secret", "s")]);
         let written = |expires_at| State { run_id: "r1".into(), opening: 2, expires_at }.write(&config).unwrap();
         let now = clock::unix_seconds();
         let good = written(now + 60);

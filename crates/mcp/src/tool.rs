@@ -4,9 +4,9 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
-use crate::body;
-use crate::context::Context;
-use crate::problem::{self, Problem};
+use mw_edge::body;
+use mw_edge::Context;
+use mw_edge::{Problem, problem};
 use mw_core::principal::{Principal, Role};
 use serde_json::{Map, Value, json};
 
@@ -121,7 +121,7 @@ pub(super) fn find(name: &str) -> Option<&'static Tool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
+    use mw_edge::config::Config;
     use mw_core::status::{GateName, Status};
 
     /// The listed tools, with the code of each.
@@ -163,12 +163,12 @@ mod tests {
         assert_eq!(property("list_runs", "status")["enum"], json!(Status::ALL));
         assert_eq!(property("list_gates", "gate")["enum"], json!(GateName::ALL));
         assert_eq!(property("query_support", "topK")["maximum"], mw_store::knowledge::PASSAGES_MAX);
-        assert_eq!(property("ask_brendan", "message")["maxLength"], crate::chat::MESSAGE_LENGTH_MAX);
+        assert_eq!(property("ask_brendan", "message")["maxLength"], mw_operations::turn::MESSAGE_LENGTH_MAX);
     }
 
     #[test]
     fn nothing_is_called_by_somebody_whose_role_is_too_small_or_who_is_nobody() {
-        let mut context = Context::new(config(&[("api_key", "k")]), "r".to_owned());
+        let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
         let mut session = Session { context: &mut context, key: String::new() };
         for tool in super::super::tools::ALL {
             let refused =

@@ -1,30 +1,39 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
-use crate::auth;
-use crate::commands;
-use crate::context::Context;
-use crate::decide::{self, Decider};
-use crate::limits::HITL_APPROVE;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::verdict::{self, Wish};
-use crate::{decision_page, kick, links, pages, press, route};
 use mw_core::link::{Holder, NoLink};
 use mw_core::principal::{Named, Principal};
 use mw_core::run::Run;
-use mw_core::status::Channel;
-pub use mw_core::status::GateName;
+use mw_core::status::{Channel, GateName};
 use mw_core::token::Claims;
+use mw_edge::limits::HITL_APPROVE;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
+use mw_operations::gate::policy::Obstacle;
+use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, page, refusal};
+use mw_operations::runs;
 use mw_store::runs::Loaded;
 
-pub fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+/// The workflow gate's route.
+pub fn workflow(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(GateName::Workflow, request, context)
+}
+
+/// The ideate gate's route.
+pub fn ideate(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(GateName::Ideate, request, context)
+}
+
+/// The prepublish gate's route.
+pub fn prepublish(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(GateName::Prepublish, request, context)
+}
+
+fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
     match answer(gate, request, context) {
         Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
             context.log_problem(&problem);
-            pages::refused(&problem, &context.request_id)
+            outcome_page::refused(&problem, &context.request_id)
         }
         answer => answer,
     }
@@ -40,15 +49,15 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
         return Ok(answer);
     }
     // A body that is no decision is counted before it is refused.
-    let wish = match request.method {
-        Method::Post => verdict::parse(request),
-        _ => Ok(verdict::Wish::approve()),
+    let decision = match request.method {
+        Method::Post => gate::request::parse(request),
+        _ => Ok(DecisionRequest::approve()),
     };
     let run_id = request.segment(3);
     let named = token.as_deref().and_then(mw_core::token::claimed_approver);
-    let loaded = commands::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
+    let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
     let headers = HITL_APPROVE.check(loaded.limit.as_ref())?;
-    match weigh(gate, request, context, token.as_deref(), loaded, wish) {
+    match weigh(gate, request, context, token.as_deref(), loaded, decision) {
         Ok(response) => Ok(response.with_headers(headers)),
         Err(mut problem) => {
             problem.headers.extend(headers);
@@ -64,9 +73,9 @@ fn weigh(
     context: &mut Context,
     token: Option<&str>,
     loaded: Loaded,
-    wish: Result<verdict::Wish, Problem>,
+    decision: Result<DecisionRequest, Problem>,
 ) -> Result<Response, Problem> {
-    let wish = wish?;
+    let decision = decision?;
     let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token)?;
     let by_key = context.principal().cloned();
@@ -79,14 +88,14 @@ fn weigh(
     };
     let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
     if decides {
-        let sent = wish.form_token.as_deref().unwrap_or_default();
-        press::check(request, has_key, || {
-            links::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
+        let sent = decision.form_token.as_deref().unwrap_or_default();
+        csrf::check(request, has_key, || {
+            link::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
         })?;
-        context.ride(200);
+        context.record_with_next_write(200);
         let channel = if has_key { Channel::Api } else { Channel::Link };
         let decider = Decider::of(request, decider, channel);
-        decide_and_answer(request, context, run, gate, decider, claims, wish)
+        decide_and_answer(request, context, run, gate, decider, claims, decision)
     } else {
         show(context, &run, gate, &decider, claims, token)
     }
@@ -108,9 +117,9 @@ fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
 /// A token that is sent must be good, key or no key.
 fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
     let Some(token) = token else { return Ok(None) };
-    let secrets = links::secrets(&context.config)?;
+    let secrets = signing::secrets(&context.config)?;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    let now = crate::clock::now();
+    let now = clock::now();
     match mw_core::token::verify(&secrets, &run.run_id, gate, token, now) {
         Ok(claims) => Ok(Some(claims)),
         Err(reason) => Err(problem::invalid_token().because(format!("token refused: {reason}"))),
@@ -127,19 +136,19 @@ fn show(
     token: Option<&str>,
 ) -> Result<Response, Problem> {
     let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
-        return Err(commands::nothing_to_decide(run, gate));
+        return Err(refusal::nothing_to_decide(run, gate));
     };
     if claims.is_some_and(|claims| claims.opening != brief.opening) {
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
     let token = token.unwrap_or_default();
-    let form = decision_page::Form {
+    let form = page::Form {
         action: mw_core::token::path(&run.run_id, gate, token),
-        token: links::form_token(&context.config, &run.run_id, gate, token)?,
-        obstacle: decision_page::Obstacle::of(run, gate, decider),
+        token: link::form_token(&context.config, &run.run_id, gate, token)?,
+        obstacle: Obstacle::of(run, gate, decider),
         approver: decider.name.clone(),
     };
-    decision_page::answer(&brief, &form)
+    page::answer(&brief, &form)
 }
 
 fn decide_and_answer(
@@ -149,14 +158,14 @@ fn decide_and_answer(
     gate: GateName,
     decider: Decider,
     claims: Option<Claims>,
-    wish: verdict::Wish,
+    decision: DecisionRequest,
 ) -> Result<Response, Problem> {
-    let verdict = wish.verdict;
+    let verdict = decision.verdict;
     // A link is good for the opening that it was made for, whatever its page says.
-    let opening = claims.map(|claims| claims.opening).or(wish.opening);
-    let standing = decide::decide(context, run, gate, Wish { opening, ..wish }, decider)?;
+    let opening = claims.map(|claims| claims.opening).or(decision.opening);
+    let standing = gate::decide(context, run, gate, DecisionRequest { opening, ..decision }, decider)?;
     let response = if request.wants_html() {
-        pages::decided(&standing, gate, verdict)?
+        outcome_page::decided(&standing, gate, verdict)?
     } else {
         Response::ok(&standing.to_json(gate))
     };

@@ -8,17 +8,16 @@
 //! | respond (or `response`) | request changes; the text is the comment |
 //! | ignore | reject |
 
-use crate::body::{self, Fields};
-use crate::context::Context;
-use crate::cursor::Cursor;
-use crate::decide::{self, Decider};
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::verdict::{self, Wish};
-use crate::{auth, commands, kick, route, runs, unmatched};
 use mw_core::run::{Brief, Command, Run};
 use mw_core::status::{Channel, GateName, Verdict};
+use mw_edge::body::{self, Fields};
+use mw_edge::cursor::Cursor;
+use mw_edge::query::{cursor, invalid_query, page_size, short_text};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, kick, problem, route};
+use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
+use mw_operations::gate::request::{self as decision_request, trimmed};
+use mw_operations::gate::{self, Decider, DecisionRequest};
+use mw_operations::runs;
 use mw_store::gates::{Filter, open};
 use serde_json::{Map, Value, json};
 
@@ -35,7 +34,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         }
         ["v1", "gates", run_id, gate] => {
             context.route = "/v1/gates/{run_id}/{gate}";
-            let gate = GateName::parse(gate).ok_or_else(unmatched::unknown_gate)?;
+            let gate = GateName::parse(gate).ok_or_else(unknown_gate)?;
             answer(request, &[Method::Get, Method::Post], |request| match request.method {
                 Method::Post => respond(run_id, gate, request, context),
                 _ => show(run_id, gate, context),
@@ -43,7 +42,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
         }
         ["v1", "gates", run_id, gate, "reopen"] => {
             context.route = "/v1/gates/{run_id}/{gate}/reopen";
-            let gate = GateName::parse(gate).ok_or_else(unmatched::unknown_gate)?;
+            let gate = GateName::parse(gate).ok_or_else(unknown_gate)?;
             answer(request, &[Method::Post], |request| reopen(run_id, gate, request, context))
         }
         _ => Err(problem::not_found("Not Found")),
@@ -65,23 +64,20 @@ fn answer(
 fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let gate = match request.query("gate") {
         None => None,
-        Some(word) => Some(GateName::parse(&word).ok_or_else(unmatched::unknown_gate)?),
+        Some(word) => Some(GateName::parse(&word).ok_or_else(unknown_gate)?),
     };
-    let after = match request.query("cursor") {
-        None => None,
-        Some(text) => Some(Cursor::parse(&text).ok_or_else(|| runs::invalid_query("cursor", "is not one of ours"))?),
-    };
+    let after = cursor(request)?;
     let mine = match request.query("mine").as_deref() {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(runs::invalid_query("mine", "is true or false")),
+        Some(_) => return Err(invalid_query("mine", "is true or false")),
     };
     let filter = Filter {
         gate,
-        project: runs::short_text(request, "project")?,
+        project: short_text(request, "project")?,
         after: after.map(|cursor| (cursor.created_at, cursor.run_id)),
     };
-    let limit = runs::page_size(request)?;
+    let limit = page_size(request)?;
     let page = open(context.database()?, &filter, limit)?;
     let me = context.principal().cloned();
     let may_decide = |run: &&Run| {
@@ -137,25 +133,26 @@ fn description(brief: &Brief) -> String {
 }
 
 fn show(run_id: &str, gate: GateName, context: &mut Context) -> Result<Response, Problem> {
-    let run = commands::load(context, run_id)?;
+    let run = runs::load(context, run_id)?;
     let brief = run.brief().filter(|brief| brief.gate == gate && run.pause.is_none());
-    let brief = brief.ok_or_else(|| commands::nothing_to_decide(&run, gate))?;
+    let brief = brief.ok_or_else(|| nothing_to_decide(&run, gate))?;
     Ok(Response::ok(&item(&brief)))
 }
 
 fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
-    let wish = if members.contains_key("type") { read_inbox(&members)? } else { verdict::read(&members)? };
-    let run = commands::load(context, run_id)?;
+    let decision =
+        if members.contains_key("type") { read_inbox(&members)? } else { decision_request::read(&members)? };
+    let run = runs::load(context, run_id)?;
     let by = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let decider = Decider::of(request, by, Channel::Api);
-    let standing = decide::decide(context, run, gate, wish, decider)?;
+    let standing = gate::decide(context, run, gate, decision, decider)?;
     let response = Response::ok(&standing.to_json(gate));
     Ok(if standing.kick { response.then(kick::dispatch) } else { response })
 }
 
 /// The four verbs. `args` is nothing, a text, or an action with its arguments.
-fn read_inbox(members: &Map<String, Value>) -> Result<Wish, Problem> {
+fn read_inbox(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let word = fields.required_text("type", 1, 20);
     let verdict = match word.as_str() {
@@ -168,53 +165,53 @@ fn read_inbox(members: &Map<String, Value>) -> Result<Wish, Problem> {
         }
     };
     // What stands beside the inbox's words is in ours.
-    let mut wish = Wish { verdict, ..verdict::read(members)? };
+    let mut decision = DecisionRequest { verdict, ..decision_request::read(members)? };
     match (word.as_str(), members.get("args")) {
         ("edit", Some(Value::Object(args))) => {
             let texts = args.get("args").and_then(Value::as_object).unwrap_or(args);
             // What an inbox was shown and no edit may change comes back with the rest.
             let texts = texts.iter().filter(|(name, _)| *name != "summary" && *name != "action");
             let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
-            wish.edit = verdict::read_edit(&texts, &mut fields);
+            decision.edit = decision_request::read_edit(&texts, &mut fields);
         }
         ("edit", _) => fields.fail("args", "Input should be a valid dictionary"),
-        ("respond" | "response", Some(Value::String(text))) => wish.comment = verdict::said(Some(text.clone())),
-        ("respond" | "response", _) if wish.comment.is_none() => fields.fail("args", "Input should be a valid string"),
+        ("respond" | "response", Some(Value::String(text))) => decision.comment = trimmed(Some(text.clone())),
+        ("respond" | "response", _) if decision.comment.is_none() => fields.fail("args", "Input should be a valid string"),
         (_, None | Some(Value::Null | Value::String(_) | Value::Object(_))) => {}
         (_, Some(Value::Bool(_) | Value::Number(_) | Value::Array(_))) => {
             fields.fail("args", "Input should be a text or a dictionary");
         }
     }
     fields.finish()?;
-    Ok(wish)
+    Ok(decision)
 }
 
 /// Every link of the gate is void from now on, and every approval so far.
 fn reopen(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let reason = verdict::said(fields.text("reason", 0, REASON_LENGTH_MAX));
+    let reason = trimmed(fields.text("reason", 0, REASON_LENGTH_MAX));
     fields.finish()?;
-    let run = commands::load(context, run_id)?;
+    let run = runs::load(context, run_id)?;
     let actor = context.actor("api")?;
     let reason = reason.unwrap_or_else(|| format!("reopened by {actor}"));
-    let outcome = commands::carry_out(context, run, &Command::ReopenGate { gate, reason }, &actor)?;
-    let opening = outcome.run.gate.as_ref().map(|open| open.opening);
-    let response = Response::ok(&json!({"runId": outcome.run.run_id, "gate": gate, "opening": opening}));
-    Ok(if outcome.kick { response.then(kick::dispatch) } else { response })
+    let reopened = runs::apply(context, run, &Command::ReopenGate { gate, reason }, &actor)?;
+    let opening = reopened.run.gate.as_ref().map(|open| open.opening);
+    let response = Response::ok(&json!({"runId": reopened.run.run_id, "gate": gate, "opening": opening}));
+    Ok(if reopened.kick { response.then(kick::dispatch) } else { response })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(body: Value) -> Result<Wish, Problem> {
+    fn read(body: Value) -> Result<DecisionRequest, Problem> {
         read_inbox(body.as_object().unwrap())
     }
 
     #[test]
     fn the_four_verbs_of_an_inbox_mean_our_decisions() {
-        assert_eq!(read(json!({"type": "accept", "args": null})).unwrap(), Wish::approve());
+        assert_eq!(read(json!({"type": "accept", "args": null})).unwrap(), DecisionRequest::approve());
         let changes = read(json!({"type": "response", "args": "warmer"})).unwrap();
         assert_eq!((changes.verdict, changes.comment.as_deref()), (Verdict::RequestChanges, Some("warmer")));
         assert_eq!(read(json!({"type": "respond", "comment": "warmer"})).unwrap(), changes);

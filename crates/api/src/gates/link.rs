@@ -1,13 +1,12 @@
 //! GET /v1/hitl/link/:run/:gate: a fresh signed link of the open gate. Changes nothing.
 
-use crate::context::Context;
-use crate::gates::GateName;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::{auth, commands, links, route, unmatched};
 use mw_core::link::{Holder, Waiting};
 use mw_core::principal::{NAME_RULE, Named, Principal, Role, is_name};
+use mw_core::status::GateName;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, problem, route, signing};
+use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
+use mw_operations::gate::link;
+use mw_operations::runs;
 use serde_json::json;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -16,24 +15,24 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     if let Some(answer) = route::allow(request, &[Method::Get])? {
         return Ok(answer);
     }
-    let gate = GateName::parse(&request.segment(4)).ok_or_else(unmatched::unknown_gate)?;
+    let gate = GateName::parse(&request.segment(4)).ok_or_else(unknown_gate)?;
     let wanted = request.query("approver");
     if !wanted.as_deref().is_none_or(is_name) {
         return Err(problem::invalid_field("query:approver", format!("approver should be {NAME_RULE}")));
     }
-    let (run, found) = commands::load_for(context, &request.segment(3), wanted.as_deref())?;
+    let (run, found) = runs::load_for(context, &request.segment(3), wanted.as_deref())?;
     let own = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let holder = holder(&own, wanted, found)?;
     let waiting = Waiting::of(&run).filter(|waiting| waiting.gate == gate);
-    let waiting = waiting.ok_or_else(|| commands::nothing_to_decide(&run, gate))?;
-    let link = links::make(context, &waiting, holder, &own.name)?;
+    let waiting = waiting.ok_or_else(|| nothing_to_decide(&run, gate))?;
+    let link = link::make(context, &waiting, holder, &own.name)?;
     let link = link.map_err(|no_link| problem::gate_not_yours(no_link.to_string()))?;
     Ok(Response::ok(&json!({
         "runId": run.run_id,
         "gate": gate.as_str(),
         "token": link.token,
         "approvalUrl": link.url,
-        "expiresIn": format!("{}h", links::expiry_hours(&context.config)?),
+        "expiresIn": format!("{}h", signing::link_hours(&context.config)?),
     })))
 }
 

@@ -1,16 +1,12 @@
 //! GET /metrics: stored totals, gauges and histograms as Prometheus text, or as OpenMetrics for who asks for it. Open, or
 //! closed by a key of its own; without a redirect, bounded in its number of series.
 
-use crate::auth;
-use crate::clock;
-use crate::config::Config;
-use crate::context::Context;
-use crate::exposition::{Exposition, Format};
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::route;
+mod exposition;
+
+use exposition::{Exposition, Format};
 use mw_core::metrics::RUNS_MAX;
+use mw_edge::config::Config;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
 
 /// The contract's default for runs with series of their own.
 const RUNS_DEFAULT: u64 = 200;
@@ -55,13 +51,11 @@ fn runs(request: &Request, config: &Config, format: Format) -> Result<u32, Probl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
 
     #[test]
     fn a_key_closes_it_and_both_headers_open_it() {
         let answer = |configured: &[(&str, &str)], headers: &[(&str, &str)]| {
-            require_key(&request("GET", "/metrics", headers, ""), &config(configured)).map_err(|problem| problem.status)
+            require_key(&Request::in_memory("GET", "/metrics", headers, ""), &Config::of(configured)).map_err(|problem| problem.status)
         };
         let keys = [("metrics_key", "the-key"), ("metrics_key_previous", "the-old-key")];
         for headers in [
@@ -81,15 +75,15 @@ mod tests {
 
     #[test]
     fn a_weak_key_closes_it_to_everybody() {
-        let weak = config(&[("environment", "prod"), ("metrics_key", "dev-metrics-key")]);
-        let asked = request("GET", "/metrics", &[("x-api-key", "dev-metrics-key")], "");
+        let weak = Config::of(&[("environment", "prod"), ("metrics_key", "dev-metrics-key")]);
+        let asked = Request::in_memory("GET", "/metrics", &[("x-api-key", "dev-metrics-key")], "");
         assert_eq!(require_key(&asked, &weak).unwrap_err().status, 503);
     }
 
     #[test]
     fn series_by_run_are_for_openmetrics_or_who_asks_and_never_more_than_configured() {
         let count = |target: &str, format: Format, configured: &[(&str, &str)]| {
-            runs(&request("GET", target, &[], ""), &config(configured), format).unwrap()
+            runs(&Request::in_memory("GET", target, &[], ""), &Config::of(configured), format).unwrap()
         };
         assert_eq!(count("/metrics", Format::Prometheus, &[]), 0);
         assert_eq!(count("/metrics", Format::OpenMetrics, &[]), 200);

@@ -1,25 +1,23 @@
 //! The receiving side of webhooks: verified as each provider signs, stored and deduplicated by one statement, and answered
 //! with what that statement committed. A callback changes no run: it makes its job due for a look. What no signature
 //! covers pokes, too, and may be kept only within a budget. Sources that sign by Standard Webhooks have a route of their
-//! own ([`crate::webhooks_std`]) and the rest in common.
+//! own ([`standard`]) and the rest in common.
 
-use crate::clock;
-use crate::context::Context;
-use crate::log::Level;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request, WEBHOOK_BODY_LIMIT_BYTES};
-use crate::response::Response;
-use crate::{kick, route};
+pub mod standard;
+
 use http::HeaderMap;
+use mw_edge::log::Level;
+use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
+use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
 use mw_providers::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
 use mw_providers::{headers, kieai, shotstack, upload_post};
 use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
 use serde_json::{Map, Value, json};
 
 /// What tells the providers apart.
-pub struct Provider {
-    pub name: &'static str,
-    pub route: &'static str,
+struct Provider {
+    name: &'static str,
+    route: &'static str,
     /// The variable of its signing secret; `None` where callbacks are unsigned.
     secret: Option<&'static str>,
     /// A valid signature covers the body. kie.ai's covers a task and a time, so its headers stay valid over any body.
@@ -36,7 +34,7 @@ pub(crate) enum Code {
     Text(&'static str),
 }
 
-pub static KIEAI: Provider = Provider {
+static KIEAI: Provider = Provider {
     name: "kieai",
     route: "/v1/webhooks/kieai",
     secret: Some("kieai_signing_secret"),
@@ -46,7 +44,7 @@ pub static KIEAI: Provider = Provider {
     answer: &[("code", Code::Number(200)), ("msg", Code::Text("success"))],
 };
 
-pub static SHOTSTACK: Provider = Provider {
+static SHOTSTACK: Provider = Provider {
     name: "shotstack",
     route: "/v1/webhooks/shotstack",
     secret: None,
@@ -56,7 +54,7 @@ pub static SHOTSTACK: Provider = Provider {
     answer: &[],
 };
 
-pub static UPLOAD_POST: Provider = Provider {
+static UPLOAD_POST: Provider = Provider {
     name: "upload-post",
     route: "/v1/webhooks/upload-post",
     secret: Some("upload_post_signing_secret"),
@@ -69,7 +67,22 @@ pub static UPLOAD_POST: Provider = Provider {
 const QUERY_BYTES_MAX: usize = 1024;
 const ID_LENGTH_MAX: usize = 512;
 
-pub fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+/// POST /v1/webhooks/kieai.
+pub fn kieai(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&KIEAI, request, context)
+}
+
+/// POST /v1/webhooks/shotstack.
+pub fn shotstack(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&SHOTSTACK, request, context)
+}
+
+/// POST /v1/webhooks/upload-post.
+pub fn upload_post(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&UPLOAD_POST, request, context)
+}
+
+fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = provider.route;
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
@@ -96,7 +109,7 @@ pub(crate) fn read(request: &mut Request) -> Result<(HeaderMap, Vec<u8>), Proble
         413 => problem::webhook_payload_too_large(),
         _ => problem,
     })?;
-    Ok((header_map(request), body))
+    Ok((request.header_map(), body))
 }
 
 /// A delivery whose signature has been looked at.
@@ -121,7 +134,7 @@ impl Verified<'_> {
         }
     }
 
-    /// Counts what is refused and keeps what it looked like; the answer tells nothing but that.
+    /// Records what is refused and keeps what it looked like; the answer tells nothing but that.
     fn refuse(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Problem, Problem> {
         let (hash, status) = (dedup_key(body), self.status.as_str());
         let refusal = Refusal {
@@ -131,7 +144,7 @@ impl Verified<'_> {
             headers: kept_headers(request),
         };
         let problem = problem::invalid_signature();
-        context.ride(problem.status);
+        context.record_with_next_write(problem.status);
         webhooks::refuse(context.database()?, clock::now(), &refusal, body)?;
         let fields = [("provider", self.provider.into()), ("signature_status", status.into())];
         context.log.write(Level::Warn, "webhook", "refused", &fields);
@@ -160,7 +173,7 @@ impl Verified<'_> {
             matching: matching(request, callback.as_ref()),
             hint: hint(callback.as_ref()),
         };
-        context.ride(200);
+        context.record_with_next_write(200);
         let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
         if accepted.status == Receipt::Busy {
             return Err(problem::rate_limited().with_header("retry-after", "60"));
@@ -189,16 +202,6 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
         None | Some("application/json" | "application/octet-stream") => Ok(()),
         Some(other) => Err(problem::unsupported_content_type(other)),
     }
-}
-
-pub(crate) fn header_map(request: &Request) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in request.headers() {
-        if let (Ok(name), Ok(value)) = (name.parse::<http::HeaderName>(), value.parse()) {
-            map.append(name, value);
-        }
-    }
-    map
 }
 
 fn matching(request: &Request, callback: Option<&Callback>) -> Match {
@@ -250,12 +253,11 @@ fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::config::Config;
 
     fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
-        let mut context = Context::new(config(&[]), "r".to_owned());
-        receive(provider, &mut request(method, "/v1/webhooks/x", headers, body), &mut context).err().unwrap()
+        let mut context = Context::new(Config::of(&[]), "r".to_owned());
+        receive(provider, &mut Request::in_memory(method, "/v1/webhooks/x", headers, body), &mut context).err().unwrap()
     }
 
     #[test]
@@ -271,7 +273,7 @@ mod tests {
     #[test]
     fn only_headers_of_the_list_are_kept() {
         let sent = [("x-api-key", "k"), ("spin-client-addr", "1.2.3.4:5"), ("x-webhook-timestamp", "1")];
-        assert_eq!(kept_headers(&request("POST", "/", &sent, "")), json!({"x-webhook-timestamp": "1"}));
+        assert_eq!(kept_headers(&Request::in_memory("POST", "/", &sent, "")), json!({"x-webhook-timestamp": "1"}));
     }
 
     #[test]

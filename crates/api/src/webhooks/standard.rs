@@ -1,30 +1,18 @@
 //! POST /v1/webhooks/std/:source: events of configured sources that sign by Standard Webhooks. Stored as provider
 //! `std:<source>`, once per id, which the signature covers.
 
-use crate::clock;
-use crate::config::Config;
-use crate::context::Context;
-use crate::problem::{self, Problem};
-use crate::request::{Method, Request};
-use crate::response::Response;
-use crate::route;
-use crate::webhooks::{Verified, read};
-use mw_providers::standard::{self, Source};
-
-const VARIABLE: &str = "std_webhook_sources";
-
-/// The sources that the variable names, or what is wrong with it, for an operator and without a secret.
-pub(crate) fn sources(config: &Config) -> Result<Vec<Source>, String> {
-    let text = config.optional(VARIABLE).unwrap_or_default();
-    standard::sources(&text).map_err(|error| format!("STD_WEBHOOK_SOURCES: {error}"))
-}
+use super::{Verified, read};
+use mw_edge::config::Misconfigured;
+use mw_edge::webhook_sources::sources;
+use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
+use mw_providers::standard;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/webhooks/std/{source}";
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    let sources = sources(&context.config).map_err(|reason| problem::misconfigured().because(reason))?;
+    let sources = sources(&context.config).map_err(Misconfigured)?;
     let name = request.segment(3);
     let source = sources.iter().find(|source| source.name == name);
     let source = source.ok_or_else(|| problem::not_found("source not found"))?;
@@ -40,14 +28,14 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
+    use mw_edge::webhook_sources::VARIABLE;
+    use mw_edge::config::Config;
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     fn refusal(configured: &str, method: &str, path: &str) -> Problem {
-        let mut context = Context::new(config(&[(VARIABLE, configured)]), "r".to_owned());
-        handle(&mut request(method, path, &[], "{}"), &mut context).err().unwrap()
+        let mut context = Context::new(Config::of(&[(VARIABLE, configured)]), "r".to_owned());
+        handle(&mut Request::in_memory(method, path, &[], "{}"), &mut context).err().unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use pooled::Pooled;
 pub use remote::Remote;
 
 use crate::config::Config;
-use mw_store::metrics::Seen;
+use mw_store::metrics::Observation;
 use mw_store::{Database, DbError, Param};
 use std::time::Instant;
 
@@ -33,18 +33,18 @@ pub trait Way {
 /// [`Way::open`] of the way that a component has chosen.
 pub type OpenWay = fn(&Config, &str) -> Box<dyn Way>;
 
-/// The database as a request has it, and what is known of the request itself for the statement that counts it.
+/// The database as a request has it, and what is known of the request itself for the statement that records it.
 pub struct RequestDatabase {
     way: Box<dyn Way>,
-    /// The request that a writing statement counts beside its work, and since when it lasts.
-    riding: Option<(String, Instant)>,
-    /// Some statement has counted the request.
-    counted: bool,
+    /// The labels with which a writing statement records the request beside its work, and since when the request lasts.
+    unrecorded: Option<(String, Instant)>,
+    /// Some statement has recorded the request.
+    recorded: bool,
 }
 
 impl RequestDatabase {
     pub fn new(way: Box<dyn Way>) -> RequestDatabase {
-        RequestDatabase { way, riding: None, counted: false }
+        RequestDatabase { way, unrecorded: None, recorded: false }
     }
 
     /// Gives the connection back to the pool; the next statement opens again.
@@ -52,14 +52,14 @@ impl RequestDatabase {
         self.way.release();
     }
 
-    /// Lets the next writing statement count the request, with these labels.
-    pub(crate) fn carry(&mut self, labels: String, started: Instant) {
-        self.riding = Some((labels, started));
+    /// Lets the next writing statement record the request, with these labels.
+    pub(crate) fn record_with_next_write(&mut self, labels: String, started: Instant) {
+        self.unrecorded = Some((labels, started));
     }
 
-    /// Whether some statement has counted the request.
-    pub(crate) fn has_counted(&self) -> bool {
-        self.counted
+    /// Whether some statement has recorded the request.
+    pub(crate) fn has_recorded(&self) -> bool {
+        self.recorded
     }
 }
 
@@ -68,12 +68,12 @@ impl Database for RequestDatabase {
         self.way.query(function, params)
     }
 
-    fn seen(&self) -> Option<Seen> {
-        let riding = self.riding.as_ref().filter(|_| !self.counted);
-        riding.map(|(labels, started)| Seen { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
+    fn observation(&self) -> Option<Observation> {
+        let unrecorded = self.unrecorded.as_ref().filter(|_| !self.recorded);
+        unrecorded.map(|(labels, started)| Observation { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
     }
 
-    fn counted(&mut self) {
-        self.counted = true;
+    fn recorded(&mut self) {
+        self.recorded = true;
     }
 }

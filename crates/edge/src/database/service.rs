@@ -1,34 +1,29 @@
 //! The component `database`: runs the statements that others ask for ([`super::remote`]), on one pool for all of them. Private:
 //! it has no route, so only components of this application that spin.toml allows to reach it can ask.
 //!
-//! It is on the way of all their requests, so it does no more than it must: no log line, no count. What is asked
-//! for is a function of ours by name; a statement cannot be sent.
+//! What is asked for is a function of ours by name; a statement cannot be sent.
 
 use super::remote::{FAILED, FUNCTION, PARAMETERS, UNAVAILABLE, decoded};
 use super::{Pooled, Way};
 use crate::config::Config;
+use crate::request::Request;
 use crate::response::Response;
-use crate::{incoming, outgoing};
 use mw_store::DbError;
-use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 /// A commit of two hundred runs takes a few megabytes; nothing that is asked for is larger.
 const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 const FUNCTION_LENGTH_MAX: usize = 63;
 
-/// Serves one statement.
-pub fn serve(request: IncomingRequest, answer: ResponseOutparam) {
-    let mut request = incoming::request(request);
-    let response = match run(&mut request, &Config::of_component()) {
+/// Runs one statement.
+pub fn handle(request: &mut Request, config: &Config) -> Response {
+    match run(request, config) {
         Ok(text) => Response::new(200, "application/json", text),
         Err(DbError::Unavailable(reason)) => Response::text(UNAVAILABLE, reason),
         Err(DbError::Failed(reason)) => Response::text(FAILED, reason),
-    };
-    // Whoever asked notices by itself that no answer came.
-    let _ = outgoing::send(answer, response);
+    }
 }
 
-fn run(request: &mut crate::request::Request, config: &Config) -> Result<String, DbError> {
+fn run(request: &mut Request, config: &Config) -> Result<String, DbError> {
     let failed = |reason: &str| DbError::Failed(reason.to_owned());
     let body = request.body(BODY_LIMIT_BYTES).map_err(|problem| DbError::Failed(problem.detail))?;
     let function = request.header(FUNCTION).filter(|name| is_function(name)).ok_or_else(|| failed("no function"))?;
@@ -46,12 +41,10 @@ fn is_function(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
-    use crate::request::tests::request;
 
     fn refusal(headers: &[(&str, &str)]) -> DbError {
-        let configured = config(&[("database_url", "postgres://nowhere.invalid/x")]);
-        run(&mut request("POST", "/", headers, "{}"), &configured).unwrap_err()
+        let configured = Config::of(&[("database_url", "postgres://nowhere.invalid/x")]);
+        run(&mut Request::in_memory("POST", "/", headers, "{}"), &configured).unwrap_err()
     }
 
     #[test]

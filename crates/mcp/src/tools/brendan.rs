@@ -1,21 +1,21 @@
 //! Brendan, as in chat: he plans a run, starts it and explains it. He is asked where he is, with the caller's own key, and told
 //! that a program reads: so he hands out no link that decides.
 
-use crate::body::Fields;
-use crate::chat::{self, ask};
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::Problem;
+use mw_edge::body::Fields;
+use mw_operations::turn::{self, call};
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::Problem;
 use mw_core::principal::Role;
 use serde_json::{Value, json};
 
-pub(in crate::mcp) const ASK_BRENDAN: Tool = Tool { name: "ask_brendan", role: Role::Approver, call: say };
+pub(crate) const ASK_BRENDAN: Tool = Tool { name: "ask_brendan", role: Role::Approver, call: ask };
 
 /// Leaves room for the name of the key's owner.
 const PART_LENGTH_MAX: usize = 30;
 
-fn say(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn ask(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
-    let message = fields.required_text("message", 1, chat::MESSAGE_LENGTH_MAX);
+    let message = fields.required_text("message", 1, turn::MESSAGE_LENGTH_MAX);
     let part = fields.text("user_id", 1, PART_LENGTH_MAX);
     if part.as_ref().is_some_and(|part| part.chars().any(char::is_control)) {
         fields.fail("user_id", "Input should not contain control characters");
@@ -24,7 +24,7 @@ fn say(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
     let user_id = conversation(&session.principal()?.name, part.as_deref());
     let body = json!({"user_id": user_id, "message": message, "reader": "program"}).to_string();
     let key = session.key.clone();
-    let answer = ask::send(session.context, body, ("x-api-key", &key))?;
+    let answer = call::send(session.context, body, ("x-api-key", &key))?;
     let text = answer.get("response").and_then(Value::as_str).map(str::to_owned);
     Ok(Outcome::Done { facts: answer, text })
 }
@@ -50,6 +50,6 @@ mod tests {
             let user = conversation("ann", Some(part));
             assert!(user.starts_with("ann/") && !is_name(&user), "{user}");
         }
-        const { assert!(NAME_LENGTH_MAX + 1 + PART_LENGTH_MAX <= chat::USER_ID_LENGTH_MAX) };
+        const { assert!(NAME_LENGTH_MAX + 1 + PART_LENGTH_MAX <= turn::USER_ID_LENGTH_MAX) };
     }
 }

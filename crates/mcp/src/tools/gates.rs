@@ -1,19 +1,19 @@
 //! The gates that wait for a person: what each is about, and the page where a person decides.
 
 use super::runs::{cursor, limit};
-use crate::body::Fields;
-use crate::config::Config;
-use crate::cursor::Cursor;
-use crate::links;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::Problem;
+use mw_edge::body::Fields;
+use mw_edge::config::Config;
+use mw_edge::cursor::Cursor;
+use mw_operations::gate::link;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::Problem;
 use mw_core::principal::Role;
 use mw_core::run::Brief;
 use mw_core::status::GateName;
 use mw_store::gates::{Filter, open};
 use serde_json::{Value, json};
 
-pub(in crate::mcp) const LIST_GATES: Tool = Tool { name: "list_gates", role: Role::Viewer, call: list };
+pub(crate) const LIST_GATES: Tool = Tool { name: "list_gates", role: Role::Viewer, call: list };
 
 fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
@@ -41,8 +41,8 @@ pub(super) fn shown(brief: &Brief, config: &Config) -> Result<Value, Problem> {
         "gate": brief.gate,
         "summary": brief.summary,
         "releases": brief.releases,
-        "openedAt": crate::clock::rfc3339(brief.opened_at),
-        "deadline": brief.deadline.map(crate::clock::rfc3339),
-        "url": links::page(config, &brief.run_id, brief.gate)?,
+        "openedAt": mw_edge::clock::rfc3339(brief.opened_at),
+        "deadline": brief.deadline.map(mw_edge::clock::rfc3339),
+        "url": link::page_address(config, &brief.run_id, brief.gate)?,
     }))
 }

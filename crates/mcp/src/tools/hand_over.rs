@@ -4,17 +4,18 @@
 
 use super::gates;
 use super::runs::run_id;
-use crate::mcp::protocol::Ask;
-use crate::mcp::state::State;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::Problem;
-use crate::{clock, commands};
+use crate::protocol::Ask;
+use crate::state::State;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::Problem;
+use mw_edge::clock;
+use mw_operations::runs;
 use mw_core::brendan::speech::plain;
 use mw_core::principal::Role;
 use mw_core::run::{DecidedGate, Run};
 use serde_json::{Value, json};
 
-pub(in crate::mcp) const HAND_OVER_GATE: Tool = Tool { name: "hand_over_gate", role: Role::Viewer, call: hand_over };
+pub(crate) const HAND_OVER_GATE: Tool = Tool { name: "hand_over_gate", role: Role::Viewer, call: hand_over };
 
 /// The one thing that is asked for.
 const REQUEST: &str = "decide";
@@ -22,7 +23,7 @@ const REQUEST: &str = "decide";
 fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
     let run_id = run_id(call)?;
     let asked_before = call.state.filter(|state| state.run_id == run_id);
-    let run = commands::load(session.context, &run_id)?;
+    let run = runs::load(session.context, &run_id)?;
     let brief = run.brief().filter(|_| run.pause.is_none());
     let waiting = brief.as_ref().map(|brief| gates::shown(brief, &session.context.config)).transpose()?;
     let Some((brief, waiting)) = brief.zip(waiting) else {

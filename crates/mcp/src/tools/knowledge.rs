@@ -1,15 +1,15 @@
 //! What people wrote down for agents: searched as Brendan searches it.
 
-use crate::body::Fields;
-use crate::clock;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::{self, Problem};
+use mw_edge::body::Fields;
+use mw_edge::clock;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::{Problem, problem};
 use mw_core::principal::Role;
 use mw_store::knowledge::{PASSAGES_MAX, Passage, Search, SearchError, search};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-pub(in crate::mcp) const QUERY_SUPPORT: Tool = Tool { name: "query_support", role: Role::Viewer, call: query };
+pub(crate) const QUERY_SUPPORT: Tool = Tool { name: "query_support", role: Role::Viewer, call: query };
 
 const QUERY_LENGTH_MAX: usize = 1000;
 const TOP_DEFAULT: u32 = 5;

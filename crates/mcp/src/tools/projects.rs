@@ -1,11 +1,12 @@
 //! What can be made here.
 
-use crate::mcp::tool::{Outcome, Tool};
-use crate::{projects, startup};
+use crate::tool::{Outcome, Tool};
+use mw_edge::startup;
+use mw_operations::projects;
 use mw_core::principal::Role;
 use serde_json::json;
 
-pub(in crate::mcp) const LIST_PROJECTS: Tool = Tool {
+pub(crate) const LIST_PROJECTS: Tool = Tool {
     name: "list_projects",
     role: Role::Viewer,
     call: |session, _| {

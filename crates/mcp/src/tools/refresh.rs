@@ -1,17 +1,17 @@
 //! The index of the knowledge made anew from the documents that are kept: what an earlier release cut otherwise is cut as
 //! today. Files come in by `mw kb ingest` only, since a component sees none.
 
-use crate::body::Fields;
-use crate::clock;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::{self, Problem};
+use mw_edge::body::Fields;
+use mw_edge::clock;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::{Problem, problem};
 use mw_core::knowledge::Document;
 use mw_core::principal::Role;
 use mw_store::knowledge::{self, Whole};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-pub(in crate::mcp) const REFRESH_INDEX: Tool = Tool { name: "refresh_index", role: Role::Operator, call: refresh };
+pub(crate) const REFRESH_INDEX: Tool = Tool { name: "refresh_index", role: Role::Operator, call: refresh };
 
 const PAGE: u32 = 50;
 /// Clients wait half a minute; what is left then is done by the next call, which passes over what is fresh.

@@ -1,16 +1,16 @@
 //! How the last days went: a report for people, and the figures that it is made of.
 
-use crate::body::Fields;
-use crate::clock;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::{self, Problem};
+use mw_edge::body::Fields;
+use mw_edge::clock;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::{Problem, problem};
 use mw_core::principal::Role;
 use mw_store::insight::{self, Insight};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-pub(in crate::mcp) const INSIGHT_REPORT: Tool = Tool { name: "insight_report", role: Role::Viewer, call: report };
+pub(crate) const INSIGHT_REPORT: Tool = Tool { name: "insight_report", role: Role::Viewer, call: report };
 
 const WINDOW_DEFAULT: &str = "7d";
 const DAYS_MAX: u32 = 90;

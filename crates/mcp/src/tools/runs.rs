@@ -1,10 +1,10 @@
 //! Reading runs: how one stands, which there are, what one waits for.
 
-use crate::body::Fields;
-use crate::cursor::Cursor;
-use crate::mcp::tool::{Call, Outcome, Session, Tool};
-use crate::problem::Problem;
-use crate::runs;
+use mw_edge::body::Fields;
+use mw_edge::cursor::Cursor;
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_edge::Problem;
+use mw_operations::runs::view;
 use mw_core::principal::Role;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
@@ -15,29 +15,29 @@ const PAGE_MAX: u32 = 100;
 /// As many as a model reads with profit, the newest.
 const ARTIFACTS_MAX: usize = 50;
 
-pub(in crate::mcp) const GET_RUN_STATUS: Tool = Tool {
+pub(crate) const GET_RUN_STATUS: Tool = Tool {
     name: "get_run_status",
     role: Role::Viewer,
     call: |session, call| {
-        let mut view = runs::view(&run_id(call)?, session.context)?;
+        let mut run = view::one(&run_id(call)?, session.context)?;
         let mut left_off = 0;
-        if let Some(artifacts) = view.get_mut("artifacts").and_then(Value::as_array_mut) {
+        if let Some(artifacts) = run.get_mut("artifacts").and_then(Value::as_array_mut) {
             left_off = artifacts.len().saturating_sub(ARTIFACTS_MAX);
             artifacts.drain(..left_off);
         }
-        if let Some(members) = view.as_object_mut() {
+        if let Some(members) = run.as_object_mut() {
             members.insert("artifactsLeftOff".to_owned(), json!(left_off));
         }
-        Ok(Outcome::facts(view))
+        Ok(Outcome::facts(run))
     },
 };
 
-pub(in crate::mcp) const LIST_RUNS: Tool = Tool { name: "list_runs", role: Role::Viewer, call: list };
+pub(crate) const LIST_RUNS: Tool = Tool { name: "list_runs", role: Role::Viewer, call: list };
 
-pub(in crate::mcp) const EXPLAIN_RUN: Tool = Tool {
+pub(crate) const EXPLAIN_RUN: Tool = Tool {
     name: "explain_run",
     role: Role::Viewer,
-    call: |session, call| Ok(Outcome::facts(runs::why(&run_id(call)?, session.context)?)),
+    call: |session, call| Ok(Outcome::facts(view::why(&run_id(call)?, session.context)?)),
 };
 
 fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
@@ -47,9 +47,9 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> 
     let limit = limit(&mut fields);
     let before = cursor(&mut fields);
     fields.finish()?;
-    let status = status.map(|word| runs::status_of(&word, "#/status")).transpose()?;
+    let status = status.map(|word| view::status_of(&word, "#/status")).transpose()?;
     let filter = Filter { status, project, before, ..Filter::default() };
-    let (page, _) = runs::page(session.context, &filter, limit)?;
+    let (page, _) = view::page(session.context, &filter, limit)?;
     Ok(Outcome::facts(page))
 }
 

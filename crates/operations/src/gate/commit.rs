@@ -1,17 +1,14 @@
-//! A decision at a gate, from whichever channel: whoever calls has established who decides; the policy, first write wins
-//! and everything else is the core's (`mw_core::run`, gate.rs).
+//! A decision is made and committed: whoever calls has established who decides; the policy, first write wins and everything
+//! else is the core's (`mw_core::run`, gate.rs).
 
-use crate::commands::{self, Outcome};
-use crate::context::Context;
-use crate::log::Level;
-use crate::problem::Problem;
-use crate::request::Request;
-use crate::verdict::Wish;
-use mw_core::link::{Holder, Waiting};
+use super::request::DecisionRequest;
+use super::{policy, refusal};
+use crate::runs;
 use mw_core::principal::Principal;
 use mw_core::run::{Command, GateDecision, Run};
 use mw_core::status::{Channel, GateName, Verdict};
-use mw_store::principals;
+use mw_edge::log::Level;
+use mw_edge::{Context, Problem, Request};
 use serde_json::{Value, json};
 
 const USER_AGENT_CHARS_MAX: usize = 200;
@@ -34,7 +31,7 @@ impl Decider {
 }
 
 /// How a gate stands after somebody has decided.
-pub struct Standing {
+pub struct GateStanding {
     pub run: Run,
     /// `approved`, `rejected`, `changes_requested`; `pending` for an approval that others must join.
     pub status: &'static str,
@@ -44,7 +41,7 @@ pub struct Standing {
     pub kick: bool,
 }
 
-impl Standing {
+impl GateStanding {
     pub fn to_json(&self, gate: GateName) -> Value {
         let mut answer = json!({"status": self.status, "runId": self.run.run_id, "gate": gate.as_str()});
         if let (Some((approvals, needed)), Value::Object(members)) = (self.quorum, &mut answer) {
@@ -60,57 +57,42 @@ pub fn decide(
     context: &mut Context,
     run: Run,
     gate: GateName,
-    wish: Wish,
+    request: DecisionRequest,
     decider: Decider,
-) -> Result<Standing, Problem> {
+) -> Result<GateStanding, Problem> {
     let approver = decider.by.name.clone();
-    let verdict = wish.verdict;
+    let verdict = request.verdict;
     let decision = GateDecision {
-        lapsed: if verdict == Verdict::Approve { lapsed(context, &run, gate)? } else { Vec::new() },
-        comment: wish.comment,
-        edit: wish.edit,
-        opening: wish.opening,
-        note: wish.approver,
+        lapsed: if verdict == Verdict::Approve { policy::lapsed_approvals(context, &run, gate)? } else { Vec::new() },
+        comment: request.comment,
+        edit: request.edit,
+        opening: request.opening,
+        note: request.approver,
         ip: decider.ip,
         user_agent: decider.user_agent,
         ..GateDecision::new(gate, verdict, decider.by, decider.channel)
     };
-    let outcome = commands::carry_out(context, run, &Command::DecideGate(decision), &approver);
-    let outcome = outcome.map_err(commands::gate_problem)?;
-    let standing = standing(gate, verdict, &outcome);
+    let applied = runs::apply(context, run, &Command::DecideGate(decision), &approver);
+    let applied = applied.map_err(refusal::not_committed)?;
+    let (status, quorum) = standing(gate, verdict, &applied.run);
     let fields = [
-        ("runId", outcome.run.run_id.clone().into()),
+        ("runId", applied.run.run_id.clone().into()),
         ("gate", gate.as_str().into()),
         ("decision", verdict.outcome().into()),
-        ("status", standing.0.into()),
+        ("status", status.into()),
         ("approver", approver.into()),
         ("channel", decider.channel.as_str().into()),
-        ("repeated", (!outcome.changed).into()),
+        ("repeated", (!applied.changed).into()),
     ];
     context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
-    let (status, quorum) = standing;
-    Ok(Standing { status, quorum, kick: outcome.kick, run: outcome.run })
+    Ok(GateStanding { status, quorum, kick: applied.kick, run: applied.run })
 }
 
-/// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.
-/// Gates of one approval have none, and cost no statement here.
-fn lapsed(context: &mut Context, run: &Run, gate: GateName) -> Result<Vec<String>, Problem> {
-    let Some(waiting) = Waiting::of(run).filter(|waiting| waiting.gate == gate) else { return Ok(Vec::new()) };
-    let votes = run.gate.iter().flat_map(|open| &open.votes);
-    let names: Vec<&str> = votes.map(|vote| vote.approver.as_str()).collect();
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut known = principals::named(context.database()?, &names)?;
-    let may_no_longer = |name: &&str| waiting.link_for(Holder::of(name, known.remove(*name))).is_err();
-    Ok(names.into_iter().filter(may_no_longer).map(str::to_owned).collect())
-}
-
-fn standing(gate: GateName, verdict: Verdict, outcome: &Outcome) -> (&'static str, Option<(usize, u32)>) {
-    let open = outcome.run.gate.as_ref().filter(|open| open.gate == gate && verdict == Verdict::Approve);
+fn standing(gate: GateName, verdict: Verdict, run: &Run) -> (&'static str, Option<(usize, u32)>) {
+    let open = run.gate.as_ref().filter(|open| open.gate == gate && verdict == Verdict::Approve);
     match open {
         Some(open) => {
-            let needed = outcome.run.policy().map_or(1, |policy| policy.approvals);
+            let needed = run.policy().map_or(1, |policy| policy.approvals);
             ("pending", Some((open.votes.len(), needed)))
         }
         None => (verdict.outcome(), None),

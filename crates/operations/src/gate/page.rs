@@ -1,15 +1,13 @@
 //! The page of an open gate: all that core's brief says about what is being decided, and a form for each thing that may be
 //! said. It works without scripts; what is long unfolds.
 
-use crate::pages::{self, Moment};
-use crate::problem::Problem;
-use crate::response::Response;
-use crate::{clock, commands, press};
+use super::layout::{self, Moment, is_web_link};
+use super::policy::Obstacle;
 use askama::Template;
 use mw_core::gate_policy::OnExpiry;
-use mw_core::principal::Principal;
-use mw_core::run::{self, Brief, Command, DecidedGate, GateDecision, Refusal, Run, Text};
-use mw_core::status::{Channel, GateName, Verdict};
+use mw_core::run::{Brief, DecidedGate, Text};
+use mw_core::status::GateName;
+use mw_edge::{Problem, Response, csrf};
 
 #[derive(Template)]
 #[template(path = "decision.html")]
@@ -43,28 +41,6 @@ pub struct Form {
     pub obstacle: Option<Obstacle>,
 }
 
-/// What the gate's policy has against an approver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
-    /// They may neither approve nor stop the run.
-    Anything(String),
-    /// They may stop it.
-    Approval(String),
-}
-
-impl Obstacle {
-    /// Asks the core what it would say to an approval; nothing is decided.
-    pub fn of(run: &Run, gate: GateName, by: &Principal) -> Option<Obstacle> {
-        let approval = GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link);
-        let mut context = run::Context { now: clock::now(), new_id: &mut commands::new_id };
-        match run::decide(run, &Command::DecideGate(approval), &mut context) {
-            Err(refusal @ Refusal::SelfApproval { .. }) => Some(Obstacle::Approval(refusal.to_string())),
-            Err(refusal) => Some(Obstacle::Anything(refusal.to_string())),
-            Ok(_) => None,
-        }
-    }
-}
-
 struct Clip<'a> {
     number: u32,
     subject: &'a str,
@@ -88,12 +64,12 @@ struct Input<'a> {
 
 /// The page of the gate that the brief is about.
 pub fn answer(brief: &Brief, form: &Form) -> Result<Response, Problem> {
-    let nonce = pages::nonce();
+    let nonce = layout::nonce();
     let page = Page {
         nonce: nonce.clone(),
-        heading: pages::question(brief.gate),
+        heading: question(brief.gate),
         brief,
-        video: brief.video_url.as_deref().filter(|url| pages::is_web_link(url)),
+        video: brief.video_url.as_deref().filter(|url| is_web_link(url)),
         clips: brief.clips.iter().map(clip).collect(),
         cost: cost(brief),
         opened_at: Moment::of(brief.opened_at),
@@ -108,9 +84,9 @@ pub fn answer(brief: &Brief, form: &Form) -> Result<Response, Problem> {
         earlier: brief.earlier.iter().map(|decided| Earlier { decided, at: Moment::of(decided.at) }).collect(),
         fields: brief.fields.iter().map(input).collect(),
         form,
-        form_token_name: press::FORM_TOKEN,
+        form_token_name: csrf::FORM_TOKEN,
     };
-    pages::answer(200, page.render(), &nonce)
+    layout::answer(200, page.render(), &nonce)
 }
 
 fn clip(clip: &mw_core::run::ClipBrief) -> Clip<'_> {
@@ -119,7 +95,7 @@ fn clip(clip: &mw_core::run::ClipBrief) -> Clip<'_> {
         subject: &clip.subject,
         header: &clip.header,
         prompt: &clip.prompt,
-        url: clip.url.as_deref().filter(|url| pages::is_web_link(url)),
+        url: clip.url.as_deref().filter(|url| is_web_link(url)),
     }
 }
 
@@ -135,8 +111,17 @@ fn input(field: &mw_core::run::EditableField) -> Input<'_> {
     }
 }
 
+/// What a gate asks, as the page's heading.
+pub fn question(gate: GateName) -> &'static str {
+    match gate {
+        GateName::Workflow => "Start this run?",
+        GateName::Ideate => "Make these clips?",
+        GateName::Prepublish => "Publish this video?",
+    }
+}
+
 /// What the run takes, in words: `2 clips, 16 s, 0.80`.
-pub(crate) fn cost(brief: &Brief) -> String {
+pub fn cost(brief: &Brief) -> String {
     let cost = &brief.cost;
     let clips = if cost.clips == 1 { "1 clip".to_owned() } else { format!("{} clips", cost.clips) };
     let money = cost.cents.map(|cents| format!(", {}.{:02} in all", cents / 100, cents % 100)).unwrap_or_default();
@@ -147,7 +132,7 @@ pub(crate) fn cost(brief: &Brief) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::run::OpenGate;
+    use mw_core::run::{OpenGate, Run};
 
     fn brief() -> Brief {
         let mut run = Run::unborn("run-<1>".to_owned());
@@ -156,7 +141,7 @@ mod tests {
         run.gate = Some(OpenGate {
             gate: GateName::Ideate,
             opening: 3,
-            opened_at: crate::clock::now(),
+            opened_at: mw_edge::clock::now(),
             summary: "<b>idea</b>".to_owned(),
             warned: false,
             escalated: false,

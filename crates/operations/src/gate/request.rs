@@ -1,11 +1,11 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
-use crate::body::{self, Fields};
-use crate::press::FORM_TOKEN;
-use crate::problem::{self, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
 use mw_core::run::{Edit, Field};
 use mw_core::status::Verdict;
+use mw_edge::body::{self, Fields};
+use mw_edge::csrf::FORM_TOKEN;
+use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
+use mw_edge::{Problem, Request, problem};
 use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
@@ -17,7 +17,7 @@ const EDIT_LENGTH_MAX: usize = 4000;
 const EDIT_PREFIX: &str = "edit.";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct DecisionRequest {
     pub verdict: Verdict,
     pub comment: Option<String>,
     /// Texts to be changed while approving.
@@ -26,21 +26,22 @@ pub struct Wish {
     pub opening: Option<u32>,
     /// A name that the caller typed: a note, not an identity.
     pub approver: Option<String>,
-    /// What the page's form carries (`press`).
+    /// What the page's form carries (`mw_edge::csrf`).
     pub form_token: Option<String>,
 }
 
-impl Wish {
-    pub fn new(verdict: Verdict) -> Wish {
-        Wish { verdict, comment: None, edit: Edit::new(), opening: None, approver: None, form_token: None }
+impl DecisionRequest {
+    pub fn new(verdict: Verdict) -> DecisionRequest {
+        DecisionRequest { verdict, comment: None, edit: Edit::new(), opening: None, approver: None, form_token: None }
     }
 
-    pub fn approve() -> Wish {
-        Wish::new(Verdict::Approve)
+    pub fn approve() -> DecisionRequest {
+        DecisionRequest::new(Verdict::Approve)
     }
 }
 
-pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
+/// Reads the body.
+pub fn parse(request: &mut Request) -> Result<DecisionRequest, Problem> {
     let members = match request.media_type().as_deref() {
         Some("application/x-www-form-urlencoded") => form(request)?,
         _ => body::json_object(request)?,
@@ -49,7 +50,7 @@ pub fn parse(request: &mut Request) -> Result<Wish, Problem> {
 }
 
 /// Reads `decision`, `comment`, `edit`, `opening` and `approver`.
-pub fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
+pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let decision = fields.text("decision", 0, 20);
     let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
@@ -66,15 +67,16 @@ pub fn read(members: &Map<String, Value>) -> Result<Wish, Problem> {
     }
     fields.finish()?;
     let verdict = verdict.ok_or_else(problem::internal)?;
-    Ok(Wish { verdict, comment: said(comment), edit, opening, approver: said(approver), form_token })
+    Ok(DecisionRequest { verdict, comment: trimmed(comment), edit, opening, approver: trimmed(approver), form_token })
 }
 
-pub(crate) fn said(text: Option<String>) -> Option<String> {
+/// A text without the blanks around it; one that is only blank says nothing.
+pub fn trimmed(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Texts by the names of their fields.
-pub(crate) fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
+pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
     let mut edit = Edit::new();
     for (name, text) in texts {
         match (Field::parse(name), text) {
@@ -99,7 +101,7 @@ fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
 }
 
 /// The members that a form's pairs mean.
-pub(crate) fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map<String, Value>, Problem> {
+pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map<String, Value>, Problem> {
     let mut members = Map::new();
     let mut edit = Map::new();
     for (name, value) in pairs {
@@ -109,7 +111,7 @@ pub(crate) fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Res
         // Browsers send line ends as CRLF.
         let value = value.replace("\r\n", "\n");
         match name.as_str() {
-            // The first of a name counts.
+            // The first of a name wins.
             "decision" | "comment" | "approver" | FORM_TOKEN => {
                 members.entry(name).or_insert(Value::String(value));
             }
@@ -134,19 +136,18 @@ pub(crate) fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::tests::request;
 
-    fn parse_as(content_type: &str, body: &str) -> Result<Wish, Problem> {
-        parse(&mut request("POST", "/", &[("content-type", content_type)], body))
+    fn parse_as(content_type: &str, body: &str) -> Result<DecisionRequest, Problem> {
+        parse(&mut Request::in_memory("POST", "/", &[("content-type", content_type)], body))
     }
 
     #[test]
     fn forms_and_json_mean_the_same() {
-        let expected = Wish {
+        let expected = DecisionRequest {
             verdict: Verdict::Reject,
             comment: Some("too\nlong & dull".to_owned()),
             approver: Some("Ann".to_owned()),
-            ..Wish::approve()
+            ..DecisionRequest::approve()
         };
         let form = "comment=too%0D%0Along+%26+dull&approver=+Ann&decision=reject";
         assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn edits_travel_by_field_and_only_with_an_approval() {
-        let mut expected = Wish::approve();
+        let mut expected = DecisionRequest::approve();
         expected.edit.insert(Field::Prompt(0), "a\nb".to_owned());
         expected.opening = Some(3);
         let form = "edit.clips.0.prompt=a%0D%0Ab&opening=3&other=x";
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_empty_post_approves_and_an_unknown_word_is_422() {
-        assert_eq!(parse_as("application/json", "").unwrap(), Wish::approve());
+        assert_eq!(parse_as("application/json", "").unwrap(), DecisionRequest::approve());
         for word in ["Approve", "yes", ""] {
             let refused = parse_as("application/json", &format!("{{\"decision\":\"{word}\"}}")).unwrap_err();
             assert_eq!((refused.status, refused.errors[0].pointer.as_str()), (422, "#/decision"));
