@@ -16,7 +16,7 @@ fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Pro
 }
 
 fn work(context: &mut Context) {
-    let outcome = settings::read(&context.config).and_then(|settings| {
+    let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|settings| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
         Ok(outbound::block_on(mw_dispatch::work(&mut world, &http, &settings))?)

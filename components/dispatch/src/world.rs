@@ -2,12 +2,12 @@
 
 use mw_core::Timestamp;
 use mw_dispatch::{Attempt, LinkMade, World};
-use mw_store::{Database, DbError};
 use mw_edge::config::Config;
 use mw_edge::database::{Pooled, RequestDatabase, Way};
 use mw_edge::log::{Level, Log};
 use mw_edge::{clock, ids};
 use mw_operations::gate::link;
+use mw_store::{Database, DbError};
 
 pub(crate) struct Host<'a> {
     pub(crate) config: &'a Config,

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_bulk_needs_a_verb_and_a_filter_and_is_a_dry_run_unless_told() {
-        let bulk = read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#)).ok();
+        let bulk =
+            read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#)).ok();
         assert!(bulk.is_some_and(|bulk| bulk.dry_run && bulk.page == 50));
         assert_eq!(pointers("{}"), ["#/verb", "#/filter"]);
         assert_eq!(pointers(r#"{"verb":"explode","filter":{"project":"a"}}"#), ["#/verb"]);

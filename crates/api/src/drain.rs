@@ -60,8 +60,8 @@ fn shown(drain: &Drain) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
     use mw_core::status::Status;
+    use mw_edge::config::Config;
     use mw_store::drain::Effects;
     use std::collections::BTreeMap;
 
@@ -107,7 +107,8 @@ mod tests {
     fn the_switch_must_be_named() {
         let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
         for body in ["{}", r#"{"on":null}"#, r#"{"on":"yes"}"#] {
-            let asked = handle(&mut Request::in_memory("POST", "/admin/drain", &[("x-api-key", "k")], body), &mut context);
+            let asked =
+                handle(&mut Request::in_memory("POST", "/admin/drain", &[("x-api-key", "k")], body), &mut context);
             assert_eq!(asked.err().unwrap().errors[0].pointer, "#/on", "{body}");
         }
     }

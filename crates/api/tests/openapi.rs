@@ -1,7 +1,7 @@
 //! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
 
 use mw_core::principal::Role;
-use mw_web::rights::ROUTES;
+use mw_edge::rights::ROUTES;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ const MANIFEST: &str = include_str!("../../../spin.toml");
 
 /// Null when it is no JSON, which no test survives.
 fn openapi() -> Value {
-    serde_json::from_str(mw_web::health::OPENAPI).unwrap_or_default()
+    serde_json::from_str(mw_api::health::OPENAPI).unwrap_or_default()
 }
 
 /// Routes of spin.toml in OpenAPI's words; the catch-all, the second spelling of the list of projects and the console's

@@ -93,8 +93,12 @@ fn accepted(standing: &GateStanding, gate: GateName, name: &str) -> PressAnswer 
 /// What a refusal means to somebody with a button in front of them.
 fn refused(problem: &Problem) -> PressAnswer {
     match problem.code {
-        "gate-already-decided" | "run-already-ended" | "gate-not-open" => PressAnswer::with(problem.detail.clone(), true),
-        "invalid-token" => PressAnswer::with("This button is from an earlier opening of the gate: use the newest.", true),
+        "gate-already-decided" | "run-already-ended" | "gate-not-open" => {
+            PressAnswer::with(problem.detail.clone(), true)
+        }
+        "invalid-token" => {
+            PressAnswer::with("This button is from an earlier opening of the gate: use the newest.", true)
+        }
         "invalid-request" => {
             PressAnswer::with("This gate wants a reason for that: open its page, which has room for one.", false)
         }
@@ -105,8 +109,8 @@ fn refused(problem: &Problem) -> PressAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
     use mw_core::run::Refusal;
+    use mw_edge::config::Config;
     use mw_operations::gate::refusal::not_committed;
     use mw_store::commit::TransitionError;
 

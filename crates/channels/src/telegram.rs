@@ -193,7 +193,10 @@ mod tests {
 
     fn asked(headers: &[(&str, &str)], body: &str) -> Result<Response, Problem> {
         let config = Config::of(&[("telegram_webhook_secret", "s3cret"), ("telegram_webhook_secret_previous", "old")]);
-        handle(&mut Request::in_memory("POST", "/v1/telegram/webhook", headers, body), &mut Context::new(config, "r".to_owned()))
+        handle(
+            &mut Request::in_memory("POST", "/v1/telegram/webhook", headers, body),
+            &mut Context::new(config, "r".to_owned()),
+        )
     }
 
     #[test]

@@ -92,7 +92,8 @@ pub(super) fn plan(
     account: &mut Account,
     progress: &mut dyn Progress,
 ) -> Result<Plan, Stop> {
-    let ModelAnswer { text, citations, links, start, decision } = converse_in_rounds(context, turn, model, account, progress)?;
+    let ModelAnswer { text, citations, links, start, decision } =
+        converse_in_rounds(context, turn, model, account, progress)?;
     let mut reply = Reply::default();
     reply::begin(&mut reply, context, turn.audience(), &turn.loaded)?;
     if !text.is_empty() {
@@ -175,7 +176,8 @@ fn ask_model(
     let result = if progress.wants_text() {
         let mut speech = Speech::default();
         let mut forward = |piece: &str| progress.delta(&speech.push(piece));
-        let result = outbound::block_on(outbound::within(left, converse_streaming(&client, &model.llm, ask, &mut forward)));
+        let result =
+            outbound::block_on(outbound::within(left, converse_streaming(&client, &model.llm, ask, &mut forward)));
         progress.delta(&speech.finish());
         result
     } else {

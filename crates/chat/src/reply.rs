@@ -72,7 +72,12 @@ impl Reply {
 
 /// How every answer begins: once in a conversation that no person speaks, then what happened since the last answer; a gate that
 /// has been decided meanwhile is no news.
-pub(crate) fn begin(reply: &mut Reply, context: &Context, reader: Audience<'_>, loaded: &ChatLoaded) -> Result<(), Problem> {
+pub(crate) fn begin(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    loaded: &ChatLoaded,
+) -> Result<(), Problem> {
     if loaded.is_new {
         reply.add(INTRODUCTION);
     }
@@ -214,8 +219,8 @@ pub(crate) fn standing(run: &ChatRun) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
     use mw_core::brendan::KnownRun;
+    use mw_edge::config::Config;
     use mw_store::chat::Notice;
 
     fn context() -> Context {

@@ -148,12 +148,7 @@ impl PreparedTurn {
     }
 
     /// Stage 2: by the model where there is one, by the rules where there is none or it fails. Nothing is changed.
-    fn plan(
-        &self,
-        context: &mut Context,
-        account: &mut Account,
-        progress: &mut dyn Progress,
-    ) -> Result<Plan, Problem> {
+    fn plan(&self, context: &mut Context, account: &mut Account, progress: &mut dyn Progress) -> Result<Plan, Problem> {
         match &self.model {
             None => progress.status("planning by rules"),
             Some(model) => match model::plan(context, self, model, account, progress) {

@@ -82,9 +82,7 @@ impl Config {
     pub fn number(&self, name: &str, default: u64) -> Result<u64, Misconfigured> {
         match self.optional(name) {
             None => Ok(default),
-            Some(text) => {
-                text.parse().map_err(|_| Misconfigured(format!("variable {name} is not a whole number")))
-            }
+            Some(text) => text.parse().map_err(|_| Misconfigured(format!("variable {name} is not a whole number"))),
         }
     }
 
@@ -116,8 +114,11 @@ mod tests {
 
     #[test]
     fn a_weak_secret_is_missed_by_its_name_and_reason() {
-        let weak =
-            Config::of(&[("environment", "prod"), ("hitl_secret", "short"), ("hitl_secret_previous", "a-long-enough-one")]);
+        let weak = Config::of(&[
+            ("environment", "prod"),
+            ("hitl_secret", "short"),
+            ("hitl_secret_previous", "a-long-enough-one"),
+        ]);
         let missing = weak.required("hitl_secret").unwrap_err();
         assert_eq!(missing.to_string(), "variable hitl_secret is shorter than 12 characters");
         assert!(weak.secrets("hitl_secret").is_empty(), "the one before stands in for nothing");

@@ -147,7 +147,11 @@ mod tests {
             ("production", "", "local"),
             ("myloware-prod", "staging", "staging"),
         ] {
-            assert_eq!(environment(&Config::of(&[("fly_app_name", app), ("environment", said)])), expected, "{app} {said}");
+            assert_eq!(
+                environment(&Config::of(&[("fly_app_name", app), ("environment", said)])),
+                expected,
+                "{app} {said}"
+            );
         }
     }
 

@@ -6,17 +6,17 @@ use super::runs::{self, PAGE, run_path};
 use super::view::{Chip, Frame, Place, page};
 use super::visitor::Visitor;
 use super::{Answer, Stop};
-use mw_edge::body::Fields;
-use mw_edge::Context;
-use mw_edge::cursor::Cursor;
-use mw_edge::limits::RUNS_BULK;
-use mw_edge::Problem;
-use mw_edge::{clock, kick, problem};
-use mw_operations::verbs::VerbRequest;
-use mw_operations::verbs::bulk::{self, BulkRequest};
 use askama::Template;
 use mw_core::Timestamp;
 use mw_core::status::{Status, Verb};
+use mw_edge::Context;
+use mw_edge::Problem;
+use mw_edge::body::Fields;
+use mw_edge::cursor::Cursor;
+use mw_edge::limits::RUNS_BULK;
+use mw_edge::{clock, kick, problem};
+use mw_operations::verbs::VerbRequest;
+use mw_operations::verbs::bulk::{self, BulkRequest};
 use serde_json::Value;
 
 #[derive(Template)]

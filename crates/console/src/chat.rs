@@ -6,10 +6,10 @@ use super::runs::run_path;
 use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
-use mw_operations::turn::{self, call};
-use mw_edge::Context;
 use askama::Template;
 use mw_core::principal::Role;
+use mw_edge::Context;
+use mw_operations::turn::{self, call};
 use mw_store::console::Message;
 
 const MESSAGES: u32 = 50;

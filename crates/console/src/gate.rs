@@ -6,16 +6,16 @@ use super::runs::run_path;
 use super::view::{Moment, web_link};
 use super::visitor::Visitor;
 use super::{Answer, see_other};
+use mw_core::principal::Role;
+use mw_core::run::{Brief, ClipState, Run, Text};
+use mw_core::status::{Channel, GateName, Verdict};
 use mw_edge::Context;
-use mw_edge::limits::HITL_APPROVE;
 use mw_edge::Request;
+use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{kick, problem};
 use mw_operations::gate::policy::Obstacle;
 use mw_operations::gate::{self, Decider, page, request as decision_request};
 use mw_operations::runs::load_counted;
-use mw_core::principal::Role;
-use mw_core::run::{Brief, ClipState, Run, Text};
-use mw_core::status::{Channel, GateName, Verdict};
 
 /// What is asked at a gate.
 pub(super) struct Open {

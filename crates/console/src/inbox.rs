@@ -4,12 +4,12 @@ use super::gate::May;
 use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, gate};
-use mw_edge::Context;
-use mw_edge::cursor::Cursor;
-use mw_edge::Request;
-use mw_edge::query::invalid_query;
 use askama::Template;
 use mw_core::principal::Role;
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::cursor::Cursor;
+use mw_edge::query::invalid_query;
 use mw_store::runs::Listed;
 
 const PAGE: u32 = 20;

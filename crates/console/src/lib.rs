@@ -36,15 +36,15 @@ mod view;
 mod visitor;
 mod webhooks;
 
-use mw_edge::auth::Caller;
+use form::Form;
+use mw_core::principal::Role;
 use mw_edge::Context;
-use mw_edge::config::Misconfigured;
-use mw_edge::problem;
 use mw_edge::Problem;
 use mw_edge::Request;
 use mw_edge::Response;
-use form::Form;
-use mw_core::principal::Role;
+use mw_edge::auth::Caller;
+use mw_edge::config::Misconfigured;
+use mw_edge::problem;
 use route::Route;
 use visitor::Guest;
 

@@ -3,14 +3,14 @@
 use super::form::Form;
 use super::session::{self, Session};
 use super::{Answer, Stop, see_other, view};
+use askama::Template;
+use mw_core::principal::OPERATOR;
 use mw_edge::Context;
+use mw_edge::Response;
 use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
 use mw_edge::{Method, Request};
-use mw_edge::Response;
 use mw_edge::{auth, clock, signing};
-use askama::Template;
-use mw_core::principal::OPERATOR;
 
 #[derive(Template)]
 #[template(path = "console/login.html")]

@@ -3,10 +3,10 @@
 use super::Answer;
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
-use mw_edge::Context;
-use mw_edge::startup;
 use askama::Template;
 use mw_core::status::ProvidersMode;
+use mw_edge::Context;
+use mw_edge::startup;
 use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
 

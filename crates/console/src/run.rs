@@ -10,14 +10,14 @@ use super::verbs::{self, Offer};
 use super::view::{Chip, Frame, Moment, Place, page, web_link};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, Stop, webhooks};
+use askama::Template;
+use mw_core::run::{Facts, JobPhase, Run, Why};
 use mw_edge::Context;
 use mw_edge::Request;
 use mw_edge::Response;
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
 use mw_edge::{clock, ids, problem};
-use askama::Template;
-use mw_core::run::{Facts, JobPhase, Run, Why};
 use mw_store::console::RunShown;
 
 const EVENTS: u32 = 40;

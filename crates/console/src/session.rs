@@ -2,16 +2,16 @@
 //! be cleaned up; a key that is revoked ends its sessions at the next request, since every page asks who holds it by now.
 //! The form token is derived from the session, so that a form is good for the session that it was shown in.
 
-use mw_edge::config::Config;
-use mw_edge::request::origin_of;
-use mw_edge::signing;
-use mw_edge::Problem;
-use mw_edge::Request;
-use mw_edge::seal::{is_signed, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mw_core::Timestamp;
 use mw_core::principal::OPERATOR;
+use mw_edge::Problem;
+use mw_edge::Request;
+use mw_edge::config::Config;
+use mw_edge::request::origin_of;
+use mw_edge::seal::{is_signed, sign};
+use mw_edge::signing;
 use serde::{Deserialize, Serialize};
 
 /// A working day and a bit; the end is absolute.
@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn only_our_own_pages_may_post() {
         let config = Config::of(&[("public_base_url", "https://mw.example/")]);
-        let from = |headers: &[(&str, &str)]| is_from_here(&Request::in_memory("POST", "/console", headers, ""), &config);
+        let from =
+            |headers: &[(&str, &str)]| is_from_here(&Request::in_memory("POST", "/console", headers, ""), &config);
         assert!(from(&[("sec-fetch-site", "same-origin")]));
         assert!(from(&[("origin", "https://mw.example")]));
         assert!(from(&[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:3000")]));

@@ -5,13 +5,13 @@ use super::runs::run_path;
 use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
+use askama::Template;
+use mw_core::definition::{Definition, Step};
+use mw_core::principal::Role;
 use mw_edge::Context;
 use mw_edge::limits::RUNS_START;
 use mw_edge::{clock, idempotency, kick};
 use mw_operations::start::{Start, body};
-use askama::Template;
-use mw_core::definition::{Definition, Step};
-use mw_core::principal::Role;
 use mw_store::commit::Idempotency;
 use serde_json::{Map, Value, json};
 

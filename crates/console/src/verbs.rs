@@ -5,14 +5,14 @@ use super::form::Form;
 use super::runs::run_path;
 use super::visitor::Visitor;
 use super::{Answer, see_other};
-use mw_edge::body::Fields;
-use mw_edge::Context;
-use mw_edge::Request;
-use mw_edge::{clock, ids, kick};
-use mw_operations::verbs::{VerbRequest, perform};
 use mw_core::principal::Role;
 use mw_core::run::{self, Order, PAUSE_DAYS, Run};
 use mw_core::status::Verb;
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::body::Fields;
+use mw_edge::{clock, ids, kick};
+use mw_operations::verbs::{VerbRequest, perform};
 use time::Duration;
 
 /// A verb that would do something now.

@@ -2,15 +2,15 @@
 
 use super::assets;
 use super::visitor::Visitor;
-use mw_edge::config::Config;
-use mw_edge::{Problem, problem};
-use mw_edge::Response;
-use mw_edge::{clock, startup};
 use askama::Template;
 use askama::filters::HtmlSafe;
 use mw_core::Timestamp;
 use mw_core::principal::Role;
 use mw_core::status::{ProvidersMode, Status};
+use mw_edge::Response;
+use mw_edge::config::Config;
+use mw_edge::{Problem, problem};
+use mw_edge::{clock, startup};
 use std::fmt;
 
 /// Where a page stands in the navigation.

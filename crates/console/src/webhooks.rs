@@ -3,14 +3,14 @@
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use super::{Answer, letter};
-use mw_edge::Context;
-use mw_edge::cursor::Cursor;
-use mw_operations::dead_letters::letter_id;
-use mw_edge::Request;
-use mw_edge::request::percent_encode;
-use mw_edge::query::invalid_query;
 use askama::Template;
 use mw_core::principal::Role;
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::cursor::Cursor;
+use mw_edge::query::invalid_query;
+use mw_edge::request::percent_encode;
+use mw_operations::dead_letters::letter_id;
 use mw_store::console::Receipt;
 
 const PAGE: u32 = 50;

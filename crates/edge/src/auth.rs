@@ -173,7 +173,10 @@ mod tests {
     }
 
     fn asked(method: &str, target: &str, key: &str) -> (Request, Context) {
-        (Request::in_memory(method, target, &[("x-api-key", key), ("spin-client-addr", "10.1.1.1:9")], ""), context("the-key"))
+        (
+            Request::in_memory(method, target, &[("x-api-key", key), ("spin-client-addr", "10.1.1.1:9")], ""),
+            context("the-key"),
+        )
     }
 
     fn person(role: Role) -> Principal {
@@ -214,7 +217,11 @@ mod tests {
         for (sent, comes_in) in [("the-key", true), ("the-old-key", true), ("", false)] {
             let keys = [("api_key", "the-key"), ("api_key_previous", "the-old-key")];
             let asked = Request::in_memory("GET", "/v1/runs", &[("x-api-key", sent)], "");
-            assert_eq!(require(&asked, &mut Context::new(Config::of(&keys), "r".to_owned())).is_ok(), comes_in, "{sent}");
+            assert_eq!(
+                require(&asked, &mut Context::new(Config::of(&keys), "r".to_owned())).is_ok(),
+                comes_in,
+                "{sent}"
+            );
         }
         let asked = Request::in_memory("GET", "/v1/runs", &[("x-api-key", "the-old-key")], "");
         let alone = Config::of(&[("api_key_previous", "the-old-key")]);

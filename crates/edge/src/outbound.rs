@@ -92,10 +92,7 @@ impl HttpClient for Outbound {
 
 /// Sends a request and waits for its whole answer, while nothing else goes on: for a call to another component of this
 /// application in the middle of other work. The executor could not wait for it there.
-pub fn send_blocking(
-    request: http::Request<Vec<u8>>,
-    timeouts: Timeouts,
-) -> Result<(u16, Vec<u8>), TransportError> {
+pub fn send_blocking(request: http::Request<Vec<u8>>, timeouts: Timeouts) -> Result<(u16, Vec<u8>), TransportError> {
     let pending = start(request, timeouts)?;
     pending.subscribe().block();
     let response = match pending.get() {

@@ -16,7 +16,9 @@ pub fn invalid_query(name: &str, what: &str) -> Problem {
 /// A name that may be absent.
 pub fn short_text(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     match request.query(name) {
-        Some(text) if text.chars().count() > TEXT_LENGTH_MAX || text.contains('\0') => Err(invalid_query(name, "is not a name")),
+        Some(text) if text.chars().count() > TEXT_LENGTH_MAX || text.contains('\0') => {
+            Err(invalid_query(name, "is not a name"))
+        }
         text => Ok(text.filter(|text| !text.is_empty())),
     }
 }

@@ -78,7 +78,8 @@ pub fn draining(reason: Option<&str>) -> Problem {
         Some(reason) => format!("the service is draining and starts nothing new: {reason}"),
         None => "the service is draining and starts nothing new".to_owned(),
     };
-    let problem = Problem::new(503, "draining", detail).with_header("retry-after", DRAINING_RETRY_AFTER_SECONDS.to_string());
+    let problem =
+        Problem::new(503, "draining", detail).with_header("retry-after", DRAINING_RETRY_AFTER_SECONDS.to_string());
     match reason {
         Some(reason) => problem.with_member("reason", reason),
         None => problem,

@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn only_a_browser_wants_html() {
         assert!(Request::in_memory("GET", "/", &[("accept", "text/html,*/*;q=0.8")], "").wants_html());
-        assert!(!request("GET", "/", &[("accept", "*/*")], "").wants_html());
-        assert!(!request("GET", "/", &[], "").wants_html());
+        assert!(!Request::in_memory("GET", "/", &[("accept", "*/*")], "").wants_html());
+        assert!(!Request::in_memory("GET", "/", &[], "").wants_html());
     }
 }

@@ -43,7 +43,8 @@ mod tests {
         assert_eq!(refused.headers, [("allow", "GET, HEAD, OPTIONS".to_owned())]);
         assert!(allow(&Request::in_memory("HEAD", "/", &[], ""), &[Method::Post]).is_err());
         assert!(allow(&Request::in_memory("HEAD", "/", &[], ""), &[Method::Get]).unwrap().is_none());
-        let options = allow(&Request::in_memory("OPTIONS", "/", &[], ""), &[Method::Get, Method::Post]).unwrap().unwrap();
+        let options =
+            allow(&Request::in_memory("OPTIONS", "/", &[], ""), &[Method::Get, Method::Post]).unwrap().unwrap();
         assert_eq!(options.status, 204);
         assert_eq!(options.headers, [("allow", "GET, HEAD, POST, OPTIONS".to_owned())]);
     }

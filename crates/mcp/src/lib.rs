@@ -22,14 +22,14 @@ mod state;
 mod tool;
 mod tools;
 
+use message::{PARSE_ERROR, RpcError};
 use mw_edge::Context;
+use mw_edge::Response;
 use mw_edge::limits::{MCP, WINDOW_SECONDS};
-use mw_edge::{Problem, problem};
 use mw_edge::request::BODY_LIMIT_BYTES;
 use mw_edge::{Method, Request};
-use mw_edge::Response;
+use mw_edge::{Problem, problem};
 use mw_edge::{auth, body, clock, route};
-use message::{PARSE_ERROR, RpcError};
 use mw_store::Taken;
 use offer::Ours;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! Where a browser's request comes from. A page of somebody else's must not reach us through a visitor's browser, not even by
 //! a name that it made point here (DNS rebinding): only our own pages and those of this machine may.
 
+use mw_edge::Request;
 use mw_edge::config::Config;
 use mw_edge::request::origin_of;
-use mw_edge::Request;
 
 /// Whether a request comes from no browser, or from a page that may ask.
 pub(super) fn is_allowed(request: &Request, config: &Config) -> bool {
@@ -26,7 +26,8 @@ mod tests {
     #[test]
     fn only_our_pages_and_local_ones_may_ask() {
         let config = Config::of(&[("public_base_url", "https://mw.example/")]);
-        let allowed = |origin: &str| is_allowed(&Request::in_memory("POST", "/mcp", &[("origin", origin)], ""), &config);
+        let allowed =
+            |origin: &str| is_allowed(&Request::in_memory("POST", "/mcp", &[("origin", origin)], ""), &config);
         for good in ["https://mw.example", "http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:80"] {
             assert!(allowed(good), "{good}");
         }

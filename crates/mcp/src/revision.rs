@@ -2,9 +2,9 @@
 //! which begin with `initialize`. Which one a request is of, and whether its headers agree with its body.
 
 use super::message::{HEADER_MISMATCH, INVALID_PARAMS, RpcError, UNSUPPORTED_VERSION};
-use mw_edge::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use mw_edge::Request;
 use serde_json::{Map, Value, json};
 
 pub const MODERN: &str = "2026-07-28";

@@ -1,11 +1,11 @@
 //! `requestState`: what a client brings back unchanged with what its user was asked for, signed, since it was out of our hands.
 
 use super::message::RpcError;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mw_edge::config::Config;
 use mw_edge::{Problem, problem};
 use mw_edge::{clock, seal, signing};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -4,10 +4,10 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
-use mw_edge::body;
-use mw_edge::Context;
-use mw_edge::{Problem, problem};
 use mw_core::principal::{Principal, Role};
+use mw_edge::Context;
+use mw_edge::body;
+use mw_edge::{Problem, problem};
 use serde_json::{Map, Value, json};
 
 const CATALOGUE: &str = include_str!("tools.json");
@@ -121,8 +121,8 @@ pub(super) fn find(name: &str) -> Option<&'static Tool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
     use mw_core::status::{GateName, Status};
+    use mw_edge::config::Config;
 
     /// The listed tools, with the code of each.
     fn both() -> Vec<(Value, &'static Tool)> {

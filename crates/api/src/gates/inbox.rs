@@ -141,8 +141,7 @@ fn show(run_id: &str, gate: GateName, context: &mut Context) -> Result<Response,
 
 fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
-    let decision =
-        if members.contains_key("type") { read_inbox(&members)? } else { decision_request::read(&members)? };
+    let decision = if members.contains_key("type") { read_inbox(&members)? } else { decision_request::read(&members)? };
     let run = runs::load(context, run_id)?;
     let by = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let decider = Decider::of(request, by, Channel::Api);
@@ -176,7 +175,9 @@ fn read_inbox(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> 
         }
         ("edit", _) => fields.fail("args", "Input should be a valid dictionary"),
         ("respond" | "response", Some(Value::String(text))) => decision.comment = trimmed(Some(text.clone())),
-        ("respond" | "response", _) if decision.comment.is_none() => fields.fail("args", "Input should be a valid string"),
+        ("respond" | "response", _) if decision.comment.is_none() => {
+            fields.fail("args", "Input should be a valid string")
+        }
         (_, None | Some(Value::Null | Value::String(_) | Value::Object(_))) => {}
         (_, Some(Value::Bool(_) | Value::Number(_) | Value::Array(_))) => {
             fields.fail("args", "Input should be a text or a dictionary");

@@ -4,8 +4,8 @@ use mw_core::link::{Holder, Waiting};
 use mw_core::principal::{NAME_RULE, Named, Principal, Role, is_name};
 use mw_core::status::GateName;
 use mw_edge::{Context, Method, Problem, Request, Response, auth, problem, route, signing};
-use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::link;
+use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::runs;
 use serde_json::json;
 

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn a_key_closes_it_and_both_headers_open_it() {
         let answer = |configured: &[(&str, &str)], headers: &[(&str, &str)]| {
-            require_key(&Request::in_memory("GET", "/metrics", headers, ""), &Config::of(configured)).map_err(|problem| problem.status)
+            require_key(&Request::in_memory("GET", "/metrics", headers, ""), &Config::of(configured))
+                .map_err(|problem| problem.status)
         };
         let keys = [("metrics_key", "the-key"), ("metrics_key_previous", "the-old-key")];
         for headers in [

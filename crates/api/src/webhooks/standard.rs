@@ -28,8 +28,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::webhook_sources::VARIABLE;
     use mw_edge::config::Config;
+    use mw_edge::webhook_sources::VARIABLE;
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

@@ -70,7 +70,8 @@ impl Database for RequestDatabase {
 
     fn observation(&self) -> Option<Observation> {
         let unrecorded = self.unrecorded.as_ref().filter(|_| !self.recorded);
-        unrecorded.map(|(labels, started)| Observation { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
+        unrecorded
+            .map(|(labels, started)| Observation { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
     }
 
     fn recorded(&mut self) {

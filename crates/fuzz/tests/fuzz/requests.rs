@@ -2,9 +2,9 @@
 
 use crate::engine::{Seen, storable};
 use crate::message::Message;
+use mw_api::runs;
 use mw_core::brendan::KnownProject;
 use mw_core::brendan::rules::{Intent, plan};
-use mw_api::runs;
 use mw_edge::cursor::Cursor;
 use mw_edge::problem::Problem;
 use mw_edge::request::{form_value, percent_decode, percent_encode};

@@ -1,11 +1,11 @@
 //! Brendan, as in chat: he plans a run, starts it and explains it. He is asked where he is, with the caller's own key, and told
 //! that a program reads: so he hands out no link that decides.
 
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_core::principal::Role;
+use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_operations::turn::{self, call};
-use crate::tool::{Call, Outcome, Session, Tool};
-use mw_edge::Problem;
-use mw_core::principal::Role;
 use serde_json::{Value, json};
 
 pub(crate) const ASK_BRENDAN: Tool = Tool { name: "ask_brendan", role: Role::Approver, call: ask };

@@ -1,15 +1,15 @@
 //! The gates that wait for a person: what each is about, and the page where a person decides.
 
 use super::runs::{cursor, limit};
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_core::principal::Role;
+use mw_core::run::Brief;
+use mw_core::status::GateName;
+use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::config::Config;
 use mw_edge::cursor::Cursor;
 use mw_operations::gate::link;
-use crate::tool::{Call, Outcome, Session, Tool};
-use mw_edge::Problem;
-use mw_core::principal::Role;
-use mw_core::run::Brief;
-use mw_core::status::GateName;
 use mw_store::gates::{Filter, open};
 use serde_json::{Value, json};
 

@@ -7,12 +7,12 @@ use super::runs::run_id;
 use crate::protocol::Ask;
 use crate::state::State;
 use crate::tool::{Call, Outcome, Session, Tool};
-use mw_edge::Problem;
-use mw_edge::clock;
-use mw_operations::runs;
 use mw_core::brendan::speech::plain;
 use mw_core::principal::Role;
 use mw_core::run::{DecidedGate, Run};
+use mw_edge::Problem;
+use mw_edge::clock;
+use mw_operations::runs;
 use serde_json::{Value, json};
 
 pub(crate) const HAND_OVER_GATE: Tool = Tool { name: "hand_over_gate", role: Role::Viewer, call: hand_over };

@@ -1,10 +1,10 @@
 //! What people wrote down for agents: searched as Brendan searches it.
 
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_core::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::clock;
-use crate::tool::{Call, Outcome, Session, Tool};
 use mw_edge::{Problem, problem};
-use mw_core::principal::Role;
 use mw_store::knowledge::{PASSAGES_MAX, Passage, Search, SearchError, search};
 use serde_json::{Value, json};
 use std::time::Instant;

@@ -1,9 +1,9 @@
 //! What can be made here.
 
 use crate::tool::{Outcome, Tool};
+use mw_core::principal::Role;
 use mw_edge::startup;
 use mw_operations::projects;
-use mw_core::principal::Role;
 use serde_json::json;
 
 pub(crate) const LIST_PROJECTS: Tool = Tool {

@@ -1,12 +1,12 @@
 //! The index of the knowledge made anew from the documents that are kept: what an earlier release cut otherwise is cut as
 //! today. Files come in by `mw kb ingest` only, since a component sees none.
 
-use mw_edge::body::Fields;
-use mw_edge::clock;
 use crate::tool::{Call, Outcome, Session, Tool};
-use mw_edge::{Problem, problem};
 use mw_core::knowledge::Document;
 use mw_core::principal::Role;
+use mw_edge::body::Fields;
+use mw_edge::clock;
+use mw_edge::{Problem, problem};
 use mw_store::knowledge::{self, Whole};
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
 //! How the last days went: a report for people, and the figures that it is made of.
 
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_core::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::clock;
-use crate::tool::{Call, Outcome, Session, Tool};
 use mw_edge::{Problem, problem};
-use mw_core::principal::Role;
 use mw_store::insight::{self, Insight};
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! Reading runs: how one stands, which there are, what one waits for.
 
+use crate::tool::{Call, Outcome, Session, Tool};
+use mw_core::principal::Role;
+use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
-use crate::tool::{Call, Outcome, Session, Tool};
-use mw_edge::Problem;
 use mw_operations::runs::view;
-use mw_core::principal::Role;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
 

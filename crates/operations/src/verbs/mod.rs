@@ -105,7 +105,12 @@ pub fn perform(run_id: &str, request: VerbRequest, context: &mut Context) -> Res
 }
 
 /// A run that this version cannot read is ended in the database: no run is beyond reach.
-fn end_unreadable(run_id: &str, request: &VerbRequest, context: &mut Context, unread: Problem) -> Result<Performed, Problem> {
+fn end_unreadable(
+    run_id: &str,
+    request: &VerbRequest,
+    context: &mut Context,
+    unread: Problem,
+) -> Result<Performed, Problem> {
     let message = format!("terminated by {}: {}", request.actor, request.reason);
     match force_end(context.database()?, run_id, &request.actor, &message)? {
         ForcedEnd::Ended => Ok(Performed { version: 0, after: None, kick: false }),
