@@ -1,4 +1,4 @@
-//! POST /v1/runs/bulk: a verb and a filter, a page of runs at a time; a dry run unless it is told otherwise.
+//! POST /v1/runs/bulk: a verb and a filter, a page of runs at a time; a dry run unless the body says otherwise.
 
 use mw_core::status::Verb;
 use mw_edge::body::{self, Fields};
@@ -25,13 +25,13 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let caller = auth::limiter_subject(request, context);
     let limit = RUNS_BULK.limit(&context.config, &caller)?;
     let found = states(context.database()?, clock::now(), &bulk.filter, bulk.page, &limit)?;
-    let headers = RUNS_BULK.check(found.limit.as_ref())?;
+    context.limit(RUNS_BULK, found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
     let (results, kick) = perform(&bulk, found, context)?;
     let answer = json!({
         "verb": bulk.verb.order.verb(), "dry_run": bulk.dry_run, "results": results, "next_cursor": next,
     });
-    let response = Response::ok(&answer).with_headers(headers);
+    let response = Response::ok(&answer);
     Ok(if kick { response.then(kick::dispatch) } else { response })
 }
 

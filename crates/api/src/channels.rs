@@ -1,4 +1,4 @@
-//! /v1/channels: the chats and channels that are told what happens, for operators; and notices that could not be delivered.
+//! /v1/channels: the chats and channels that are notified of what happens, for operators; and notices that could not be delivered.
 
 use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;

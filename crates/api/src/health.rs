@@ -51,7 +51,7 @@ fn version(context: &Context) -> Response {
     }))
 }
 
-/// 503 while the configuration is unfit, the database is away, or migrations are behind. Why is told to whoever has a key, and to
+/// 503 while the configuration is unfit, the database is away, or migrations are behind. The reasons are for whoever has a key, and for
 /// the log: a stranger would learn where to knock.
 fn ready(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let may_know = auth::holds_a_key(request, context);

@@ -1,4 +1,4 @@
-//! For operators: /v1/dlq (dead letters), /v1/principals, /v1/channels (who is told what happens) and /admin/drain, which share
+//! For operators: /v1/dlq (dead letters), /v1/principals, /v1/channels (who is notified) and /admin/drain, which share
 //! one component.
 
 use crate::{channels, dead_letters, drain, principals};

@@ -90,7 +90,7 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     Ok(if attached.kick { response.then(kick::dispatch) } else { response })
 }
 
-/// A notification is told in its user's conversation: only the shared key may tell another than the run's own user.
+/// A notification appears in its user's conversation: only the shared key may notify another than the run's own user.
 fn require_own_user(attachment: &Attachment, own: &str, context: &Context) -> Result<(), Problem> {
     let named = attachment.metadata.get("user_id").and_then(Value::as_str).unwrap_or_default();
     let is_believed = attachment.artifact_type != NOTIFICATION || context.name()? == OPERATOR;

@@ -1,4 +1,4 @@
-//! A turn that a language model plans: it is told what it needs, asks for tools, and is told what they gave, a few times
+//! A turn that a language model plans: it is given what it needs, asks for tools, and is given their results, a few times
 //! within one deadline. No connection is held while it thinks. Nothing is changed before it is done, so whenever it fails the
 //! rules can plan the same turn.
 

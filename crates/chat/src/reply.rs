@@ -175,7 +175,7 @@ pub(crate) fn link(
     }
 }
 
-/// What is told about a run that has just started.
+/// The text about a run that has just started.
 pub(crate) fn started_text(title: &str, run: &Run) -> String {
     let gates = run.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
     let summary = run.gate.as_ref().map_or("", |gate| gate.summary.as_str());

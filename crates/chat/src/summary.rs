@@ -28,7 +28,7 @@ pub(super) struct DueSummary {
 }
 
 impl DueSummary {
-    /// `None` while all that was said can be told word for word.
+    /// `None` while the model can be given all messages word for word.
     pub(super) fn of(turn: PreparedTurn) -> Option<DueSummary> {
         let PreparedTurn { request, loaded, model, .. } = turn;
         // The turn itself is not among them yet.

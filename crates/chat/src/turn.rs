@@ -15,8 +15,6 @@ use mw_operations::turn::{self, Reader, TurnRequest, sealed};
 use mw_store::chat::{Asking, ChatLoaded, Decision};
 use serde_json::Value;
 
-type Headers = Vec<(&'static str, String)>;
-
 /// POST /v1/chat/brendan: by a key, or by a seal.
 pub(crate) fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     context.route = "/v1/chat/brendan";
@@ -41,19 +39,15 @@ fn respond(
     caller: &str,
     streams: bool,
 ) -> Result<Response, Problem> {
-    let (turn, headers) = load(context, request, caller)?;
+    let turn = load(context, request, caller)?;
     context.record_with_next_write(200);
     if streams {
-        return Ok(stream::answer(turn).with_headers(headers));
+        return Ok(stream::answer(turn));
     }
-    match turn.run(context, &mut NoProgress) {
-        Ok((answer, afterwards)) => {
-            let mut response = Response::ok(&answer.into_json()).with_headers(headers);
-            response.afterwards = afterwards;
-            Ok(response)
-        }
-        Err(problem) => Err(problem.with_headers(&headers)),
-    }
+    let (answer, afterwards) = turn.run(context, &mut NoProgress)?;
+    let mut response = Response::ok(&answer.into_json());
+    response.afterwards = afterwards;
+    Ok(response)
 }
 
 /// A request with all that is known about it.
@@ -74,12 +68,8 @@ pub(crate) struct Plan {
     pub(crate) citations: Value,
 }
 
-/// Stage 1: one statement that finds out whose key it is, counts the turn, and loads what it needs; with what the limit says.
-fn load(
-    context: &mut Context,
-    request: Result<TurnRequest, Problem>,
-    caller: &str,
-) -> Result<(PreparedTurn, Headers), Problem> {
+/// Stage 1: one statement that finds out whose key it is, counts the turn, and loads what it needs.
+fn load(context: &mut Context, request: Result<TurnRequest, Problem>, caller: &str) -> Result<PreparedTurn, Problem> {
     let user_id = request.as_ref().map_or("", |request| request.user_id.as_str());
     let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
     let key_hash = context.claimed_key();
@@ -89,15 +79,14 @@ fn load(
     let by = Asking { key_hash: key_hash.as_deref(), user_id, reader, history };
     let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), by, &limit)?;
     context.admit(loaded.principal.take())?;
-    let headers = CHAT_BRENDAN.check(loaded.limit.as_ref())?;
+    context.limit(CHAT_BRENDAN, loaded.limit.as_ref())?;
     let ready = match &loaded.draining {
         Some(draining) => Err(refusal::draining(draining.reason.as_deref())),
         None => request,
     };
-    let ready = ready.and_then(|request| named(context, request, &loaded));
-    let request = ready.map_err(|problem| problem.with_headers(&headers))?;
+    let request = named(context, ready?, &loaded)?;
     let reader = holder(&request.reader, context, &mut loaded);
-    Ok((PreparedTurn { request, reader, loaded, model }, headers))
+    Ok(PreparedTurn { request, reader, loaded, model })
 }
 
 /// Who came with a key is named by it; a sealed turn names the person itself.

@@ -57,7 +57,7 @@ pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> A
     let caller = visitor.caller();
     let limit = RUNS_BULK.limit(&context.config, &caller)?;
     let found = mw_store::runs::states(context.database()?, now, &bulk.filter, bulk.page, &limit)?;
-    RUNS_BULK.check(found.limit.as_ref())?;
+    context.limit(RUNS_BULK, found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
     let (results, wakes) = bulk::perform(&bulk, found, context)?;
     let response = render(visitor, &form, &bulk, results, next.as_deref())?;

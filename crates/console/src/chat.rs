@@ -1,4 +1,4 @@
-//! /console/chat: the visitor's conversation with Brendan. Links of gates are told in the answer and not kept, so here a
+//! /console/chat: the visitor's conversation with Brendan. Links of gates stand in the answer and are not kept, so here a
 //! message leads to its runs, where the visitor decides.
 
 use super::form::Form;
@@ -35,13 +35,13 @@ struct Said {
 pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
     let seen = mw_store::console::chat(context.connection()?, guest.visit(), guest.name(), MESSAGES)?;
     let visitor = guest.admit(seen.shell, context)?;
-    let messages = seen.page.messages.iter().map(|message| said(message, &seen.page.runs)).collect();
+    let messages = seen.page.messages.iter().map(|message| shown(message, &seen.page.runs)).collect();
     let may_talk = visitor.may(Role::Approver);
     let frame = Frame::of("Chat", Place::Chat, &visitor);
     Ok(page(200, &Page { frame, token: visitor.token.clone(), messages, may_talk })?)
 }
 
-fn said(message: &Message, runs: &[String]) -> Said {
+fn shown(message: &Message, runs: &[String]) -> Said {
     let (who, class) = match message.role.as_str() {
         "user" => ("You", "mine"),
         "notice" => ("News", "news"),

@@ -26,7 +26,7 @@ pub(super) struct Open {
     pub(super) run_path: String,
     pub(super) opened: Moment,
     pub(super) decide_by: Option<Moment>,
-    /// Somebody has been told that the time is running out.
+    /// Somebody has been notified that the time is running out.
     pub(super) urgent: bool,
     pub(super) clips: Vec<Clip>,
     pub(super) video: Option<String>,

@@ -47,7 +47,7 @@ fn enter(request: &mut Request, context: &mut Context) -> Answer {
     let limit = CONSOLE_LOGIN.limit(&context.config, &caller)?;
     let now = clock::now();
     let found = mw_store::console::login(context.database()?, now, &hash, &limit)?;
-    CONSOLE_LOGIN.check(found.limit.as_ref())?;
+    context.limit(CONSOLE_LOGIN, found.limit.as_ref())?;
     let name = if auth::is_one_of(key, &signing::operator_keys(&context.config)?) {
         Some(OPERATOR.to_owned())
     } else {

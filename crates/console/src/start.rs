@@ -78,7 +78,7 @@ pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answ
     let limit = RUNS_START.limit(&context.config, &caller)?;
     let (project, user_id) = (&body.project, body.user_id());
     let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, user_id, &limit)?;
-    RUNS_START.check(loaded.limit.as_ref())?;
+    context.limit(RUNS_START, loaded.limit.as_ref())?;
     let fingerprint = idempotency::fingerprint(&body.payload);
     let key = format!("{}-{fingerprint}", form.text("once").chars().take(40).collect::<String>());
     let idempotency = Idempotency { caller: format!("console:{}", visitor.principal.name), key, fingerprint };

@@ -7,7 +7,7 @@
 //!                             └► any other statement, or the answer: Context::settle asks first ─► admit
 //! ```
 //!
-//! So nothing is read, changed or told before the caller is known: [`Context::database`] settles that, and so does
+//! So nothing is read, changed or answered before the caller is known: [`Context::database`] settles that, and so does
 //! [`crate::component`] before an answer leaves.
 
 use crate::config::Config;
@@ -81,7 +81,7 @@ pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Proble
 }
 
 /// Whether an open route may tell more: to whoever has a good key, whatever its role. A key that is none, or that cannot be looked
-/// up now, is no reason to be refused what is told to strangers.
+/// up now, is no reason to be refused what strangers may read.
 pub fn holds_a_key(request: &Request, context: &mut Context) -> bool {
     let holds = require_any(request, context).and_then(|()| context.settle()).is_ok();
     if !holds {

@@ -113,7 +113,7 @@ pub fn serve_private(request: IncomingRequest, answer: ResponseOutparam, handler
 /// The handler's answer, or its problem as an answer, with the headers that every answer has.
 fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Response {
     let answer = handler(request, context);
-    // Not even "no such route" or "bad body" is told to a key that nobody has.
+    // A key that nobody has does not even learn "no such route" or "bad body".
     let answer = context.settle().and(answer);
     let response = answer.unwrap_or_else(|problem| {
         context.log_problem(&problem);
@@ -121,6 +121,7 @@ fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Re
     });
     let has_caching = response.headers.iter().any(|(name, _)| *name == "cache-control");
     let response = response
+        .with_headers(std::mem::take(&mut context.headers))
         .with_header("x-request-id", context.request_id.clone())
         .with_header("x-content-type-options", "nosniff");
     if has_caching { response } else { response.with_header("cache-control", "no-store") }
@@ -135,4 +136,46 @@ fn log_access(request: &Request, context: &Context, status: u16, lasted: Duratio
         ("duration_ms", elapsed_ms.into()),
     ];
     context.log.write(Level::Info, "myloware.api.access", "request", &fields);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::RUNS_START;
+    use mw_store::Taken;
+
+    fn answer(handler: Handler) -> Response {
+        let mut context = Context::new(Config::of(&[]), "r".to_owned());
+        respond(&mut Request::in_memory("GET", "/", &[], ""), &mut context, handler)
+    }
+
+    fn header(response: &Response, wanted: &str) -> Vec<String> {
+        let same = |(name, value): &(&str, String)| (*name == wanted).then(|| value.clone());
+        response.headers.iter().filter_map(same).collect()
+    }
+
+    #[test]
+    fn every_answer_says_what_is_left_of_the_limit() {
+        const fn left(allowed: bool) -> Taken {
+            Taken { allowed, limit: 10, remaining: 3, reset_seconds: 30 }
+        }
+        let handlers: [(Handler, u16); 3] = [
+            (|_, context| context.limit(RUNS_START, Some(&left(true))).map(|()| Response::empty(200)), 200),
+            (|_, context| context.limit(RUNS_START, Some(&left(true))).and(Err(crate::problem::not_found("x"))), 404),
+            (|_, context| context.limit(RUNS_START, Some(&left(false))).map(|()| Response::empty(200)), 429),
+        ];
+        for (handler, status) in handlers {
+            let response = answer(handler);
+            assert_eq!(response.status, status);
+            assert_eq!(header(&response, "ratelimit"), ["\"runs_start\";r=3;t=30"]);
+            assert_eq!(header(&response, "ratelimit-policy"), ["\"runs_start\";q=10;w=60"]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_cached_unless_the_handler_says_so() {
+        assert_eq!(header(&answer(|_, _| Ok(Response::empty(204))), "cache-control"), ["no-store"]);
+        let kept: Handler = |_, _| Ok(Response::empty(204).with_header("cache-control", "max-age=1"));
+        assert_eq!(header(&answer(kept), "cache-control"), ["max-age=1"]);
+    }
 }

@@ -5,11 +5,13 @@ use crate::auth::Caller;
 use crate::clock;
 use crate::config::Config;
 use crate::database::{OpenWay, Remote, RequestDatabase, Way};
+use crate::limits::Limiter;
 use crate::log::{Level, Log};
 use crate::observation;
 use crate::problem::{self, Problem};
 use crate::request::Method;
 use mw_core::principal::{OPERATOR, Principal};
+use mw_store::Taken;
 use std::time::Instant;
 
 pub struct Context {
@@ -22,6 +24,8 @@ pub struct Context {
     pub(crate) started: Instant,
     /// Who asks, as far as it is known. Routes whose callers have no key, but a session, say so here.
     pub caller: Caller,
+    /// What stands in the answer's head whatever is answered.
+    pub(crate) headers: Vec<(&'static str, String)>,
     database: RequestDatabase,
 }
 
@@ -36,7 +40,8 @@ impl Context {
         let log = Log::new(level, &request_id);
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
         let database = RequestDatabase::new(open(&config, &request_id));
-        Context { config, log, request_id, route: "", method, started, caller, database }
+        let headers = Vec::new();
+        Context { config, log, request_id, route: "", method, started, caller, headers, database }
     }
 
     /// The database, for a caller who is known or whom nobody asks.
@@ -113,6 +118,18 @@ impl Context {
         }
         let name = self.name()?;
         Err(problem::user_not_yours(said, &format!("{name} or {name}/<conversation>")))
+    }
+
+    /// Takes what a statement has counted: 429 when that is over the limit. Whatever is answered says what is left.
+    pub fn limit(&mut self, limiter: Limiter, taken: Option<&Taken>) -> Result<(), Problem> {
+        let Some(taken) = taken else { return Ok(()) };
+        self.headers.extend(limiter.headers(taken));
+        limiter.check(taken)
+    }
+
+    /// A header of the answer, whatever is answered.
+    pub fn answer_with_header(&mut self, name: &'static str, value: impl Into<String>) {
+        self.headers.push((name, value.into()));
     }
 
     /// Lets the next writing statement record this request beside its work, which saves one of its own. To be called where

@@ -1,5 +1,5 @@
 //! Rate limits: which there are, and what a count says in headers. The count itself is the database's, taken in the
-//! statement that loads what the request needs.
+//! statement that loads what the request needs; [`crate::Context::limit`] takes it, and every answer from there on says it.
 
 use crate::config::Config;
 use crate::problem::{self, Problem};
@@ -34,7 +34,7 @@ impl Limiter {
     }
 
     /// `RateLimit-Policy` and `RateLimit`, for the answer of a request that was counted.
-    pub fn headers(self, taken: &Taken) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(self, taken: &Taken) -> Vec<(&'static str, String)> {
         let Limiter { name, .. } = self;
         let Taken { limit, remaining, reset_seconds, .. } = taken;
         vec![
@@ -43,17 +43,12 @@ impl Limiter {
         ]
     }
 
-    /// The headers, or 429 when the count is over the limit.
-    pub fn check(self, taken: Option<&Taken>) -> Result<Vec<(&'static str, String)>, Problem> {
-        let Some(taken) = taken else {
-            return Ok(Vec::new());
-        };
-        let headers = self.headers(taken);
+    /// 429 when the count is over the limit.
+    pub(crate) fn check(self, taken: &Taken) -> Result<(), Problem> {
         if taken.allowed {
-            return Ok(headers);
+            return Ok(());
         }
-        let mut problem = problem::rate_limited().with_header("retry-after", taken.reset_seconds.max(1).to_string());
-        problem.headers.extend(headers);
+        let problem = problem::rate_limited().with_header("retry-after", taken.reset_seconds.max(1).to_string());
         Err(problem.with_member("violated-policies", serde_json::json!([self.name])))
     }
 }
@@ -66,7 +61,7 @@ mod tests {
     fn headers_follow_the_draft() {
         let taken = Taken { allowed: true, limit: 10, remaining: 3, reset_seconds: 30 };
         assert_eq!(
-            RUNS_START.check(Some(&taken)).unwrap(),
+            RUNS_START.headers(&taken),
             [
                 ("ratelimit-policy", "\"runs_start\";q=10;w=60".to_owned()),
                 ("ratelimit", "\"runs_start\";r=3;t=30".to_owned()),
@@ -77,7 +72,7 @@ mod tests {
     #[test]
     fn over_the_limit_says_when_to_come_back_and_never_at_once() {
         let taken = Taken { allowed: false, limit: 10, remaining: 0, reset_seconds: 0 };
-        let problem = RUNS_START.check(Some(&taken)).unwrap_err();
+        let problem = RUNS_START.check(&taken).unwrap_err();
         assert_eq!((problem.status, problem.detail.as_str()), (429, "rate limit exceeded"));
         assert!(problem.headers.contains(&("retry-after", "1".to_owned())));
     }

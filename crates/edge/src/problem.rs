@@ -61,11 +61,6 @@ impl Problem {
         self
     }
 
-    pub fn with_headers(mut self, headers: &[(&'static str, String)]) -> Problem {
-        self.headers.extend_from_slice(headers);
-        self
-    }
-
     pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Problem {
         self.members.get_or_insert_default().insert(name.to_owned(), value.into());
         self

@@ -94,7 +94,7 @@ impl Request {
         self.path
             .split('/')
             .filter(|segment| !segment.is_empty())
-            .map(|segment| percent_decode(segment, false).into_owned())
+            .map(|segment| percent_decode(segment).into_owned())
             .collect()
     }
 
@@ -182,60 +182,20 @@ pub fn origin_of(url: &str) -> Option<&str> {
 
 /// The first value of a name in `application/x-www-form-urlencoded` text.
 pub fn form_value(form: &str, name: &str) -> Option<String> {
-    raw_pairs(form)
-        .find(|(key, _)| percent_decode(key, true) == name)
-        .map(|(_, value)| percent_decode(value, true).into_owned())
+    form_urlencoded::parse(form.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// Names and values of `application/x-www-form-urlencoded` text, in order.
 pub fn form_pairs(form: &str) -> impl Iterator<Item = (String, String)> {
-    raw_pairs(form)
-        .filter(|(name, _)| !name.is_empty())
-        .map(|(name, value)| (percent_decode(name, true).into_owned(), percent_decode(value, true).into_owned()))
+    form_urlencoded::parse(form.as_bytes()).into_owned().filter(|(name, _)| !name.is_empty())
 }
 
-fn raw_pairs(form: &str) -> impl Iterator<Item = (&str, &str)> {
-    form.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-}
-
-/// Decodes `%41` (and `+` in forms). What isn't a valid escape stays as it is; what isn't UTF-8 becomes U+FFFD.
-pub fn percent_decode(text: &str, plus_is_space: bool) -> Cow<'_, str> {
-    let is_plain = |byte: u8| byte != b'%' && !(plus_is_space && byte == b'+');
-    if text.bytes().all(is_plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
-                (Some(high), Some(low)) => {
-                    decoded.push(high << 4 | low);
-                    after
-                }
-                _ => {
-                    decoded.push(byte);
-                    tail
-                }
-            },
-            (b'+', _) if plus_is_space => {
-                decoded.push(b' ');
-                tail
-            }
-            _ => {
-                decoded.push(byte);
-                tail
-            }
-        };
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+/// Decodes `%41`. What isn't a valid escape stays as it is; what isn't UTF-8 becomes U+FFFD.
+pub fn percent_decode(text: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
 pub use mw_core::token::percent_encode;
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
 
 #[cfg(test)]
 mod tests {
@@ -254,16 +214,16 @@ mod tests {
 
     #[test]
     fn broken_escapes_stay_and_bad_utf8_is_replaced() {
-        assert_eq!(percent_decode("100%", false), "100%");
-        assert_eq!(percent_decode("%zz%4", false), "%zz%4");
-        assert_eq!(percent_decode("%ff", false), "\u{fffd}");
-        assert_eq!(percent_decode("a+b", false), "a+b");
+        assert_eq!(percent_decode("100%"), "100%");
+        assert_eq!(percent_decode("%zz%4"), "%zz%4");
+        assert_eq!(percent_decode("%ff"), "\u{fffd}");
+        assert_eq!(percent_decode("a+b"), "a+b");
     }
 
     #[test]
     fn encoding_comes_back() {
         let text = "1731:ab/ü +&=?";
-        assert_eq!(percent_decode(&percent_encode(text), true), text);
+        assert_eq!(percent_decode(&percent_encode(text)), text);
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn needed(request: &Request) -> Role {
     let segments = request.segments();
     let found = ROUTES.iter().find(|(route, _, _)| fits(route, &segments));
     match (request.method, found) {
-        // They change nothing, and are told no more than which methods there are.
+        // They change nothing, and learn no more than which methods there are.
         (Method::Options | Method::Other, _) => Viewer,
         (Method::Get | Method::Head, Some((_, Some(role), _)))
         | (Method::Post | Method::Delete, Some((_, _, Some(role)))) => *role,

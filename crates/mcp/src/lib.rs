@@ -52,17 +52,13 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     if let Some(answer) = route::allow(request, &[Method::Post])? {
         return Ok(answer);
     }
-    let headers = admit(request, context)?;
+    admit(request, context)?;
     let key = auth::sent_key(request).unwrap_or_default().to_owned();
     let mut session = Session { context, key };
-    let answered = match path.as_slice() {
+    match path.as_slice() {
         ["mcp"] => mcp(request, &mut session),
         ["mcp", "tools", "list"] => Ok(plain::list()),
         _ => body::json_object(request).and_then(|body| plain::call(&body, &mut session)),
-    };
-    match answered {
-        Ok(response) => Ok(response.with_headers(headers)),
-        Err(problem) => Err(problem.with_headers(&headers)),
     }
 }
 
@@ -76,35 +72,26 @@ fn mcp(request: &mut Request, session: &mut Session<'_>) -> Result<Response, Pro
     }
 }
 
-/// Whose key it is, and one from the limit; what is left of that, in headers.
-fn admit(request: &Request, context: &mut Context) -> Result<Vec<(&'static str, String)>, Problem> {
+/// Whose key it is, and one from the limit.
+fn admit(request: &Request, context: &mut Context) -> Result<(), Problem> {
     let caller = auth::limiter_subject(request, context);
     let limit = MCP.limit(&context.config, &caller)?;
     let key_hash = context.claimed_key();
     let admitted = mw_store::principals::admit(context.connection()?, clock::now(), key_hash.as_deref(), &limit)?;
     context.admit(admitted.principal)?;
-    let Some(taken) = admitted.limit else { return Ok(Vec::new()) };
-    let headers = || [MCP.headers(&taken), older_headers(&taken)].concat();
-    match MCP.check(Some(&taken)) {
-        Ok(_) => Ok(headers()),
-        Err(problem) => {
-            let wait_seconds = taken.reset_seconds.max(1);
-            let detail = "Rate limit exceeded";
-            let problem = Problem { detail: detail.to_owned(), ..problem };
-            Err(problem
-                .with_member("error", detail)
-                .with_member("retryAfter", wait_seconds)
-                .with_headers(&older_headers(&taken)))
-        }
-    }
+    let Some(taken) = admitted.limit else { return Ok(()) };
+    add_older_headers(context, &taken);
+    context.limit(MCP, Some(&taken)).map_err(|problem| {
+        let detail = "Rate limit exceeded";
+        let problem = Problem { detail: detail.to_owned(), ..problem };
+        problem.with_member("error", detail).with_member("retryAfter", taken.reset_seconds.max(1))
+    })
 }
 
 /// As HotDash's clients know them; the reset is a moment in unix seconds.
-fn older_headers(taken: &Taken) -> Vec<(&'static str, String)> {
+fn add_older_headers(context: &mut Context, taken: &Taken) {
     let reset_at = clock::unix_seconds().saturating_add(i64::from(taken.reset_seconds.min(WINDOW_SECONDS)));
-    vec![
-        ("x-ratelimit-limit", taken.limit.to_string()),
-        ("x-ratelimit-remaining", taken.remaining.to_string()),
-        ("x-ratelimit-reset", reset_at.to_string()),
-    ]
+    context.answer_with_header("x-ratelimit-limit", taken.limit.to_string());
+    context.answer_with_header("x-ratelimit-remaining", taken.remaining.to_string());
+    context.answer_with_header("x-ratelimit-reset", reset_at.to_string());
 }

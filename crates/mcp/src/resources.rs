@@ -27,7 +27,7 @@ impl Address {
     fn parse(uri: &str) -> Option<Address> {
         let (path, query) = uri.strip_prefix("run://")?.split_once('?').unwrap_or((uri.strip_prefix("run://")?, ""));
         let (run_id, rest) = path.split_once('/').unwrap_or((path, ""));
-        let run_id = percent_decode(run_id, false).into_owned();
+        let run_id = percent_decode(run_id).into_owned();
         match (run_id.is_empty(), rest) {
             (false, "") => Some(Address::Run(run_id)),
             (false, "timeline") => {

@@ -84,11 +84,11 @@ impl Tool {
 /// A refusal as a tool's answer, and in the log where it was our fault.
 pub(super) fn refused(problem: &Problem, context: &Context) -> Value {
     context.log_problem(problem);
-    json!({"content": [{"type": "text", "text": format!("Error: {}", said(problem))}], "isError": true})
+    json!({"content": [{"type": "text", "text": format!("Error: {}", in_a_sentence(problem))}], "isError": true})
 }
 
 /// A problem in a sentence, with the places of what is wrong.
-fn said(problem: &Problem) -> String {
+fn in_a_sentence(problem: &Problem) -> String {
     let place = |pointer: &str| pointer.trim_start_matches("#/").to_owned();
     let errors: Vec<String> =
         problem.errors.iter().map(|error| format!("{}: {}", place(&error.pointer), error.detail)).collect();
@@ -108,7 +108,7 @@ pub(super) fn named(name: Option<&str>) -> Result<&'static Tool, RpcError> {
     })
 }
 
-/// What clients are told of the tools: `{"tools": […]}`, as `tools/list` answers.
+/// What clients read of the tools: `{"tools": […]}`, as `tools/list` answers.
 pub(super) fn catalogue() -> Value {
     // A test reads it: it is what was built in.
     serde_json::from_str(CATALOGUE).unwrap_or_default()
@@ -180,7 +180,10 @@ mod tests {
     #[test]
     fn a_refusal_names_every_place_or_when_to_come_back() {
         let fields = problem::invalid_field("#/runId", "Field required");
-        assert_eq!(said(&fields), "runId: Field required");
-        assert_eq!(said(&problem::unavailable("database unavailable")), "database unavailable; try again in 1 s");
+        assert_eq!(in_a_sentence(&fields), "runId: Field required");
+        assert_eq!(
+            in_a_sentence(&problem::unavailable("database unavailable")),
+            "database unavailable; try again in 1 s"
+        );
     }
 }

@@ -56,14 +56,7 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
     let run_id = request.segment(3);
     let named = token.as_deref().and_then(mw_core::token::claimed_approver);
     let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
-    let headers = HITL_APPROVE.check(loaded.limit.as_ref())?;
-    match weigh(gate, request, context, token.as_deref(), loaded, decision) {
-        Ok(response) => Ok(response.with_headers(headers)),
-        Err(mut problem) => {
-            problem.headers.extend(headers);
-            Err(problem)
-        }
-    }
+    weigh(gate, request, context, token.as_deref(), loaded, decision?)
 }
 
 /// What comes after the count: run, token, state.
@@ -73,9 +66,8 @@ fn weigh(
     context: &mut Context,
     token: Option<&str>,
     loaded: Loaded,
-    decision: Result<DecisionRequest, Problem>,
+    decision: DecisionRequest,
 ) -> Result<Response, Problem> {
-    let decision = decision?;
     let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let claims = check_token(context, &run, gate, token)?;
     let by_key = context.principal().cloned();

@@ -61,8 +61,8 @@ pub(crate) fn target_and_headers(bytes: &[u8]) -> Seen {
     for name in ["status", "project", "cursor", "limit", "token", "job"] {
         assert_eq!(request.query(name), form_value(request.raw_query(), name));
     }
-    let decoded = percent_decode(message.target(), true);
-    assert_eq!(percent_decode(&percent_encode(&decoded), true), decoded);
+    let decoded = percent_decode(message.target());
+    assert_eq!(percent_decode(&percent_encode(&decoded)), decoded);
     assert!(request.client_address().is_none_or(|address| address.parse::<std::net::IpAddr>().is_ok()));
     assert!(request.media_type().is_none_or(|essence| !essence.contains(';')));
     request.wants_html();

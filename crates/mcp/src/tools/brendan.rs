@@ -1,4 +1,4 @@
-//! Brendan, as in chat: he plans a run, starts it and explains it. He is asked where he is, with the caller's own key, and told
+//! Brendan, as in chat: he plans a run, starts it and explains it. The component `chat` is asked, with the caller's own key, and told
 //! that a program reads: so he hands out no link that decides.
 
 use crate::tool::{Call, Outcome, Session, Tool};

@@ -29,7 +29,7 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Prob
     let Some((brief, waiting)) = brief.zip(waiting) else {
         return Ok(Outcome::facts(standing(&run, asked_before, None)));
     };
-    // Whoever comes back is told what came of it, and asks anew for the next gate.
+    // Whoever comes back reads what came of it, and asks anew for the next gate.
     if asked_before.is_some() || !call.ask.is_some_and(opens_pages) {
         return Ok(Outcome::facts(standing(&run, asked_before, Some(&waiting))));
     }

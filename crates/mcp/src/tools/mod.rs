@@ -1,4 +1,4 @@
-//! The tools, one file per subject; what clients are told of them is in tools.json, beside this folder. None decides a gate: a
+//! The tools, one file per subject; what clients read of them is in tools.json, beside this folder. None decides a gate: a
 //! person does, elsewhere.
 
 mod brendan;

@@ -42,7 +42,7 @@ pub fn load_counted(
     let run_id = if is_run_id(run_id) { run_id } else { "" };
     context.log.about_run(run_id);
     let loaded = loaded(context, run_id, Asking { key_hash: None, approver, limit: Some(&limit) })?;
-    limiter.check(loaded.limit.as_ref())?;
+    context.limit(limiter, loaded.limit.as_ref())?;
     Ok(loaded)
 }
 

@@ -25,7 +25,7 @@ impl StartBody {
     }
 }
 
-/// Reads the body; every fault in it is told at once.
+/// Reads the body; the answer names every fault in it.
 pub fn parse(request: &mut Request) -> Result<StartBody, Problem> {
     read(&body::json_object(request)?)
 }

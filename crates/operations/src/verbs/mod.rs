@@ -1,4 +1,4 @@
-//! What operators do to a run by name, from whichever channel: the order is read, decided by the core, and told by its outcome;
+//! What operators do to a run by name, from whichever channel: the order is read, decided by the core, and answered with its outcome;
 //! asking twice is harmless. `bulk` does it to a page of runs.
 
 pub mod bulk;
