@@ -1,6 +1,6 @@
 //! Who may depend on whom at the edge, held against the manifests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const FEATURES: [&str; 5] = ["mw-api", "mw-channels", "mw-chat", "mw-console", "mw-mcp"];
@@ -12,7 +12,7 @@ fn folders(part: &str) -> Vec<PathBuf> {
 }
 
 /// The names of what a package depends on, in tests too.
-fn dependencies(folder: &PathBuf) -> Vec<String> {
+fn dependencies(folder: &Path) -> Vec<String> {
     let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
     let lines =
         manifest.lines().filter_map(|line| line.split_once(".workspace = true").map(|(name, _)| name.to_owned()));
@@ -22,7 +22,7 @@ fn dependencies(folder: &PathBuf) -> Vec<String> {
 }
 
 fn of(name: &str) -> Vec<String> {
-    dependencies(&PathBuf::from(format!("{ROOT}/crates/{}", name.trim_start_matches("mw-"))))
+    dependencies(Path::new(&format!("{ROOT}/crates/{}", name.trim_start_matches("mw-"))))
 }
 
 #[test]
