@@ -1,3 +1,3 @@
 //! The console's pages, and its login.
 
-mw_web::component!(mw_web::console::pages);
+mw_edge::component!(mw_console::pages);

@@ -4,9 +4,9 @@
 mod settings;
 mod world;
 
-use mw_web::log::Level;
-use mw_web::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
-use mw_web::{Context, Method, Problem, Request, Response, route};
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
+use mw_edge::{Context, Method, Problem, Request, Response, route};
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
     if let Some(answer) = route::allow(request, &[Method::Post])? {
@@ -16,7 +16,7 @@ fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Pro
 }
 
 fn work(context: &mut Context) {
-    let outcome = settings::read(&context.config).and_then(|settings| {
+    let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|settings| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
         Ok(outbound::block_on(mw_dispatch::work(&mut world, &http, &settings))?)
@@ -45,4 +45,4 @@ fn work(context: &mut Context) {
     }
 }
 
-mw_web::component!(handle, Pooled);
+mw_edge::component!(handle, Pooled);

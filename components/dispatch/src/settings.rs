@@ -1,16 +1,16 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
 use mw_dispatch::{Exports, Links, Notify, Settings};
-use mw_web::config::Config;
-use mw_web::{Problem, exports, links, llm, problem};
+use mw_edge::config::{Config, Misconfigured};
+use mw_edge::{exports, llm, signing};
 
-pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
+pub(crate) fn read(config: &Config) -> Result<Settings, Misconfigured> {
     let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;
     Ok(Settings {
         kieai: provider(config, "kieai")?,
         shotstack: provider(config, "shotstack")?,
         upload_post: provider(config, "upload_post")?,
-        llm: llm::llm_settings(config).map_err(|reason| problem::misconfigured().because(reason))?,
+        llm: llm::llm_settings(config).map_err(Misconfigured)?,
         webhook_base_url: config.base_url("webhook_base_url")?,
         notify: notify(config)?,
         exports: exports(config),
@@ -19,21 +19,21 @@ pub(crate) fn read(config: &Config) -> Result<Settings, Problem> {
 }
 
 /// A provider without a key works in mock mode; elsewhere it refuses us, and the run says so.
-fn provider(config: &Config, name: &str) -> Result<mw_providers::Settings, Problem> {
+fn provider(config: &Config, name: &str) -> Result<mw_providers::Settings, Misconfigured> {
     Ok(mw_providers::Settings {
         base_url: config.base_url(&format!("{name}_base_url"))?,
         api_key: config.or(&format!("{name}_api_key"), ""),
     })
 }
 
-fn notify(config: &Config) -> Result<Notify, Problem> {
+fn notify(config: &Config) -> Result<Notify, Misconfigured> {
     let bot = |name: &str| match config.optional(&format!("{name}_bot_token")) {
         Some(api_key) => config
             .base_url(&format!("{name}_base_url"))
             .map(|base_url| Some(mw_providers::Settings { base_url, api_key })),
         None => Ok(None),
     };
-    let expiry_hours = links::expiry_hours(config)?;
+    let expiry_hours = signing::link_hours(config)?;
     let public_base_url = config.base_url("public_base_url")?;
     let links =
         config.secrets("hitl_secret").into_iter().next().map(|secret| Links { secret, public_base_url, expiry_hours });

@@ -2,11 +2,12 @@
 
 use mw_core::Timestamp;
 use mw_dispatch::{Attempt, LinkMade, World};
+use mw_edge::config::Config;
+use mw_edge::database::{Pooled, RequestDatabase, Way};
+use mw_edge::log::{Level, Log};
+use mw_edge::{clock, ids};
+use mw_operations::gate::link;
 use mw_store::{Database, DbError};
-use mw_web::config::Config;
-use mw_web::database::{Pooled, RequestDatabase, Way};
-use mw_web::log::{Level, Log};
-use mw_web::{clock, commands, links};
 
 pub(crate) struct Host<'a> {
     pub(crate) config: &'a Config,
@@ -25,11 +26,11 @@ impl World for Host<'_> {
     }
 
     fn new_id(&mut self) -> String {
-        commands::new_id()
+        ids::new_id()
     }
 
     fn random(&mut self) -> u8 {
-        commands::random_byte()
+        ids::random_byte()
     }
 
     fn sleep(&mut self, duration: time::Duration) {
@@ -40,7 +41,7 @@ impl World for Host<'_> {
 
     fn attempted(&mut self, attempt: &Attempt<'_>) {
         if let Some(LinkMade { gate, approver }) = attempt.link {
-            links::log_made(self.log, &attempt.effect.run_id, *gate, approver, "notice");
+            link::log_made(self.log, &attempt.effect.run_id, *gate, approver, "notice");
         }
         let level = match (attempt.outcome, &attempt.fault) {
             ("given_up", _) => Level::Error,

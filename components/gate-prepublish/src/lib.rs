@@ -1,9 +1,3 @@
 //! GET and POST /v1/hitl/approve/:run/prepublish.
 
-use mw_web::{Context, Problem, Request, Response, gates};
-
-fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    gates::handle(gates::GateName::Prepublish, request, context)
-}
-
-mw_web::component!(handle, Pooled);
+mw_edge::component!(mw_api::gates::approve::prepublish, Pooled);

@@ -1,3 +1,3 @@
 //! GET /metrics.
 
-mw_web::component!(mw_web::metrics::handle);
+mw_edge::component!(mw_api::metrics::handle);

@@ -1,3 +1,3 @@
 //! Everything that no other component takes: 401, 404 and 422 in our shape.
 
-mw_web::component!(mw_web::unmatched::handle);
+mw_edge::component!(mw_api::not_found::handle);

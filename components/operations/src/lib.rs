@@ -1,14 +1,3 @@
 //! For operators: /v1/dlq (dead letters), /v1/principals, /v1/channels (who is told what happens) and /admin/drain.
 
-use mw_web::{Context, Problem, Request, Response, channels, dead_letters, drain, principals};
-
-fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    match (request.segment(0).as_str(), request.segment(1).as_str()) {
-        ("admin", _) => drain::handle(request, context),
-        (_, "channels") => channels::handle(request, context),
-        (_, "principals") => principals::handle(request, context),
-        _ => dead_letters::handle(request, context),
-    }
-}
-
-mw_web::component!(handle);
+mw_edge::component!(mw_api::operator::handle);

@@ -1,3 +1,3 @@
 //! POST /v1/runs/start.
 
-mw_web::component!(mw_web::run_start::handle, Pooled);
+mw_edge::component!(mw_api::start::handle, Pooled);

@@ -1,7 +1,7 @@
 //! Scheduled: POSTs to the sweep's URL with the sweep key. Spin's cron trigger is synchronous, has no service chaining and
-//! forgets results, so this only rings, and logs when nobody answers.
+//! forgets results, so this only triggers the sweep, and logs when nobody answers.
 
-use mw_web::ring::{self, Ring};
+use mw_api::sweep::trigger;
 
 struct SweepCron;
 
@@ -18,9 +18,6 @@ use world::fermyon::spin_cron::cron_types::{Error, Metadata};
 
 impl world::Guest for SweepCron {
     fn handle_cron_event(_metadata: Metadata) -> Result<(), Error> {
-        match ring::sweep() {
-            Ring::Answered => Ok(()),
-            Ring::Failed(reason) => Err(Error::Other(reason)),
-        }
+        trigger::call().map_err(Error::Other)
     }
 }

@@ -1,3 +1,3 @@
 //! POST /v1/telegram/webhook.
 
-mw_web::component!(mw_web::telegram::handle);
+mw_edge::component!(mw_channels::telegram::handle);

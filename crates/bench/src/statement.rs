@@ -29,10 +29,10 @@ impl Database for Catcher {
         Err(DbError::Failed("caught".to_owned()))
     }
 
-    fn seen(&self) -> Option<mw_store::metrics::Seen> {
-        // A request of the product rides in its statement.
+    fn observation(&self) -> Option<mw_store::metrics::Observation> {
+        // A request of the product is recorded with its write.
         let labels = r#"service="myloware-api",path="/v1/webhooks/upload-post",method="POST",status="200""#.to_owned();
-        Some(mw_store::metrics::Seen { labels, seconds: 0.001 })
+        Some(mw_store::metrics::Observation { labels, seconds: 0.001 })
     }
 }
 

@@ -14,7 +14,7 @@ impl Repository {
         let root = folder::root().unwrap();
         let mut paths: Vec<String> = ["Cargo.toml", "README.md", "CHANGELOG.md", "spin.toml", "spin-cron.toml", "dev"]
             .into_iter()
-            .chain(["crates/web/openapi.json", "ops/spinkube/app.yaml"])
+            .chain(["crates/api/openapi.json", "ops/spinkube/app.yaml"])
             .map(str::to_owned)
             .collect();
         let pages = fs::read_dir(root.join("docs")).unwrap();

@@ -1,7 +1,7 @@
 //! Conversations with Brendan.
 
 use crate::channels::UpdateKey;
-use crate::metrics::call_counting;
+use crate::metrics::call_recording;
 use crate::runs::ProjectVersion;
 use crate::{Database, DbError, Limit, Taken, call, text};
 use mw_core::Timestamp;
@@ -183,7 +183,7 @@ pub fn run(db: &mut dyn Database, user_id: &str, run_id: &str) -> Result<Option<
 
 /// Keeps a turn that starts nothing.
 pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
-    call_counting::<IgnoredAny>(db, "chat_save", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
+    call_recording::<IgnoredAny>(db, "chat_save", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
 }
 
 /// What a model made of the messages after one and until another.

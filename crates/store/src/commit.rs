@@ -117,7 +117,7 @@ pub struct CommitAnswer {
 /// Commits decisions, each with its own guard.
 pub fn commit(db: &mut dyn Database, now: Timestamp, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
     let batch = Batch::of(now, decisions)?;
-    let answer: Answer = metrics::call_counting(db, "runs_commit", &batch, None)?;
+    let answer: Answer = metrics::call_recording(db, "runs_commit", &batch, None)?;
     let results = batch.results(decisions, &answer);
     Ok(CommitAnswer { results, kick: answer.kick, breakers: answer.breakers })
 }

@@ -63,14 +63,14 @@ pub trait Database {
     /// Calls a function of `migrations/` in one statement that answers with exactly one row of one JSON: its text.
     fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError>;
 
-    /// The request that is served, for a writing statement to count beside its own work; `None` where there is none, or it
-    /// is counted already, or what it will be answered is not known before its statement.
-    fn seen(&self) -> Option<metrics::Seen> {
+    /// The observation of the request that is served, for a writing statement to record beside its own work; `None` where there
+    /// is no request, or it is recorded already, or what it will be answered is not known before its statement.
+    fn observation(&self) -> Option<metrics::Observation> {
         None
     }
 
-    /// A statement has counted the request.
-    fn counted(&mut self) {}
+    /// A statement has recorded the request.
+    fn recorded(&mut self) {}
 }
 
 /// Why the database did not answer.

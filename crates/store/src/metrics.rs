@@ -1,5 +1,5 @@
-//! What /metrics reads: stored totals and cheap gauges of what is open. Requests are counted by the statement that they make
-//! anyway (`call_counting`), or by one of their own ([`observe`]).
+//! What /metrics reads: stored totals and cheap gauges of what is open. Requests are recorded by the statement that they make
+//! anyway (`call_recording`), or by one of their own ([`observe`]).
 
 use crate::{Database, DbError, Param, call, text, with_member, write};
 use mw_core::Timestamp;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// An answered request, or one that is about to be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {
+pub struct Observation {
     /// Ready for the text format: `a="b",c="d"`.
     pub labels: String,
     /// Since it came.
@@ -48,34 +48,34 @@ pub fn read(db: &mut dyn Database, now: Timestamp, runs: u32) -> Result<Metrics,
     call(db, "metrics_read", &json!({"now": text(now), "runs": runs}))
 }
 
-/// Counts a request that no statement of its own has counted.
-pub fn observe(db: &mut dyn Database, seen: &Seen, run_id: Option<&str>) -> Result<(), DbError> {
-    let request = json!({"seen": seen, "run_id": run_id});
+/// Records a request that no statement of its own has recorded.
+pub fn observe(db: &mut dyn Database, observation: &Observation, run_id: Option<&str>) -> Result<(), DbError> {
+    let request = json!({"seen": observation, "run_id": run_id});
     call::<IgnoredAny>(db, "request_observe", &request).map(|_| ())
 }
 
-/// Calls an SQL function that counts the request which is served beside its own work; with bytes, where it takes some.
-pub(crate) fn call_counting<A: DeserializeOwned>(
+/// Calls an SQL function that records the request which is served beside its own work; with bytes, where it takes some.
+pub(crate) fn call_recording<A: DeserializeOwned>(
     db: &mut dyn Database,
     function: &'static str,
     request: &impl Serialize,
     bytes: Option<&[u8]>,
 ) -> Result<A, DbError> {
     #[derive(Deserialize)]
-    struct Ridden {
+    struct Recorded {
         #[serde(default)]
         seen: bool,
     }
     let mut json = write(request)?;
-    if let Some(seen) = db.seen() {
-        json = with_member(&json, "seen", &write(&seen)?);
+    if let Some(observation) = db.observation() {
+        json = with_member(&json, "seen", &write(&observation)?);
     }
     let answer = match bytes {
         Some(bytes) => db.query(function, &[Param::Json(&json), Param::Bytes(bytes)])?,
         None => db.query(function, &[Param::Json(&json)])?,
     };
-    if crate::read::<Ridden>(&answer)?.seen {
-        db.counted();
+    if crate::read::<Recorded>(&answer)?.seen {
+        db.recorded();
     }
     crate::read(&answer)
 }

@@ -1,7 +1,7 @@
 //! Receipts of webhooks. How much of a delivery is kept is decided here; for how many, by budgets in the database
 //! (migrations/functions/webhooks).
 
-use crate::metrics::call_counting;
+use crate::metrics::call_recording;
 use crate::{Database, DbError, text};
 use mw_core::Timestamp;
 use serde::de::IgnoredAny;
@@ -87,7 +87,7 @@ pub fn accept(
         "query": delivery.query, "signature_status": delivery.signature_status, "trusted": delivery.trusted,
         "ignore": delivery.ignore, "match": delivery.matching, "hint": delivery.hint, "payload_bytes": body.len(),
     });
-    call_counting(db, "webhook_accept", &request, Some(delivery.kept(body)))
+    call_recording(db, "webhook_accept", &request, Some(delivery.kept(body)))
 }
 
 /// A delivery whose signature is missing or wrong.
@@ -106,5 +106,5 @@ pub fn refuse(db: &mut dyn Database, now: Timestamp, refusal: &Refusal<'_>, body
         "now": text(now), "provider": refusal.provider, "signature_status": refusal.signature_status,
         "body_hash": refusal.body_hash, "headers": refusal.headers, "payload_bytes": body.len(),
     });
-    call_counting::<IgnoredAny>(db, "webhook_refuse", &request, Some(beginning(body))).map(|_| ())
+    call_recording::<IgnoredAny>(db, "webhook_refuse", &request, Some(beginning(body))).map(|_| ())
 }

@@ -54,9 +54,20 @@ fn every_variable_of_the_manifests_is_documented_and_every_documented_one_exists
 fn every_variable_of_the_manifests_is_granted_to_a_component_and_read_by_code() {
     let manifests = [read("spin.toml"), read("spin-cron.toml")].concat();
     let mut text = String::new();
-    ["crates/web/src", "crates/dispatch/src", "components"]
-        .iter()
-        .for_each(|folder| sources(&root().join(folder), &mut text));
+    [
+        "crates/configuration/src",
+        "crates/edge/src",
+        "crates/operations/src",
+        "crates/api/src",
+        "crates/chat/src",
+        "crates/console/src",
+        "crates/mcp/src",
+        "crates/channels/src",
+        "crates/dispatch/src",
+        "components",
+    ]
+    .iter()
+    .for_each(|folder| sources(&root().join(folder), &mut text));
     for name in declared() {
         assert!(manifests.contains(&format!("{{{{ {name} }}}}")), "{name} is granted to nobody");
         if name.ends_with("_host") {

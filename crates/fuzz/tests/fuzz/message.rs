@@ -44,10 +44,10 @@ impl Message {
         self.start.split(' ').nth(1).unwrap_or_default()
     }
 
-    pub(crate) fn request(&self) -> mw_web::Request {
+    pub(crate) fn request(&self) -> mw_edge::Request {
         let body = self.body.clone();
         let method = self.start.split(' ').next().unwrap_or_default();
-        mw_web::Request::new(method, self.target(), self.headers.clone(), Box::new(move |_| Ok(body)))
+        mw_edge::Request::new(method, self.target(), self.headers.clone(), Box::new(move |_| Ok(body)))
     }
 }
 

@@ -2,12 +2,16 @@
 
 use crate::engine::{Seen, storable};
 use crate::message::Message;
+use mw_api::runs;
 use mw_core::brendan::KnownProject;
 use mw_core::brendan::rules::{Intent, plan};
-use mw_web::cursor::Cursor;
-use mw_web::problem::Problem;
-use mw_web::request::{form_value, percent_decode, percent_encode};
-use mw_web::{chat as talk, commands, idempotency, request_id, run_start as start, runs, verdict as gate};
+use mw_edge::cursor::Cursor;
+use mw_edge::problem::Problem;
+use mw_edge::request::{form_value, percent_decode, percent_encode};
+use mw_edge::{idempotency, ids, request_id};
+use mw_operations::gate::request as gate;
+use mw_operations::start::body as start;
+use mw_operations::turn as talk;
 use serde_json::json;
 
 pub(crate) fn run_start(bytes: &[u8]) -> Seen {
@@ -57,8 +61,8 @@ pub(crate) fn target_and_headers(bytes: &[u8]) -> Seen {
     for name in ["status", "project", "cursor", "limit", "token", "job"] {
         assert_eq!(request.query(name), form_value(request.raw_query(), name));
     }
-    let decoded = percent_decode(message.target(), true);
-    assert_eq!(percent_decode(&percent_encode(&decoded), true), decoded);
+    let decoded = percent_decode(message.target());
+    assert_eq!(percent_decode(&percent_encode(&decoded)), decoded);
     assert!(request.client_address().is_none_or(|address| address.parse::<std::net::IpAddr>().is_ok()));
     assert!(request.media_type().is_none_or(|essence| !essence.contains(';')));
     request.wants_html();
@@ -76,7 +80,7 @@ pub(crate) fn target_and_headers(bytes: &[u8]) -> Seen {
 /// A cursor that is taken names one place, and says it again in the same words.
 pub(crate) fn cursor(bytes: &[u8]) -> Seen {
     let Some(cursor) = Cursor::parse(String::from_utf8_lossy(bytes).trim_end()) else { return Seen::Refused };
-    assert!(commands::is_run_id(&cursor.run_id));
+    assert!(ids::is_run_id(&cursor.run_id));
     storable(&json!(cursor.created_at));
     let again = Cursor::after(&json!({"createdAt": cursor.created_at, "runId": cursor.run_id})).unwrap();
     assert_eq!(Cursor::parse(&again), Some(cursor));

@@ -2,7 +2,7 @@
 
 use crate::read;
 use mw::settings::{Settings, parse_lines};
-use mw_web::secrets::{SECRETS, Secret};
+use mw_configuration::secrets::{SECRETS, Secret};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of a manifest: name → (required, secret).

@@ -373,8 +373,8 @@ fn operations() -> Vec<Statement> {
             drain::switch(db, now(), true, "ann", None).unwrap();
         }),
         statement("request_observe", FEW, |db, _| {
-            let seen = metrics::Seen { labels: "path=\"/x\"".into(), seconds: 0.1 };
-            metrics::observe(db, &seen, None).unwrap();
+            let observation = metrics::Observation { labels: "path=\"/x\"".into(), seconds: 0.1 };
+            metrics::observe(db, &observation, None).unwrap();
         }),
         statement("metrics_fold", OPEN, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
         statement("retention_prune", BATCH, |db, _| {

@@ -1,6 +1,6 @@
 use crate::fixture::*;
 use mw_core::status::ProvidersMode;
-use mw_store::metrics::{self, Histogram, Seen, observe};
+use mw_store::metrics::{self, Histogram, Observation, observe};
 use mw_store::native::Client;
 use mw_store::sweep::{finish, fold_metrics, overdue_runs};
 use serde_json::json;
@@ -47,9 +47,9 @@ fn observations_of_a_histogram_fall_into_its_buckets_together_and_by_run() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let labels = format!("path=\"/{}\"", fresh_id());
     for seconds in [0.05, 0.06, 7.0] {
-        observe(&mut db, &Seen { labels: labels.clone(), seconds }, Some(&run.run_id)).unwrap();
+        observe(&mut db, &Observation { labels: labels.clone(), seconds }, Some(&run.run_id)).unwrap();
     }
-    observe(&mut db, &Seen { labels: labels.clone(), seconds: 0.01 }, None).unwrap();
+    observe(&mut db, &Observation { labels: labels.clone(), seconds: 0.01 }, None).unwrap();
     let all = |db: &mut Client, runs: u32| -> Vec<_> {
         let mut read = metrics::read(db, now(), runs).unwrap().histograms;
         read.retain(|histogram| histogram.labels == labels);

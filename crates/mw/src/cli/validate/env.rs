@@ -1,5 +1,5 @@
 //! The environment: what a host would be started with. The rules for taking traffic are those of /ready
-//! (`mw_web::startup`); beside them stand those that only an operator can check, like public addresses.
+//! (`mw_configuration::startup`); beside them stand those that only an operator can check, like public addresses.
 
 use super::{Context, config, providers};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     settings::{Settings, database_host, origin, parse_lines},
 };
-use mw_web::{config::Config, startup};
+use mw_configuration::{config::Config, startup};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,165 @@
+//! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
+//! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
+
+use mw_core::link::{Holder, NoLink};
+use mw_core::principal::{Named, Principal};
+use mw_core::run::Run;
+use mw_core::status::{Channel, GateName};
+use mw_core::token::Claims;
+use mw_edge::limits::HITL_APPROVE;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
+use mw_operations::gate::policy::Obstacle;
+use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, page, refusal};
+use mw_operations::runs;
+use mw_store::runs::Loaded;
+
+/// The workflow gate's route.
+pub fn workflow(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(gate("workflow"), request, context)
+}
+
+/// The ideate gate's route.
+pub fn ideate(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(gate("ideate"), request, context)
+}
+
+/// The prepublish gate's route.
+pub fn prepublish(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    handle(gate("prepublish"), request, context)
+}
+
+fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = "/v1/hitl/approve/{run_id}/{gate}";
+    match answer(gate, request, context) {
+        Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
+            context.log_problem(&problem);
+            outcome_page::refused(&problem, &context.request_id)
+        }
+        answer => answer,
+    }
+}
+
+fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let has_key = auth::identify(request, context)?;
+    let token = request.query("token").filter(|token| !token.is_empty());
+    if !has_key && token.is_none() {
+        return Err(problem::invalid_api_key());
+    }
+    if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
+        return Ok(answer);
+    }
+    // A body that is no decision is counted before it is refused.
+    let decision = match request.method {
+        Method::Post => gate::request::parse(request),
+        _ => Ok(DecisionRequest::approve()),
+    };
+    let run_id = request.segment(3);
+    let named = token.as_deref().and_then(mw_core::token::claimed_approver);
+    let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
+    weigh(gate, request, context, token.as_deref(), loaded, decision?)
+}
+
+/// What comes after the count: run, token, state.
+fn weigh(
+    gate: GateName,
+    request: &Request,
+    context: &mut Context,
+    token: Option<&str>,
+    loaded: Loaded,
+    decision: DecisionRequest,
+) -> Result<Response, Problem> {
+    let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
+    let claims = check_token(context, &run, gate, token)?;
+    let by_key = context.principal().cloned();
+    let has_key = by_key.is_some();
+    // Whoever holds a key decides by its name; else the link says who.
+    let decider = match (by_key, &claims) {
+        (Some(principal), _) => principal,
+        (None, Some(claims)) => approver(&claims.approver, loaded.approver)?,
+        (None, None) => return Err(problem::invalid_api_key()),
+    };
+    let decides = request.method == Method::Post || (request.method == Method::Get && has_key);
+    if decides {
+        let sent = decision.form_token.as_deref().unwrap_or_default();
+        csrf::check(request, has_key, || {
+            link::is_form_of(&context.config, &run.run_id, gate, token.unwrap_or_default(), sent)
+        })?;
+        context.record_with_next_write(200);
+        let channel = if has_key { Channel::Api } else { Channel::Link };
+        let decider = Decider::of(request, decider, channel);
+        decide_and_answer(request, context, run, gate, decider, claims, decision)
+    } else {
+        show(context, &run, gate, &decider, claims, token)
+    }
+}
+
+/// Whom a link stands for, as things are now: it may have been made before its approver was disabled, or by a release
+/// that gave links to whole chats.
+fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
+    Holder::of(name, known).decider().map_err(|no_link| match no_link {
+        NoLink::RoleTooSmall { .. } => problem::gate_not_yours(no_link.to_string()),
+        NoLink::Disabled(_)
+        | NoLink::NoName
+        | NoLink::NotNamed { .. }
+        | NoLink::PrincipalsOnly { .. }
+        | NoLink::Nobody => problem::invalid_token().because(format!("token refused: {no_link}")),
+    })
+}
+
+/// A token that is sent must be good, key or no key.
+fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
+    let Some(token) = token else { return Ok(None) };
+    let secrets = signing::secrets(&context.config)?;
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let now = clock::now();
+    match mw_core::token::verify(&secrets, &run.run_id, gate, token, now) {
+        Ok(claims) => Ok(Some(claims)),
+        Err(reason) => Err(problem::invalid_token().because(format!("token refused: {reason}"))),
+    }
+}
+
+/// The page of an open gate; nothing is decided.
+fn show(
+    context: &Context,
+    run: &Run,
+    gate: GateName,
+    decider: &Principal,
+    claims: Option<Claims>,
+    token: Option<&str>,
+) -> Result<Response, Problem> {
+    let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
+        return Err(refusal::nothing_to_decide(run, gate));
+    };
+    if claims.is_some_and(|claims| claims.opening != brief.opening) {
+        return Err(problem::invalid_token().because("token refused: other opening"));
+    }
+    let token = token.unwrap_or_default();
+    let form = page::Form {
+        action: mw_core::token::path(&run.run_id, gate, token),
+        token: link::form_token(&context.config, &run.run_id, gate, token)?,
+        obstacle: Obstacle::of(run, gate, decider),
+        approver: decider.name.clone(),
+    };
+    page::answer(&brief, &form)
+}
+
+fn decide_and_answer(
+    request: &Request,
+    context: &mut Context,
+    run: Run,
+    gate: GateName,
+    decider: Decider,
+    claims: Option<Claims>,
+    decision: DecisionRequest,
+) -> Result<Response, Problem> {
+    let verdict = decision.verdict;
+    // A link is good for the opening that it was made for, whatever its page says.
+    let opening = claims.map(|claims| claims.opening).or(decision.opening);
+    let standing = gate::decide(context, run, gate, DecisionRequest { opening, ..decision }, decider)?;
+    let response = if request.wants_html() {
+        outcome_page::decided(&standing, gate, verdict)?
+    } else {
+        Response::ok(&standing.to_json(gate))
+    };
+    Ok(if standing.kick { response.then(kick::dispatch) } else { response })
+}

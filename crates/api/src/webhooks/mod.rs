@@ -1,0 +1,296 @@
+//! The receiving side of webhooks: verified as each provider signs, stored and deduplicated by one statement, and answered
+//! with what that statement committed. A callback changes no run: it makes its job due for a look. What no signature
+//! covers pokes, too, and may be kept only within a budget. Sources that sign by Standard Webhooks have a route of their
+//! own ([`standard`]) and the rest in common.
+
+pub mod standard;
+
+use http::HeaderMap;
+use mw_edge::log::Level;
+use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
+use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
+use mw_providers::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
+use mw_providers::{headers, kieai, shotstack, upload_post};
+use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
+use serde_json::{Map, Value, json};
+
+/// What tells the providers apart.
+struct Provider {
+    name: &'static str,
+    route: &'static str,
+    /// The variable of its signing secret; `None` where callbacks are unsigned.
+    secret: Option<&'static str>,
+    /// A valid signature covers the body. kie.ai's covers a task and a time, so its headers stay valid over any body.
+    signs_body: bool,
+    verify: fn(&HeaderMap, &[u8], &[&str], u64) -> SignatureStatus,
+    parse: fn(&[u8]) -> Result<Callback, CallbackError>,
+    /// What the provider expects beside our status.
+    answer: &'static [(&'static str, Code)],
+}
+
+/// A constant member of an answer.
+pub(crate) enum Code {
+    Number(u16),
+    Text(&'static str),
+}
+
+static KIEAI: Provider = Provider {
+    name: "kieai",
+    route: "/v1/webhooks/kieai",
+    secret: Some("kieai_signing_secret"),
+    signs_body: false,
+    verify: kieai::verify,
+    parse: kieai::parse_callback,
+    answer: &[("code", Code::Number(200)), ("msg", Code::Text("success"))],
+};
+
+static SHOTSTACK: Provider = Provider {
+    name: "shotstack",
+    route: "/v1/webhooks/shotstack",
+    secret: None,
+    signs_body: false,
+    verify: shotstack::verify,
+    parse: shotstack::parse_callback,
+    answer: &[],
+};
+
+static UPLOAD_POST: Provider = Provider {
+    name: "upload-post",
+    route: "/v1/webhooks/upload-post",
+    secret: Some("upload_post_signing_secret"),
+    signs_body: true,
+    verify: upload_post::verify,
+    parse: upload_post::parse_callback,
+    answer: &[],
+};
+
+const QUERY_BYTES_MAX: usize = 1024;
+const ID_LENGTH_MAX: usize = 512;
+
+/// POST /v1/webhooks/kieai.
+pub fn kieai(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&KIEAI, request, context)
+}
+
+/// POST /v1/webhooks/shotstack.
+pub fn shotstack(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&SHOTSTACK, request, context)
+}
+
+/// POST /v1/webhooks/upload-post.
+pub fn upload_post(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    receive(&UPLOAD_POST, request, context)
+}
+
+fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = provider.route;
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    let (headers, body) = read(request)?;
+    let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let status = (provider.verify)(&headers, &body, &secrets, clock::unix_now());
+    let verified = Verified {
+        provider: provider.name,
+        status,
+        signs_body: provider.signs_body,
+        key: dedup_key(&body),
+        parse: provider.parse,
+        answer: provider.answer,
+    };
+    verified.record(request, context, &body)
+}
+
+/// Headers and body of a delivery, which must be of a kind that we take.
+pub(crate) fn read(request: &mut Request) -> Result<(HeaderMap, Vec<u8>), Problem> {
+    check_content_type(request)?;
+    let body = request.body(WEBHOOK_BODY_LIMIT_BYTES).map_err(|problem| match problem.status {
+        413 => problem::webhook_payload_too_large(),
+        _ => problem,
+    })?;
+    Ok((request.header_map(), body))
+}
+
+/// A delivery whose signature has been looked at.
+pub(crate) struct Verified<'a> {
+    pub(crate) provider: &'a str,
+    pub(crate) status: SignatureStatus,
+    /// A valid signature covers the body.
+    pub(crate) signs_body: bool,
+    /// Unique among the accepted deliveries of the provider: the id that it signs, else the body's hash.
+    pub(crate) key: String,
+    pub(crate) parse: fn(&[u8]) -> Result<Callback, CallbackError>,
+    /// What the provider expects beside our status.
+    pub(crate) answer: &'static [(&'static str, Code)],
+}
+
+impl Verified<'_> {
+    /// Stores it as accepted or refused, and answers.
+    pub(crate) fn record(self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
+        match self.status {
+            SignatureStatus::Valid | SignatureStatus::Unsigned => self.accept(request, context, body),
+            SignatureStatus::Invalid | SignatureStatus::Missing => Err(self.refuse(request, context, body)?),
+        }
+    }
+
+    /// Records what is refused and keeps what it looked like; the answer tells nothing but that.
+    fn refuse(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Problem, Problem> {
+        let (hash, status) = (dedup_key(body), self.status.as_str());
+        let refusal = Refusal {
+            provider: self.provider,
+            signature_status: status,
+            body_hash: &hash,
+            headers: kept_headers(request),
+        };
+        let problem = problem::invalid_signature();
+        context.record_with_next_write(problem.status);
+        webhooks::refuse(context.database()?, clock::now(), &refusal, body)?;
+        let fields = [("provider", self.provider.into()), ("signature_status", status.into())];
+        context.log.write(Level::Warn, "webhook", "refused", &fields);
+        Ok(problem)
+    }
+
+    fn accept(&self, request: &Request, context: &mut Context, body: &[u8]) -> Result<Response, Problem> {
+        let callback = match (self.parse)(body) {
+            Ok(callback) => Some(callback),
+            Err(CallbackError::NotAnObject) => {
+                return Err(problem::invalid_field("#", "payload should be a JSON object"));
+            }
+            // Nothing to believe, but our own job id in the URL may still name a job to look at.
+            Err(CallbackError::Missing(_)) => None,
+        };
+        let query = request.raw_query();
+        let query = query.get(..query.floor_char_boundary(QUERY_BYTES_MAX)).unwrap_or_default();
+        let delivery = Delivery {
+            provider: self.provider,
+            key: &self.key,
+            headers: kept_headers(request),
+            query,
+            signature_status: self.status.as_str(),
+            trusted: self.signs_body && self.status == SignatureStatus::Valid,
+            ignore: callback.as_ref().is_some_and(|callback| callback.hint == Hint::Unrelated),
+            matching: matching(request, callback.as_ref()),
+            hint: hint(callback.as_ref()),
+        };
+        context.record_with_next_write(200);
+        let accepted = webhooks::accept(context.database()?, clock::now(), &delivery, body)?;
+        if accepted.status == Receipt::Busy {
+            return Err(problem::rate_limited().with_header("retry-after", "60"));
+        }
+        self.log(context, callback.as_ref(), &accepted);
+        let response = Response::ok(&answer(self.answer, accepted.status));
+        Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
+    }
+
+    fn log(&self, context: &mut Context, callback: Option<&Callback>, accepted: &Accepted) {
+        if let Some(run_id) = &accepted.run_id {
+            context.log.about_run(run_id);
+        }
+        let fields = [
+            ("provider", self.provider.into()),
+            ("signature_status", self.status.as_str().into()),
+            ("outcome", json!(accepted.status)),
+            ("event", callback.map(|callback| callback.event.clone()).into()),
+        ];
+        context.log.write(Level::Info, "webhook", "accepted", &fields);
+    }
+}
+
+fn check_content_type(request: &Request) -> Result<(), Problem> {
+    match request.media_type().as_deref() {
+        None | Some("application/json" | "application/octet-stream") => Ok(()),
+        Some(other) => Err(problem::unsupported_content_type(other)),
+    }
+}
+
+fn matching(request: &Request, callback: Option<&Callback>) -> Match {
+    let named = |member: fn(&Callback) -> &Option<String>| callback.and_then(|callback| member(callback).clone());
+    let job_id = request.query("job").or_else(|| named(|callback| &callback.job_id));
+    Match {
+        job_id: job_id.and_then(storable),
+        task_id: named(|callback| &callback.task_id).and_then(storable),
+        account: named(|callback| &callback.profile).and_then(storable),
+    }
+}
+
+fn hint(callback: Option<&Callback>) -> Value {
+    let mut hint = Map::new();
+    let task_id = callback.and_then(|callback| callback.task_id.clone()).and_then(storable);
+    if let Some(task_id) = task_id {
+        hint.insert("task_id".to_owned(), task_id.into());
+    }
+    if let Some(Hint::Done(output)) = callback.map(|callback| &callback.hint)
+        && let Some(url) = storable(output.url.clone()).filter(|url| !url.is_empty())
+    {
+        hint.insert("url".to_owned(), url.into());
+    }
+    Value::Object(hint)
+}
+
+/// What came from outside goes into the database only when it is short and printable.
+fn storable(text: String) -> Option<String> {
+    (text.len() <= ID_LENGTH_MAX && !text.chars().any(char::is_control)).then_some(text)
+}
+
+fn kept_headers(request: &Request) -> Value {
+    json!(headers::kept(request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+}
+
+fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
+    let mut answer = Map::new();
+    answer.insert("status".to_owned(), json!(receipt));
+    for (name, code) in members {
+        let value = match code {
+            Code::Number(number) => Value::from(*number),
+            Code::Text(text) => Value::from(*text),
+        };
+        answer.insert((*name).to_owned(), value);
+    }
+    Value::Object(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_edge::config::Config;
+
+    fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
+        let mut context = Context::new(Config::of(&[]), "r".to_owned());
+        receive(provider, &mut Request::in_memory(method, "/v1/webhooks/x", headers, body), &mut context).err().unwrap()
+    }
+
+    #[test]
+    fn wrong_methods_types_and_sizes_touch_no_database() {
+        assert_eq!(refusal(&KIEAI, "GET", &[], "").status, 405);
+        let typed = refusal(&SHOTSTACK, "POST", &[("content-type", "text/html; charset=x")], "{}");
+        assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
+        let large = refusal(&UPLOAD_POST, "POST", &[("content-length", "10000001")], "{}");
+        assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
+        assert_eq!(refusal(&SHOTSTACK, "POST", &[], "not json").status, 422);
+    }
+
+    #[test]
+    fn only_headers_of_the_list_are_kept() {
+        let sent = [("x-api-key", "k"), ("spin-client-addr", "1.2.3.4:5"), ("x-webhook-timestamp", "1")];
+        assert_eq!(kept_headers(&Request::in_memory("POST", "/", &sent, "")), json!({"x-webhook-timestamp": "1"}));
+    }
+
+    #[test]
+    fn a_hint_holds_only_what_can_be_stored() {
+        let body = br#"{"code":200,"data":{"taskId":"t-1","state":"success","resultUrls":["https://x/y.mp4"]}}"#;
+        let callback = kieai::parse_callback(body).unwrap();
+        assert_eq!(hint(Some(&callback))["task_id"], "t-1");
+        assert_eq!(storable("a\0b".to_owned()), None);
+        assert_eq!(storable("x".repeat(600)), None);
+    }
+
+    #[test]
+    fn each_provider_gets_the_answer_it_expects() {
+        assert_eq!(
+            answer(KIEAI.answer, Receipt::Accepted),
+            json!({"status": "accepted", "code": 200, "msg": "success"})
+        );
+        assert_eq!(answer(SHOTSTACK.answer, Receipt::Dlq), json!({"status": "dlq"}));
+    }
+}

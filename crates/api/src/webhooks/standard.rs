@@ -1,0 +1,58 @@
+//! POST /v1/webhooks/std/:source: events of configured sources that sign by Standard Webhooks. Stored as provider
+//! `std:<source>`, once per id, which the signature covers.
+
+use super::{Verified, read};
+use mw_edge::config::Misconfigured;
+use mw_edge::webhook_sources::sources;
+use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
+use mw_providers::standard;
+
+pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = "/v1/webhooks/std/{source}";
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    let sources = sources(&context.config).map_err(Misconfigured)?;
+    let name = request.segment(3);
+    let source = sources.iter().find(|source| source.name == name);
+    let source = source.ok_or_else(|| problem::not_found("source not found"))?;
+    let (headers, body) = read(request)?;
+    let status = source.verify(&headers, &body, clock::unix_now());
+    let key = standard::delivery_id(&headers).unwrap_or_default().to_owned();
+    let provider = format!("std:{}", source.name);
+    let parse = standard::parse_callback;
+    let verified = Verified { provider: &provider, status, signs_body: true, key, parse, answer: &[] };
+    verified.record(request, context, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_edge::config::Config;
+    use mw_edge::webhook_sources::VARIABLE;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn refusal(configured: &str, method: &str, path: &str) -> Problem {
+        let mut context = Context::new(Config::of(&[(VARIABLE, configured)]), "r".to_owned());
+        handle(&mut Request::in_memory(method, path, &[], "{}"), &mut context).err().unwrap()
+    }
+
+    #[test]
+    fn an_unknown_source_touches_no_database() {
+        let configured = format!("replicate={SECRET}");
+        for path in ["/v1/webhooks/std/openai", "/v1/webhooks/std/Replicate", "/v1/webhooks/std/"] {
+            let refused = refusal(&configured, "POST", path);
+            assert_eq!((refused.status, refused.detail.as_str()), (404, "source not found"), "{path}");
+        }
+        assert_eq!(refusal(&configured, "GET", "/v1/webhooks/std/replicate").status, 405);
+    }
+
+    #[test]
+    fn a_broken_configuration_is_told_without_its_secret() {
+        let refused = refusal(&format!("replicate={SECRET},{SECRET}"), "POST", "/v1/webhooks/std/replicate");
+        assert_eq!(refused.status, 503);
+        let cause = refused.cause.unwrap();
+        assert!(cause.contains("STD_WEBHOOK_SOURCES: entry 2") && !cause.contains("MfKQ"), "{cause}");
+    }
+}

@@ -1,0 +1,98 @@
+//! POST /v1/slack/interactions: presses of buttons in Slack. The signature is checked over the raw bytes before anything
+//! is decoded. The decision is committed and the answer has left well within Slack's 3 s; what the person sees follows
+//! through the response URL.
+
+use crate::button;
+use mw_edge::log::Level;
+use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
+use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
+use mw_providers::slack::{self, Reply};
+use mw_store::channels::Kind;
+
+pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    context.route = "/v1/slack/interactions";
+    if let Some(answer) = route::allow(request, &[Method::Post])? {
+        return Ok(answer);
+    }
+    let headers = request.header_map();
+    let body = request.body(BODY_LIMIT_BYTES)?;
+    let secrets = context.config.secrets("slack_signing_secret");
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    if !slack::is_from_slack(&headers, &body, &secrets, clock::unix_now()) {
+        return Err(problem::invalid_signature().because("the signature is missing, old or wrong"));
+    }
+    let form = String::from_utf8_lossy(&body);
+    let payload = form_value(&form, "payload").and_then(|payload| serde_json::from_str(&payload).ok());
+    // Interactions that decide nothing (a link was opened) only want to be acknowledged.
+    let Some(press) = payload.as_ref().and_then(slack::parse) else { return Ok(Response::empty(200)) };
+    let answered = button::decide(context, Kind::Slack, &press.value, &press.user)?;
+    Ok(Response::empty(200).then(move |context| {
+        if answered.kick {
+            kick::dispatch(context);
+        }
+        let reply = if answered.is_over { Reply::Instead(answered.text) } else { Reply::Aside(answered.text) };
+        match press.response_url {
+            Some(url) if is_slacks(context, &url) => respond(context, &url, &reply),
+            Some(_) => log(context, "the response URL is not Slack's"),
+            None => {}
+        }
+    }))
+}
+
+/// Whether a URL is at the configured host of response URLs: its scheme, name and port.
+fn is_slacks(context: &Context, url: &str) -> bool {
+    let origin = |url: &str| {
+        let uri: http::Uri = url.parse().ok()?;
+        Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()))
+    };
+    let expected = context.config.base_url("slack_hooks_base_url").ok().and_then(|base| origin(&base));
+    expected.is_some() && origin(url) == expected
+}
+
+fn respond(context: &mut Context, url: &str, reply: &Reply) {
+    context.release_database();
+    let client = Outbound { timeouts: CHANNEL_TIMEOUTS };
+    if let Err(fault) = outbound::block_on(slack::respond(&client, url, reply)) {
+        log(context, &fault.to_string());
+    }
+}
+
+fn log(context: &Context, cause: &str) {
+    context.log.write(Level::Warn, "myloware.slack", "press not answered", &[("cause", cause.into())]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_edge::config::Config;
+
+    #[test]
+    fn without_a_signature_nothing_is_decoded() {
+        for variables in [&[][..], &[("slack_signing_secret", "s3cret")]] {
+            let mut context = Context::new(Config::of(variables), "r".to_owned());
+            let headers = [("x-slack-signature", "v0=00"), ("x-slack-request-timestamp", "1")];
+            let mut asked = Request::in_memory("POST", "/v1/slack/interactions", &headers, "payload=%7B");
+            let refused = handle(&mut asked, &mut context).err().unwrap();
+            assert_eq!((refused.status, refused.code), (403, "invalid-signature"));
+        }
+    }
+
+    #[test]
+    fn only_slacks_own_host_is_answered() {
+        let context = Context::new(Config::of(&[("slack_hooks_base_url", "https://hooks.slack.com")]), "r".to_owned());
+        assert!(is_slacks(&context, "https://hooks.slack.com/actions/T1/2/x"));
+        for other in [
+            "http://hooks.slack.com/x",
+            "https://hooks.slack.com.evil.example/x",
+            "https://hooks.slack.com:8443/x",
+            "https://user@hooks.slack.com/x",
+            "https://evil.example/https://hooks.slack.com",
+            "/relative",
+            "",
+        ] {
+            assert!(!is_slacks(&context, other), "{other}");
+        }
+        assert!(!is_slacks(&Context::new(Config::of(&[]), "r".to_owned()), ""));
+    }
+}

@@ -1,0 +1,328 @@
+//! What the person reads of Brendan. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
+//! gate.
+
+use mw_core::brendan::speech;
+use mw_core::link::{Holder, Waiting};
+use mw_core::run::Run;
+use mw_core::status::{GateName, Status};
+use mw_edge::{Context, Problem};
+use mw_operations::gate::link as gate_link;
+use mw_store::chat::{ChatLoaded, ChatRun};
+
+pub(crate) const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
+     I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
+
+/// People must learn at the latest with the first answer that they talk to a machine (Regulation (EU) 2024/1689, Article 50).
+pub(crate) const INTRODUCTION: &str = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
+
+const RUNS_LISTED_MAX: usize = 10;
+
+/// Who reads an answer, and so what stands in it where a gate waits.
+#[derive(Clone, Copy)]
+pub(crate) struct Audience<'a> {
+    pub(crate) holder: &'a Holder,
+    /// Who asked, for the log.
+    pub(crate) asked_by: &'a str,
+}
+
+impl Audience<'_> {
+    /// Where they go to decide: by their own link, if they get one.
+    fn address(self, context: &Context, waiting: &Waiting) -> Result<String, Problem> {
+        gate_link::address(context, waiting, self.holder.clone(), self.asked_by)
+    }
+}
+
+/// An answer, line by line.
+#[derive(Default)]
+pub(crate) struct Reply {
+    lines: Vec<Line>,
+    /// Runs whose link is in it; nobody needs one twice.
+    linked: Vec<String>,
+}
+
+struct Line {
+    text: String,
+    /// Follows the text for the reader, and is not kept.
+    link: Option<String>,
+}
+
+impl Reply {
+    pub(crate) fn add(&mut self, text: impl Into<String>) {
+        self.lines.push(Line { text: text.into(), link: None });
+    }
+
+    fn add_with_link(&mut self, text: String, link: String) {
+        self.lines.push(Line { text, link: Some(link) });
+    }
+
+    /// What the user reads.
+    pub(crate) fn text(&self) -> String {
+        let lines = self.lines.iter().map(|line| match &line.link {
+            Some(link) => format!("{}\n{link}", line.text),
+            None => line.text.clone(),
+        });
+        lines.collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// What the conversation keeps.
+    pub(crate) fn kept(&self) -> String {
+        self.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// How every answer begins: once in a conversation that no person speaks, then what happened since the last answer; a gate that
+/// has been decided meanwhile is no news.
+pub(crate) fn begin(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    loaded: &ChatLoaded,
+) -> Result<(), Problem> {
+    if loaded.is_new {
+        reply.add(INTRODUCTION);
+    }
+    for notice in &loaded.notices {
+        let run = notice.run_id.as_deref().and_then(|run_id| find(loaded, run_id));
+        match (notice.gate, run) {
+            (Some(gate), Some(run)) if run.known.awaiting_gate == Some(gate) => {
+                add_gate(reply, context, reader, run, notice.content.clone())?;
+            }
+            (Some(_), _) => {}
+            (None, _) => reply.add(notice.content.clone()),
+        }
+    }
+    Ok(())
+}
+
+fn add_gate(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    run: &ChatRun,
+    text: String,
+) -> Result<(), Problem> {
+    if reply.linked.contains(&run.known.run_id) {
+        return Ok(());
+    }
+    let Some(gate) = run.known.awaiting_gate else {
+        reply.add(text);
+        return Ok(());
+    };
+    let link = match run.waiting() {
+        Some(waiting) => reader.address(context, &waiting)?,
+        None => gate_link::page_address(&context.config, &run.known.run_id, gate)?,
+    };
+    reply.linked.push(run.known.run_id.clone());
+    reply.add_with_link(text, link);
+    Ok(())
+}
+
+fn find<'a>(loaded: &'a ChatLoaded, run_id: &str) -> Option<&'a ChatRun> {
+    loaded.runs.iter().find(|run| run.known.run_id == run_id)
+}
+
+/// The named run, or the newest.
+fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRun> {
+    match run_id {
+        Some(run_id) => find(loaded, run_id),
+        None => loaded.runs.first(),
+    }
+}
+
+pub(crate) fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
+    match chosen(loaded, run_id) {
+        Some(run) => reply.add(format!("Run {} ({}) {}.", run.known.run_id, run.known.project, standing(run))),
+        None => reply.add("You have no runs yet. Tell me what the first one should be about."),
+    }
+}
+
+pub(crate) fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
+    if loaded.runs.is_empty() {
+        return reply.add("You have no runs yet. Tell me what the first one should be about.");
+    }
+    let lines = loaded
+        .runs
+        .iter()
+        .take(RUNS_LISTED_MAX)
+        .map(|run| format!("- {} ({}): {}", run.known.run_id, run.known.project, standing(run)));
+    reply.add(format!("Your runs, newest first:\n{}", lines.collect::<Vec<_>>().join("\n")));
+}
+
+pub(crate) fn link(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    loaded: &ChatLoaded,
+    run_id: Option<&str>,
+) -> Result<(), Problem> {
+    let run = match run_id {
+        Some(run_id) => find(loaded, run_id),
+        None => loaded.runs.iter().find(|run| run.known.awaiting_gate.is_some()),
+    };
+    match run {
+        Some(run) if run.known.awaiting_gate.is_some() => {
+            let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
+            add_gate(reply, context, reader, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
+        }
+        Some(run) => {
+            reply.add(format!("Run {} waits for nobody: it {}.", run.known.run_id, standing(run)));
+            Ok(())
+        }
+        None => {
+            reply.add("None of your runs waits for an approval.");
+            Ok(())
+        }
+    }
+}
+
+/// The text about a run that has just started.
+pub(crate) fn started_text(title: &str, run: &Run) -> String {
+    let gates = run.body.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
+    let summary = run.gates.first().map_or("", |gate| gate.summary.as_str());
+    // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
+    let summary = speech::plain(summary);
+    format!(
+        "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
+        run.body.clips.len(),
+        run.run_id
+    )
+}
+
+pub(crate) fn started(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    title: &str,
+    run: &Run,
+) -> Result<(), Problem> {
+    let text = started_text(title, run);
+    match Waiting::of(run) {
+        Some(waiting) => {
+            let link = reader.address(context, &waiting)?;
+            reply.add_with_link(format!("{text}\nIt waits for your approval:"), link);
+        }
+        None => reply.add(text),
+    }
+    Ok(())
+}
+
+/// The end of a sentence that begins with the run.
+pub(crate) fn standing(run: &ChatRun) -> String {
+    match (run.known.awaiting_gate, run.known.status) {
+        (Some(gate), _) => format!("waits at the {gate} gate"),
+        (None, Status::Running) => "is at work".to_owned(),
+        (None, Status::Publishing) => "is being published".to_owned(),
+        (None, status) => format!("is {}", status.as_str().replace('_', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_core::brendan::KnownRun;
+    use mw_edge::config::Config;
+    use mw_store::chat::Notice;
+
+    fn context() -> Context {
+        let variables = [("hitl_secret", "a-long-secret"), ("public_base_url", "http://x")];
+        Context::new(Config::of(&variables), "r".to_owned())
+    }
+
+    fn loaded() -> ChatLoaded {
+        let run = |run_id: &str, status, awaiting_gate, opening| ChatRun {
+            known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status, awaiting_gate },
+            opening,
+            escalated: None,
+            policy: serde_json::Value::Null,
+        };
+        ChatLoaded {
+            principal: None,
+            limit: None,
+            draining: None,
+            projects: Vec::new(),
+            runs: vec![
+                run("r2", Status::Published, None, None),
+                run("r1", Status::AwaitingIdeate, Some(gate("ideate")), Some(2)),
+            ],
+            user_id: "ann".to_owned(),
+            reader: None,
+            is_somebody_else: false,
+            is_new: false,
+            history: Vec::new(),
+            summary: None,
+            summary_until: 0,
+            tokens_today: None,
+            notices: Vec::new(),
+        }
+    }
+
+    fn ann() -> Holder {
+        Holder::of("ann", None)
+    }
+
+    fn to(holder: &Holder) -> Audience<'_> {
+        Audience { holder, asked_by: "ann" }
+    }
+
+    #[test]
+    fn a_link_is_read_and_not_kept() {
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), to(&ann()), &loaded(), None).unwrap();
+        assert!(reply.text().contains("http://x/v1/hitl/approve/r1/ideate?token="));
+        assert!(reply.kept().contains("ideate gate") && !reply.kept().contains("token"));
+    }
+
+    #[test]
+    fn a_program_is_told_of_a_page_that_asks_who_comes_and_of_no_link() {
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), to(&Holder::Nobody), &loaded(), None).unwrap();
+        assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
+    }
+
+    #[test]
+    fn nobody_gets_a_link_of_a_policy_that_another_release_wrote() {
+        let mut loaded = loaded();
+        loaded.runs[1].policy = serde_json::json!({"a member of the future": 1});
+        let mut reply = Reply::default();
+        link(&mut reply, &context(), to(&ann()), &loaded, None).unwrap();
+        assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
+    }
+
+    #[test]
+    fn a_gate_that_was_decided_is_no_news() {
+        let mut loaded = loaded();
+        for (gate, content) in [(Some(gate("workflow")), "old"), (Some(gate("ideate")), "new"), (None, "done")] {
+            let content = content.to_owned();
+            loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
+        }
+        let mut reply = Reply::default();
+        begin(&mut reply, &context(), to(&ann()), &loaded).unwrap();
+        assert!(reply.text().starts_with("new\nhttp://x/"));
+        assert!(reply.text().ends_with("done") && !reply.text().contains("old"));
+    }
+
+    #[test]
+    fn questions_are_answered_from_the_users_own_runs() {
+        let mut reply = Reply::default();
+        status(&mut reply, &loaded(), None);
+        status(&mut reply, &loaded(), Some("r1"));
+        status(&mut reply, &loaded(), Some("somebody-elses"));
+        runs(&mut reply, &loaded());
+        let text = reply.text();
+        assert!(text.contains("Run r2 (aismr) is published."));
+        assert!(text.contains("Run r1 (aismr) waits at the ideate gate."));
+        assert!(text.contains("You have no runs yet."));
+        assert!(text.contains("- r2 (aismr): is published"));
+    }
+
+    #[test]
+    fn a_new_conversation_begins_with_the_word_machine() {
+        for is_new in [true, false] {
+            let mut reply = Reply::default();
+            begin(&mut reply, &context(), to(&ann()), &ChatLoaded { is_new, ..loaded() }).unwrap();
+            let said = (reply.text(), reply.kept());
+            let expected = if is_new { INTRODUCTION } else { "" };
+            assert_eq!(said, (expected.to_owned(), expected.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A turn without a language model: core's rules plan it.
+
+use crate::reply::{self, Reply};
+use crate::turn::{Plan, PreparedTurn};
+use mw_core::brendan::rules::{self, Intent};
+use mw_core::brendan::{KnownProject, KnownRun};
+use mw_edge::{Context, Problem};
+use mw_store::chat::Decision;
+use mw_store::knowledge;
+use serde_json::json;
+
+pub(super) fn plan(context: &mut Context, turn: &PreparedTurn) -> Result<Plan, Problem> {
+    let PreparedTurn { request, loaded, .. } = turn;
+    let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
+    let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
+    let mut plan = Plan { reply: Reply::default(), start: None, decision: None, citations: json!([]) };
+    let reply = &mut plan.reply;
+    reply::begin(reply, context, turn.audience(), loaded)?;
+    match rules::plan(&request.message, &projects, &runs) {
+        Intent::Start(proposal) => plan.start = Some(proposal),
+        Intent::ShowStatus { run_id } => reply::status(reply, loaded, run_id.as_deref()),
+        Intent::ListRuns => reply::runs(reply, loaded),
+        Intent::SendLink { run_id } => reply::link(reply, context, turn.audience(), loaded, run_id.as_deref())?,
+        Intent::AskBack { question } => {
+            plan.decision = Some(Decision::Clarify);
+            reply.add(question);
+        }
+        Intent::Decline => {
+            plan.decision = Some(Decision::Decline);
+            let answer = knowledge::answer(context.database()?, &request.message)?;
+            reply.add(answer.text.as_deref().unwrap_or(reply::HELP));
+            plan.citations = answer.citations;
+        }
+    }
+    Ok(plan)
+}

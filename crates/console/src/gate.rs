@@ -1,0 +1,175 @@
+//! An open gate as the inbox and the run's page show it, from core's brief, and the decision on it: by the same function
+//! as every channel.
+
+use super::form::Form;
+use super::runs::run_path;
+use super::view::{Moment, web_link};
+use super::visitor::Visitor;
+use super::{Answer, see_other};
+use mw_core::principal::Role;
+use mw_core::run::{Brief, ClipState, Run, Text};
+use mw_core::status::{Channel, GateName, Verdict};
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::limits::HITL_APPROVE;
+use mw_edge::{kick, problem};
+use mw_operations::gate::policy::Obstacle;
+use mw_operations::gate::{self, Decider, page, request as decision_request};
+use mw_operations::runs::load_counted;
+
+/// What is asked at a gate.
+pub(super) struct Open {
+    /// Unique on a page.
+    pub(super) id: String,
+    pub(super) question: &'static str,
+    pub(super) brief: Brief,
+    pub(super) run_path: String,
+    pub(super) opened: Moment,
+    pub(super) decide_by: Option<Moment>,
+    /// Somebody has been notified that the time is running out.
+    pub(super) urgent: bool,
+    pub(super) clips: Vec<Clip>,
+    pub(super) video: Option<String>,
+    pub(super) cost: String,
+    pub(super) fields: Vec<Input>,
+    pub(super) may: May,
+}
+
+/// What the visitor may say at a gate.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum May {
+    Decide,
+    /// Reject and ask for changes, and why not approve.
+    Object(String),
+    /// Why nothing.
+    Look(String),
+}
+
+/// A clip as it is shown.
+pub(super) struct Clip {
+    pub(super) number: usize,
+    pub(super) header: String,
+    pub(super) subject: String,
+    pub(super) prompt: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) failure: Option<String>,
+}
+
+/// A text that may be changed while approving.
+pub(super) struct Input {
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) text: String,
+    pub(super) chars_max: usize,
+}
+
+impl Open {
+    /// `None` when the run waits at no gate.
+    pub(super) fn of(run: &Run, visitor: &Visitor) -> Option<Open> {
+        let brief = run.brief().filter(|_| run.pause.is_none())?;
+        let clips = brief.clips.iter().map(|clip| Clip {
+            number: clip.index as usize + 1,
+            header: clip.header.clone(),
+            subject: clip.subject.clone(),
+            prompt: clip.prompt.text.clone(),
+            url: clip.url.as_deref().and_then(web_link),
+            failure: None,
+        });
+        let text = |text: &Text| text.text.clone().unwrap_or_default();
+        let fields = brief.fields.iter().map(|field| Input {
+            name: format!("edit.{}", field.field),
+            label: field.label.clone(),
+            text: text(&field.text),
+            chars_max: field.chars_max,
+        });
+        Some(Open {
+            id: format!("gate-{}", run.run_id),
+            question: page::question(brief.gate),
+            run_path: run_path(&run.run_id),
+            opened: Moment::at(brief.opened_at),
+            decide_by: brief.deadline.map(Moment::at),
+            urgent: run.gates.first().is_some_and(|open| open.warned),
+            clips: clips.collect(),
+            video: brief.video_url.as_deref().and_then(web_link),
+            cost: page::cost(&brief),
+            fields: fields.collect(),
+            may: May::of(run, brief.gate, visitor),
+            brief,
+        })
+    }
+
+    /// Whether a check of the guard-rails fails.
+    pub(super) fn is_broken(&self) -> bool {
+        self.brief.checks.iter().any(|check| !check.kept)
+    }
+
+    pub(super) fn may_approve(&self) -> bool {
+        self.may == May::Decide
+    }
+}
+
+impl May {
+    fn of(run: &Run, gate: GateName, visitor: &Visitor) -> May {
+        if !visitor.may(Role::Approver) {
+            return May::Look("Your role looks on here. Approvers decide.".to_owned());
+        }
+        match Obstacle::of(run, gate, &visitor.principal) {
+            None => May::Decide,
+            Some(Obstacle::Approval(why)) => May::Object(why),
+            Some(Obstacle::Anything(why)) => May::Look(why),
+        }
+    }
+}
+
+pub(super) fn clips(run: &Run) -> Vec<Clip> {
+    let numbered = run.body.clips.iter().enumerate();
+    let shown = numbered.map(|(index, clip)| {
+        let (url, failure) = match &clip.state {
+            ClipState::Pending => (None, None),
+            ClipState::Generated { url } => (web_link(url), None),
+            ClipState::Failed { code, message } => (None, Some(format!("{code}: {message}"))),
+        };
+        let (header, subject, prompt) = (clip.header.clone(), clip.subject.clone(), clip.prompt.clone());
+        Clip { number: index + 1, header, subject, prompt, url, failure }
+    });
+    shown.collect()
+}
+
+/// POST /console/runs/:id/gates/:gate.
+pub(super) fn act(
+    run_id: &str,
+    gate: GateName,
+    visitor: &Visitor,
+    form: &Form,
+    request: &Request,
+    context: &mut Context,
+) -> Answer {
+    let decision = decision_request::read(&decision_request::form_members(form.pairs())?)?;
+    // A page that is not of this opening decides nothing, and neither does a form without a button.
+    if decision.opening.is_none() || form.text("decision").is_empty() {
+        return Err(problem::invalid_field("#/decision", "Press a button on the page of the gate").into());
+    }
+    let verdict = decision.verdict;
+    let loaded = load_counted(context, run_id, HITL_APPROVE, request, None)?;
+    let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
+    let decider = Decider::of(request, visitor.principal.clone(), Channel::Console);
+    let standing = gate::decide(context, run, gate, decision, decider)?;
+    let said = if standing.quorum.is_some() { "pending" } else { verdict.outcome() };
+    let back = if form.text("from") == "run" { run_path(run_id) } else { "/console".to_owned() };
+    let response = see_other(format!("{back}?decided={said}"));
+    Ok(if standing.kick { response.then(kick::dispatch) } else { response })
+}
+
+/// What the decision before this page did, in our words.
+pub(super) fn done(request: &Request) -> Option<String> {
+    let said = request.query("decided")?;
+    if said == "pending" {
+        return Some("Your approval is counted. It goes on with the last one.".to_owned());
+    }
+    let words = match Verdict::ALL.iter().find(|verdict| verdict.outcome() == said)? {
+        Verdict::Approve => "Approved. It goes on.",
+        Verdict::Reject => "Rejected. The run has ended.",
+        Verdict::RequestChanges => "Sent back with your comment; the gate opens again.",
+    };
+    Some(words.to_owned())
+}

@@ -1,0 +1,66 @@
+//! GET /console: what waits for a person, the most urgent first, decided in place.
+
+use super::gate::May;
+use super::view::{Frame, Place, page};
+use super::visitor::{Guest, Visitor};
+use super::{Answer, gate};
+use askama::Template;
+use mw_core::principal::Role;
+use mw_edge::Context;
+use mw_edge::Request;
+use mw_edge::cursor::Cursor;
+use mw_edge::query::invalid_query;
+use mw_store::runs::Listed;
+
+const PAGE: u32 = 20;
+
+#[derive(Template)]
+#[template(path = "console/inbox.html")]
+struct Page {
+    frame: Frame,
+    token: String,
+    gates: Vec<gate::Open>,
+    /// Runs that this version cannot read.
+    unreadable: Vec<String>,
+    first: bool,
+    next: Option<String>,
+    may_start: bool,
+}
+
+pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> Answer {
+    let after = match request.query("after") {
+        None => None,
+        Some(text) => Some(Cursor::parse(&text).ok_or_else(|| invalid_query("after", "is not one of ours"))?),
+    };
+    let key = after.as_ref().map(|cursor| (cursor.created_at.as_str(), cursor.run_id.as_str()));
+    let seen = mw_store::console::inbox(context.connection()?, guest.visit(), key, PAGE)?;
+    let visitor = guest.admit(seen.shell, context)?;
+    let next = seen.page.runs.last().filter(|_| seen.page.more);
+    let next = next.map(|last| format!("/console?after={}", Cursor::of(&last.at, &last.run_id)));
+    let (gates, unreadable) = sorted(&seen.page.runs, &visitor);
+    let frame = Frame::of("Inbox", Place::Inbox, &visitor).saying(gate::done(request));
+    Ok(page(
+        200,
+        &Page {
+            frame,
+            token: visitor.token.clone(),
+            gates,
+            unreadable,
+            first: after.is_none(),
+            next,
+            may_start: visitor.may(Role::Approver),
+        },
+    )?)
+}
+
+fn sorted(runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) {
+    let mut gates = Vec::new();
+    let mut unreadable = Vec::new();
+    for listed in runs {
+        match &listed.run {
+            Ok(run) => gates.extend(gate::Open::of(run, visitor)),
+            Err(_) => unreadable.push(listed.run_id.clone()),
+        }
+    }
+    (gates, unreadable)
+}

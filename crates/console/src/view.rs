@@ -1,0 +1,251 @@
+//! What stands on every page: the frame with its navigation, times, chips, and the headers that keep strangers out.
+
+use super::assets;
+use super::visitor::Visitor;
+use askama::Template;
+use askama::filters::HtmlSafe;
+use mw_core::Timestamp;
+use mw_core::principal::Role;
+use mw_core::status::{ProvidersMode, Status};
+use mw_edge::Response;
+use mw_edge::config::Config;
+use mw_edge::{Problem, problem};
+use mw_edge::{clock, startup};
+use std::fmt;
+
+/// Where a page stands in the navigation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Inbox,
+    Runs,
+    Webhooks,
+    Providers,
+    System,
+    Start,
+    Chat,
+}
+
+/// What layout.html shows around a page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) style: String,
+    pub(super) script: String,
+    pub(super) icon: String,
+    pub(super) inside: Option<Inside>,
+    /// What the action before this page did.
+    pub(super) done: Option<String>,
+}
+
+/// What only somebody who is signed in sees.
+pub(super) struct Inside {
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) token: String,
+    pub(super) draining: Option<String>,
+    pub(super) links: Vec<NavLink>,
+}
+
+pub(super) struct NavLink {
+    pub(super) path: &'static str,
+    pub(super) text: &'static str,
+    pub(super) count: Option<String>,
+    pub(super) here: bool,
+}
+
+impl Frame {
+    pub(super) fn bare(title: &str) -> Frame {
+        let [style, script, icon] = assets::paths();
+        Frame { title: title.to_owned(), style, script, icon, inside: None, done: None }
+    }
+
+    pub(super) fn of(title: &str, place: Place, visitor: &Visitor) -> Frame {
+        let draining = visitor.shell.draining.as_ref();
+        let inside = Inside {
+            name: visitor.principal.name.clone(),
+            role: visitor.principal.role,
+            token: visitor.token.clone(),
+            draining: draining.map(|draining| draining.reason.clone().unwrap_or_else(|| "no reason given".to_owned())),
+            links: links(place, visitor),
+        };
+        Frame { inside: Some(inside), ..Frame::bare(title) }
+    }
+
+    pub(super) fn saying(mut self, done: Option<String>) -> Frame {
+        self.done = done;
+        self
+    }
+}
+
+fn links(place: Place, visitor: &Visitor) -> Vec<NavLink> {
+    let link = |at: Place, path, text, count: u32| NavLink {
+        path,
+        text,
+        count: (count > 0).then(|| if count < 100 { count.to_string() } else { "99+".to_owned() }),
+        here: at == place,
+    };
+    let mut links = vec![
+        link(Place::Inbox, "/console", "Inbox", visitor.shell.waiting),
+        link(Place::Runs, "/console/runs", "Runs", 0),
+        link(Place::Webhooks, "/console/webhooks", "Webhooks", visitor.shell.dead_letters),
+        link(Place::Providers, "/console/providers", "Providers", 0),
+        link(Place::System, "/console/system", "System", 0),
+    ];
+    if visitor.may(Role::Approver) {
+        links.push(link(Place::Start, "/console/start", "Start a run", 0));
+        links.push(link(Place::Chat, "/console/chat", "Chat", 0));
+    }
+    links
+}
+
+/// A time: the exact one for machines and on hover, one for people, which the script turns into the viewer's zone.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Moment(Timestamp);
+
+impl Moment {
+    pub(super) fn at(at: Timestamp) -> Moment {
+        Moment(at)
+    }
+
+    /// A time as PostgreSQL or an event has it.
+    pub(super) fn read(text: &str) -> Option<Moment> {
+        clock::parse(text).map(Moment)
+    }
+
+    pub(super) fn read_some(text: Option<&str>) -> Option<Moment> {
+        text.and_then(Moment::read)
+    }
+
+    pub(super) fn machine(&self) -> String {
+        clock::rfc3339(self.0)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (machine, people) = (self.machine(), clock::minute(self.0));
+        write!(f, "<time datetime=\"{machine}\" title=\"{machine}\">{people}</time>")
+    }
+}
+
+/// It is made of digits and our own words only.
+impl HtmlSafe for Moment {}
+
+/// A status in words, with the class that gives it its colour.
+pub(super) struct Chip {
+    word: &'static str,
+    tone: &'static str,
+}
+
+impl Chip {
+    pub(super) fn of(status: Status) -> Chip {
+        let (word, tone) = match status {
+            Status::PendingWorkflow => ("waits: workflow", "wait"),
+            Status::AwaitingIdeate => ("waits: ideate", "wait"),
+            Status::AwaitingPrepublish => ("waits: prepublish", "wait"),
+            Status::Running => ("at work", "work"),
+            Status::Publishing => ("publishing", "work"),
+            Status::Paused => ("paused", "off"),
+            Status::Published => ("published", "good"),
+            Status::Failed => ("failed", "bad"),
+            Status::Cancelled => ("cancelled", "off"),
+            Status::Rejected => ("rejected", "off"),
+            Status::Expired => ("expired", "off"),
+        };
+        Chip { word, tone }
+    }
+
+    /// A chip whose word is one of ours.
+    pub(super) fn new(word: &'static str, tone: &'static str) -> Chip {
+        Chip { word, tone }
+    }
+}
+
+impl fmt::Display for Chip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<span class=\"chip {}\">{}</span>", self.tone, self.word)
+    }
+}
+
+/// Both words are ours.
+impl HtmlSafe for Chip {}
+
+/// Only web addresses become links or players: a provider's answer could hold any scheme.
+pub(super) fn web_link(url: &str) -> Option<String> {
+    (url.starts_with("https://") || url.starts_with("http://")).then(|| url.to_owned())
+}
+
+pub(super) fn page(status: u16, template: &impl Template) -> Result<Response, Problem> {
+    let html = template.render().map_err(|error| problem::internal().because(error))?;
+    Ok(Response::html(status, html).with_header("cache-control", "no-store"))
+}
+
+#[derive(Template)]
+#[template(path = "console/problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    status: u16,
+    heading: &'a str,
+    detail: &'a str,
+    /// Further ones, where the detail is the first of several.
+    errors: &'a [String],
+    request_id: &'a str,
+}
+
+pub(super) fn problem_page(
+    status: u16,
+    heading: &str,
+    detail: &str,
+    errors: &[String],
+    request_id: &str,
+) -> Result<Response, Problem> {
+    let errors = errors.get(1..).unwrap_or_default();
+    page(status, &ProblemPage { frame: Frame::bare(heading), status, heading, detail, errors, request_id })
+}
+
+/// What the browser may load and who may frame it. Clips come from the providers' servers; outside live mode from the
+/// simulator on this machine.
+pub(super) fn secured(response: Response, config: &Config) -> Response {
+    let nearby = match startup::mode(config) {
+        Ok(ProvidersMode::Live) | Err(_) => "",
+        Ok(ProvidersMode::Mock | ProvidersMode::Sim) => " http://127.0.0.1:* http://localhost:*",
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' https:{nearby}; \
+         media-src https:{nearby}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    // `same-origin` and not `no-referrer`, which would make browsers send `Origin: null` with our own forms.
+    response
+        .with_header("content-security-policy", policy)
+        .with_header("referrer-policy", "same-origin")
+        .with_header("x-frame-options", "DENY")
+        .with_header("x-robots-tag", "noindex, nofollow")
+        .with_header("cross-origin-opener-policy", "same-origin")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_lets_in_our_own_script_and_style_and_clips_over_https() {
+        let policy = |mode| {
+            let response = secured(Response::empty(204), &Config::of(&[("providers_mode", mode)]));
+            response.headers.into_iter().find(|(name, _)| *name == "content-security-policy").unwrap().1
+        };
+        for mode in ["live", "sim"] {
+            assert!(policy(mode).starts_with("default-src 'none'; style-src 'self'; script-src 'self'"));
+            assert!(!policy(mode).contains("unsafe") && policy(mode).contains("frame-ancestors 'none'"));
+        }
+        assert!(!policy("live").contains("http:") && policy("sim").contains("http://127.0.0.1:*"));
+    }
+
+    #[test]
+    fn a_time_is_exact_for_machines_and_short_for_people() {
+        let moment = Moment::read("2025-11-14T13:00:00.5+01:00").unwrap();
+        assert_eq!(
+            moment.to_string(),
+            "<time datetime=\"2025-11-14T12:00:00.500000Z\" title=\"2025-11-14T12:00:00.500000Z\">2025-11-14 12:00 UTC</time>"
+        );
+        assert!(Moment::read("<b>").is_none());
+    }
+}

@@ -1,0 +1,16 @@
+//! What can be made here.
+
+use crate::tool::{Outcome, Tool};
+use mw_core::principal::Role;
+use mw_edge::startup;
+use mw_operations::projects;
+use serde_json::json;
+
+pub(crate) const LIST_PROJECTS: Tool = Tool {
+    name: "list_projects",
+    role: Role::Viewer,
+    call: |session, _| {
+        let mode = startup::mode(&session.context.config)?;
+        Ok(Outcome::facts(json!({"projects": projects::all(session.context, mode)?})))
+    },
+};

@@ -1,0 +1,100 @@
+//! A decision is made and committed: whoever calls has established who decides; the policy, first write wins and everything
+//! else is the core's (`mw_core::run`, gate.rs).
+
+use super::request::DecisionRequest;
+use super::{policy, refusal};
+use crate::runs;
+use mw_core::principal::Principal;
+use mw_core::run::{Command, GateDecision, Run};
+use mw_core::status::{Channel, GateName, Verdict};
+use mw_edge::log::Level;
+use mw_edge::{Context, Problem, Request};
+use serde_json::{Value, json};
+
+const USER_AGENT_CHARS_MAX: usize = 200;
+
+/// Who decides, and by which path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decider {
+    pub by: Principal,
+    pub channel: Channel,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+impl Decider {
+    /// Somebody who sent this request.
+    pub fn of(request: &Request, by: Principal, channel: Channel) -> Decider {
+        let user_agent = request.header("user-agent").map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
+        Decider { by, channel, ip: request.client_address(), user_agent }
+    }
+}
+
+/// How a gate stands after somebody has decided.
+pub struct GateStanding {
+    pub run: Run,
+    /// `approved`, `rejected`, `changes_requested`; `pending` for an approval that others must join.
+    pub status: &'static str,
+    /// Approvals so far and needed, while it is pending.
+    pub quorum: Option<(usize, u32)>,
+    /// Whether to wake the dispatcher.
+    pub kick: bool,
+}
+
+impl GateStanding {
+    pub fn to_json(&self, gate: GateName) -> Value {
+        let mut answer = json!({"status": self.status, "runId": self.run.run_id, "gate": gate.as_str()});
+        if let (Some((approvals, needed)), Value::Object(members)) = (self.quorum, &mut answer) {
+            members.insert("approvals".to_owned(), approvals.into());
+            members.insert("needed".to_owned(), needed.into());
+        }
+        answer
+    }
+}
+
+/// Decides and commits.
+pub fn decide(
+    context: &mut Context,
+    run: Run,
+    gate: GateName,
+    request: DecisionRequest,
+    decider: Decider,
+) -> Result<GateStanding, Problem> {
+    let approver = decider.by.name.clone();
+    let verdict = request.verdict;
+    let decision = GateDecision {
+        lapsed: if verdict == Verdict::Approve { policy::lapsed_approvals(context, &run, gate)? } else { Vec::new() },
+        comment: request.comment,
+        edit: request.edit,
+        opening: request.opening,
+        note: request.approver,
+        ip: decider.ip,
+        user_agent: decider.user_agent,
+        ..GateDecision::new(gate, verdict, decider.by, decider.channel)
+    };
+    let applied = runs::apply(context, run, &Command::DecideGate(decision), &approver);
+    let applied = applied.map_err(refusal::not_committed)?;
+    let (status, quorum) = standing(gate, verdict, &applied.run);
+    let fields = [
+        ("runId", applied.run.run_id.clone().into()),
+        ("gate", gate.as_str().into()),
+        ("decision", verdict.outcome().into()),
+        ("status", status.into()),
+        ("approver", approver.into()),
+        ("channel", decider.channel.as_str().into()),
+        ("repeated", (!applied.changed).into()),
+    ];
+    context.log.write(Level::Info, "myloware.api.hitl", "gate decided", &fields);
+    Ok(GateStanding { status, quorum, kick: applied.kick, run: applied.run })
+}
+
+fn standing(gate: GateName, verdict: Verdict, run: &Run) -> (&'static str, Option<(usize, u32)>) {
+    let open = run.gates.first().filter(|open| open.gate == gate && verdict == Verdict::Approve);
+    match open {
+        Some(open) => {
+            let needed = run.policy().map_or(1, |policy| policy.approvals);
+            ("pending", Some((open.votes.len(), needed)))
+        }
+        None => (verdict.outcome(), None),
+    }
+}

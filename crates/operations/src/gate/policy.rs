@@ -1,0 +1,44 @@
+//! What a gate's policy has against somebody: against an approval now, and against earlier ones.
+
+use mw_core::link::{Holder, Waiting};
+use mw_core::principal::Principal;
+use mw_core::run::{self, Command, GateDecision, Refusal, Run};
+use mw_core::status::{Channel, GateName, Verdict};
+use mw_edge::{Context, Problem, clock, ids};
+use mw_store::principals;
+
+/// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.
+/// Gates of one approval have none, and cost no statement here.
+pub(super) fn lapsed_approvals(context: &mut Context, run: &Run, gate: GateName) -> Result<Vec<String>, Problem> {
+    let Some(waiting) = Waiting::of(run).filter(|waiting| waiting.gate == gate) else { return Ok(Vec::new()) };
+    let votes = run.gate.iter().flat_map(|open| &open.votes);
+    let names: Vec<&str> = votes.map(|vote| vote.approver.as_str()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = principals::named(context.database()?, &names)?;
+    let may_no_longer = |name: &&str| waiting.link_for(Holder::of(name, known.remove(*name))).is_err();
+    Ok(names.into_iter().filter(may_no_longer).map(str::to_owned).collect())
+}
+
+/// What the gate's policy has against an approver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// They may neither approve nor stop the run.
+    Anything(String),
+    /// They may stop it.
+    Approval(String),
+}
+
+impl Obstacle {
+    /// Asks the core what it would say to an approval; nothing is decided.
+    pub fn of(run: &Run, gate: GateName, by: &Principal) -> Option<Obstacle> {
+        let approval = GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link);
+        let mut context = run::Context { now: clock::now(), new_id: &mut ids::new_id };
+        match run::decide(run, &Command::DecideGate(approval), &mut context) {
+            Err(refusal @ Refusal::SelfApproval { .. }) => Some(Obstacle::Approval(refusal.to_string())),
+            Err(refusal) => Some(Obstacle::Anything(refusal.to_string())),
+            Ok(_) => None,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a gate refuses, in HTTP.
+
+use mw_core::run::{Refusal, Run};
+use mw_core::status::GateName;
+use mw_edge::{Problem, problem, refusal};
+use mw_store::commit::TransitionError;
+
+/// At a gate, a decision that could not be committed is the original's 502: nothing is recorded, a retry does it.
+pub fn not_committed(error: TransitionError) -> Problem {
+    match error {
+        TransitionError::Database(error) => problem::resume_failed().because(error),
+        error => error.into(),
+    }
+}
+
+/// Why a gate that isn't open has nothing to show or link to.
+pub fn nothing_to_decide(run: &Run, gate: GateName) -> Problem {
+    let run_id = run.run_id.clone();
+    let decided = run.decided.iter().rev().find(|decided| decided.gate == gate);
+    refusal::of_run(&match decided {
+        Some(decided) => Refusal::AlreadyDecided { gate, decided: Box::new(decided.clone()) },
+        None if run.status.is_terminal() => Refusal::AlreadyTerminal { run_id, status: run.status },
+        None => Refusal::NotWaiting { run_id, gate },
+    })
+}
+
+/// 422 for a gate name that isn't one of the three.
+pub fn unknown_gate() -> Problem {
+    problem::invalid_field("path:gate", "Input should be 'workflow', 'ideate' or 'prepublish'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_core::status::Status;
+    use mw_store::DbError;
+
+    #[test]
+    fn texts_of_refusals_are_the_contracts() {
+        let mut run = Run::unborn("r1".to_owned());
+        let waiting = nothing_to_decide(&run, gate("ideate"));
+        assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
+        run.status = Status::Cancelled;
+        let ended = nothing_to_decide(&run, gate("ideate"));
+        assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));
+    }
+
+    #[test]
+    fn a_decision_that_could_not_be_committed_is_502() {
+        let away = TransitionError::Database(DbError::Unavailable("refused".to_owned()));
+        let problem = not_committed(away);
+        assert_eq!((problem.status, problem.detail.as_str()), (502, "failed to resume run"));
+    }
+}

@@ -1,0 +1,184 @@
+//! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
+
+use mw_core::run::{Edit, Field};
+use mw_core::status::Verdict;
+use mw_edge::body::{self, Fields};
+use mw_edge::csrf::FORM_TOKEN;
+use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
+use mw_edge::{Problem, Request, problem};
+use serde_json::{Map, Value};
+
+const COMMENT_LENGTH_MAX: usize = 2000;
+const APPROVER_LENGTH_MAX: usize = 200;
+const FORM_TOKEN_LENGTH_MAX: usize = 100;
+/// Longer than any text that may be edited; the gate says which may be how long.
+const EDIT_LENGTH_MAX: usize = 4000;
+/// Names of form fields that edit a text begin with this.
+const EDIT_PREFIX: &str = "edit.";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRequest {
+    pub verdict: Verdict,
+    pub comment: Option<String>,
+    /// Texts to be changed while approving.
+    pub edit: Edit,
+    /// The opening that the sender saw; the open one when it isn't said.
+    pub opening: Option<u32>,
+    /// A name that the caller typed: a note, not an identity.
+    pub approver: Option<String>,
+    /// What the page's form carries (`mw_edge::csrf`).
+    pub form_token: Option<String>,
+}
+
+impl DecisionRequest {
+    pub fn new(verdict: Verdict) -> DecisionRequest {
+        DecisionRequest { verdict, comment: None, edit: Edit::new(), opening: None, approver: None, form_token: None }
+    }
+
+    pub fn approve() -> DecisionRequest {
+        DecisionRequest::new(Verdict::Approve)
+    }
+}
+
+/// Reads the body.
+pub fn parse(request: &mut Request) -> Result<DecisionRequest, Problem> {
+    let members = match request.media_type().as_deref() {
+        Some("application/x-www-form-urlencoded") => form(request)?,
+        _ => body::json_object(request)?,
+    };
+    read(&members)
+}
+
+/// Reads `decision`, `comment`, `edit`, `opening` and `approver`.
+pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
+    let mut fields = Fields::new(members, "#");
+    let decision = fields.text("decision", 0, 20);
+    let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
+    let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
+    let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
+    let opening = fields.number("opening", 1, u32::MAX);
+    let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields)).unwrap_or_default();
+    let verdict = match decision.as_deref() {
+        None => Some(Verdict::Approve),
+        Some(word) => Verdict::parse(word),
+    };
+    if verdict.is_none() {
+        fields.fail("decision", "Input should be 'approve', 'reject' or 'request_changes'");
+    }
+    fields.finish()?;
+    let verdict = verdict.ok_or_else(problem::internal)?;
+    Ok(DecisionRequest { verdict, comment: trimmed(comment), edit, opening, approver: trimmed(approver), form_token })
+}
+
+/// A text without the blanks around it; one that is only blank says nothing.
+pub fn trimmed(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Texts by the names of their fields.
+pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
+    let mut edit = Edit::new();
+    for (name, text) in texts {
+        match (Field::parse(name), text) {
+            (Some(field), Value::String(text)) if text.chars().count() <= EDIT_LENGTH_MAX => {
+                edit.insert(field, text.clone());
+            }
+            (Some(_), Value::String(_)) => {
+                fields.fail(&format!("edit/{name}"), format!("String should have at most {EDIT_LENGTH_MAX} characters"))
+            }
+            (Some(_), _) => fields.fail(&format!("edit/{name}"), "Input should be a valid string"),
+            (None, _) => fields.fail("edit", "there is no such field: names are title, clips.0.subject, clips.0.header, clips.0.prompt, caption, post_title"),
+        }
+    }
+    edit
+}
+
+/// A form's fields as the members that JSON would have.
+fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
+    let bytes = request.body(BODY_LIMIT_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
+    form_members(form_pairs(&text))
+}
+
+/// The members that a form's pairs mean.
+pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map<String, Value>, Problem> {
+    let mut members = Map::new();
+    let mut edit = Map::new();
+    for (name, value) in pairs {
+        if value.contains('\0') {
+            return Err(problem::invalid_field("#", "Input should not contain null characters"));
+        }
+        // Browsers send line ends as CRLF.
+        let value = value.replace("\r\n", "\n");
+        match name.as_str() {
+            // The first of a name wins.
+            "decision" | "comment" | "approver" | FORM_TOKEN => {
+                members.entry(name).or_insert(Value::String(value));
+            }
+            "opening" => {
+                let number = value.parse::<u32>().map_or(Value::String(value), Value::from);
+                members.entry(name).or_insert(number);
+            }
+            _ => {
+                if let Some(field) = name.strip_prefix(EDIT_PREFIX) {
+                    edit.insert(field.to_owned(), Value::String(value));
+                }
+            }
+        }
+    }
+    // What is in the fields of a form whose other button was pressed was not meant.
+    if members.get("decision").is_none_or(|decision| decision == Verdict::Approve.as_str()) && !edit.is_empty() {
+        members.insert("edit".to_owned(), Value::Object(edit));
+    }
+    Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_as(content_type: &str, body: &str) -> Result<DecisionRequest, Problem> {
+        parse(&mut Request::in_memory("POST", "/", &[("content-type", content_type)], body))
+    }
+
+    #[test]
+    fn forms_and_json_mean_the_same() {
+        let expected = DecisionRequest {
+            verdict: Verdict::Reject,
+            comment: Some("too\nlong & dull".to_owned()),
+            approver: Some("Ann".to_owned()),
+            ..DecisionRequest::approve()
+        };
+        let form = "comment=too%0D%0Along+%26+dull&approver=+Ann&decision=reject";
+        assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
+        let json = r#"{"decision":"reject","comment":"too\nlong & dull","approver":"Ann","extra":1}"#;
+        assert_eq!(parse_as("application/json", json).unwrap(), expected);
+    }
+
+    #[test]
+    fn edits_travel_by_field_and_only_with_an_approval() {
+        let mut expected = DecisionRequest::approve();
+        expected.edit.insert(Field::Prompt(0), "a\nb".to_owned());
+        expected.opening = Some(3);
+        let form = "edit.clips.0.prompt=a%0D%0Ab&opening=3&other=x";
+        assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);
+        let json = r#"{"edit":{"clips.0.prompt":"a\nb"},"opening":3}"#;
+        assert_eq!(parse_as("application/json", json).unwrap(), expected);
+        let rejected = parse_as("application/x-www-form-urlencoded", &format!("{form}&decision=reject")).unwrap();
+        assert_eq!((rejected.verdict, rejected.edit.len()), (Verdict::Reject, 0));
+        for body in [r#"{"edit":{"url":"x"}}"#, r#"{"edit":{"title":1}}"#, r#"{"edit":[]}"#, r#"{"opening":0}"#] {
+            assert_eq!(parse_as("application/json", body).unwrap_err().status, 422, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_empty_post_approves_and_an_unknown_word_is_422() {
+        assert_eq!(parse_as("application/json", "").unwrap(), DecisionRequest::approve());
+        for word in ["Approve", "yes", ""] {
+            let refused = parse_as("application/json", &format!("{{\"decision\":\"{word}\"}}")).unwrap_err();
+            assert_eq!((refused.status, refused.errors[0].pointer.as_str()), (422, "#/decision"));
+        }
+        assert_eq!(parse_as("text/plain", "approve").unwrap_err().status, 415);
+        assert_eq!(parse_as("application/x-www-form-urlencoded", "comment=%00").unwrap_err().status, 422);
+    }
+}

@@ -1,0 +1,91 @@
+//! A chat turn as every channel asks for one: the request here, and how it reaches the component `chat`, which alone plans and
+//! speaks to a language model (`call`, and `sealed` for people who have no key).
+
+pub mod call;
+pub mod sealed;
+
+use mw_edge::body::{self, Fields};
+use mw_edge::{Problem, Request};
+use mw_store::channels::UpdateKey;
+use serde_json::{Map, Value};
+
+pub const USER_ID_LENGTH_MAX: usize = 100;
+pub const MESSAGE_LENGTH_MAX: usize = 8000;
+
+/// Who reads an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// One person, by the name in which they decide.
+    Person(String),
+    /// No one person: a group, a chat of somebody unknown, or a program.
+    Nobody,
+}
+
+impl Reader {
+    /// The person's name, where it is one person.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Reader::Person(name) => Some(name),
+            Reader::Nobody => None,
+        }
+    }
+}
+
+/// One message to Brendan.
+pub struct TurnRequest {
+    pub user_id: String,
+    /// Whom links are made for: the user, where the environment's key asks for many; else whoever has the key.
+    pub reader: Reader,
+    pub message: String,
+    /// Who starts the runs that it asks for.
+    pub started_by: String,
+    /// The bot's update that brought it.
+    pub update: Option<UpdateKey>,
+}
+
+/// Reads the body.
+pub fn parse(request: &mut Request) -> Result<TurnRequest, Problem> {
+    read(&body::json_object(request)?)
+}
+
+/// Reads a body's members.
+pub fn read(members: &Map<String, Value>) -> Result<TurnRequest, Problem> {
+    let mut fields = Fields::new(members, "#");
+    let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);
+    let message = fields.required_text("message", 1, MESSAGE_LENGTH_MAX);
+    if user_id.chars().any(char::is_control) {
+        fields.fail("user_id", "Input should not contain control characters");
+    }
+    let reader = match fields.text("reader", 1, 20).as_deref() {
+        None | Some("person") => Reader::Person(user_id.clone()),
+        Some("program") => Reader::Nobody,
+        Some(_) => {
+            fields.fail("reader", "Input should be 'person' or 'program'");
+            Reader::Nobody
+        }
+    };
+    fields.finish()?;
+    Ok(TurnRequest { reader, started_by: user_id.clone(), user_id, message, update: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_needs_a_user_and_a_message() {
+        let parsed = |body: &str| parse(&mut Request::in_memory("POST", "/", &[], body));
+        assert!(parsed(r#"{"user_id":"ann","message":"hello","more":1}"#).is_ok());
+        for body in [
+            "{}",
+            r#"{"user_id":"ann"}"#,
+            r#"{"user_id":"","message":"x"}"#,
+            r#"{"user_id":"a\nb","message":"x"}"#,
+            r#"{"user_id":"ann","message":"x","reader":"robot"}"#,
+        ] {
+            assert_eq!(parsed(body).err().unwrap().status, 422, "{body}");
+        }
+        let long = format!(r#"{{"user_id":"ann","message":"{}"}}"#, "x".repeat(8001));
+        assert_eq!(parsed(&long).err().unwrap().errors[0].pointer, "#/message");
+    }
+}

@@ -1,0 +1,83 @@
+//! A verb on many runs: a page of them at a time, with an answer for each. A dry run decides and commits nothing; so what it
+//! shows is what would happen.
+
+use super::VerbRequest;
+use mw_core::run::{self, Run};
+use mw_edge::{Context, Problem, clock, ids};
+use mw_store::commit::{TransitionError, order_all};
+use mw_store::runs::{Filter, Listed, States};
+use serde_json::{Value, json};
+
+/// What is asked for.
+pub struct BulkRequest {
+    pub verb: VerbRequest,
+    pub filter: Filter,
+    pub page: u32,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// What happens to each run, or would, and whether to wake the dispatcher.
+pub fn perform(bulk: &BulkRequest, found: States, context: &mut Context) -> Result<(Vec<Value>, bool), Problem> {
+    let mut new_id = ids::new_id;
+    let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
+    let VerbRequest { order, reason, actor } = &bulk.verb;
+    let readable: Vec<&Run> = found.runs.iter().filter_map(|row| row.run.as_deref().ok()).collect();
+    let mut outcomes: Vec<Value> = Vec::with_capacity(readable.len());
+    let mut kick = false;
+    if bulk.dry_run {
+        for run in readable {
+            let planned = order.decide(run, reason, actor, &mut decision);
+            let after = planned.map(|transition| transition.map_or_else(|| run.clone(), |moved| moved.run));
+            let mut outcome = result(run, after.map_err(TransitionError::from));
+            // The successor of a dry run will never be.
+            outcome.as_object_mut().map(|members| members.remove("successor"));
+            outcomes.push(outcome);
+        }
+    } else {
+        let moved = order_all(context.database()?, &readable, order, reason, actor, &mut decision)?;
+        for (run, moved) in readable.iter().zip(moved) {
+            kick |= moved.as_ref().is_ok_and(|moved| moved.kick);
+            outcomes.push(result(run, moved.map(|moved| moved.run)));
+        }
+    }
+    let mut outcomes = outcomes.into_iter();
+    let results = found.runs.iter().filter_map(|row| match &row.run {
+        Ok(_) => outcomes.next(),
+        Err(_) => Some(unreadable(row)),
+    });
+    Ok((results.collect(), kick))
+}
+
+fn result(before: &Run, after: Result<Run, TransitionError>) -> Value {
+    match after {
+        Ok(after) => Value::Object(super::outcome(&before.run_id, before.version, &after)),
+        Err(error) => {
+            let problem = Problem::from(error);
+            json!({
+                "runId": before.run_id, "status": before.status, "outcome": "refused",
+                "code": problem.code, "detail": problem.detail,
+            })
+        }
+    }
+}
+
+fn unreadable(row: &Listed) -> Value {
+    json!({
+        "runId": row.run_id, "status": null, "outcome": "refused", "code": "run-unreadable",
+        "detail": "this version cannot read the run's state; terminate it by its id",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_run_says_why() {
+        let run = Run::unborn("r1".to_owned());
+        let refused = mw_core::run::Refusal::Paused { run_id: "r1".to_owned() };
+        let answer = result(&run, Err(refused.into()));
+        assert_eq!((&answer["outcome"], &answer["code"]), (&json!("refused"), &json!("run-paused")));
+    }
+}

@@ -1,0 +1,167 @@
+//! What operators do to a run by name, from whichever channel: the order is read, decided by the core, and answered with its outcome;
+//! asking twice is harmless. `bulk` does it to a page of runs.
+
+pub mod bulk;
+
+use crate::runs;
+use mw_core::Timestamp;
+use mw_core::run::{self, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Run};
+use mw_core::status::Verb;
+use mw_edge::body::Fields;
+use mw_edge::{Context, Problem, clock, ids, problem};
+use mw_store::runs::{ForcedEnd, force_end};
+use serde_json::{Map, Value, json};
+use time::Duration;
+
+const SECONDS_MIN: u32 = 60;
+const SECONDS_MAX: u32 = EXTEND_DAYS_MAX * 24 * 3600;
+
+/// An order with why and by whom.
+pub struct VerbRequest {
+    pub order: Order,
+    pub reason: String,
+    pub actor: String,
+}
+
+impl VerbRequest {
+    /// Reads an order's members; what is wrong with them is gathered in `fields`.
+    pub fn read(verb: Verb, fields: &mut Fields<'_>, key: String, now: Timestamp) -> VerbRequest {
+        let reason = unless_blank(fields.text("reason", 0, 500)).unwrap_or_else(|| default_reason(verb));
+        let actor = unless_blank(fields.text("actor", 0, 200)).unwrap_or_else(|| "api".to_owned());
+        let order = match verb {
+            Verb::Cancel => Order::Cancel,
+            Verb::Resume => Order::Resume,
+            Verb::Terminate => Order::Terminate,
+            Verb::Pause => {
+                Order::Pause { until: moment(fields, now).unwrap_or_else(|| now + Duration::days(PAUSE_DAYS)) }
+            }
+            Verb::Extend => {
+                let until = moment(fields, now);
+                if until.is_none() && fields.errors.is_empty() {
+                    fields.fail("until", "Field required: until, or seconds");
+                }
+                Order::Extend { until: until.unwrap_or(now) }
+            }
+            Verb::Retry => Order::Retry { key, fresh: fields.boolean("fresh").unwrap_or(false) },
+            Verb::Rerun => Order::Rerun {
+                from: fields.required_text("from", 1, 100),
+                key,
+                fresh: fields.boolean("fresh").unwrap_or(false),
+            },
+        };
+        VerbRequest { order, reason, actor }
+    }
+}
+
+fn unless_blank(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn default_reason(verb: Verb) -> String {
+    match verb {
+        Verb::Cancel => "cancelled via API".to_owned(),
+        Verb::Pause | Verb::Resume | Verb::Terminate | Verb::Extend | Verb::Retry | Verb::Rerun => {
+            format!("{verb} via API")
+        }
+    }
+}
+
+/// `until` as it stands, or `seconds` from now.
+fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
+    let seconds = fields.number("seconds", SECONDS_MIN, SECONDS_MAX);
+    let until = fields.moment("until");
+    if until.is_some_and(|until| until <= now) {
+        fields.fail("until", "should be in the future");
+    }
+    until.or_else(|| seconds.map(|seconds| now + Duration::seconds(i64::from(seconds))))
+}
+
+/// What an order came to.
+pub struct Performed {
+    /// The run's version before.
+    pub version: u64,
+    /// The run, or its successor; `None` for one that could not be read and was ended.
+    pub after: Option<Run>,
+    pub kick: bool,
+}
+
+/// Carries an order out on a run.
+pub fn perform(run_id: &str, request: VerbRequest, context: &mut Context) -> Result<Performed, Problem> {
+    let loaded = runs::load(context, run_id);
+    let request = VerbRequest { actor: context.actor(&request.actor)?, ..request };
+    let run = match loaded {
+        Ok(run) => run,
+        Err(problem) if problem.status == 500 && request.order == Order::Terminate => {
+            return end_unreadable(run_id, &request, context, problem);
+        }
+        Err(problem) => return Err(problem),
+    };
+    let version = run.version;
+    let mut new_id = ids::new_id;
+    let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
+    let database = context.database()?;
+    let moved = mw_store::commit::order(database, run, &request.order, &request.reason, &request.actor, &mut decision)?;
+    Ok(Performed { version, after: Some(moved.run), kick: moved.kick })
+}
+
+/// A run that this version cannot read is ended in the database: no run is beyond reach.
+fn end_unreadable(
+    run_id: &str,
+    request: &VerbRequest,
+    context: &mut Context,
+    unread: Problem,
+) -> Result<Performed, Problem> {
+    let message = format!("terminated by {}: {}", request.actor, request.reason);
+    match force_end(context.database()?, run_id, &request.actor, &message)? {
+        ForcedEnd::Ended => Ok(Performed { version: 0, after: None, kick: false }),
+        ForcedEnd::Terminal => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
+        ForcedEnd::Missing => Err(unread),
+    }
+}
+
+/// `changed`, `unchanged`, or `successor` with the run that opened, or was there already.
+pub fn outcome(run_id: &str, version: u64, after: &Run) -> Map<String, Value> {
+    let mut outcome = Map::new();
+    outcome.insert("runId".to_owned(), json!(run_id));
+    outcome.insert("status".to_owned(), json!(after.status));
+    let word = if after.run_id != run_id {
+        outcome.insert("successor".to_owned(), json!(after.run_id));
+        "successor"
+    } else if after.version == version {
+        "unchanged"
+    } else {
+        "changed"
+    };
+    outcome.insert("outcome".to_owned(), json!(word));
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_takes_its_time_from_a_moment_or_from_seconds() {
+        let now = clock::now();
+        let read = |verb, body: &str| {
+            let members: Value = serde_json::from_str(body).unwrap();
+            let mut fields = Fields::new(members.as_object().unwrap(), "#");
+            VerbRequest::read(verb, &mut fields, String::new(), now).order
+        };
+        assert_eq!(read(Verb::Pause, "{}"), Order::Pause { until: now + Duration::days(PAUSE_DAYS) });
+        let hour = Order::Extend { until: now + Duration::hours(1) };
+        assert_eq!(read(Verb::Extend, r#"{"seconds":3600}"#), hour);
+        let until = clock::parse("2999-01-01T00:00:00Z").unwrap();
+        assert_eq!(read(Verb::Extend, r#"{"until":"2999-01-01T00:00:00Z","seconds":60}"#), Order::Extend { until });
+    }
+
+    #[test]
+    fn the_answer_says_what_happened() {
+        let mut run = Run::unborn("r1".to_owned());
+        run.version = 3;
+        assert_eq!(outcome("r1", 3, &run)["outcome"], "unchanged");
+        assert_eq!(outcome("r1", 2, &run)["outcome"], "changed");
+        let opened = outcome("r0", 9, &run);
+        assert_eq!((&opened["outcome"], &opened["successor"]), (&json!("successor"), &json!("r1")));
+    }
+}
