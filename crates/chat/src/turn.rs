@@ -142,8 +142,8 @@ impl PreparedTurn {
             None => progress.status("planning by rules"),
             Some(model) => match model::plan(context, self, model, account, progress) {
                 Ok(plan) => return Ok(plan),
-                Err(model::Stop::Problem(problem)) => return Err(problem),
-                Err(model::Stop::Fallback(reason)) => {
+                Err(model::PlanFailure::Problem(problem)) => return Err(problem),
+                Err(model::PlanFailure::Fallback(reason)) => {
                     account.falls_back(reason);
                     progress.starts_over("planning by rules");
                 }

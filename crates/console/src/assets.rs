@@ -6,9 +6,9 @@ use mw_edge::{Problem, problem};
 
 /// The tokens and parts that the link page has too, then what only the console has.
 const STYLE: &str =
-    concat!(include_str!("../../operations/templates/shared.css"), include_str!("../templates/console/console.css"));
-const SCRIPT: &str = include_str!("../templates/console/console.js");
-const ICON: &str = include_str!("../templates/console/icon.svg");
+    concat!(include_str!("../../operations/templates/shared.css"), include_str!("../templates/console.css"));
+const SCRIPT: &str = include_str!("../templates/console.js");
+const ICON: &str = include_str!("../templates/icon.svg");
 
 /// FNV-1a: it tells versions apart and protects nothing, and a compiler can do it.
 const fn hash(mut bytes: &[u8]) -> u64 {

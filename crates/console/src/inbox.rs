@@ -15,7 +15,7 @@ use mw_store::runs::Listed;
 const PAGE: u32 = 20;
 
 #[derive(Template)]
-#[template(path = "console/inbox.html")]
+#[template(path = "inbox.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -11,7 +11,7 @@ use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
 
 #[derive(Template)]
-#[template(path = "console/providers.html")]
+#[template(path = "providers.html")]
 struct Page {
     frame: Frame,
     mode: &'static str,

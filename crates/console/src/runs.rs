@@ -41,7 +41,7 @@ enum Age {
 }
 
 #[derive(Template)]
-#[template(path = "console/runs.html")]
+#[template(path = "runs.html")]
 struct Page {
     frame: Frame,
     token: String,

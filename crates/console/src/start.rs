@@ -16,7 +16,7 @@ use mw_store::commit::Idempotency;
 use serde_json::{Map, Value, json};
 
 #[derive(Template)]
-#[template(path = "console/start.html")]
+#[template(path = "start.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -21,7 +21,7 @@ const REASON_LENGTH_MAX: usize = 500;
 const SWEEP_LATE_SECONDS: f64 = 60.0;
 
 #[derive(Template)]
-#[template(path = "console/system.html")]
+#[template(path = "system.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -180,7 +180,7 @@ pub(super) fn page(status: u16, template: &impl Template) -> Result<Response, Pr
 }
 
 #[derive(Template)]
-#[template(path = "console/problem.html")]
+#[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame,
     status: u16,

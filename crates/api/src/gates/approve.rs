@@ -134,7 +134,7 @@ fn show(
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
     let token = token.unwrap_or_default();
-    let form = page::Form {
+    let form = page::DecisionForm {
         action: mw_core::token::path(&run.run_id, gate, token),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
         obstacle: Obstacle::of(run, gate, decider),
