@@ -5,7 +5,7 @@ use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::{invalid_query, page_size, short_text};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, kick, problem, route};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
 use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, dead_letter_id, explanation, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settled};
 use serde_json::{Map, Value, json};
@@ -16,22 +16,11 @@ const ACTOR_LENGTH_MAX: usize = 200;
 const REASON_LENGTH_MAX: usize = 500;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (route, method): (&'static str, Method) = match path.as_slice() {
-        ["v1", "dlq"] => ("/v1/dlq", Method::Get),
-        ["v1", "dlq", "replay"] => ("/v1/dlq/replay", Method::Post),
-        ["v1", "dlq", "discard"] => ("/v1/dlq/discard", Method::Post),
-        ["v1", "dlq", _] => ("/v1/dlq/{id}", Method::Get),
-        ["v1", "dlq", _, "replay"] => ("/v1/dlq/{id}/replay", Method::Post),
-        ["v1", "dlq", _, "discard"] => ("/v1/dlq/{id}/discard", Method::Post),
-        _ => return Err(problem::not_found("Not Found")),
-    };
-    context.route = route;
-    if let Some(answer) = route::allow(request, &[method])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["v1", "dlq"] => list(request, context),
         ["v1", "dlq", "replay"] => settle_many(Action::Replay, request, context),

@@ -1,8 +1,6 @@
 //! The console's stylesheet, script and icon. Their names carry a hash of their content, so that browsers may keep them.
 
-use mw_edge::Request;
-use mw_edge::Response;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, Request, Response, problem};
 
 /// The tokens and parts that the link page has too, then what only the console has.
 const STYLE: &str =

@@ -38,13 +38,9 @@ mod webhooks;
 
 use form::Form;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Problem;
-use mw_edge::Request;
-use mw_edge::Response;
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
-use mw_edge::problem;
+use mw_edge::{Context, Problem, Request, Response, problem};
 use route::Route;
 use visitor::Guest;
 
@@ -96,7 +92,7 @@ fn framed(
     let answer = match Route::of(request) {
         Some(route) => {
             context.route = route.template();
-            match mw_edge::route::allow(request, route.methods()) {
+            match mw_edge::route::allow_only(request, route.methods()) {
                 Ok(Some(options)) => Ok(options),
                 Ok(None) => answer(&route, request, context),
                 Err(problem) => Err(problem.into()),

@@ -5,12 +5,9 @@ use super::session::{self, Session};
 use super::{Answer, PageRefusal, see_other, view};
 use askama::Template;
 use mw_core::principal::OPERATOR;
-use mw_edge::Context;
-use mw_edge::Response;
 use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
-use mw_edge::{Method, Request};
-use mw_edge::{auth, clock, signing};
+use mw_edge::{Context, Method, Request, Response, auth, clock, signing};
 
 #[derive(Template)]
 #[template(path = "login.html")]

@@ -12,12 +12,9 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, PageRefusal, webhooks};
 use askama::Template;
 use mw_core::run::{Facts, JobPhase, Run, Why};
-use mw_edge::Context;
-use mw_edge::Request;
-use mw_edge::Response;
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
-use mw_edge::{clock, ids, problem};
+use mw_edge::{Context, Request, Response, clock, ids, problem};
 use mw_store::console::RunShown;
 
 const EVENTS: u32 = 40;

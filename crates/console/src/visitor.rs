@@ -5,11 +5,9 @@ use super::PageRefusal;
 use super::form::Form;
 use super::session::{self, Session};
 use mw_core::principal::{Principal, Role};
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::auth::{Caller, by_name, is_one_of, key_hash};
-use mw_edge::clock;
 use mw_edge::signing::operator_keys;
+use mw_edge::{Context, Request, clock};
 use mw_store::console::{Shell, Visit};
 
 /// A good cookie.

@@ -5,9 +5,7 @@ use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
 use mw_core::principal::{Principal, Role};
-use mw_edge::Context;
-use mw_edge::body;
-use mw_edge::{Problem, problem};
+use mw_edge::{Context, Problem, body, problem};
 use serde_json::{Map, Value, json};
 
 const CATALOGUE: &str = include_str!("tools.json");

@@ -10,8 +10,7 @@ use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::brendan::speech::plain;
 use mw_core::principal::Role;
 use mw_core::run::{DecidedGate, Run};
-use mw_edge::Problem;
-use mw_edge::clock;
+use mw_edge::{Problem, clock};
 use mw_operations::runs;
 use serde_json::{Value, json};
 
