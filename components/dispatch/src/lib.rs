@@ -9,7 +9,7 @@ use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
 use mw_edge::{Context, Method, Problem, Request, Response, route};
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow_only(request, &[Method::Post])? {
         return Ok(answer);
     }
     Ok(Response::empty(202).then(work))

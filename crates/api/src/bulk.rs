@@ -4,7 +4,7 @@ use mw_core::status::Verb;
 use mw_edge::body::{self, Fields};
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, idempotency, kick, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, idempotency, kick};
 use mw_operations::runs::view;
 use mw_operations::verbs::VerbRequest;
 use mw_operations::verbs::bulk::{BulkRequest, perform};
@@ -14,12 +14,8 @@ use serde_json::{Map, json};
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 100;
 
-/// The caller's key has been checked.
+/// The caller's key and the method have been checked.
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/runs/bulk";
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
-        return Ok(answer);
-    }
     let mut bulk = read(request)?;
     bulk.verb.actor = context.actor(&bulk.verb.actor)?;
     let caller = auth::limiter_subject(request, context);

@@ -2,7 +2,7 @@
 
 use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, ids, kick, problem, route};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, ids, kick, problem, route};
 use mw_providers::{slack, telegram};
 use mw_store::channels::{self, Adding, Kind};
 use serde_json::{Value, json};
@@ -11,24 +11,17 @@ use serde_json::{Value, json};
 const REPLAY_MAX: u32 = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (route, methods): (&'static str, &[Method]) = match path.as_slice() {
-        ["v1", "channels"] => ("/v1/channels", &[Method::Get, Method::Post]),
-        ["v1", "channels", "replay"] => ("/v1/channels/replay", &[Method::Post]),
-        ["v1", "channels", _, "remove"] => ("/v1/channels/{id}/remove", &[Method::Post]),
-        _ => return Err(problem::not_found("Not Found")),
-    };
-    context.route = route;
-    if let Some(answer) = route::allow(request, methods)? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["v1", "channels", "replay"] => replay(request, context),
         ["v1", "channels", id, "remove"] => remove(id, context),
-        _ if request.method == Method::Post => add(request, context),
-        _ => list(context),
+        ["v1", "channels"] if request.method == Method::Post => add(request, context),
+        ["v1", "channels"] => list(context),
+        _ => Err(problem::not_found("Not Found")),
     }
 }
 

@@ -5,8 +5,8 @@ use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::{invalid_query, page_size, short_text};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, kick, problem, route};
-use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, explanation, letter_id, payload, unknown};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
+use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, dead_letter_id, explanation, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settled};
 use serde_json::{Map, Value, json};
 
@@ -16,22 +16,11 @@ const ACTOR_LENGTH_MAX: usize = 200;
 const REASON_LENGTH_MAX: usize = 500;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (route, method): (&'static str, Method) = match path.as_slice() {
-        ["v1", "dlq"] => ("/v1/dlq", Method::Get),
-        ["v1", "dlq", "replay"] => ("/v1/dlq/replay", Method::Post),
-        ["v1", "dlq", "discard"] => ("/v1/dlq/discard", Method::Post),
-        ["v1", "dlq", _] => ("/v1/dlq/{id}", Method::Get),
-        ["v1", "dlq", _, "replay"] => ("/v1/dlq/{id}/replay", Method::Post),
-        ["v1", "dlq", _, "discard"] => ("/v1/dlq/{id}/discard", Method::Post),
-        _ => return Err(problem::not_found("Not Found")),
-    };
-    context.route = route;
-    if let Some(answer) = route::allow(request, &[method])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["v1", "dlq"] => list(request, context),
         ["v1", "dlq", "replay"] => settle_many(Action::Replay, request, context),
@@ -73,11 +62,11 @@ fn reasons() -> String {
 
 fn cursor(text: &str) -> Option<(String, String)> {
     let cursor = Cursor::parse(text)?;
-    Some((cursor.created_at, letter_id(&cursor.run_id)?))
+    Some((cursor.created_at, dead_letter_id(&cursor.run_id)?))
 }
 
 fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
-    let id = letter_id(id).ok_or_else(unknown)?;
+    let id = dead_letter_id(id).ok_or_else(unknown)?;
     let mut letter = dead_letters::view(context.database()?, &id, PAYLOAD_BYTES_MAX)?.ok_or_else(unknown)?;
     normalise_times(&mut letter);
     if let Value::Object(members) = &mut letter {
@@ -115,7 +104,7 @@ fn settle_one(action: Action, id: &str, request: &mut Request, context: &mut Con
     let settlement = settlement(action, &mut fields);
     let dry_run = fields.boolean("dry_run").unwrap_or(false);
     fields.finish()?;
-    let id = letter_id(id).ok_or_else(unknown)?;
+    let id = dead_letter_id(id).ok_or_else(unknown)?;
     let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
     let order = Order { action, actor: &settlement.actor, reason: &settlement.reason, dry_run };
     let settled = dead_letters::settle(context.database()?, clock::now(), &id, &order)?;

@@ -2,15 +2,13 @@
 
 use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, route};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, route};
 use mw_operations::drain::summary;
 use mw_store::drain::{self, Drain, Left};
 use serde_json::{Value, json};
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/admin/drain";
-    auth::require(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
     if request.method == Method::Post {

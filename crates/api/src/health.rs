@@ -2,7 +2,7 @@
 
 use crate::config_check;
 use mw_edge::log::Level;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route, startup};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, problem, route, startup};
 use mw_store::DbError;
 use serde_json::json;
 
@@ -10,15 +10,11 @@ use serde_json::json;
 pub const OPENAPI: &str = include_str!("../openapi.json");
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let open = matches!(path.as_slice(), ["health"] | ["ready"] | ["openapi.json"]);
-    if !open {
-        auth::require(request, context)?;
-    }
-    if let Some(answer) = route::allow(request, &[Method::Get])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["health"] => Ok(alive(context)),
         ["ready"] => ready(request, context),

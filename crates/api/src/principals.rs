@@ -6,7 +6,7 @@ use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
 use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
 use mw_providers::{slack, telegram};
 use mw_store::principals::{self, Identities, KEYS_MAX, Outcome};
 use serde_json::{Map, Value, json};
@@ -17,23 +17,11 @@ const IDENTITY_LENGTH_MAX: usize = 64;
 const OLD_KEY_HOURS_MAX: u32 = 24 * 31;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (route, methods): (&'static str, &[Method]) = match path.as_slice() {
-        ["v1", "principals"] => ("/v1/principals", &[Method::Get, Method::Post]),
-        ["v1", "principals", _] => ("/v1/principals/{name}", &[Method::Post]),
-        ["v1", "principals", _, "keys"] => ("/v1/principals/{name}/keys", &[Method::Post]),
-        ["v1", "principals", _, "keys", _, "revoke"] => ("/v1/principals/{name}/keys/{key_id}/revoke", &[Method::Post]),
-        ["v1", "principals", _, "disable"] => ("/v1/principals/{name}/disable", &[Method::Post]),
-        ["v1", "principals", _, "enable"] => ("/v1/principals/{name}/enable", &[Method::Post]),
-        ["v1", "principals", _, "identities"] => ("/v1/principals/{name}/identities", &[Method::Post]),
-        _ => return Err(problem::not_found("Not Found")),
-    };
-    context.route = route;
-    if let Some(answer) = route::allow(request, methods)? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["v1", "principals"] if request.method == Method::Post => add(request, context),
         ["v1", "principals"] => list(request, context),

@@ -4,27 +4,17 @@ use mw_core::principal::OPERATOR;
 use mw_core::run::{Attachment, Command, NOTIFICATION};
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{cursor, invalid_query, page_size, sequence, short_text};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, kick, problem, route};
+use mw_edge::{Context, Problem, Request, Response, kick, problem, route};
 use mw_operations::runs::{self, view};
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (route, methods): (&'static str, &[Method]) = match path.as_slice() {
-        ["v1", "runs"] => ("/v1/runs", &[Method::Get]),
-        ["v1", "runs", _] => ("/v1/runs/{run_id}", &[Method::Get]),
-        ["v1", "runs", _, "events"] => ("/v1/runs/{run_id}/events", &[Method::Get]),
-        ["v1", "runs", _, "why"] => ("/v1/runs/{run_id}/why", &[Method::Get]),
-        ["v1", "runs", _, "artifacts"] => ("/v1/runs/{run_id}/artifacts", &[Method::Post]),
-        _ => return Err(problem::not_found("Not Found")),
-    };
-    context.route = route;
-    if let Some(answer) = route::allow(request, methods)? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["v1", "runs"] => list(request, context),
         ["v1", "runs", run_id] => show(run_id, context),

@@ -1,15 +1,13 @@
 //! POST /v1/runs/start.
 
 use mw_edge::limits::RUNS_START;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, idempotency, kick, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, idempotency, kick, route};
 use mw_operations::start::{Start, body};
 use mw_store::commit::Idempotency;
 use serde_json::json;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/runs/start";
-    auth::require(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
     // Bodies that fail validation count too, so the limit is asked before the fault is answered.

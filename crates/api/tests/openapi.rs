@@ -1,7 +1,8 @@
 //! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
 
 use mw_core::principal::Role;
-use mw_edge::rights::ROUTES;
+use mw_edge::Method;
+use mw_edge::routes::ROUTES;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -69,41 +70,46 @@ fn statuses_are_those_of_the_core() {
     assert_eq!(found, expected);
 }
 
-/// The method of a described route for which its caller needs a role.
-fn operation<'a>(openapi: &'a Value, route: &str, method: &str) -> Option<&'a Value> {
-    let path = route.split('/').map(|segment| match segment.strip_prefix(':') {
-        Some(name) => format!("{{{name}}}"),
-        None => segment.to_owned(),
-    });
-    openapi.get("paths")?.get(path.collect::<Vec<_>>().join("/"))?.get(method)
+#[test]
+fn every_route_of_the_manifest_has_its_line_in_the_table() {
+    let listed: BTreeSet<String> = ROUTES.iter().map(|route| route.template.to_owned()).collect();
+    assert_eq!((listed.len(), listed), (ROUTES.len(), manifest_routes()));
 }
 
 #[test]
-fn every_route_of_the_manifest_has_its_line_in_the_table_of_rights() {
-    let routes = MANIFEST.lines().filter_map(|line| line.strip_prefix("route = \"")?.strip_suffix('"'));
-    let routes: BTreeSet<&str> =
-        routes.filter(|route| !matches!(*route, "/..." | "/v1/projects/") && !route.starts_with("/console/")).collect();
-    let listed: BTreeSet<&str> = ROUTES.iter().map(|(route, _, _)| *route).collect();
-    assert_eq!((listed.len(), listed), (ROUTES.len(), routes));
+fn a_route_is_described_with_its_methods_and_no_others() {
+    let openapi = openapi();
+    for route in ROUTES.iter().filter(|route| route.template != "/console") {
+        let described: BTreeSet<&str> =
+            openapi["paths"][route.template].as_object().unwrap().keys().map(String::as_str).collect();
+        let described: BTreeSet<&str> =
+            described.into_iter().filter(|word| METHODS.iter().any(|(_, m)| m == word)).collect();
+        assert_eq!(described, route.methods().map(word).collect(), "{}", route.template);
+    }
 }
 
 #[test]
 fn a_route_that_takes_a_key_names_a_role_and_documents_its_403() {
     let openapi = openapi();
-    for (route, reading, writing) in ROUTES {
-        for (method, role) in [("get", reading), ("post", writing)] {
-            // What writes is a POST, but for what is deleted.
-            let other = if method == "post" { "delete" } else { method };
-            let operation = operation(&openapi, route, method).or_else(|| operation(&openapi, route, other));
+    for route in ROUTES {
+        for (method, word) in METHODS {
+            let (role, operation) =
+                (route.role(method), openapi["paths"].get(route.template).and_then(|path| path.get(word)));
             let takes_key = operation.is_some_and(|operation| match operation.get("security") {
                 None => true,
                 Some(ways) => ways.as_array().unwrap().iter().any(|way| way.get("apiKey").is_some()),
             });
-            assert_eq!(role.is_some(), takes_key, "{method} {route}");
+            assert_eq!(role.is_some(), takes_key, "{word} {}", route.template);
             if role.is_some_and(|role| role > Role::Viewer) {
                 let forbidden = &operation.unwrap()["responses"]["403"]["$ref"];
-                assert_eq!(forbidden, "#/components/responses/Forbidden", "{method} {route}");
+                assert_eq!(forbidden, "#/components/responses/Forbidden", "{word} {}", route.template);
             }
         }
     }
+}
+
+const METHODS: [(Method, &str); 3] = [(Method::Get, "get"), (Method::Post, "post"), (Method::Delete, "delete")];
+
+fn word(method: Method) -> &'static str {
+    METHODS.iter().find(|(listed, _)| *listed == method).map_or("", |(_, word)| word)
 }

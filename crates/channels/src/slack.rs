@@ -6,13 +6,12 @@ use crate::button;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
-use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
 use mw_providers::slack::{self, Reply};
 use mw_store::channels::Kind;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/slack/interactions";
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let headers = request.header_map();

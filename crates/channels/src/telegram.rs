@@ -5,7 +5,7 @@ use crate::button;
 use mw_core::principal::Principal;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, body, clock, kick, problem, route};
+use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, route};
 use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_providers::telegram::{self, Incoming, Update};
 use mw_providers::{Fault, Settings};
@@ -19,8 +19,7 @@ const STRANGER: &str = "Sorry, I only talk to people whom an operator has introd
 const BARRED: &str = "Sorry, you may not start or approve anything here. An operator can change that.";
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/telegram/webhook";
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let secrets = context.config.secrets("telegram_webhook_secret");

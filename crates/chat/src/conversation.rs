@@ -5,7 +5,7 @@ use mw_core::principal::OPERATOR;
 use mw_edge::clock::normalise_times;
 use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
 use mw_operations::turn::USER_ID_LENGTH_MAX;
 use mw_store::chat;
 use serde_json::json;
@@ -16,9 +16,7 @@ const BATCH: u32 = 2_000;
 const BATCHES_MAX: u32 = 50;
 
 pub(super) fn handle(user_id: &str, request: &Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/chat/conversations/{user_id}";
-    auth::require(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Get, Method::Delete])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
     let length = user_id.chars().count();

@@ -66,21 +66,21 @@ impl Fallback {
 }
 
 /// Why a model's turn ends early.
-pub(super) enum Stop {
+pub(super) enum PlanFailure {
     Fallback(Fallback),
     /// Not recoverable by the fallback planner.
     Problem(Problem),
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Stop {
-        Stop::Problem(problem)
+impl From<Problem> for PlanFailure {
+    fn from(problem: Problem) -> PlanFailure {
+        PlanFailure::Problem(problem)
     }
 }
 
-impl From<DbError> for Stop {
-    fn from(error: DbError) -> Stop {
-        Stop::Problem(error.into())
+impl From<DbError> for PlanFailure {
+    fn from(error: DbError) -> PlanFailure {
+        PlanFailure::Problem(error.into())
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn plan(
     model: &Model,
     account: &mut Account,
     progress: &mut dyn Progress,
-) -> Result<Plan, Stop> {
+) -> Result<Plan, PlanFailure> {
     let ModelAnswer { text, citations, links, start, decision } =
         converse_in_rounds(context, turn, model, account, progress)?;
     let mut reply = Reply::default();
@@ -123,10 +123,10 @@ fn converse_in_rounds(
     model: &Model,
     account: &mut Account,
     progress: &mut dyn Progress,
-) -> Result<ModelAnswer, Stop> {
+) -> Result<ModelAnswer, PlanFailure> {
     let PreparedTurn { request, loaded, .. } = turn;
     if !model.is_within_budget(loaded.tokens_today.unwrap_or_default()) {
-        return Err(Stop::Fallback(Fallback::Budget));
+        return Err(PlanFailure::Fallback(Fallback::Budget));
     }
     let projects: Vec<_> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let system = conversation::system(&projects, loaded.summary.as_deref(), &lines(&loaded.history));
@@ -146,7 +146,7 @@ fn converse_in_rounds(
             shape: None,
             answer_tokens_max: ANSWER_TOKENS_MAX,
         };
-        let answered = ask_model(context, model, &ask, ends, progress).map_err(Stop::Fallback)?;
+        let answered = ask_model(context, model, &ask, ends, progress).map_err(PlanFailure::Fallback)?;
         account.usage += answered.usage;
         executor.add_text(&answered.text);
         let mut answers = Vec::with_capacity(answered.calls.len());
@@ -159,7 +159,7 @@ fn converse_in_rounds(
         messages.push(Message::Assistant { text: answered.text, calls: answered.calls });
         messages.push(Message::ToolAnswers(answers));
     }
-    Err(Stop::Fallback(Fallback::Rounds))
+    Err(PlanFailure::Fallback(Fallback::Rounds))
 }
 
 /// One answer of the model, within what is left of the turn.

@@ -1,7 +1,7 @@
 //! The tools that a model may call: core checks each call, and what it gives goes back as data. Nothing here changes anything: a
 //! run to start and links to send are noted, for the turn's own commit.
 
-use crate::model::{ModelAnswer, Stop};
+use crate::model::{ModelAnswer, PlanFailure};
 use crate::reply;
 use crate::stream::Progress;
 use mw_core::brendan::conversation::{ANSWER_CHARS_MAX, PASSAGE_CHARS_MAX, PASSAGES_MAX, cut, data};
@@ -69,7 +69,7 @@ impl<'a> ToolExecutor<'a> {
         context: &mut Context,
         call: &ToolCall,
         progress: &mut dyn Progress,
-    ) -> Result<ToolAnswer, Stop> {
+    ) -> Result<ToolAnswer, PlanFailure> {
         let read = match &call.arguments {
             Arguments::Parsed(arguments) => tools::read(&call.name, arguments, &self.projects, &self.runs),
             Arguments::Unreadable(_) => Err(ToolError::NoObject),
@@ -86,7 +86,12 @@ impl<'a> ToolExecutor<'a> {
         Ok(ToolAnswer { call_id: call.id.clone(), content, is_error })
     }
 
-    fn execute(&mut self, context: &mut Context, call: Call, progress: &mut dyn Progress) -> Result<ToolResult, Stop> {
+    fn execute(
+        &mut self,
+        context: &mut Context,
+        call: Call,
+        progress: &mut dyn Progress,
+    ) -> Result<ToolResult, PlanFailure> {
         progress.status(match &call {
             Call::SearchKnowledge { .. } => "searching the knowledge",
             Call::ListRuns => "looking at your runs",
@@ -108,7 +113,7 @@ impl<'a> ToolExecutor<'a> {
         }
     }
 
-    fn search(&mut self, context: &mut Context, query: &str, project: Option<&str>) -> Result<Value, Stop> {
+    fn search(&mut self, context: &mut Context, query: &str, project: Option<&str>) -> Result<Value, PlanFailure> {
         let wanted = Search { query, project, limit: PASSAGES_MAX, counted: true, ..Search::default() };
         let found = match search(context.database()?, &wanted) {
             Ok(found) => found,
@@ -135,7 +140,7 @@ impl<'a> ToolExecutor<'a> {
         json!({"runs": runs, "more": self.loaded.runs.len() > RUNS_LISTED_MAX})
     }
 
-    fn propose(&mut self, context: &mut Context, wish: Wish) -> Result<ToolResult, Stop> {
+    fn propose(&mut self, context: &mut Context, wish: Wish) -> Result<ToolResult, PlanFailure> {
         let version = self.loaded.projects.iter().find(|project| project.known.key == wish.project);
         let Some(version) = version.map(ChatProject::project_version) else {
             return Ok(Err(ToolError::NoProject(String::new())));

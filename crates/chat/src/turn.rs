@@ -10,20 +10,19 @@ use mw_core::brendan::conversation::HISTORY_LOADED;
 use mw_core::link::Holder;
 use mw_edge::limits::CHAT_BRENDAN;
 use mw_edge::response::Afterwards;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, kick, refusal, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, refusal, route};
 use mw_operations::turn::{self, Reader, TurnRequest, sealed};
 use mw_store::chat::{Asking, ChatLoaded, Decision};
 use serde_json::Value;
 
 /// POST /v1/chat/brendan: by a key, or by a seal.
 pub(crate) fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/chat/brendan";
     if request.header(sealed::SEAL_HEADER).is_some() {
         let (turn, caller) = sealed::open(request, context)?;
         return respond(context, Ok(turn), &caller, false);
     }
     auth::require(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let caller = auth::limiter_subject(request, context);
@@ -142,8 +141,8 @@ impl PreparedTurn {
             None => progress.status("planning by rules"),
             Some(model) => match model::plan(context, self, model, account, progress) {
                 Ok(plan) => return Ok(plan),
-                Err(model::Stop::Problem(problem)) => return Err(problem),
-                Err(model::Stop::Fallback(reason)) => {
+                Err(model::PlanFailure::Problem(problem)) => return Err(problem),
+                Err(model::PlanFailure::Fallback(reason)) => {
                     account.falls_back(reason);
                     progress.starts_over("planning by rules");
                 }

@@ -1,14 +1,12 @@
 //! The console's stylesheet, script and icon. Their names carry a hash of their content, so that browsers may keep them.
 
-use mw_edge::Request;
-use mw_edge::Response;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, Request, Response, problem};
 
 /// The tokens and parts that the link page has too, then what only the console has.
 const STYLE: &str =
-    concat!(include_str!("../../operations/templates/shared.css"), include_str!("../templates/console/console.css"));
-const SCRIPT: &str = include_str!("../templates/console/console.js");
-const ICON: &str = include_str!("../templates/console/icon.svg");
+    concat!(include_str!("../../operations/templates/shared.css"), include_str!("../templates/console.css"));
+const SCRIPT: &str = include_str!("../templates/console.js");
+const ICON: &str = include_str!("../templates/icon.svg");
 
 /// FNV-1a: it tells versions apart and protects nothing, and a compiler can do it.
 const fn hash(mut bytes: &[u8]) -> u64 {

@@ -5,22 +5,20 @@ use super::form::Form;
 use super::runs::{self, PAGE, run_path};
 use super::view::{Chip, Frame, Place, page};
 use super::visitor::Visitor;
-use super::{Answer, Stop};
+use super::{Answer, PageRefusal};
 use askama::Template;
 use mw_core::Timestamp;
 use mw_core::status::{Status, Verb};
-use mw_edge::Context;
-use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;
-use mw_edge::{clock, kick, problem};
+use mw_edge::{Context, Problem, clock, kick, problem};
 use mw_operations::verbs::VerbRequest;
 use mw_operations::verbs::bulk::{self, BulkRequest};
 use serde_json::Value;
 
 #[derive(Template)]
-#[template(path = "console/bulk.html")]
+#[template(path = "bulk.html")]
 struct Page {
     frame: Frame,
     token: String,
@@ -88,7 +86,7 @@ fn render(
     bulk: &BulkRequest,
     results: Vec<Value>,
     next: Option<&str>,
-) -> Result<mw_edge::Response, Stop> {
+) -> Result<mw_edge::Response, PageRefusal> {
     let (moved, left) =
         results.iter().partition::<Vec<&Value>, _>(|result| matches!(text(result, "outcome"), "changed" | "successor"));
     let kept = form.members().iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "actor" | "confirmed"));

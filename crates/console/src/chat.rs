@@ -15,7 +15,7 @@ use mw_store::console::Message;
 const MESSAGES: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/chat.html")]
+#[template(path = "chat.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -1,8 +1,7 @@
 //! What a form sends, as the members that the API's readers take: `Fields` and `Order`s read forms and JSON alike.
 
-use mw_edge::Request;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, Request, problem};
 use serde_json::{Map, Value};
 
 /// A form's fields; of a name that comes twice the last value counts.

@@ -6,16 +6,15 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, gate};
 use askama::Template;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
+use mw_edge::{Context, Request};
 use mw_store::runs::Listed;
 
 const PAGE: u32 = 20;
 
 #[derive(Template)]
-#[template(path = "console/inbox.html")]
+#[template(path = "inbox.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -8,7 +8,7 @@
 //! inbox, gate       what waits for a person, and a decision on it
 //! runs, bulk        the list with its filters, and a verb on all of it
 //! run, steps, timeline, verbs     one run
-//! webhooks, letter, providers, system, start, chat    a page each
+//! webhooks, dead_letter, providers, system, start, chat    a page each
 //! ```
 //!
 //! A page is one statement, which also says who the visitor is by now. An action checks in this order: where the request
@@ -17,10 +17,10 @@
 mod assets;
 mod bulk;
 mod chat;
+mod dead_letter;
 mod form;
 mod gate;
 mod inbox;
-mod letter;
 mod login;
 mod providers;
 mod route;
@@ -38,18 +38,14 @@ mod webhooks;
 
 use form::Form;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Problem;
-use mw_edge::Request;
-use mw_edge::Response;
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
-use mw_edge::problem;
+use mw_edge::{Context, Problem, Request, Response, problem};
 use route::Route;
 use visitor::Guest;
 
 /// Why a page or an action is not answered as asked.
-enum Stop {
+enum PageRefusal {
     /// Nobody is signed in, or no longer.
     SignIn,
     /// The request does not come from one of our own pages, or its form is not of this session.
@@ -57,25 +53,25 @@ enum Stop {
     Problem(Problem),
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Stop {
-        Stop::Problem(problem)
+impl From<Problem> for PageRefusal {
+    fn from(problem: Problem) -> PageRefusal {
+        PageRefusal::Problem(problem)
     }
 }
 
-impl From<Misconfigured> for Stop {
-    fn from(error: Misconfigured) -> Stop {
-        Stop::Problem(error.into())
+impl From<Misconfigured> for PageRefusal {
+    fn from(error: Misconfigured) -> PageRefusal {
+        PageRefusal::Problem(error.into())
     }
 }
 
-impl From<mw_store::DbError> for Stop {
-    fn from(error: mw_store::DbError) -> Stop {
-        Stop::Problem(error.into())
+impl From<mw_store::DbError> for PageRefusal {
+    fn from(error: mw_store::DbError) -> PageRefusal {
+        PageRefusal::Problem(error.into())
     }
 }
 
-type Answer = Result<Response, Stop>;
+type Answer = Result<Response, PageRefusal>;
 
 /// The pages: what is looked at, and the login. They commit nothing.
 pub fn pages(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -96,7 +92,7 @@ fn framed(
     let answer = match Route::of(request) {
         Some(route) => {
             context.route = route.template();
-            match mw_edge::route::allow(request, route.methods()) {
+            match mw_edge::route::allow_only(request, route.methods()) {
                 Ok(Some(options)) => Ok(options),
                 Ok(None) => answer(&route, request, context),
                 Err(problem) => Err(problem.into()),
@@ -116,7 +112,7 @@ fn framed(
     Ok(view::secured(response, &context.config))
 }
 
-fn no_page() -> Stop {
+fn no_page() -> PageRefusal {
     problem::not_found("Not Found").into()
 }
 
@@ -134,7 +130,7 @@ fn look(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
         Route::Run(run_id) => run::show(run_id, &guest, request, context),
         Route::Raw(run_id) => run::raw(run_id, &guest, context),
         Route::Webhooks => webhooks::show(&guest, request, context),
-        Route::Letter(id) => letter::show(id, &guest, request, context),
+        Route::DeadLetter(id) => dead_letter::show(id, &guest, request, context),
         Route::Providers => providers::show(&guest, context),
         Route::System => system::show(&guest, request, context),
         Route::Start => start::show(&guest, context),
@@ -154,7 +150,7 @@ fn look(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
 
 fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
     if !session::is_from_here(request, &context.config) {
-        return Err(Stop::Foreign);
+        return Err(PageRefusal::Foreign);
     }
     let guest = Guest::of(request, route.acts_as(), context)?;
     let form = Form::read(request)?;
@@ -164,7 +160,7 @@ fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
         Route::Bulk => bulk::act(&visitor, form, context),
         Route::Verb(run_id, verb) => verbs::act(run_id, *verb, &visitor, form, context),
         Route::Gate(run_id, gate) => gate::act(run_id, *gate, &visitor, &form, request, context),
-        Route::Settle(id, action) => letter::act(id, *action, &visitor, &form, context),
+        Route::Settle(id, action) => dead_letter::act(id, *action, &visitor, &form, context),
         Route::Drain => system::act(&visitor, &form, context),
         Route::Begin => start::act(&visitor, &form, context),
         Route::Say => chat::act(&visitor, form, context),
@@ -175,7 +171,7 @@ fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
         | Route::Run(_)
         | Route::Raw(_)
         | Route::Webhooks
-        | Route::Letter(_)
+        | Route::DeadLetter(_)
         | Route::Providers
         | Route::System
         | Route::Start
@@ -184,15 +180,15 @@ fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
 }
 
 /// The page that says why not, with the status that a program would get.
-fn stopped(stop: Stop, request: &Request, context: &Context) -> Result<Response, Problem> {
+fn stopped(stop: PageRefusal, request: &Request, context: &Context) -> Result<Response, Problem> {
     match stop {
-        Stop::SignIn => Ok(login::redirect(request)),
-        Stop::Foreign => {
+        PageRefusal::SignIn => Ok(login::redirect(request)),
+        PageRefusal::Foreign => {
             let detail = "The form was not sent from this console, or your session has changed since it was shown. \
                           Nothing was done: open the page again and repeat it there.";
             view::problem_page(403, "This form is not yours", detail, &[], &context.request_id)
         }
-        Stop::Problem(problem) => {
+        PageRefusal::Problem(problem) => {
             context.log_problem(&problem);
             let errors: Vec<String> = problem.errors.iter().map(|error| error.detail.clone()).collect();
             let heading = heading(problem.status);

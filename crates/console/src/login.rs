@@ -2,18 +2,15 @@
 
 use super::form::Form;
 use super::session::{self, Session};
-use super::{Answer, Stop, see_other, view};
+use super::{Answer, PageRefusal, see_other, view};
 use askama::Template;
 use mw_core::principal::OPERATOR;
-use mw_edge::Context;
-use mw_edge::Response;
 use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
-use mw_edge::{Method, Request};
-use mw_edge::{auth, clock, signing};
+use mw_edge::{Context, Method, Request, Response, auth, clock, signing};
 
 #[derive(Template)]
-#[template(path = "console/login.html")]
+#[template(path = "login.html")]
 struct Page<'a> {
     frame: view::Frame,
     next: &'a str,
@@ -37,7 +34,7 @@ fn page(status: u16, next: &str, wrong: bool, ended: bool) -> Answer {
 /// Whoever has a key gets a session; tries are limited by address, right ones too, so that guessing is slow.
 fn enter(request: &mut Request, context: &mut Context) -> Answer {
     if !session::is_from_here(request, &context.config) {
-        return Err(Stop::Foreign);
+        return Err(PageRefusal::Foreign);
     }
     let form = Form::read(request)?;
     let next = local_path(form.text("next"));

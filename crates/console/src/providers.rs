@@ -5,13 +5,12 @@ use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use askama::Template;
 use mw_core::status::ProvidersMode;
-use mw_edge::Context;
-use mw_edge::startup;
+use mw_edge::{Context, startup};
 use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
 
 #[derive(Template)]
-#[template(path = "console/providers.html")]
+#[template(path = "providers.html")]
 struct Page {
     frame: Frame,
     mode: &'static str,

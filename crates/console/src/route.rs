@@ -17,7 +17,7 @@ pub(super) enum Route {
     Verb(String, Verb),
     Gate(String, GateName),
     Webhooks,
-    Letter(String),
+    DeadLetter(String),
     Settle(String, Action),
     Providers,
     System,
@@ -46,7 +46,7 @@ impl Route {
             ["console", "runs", id, "verbs", verb] => Route::Verb((*id).to_owned(), Verb::parse(verb)?),
             ["console", "runs", id, "gates", gate] => Route::Gate((*id).to_owned(), GateName::parse(gate)?),
             ["console", "webhooks"] => Route::Webhooks,
-            ["console", "letters", id] => Route::Letter((*id).to_owned()),
+            ["console", "letters", id] => Route::DeadLetter((*id).to_owned()),
             ["console", "letters", id, "replay"] => Route::Settle((*id).to_owned(), Action::Replay),
             ["console", "letters", id, "discard"] => Route::Settle((*id).to_owned(), Action::Discard),
             ["console", "providers"] => Route::Providers,
@@ -75,7 +75,7 @@ impl Route {
             Route::Verb(..) => "/console/runs/{run_id}/verbs/{verb}",
             Route::Gate(..) => "/console/runs/{run_id}/gates/{gate}",
             Route::Webhooks => "/console/webhooks",
-            Route::Letter(_) => "/console/letters/{id}",
+            Route::DeadLetter(_) => "/console/letters/{id}",
             Route::Settle(..) => "/console/letters/{id}/{action}",
             Route::Providers => "/console/providers",
             Route::System => "/console/system",
@@ -95,7 +95,7 @@ impl Route {
             | Route::Run(_)
             | Route::Raw(_)
             | Route::Webhooks
-            | Route::Letter(_)
+            | Route::DeadLetter(_)
             | Route::Providers
             | Route::System
             | Route::Start
@@ -123,7 +123,7 @@ impl Route {
             | Route::Run(_)
             | Route::Raw(_)
             | Route::Webhooks
-            | Route::Letter(_)
+            | Route::DeadLetter(_)
             | Route::Providers
             | Route::System
             | Route::Start

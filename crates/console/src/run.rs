@@ -9,21 +9,18 @@ use super::timeline::{self, Entry};
 use super::verbs::{self, Offer};
 use super::view::{Chip, Frame, Moment, Place, page, web_link};
 use super::visitor::{Guest, Visitor};
-use super::{Answer, Stop, webhooks};
+use super::{Answer, PageRefusal, webhooks};
 use askama::Template;
 use mw_core::run::{Facts, JobPhase, Run, Why};
-use mw_edge::Context;
-use mw_edge::Request;
-use mw_edge::Response;
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
-use mw_edge::{clock, ids, problem};
+use mw_edge::{Context, Request, Response, clock, ids, problem};
 use mw_store::console::RunShown;
 
 const EVENTS: u32 = 40;
 
 #[derive(Template)]
-#[template(path = "console/run.html")]
+#[template(path = "run.html")]
 struct Page {
     frame: Frame,
     token: String,
@@ -115,7 +112,7 @@ fn sequence_number(text: &str) -> Option<u64> {
     text.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok())
 }
 
-fn check_id(run_id: &str, context: &mut Context) -> Result<(), Stop> {
+fn check_id(run_id: &str, context: &mut Context) -> Result<(), PageRefusal> {
     if !ids::is_run_id(run_id) {
         return Err(problem::not_found("run not found").into());
     }

@@ -7,13 +7,10 @@ use askama::Template;
 use mw_core::Timestamp;
 use mw_core::principal::Role;
 use mw_core::status::{Status, Verb};
-use mw_edge::Context;
-use mw_edge::Problem;
-use mw_edge::Request;
 use mw_edge::body::Fields;
-use mw_edge::clock;
 use mw_edge::cursor::Cursor;
 use mw_edge::request::percent_encode;
+use mw_edge::{Context, Problem, Request, clock};
 use mw_store::console::{ProjectName, RunRow};
 use mw_store::runs::Filter;
 use serde_json::{Map, Value};
@@ -41,7 +38,7 @@ enum Age {
 }
 
 #[derive(Template)]
-#[template(path = "console/runs.html")]
+#[template(path = "runs.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -8,15 +8,14 @@ use super::{Answer, see_other};
 use askama::Template;
 use mw_core::definition::{Definition, Step};
 use mw_core::principal::Role;
-use mw_edge::Context;
 use mw_edge::limits::RUNS_START;
-use mw_edge::{clock, idempotency, kick};
+use mw_edge::{Context, clock, idempotency, kick};
 use mw_operations::start::{Start, body};
 use mw_store::commit::Idempotency;
 use serde_json::{Map, Value, json};
 
 #[derive(Template)]
-#[template(path = "console/start.html")]
+#[template(path = "start.html")]
 struct Page {
     frame: Frame,
     token: String,

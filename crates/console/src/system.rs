@@ -6,11 +6,9 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use askama::Template;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::body::Fields;
 use mw_edge::request::percent_encode;
-use mw_edge::{clock, problem, startup};
+use mw_edge::{Context, Request, clock, problem, startup};
 use mw_operations::drain;
 use mw_store::console::{DecisionRow, Sweep};
 use mw_store::drain::Left;
@@ -21,7 +19,7 @@ const REASON_LENGTH_MAX: usize = 500;
 const SWEEP_LATE_SECONDS: f64 = 60.0;
 
 #[derive(Template)]
-#[template(path = "console/system.html")]
+#[template(path = "system.html")]
 struct Page {
     frame: Frame,
     token: String,

@@ -8,10 +8,8 @@ use super::{Answer, see_other};
 use mw_core::principal::Role;
 use mw_core::run::{self, Order, PAUSE_DAYS, Run};
 use mw_core::status::Verb;
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::body::Fields;
-use mw_edge::{clock, ids, kick};
+use mw_edge::{Context, Request, clock, ids, kick};
 use mw_operations::verbs::{VerbRequest, perform};
 use time::Duration;
 

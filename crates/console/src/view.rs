@@ -7,10 +7,8 @@ use askama::filters::HtmlSafe;
 use mw_core::Timestamp;
 use mw_core::principal::Role;
 use mw_core::status::{ProvidersMode, Status};
-use mw_edge::Response;
 use mw_edge::config::Config;
-use mw_edge::{Problem, problem};
-use mw_edge::{clock, startup};
+use mw_edge::{Problem, Response, clock, problem, startup};
 use std::fmt;
 
 /// Where a page stands in the navigation.
@@ -180,7 +178,7 @@ pub(super) fn page(status: u16, template: &impl Template) -> Result<Response, Pr
 }
 
 #[derive(Template)]
-#[template(path = "console/problem.html")]
+#[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame,
     status: u16,

@@ -1,15 +1,13 @@
 //! Who is here. A guest has a good cookie; a visitor also a key that is good by now, which the statement that loads the
 //! page, or the one before an action, has found out. From there on [`Context`] knows the caller, as on any other route.
 
-use super::Stop;
+use super::PageRefusal;
 use super::form::Form;
 use super::session::{self, Session};
 use mw_core::principal::{Principal, Role};
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::auth::{Caller, by_name, is_one_of, key_hash};
-use mw_edge::clock;
 use mw_edge::signing::operator_keys;
+use mw_edge::{Context, Request, clock};
 use mw_store::console::{Shell, Visit};
 
 /// A good cookie.
@@ -28,12 +26,12 @@ pub(super) struct Visitor {
 
 impl Guest {
     /// `needed` is the role that the request asks for.
-    pub(super) fn of(request: &Request, needed: Role, context: &mut Context) -> Result<Guest, Stop> {
-        let session = session::of(request, &context.config, clock::now())?.ok_or(Stop::SignIn)?;
+    pub(super) fn of(request: &Request, needed: Role, context: &mut Context) -> Result<Guest, PageRefusal> {
+        let session = session::of(request, &context.config, clock::now())?.ok_or(PageRefusal::SignIn)?;
         context.caller = if session.is_of_environment() {
             let hashes: Vec<String> = operator_keys(&context.config)?.iter().map(|key| key_hash(key)).collect();
             if !is_one_of(&session.key_hash, &hashes) {
-                return Err(Stop::SignIn);
+                return Err(PageRefusal::SignIn);
             }
             Caller::Known(Principal::operator())
         } else {
@@ -54,22 +52,22 @@ impl Guest {
     }
 
     /// The visitor, if the key is still good and the role enough.
-    pub(super) fn admit(&self, shell: Shell, context: &mut Context) -> Result<Visitor, Stop> {
+    pub(super) fn admit(&self, shell: Shell, context: &mut Context) -> Result<Visitor, PageRefusal> {
         match context.admit(shell.principal.clone()) {
             Ok(()) => {}
-            Err(problem) if problem.status == 401 => return Err(Stop::SignIn),
+            Err(problem) if problem.status == 401 => return Err(PageRefusal::SignIn),
             Err(problem) => return Err(problem.into()),
         }
         let principal = context.principal().filter(|principal| principal.name == self.session.name);
-        let principal = principal.cloned().ok_or(Stop::SignIn)?;
+        let principal = principal.cloned().ok_or(PageRefusal::SignIn)?;
         context.log.by(&principal.name);
         Ok(Visitor { principal, token: self.token.clone(), shell })
     }
 
     /// The same before an action: the form must be of this session.
-    pub(super) fn admit_to_act(&self, form: &Form, context: &mut Context) -> Result<Visitor, Stop> {
+    pub(super) fn admit_to_act(&self, form: &Form, context: &mut Context) -> Result<Visitor, PageRefusal> {
         if !self.session.owns_form(&context.config, form.text("token"))? {
-            return Err(Stop::Foreign);
+            return Err(PageRefusal::Foreign);
         }
         let shell = mw_store::console::shell(context.connection()?, self.visit())?;
         self.admit(shell, context)

@@ -2,25 +2,24 @@
 
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
-use super::{Answer, letter};
+use super::{Answer, dead_letter};
 use askama::Template;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::request::percent_encode;
-use mw_operations::dead_letters::letter_id;
+use mw_edge::{Context, Request};
+use mw_operations::dead_letters::dead_letter_id;
 use mw_store::console::Receipt;
 
 const PAGE: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/webhooks.html")]
+#[template(path = "webhooks.html")]
 struct Page {
     frame: Frame,
     refused: bool,
-    letters: Vec<letter::Row>,
+    letters: Vec<dead_letter::Row>,
     receipts: Vec<Row>,
     first: bool,
     next: Option<String>,
@@ -97,7 +96,8 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     let before = match request.query("cursor") {
         None => None,
         Some(text) => {
-            let cursor = Cursor::parse(&text).and_then(|cursor| Some((cursor.created_at, letter_id(&cursor.run_id)?)));
+            let cursor =
+                Cursor::parse(&text).and_then(|cursor| Some((cursor.created_at, dead_letter_id(&cursor.run_id)?)));
             Some(cursor.ok_or_else(|| invalid_query("cursor", "is not one of ours"))?)
         }
     };
@@ -110,9 +110,9 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     Ok(page(
         200,
         &Page {
-            frame: Frame::of("Webhooks", Place::Webhooks, &visitor).saying(letter::done(request)),
+            frame: Frame::of("Webhooks", Place::Webhooks, &visitor).saying(dead_letter::done(request)),
             refused,
-            letters: seen.page.letters.iter().map(letter::Row::of).collect(),
+            letters: seen.page.letters.iter().map(dead_letter::Row::of).collect(),
             receipts: seen.page.receipts.iter().map(Row::of).collect(),
             first: before.is_none(),
             next,

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::Request;
-use crate::rights;
+use crate::routes;
 use crate::signing::operator_keys;
 use mw_core::principal::{OPERATOR, Principal, Role};
 use sha2::{Digest, Sha256};
@@ -50,7 +50,7 @@ pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
     valid.iter().any(|secret| same_secret(sent, secret))
 }
 
-/// 401 unless there is a key that may be good; its owner needs the role of the route ([`rights`]). Called before anything
+/// 401 unless there is a key that may be good; its owner needs the role of the route ([`routes`]). Called before anything
 /// else is looked at.
 pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
     if identify_by(sent_key(request), request, context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
@@ -94,7 +94,7 @@ fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> 
     let Some(sent) = sent else {
         return Ok(false);
     };
-    let Some(caller) = claim(sent, &context.config, rights::needed(request))? else {
+    let Some(caller) = claim(sent, &context.config, routes::needed(request))? else {
         return Err(problem::invalid_api_key());
     };
     context.caller = caller;

@@ -13,7 +13,7 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{incoming, observation, outgoing, request_id, variables};
+use crate::{incoming, observation, outgoing, request_id, routes, variables};
 use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -81,6 +81,7 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
 
     let mut context = Context::with(open, variables::config(), request_id);
     context.method = request.method;
+    context.route = routes::of(&request).map_or("", |route| route.template);
 
     let mut response = respond(&mut request, &mut context, handler);
     let status = response.status;
@@ -100,7 +101,7 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     if let Some(work) = afterwards {
         work(&mut context);
     }
-    observation::record(&request, &mut context, status, lasted);
+    observation::record(&mut context, status, lasted);
 }
 
 /// Serves a request of another component, and does no more than it must: no log line, no observation.

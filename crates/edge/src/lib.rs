@@ -7,7 +7,7 @@
 //! body        JSON bodies, checked by hand   query   what lists read      csrf       forms of our own pages only
 //! problem     every error as RFC 9457, with stable codes                  refusal    what the store and the core refuse
 //! auth        who asks                 request_id  X-Request-ID           limits     RateLimit headers
-//! rights      which role a route needs route       which methods it takes
+//! routes      the table of routes      route       the way into a handler
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! variables   Spin's; the rules about them are `mw_configuration`'s       cache      Spin's key-value store
 //! seal        signatures               cursor, ids, idempotency           clock, log
@@ -40,8 +40,8 @@ pub mod refusal;
 pub mod request;
 pub mod request_id;
 pub mod response;
-pub mod rights;
 pub mod route;
+pub mod routes;
 pub mod seal;
 pub mod variables;
 

@@ -3,8 +3,7 @@
 
 use crate::context::Context;
 use crate::log::Level;
-use crate::request::{Method, Request};
-use crate::rights;
+use crate::request::Method;
 use mw_store::metrics::{Observation, observe};
 use std::time::Duration;
 
@@ -25,16 +24,17 @@ pub(crate) fn labels(route: &str, method: Method, status: u16) -> String {
 }
 
 /// Records an answered request that no statement has recorded. Where there is no route or no database nothing is recorded.
-pub(crate) fn record(request: &Request, context: &mut Context, status: u16, lasted: Duration) {
-    // A handler that refuses early has not named its route yet.
-    let named = Some(context.route.to_owned()).filter(|route| !route.is_empty());
-    let Some(route) = named.or_else(|| rights::template(request)) else { return };
+pub(crate) fn record(context: &mut Context, status: u16, lasted: Duration) {
+    let route = context.route;
+    if route.is_empty() {
+        return;
+    }
     // A sweep records itself; here it would be work for the next one, for ever.
     let records_itself = route == SWEEP && status == 200;
     if records_itself || context.is_recorded() {
         return;
     }
-    let observation = Observation { labels: labels(&route, context.method, status), seconds: lasted.as_secs_f64() };
+    let observation = Observation { labels: labels(route, context.method, status), seconds: lasted.as_secs_f64() };
     let run_id = context.log.run_id().map(str::to_owned);
     let Ok(database) = context.connection() else { return };
     if let Err(error) = observe(database, &observation, run_id.as_deref()) {

@@ -3,7 +3,7 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::revision::Era;
-use super::tool::{self, Call, Outcome, Session};
+use super::tool::{self, Call, Session, ToolOutcome};
 use mw_edge::Problem;
 use serde_json::{Value, json};
 
@@ -23,8 +23,8 @@ pub(super) fn answer(method: &str, ask: &Ask<'_>, session: &mut Session<'_>) -> 
         _ => {}
     }
     match tool.call(session, &Call { arguments: ask.params, ask: None, state: None }) {
-        Ok(Outcome::Done { facts, .. }) => Ok(facts),
-        Ok(Outcome::InputRequired { .. }) => Err(RpcError::method_not_found()),
+        Ok(ToolOutcome::Done { facts, .. }) => Ok(facts),
+        Ok(ToolOutcome::InputRequired { .. }) => Err(RpcError::method_not_found()),
         Err(problem) => Err(failed(&problem, session)),
     }
 }

@@ -23,13 +23,9 @@ mod tool;
 mod tools;
 
 use message::{PARSE_ERROR, RpcError};
-use mw_edge::Context;
-use mw_edge::Response;
 use mw_edge::limits::{MCP, WINDOW_SECONDS};
 use mw_edge::request::BODY_LIMIT_BYTES;
-use mw_edge::{Method, Request};
-use mw_edge::{Problem, problem};
-use mw_edge::{auth, body, clock, route};
+use mw_edge::{Context, Problem, Request, Response, auth, body, clock, problem, route};
 use mw_store::Taken;
 use offer::Ours;
 use serde_json::Value;
@@ -38,18 +34,12 @@ use tool::Session;
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    context.route = match path.as_slice() {
-        ["mcp"] => "/mcp",
-        ["mcp", "tools", "list"] => "/mcp/tools/list",
-        ["mcp", "tools", "call"] => "/mcp/tools/call",
-        _ => return Err(problem::not_found("Not Found")),
-    };
     if !origin::is_allowed(request, &context.config) {
         return Err(Problem::new(403, "origin-refused", "this origin may not ask"));
     }
     // Each tool names its own role.
     auth::require_any(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     admit(request, context)?;
@@ -58,7 +48,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     match path.as_slice() {
         ["mcp"] => mcp(request, &mut session),
         ["mcp", "tools", "list"] => Ok(plain::list()),
-        _ => body::json_object(request).and_then(|body| plain::call(&body, &mut session)),
+        ["mcp", "tools", "call"] => body::json_object(request).and_then(|body| plain::call(&body, &mut session)),
+        _ => Err(problem::not_found("Not Found")),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::message::RpcError;
 use super::protocol::{Ask, Offer};
 use super::state::State;
-use super::tool::{self, Call, Outcome, Session};
+use super::tool::{self, Call, Session, ToolOutcome};
 use super::{direct, resources};
 use serde_json::{Map, Value, json};
 
@@ -51,6 +51,6 @@ impl Ours<'_, '_> {
         let state =
             ask.params.get("requestState").map(|sent| State::read(sent, &self.session.context.config)).transpose()?;
         let called = tool.call(self.session, &Call { arguments, ask: Some(ask), state: state.as_ref() });
-        Ok(called.map_or_else(|problem| tool::refused(&problem, self.session.context), Outcome::into_json))
+        Ok(called.map_or_else(|problem| tool::refused(&problem, self.session.context), ToolOutcome::into_json))
     }
 }

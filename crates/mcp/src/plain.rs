@@ -2,8 +2,7 @@
 //! `jsonrpc`.
 
 use super::tool::{self, Call, Session};
-use mw_edge::Response;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, Response, problem};
 use serde_json::{Map, Value, json};
 
 /// POST /mcp without `jsonrpc`.

@@ -3,8 +3,7 @@
 
 use super::message::{self, Message, RpcError};
 use super::revision::{self, Era, SUPPORTED};
-use mw_edge::Request;
-use mw_edge::Response;
+use mw_edge::{Request, Response};
 use serde_json::{Map, Value, json};
 
 /// A request of one method.

@@ -4,8 +4,7 @@ use super::message::RpcError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mw_edge::config::Config;
-use mw_edge::{Problem, problem};
-use mw_edge::{clock, seal, signing};
+use mw_edge::{Problem, clock, problem, seal, signing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -5,9 +5,7 @@ use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
 use mw_core::principal::{Principal, Role};
-use mw_edge::Context;
-use mw_edge::body;
-use mw_edge::{Problem, problem};
+use mw_edge::{Context, Problem, body, problem};
 use serde_json::{Map, Value, json};
 
 const CATALOGUE: &str = include_str!("tools.json");
@@ -17,7 +15,7 @@ pub(super) struct Tool {
     pub(super) name: &'static str,
     /// Whose key may call it.
     pub(super) role: Role,
-    pub(super) call: fn(&mut Session<'_>, &Call<'_>) -> Result<Outcome, Problem>,
+    pub(super) call: fn(&mut Session<'_>, &Call<'_>) -> Result<ToolOutcome, Problem>,
 }
 
 /// Who calls, and what a call needs.
@@ -43,26 +41,26 @@ pub(super) struct Call<'a> {
 }
 
 /// What a tool answers.
-pub(super) enum Outcome {
+pub(super) enum ToolOutcome {
     /// Facts, and the text to show where that is not the facts as JSON.
     Done { facts: Value, text: Option<String> },
     /// A person has to do something first; the client calls again with the same state.
     InputRequired { requests: Value, state: String },
 }
 
-impl Outcome {
-    pub(super) fn facts(facts: Value) -> Outcome {
-        Outcome::Done { facts, text: None }
+impl ToolOutcome {
+    pub(super) fn facts(facts: Value) -> ToolOutcome {
+        ToolOutcome::Done { facts, text: None }
     }
 
     /// As `tools/call` answers it.
     pub(super) fn into_json(self) -> Value {
         match self {
-            Outcome::Done { facts, text } => {
+            ToolOutcome::Done { facts, text } => {
                 let text = text.unwrap_or_else(|| facts.to_string());
                 json!({"content": [{"type": "text", "text": text}], "structuredContent": facts, "isError": false})
             }
-            Outcome::InputRequired { requests, state } => {
+            ToolOutcome::InputRequired { requests, state } => {
                 json!({"resultType": "input_required", "inputRequests": requests, "requestState": state})
             }
         }
@@ -71,7 +69,7 @@ impl Outcome {
 
 impl Tool {
     /// Calls it for somebody who may.
-    pub(super) fn call(&self, session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+    pub(super) fn call(&self, session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
         let principal = session.principal()?;
         if !principal.role.covers(self.role) {
             return Err(problem::forbidden(principal, self.role));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// As much of a payload is shown.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 /// The one spelling of a letter's id; `None` when it cannot be one.
-pub fn letter_id(text: &str) -> Option<String> {
+pub fn dead_letter_id(text: &str) -> Option<String> {
     uuid::Uuid::parse_str(text).ok().map(|id| id.to_string())
 }
 

@@ -29,6 +29,7 @@ pub fn prepublish(request: &mut Request, context: &mut Context) -> Result<Respon
 }
 
 fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    // One series for the three of them.
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
     match answer(gate, request, context) {
         Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
@@ -45,7 +46,7 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
     if !has_key && token.is_none() {
         return Err(problem::invalid_api_key());
     }
-    if let Some(answer) = route::allow(request, &[Method::Get, Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     // A body that is no decision is counted before it is refused.
@@ -134,7 +135,7 @@ fn show(
         return Err(problem::invalid_token().because("token refused: other opening"));
     }
     let token = token.unwrap_or_default();
-    let form = page::Form {
+    let form = page::DecisionForm {
         action: mw_core::token::path(&run.run_id, gate, token),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
         obstacle: Obstacle::of(run, gate, decider),

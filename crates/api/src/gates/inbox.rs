@@ -13,7 +13,7 @@ use mw_core::status::{Channel, GateName, Verdict};
 use mw_edge::body::{self, Fields};
 use mw_edge::cursor::Cursor;
 use mw_edge::query::{cursor, invalid_query, page_size, short_text};
-use mw_edge::{Context, Method, Problem, Request, Response, auth, kick, problem, route};
+use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::request::{self as decision_request, trimmed};
 use mw_operations::gate::{self, Decider, DecisionRequest};
@@ -24,39 +24,20 @@ use serde_json::{Map, Value, json};
 const REASON_LENGTH_MAX: usize = 500;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    auth::require(request, context)?;
+    if let Some(answer) = route::enter(request, context)? {
+        return Ok(answer);
+    }
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let named = |gate| GateName::parse(gate).ok_or_else(unknown_gate);
     match path.as_slice() {
-        ["v1", "gates"] => {
-            context.route = "/v1/gates";
-            answer(request, &[Method::Get], |request| list(request, context))
+        ["v1", "gates"] => list(request, context),
+        ["v1", "gates", run_id, gate] if request.method == Method::Post => {
+            respond(run_id, named(gate)?, request, context)
         }
-        ["v1", "gates", run_id, gate] => {
-            context.route = "/v1/gates/{run_id}/{gate}";
-            let gate = GateName::parse(gate).ok_or_else(unknown_gate)?;
-            answer(request, &[Method::Get, Method::Post], |request| match request.method {
-                Method::Post => respond(run_id, gate, request, context),
-                _ => show(run_id, gate, context),
-            })
-        }
-        ["v1", "gates", run_id, gate, "reopen"] => {
-            context.route = "/v1/gates/{run_id}/{gate}/reopen";
-            let gate = GateName::parse(gate).ok_or_else(unknown_gate)?;
-            answer(request, &[Method::Post], |request| reopen(run_id, gate, request, context))
-        }
+        ["v1", "gates", run_id, gate] => show(run_id, named(gate)?, context),
+        ["v1", "gates", run_id, gate, "reopen"] => reopen(run_id, named(gate)?, request, context),
         _ => Err(problem::not_found("Not Found")),
-    }
-}
-
-fn answer(
-    request: &mut Request,
-    methods: &[Method],
-    handle: impl FnOnce(&mut Request) -> Result<Response, Problem>,
-) -> Result<Response, Problem> {
-    match route::allow(request, methods)? {
-        Some(answer) => Ok(answer),
-        None => handle(request),
     }
 }
 

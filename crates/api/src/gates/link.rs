@@ -3,16 +3,14 @@
 use mw_core::link::{Holder, Waiting};
 use mw_core::principal::{NAME_RULE, Named, Principal, Role, is_name};
 use mw_core::status::GateName;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, problem, route, signing};
+use mw_edge::{Context, Problem, Request, Response, problem, route, signing};
 use mw_operations::gate::link;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::runs;
 use serde_json::json;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/hitl/link/{run_id}/{gate}";
-    auth::require(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Get])? {
+    if let Some(answer) = route::enter(request, context)? {
         return Ok(answer);
     }
     let gate = GateName::parse(&request.segment(4)).ok_or_else(unknown_gate)?;

@@ -6,15 +6,14 @@ mod exposition;
 use exposition::{Exposition, Format};
 use mw_core::metrics::RUNS_MAX;
 use mw_edge::config::Config;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, problem, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, problem, route};
 
 /// The contract's default for runs with series of their own.
 const RUNS_DEFAULT: u64 = 200;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/metrics";
     require_key(request, &context.config)?;
-    if let Some(answer) = route::allow(request, &[Method::Get])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let format = Format::asked(request.header("accept").unwrap_or_default());

@@ -5,7 +5,7 @@
 pub mod trigger;
 
 use mw_edge::log::Level;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, exports, ids, kick, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, exports, ids, kick, route};
 use mw_sweep::{Exports, Report};
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 const WORK: Duration = Duration::from_secs(20);
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/sweep";
     require_either_key(request, context)?;
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let report = sweep(context)?;

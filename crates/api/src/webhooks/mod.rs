@@ -8,7 +8,7 @@ pub mod standard;
 use http::HeaderMap;
 use mw_edge::log::Level;
 use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
-use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, route};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
 use mw_providers::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
 use mw_providers::{headers, kieai, shotstack, upload_post};
 use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
@@ -17,7 +17,6 @@ use serde_json::{Map, Value, json};
 /// What tells the providers apart.
 struct Provider {
     name: &'static str,
-    route: &'static str,
     /// The variable of its signing secret; `None` where callbacks are unsigned.
     secret: Option<&'static str>,
     /// A valid signature covers the body. kie.ai's covers a task and a time, so its headers stay valid over any body.
@@ -36,7 +35,6 @@ pub(crate) enum Code {
 
 static KIEAI: Provider = Provider {
     name: "kieai",
-    route: "/v1/webhooks/kieai",
     secret: Some("kieai_signing_secret"),
     signs_body: false,
     verify: kieai::verify,
@@ -46,7 +44,6 @@ static KIEAI: Provider = Provider {
 
 static SHOTSTACK: Provider = Provider {
     name: "shotstack",
-    route: "/v1/webhooks/shotstack",
     secret: None,
     signs_body: false,
     verify: shotstack::verify,
@@ -56,7 +53,6 @@ static SHOTSTACK: Provider = Provider {
 
 static UPLOAD_POST: Provider = Provider {
     name: "upload-post",
-    route: "/v1/webhooks/upload-post",
     secret: Some("upload_post_signing_secret"),
     signs_body: true,
     verify: upload_post::verify,
@@ -83,8 +79,7 @@ pub fn upload_post(request: &mut Request, context: &mut Context) -> Result<Respo
 }
 
 fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = provider.route;
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let (headers, body) = read(request)?;
@@ -257,7 +252,13 @@ mod tests {
 
     fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
         let mut context = Context::new(Config::of(&[]), "r".to_owned());
-        receive(provider, &mut Request::in_memory(method, "/v1/webhooks/x", headers, body), &mut context).err().unwrap()
+        receive(
+            provider,
+            &mut Request::in_memory(method, &format!("/v1/webhooks/{}", provider.name), headers, body),
+            &mut context,
+        )
+        .err()
+        .unwrap()
     }
 
     #[test]

@@ -4,12 +4,11 @@
 use super::{Verified, read};
 use mw_edge::config::Misconfigured;
 use mw_edge::webhook_sources::sources;
-use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
+use mw_edge::{Context, Problem, Request, Response, clock, problem, route};
 use mw_providers::standard;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    context.route = "/v1/webhooks/std/{source}";
-    if let Some(answer) = route::allow(request, &[Method::Post])? {
+    if let Some(answer) = route::allow(request)? {
         return Ok(answer);
     }
     let sources = sources(&context.config).map_err(Misconfigured)?;

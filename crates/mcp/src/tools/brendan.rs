@@ -1,7 +1,7 @@
 //! Brendan, as in chat: he plans a run, starts it and explains it. The component `chat` is asked, with the caller's own key, and told
 //! that a program reads: so he hands out no link that decides.
 
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_edge::Problem;
 use mw_edge::body::Fields;
@@ -13,7 +13,7 @@ pub(crate) const ASK_BRENDAN: Tool = Tool { name: "ask_brendan", role: Role::App
 /// Leaves room for the name of the key's owner.
 const PART_LENGTH_MAX: usize = 30;
 
-fn ask(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn ask(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
     let message = fields.required_text("message", 1, turn::MESSAGE_LENGTH_MAX);
     let part = fields.text("user_id", 1, PART_LENGTH_MAX);
@@ -26,7 +26,7 @@ fn ask(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
     let key = session.key.clone();
     let answer = call::send(session.context, body, ("x-api-key", &key))?;
     let text = answer.get("response").and_then(Value::as_str).map(str::to_owned);
-    Ok(Outcome::Done { facts: answer, text })
+    Ok(ToolOutcome::Done { facts: answer, text })
 }
 
 /// The user of a conversation: whoever has the key, or a part of theirs. No principal's name has a slash in it, so no part is

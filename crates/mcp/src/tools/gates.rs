@@ -1,7 +1,7 @@
 //! The gates that wait for a person: what each is about, and the page where a person decides.
 
 use super::runs::{cursor, limit};
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_core::run::Brief;
 use mw_core::status::GateName;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub(crate) const LIST_GATES: Tool = Tool { name: "list_gates", role: Role::Viewer, call: list };
 
-fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
     let named = fields.text("gate", 1, 20);
     let gate = named.as_deref().and_then(GateName::parse);
@@ -30,7 +30,7 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> 
     let briefs = page.runs.iter().filter_map(mw_core::run::Run::brief);
     let gates = briefs.map(|brief| shown(&brief, &session.context.config)).collect::<Result<Vec<Value>, Problem>>()?;
     let next = page.next.map(|(deadline, run_id)| Cursor::of(&deadline, &run_id));
-    Ok(Outcome::facts(json!({"gates": gates, "next_cursor": next})))
+    Ok(ToolOutcome::facts(json!({"gates": gates, "next_cursor": next})))
 }
 
 /// A gate that waits, and where a person goes.

@@ -6,12 +6,11 @@ use super::gates;
 use super::runs::run_id;
 use crate::protocol::Ask;
 use crate::state::State;
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::brendan::speech::plain;
 use mw_core::principal::Role;
 use mw_core::run::{DecidedGate, Run};
-use mw_edge::Problem;
-use mw_edge::clock;
+use mw_edge::{Problem, clock};
 use mw_operations::runs;
 use serde_json::{Value, json};
 
@@ -20,18 +19,18 @@ pub(crate) const HAND_OVER_GATE: Tool = Tool { name: "hand_over_gate", role: Rol
 /// The one thing that is asked for.
 const REQUEST: &str = "decide";
 
-fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let run_id = run_id(call)?;
     let asked_before = call.state.filter(|state| state.run_id == run_id);
     let run = runs::load(session.context, &run_id)?;
     let brief = run.brief().filter(|_| run.pause.is_none());
     let waiting = brief.as_ref().map(|brief| gates::shown(brief, &session.context.config)).transpose()?;
     let Some((brief, waiting)) = brief.zip(waiting) else {
-        return Ok(Outcome::facts(standing(&run, asked_before, None)));
+        return Ok(ToolOutcome::facts(standing(&run, asked_before, None)));
     };
     // Whoever comes back reads what came of it, and asks anew for the next gate.
     if asked_before.is_some() || !call.ask.is_some_and(opens_pages) {
-        return Ok(Outcome::facts(standing(&run, asked_before, Some(&waiting))));
+        return Ok(ToolOutcome::facts(standing(&run, asked_before, Some(&waiting))));
     }
     // A person reads it in our name.
     let summary = plain(&brief.summary);
@@ -41,7 +40,7 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Prob
         "params": {"mode": "url", "message": message, "url": waiting.get("url")},
     }});
     let state = State::of(&brief.run_id, brief.opening).write(&session.context.config)?;
-    Ok(Outcome::InputRequired { requests, state })
+    Ok(ToolOutcome::InputRequired { requests, state })
 }
 
 /// Whether the client can open a page for its user, and says so in this request.

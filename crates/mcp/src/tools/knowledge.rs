@@ -1,10 +1,9 @@
 //! What people wrote down for agents: searched as Brendan searches it.
 
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_edge::body::Fields;
-use mw_edge::clock;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, clock, problem};
 use mw_store::knowledge::{PASSAGES_MAX, Passage, Search, SearchError, search};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -17,7 +16,7 @@ const PREVIEW_CHARS: usize = 200;
 /// As many passages make the answer; the others are named.
 const ANSWERING: usize = 3;
 
-fn query(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn query(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let question = call.arguments.get("q").and_then(Value::as_str).map(str::trim).unwrap_or_default();
     if question.is_empty() {
         return Err(problem::bad_request("Query text is required"));
@@ -40,7 +39,7 @@ fn query(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem>
         SearchError::Database(error) => error.into(),
         error @ SearchError::OtherEmbedder { .. } => problem::internal().because(error),
     })?;
-    Ok(Outcome::facts(json!({
+    Ok(ToolOutcome::facts(json!({
         "ok": true,
         "query": question,
         "response": response(&passages),

@@ -1,6 +1,6 @@
 //! What can be made here.
 
-use crate::tool::{Outcome, Tool};
+use crate::tool::{Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_edge::startup;
 use mw_operations::projects;
@@ -11,6 +11,6 @@ pub(crate) const LIST_PROJECTS: Tool = Tool {
     role: Role::Viewer,
     call: |session, _| {
         let mode = startup::mode(&session.context.config)?;
-        Ok(Outcome::facts(json!({"projects": projects::all(session.context, mode)?})))
+        Ok(ToolOutcome::facts(json!({"projects": projects::all(session.context, mode)?})))
     },
 };

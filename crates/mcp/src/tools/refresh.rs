@@ -1,12 +1,11 @@
 //! The index of the knowledge made anew from the documents that are kept: what an earlier release cut otherwise is cut as
 //! today. Files come in by `mw kb ingest` only, since a component sees none.
 
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::knowledge::Document;
 use mw_core::principal::Role;
 use mw_edge::body::Fields;
-use mw_edge::clock;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, clock, problem};
 use mw_store::knowledge::{self, Whole};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// What HotDash's index was made from, of which there is one here.
 const SOURCES: [&str; 4] = ["all", "curated", "web", "supabase"];
 
-fn refresh(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn refresh(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
     let sources = fields.text("sources", 1, 100).unwrap_or_else(|| "all".to_owned());
     // Whatever is stale is made anew, in full or not.
@@ -43,7 +42,7 @@ fn refresh(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Proble
             changed = changed.saturating_add(applied.changed.len());
         }
     }
-    Ok(Outcome::facts(json!({
+    Ok(ToolOutcome::facts(json!({
         "ok": !more,
         "runDir": session.context.request_id,
         "count": count,

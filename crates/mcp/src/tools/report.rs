@@ -1,10 +1,9 @@
 //! How the last days went: a report for people, and the figures that it is made of.
 
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_edge::body::Fields;
-use mw_edge::clock;
-use mw_edge::{Problem, problem};
+use mw_edge::{Problem, clock, problem};
 use mw_store::insight::{self, Insight};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ enum Format {
     Json,
 }
 
-fn report(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn report(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
     let window = fields.text("window", 1, 10).unwrap_or_else(|| WINDOW_DEFAULT.to_owned());
     let word = fields.text("format", 1, 20).unwrap_or_else(|| "md".to_owned());
@@ -42,7 +41,7 @@ fn report(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem
         Format::Json => None,
         Format::Markdown | Format::Text => Some(written(&figures, days, format)),
     };
-    Ok(Outcome::Done { facts, text })
+    Ok(ToolOutcome::Done { facts, text })
 }
 
 /// `7d`

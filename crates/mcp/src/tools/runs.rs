@@ -1,6 +1,6 @@
 //! Reading runs: how one stands, which there are, what one waits for.
 
-use crate::tool::{Call, Outcome, Session, Tool};
+use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_edge::Problem;
 use mw_edge::body::Fields;
@@ -28,7 +28,7 @@ pub(crate) const GET_RUN_STATUS: Tool = Tool {
         if let Some(members) = run.as_object_mut() {
             members.insert("artifactsLeftOff".to_owned(), json!(left_off));
         }
-        Ok(Outcome::facts(run))
+        Ok(ToolOutcome::facts(run))
     },
 };
 
@@ -37,10 +37,10 @@ pub(crate) const LIST_RUNS: Tool = Tool { name: "list_runs", role: Role::Viewer,
 pub(crate) const EXPLAIN_RUN: Tool = Tool {
     name: "explain_run",
     role: Role::Viewer,
-    call: |session, call| Ok(Outcome::facts(view::why(&run_id(call)?, session.context)?)),
+    call: |session, call| Ok(ToolOutcome::facts(view::why(&run_id(call)?, session.context)?)),
 };
 
-fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> {
+fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
     let status = fields.text("status", 1, 64);
     let project = fields.text("project", 1, 64);
@@ -50,7 +50,7 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<Outcome, Problem> 
     let status = status.map(|word| view::status_of(&word, "#/status")).transpose()?;
     let filter = Filter { status, project, before, ..Filter::default() };
     let (page, _) = view::page(session.context, &filter, limit)?;
-    Ok(Outcome::facts(page))
+    Ok(ToolOutcome::facts(page))
 }
 
 /// The key that a list goes on from.

@@ -25,12 +25,12 @@ struct Page<'a> {
     has_approved: bool,
     earlier: Vec<Earlier<'a>>,
     fields: Vec<Input<'a>>,
-    form: &'a Form,
+    form: &'a DecisionForm,
     form_token_name: &'static str,
 }
 
 /// What the forms carry, and where they go.
-pub struct Form {
+pub struct DecisionForm {
     /// The gate's path with the link's token.
     pub action: String,
     /// Shows that the form came from this page.
@@ -63,7 +63,7 @@ struct Input<'a> {
 }
 
 /// The page of the gate that the brief is about.
-pub fn answer(brief: &Brief, form: &Form) -> Result<Response, Problem> {
+pub fn answer(brief: &Brief, form: &DecisionForm) -> Result<Response, Problem> {
     let nonce = layout::nonce();
     let page = Page {
         nonce: nonce.clone(),
@@ -153,7 +153,7 @@ mod tests {
 
     fn html(brief: &Brief) -> String {
         let action = "/v1/hitl/approve/run-1/ideate?token=\"><script>".to_owned();
-        let form = Form { action, token: "f0rm".to_owned(), approver: "<i>ann</i>".to_owned(), obstacle: None };
+        let form = DecisionForm { action, token: "f0rm".to_owned(), approver: "<i>ann</i>".to_owned(), obstacle: None };
         String::from_utf8(answer(brief, &form).unwrap().body).unwrap()
     }
 

@@ -6,20 +6,18 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other, webhooks};
 use askama::Template;
 use mw_core::principal::Role;
-use mw_edge::Context;
-use mw_edge::Request;
 use mw_edge::body::Fields;
 use mw_edge::clock::normalise_times;
 use mw_edge::request::percent_encode;
-use mw_edge::{clock, kick, problem};
-use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, explanation, letter_id, payload, unknown};
+use mw_edge::{Context, Request, clock, kick, problem};
+use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, dead_letter_id, explanation, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Order, Reason};
 use serde_json::Value;
 
 const REASON_LENGTH_MAX: usize = 500;
 
 #[derive(Template)]
-#[template(path = "console/letter.html")]
+#[template(path = "dead_letter.html")]
 struct Page {
     frame: Frame,
     token: String,
@@ -36,7 +34,7 @@ struct Page {
     may_settle: bool,
 }
 
-/// A letter of the list.
+/// A dead letter of the list.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) path: String,
@@ -80,7 +78,7 @@ fn text<'a>(letter: &'a Value, name: &str) -> &'a str {
 }
 
 pub(super) fn show(id: &str, guest: &Guest, request: &Request, context: &mut Context) -> Answer {
-    let id = letter_id(id).ok_or_else(unknown)?;
+    let id = dead_letter_id(id).ok_or_else(unknown)?;
     let seen = mw_store::console::letter(context.connection()?, guest.visit(), &id, PAYLOAD_BYTES_MAX)?;
     let visitor = guest.admit(seen.shell, context)?;
     let mut letter = seen.page.letter.filter(|letter| !letter.is_null()).ok_or_else(unknown)?;
@@ -120,7 +118,7 @@ fn readable(payload: &str) -> String {
 
 /// POST /console/letters/:id/replay and /discard.
 pub(super) fn act(id: &str, action: Action, visitor: &Visitor, form: &Form, context: &mut Context) -> Answer {
-    let id = letter_id(id).ok_or_else(unknown)?;
+    let id = dead_letter_id(id).ok_or_else(unknown)?;
     let mut fields = Fields::new(form.members(), "#");
     let reason = match action {
         Action::Discard => Some(fields.required_text("reason", 1, REASON_LENGTH_MAX)),
@@ -146,7 +144,7 @@ pub(super) fn done(request: &Request) -> Option<String> {
     let words = match request.query("done").as_deref() {
         Some("processed") => "Replayed: its job is asked about now.",
         Some("discarded") => "Discarded. The receipt stays.",
-        Some("no_job") => "Replayed, and still no job fits: the letter stays.",
+        Some("no_job") => "Replayed, and still no job fits: the dead letter stays.",
         Some("already") => "Somebody was faster: it was settled before.",
         Some(_) | None => return None,
     };
