@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) fn root() -> PathBuf {
-    mw::dev::folder::root().unwrap()
+    mw::folder::root().unwrap()
 }
 
 /// The lines of the fenced sh blocks of a page, with continued lines joined.
@@ -44,7 +44,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 fn mw() -> PathBuf {
-    mw::dev::prerequisites::own_program("mw").unwrap()
+    mw_stack::prerequisites::own_program("mw").unwrap()
 }
 
 fn help(words: &[&str]) -> Option<String> {

@@ -18,7 +18,8 @@
 mod record;
 mod upgrade;
 
-use mw::{dev::database::Database, dev::folder, migrations, migrations::Migration};
+use mw::{folder, migrations, migrations::Migration};
+use mw_stack::database::Database;
 use mw_store::{Database as _, Param, native::Client};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -8,8 +8,8 @@
 //! Its components run on its own schema while people and providers do everything once; PostgreSQL's log says what they sent.
 
 use crate::{Call, fixture, replay};
-use mw::dev::{builder::Builder, cluster::Cluster, folder, stack::Stack, variables::Mode, with};
-use mw::migrations;
+use mw::{folder, migrations, mode::Mode};
+use mw_stack::{builder::Builder, cluster::Cluster, stack::Stack, with};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;

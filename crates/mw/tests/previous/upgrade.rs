@@ -8,7 +8,8 @@
 //! ```
 
 use crate::{Call, ask, calls};
-use mw::{dev::database::Database, dev::folder, migrations, migrations::Migration};
+use mw::{folder, migrations, migrations::Migration};
+use mw_stack::database::Database;
 use mw_store::native::Client;
 
 /// What there is in a database, a line each: columns, constraints, indexes, triggers, how tables are kept, functions.

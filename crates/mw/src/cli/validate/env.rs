@@ -3,9 +3,9 @@
 
 use super::{Context, config, providers};
 use crate::{
-    dev::variables::{Mode, address_of},
     error::{Error, Result},
-    settings::{Settings, database_host, origin, parse_lines},
+    mode::Mode,
+    settings::{Settings, address_of, database_host, origin, parse_lines},
 };
 use mw_web::{config::Config, startup};
 use serde_json::{Value, json};
