@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) enum Schedule {
     Component(Process),
-    Caller(Caller),
+    Calls { _until_dropped: Caller },
 }
 
 impl Schedule {
@@ -22,14 +22,14 @@ impl Schedule {
     pub(crate) fn process(&self) -> Option<&Process> {
         match self {
             Self::Component(process) => Some(process),
-            Self::Caller(_) => None,
+            Self::Calls { .. } => None,
         }
     }
 
     pub(crate) fn process_mut(&mut self) -> Option<&mut Process> {
         match self {
             Self::Component(process) => Some(process),
-            Self::Caller(_) => None,
+            Self::Calls { .. } => None,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Stack {
             let setting = |name: &str| self.setting(name).unwrap_or_default().to_owned();
             let caller = Caller::start(setting("SWEEP_URL"), setting("SWEEP_KEY"));
             step.done(&format!("called by this program, since {} has no cron trigger", self.plan.host));
-            return Ok(Schedule::Caller(caller));
+            return Ok(Schedule::Calls { _until_dropped: caller });
         }
         let mut process = Process::start(self.host_launch("schedule", "spin-cron.toml", None)?)?;
         std::thread::sleep(Duration::from_millis(50));

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use mw_core::Timestamp;
 use mw_store::knowledge::{Embedding, PASSAGES_MAX, Search, list, search};
 use mw_store::native::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
