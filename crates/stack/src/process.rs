@@ -226,6 +226,7 @@ mod tests {
         // The system shows a program's name a moment after it was started.
         crate::ports::wait_for(GRACE, "it", || Ok(is_running(id, "sh").then_some(()))).unwrap();
         assert!(!is_running(id, "postgres"));
+        crate::ports::wait_for(GRACE, "its child", || Ok((process.members().len() == 2).then_some(()))).unwrap();
         process.start_again().unwrap();
         assert!(!is_running(id, "sh"));
         process.kill();
