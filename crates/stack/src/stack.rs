@@ -34,7 +34,8 @@ use std::{
     time::Duration,
 };
 
-const READY_WITHIN: Duration = Duration::from_secs(120);
+/// A host that has not compiled the components before takes long on a machine that is busy.
+const READY_WITHIN: Duration = Duration::from_secs(300);
 
 /// What is the same for every program of a stack.
 pub(super) struct Plan {
@@ -194,7 +195,7 @@ impl Stack {
     fn add_host_at(&mut self, port: u16) -> Result<()> {
         let number = self.hosts.len();
         let name = if number == 0 { "host".to_owned() } else { format!("host-{number}") };
-        let step = Step::begin(format!("{name} on {}", self.plan.host), self.plan.quiet);
+        let step = Step::begin(format!("{name} ({})", self.plan.host), self.plan.quiet);
         step.note("compiles new components, which takes about a minute");
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
         wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;

@@ -93,7 +93,7 @@ fn spin_is_started_as_the_docs_say() {
     let machine = Machine::new();
     let ready = "curl -fsS -H \"x-api-key: $MW_API_KEY\" \"$MW_BASE_URL/ready\"; echo \"on $MW_HOST\"";
     let said = machine.with_stack("trigger-cron 0.3.0 [installed]", ready);
-    for part in ["host on Spin 4.1", "the scheduled component, on Spin 4.1", "on spin\n"] {
+    for part in ["host (Spin 4.1)", "the scheduled component, on Spin 4.1", "on spin\n"] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
 
