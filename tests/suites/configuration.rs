@@ -3,10 +3,10 @@
 
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, host, service, signing, stack, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 #[test]

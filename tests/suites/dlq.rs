@@ -5,8 +5,8 @@ use crate::readme::{commands, root};
 use crate::support::shell::{self, shell};
 use crate::support::{Answer, Run, Service, service, simulator, stack, unique};
 use crate::webhooks::{kieai, kieai_body, receipts};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 use std::process::Output;
 

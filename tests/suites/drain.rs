@@ -1,9 +1,9 @@
 //! Drain, on stacks of these tests' own: no new run starts, everything in flight goes on, and what is left is counted.
 
 use crate::support::{Answer, Run, Service, eventually, stack, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
-use mw::dev::with::environment;
+use mw::mode::Mode;
+use mw_stack::stack::Stack;
+use mw_stack::with::environment;
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -139,7 +139,7 @@ fn a_switch_without_a_direction_is_refused_and_changes_nothing() {
 fn the_command_switches_and_waits_until_nothing_is_at_work() {
     let (stack, service) = fresh(Mode::Sim);
     let mw = |arguments: &[&str]| {
-        let mut command = Command::new(mw::dev::prerequisites::own_program("mw").unwrap());
+        let mut command = Command::new(mw_stack::prerequisites::own_program("mw").unwrap());
         let output = command.args(arguments).envs(environment(&stack)).env("MWPY_SKIP_DOTENV", "1").output().unwrap();
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
         (output.status.code().unwrap(), text)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// Loads a project like the shipped one for tests, with a budget.
 fn with_budget(clips_per_day: u32) -> String {
     let key = unique("budget").replace('-', "_");
-    let shipped = mw::dev::folder::root().unwrap().join("projects/test_video_gen.json");
+    let shipped = mw::folder::root().unwrap().join("projects/test_video_gen.json");
     let mut definition: Value = serde_json::from_str(&std::fs::read_to_string(shipped).unwrap()).unwrap();
     definition["key"] = json!(key);
     definition["title"] = json!(key);

@@ -2,7 +2,7 @@
 
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, service, stack, unique};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ fn nothing_is_exported_unless_it_is_configured_and_then_a_published_run_is_one_t
 fn a_collector_that_is_not_there_stops_no_run_and_gets_its_trace_when_it_is_back() {
     let Some((mut stack, service, simulator)) = stack_of_ours() else { return };
     // Nobody listens there.
-    let nowhere = format!("http://127.0.0.1:{}", mw::dev::ports::free().unwrap());
+    let nowhere = format!("http://127.0.0.1:{}", mw_stack::ports::free().unwrap());
     stack::exporting(&mut stack, &nowhere);
     service.sweep();
     let run = chatted(&service);

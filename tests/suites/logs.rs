@@ -2,8 +2,8 @@
 
 use crate::readme::root;
 use crate::support::{Run, Service, eventually, service, signing, stack, unique};
-use mw::dev::secrets;
-use mw::dev::stack::Stack;
+use mw_stack::secrets;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //! or a real `spin up`:
 //!
 //! ```sh
-//! mw dev with --mode sim -- cargo test -p mw-tests
+//! mw-stack with --mode sim -- cargo test -p mw-tests
 //! ```
 //!
 //! Each module is a subject, each test is named after what it promises. Tests share one stack and run beside each other:

@@ -2,7 +2,7 @@
 
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, service, stack, unique};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 /// The setting that gives a stack this API's model, and what the simulator calls it.

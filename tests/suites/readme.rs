@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) fn root() -> PathBuf {
-    mw::dev::folder::root().unwrap()
+    mw::folder::root().unwrap()
 }
 
 /// The lines of the fenced sh blocks of a page, with continued lines joined.
@@ -43,32 +43,31 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-fn mw() -> PathBuf {
-    mw::dev::prerequisites::own_program("mw").unwrap()
-}
-
-fn help(words: &[&str]) -> Option<String> {
-    let output = Command::new(mw()).args(words).arg("--help").output().unwrap();
+fn help(program: &str, words: &[&str]) -> Option<String> {
+    let program = mw_stack::prerequisites::own_program(program).unwrap();
+    let output = Command::new(program).args(words).arg("--help").output().unwrap();
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
-/// `mw runs list --status x` is known when `mw runs list` has help and that help names `--status`.
-fn check_mw(line: &str) {
-    let words: Vec<&str> = line.split(" #").next().unwrap().split_whitespace().skip(1).collect();
+/// `mw runs list --status x` is known when `mw runs list` has help and that help names `--status`; `mw-stack …` likewise.
+fn check_command(line: &str) {
+    let mut words = line.split(" #").next().unwrap().split_whitespace();
+    let program = words.next().unwrap();
+    let words: Vec<&str> = words.collect();
     let mut verbs: Vec<&str> = Vec::new();
-    let mut known = help(&[]).unwrap();
+    let mut known = help(program, &[]).unwrap();
     for word in words.iter().take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) {
         let deeper: Vec<&str> = verbs.iter().copied().chain([*word]).collect();
-        match listed(&known, word).then(|| help(&deeper)).flatten() {
+        match listed(&known, word).then(|| help(program, &deeper)).flatten() {
             Some(help) => (known, verbs) = (help, deeper),
             None => break,
         }
     }
-    assert!(!verbs.is_empty(), "mw does not know: {line}");
+    assert!(!verbs.is_empty(), "{program} does not know: {line}");
     assert!(!known.contains("\nCommands:"), "{line} lacks its verb:\n{known}");
     for option in words.iter().take_while(|word| **word != "--").filter(|word| word.starts_with("--")) {
         let name = option.split('=').next().unwrap();
-        assert!(known.contains(name), "{name} is no option of mw {verbs:?}");
+        assert!(known.contains(name), "{name} is no option of {program} {verbs:?}");
     }
 }
 
@@ -101,11 +100,13 @@ fn every_file_that_a_page_names_exists() {
 }
 
 #[test]
-fn every_mw_command_on_a_page_is_one() {
+fn every_command_of_ours_on_a_page_is_one() {
     let mut count = 0;
     for page in pages() {
-        for line in commands(&page).iter().filter(|line| line.starts_with("mw ")) {
-            check_mw(line);
+        for line in
+            commands(&page).iter().filter(|line| ["mw ", "mw-stack "].iter().any(|program| line.starts_with(program)))
+        {
+            check_command(line);
             count += 1;
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, signing, stack};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 /// Run once, in the environment that has a simulator.

@@ -2,10 +2,10 @@
 //! not creep up. A statement is a function of migrations/; what a request leaves to do afterwards counts, too.
 
 use crate::support::{Call, Run, Service, eventually, signing, stack, unique};
-use mw::dev::cluster::Cluster;
-use mw::dev::folder;
-use mw::dev::statements::Statements;
-use mw::dev::variables::Mode;
+use mw::folder;
+use mw::mode::Mode;
+use mw_stack::cluster::Cluster;
+use mw_stack::statements::Statements;
 use serde_json::json;
 use std::collections::BTreeMap;
 

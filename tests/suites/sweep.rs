@@ -3,8 +3,8 @@
 use crate::readme::{commands, root};
 use crate::support::shell::says;
 use crate::support::{Run, eventually, service, simulator, stack, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 use std::process::Command;
 

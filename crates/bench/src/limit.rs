@@ -15,7 +15,7 @@ pub(crate) fn per_second(
 ) -> Result<f64> {
     let script = std::env::temp_dir().join(format!("mw-bench-{}.sql", std::process::id()));
     std::fs::write(&script, statement.script(unique)).context("write pgbench's script")?;
-    let program = mw::dev::prerequisites::postgres_programs(None)?.join("pgbench");
+    let program = mw_stack::prerequisites::postgres_programs(None)?.join("pgbench");
     let mut command = Command::new(program);
     command.args(["-n", "-M", "prepared", "-j", "1", "-c", &clients.to_string()]);
     command.args(["-T", &during.as_secs().max(1).to_string(), "-f"]).arg(&script).arg(database_url);

@@ -19,7 +19,7 @@ mod statement;
 use anyhow::{Context, Result};
 use clap::Parser;
 use figures::Part;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use report::Report;
 use scene::Scene;
 use std::path::PathBuf;
@@ -28,7 +28,8 @@ use std::time::Duration;
 
 /// Measures how fast the product is, and prints a table.
 ///
-/// Starts stacks of its own: PostgreSQL with fsync, the local host, and the load from this process. The ratio of two rates is of one
+/// Starts stacks of its own: PostgreSQL with fsync, the host (MW_HOST: spin or local; else the spin on PATH, else the
+/// local one), and the load from this process. The ratio of two rates is of one
 /// run and taken in turns; the times of another machine are other times.
 #[derive(Parser)]
 #[command(
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    mw::dev::signals::listen()?;
+    mw::signals::listen()?;
     let during = Duration::from_secs(options.seconds);
     let start = |mode, stack| match &options.against {
         Some(base) => Scene::elsewhere(base, options.floor.as_deref()),
@@ -87,10 +88,10 @@ fn run(options: &Options) -> Result<()> {
         Part::ALL.iter().filter(move |part| part.stack() == stack).filter(wanted).copied().collect::<Vec<_>>()
     };
     let scene = start(Mode::Mock, figures::Stack::Mock)?;
-    let mut report = Report::begin(&report::about(&mut scene.database()?));
+    let mut report = Report::begin(&report::about(&scene.host, &mut scene.database()?));
     if options.history > 0 {
         let run_id = scene.start_run("test_video_gen")?;
-        mw::dev::history::fill(&mut scene.database()?, &run_id, options.history).context("make the history")?;
+        mw_stack::history::fill(&mut scene.database()?, &run_id, options.history).context("make the history")?;
         println!("{} finished and 10,000 open runs in the database", options.history);
     }
     for part in parts(figures::Stack::Mock) {

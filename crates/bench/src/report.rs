@@ -79,7 +79,7 @@ impl Report {
 }
 
 /// The machine and what runs on it.
-pub(crate) fn about(database: &mut postgres::Client) -> Vec<String> {
+pub(crate) fn about(host: &str, database: &mut postgres::Client) -> Vec<String> {
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = file("/proc/cpuinfo");
     let model = cpu
@@ -102,7 +102,7 @@ pub(crate) fn about(database: &mut postgres::Client) -> Vec<String> {
             file("/proc/loadavg").split(' ').next().unwrap_or_default()
         ),
         format!(
-            "MyloWare {}, PostgreSQL {version} on the same machine, fsync {}, synchronous_commit {}",
+            "MyloWare {} on {host}, PostgreSQL {version} on the same machine, fsync {}, synchronous_commit {}",
             env!("CARGO_PKG_VERSION"),
             setting(database, "fsync"),
             setting(database, "synchronous_commit")

@@ -3,10 +3,10 @@
 use crate::figures;
 use crate::load::{self, Body, Measured, Pace};
 use anyhow::{Context, Result, ensure};
-use mw::dev::builder::Builder;
-use mw::dev::process::Process;
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::builder::Builder;
+use mw_stack::process::Process;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) struct Scene {
     pub(crate) database_url: String,
     /// Where the floor is, if there is one.
     pub(crate) floor: Option<String>,
+    /// What serves the product, as figures name it.
+    pub(crate) host: String,
     /// Where the simulator is, in sim mode.
     pub(crate) simulator: Option<String>,
     /// `None` where it runs elsewhere.
@@ -47,6 +49,7 @@ impl Scene {
         let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();
         Ok(Scene {
             base: stack.base_url(),
+            host: stack.kind_of_host().to_string(),
             key: setting("API_KEY"),
             kieai_secret: setting("KIEAI_SIGNING_SECRET"),
             upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET"),
@@ -65,6 +68,7 @@ impl Scene {
             |name: &str| std::env::var(name).with_context(|| format!("--against needs {name} in the environment"));
         Ok(Scene {
             base: base.trim_end_matches('/').to_owned(),
+            host: format!("what runs at {base}"),
             key: setting("API_KEY")?,
             kieai_secret: setting("KIEAI_SIGNING_SECRET")?,
             upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET")?,

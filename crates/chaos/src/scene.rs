@@ -3,11 +3,11 @@
 use crate::api::Api;
 use crate::ledger::Ledger;
 use crate::messages::KnownTask;
-use mw::dev::builder::Builder;
-use mw::dev::cluster::{Cluster, InUse};
-use mw::dev::folder;
-use mw::dev::stack::Stack;
 use mw::error::{Error, Result, While};
+use mw::folder;
+use mw_stack::builder::Builder;
+use mw_stack::cluster::{Cluster, InUse};
+use mw_stack::stack::Stack;
 use postgres::{Client, NoTls, Row, types::ToSql};
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,7 @@ impl Scene<'_> {
         let began = Instant::now();
         loop {
             match self.stack.start_host_again(host) {
-                Err(_) if began.elapsed() < HOST_BACK_WITHIN => mw::dev::signals::pause(Duration::from_secs(1))?,
+                Err(_) if began.elapsed() < HOST_BACK_WITHIN => mw::signals::pause(Duration::from_secs(1))?,
                 result => return result,
             }
         }

@@ -3,8 +3,8 @@
 use crate::messages::STRANGER;
 use crate::population::{decide, order};
 use crate::scene::Scene;
-use mw::dev::signals::pause;
 use mw::error::{Error, Result};
+use mw::signals::pause;
 use mw_core::Timestamp;
 use mw_core::status::Verb;
 use mw_store::doctor::{Scope, examine};

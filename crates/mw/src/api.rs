@@ -1,10 +1,10 @@
 //! The HTTP API as the command uses it: JSON in and out, refusals as sentences, and patience while a host restarts.
 
 use crate::{
-    dev::signals,
     error::{Error, Result},
     exposition::Exposition,
     settings::Settings,
+    signals,
 };
 use serde_json::Value;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 pub struct Settings {
     /// What the person set: environment and the two dotenv files.
     given: BTreeMap<String, String>,
-    /// What `mw dev` made up for development.
+    /// What `./dev up` made up for development.
     development: BTreeMap<String, String>,
 }
 
@@ -26,7 +26,7 @@ impl Settings {
                 settings.given.entry(key).or_insert(value);
             }
         }
-        settings.development = read_file(&crate::dev::folder::state(root).join("env"));
+        settings.development = read_file(&crate::folder::state(root).join("env"));
         settings
     }
 
@@ -124,6 +124,13 @@ pub fn origin(key: &str, url: &str) -> Result<String> {
         (scheme @ ("http" | "https"), Some(host), Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
         _ => Err(Error::misuse(format!("{key} must begin with http:// or https://"))),
     }
+}
+
+/// The setting that a `<base>_HOST` belongs to, with its value: KIEAI → KIEAI_BASE_URL, SWEEP → SWEEP_URL, OTLP → OTLP_ENDPOINT,
+/// SENTRY → SENTRY_DSN.
+pub fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
+    let keys = ["BASE_URL", "URL", "ENDPOINT", "DSN"].map(|kind| format!("{base}_{kind}"));
+    keys.into_iter().find_map(|key| value(&key).map(|url| (key, url)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The command as a person runs it, against a stack of its own: what it prints and how it exits.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
-use mw::dev::{
+use mw::mode::Mode;
+use mw_stack::{
     builder::Builder,
     stack::Stack,
-    variables::Mode,
     with::{self, environment},
 };
 use serde_json::Value;

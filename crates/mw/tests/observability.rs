@@ -22,7 +22,7 @@ const FOREIGN: [(&str, &[&str]); 7] = [
 const TARGET: [&str; 3] = ["instance", "job", "pod"];
 
 fn ops() -> PathBuf {
-    mw::dev::folder::root().unwrap().join("ops")
+    mw::folder::root().unwrap().join("ops")
 }
 
 fn read(path: &str) -> String {

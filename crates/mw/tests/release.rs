@@ -1,7 +1,8 @@
 //! `mw release` as a person runs it, in a small repository of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-use mw::{dev::database::Database, dev::folder, migrations, release::VERSION};
+use mw::{folder, migrations, release::VERSION};
+use mw_stack::database::Database;
 use serde_json::Value;
 use std::{fs, path::PathBuf, process::Command};
 
@@ -10,7 +11,7 @@ struct Repository(PathBuf);
 
 impl Repository {
     fn new() -> Self {
-        let this = Self(std::env::temp_dir().join(format!("mw-release-{}", mw::dev::secrets::random())));
+        let this = Self(std::env::temp_dir().join(format!("mw-release-{}", mw_stack::secrets::random())));
         let root = folder::root().unwrap();
         let mut paths: Vec<String> = ["Cargo.toml", "README.md", "CHANGELOG.md", "spin.toml", "spin-cron.toml", "dev"]
             .into_iter()

@@ -1,8 +1,8 @@
 //! ops/postgres/roles.sql: the app's role can run the product and nothing more.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
-use mw::dev::{builder::Builder, cluster::Cluster, cluster::InUse, database::Database, folder, variables::Mode, with};
-use mw::migrations;
+use mw::{folder, migrations, mode::Mode};
+use mw_stack::{builder::Builder, cluster::Cluster, cluster::InUse, database::Database, with};
 use postgres::Client;
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -3,7 +3,7 @@
 use super::evil_address;
 use crate::principals::Person;
 use crate::support::{Run, Service, eventually, service, stack, unique};
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use serde_json::{Value, json};
 
 fn start_for(caller: &Service, user_id: Option<&str>, title: &str) -> crate::support::Answer {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// `mw restore FILE --force`, where no database answers: a hostile manifest is refused before one is asked.
 fn restore(file: &Path) -> (Option<i32>, String) {
-    let output = Command::new(mw::dev::prerequisites::own_program("mw").unwrap())
+    let output = Command::new(mw_stack::prerequisites::own_program("mw").unwrap())
         .args(["restore", file.to_str().unwrap(), "--force"])
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2")
         .output()

@@ -5,7 +5,7 @@ use crate::channels::{answered, decisions, run_of_chat, told};
 use crate::gates::policies::apply_policies;
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, service, stack};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 fn stack_with(policy: Value) -> Option<(Stack, Service, Simulator)> {

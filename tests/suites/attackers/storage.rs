@@ -2,7 +2,7 @@
 
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, service, signing, stack, unique};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use crate::readme::{commands, root};
 use crate::support::Run;
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 
 #[test]
 fn every_command_of_the_page_about_gates_works() {

@@ -1,9 +1,9 @@
 //! What a gate's policy asks for, over every HTTP channel: on stacks of these tests' own, whose project has that policy.
 
 use crate::support::{Run, Service, service, stack};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use mw_core::definition::Definition;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 /// A stack whose test_video_gen has these policies, by gate; its other gates have the shipped one.

@@ -2,8 +2,8 @@
 
 use super::{MODERN, error, legacy, message, modern, result};
 use crate::support::{service, stack};
-use mw::dev::builder::Builder;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::builder::Builder;
 use serde_json::{Value, json};
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::readme::{commands, root};
 use crate::support::shell::{says, shell};
 use crate::support::stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 
 const KEY: &str = "dev-key-of-prometheus";
 

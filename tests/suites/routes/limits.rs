@@ -1,8 +1,8 @@
 //! Rate limits, on a stack whose limits are low.
 
 use crate::support::{Answer, Service, stack};
-use mw::dev::builder::Builder;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::builder::Builder;
 use serde_json::json;
 
 /// The last of `limit` calls is let through, the next is told when to come again.

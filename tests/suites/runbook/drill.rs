@@ -3,8 +3,8 @@
 use crate::support::shell::shell;
 use crate::support::stack::{builder, service_of};
 use crate::support::{Run, Service, signing, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::stack::Stack;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

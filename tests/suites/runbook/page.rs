@@ -4,7 +4,7 @@ use crate::readme::{commands, root};
 use crate::support::Run;
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
-use mw::dev::stack::Stack;
+use mw_stack::stack::Stack;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -4,10 +4,10 @@
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
 use crate::support::{Answer, Call, Run, Service, eventually, signing, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
+use mw_stack::stack::Stack;
 use serde_json::json;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,6 +1,7 @@
 //! Every variable that the docs name is read by code, and every one that is read is in the docs.
 
 use crate::readme::root;
+use mw_stack::manifest::Manifest;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -25,7 +26,7 @@ fn sources(folder: &Path, text: &mut String) {
 /// What the two manifests declare, in lower case.
 fn declared() -> BTreeSet<String> {
     let manifests = ["spin.toml", "spin-cron.toml"];
-    manifests.iter().flat_map(|manifest| mw::dev::variables::declared(&read(manifest)).unwrap()).collect()
+    manifests.iter().flat_map(|manifest| Manifest::of(&read(manifest)).unwrap().variables()).collect()
 }
 
 /// The names that the page lists in the first column of its table of settings.

@@ -1,30 +1,31 @@
 //! One more host on the environment's database, with other settings; gone when dropped.
 
 use super::{Service, eventually, service};
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
 use mw::settings::Settings;
+use mw_stack::host;
+use mw_stack::manifest::Manifest;
+use mw_stack::process::Process;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 pub(crate) struct Host {
-    process: Child,
+    process: Process,
     /// Asked with the environment's API key.
     pub(crate) service: Service,
-    log: PathBuf,
+    folder: PathBuf,
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_file(&self.log);
+        self.process.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 impl Host {
     /// What it has written so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        std::fs::read_to_string(self.process.log()).unwrap()
     }
 
     /// Why it is not ready, as it tells whoever has this key.
@@ -37,8 +38,8 @@ impl Host {
 
 /// Starts it; `settings` win over the environment's.
 pub(crate) fn with(settings: &[(&str, &str)]) -> Host {
-    let manifest = mw::dev::folder::root().unwrap().join("spin.toml");
-    let declared = mw::dev::variables::declared(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+    let root = mw::folder::root().unwrap();
+    let declared = Manifest::read(&root.join("spin.toml")).unwrap().variables();
     let ours = service();
     let base =
         [("DATABASE_URL", ours.database_url.as_str()), ("API_KEY", &ours.api_key), ("HITL_SECRET", &ours.hitl_secret)];
@@ -49,18 +50,14 @@ pub(crate) fn with(settings: &[(&str, &str)]) -> Host {
         .chain(settings)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let variables = mw::dev::variables::for_host(&declared, &fixed, &Settings::default(), Mode::Mock).unwrap();
-    let address = format!("127.0.0.1:{}", mw::dev::ports::free().unwrap());
-    let log = std::env::temp_dir().join(super::unique("mw-host"));
-    let output = std::fs::File::create(&log).unwrap();
-    let process = Command::new(mw::dev::prerequisites::own_program("mw-host").unwrap())
-        .args(["--manifest", manifest.to_str().unwrap(), "--listen", &address])
-        .envs(variables)
-        .stdout(Stdio::from(output.try_clone().unwrap()))
-        .stderr(Stdio::from(output))
-        .spawn()
-        .unwrap();
-    let host = Host { process, service: ours.through(&format!("http://{address}")), log };
+    let variables = mw_stack::variables::for_host(&declared, &fixed, &Settings::default(), Mode::Mock).unwrap();
+    let port = mw_stack::ports::free().unwrap();
+    let folder = std::env::temp_dir().join(super::unique("host"));
+    std::fs::create_dir(&folder).unwrap();
+    let manifest = host::Service { name: "host", root: &root, manifest: "spin.toml", port: Some(port), log: &folder };
+    let launch = host::Host::choose(None).unwrap().launch(&manifest, variables).unwrap();
+    let process = Process::start(launch).unwrap();
+    let host = Host { process, service: ours.through(&format!("http://127.0.0.1:{port}")), folder };
     eventually("the host answers", || host.service.call("GET", "/health").try_send().ok());
     host
 }

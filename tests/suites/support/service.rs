@@ -29,7 +29,7 @@ impl Service {
     fn named_by(setting: &dyn Fn(&str) -> Option<String>) -> Service {
         let required = |name: &str| {
             setting(name).unwrap_or_else(|| {
-                panic!("{name} is not set: run these tests as `mw dev with -- cargo test -p mw-tests`")
+                panic!("{name} is not set: run these tests as `mw-stack with -- cargo test -p mw-tests`")
             })
         };
         Service {

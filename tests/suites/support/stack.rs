@@ -1,8 +1,8 @@
 //! A stack of a test's own, through the development library: for killing hosts, for several hosts, for low limits.
 
 use super::service::Service;
-use mw::dev::builder::Builder;
-use mw::dev::stack::Stack;
+use mw_stack::builder::Builder;
+use mw_stack::stack::Stack;
 
 /// Limits that no suite reaches.
 pub(crate) const OPEN_LIMITS: [(&str, &str); 5] = [

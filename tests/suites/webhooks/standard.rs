@@ -1,8 +1,8 @@
 //! Sources that sign by Standard Webhooks, on stacks of these tests' own, since sources are configured.
 
 use crate::support::{Answer, Run, Service, signing, stack, unique};
-use mw::dev::stack::Stack;
-use mw::dev::variables::Mode;
+use mw::mode::Mode;
+use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
 const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

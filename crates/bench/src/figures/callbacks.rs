@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
-use mw::dev::statements::Statements;
+use mw_stack::statements::Statements;
 use serde_json::json;
 use sha2::Sha256;
 use std::collections::BTreeMap;

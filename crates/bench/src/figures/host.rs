@@ -4,6 +4,7 @@ use crate::load::Pace;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result};
+use mw_stack::process::Process;
 use std::time::Duration;
 
 const INSTANCES: u32 = 64;
@@ -13,16 +14,13 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     let ping = |_| http::Request::get("/docs").body(Default::default()).unwrap_or_default();
     let measured = scene.load(1, Pace::Closed, during, ping)?;
     report.add(Row::of("a fresh instance that answers 401 without the database", "1 connection", &measured, 401));
-    if scene.stack.is_some() {
-        let host = children("mw-host")
-            .into_iter()
-            .find(|id| arguments(*id).contains("/spin.toml") && !arguments(*id).contains("floor"));
-        let host = host.context("the host is not running")?;
-        let before = resident_kib(host);
+    if let Some(stack) = &scene.stack {
+        let resident = || stack.serving().flat_map(Process::members).map(resident_kib).sum::<u64>();
+        let before = resident();
         let parts = scene.request("GET", "/v1/runs?limit=50", String::new()).into_parts().0;
         let make = move |_| http::Request::from_parts(parts.clone(), Default::default());
         scene.load(INSTANCES as usize, Pace::Closed, during, make)?;
-        let after = resident_kib(host);
+        let after = resident();
         let each = after.saturating_sub(before) / u64::from(INSTANCES);
         let note = format!(
             "{} MiB before, {} MiB after {INSTANCES} instances at once: about {each} KiB each",
@@ -36,7 +34,7 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
 }
 
 fn sizes() -> Result<String> {
-    let root = mw::dev::folder::root()?;
+    let root = mw::folder::root()?;
     let manifest: toml::Table = std::fs::read_to_string(root.join("spin.toml"))?.parse()?;
     let components = manifest.get("component").and_then(|table| table.as_table()).context("no components")?;
     let mut sizes = Vec::new();
@@ -58,23 +56,6 @@ fn sizes() -> Result<String> {
         largest.1,
         megabytes(largest.0)
     ))
-}
-
-/// Processes of this name that this one started.
-pub(super) fn children(name: &str) -> Vec<u32> {
-    let ours = std::process::id().to_string();
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        let after = stat.rsplit_once(')').map(|(_, rest)| rest.to_owned()).unwrap_or_default();
-        stat.contains(&format!("({name})")) && after.split_whitespace().nth(1) == Some(ours.as_str())
-    })
-    .collect()
-}
-
-fn arguments(id: u32) -> String {
-    std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default()
 }
 
 fn resident_kib(id: u32) -> u64 {

@@ -1,10 +1,11 @@
 //! What the product costs while nobody asks for anything: the scheduled sweep, and that is all.
 
-use super::host::{children, cpu_seconds};
+use super::host::cpu_seconds;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result};
-use mw::dev::statements::Statements;
+use mw_stack::process::Process;
+use mw_stack::statements::Statements;
 use std::time::{Duration, Instant};
 
 const SETTLE: Duration = Duration::from_secs(6);
@@ -13,11 +14,11 @@ const WATCHED: Duration = Duration::from_secs(20);
 pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     report.section("Idle");
     let stack = scene.stack.as_ref().context("only a stack of our own is known to be idle")?;
-    mw::dev::signals::pause(SETTLE)?;
+    mw::signals::pause(SETTLE)?;
     let mut statements = Statements::begin(stack.database())?;
-    let cpu = || children("mw-host").into_iter().map(cpu_seconds).sum::<f64>();
+    let cpu = || stack.serving().flat_map(Process::members).map(cpu_seconds).sum::<f64>();
     let (before, since) = (cpu(), Instant::now());
-    mw::dev::signals::pause(WATCHED)?;
+    mw::signals::pause(WATCHED)?;
     let seconds = since.elapsed().as_secs_f64();
     let counted = statements.counted()?;
     let note = format!(

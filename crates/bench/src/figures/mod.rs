@@ -79,7 +79,7 @@ impl Part {
     }
 
     pub(crate) fn measure(self, scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
-        mw::dev::signals::go_on()?;
+        mw::signals::go_on()?;
         match self {
             Part::Webhooks => webhooks::measure(scene, during, report),
             Part::Runs => runs::measure(scene, during, report),

@@ -27,7 +27,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     ensure!(swept["deadlines"].as_u64().is_some_and(|ended| ended > 0), "the sweep ends nothing: {swept}");
     // The others follow after the answer, for twenty seconds; then it takes another ring.
     while database.query_one(open, &[])?.get::<_, i64>(0) > 0 {
-        mw::dev::signals::go_on()?;
+        mw::signals::go_on()?;
         ensure!(begun.elapsed() < Duration::from_secs(300), "not all ended within five minutes");
         scene.post("/v1/sweep", &json!({}))?;
         std::thread::sleep(Duration::from_millis(50));

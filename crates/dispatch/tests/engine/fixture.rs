@@ -42,7 +42,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new() -> Engine {
         let admin_url =
-            std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with DATABASE_URL=$(mw dev db)");
+            std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with DATABASE_URL=$(mw-stack db)");
         let name = format!("engine_{}", uuid::Uuid::new_v4().simple());
         Client::connect(&admin_url).unwrap().driver().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         let database_url = beside(&admin_url, &name);

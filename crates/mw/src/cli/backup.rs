@@ -8,9 +8,9 @@ mod manifest;
 
 use super::Context;
 use crate::{
-    dev::postgres::Programs,
     error::{Error, Result, While},
     migrations,
+    postgresql::client::Programs,
 };
 use clap::Args;
 use manifest::{Contents, Manifest};

@@ -4,8 +4,8 @@
 use super::{Context, gates, runs, show};
 use crate::{
     api::{Api, Call, list, text},
-    dev::signals,
     error::{Error, Result},
+    signals,
 };
 use clap::Args;
 use serde_json::{Value, json};

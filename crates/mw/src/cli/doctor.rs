@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::{
-    dev::progress::Step,
     error::{Error, Result},
+    progress::Step,
 };
 use clap::Args;
 use mw_core::Timestamp;

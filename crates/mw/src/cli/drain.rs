@@ -80,7 +80,7 @@ fn idle(api: &Api, limit: Duration, pause: Duration) -> Result<Value> {
         if !at_work(&status) || began.elapsed() + pause > limit {
             return Ok(status);
         }
-        crate::dev::signals::pause(pause)?;
+        crate::signals::pause(pause)?;
     }
 }
 

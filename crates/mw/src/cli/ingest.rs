@@ -4,9 +4,9 @@
 use super::{Context, kb, validate};
 use crate::{
     api::text,
-    dev::variables::Mode,
     error::Result,
     knowledge::{SHIPPED, folder::Folder},
+    mode::Mode,
     projects,
 };
 use clap::{Args, Subcommand};

@@ -2,24 +2,22 @@
 
 use super::Context;
 use crate::{
-    dev::{database::Database as Scratch, folder, progress::Step, signals},
-    error::{Error, Result},
-    exposition::quantile,
+    error::Result,
     knowledge::{
         SHIPPED,
-        evaluation::{self, Case, FIRST, Outcome, ask, cases, mean, refused},
+        evaluation::{Case, FIRST, Latencies, Outcome, ask, cases, mean, refused},
         folder::Folder,
         ingest::{Report, plan, unreachable},
-        synthetic::Writer,
         vectors::Embedder,
     },
-    migrations, projects,
+    progress::Step,
+    projects, signals,
 };
 use clap::{Args, Subcommand};
 use mw_core::Timestamp;
-use mw_store::knowledge::{Embedding, PASSAGES_MAX, Search, apply, list, search};
+use mw_store::knowledge::{Embedding, PASSAGES_MAX, Search, list, search};
 use mw_store::native::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -53,15 +51,6 @@ Exit codes: 0 recall is at least the floor; 1 it is less; 2 no such file.
 Example:
   mw kb eval --floor 0.9")]
     Eval(EvalOptions),
-    /// Make a large corpus in a database of its own, and print how long searches take.
-    #[command(after_help = "\
-Needs a PostgreSQL server (DATABASE_URL, else the private one); makes a database there and drops it.
-
-Exit codes: 0 the p95 is at most 0.5 s; 1 it is more.
-
-Example:
-  mw kb bench --passages 100000")]
-    Bench(BenchOptions),
 }
 
 #[derive(Debug, Args)]
@@ -98,19 +87,6 @@ pub(crate) struct EvalOptions {
     floor: f64,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct BenchOptions {
-    /// How many passages.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    passages: u32,
-    /// How many questions.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    queries: u32,
-}
-
-/// The service level of a search, seconds.
-const P95_SECONDS: f64 = 0.5;
-
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Ingest(options) => {
@@ -120,7 +96,6 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
         }
         Command::Search(options) => look_up(context, &options),
         Command::Eval(options) => eval(context, &options),
-        Command::Bench(options) => bench(context, &options),
     }
 }
 
@@ -212,7 +187,8 @@ fn eval(context: &Context, options: &EvalOptions) -> Result<u8> {
     let outcomes = asked(context, &mut db, &cases)?;
     let recall = mean(&outcomes, Outcome::recall);
     let is_ok = recall >= options.floor;
-    let mut report = latencies(&outcomes.iter().map(|outcome| outcome.seconds).collect::<Vec<_>>());
+    let latencies = Latencies::of(&outcomes.iter().map(|outcome| outcome.seconds).collect::<Vec<_>>());
+    let mut report = json!(latencies);
     if let Some(members) = report.as_object_mut() {
         members.insert("recall_at_5".to_owned(), json!(recall));
         members.insert("reciprocal_rank".to_owned(), json!(mean(&outcomes, Outcome::reciprocal_rank)));
@@ -220,13 +196,13 @@ fn eval(context: &Context, options: &EvalOptions) -> Result<u8> {
         members.insert("ok".to_owned(), json!(is_ok));
         members.insert("questions".to_owned(), json!(outcomes));
     }
-    context.print(&report, |report| {
+    context.print(&report, |_| {
         for outcome in outcomes.iter().filter(|outcome| outcome.recall() < 1.0) {
             println!("missed    {}: expected {:?}, found {:?}", outcome.query, outcome.expected, outcome.found);
         }
         println!("recall@{FIRST}  {recall:.3} over {} questions (floor {})", outcomes.len(), options.floor);
         println!("rank      {:.3} (mean of 1 / place of the first)", mean(&outcomes, Outcome::reciprocal_rank));
-        print_latencies(report);
+        println!("latency   {latencies}");
     })?;
     Ok(u8::from(!is_ok))
 }
@@ -240,69 +216,4 @@ fn asked(context: &Context, db: &mut Client, cases: &[Case]) -> Result<Vec<Outco
             ask(db, case, vector.as_ref())
         })
         .collect()
-}
-
-fn bench(context: &Context, options: &BenchOptions) -> Result<u8> {
-    signals::listen()?;
-    let given = context.settings.given("DATABASE_URL").map(str::to_owned);
-    let scratch = Scratch::scratch(&folder::root()?, given.as_deref(), true)?;
-    let mut db = projects::connect(scratch.url())?;
-    migrations::migrate(db.driver(), &migrations::embedded()?)?;
-    let mut writer = Writer::new(1);
-    fill(&mut db, &mut writer, options.passages as usize, context.json)?;
-    let seconds = (0..options.queries)
-        .map(|number| {
-            let case = Case {
-                query: writer.question(),
-                project: (number % 2 == 1).then(|| "aismr".to_owned()),
-                persona: None,
-                expected: Vec::new(),
-            };
-            evaluation::ask(&mut db, &case, None).map(|outcome| outcome.seconds)
-        })
-        .collect::<Result<Vec<f64>>>()?;
-    let report = latencies(&seconds);
-    let is_ok = quantile(&seconds, 0.95).is_some_and(|p95| p95 <= P95_SECONDS);
-    context.print(&report, |report| {
-        println!("passages  {}", options.passages);
-        print_latencies(report);
-    })?;
-    Ok(u8::from(!is_ok))
-}
-
-fn fill(db: &mut Client, writer: &mut Writer, passages: usize, quiet: bool) -> Result<()> {
-    const BATCH: usize = 500;
-    let step = Step::begin("making a corpus", quiet);
-    let now = Timestamp::now_utc();
-    let mut made = 0;
-    while made < passages {
-        let until = (made + BATCH).min(passages);
-        let documents: Vec<_> = (made..until).flat_map(|number| writer.document(number)).collect();
-        apply(db, now, &documents, &[]).map_err(|error| Error::failed(format!("cannot make a corpus: {error}")))?;
-        made = until;
-        step.note(&format!("{made} of {passages} passages"));
-        signals::go_on()?;
-    }
-    // As the server does by itself after a while.
-    for table in ["kb_documents", "kb_chunks", "kb_lexemes"] {
-        let settled = db.driver().batch_execute(&format!("VACUUM ANALYZE {table}"));
-        settled.map_err(|error| Error::failed(migrations::reason(&error)))?;
-    }
-    step.done(&format!("{passages} passages"));
-    Ok(())
-}
-
-fn latencies(seconds: &[f64]) -> Value {
-    json!({"searches": seconds.len(), "p50_seconds": quantile(seconds, 0.5), "p95_seconds": quantile(seconds, 0.95),
-           "max_seconds": quantile(seconds, 1.0)})
-}
-
-fn print_latencies(report: &Value) {
-    let milliseconds = |name: &str| report.get(name).and_then(Value::as_f64).unwrap_or_default() * 1000.0;
-    println!(
-        "latency   p50 {:.1} ms, p95 {:.1} ms, at most {:.1} ms",
-        milliseconds("p50_seconds"),
-        milliseconds("p95_seconds"),
-        milliseconds("max_seconds")
-    );
 }

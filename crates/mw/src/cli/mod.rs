@@ -5,7 +5,6 @@ mod channels;
 mod chat;
 mod db;
 mod demo;
-mod dev;
 mod dlq;
 mod doctor;
 mod drain;
@@ -130,9 +129,6 @@ enum Command {
     Demo(demo::Options),
     /// Run one video of a project on a deployment; approves its gates as they open.
     LiveRun(live_run::Options),
-    /// Run the whole product on this machine, for development and tests.
-    #[command(subcommand)]
-    Dev(dev::Command),
     /// Print the completions for a shell.
     #[command(after_help = "Example:\n  mw completions bash > /etc/bash_completion.d/mw")]
     Completions { shell: clap_complete::Shell },
@@ -170,7 +166,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<u8> {
-    let root = crate::dev::folder::root().ok();
+    let root = crate::folder::root().ok();
     let context = Context { json: arguments.json, settings: Settings::load(root.as_deref()) };
     match arguments.command {
         Command::Db(command) => db::run(&context, command),
@@ -199,7 +195,6 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Doctor(options) => doctor::run(&context, options),
         Command::Demo(options) => demo::run(&context, &options),
         Command::LiveRun(options) => live_run::run(&context, options),
-        Command::Dev(command) => dev::run(&context, command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "mw", &mut std::io::stdout());
             Ok(0)

@@ -2,9 +2,8 @@
 
 use super::Context;
 use crate::{
-    dev::folder,
     error::{Error, Result, While},
-    migrations,
+    folder, migrations,
     release::{self, Check, VERSION, Verdict},
 };
 use clap::Subcommand;

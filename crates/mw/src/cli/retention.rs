@@ -2,9 +2,8 @@
 
 use super::Context;
 use crate::{
-    dev::signals,
     error::{Error, Result},
-    projects,
+    projects, signals,
 };
 use clap::{Args, Subcommand};
 use mw_core::Timestamp;

@@ -4,8 +4,8 @@ use super::verbs::{Bulk, Order, Said, Successor, Until};
 use super::{Context, show};
 use crate::{
     api::{Api, escaped, list, text},
-    dev::signals,
     error::{Error, Result},
+    signals,
 };
 use clap::Subcommand;
 use serde_json::Value;

@@ -4,9 +4,9 @@
 use super::{Context, runs};
 use crate::{
     api::{Api, escaped, text},
-    dev::signals,
     error::{Error, Result},
     exposition::{Exposition, quantile},
+    signals,
 };
 use clap::Args;
 use serde_json::{Value, json};

@@ -35,7 +35,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     let mut errors: Vec<String> = Vec::new();
     for _ in 0..options.iterations {
         for path in ["/health", "/version"] {
-            crate::dev::signals::go_on()?;
+            crate::signals::go_on()?;
             let began = Instant::now();
             let call = Call { post: None, headers: vec![api.key_header()] };
             let answer = api.send(path, &call).and_then(|answer| answer.accepted(path));

@@ -3,9 +3,9 @@
 use super::{Context, runs};
 use crate::{
     api::{Api, Call, list, text},
-    dev::signals,
     error::Result,
     exposition::Exposition,
+    signals,
 };
 use clap::Args;
 use serde_json::{Map, Value, json};

@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     let api = Api::at("", "");
     let mut checks = Vec::new();
     for _ in 0..options.count {
-        crate::dev::signals::go_on()?;
+        crate::signals::go_on()?;
         checks.push(check(&api, &target, budget_ms));
     }
     let ok = checks.iter().all(is_ok);

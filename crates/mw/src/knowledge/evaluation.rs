@@ -3,9 +3,11 @@
 
 use super::ingest::unreachable;
 use crate::error::{Error, Result, While};
+use crate::exposition::quantile;
 use mw_store::Database;
 use mw_store::knowledge::{Embedding, Search, SearchError, search};
 use serde::{Deserialize, Serialize};
+use std::fmt::{Display, Formatter};
 use std::path::Path;
 use std::time::Instant;
 
@@ -82,6 +84,31 @@ pub fn refused(error: SearchError) -> Error {
     match error {
         SearchError::Database(error) => unreachable(error),
         SearchError::OtherEmbedder { .. } => Error::misuse(format!("{error} (mw kb ingest makes them anew)")),
+    }
+}
+
+/// How long searches took, in seconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Latencies {
+    searches: usize,
+    p50_seconds: Option<f64>,
+    pub p95_seconds: Option<f64>,
+    max_seconds: Option<f64>,
+}
+
+impl Latencies {
+    #[must_use]
+    pub fn of(seconds: &[f64]) -> Self {
+        let at = |part| quantile(seconds, part);
+        Self { searches: seconds.len(), p50_seconds: at(0.5), p95_seconds: at(0.95), max_seconds: at(1.0) }
+    }
+}
+
+impl Display for Latencies {
+    fn fmt(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+        let milliseconds = |seconds: Option<f64>| seconds.unwrap_or_default() * 1000.0;
+        let (p50, p95) = (milliseconds(self.p50_seconds), milliseconds(self.p95_seconds));
+        write!(out, "p50 {p50:.1} ms, p95 {p95:.1} ms, at most {:.1} ms", milliseconds(self.max_seconds))
     }
 }
 

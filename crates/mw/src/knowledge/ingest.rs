@@ -2,8 +2,8 @@
 
 use super::folder::{Failed, Folder};
 use crate::{
-    dev::signals,
     error::{Error, Result},
+    signals,
 };
 use mw_core::Timestamp;
 use mw_core::knowledge::Document;

@@ -3,10 +3,10 @@
 
 use super::ingest::unreachable;
 use crate::{
-    dev::signals,
     error::{Error, Result},
     outbound::{Client, finished},
     settings::Settings,
+    signals,
 };
 use mw_providers::embedding::{TEXTS_MAX, embed};
 use mw_providers::llm;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 fn root() -> PathBuf {
-    mw::dev::folder::root().unwrap()
+    mw::folder::root().unwrap()
 }
 
 /// A file of the repository.

@@ -31,7 +31,7 @@ pub(crate) fn is_enough(whose: &str, given: &BTreeSet<String>) {
         assert!(given.contains(name), "{whose} does not set {name}");
     }
     let settings = given.iter().map(|name| (name.to_uppercase(), "a-value".to_owned())).collect();
-    mw::dev::variables::need_live_secrets(&Settings::of(settings)).unwrap_or_else(|error| panic!("{whose}: {error}"));
+    mw::mode::need_live_secrets(&Settings::of(settings)).unwrap_or_else(|error| panic!("{whose}: {error}"));
 }
 
 #[test]

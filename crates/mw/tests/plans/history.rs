@@ -1,11 +1,11 @@
 //! A scratch database with a long history, made in about a minute.
 
-use mw::dev::{database::Database, folder, history::fill};
-use mw::migrations;
+use mw::{folder, migrations};
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
 use mw_core::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, start};
 use mw_core::status::ProvidersMode;
+use mw_stack::{database::Database, history::fill};
 use mw_store::commit::{Decision, commit};
 use mw_store::native::Client;
 use mw_store::projects;

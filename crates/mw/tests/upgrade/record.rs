@@ -7,8 +7,9 @@
 //! Its components run on its own schema while people and providers do everything once; PostgreSQL's log says what they sent.
 
 use crate::{Call, Release, ask, recording, scratch};
-use mw::dev::{builder::Builder, cluster::Cluster, folder, stack::Stack, variables::Mode, with};
 use mw::migrations::{self, Schema};
+use mw::{folder, mode::Mode};
+use mw_stack::{builder::Builder, cluster::Cluster, stack::Stack, with};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 

@@ -19,7 +19,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 fn url() -> String {
-    std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with `mw dev with -- cargo test`")
+    std::env::var("DATABASE_URL").expect("DATABASE_URL: run the tests with `mw-stack with -- cargo test`")
 }
 
 pub(crate) fn connect() -> Client {

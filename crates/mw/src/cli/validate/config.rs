@@ -2,9 +2,10 @@
 
 use super::{Context, providers};
 use crate::{
-    dev::variables::{Mode, need_live_secrets},
     error::{Error, Result},
-    migrations, projects,
+    migrations,
+    mode::{Mode, need_live_secrets},
+    projects,
     settings::{Settings, database_host, origin},
 };
 use serde_json::json;

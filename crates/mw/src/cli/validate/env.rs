@@ -3,9 +3,9 @@
 
 use super::{Context, config, providers};
 use crate::{
-    dev::variables::{Mode, address_of},
     error::{Error, Result},
-    settings::{Settings, database_host, origin, parse_lines},
+    mode::Mode,
+    settings::{Settings, address_of, database_host, origin, parse_lines},
 };
 use mw_configuration::{config::Config, startup};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::path::Path;
 const MANIFESTS: [&str; 2] = [include_str!("../../../../../spin.toml"), include_str!("../../../../../spin-cron.toml")];
 const PREFIX: &str = "SPIN_VARIABLE_";
 /// What only `mw` reads.
-const OURS: [&str; 11] = [
+const OURS: [&str; 10] = [
     "API_BASE_URL",
     "DB_URL",
     "EMBEDDINGS_MODEL",
@@ -23,7 +23,6 @@ const OURS: [&str; 11] = [
     "MWPY_SKIP_DOTENV",
     "MW_ACTOR",
     "MW_APPROVER",
-    "MW_PROGRAMS",
     "SYNTHETIC_CHECK_ARTIFACT",
     "SYNTHETIC_CHECK_BUDGET_MS",
     "SYNTHETIC_CHECK_URL",

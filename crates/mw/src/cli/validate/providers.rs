@@ -3,8 +3,8 @@
 use super::Context;
 use crate::{
     api::{Answer, Api, Call, text},
-    dev::variables::Mode,
     error::Result,
+    mode::Mode,
     settings::{Settings, origin},
 };
 use serde_json::{Value, json};

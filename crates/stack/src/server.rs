@@ -1,11 +1,14 @@
 //! The server of a cluster: its programs, the user who runs them, making, starting, stopping. Used under the cluster's lock only.
 
-use super::{
+use crate::{
     account::Account,
     cluster::{Cluster, OWNER, SUPERUSER},
-    folder, ports, prerequisites, process, secrets,
+    ports, prerequisites, process, secrets,
 };
-use crate::error::{Error, Result, While};
+use mw::{
+    error::{Error, Result, While},
+    folder,
+};
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -109,7 +112,7 @@ impl Server {
         let library = self.programs.join("../lib/pg_stat_statements.so");
         let counting = if library.is_file() { "shared_preload_libraries = 'pg_stat_statements'\n" } else { "" };
         let text = format!(
-            "# Written by mw dev at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
+            "# Written by mw-stack at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
              max_connections = 800\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}"
         );
         let path = self.data.join("postgresql.auto.conf");

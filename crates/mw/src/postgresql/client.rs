@@ -1,7 +1,7 @@
 //! PostgreSQL's own client programs against one database. The password goes by the environment: arguments are seen by
 //! everybody on the machine.
 
-use super::prerequisites;
+use super::{newest_programs, programs_of};
 use crate::error::{Error, Result, While};
 use std::{
     ffi::OsStr,
@@ -19,8 +19,7 @@ pub(crate) struct Programs {
 
 impl Programs {
     pub(crate) fn for_server(url: &str, server_version: u32) -> Result<Self> {
-        let same = prerequisites::postgres_programs(Some(server_version));
-        let folder = same.or_else(|_| prerequisites::postgres_programs(None)).ok();
+        let folder = programs_of(server_version).or_else(|| newest_programs().map(|(_, folder)| folder));
         Ok(Self { folder, environment: environment(url)?, server_version })
     }
 

@@ -4,7 +4,7 @@
 //! When that user can't reach the clone (say /root, mode 0700), the server keeps the one capability that lets it pass
 //! through folders that are closed to it (CAP_DAC_OVERRIDE); PostgreSQL itself only minds being user 0.
 
-use crate::error::{Error, Result, While};
+use mw::error::{Error, Result, While};
 use std::{
     ffi::OsStr,
     os::unix::fs::{MetadataExt, chown},

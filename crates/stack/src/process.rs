@@ -1,7 +1,7 @@
 //! One child process in a process group of its own, so that Ctrl-C at the terminal reaches only us; its output goes to a
 //! log file. Dropping it stops it.
 
-use crate::error::{Error, Result, While};
+use mw::error::{Error, Result, While};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use std::{
     collections::BTreeMap,
@@ -74,6 +74,14 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The processes of its group: itself, and those that it started (Linux).
+    #[must_use]
+    pub fn members(&self) -> Vec<u32> {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id| group_of(*id) == Some(self.id())).collect()
     }
 
     /// How it ended, if it did.
@@ -164,6 +172,13 @@ pub fn stop_leftover(id: i32, program: &str) -> bool {
     true
 }
 
+/// The process group, which is the third field after the program's name in parentheses.
+fn group_of(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(2)?.parse().ok()
+}
+
 /// What a process was started with, where the system tells (Linux).
 fn command_line(id: i32) -> Option<String> {
     if !Path::new("/proc/self/cmdline").exists() {
@@ -209,8 +224,9 @@ mod tests {
         let mut process = Process::start(shell("sleep 100 & wait")).unwrap();
         let id = i32::try_from(process.id()).unwrap();
         // The system shows a program's name a moment after it was started.
-        crate::dev::ports::wait_for(GRACE, "it", || Ok(is_running(id, "sh").then_some(()))).unwrap();
+        crate::ports::wait_for(GRACE, "it", || Ok(is_running(id, "sh").then_some(()))).unwrap();
         assert!(!is_running(id, "postgres"));
+        crate::ports::wait_for(GRACE, "its child", || Ok((process.members().len() == 2).then_some(()))).unwrap();
         process.start_again().unwrap();
         assert!(!is_running(id, "sh"));
         process.kill();

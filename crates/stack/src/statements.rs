@@ -1,8 +1,10 @@
 //! Counts the product's statements in a database of the private cluster, by PostgreSQL's own pg_stat_statements.
 
-use super::database::Database;
-use crate::error::{Error, Result, While};
-use crate::migrations;
+use crate::database::Database;
+use mw::{
+    error::{Error, Result, While},
+    migrations,
+};
 use postgres::Client;
 use std::collections::BTreeMap;
 

@@ -1,10 +1,9 @@
 //! Development secrets: made up once, kept in `.mw/env` (readable by its owner only). All begin with `dev-`, so that a
 //! live deployment can tell and refuse them.
 
-use super::folder;
-use crate::{
+use mw::{
     error::{Result, While},
-    settings,
+    folder, settings,
 };
 use std::{
     fs::{self, OpenOptions},
@@ -60,7 +59,7 @@ pub fn store(root: &Path, name: &str, value: &str) -> Result<()> {
     let others = text.lines().filter(|existing| existing.split('=').next() != Some(name));
     let mut lines: Vec<&str> = others.collect();
     if lines.is_empty() {
-        lines.push("# Made up by mw dev for this clone; for development only.");
+        lines.push("# Made up by ./dev for this clone; for development only.");
     }
     lines.push(&line);
     write(root, &format!("{}\n", lines.join("\n")))

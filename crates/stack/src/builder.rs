@@ -1,17 +1,17 @@
-//! What kind of stack to start beside all others: for tests and `mw dev with`.
+//! What kind of stack to start beside all others: for tests and `mw-stack with`.
 
-use super::{
+use crate::{
     cluster::Cluster,
     database::Database,
-    folder, ports,
-    progress::Step,
-    secrets,
+    host::{Host, Kind},
+    ports, secrets,
     stack::{Plan, Stack},
-    variables::Mode,
 };
-use crate::{
+use mw::{
     error::{Result, While},
-    migrations,
+    folder, migrations,
+    mode::Mode,
+    progress::Step,
     settings::Settings,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -19,6 +19,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// What kind of stack to start.
 pub struct Builder {
     root: Option<PathBuf>,
+    host: Option<Kind>,
     mode: Mode,
     hosts: usize,
     cron: bool,
@@ -41,6 +42,7 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             root: None,
+            host: None,
             mode: Mode::Sim,
             hosts: 1,
             cron: true,
@@ -55,6 +57,13 @@ impl Builder {
     #[must_use]
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
         self.root = Some(root.into());
+        self
+    }
+
+    /// What serves the components; by default MW_HOST says it, else whether there is a Spin on PATH.
+    #[must_use]
+    pub fn host(mut self, host: Option<Kind>) -> Self {
+        self.host = host;
         self
     }
 
@@ -117,6 +126,7 @@ impl Builder {
     /// Starts a stack beside all others. DATABASE_URL in the environment names another server for its database.
     pub fn start(self) -> Result<Stack> {
         let root = self.root.map_or_else(folder::root, Ok)?;
+        let host = Host::choose(self.host)?;
         let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
         let step = Step::begin("database", self.quiet);
         let database = match &self.cluster {
@@ -131,6 +141,7 @@ impl Builder {
         fixed.extend(self.settings);
         let plan = Plan {
             root,
+            host,
             mode: self.mode,
             log,
             fixed,

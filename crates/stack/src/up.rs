@@ -1,19 +1,21 @@
-//! `mw dev up`: the product on its usual ports, watched until Ctrl-C.
+//! `mw-stack up`: the product on its usual ports, watched until Ctrl-C.
 //!
 //! Only one per clone: `.mw/up.lock` is held while it runs. What an `up` that was killed left running is stopped first,
 //! by the process ids in `.mw/up.processes`.
 
-use super::{
-    database::Database,
-    folder, ports, process,
-    progress::Step,
-    secrets, signals,
-    stack::{Plan, Stack},
-    variables::{self, Mode},
-};
 use crate::{
+    database::Database,
+    host::{self, Host},
+    ports, process, secrets,
+    stack::{Plan, Stack},
+};
+use mw::{
     error::{Error, Result, While},
+    folder,
+    mode::{Mode, need_live_secrets},
+    progress::Step,
     settings::{Settings, database_host},
+    signals,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -32,6 +34,9 @@ pub struct Options {
     /// Which providers: mock (none), sim (the simulator, the default) or live (the real ones).
     #[arg(long)]
     pub mode: Option<Mode>,
+    /// What serves the components: the spin on PATH (the default where there is one) or the local host.
+    #[arg(long, env = host::VARIABLE)]
+    pub host: Option<host::Kind>,
     /// The port of the API.
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
@@ -59,10 +64,11 @@ pub fn run(options: &Options) -> Result<u8> {
 fn start(root: &Path, options: &Options) -> Result<Stack> {
     stop_leftovers(root);
     secrets::ensure(root)?;
+    let host = Host::choose(options.host)?;
     let settings = Settings::load(Some(root));
     let mode = Mode::choose(options.mode, &settings)?;
     if mode == Mode::Live {
-        variables::need_live_secrets(&settings)?;
+        need_live_secrets(&settings)?;
     }
     ports::need_free(options.port, "the API", "stop that program, or choose another: ./dev up --port 3001")?;
     if mode == Mode::Sim {
@@ -77,11 +83,12 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
     secrets::store(root, "DATABASE_URL", database.url())?;
     secrets::store(root, "API_BASE_URL", &format!("http://127.0.0.1:{}", options.port))?;
     let log = folder::state(root).join("log");
-    for name in ["host.log", "sim.log", "cron.log"] {
+    for name in ["host.log", "sim.log", "schedule.log"] {
         let _ = fs::remove_file(log.join(name));
     }
     let plan = Plan {
         root: root.to_path_buf(),
+        host,
         mode,
         log,
         fixed: BTreeMap::new(),
@@ -136,7 +143,7 @@ fn stop_leftovers(root: &Path) {
             && let Ok(id) = id.parse()
             && process::stop_leftover(id, program)
         {
-            eprintln!("mw: stopped {program} (process {id}), left by an earlier ./dev up that was killed");
+            eprintln!("mw-stack: stopped {program} (process {id}), left by an earlier ./dev up that was killed");
         }
     }
 }
@@ -159,7 +166,7 @@ fn watch(root: &Path, stack: &mut Stack) -> Result<()> {
                 return Err(Error::failed(format!("{name} ended ({status}):\n{log}")));
             }
             process.start_again()?;
-            eprintln!("mw: {name} ended ({status}) and was started again; see {}", process.log().display());
+            eprintln!("mw-stack: {name} ended ({status}) and was started again; see {}", process.log().display());
             started_again = true;
         }
         if started_again {
@@ -182,13 +189,14 @@ fn welcome(root: &Path, stack: &Stack) -> String {
     let simulator = stack.simulator_url().map(|url| format!("  simulator  {url}/_sim/\n")).unwrap_or_default();
     let place = folder::state(root);
     format!(
-        "\nMyloWare runs. Providers: {mode}. Ctrl-C stops it.\n\n  API        {base}\n  API key    {key}\n{simulator}  \
+        "\nMyloWare runs on {host}. Providers: {mode}. Ctrl-C stops it.\n\n  API        {base}\n  API key    {key}\n{simulator}  \
          database   DATABASE_URL in {place}/env\n  logs       {place}/log/\n\nTry it (or watch it all at once: ./dev demo):\n\n  \
          # ask for a video\n  curl -s {base}/v1/chat/brendan -H 'x-api-key: {key}' -H 'content-type: application/json' \
          -d '{{\"user_id\":\"me\",\"message\":\"Make a test video gen about the moon\"}}'\n\n  \
          # see the run (its id is the runId of the answer)\n  curl -s {base}/v1/runs/RUN -H 'x-api-key: {key}'\n\n  \
          # get the link with which you approve it; open it in a browser\n  \
          curl -s {base}/v1/hitl/link/RUN/workflow -H 'x-api-key: {key}'\n\n",
+        host = stack.kind_of_host(),
         mode = stack.mode().name(),
         place = place.display(),
     )

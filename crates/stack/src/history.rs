@@ -1,6 +1,9 @@
 //! A long history for a database, as a busy installation would have it: what plans and speed are measured against.
 
-use crate::error::{Error, Result};
+use mw::{
+    error::{Error, Result},
+    migrations::reason,
+};
 use postgres::Client;
 
 /// Fills a scratch database with this many finished runs and ten thousand open ones, made after `template`: a real run at
@@ -35,5 +38,5 @@ fn statements(client: &mut Client, sql: &str) -> Result<Vec<(String, String)>> {
 
 fn execute(client: &mut Client, sql: &str) -> Result<()> {
     let begins: String = sql.chars().take(200).collect();
-    client.batch_execute(sql).map_err(|error| Error::failed(format!("{begins}: {}", crate::migrations::reason(&error))))
+    client.batch_execute(sql).map_err(|error| Error::failed(format!("{begins}: {}", reason(&error))))
 }

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use mw::{
-    dev::{cluster::Cluster, database::Database},
-    migrations,
-};
+use mw::migrations;
+use mw_stack::{cluster::Cluster, database::Database};
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 /// A folder of its own that the PostgreSQL user can't pass through.
@@ -13,7 +11,7 @@ struct Closed(PathBuf);
 
 impl Closed {
     fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("mw-cluster-{}", mw::dev::secrets::random()));
+        let folder = std::env::temp_dir().join(format!("mw-cluster-{}", mw_stack::secrets::random()));
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         Self(folder)

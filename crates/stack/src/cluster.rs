@@ -4,11 +4,11 @@
 //! Several commands may use it at once (`up`, a `with`, the tests): each holds a shared lock on `<name>.users`, and who
 //! finds on leaving that nobody else holds it, stops the server. Starting and stopping happen under `<name>.lock`.
 
-use super::{
+use crate::server::{Server, read_password};
+use mw::{
+    error::{Result, While},
     folder,
-    server::{Server, read_password},
 };
-use crate::error::{Result, While};
 use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
@@ -74,7 +74,7 @@ impl Cluster {
         Ok(InUse { cluster: self.clone(), port, users })
     }
 
-    /// Keeps the server up when its last user leaves (`mw dev db`), or no longer.
+    /// Keeps the server up when its last user leaves (`mw-stack db`), or no longer.
     pub fn keep(&self, keep: bool) -> Result<()> {
         let marker = self.folder.join("keep");
         if keep {
@@ -162,7 +162,7 @@ impl Drop for InUse {
         if left.is_ok()
             && let Err(error) = self.cluster.stop_locked()
         {
-            eprintln!("mw: PostgreSQL was not stopped: {error}");
+            eprintln!("mw-stack: PostgreSQL was not stopped: {error}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The sizes of the built components, each of which must stay small.
 
-use super::prerequisites;
-use crate::error::{Error, Result, While};
+use crate::manifest::Manifest;
+use mw::error::{Error, Result};
 use std::{collections::BTreeSet, path::Path};
 
 /// 1.5 MB, as the design promises.
@@ -29,8 +29,7 @@ pub fn run(root: &Path) -> Result<u8> {
 fn sources(root: &Path) -> Result<BTreeSet<String>> {
     let mut sources = BTreeSet::new();
     for manifest in ["spin.toml", "spin-cron.toml"] {
-        let text = std::fs::read_to_string(root.join(manifest)).while_doing(format!("read {manifest}"))?;
-        sources.extend(prerequisites::sources(&text));
+        sources.extend(Manifest::read(&root.join(manifest))?.sources());
     }
     Ok(sources)
 }

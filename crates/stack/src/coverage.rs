@@ -1,7 +1,7 @@
 //! How much of the native crates the tests ran: merges what the instrumented programs wrote, prints a table, and fails
 //! below the minimum. Uses the LLVM tools that come with Rust (`rustup component add llvm-tools`).
 
-use crate::error::{Error, Result, While};
+use mw::error::{Error, Result, While};
 use std::{
     collections::BTreeSet,
     fs,
@@ -81,8 +81,8 @@ fn programs(messages: &str) -> BTreeSet<PathBuf> {
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     };
     let mut programs: BTreeSet<PathBuf> = messages.lines().filter_map(executable).collect();
-    let own = ["mw", "mw-host", "mw-sim", "mw-chaos"];
-    programs.extend(own.iter().filter_map(|name| super::prerequisites::own_program(name).ok()));
+    let own = ["mw", "mw-stack", "mw-host", "mw-sim", "mw-chaos"];
+    programs.extend(own.iter().filter_map(|name| crate::prerequisites::own_program(name).ok()));
     programs
 }
 

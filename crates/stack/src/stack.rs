@@ -1,23 +1,29 @@
-//! A running stack: database → migrations → projects, knowledge → simulator → hosts → cron. Dropping it stops all of that.
+//! A running stack: database → migrations → projects, knowledge → simulator → hosts → schedule. Dropping it stops all of that.
 //!
 //! ```no_run
-//! let mut stack = mw::dev::builder::Builder::new().hosts(3).start()?;
+//! let mut stack = mw_stack::builder::Builder::new().hosts(3).start()?;
 //! stack.host(1)?.kill();
 //! stack.start_host_again(1)?;
 //! # Ok::<(), mw::Error>(())
 //! ```
 
-use super::{
-    database::Database,
-    folder, ports, prerequisites,
-    process::{Launch, Process},
-    progress::Step,
-    variables::{self, Mode},
-};
 use crate::{
-    error::{Error, Result, While},
+    database::Database,
+    host::{Host, Service},
+    manifest::Manifest,
+    ports, prerequisites,
+    process::{Launch, Process},
+    schedule::{Caller, Schedule},
+    variables,
+};
+use mw::{
+    error::{Error, Result},
+    folder,
     knowledge::{SHIPPED, folder::Folder, ingest::plan},
-    migrations, projects,
+    migrations,
+    mode::{Mode, PROVIDER_SECRETS},
+    progress::Step,
+    projects,
     settings::Settings,
 };
 use mw_core::Timestamp;
@@ -28,11 +34,13 @@ use std::{
     time::Duration,
 };
 
-const READY_WITHIN: Duration = Duration::from_secs(120);
+/// A host that has not compiled the components before takes long on a machine that is busy.
+const READY_WITHIN: Duration = Duration::from_secs(300);
 
 /// What is the same for every program of a stack.
 pub(super) struct Plan {
     pub root: PathBuf,
+    pub host: Host,
     pub mode: Mode,
     pub log: PathBuf,
     /// Settings that are fixed for this stack, by upper-case name.
@@ -45,7 +53,7 @@ pub(super) struct Plan {
 
 /// Fields are dropped in this order: the hosts finish their work while the database is still there.
 pub struct Stack {
-    cron: Option<Process>,
+    schedule: Option<Schedule>,
     hosts: Vec<(u16, Process)>,
     simulator: Option<(u16, Process)>,
     database: Database,
@@ -58,10 +66,10 @@ impl Stack {
         database: Database,
         host_ports: &[u16],
         simulator_port: u16,
-        cron: bool,
+        is_scheduled: bool,
     ) -> Result<Self> {
         folder::made(plan.log.clone())?;
-        let mut stack = Self { cron: None, hosts: Vec::new(), simulator: None, database, plan };
+        let mut stack = Self { schedule: None, hosts: Vec::new(), simulator: None, database, plan };
         stack.prepare_database()?;
         let first = host_ports.first().copied().ok_or_else(|| Error::misuse("a stack needs at least one host"))?;
         stack.fix_addresses(first, simulator_port);
@@ -73,15 +81,26 @@ impl Stack {
         for port in host_ports {
             stack.add_host_at(*port)?;
         }
-        if cron && stack.plan.root.join("spin-cron.toml").is_file() {
-            let step = Step::begin("scheduled sweep", stack.plan.quiet);
-            let mut process = Process::start(stack.host_launch("cron", "spin-cron.toml", None)?)?;
-            std::thread::sleep(Duration::from_millis(50));
-            process.need_alive()?;
-            stack.cron = Some(process);
-            step.done("");
+        if is_scheduled {
+            stack.schedule = Some(stack.start_schedule()?);
         }
         Ok(stack)
+    }
+
+    /// The scheduled component where the host has a cron trigger, else calls of our own.
+    fn start_schedule(&self) -> Result<Schedule> {
+        let step = Step::begin("scheduled sweep", self.plan.quiet);
+        if !self.plan.host.has_cron() {
+            let setting = |name: &str| self.setting(name).unwrap_or_default().to_owned();
+            let caller = Caller::start(setting("SWEEP_URL"), setting("SWEEP_KEY"));
+            step.done(&format!("called by this program, since {} has no cron trigger", self.plan.host));
+            return Ok(Schedule::Calls { _until_dropped: caller });
+        }
+        let mut process = Process::start(self.host_launch("schedule", "spin-cron.toml", None)?)?;
+        std::thread::sleep(Duration::from_millis(50));
+        process.need_alive()?;
+        step.done(&format!("the scheduled component, on {}", self.plan.host));
+        Ok(Schedule::Component(process))
     }
 
     fn prepare_database(&mut self) -> Result<()> {
@@ -146,7 +165,7 @@ impl Stack {
 
     fn start_simulator(&self, port: u16) -> Result<Process> {
         // The simulator checks our keys and signs with our secrets, as the providers would.
-        let secrets = variables::PROVIDER_SECRETS.into_iter();
+        let secrets = PROVIDER_SECRETS.into_iter();
         let mut environment: BTreeMap<String, String> =
             secrets.filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned()))).collect();
         let callbacks = self.setting("WEBHOOK_BASE_URL").unwrap_or_default();
@@ -154,7 +173,15 @@ impl Stack {
         environment.insert("TELEGRAM_WEBHOOK_URL".into(), format!("{callbacks}/v1/telegram/webhook"));
         environment.insert("SLACK_INTERACTIONS_URL".into(), format!("{callbacks}/v1/slack/interactions"));
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];
-        let mut process = Process::start(self.launch("sim", "mw-sim", arguments, environment)?)?;
+        let mut process = Process::start(Launch {
+            name: "sim".to_owned(),
+            program: prerequisites::own_program("mw-sim")?,
+            arguments,
+            folder: self.plan.root.clone(),
+            environment,
+            log: self.plan.log.join("sim.log"),
+            inherit_variables: self.plan.inherit_variables,
+        })?;
         wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), None)?;
         Ok(process)
     }
@@ -168,7 +195,8 @@ impl Stack {
     fn add_host_at(&mut self, port: u16) -> Result<()> {
         let number = self.hosts.len();
         let name = if number == 0 { "host".to_owned() } else { format!("host-{number}") };
-        let step = Step::begin(format!("local {name}"), self.plan.quiet);
+        let step = Step::begin(format!("{name} ({})", self.plan.host), self.plan.quiet);
+        step.note("compiles new components, which takes about a minute");
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
         wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;
         self.hosts.push((port, process));
@@ -177,36 +205,11 @@ impl Stack {
     }
 
     fn host_launch(&self, name: &str, manifest: &str, port: Option<u16>) -> Result<Launch> {
-        let manifest = self.plan.root.join(manifest);
-        prerequisites::components_built(&manifest)?;
-        let text = std::fs::read_to_string(&manifest).while_doing(format!("read {}", manifest.display()))?;
-        let environment =
-            variables::for_host(&variables::declared(&text)?, &self.plan.fixed, &self.plan.settings, self.plan.mode)?;
-        let mut arguments = vec!["--manifest".to_owned(), manifest.display().to_string()];
-        let runtime_config = self.plan.root.join("ops/runtime-config.toml");
-        arguments.extend(["--runtime-config-file".to_owned(), runtime_config.display().to_string()]);
-        if let Some(port) = port {
-            arguments.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
-        }
-        self.launch(name, "mw-host", arguments, environment)
-    }
-
-    fn launch(
-        &self,
-        name: &str,
-        program: &str,
-        arguments: Vec<String>,
-        environment: BTreeMap<String, String>,
-    ) -> Result<Launch> {
-        Ok(Launch {
-            name: name.to_owned(),
-            program: prerequisites::own_program(program)?,
-            arguments,
-            folder: self.plan.root.clone(),
-            environment,
-            log: self.plan.log.join(format!("{name}.log")),
-            inherit_variables: self.plan.inherit_variables,
-        })
+        let declared = Manifest::read(&self.plan.root.join(manifest))?.variables();
+        let environment = variables::for_host(&declared, &self.plan.fixed, &self.plan.settings, self.plan.mode)?;
+        let service = Service { name, root: &self.plan.root, manifest, port, log: &self.plan.log };
+        let launch = self.plan.host.launch(&service, environment)?;
+        Ok(Launch { inherit_variables: self.plan.inherit_variables, ..launch })
     }
 
     /// A setting of this stack, by its upper-case name.
@@ -246,6 +249,12 @@ impl Stack {
         &self.database
     }
 
+    /// What serves its components.
+    #[must_use]
+    pub fn kind_of_host(&self) -> &Host {
+        &self.plan.host
+    }
+
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.plan.mode
@@ -264,6 +273,12 @@ impl Stack {
         let mut process = Process::start(self.host_launch(name, manifest, Some(port))?)?;
         wait_for_answer(&mut process, &format!("{}/", url(port)), None)?;
         Ok((process, url(port)))
+    }
+
+    /// The processes of its hosts and of their schedule, for measuring what they use.
+    pub fn serving(&self) -> impl Iterator<Item = &Process> {
+        let schedule = self.schedule.as_ref().and_then(Schedule::process);
+        self.hosts.iter().map(|(_, process)| process).chain(schedule)
     }
 
     /// One of its hosts.
@@ -305,7 +320,7 @@ impl Stack {
     pub(super) fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         let simulator = self.simulator.iter_mut().map(|(_, process)| process);
         let hosts = self.hosts.iter_mut().map(|(_, process)| process);
-        simulator.chain(hosts).chain(self.cron.iter_mut())
+        simulator.chain(hosts).chain(self.schedule.as_mut().and_then(Schedule::process_mut))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Free and busy ports, and waiting until something answers there.
 
-use crate::error::{Error, Result, While};
+use mw::{
+    error::{Error, Result, While},
+    signals,
+};
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
@@ -38,7 +41,7 @@ pub fn need_free(port: u16, what: &str, cure: &str) -> Result<()> {
 pub fn wait_for<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let began = Instant::now();
     loop {
-        super::signals::go_on()?;
+        signals::go_on()?;
         if let Some(value) = ask()? {
             return Ok(value);
         }

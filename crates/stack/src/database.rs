@@ -1,9 +1,13 @@
 //! The databases of a stack: the product's own in the private cluster, scratch ones for tests, or the one that DATABASE_URL names.
 
-use super::cluster::{Cluster, InUse, OWNER};
 use crate::{
+    cluster::{Cluster, InUse, OWNER},
+    process, secrets,
+};
+use mw::{
     error::{Error, Result, While},
     migrations::{connect, reason},
+    settings::plain_postgres_url,
 };
 use postgres::Client;
 use std::path::Path;
@@ -58,7 +62,7 @@ impl Database {
                 (cluster.url(PRODUCT)?, Some(cluster))
             }
         };
-        let name = format!("{SCRATCH_PREFIX}{maker}_{}", super::secrets::random().get(..8).unwrap_or_default());
+        let name = format!("{SCRATCH_PREFIX}{maker}_{}", secrets::random().get(..8).unwrap_or_default());
         let mut client = connect(&server)?;
         drop_abandoned(&mut client);
         execute(&mut client, &format!("CREATE DATABASE {name}"))?;
@@ -85,7 +89,7 @@ impl Drop for Database {
         if let Some((server, name)) = self.scratch.take()
             && let Err(error) = connect(&server).and_then(|mut client| drop_database(&mut client, &name))
         {
-            eprintln!("mw: the scratch database {name} was not dropped: {error}");
+            eprintln!("mw-stack: the scratch database {name} was not dropped: {error}");
         }
     }
 }
@@ -142,7 +146,7 @@ fn drop_abandoned(client: &mut Client) {
         "SELECT datname FROM pg_database WHERE datname LIKE 'scratch\\_%' AND pg_get_userbyid(datdba) = current_user";
     for row in client.query(sql, &[]).unwrap_or_default() {
         let name: String = row.get(0);
-        if maker(&name).is_some_and(|process| !super::process::is_running(process, "")) {
+        if maker(&name).is_some_and(|process| !process::is_running(process, "")) {
             let _ = drop_database(client, &name);
         }
     }
@@ -155,7 +159,7 @@ fn maker(name: &str) -> Option<i32> {
 
 /// The address of another database on the same server.
 fn beside(url: &str, name: &str) -> Result<String> {
-    let mut parsed = url::Url::parse(&crate::settings::plain_postgres_url(url)).while_doing("read DATABASE_URL")?;
+    let mut parsed = url::Url::parse(&plain_postgres_url(url)).while_doing("read DATABASE_URL")?;
     parsed.set_path(name);
     Ok(parsed.into())
 }

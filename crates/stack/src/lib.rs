@@ -1,41 +1,46 @@
-//! The development stack: what `./dev` and the tests run the product with. Also a library.
+//! The development stack: what `./dev`, tests, bench and chaos run the product with.
 //!
-//! - `folder`         the clone and its `.mw/` folder
+//! - `cli`            the commands of `mw-stack`
 //! - `prerequisites`  programs that must be there, and the cure when they are not
 //! - `account`        which system user runs PostgreSQL when we are root
 //! - `cluster`        the private PostgreSQL cluster: who uses it, and when it stops
 //! - `server`         its server: make, start, stop
 //! - `database`       its databases: the product's own, and scratch ones
-//! - `postgres`       PostgreSQL's client programs against one database
 //! - `secrets`        development secrets, made up once, in `.mw/env`
 //! - `variables`      settings → the Spin variables of the manifests
+//! - `manifest`       what a manifest declares, and the copy of it that names components built for development
 //! - `process`        one child process: start, watch, stop
 //! - `ports`          free and busy ports, waiting for an answer
-//! - `stack`          a running stack: database, migrations, projects, simulator, hosts, cron
+//! - `host`, `spin`   what serves a manifest: a Spin on PATH, or the local host
+//! - `schedule`       what calls the sweep every few seconds
+//! - `stack`          a running stack: database, migrations, projects, simulator, hosts, schedule
 //! - `builder`        what kind of stack to start, for tests and `with`
 //! - `history`        a long history for a database, to measure against
+//! - `corpus`, `kb_bench`  a large knowledge, and how long searches in it take
 //! - `statements`     counts what requests ask the database, for tests and benches
-//! - `signals`        Ctrl-C and its like
-//! - `progress`       what a person sees while it takes long
-//! - `up`, `with`     the commands on top
-//! - `sizes`, `coverage`  what `./dev test` enforces
+//! - `up`, `with`, `demo`  the commands on top
+//! - `sizes`, `coverage`   what `./dev test` enforces
 
 pub mod account;
 pub mod builder;
+pub mod cli;
 pub mod cluster;
+pub mod corpus;
 pub mod coverage;
 pub mod database;
-pub mod folder;
+mod demo;
 pub mod history;
+pub mod host;
+mod kb_bench;
+pub mod manifest;
 pub mod ports;
-pub(crate) mod postgres;
 pub mod prerequisites;
 pub mod process;
-pub mod progress;
+mod schedule;
 pub mod secrets;
 mod server;
-pub mod signals;
 pub mod sizes;
+mod spin;
 pub mod stack;
 pub mod statements;
 pub mod up;

@@ -1,10 +1,10 @@
-//! `mw dev with` and `mw dev db -- …`: a stack, or only a database, of its own for one command, which finds the addresses
+//! `mw-stack with` and `mw-stack db -- …`: a stack, or only a database, of its own for one command, which finds the addresses
 //! and secrets in its environment.
 
-use super::{database::Database, signals, stack::Stack};
-use crate::{
+use crate::{database::Database, host, secrets, stack::Stack};
+use mw::{
     error::{Error, Result, While},
-    migrations,
+    migrations, signals,
 };
 use std::{
     collections::BTreeMap,
@@ -24,11 +24,12 @@ pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
         ("DATABASE_URL".to_owned(), stack.database().url().to_owned()),
         ("MW_MODE".to_owned(), stack.mode().name().to_owned()),
         ("MW_LOG".to_owned(), stack.log().display().to_string()),
+        (host::VARIABLE.to_owned(), stack.kind_of_host().kind().name().to_owned()),
     ]);
     if let Some(simulator) = stack.simulator_url() {
         environment.insert("MW_SIM_URL".to_owned(), simulator);
     }
-    for name in super::secrets::NAMES {
+    for name in secrets::NAMES {
         let value = stack.setting(name).unwrap_or_default().to_owned();
         if matches!(name, "API_KEY" | "SWEEP_KEY") {
             environment.insert(format!("MW_{name}"), value.clone());
@@ -50,7 +51,7 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
     if std::env::var_os("CI").is_some() {
         print_logs(&log);
     }
-    eprintln!("mw: the command ended with {status}; the stack's logs are in {}", log.display());
+    eprintln!("mw-stack: the command ended with {status}; the stack's logs are in {}", log.display());
     Ok(exit_code(status))
 }
 
@@ -62,7 +63,7 @@ pub fn run_with_database(root: &Path, database: Database, command: &[OsString]) 
     run_command(command, &environment).map(exit_code)
 }
 
-fn exit_code(status: ExitStatus) -> u8 {
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 

@@ -1,19 +1,25 @@
-//! `mw dev`: the development stack.
+//! `mw-stack`: the commands of development.
 
-use super::{Context, demo};
-use crate::{
-    api::Api,
-    dev::{
-        builder::Builder, cluster::Cluster, coverage, database::Database, folder, signals, sizes, up, variables::Mode,
-        with,
-    },
+use crate::{builder::Builder, cluster::Cluster, coverage, database::Database, demo, host, kb_bench, sizes, up, with};
+use clap::{Args, Parser, Subcommand};
+use mw::{
     error::{Error, Result},
+    folder,
+    mode::Mode,
+    signals,
 };
-use clap::{Args, Subcommand};
-use std::ffi::OsString;
+use std::{ffi::OsString, process::ExitCode};
+
+/// Runs the whole product on this machine, for development and tests.
+#[derive(Debug, Parser)]
+#[command(name = "mw-stack", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Run the product on 127.0.0.1:3000 until Ctrl-C: database, simulator, host, scheduled sweep.
     #[command(
         after_help = "DATABASE_URL in the environment uses another database instead of the private one in .mw/pg."
@@ -24,11 +30,11 @@ pub(crate) enum Command {
     /// Run a command against a stack of its own: fresh database, free ports, secrets of its own.
     #[command(after_help = "\
 The command finds in its environment: MW_BASE_URL, MW_BASE_URLS (all hosts), MW_API_KEY, MW_SWEEP_KEY, MW_SIM_URL,
-MW_MODE, MW_LOG, DATABASE_URL, API_BASE_URL, API_KEY, HITL_SECRET and the providers' development secrets.
+MW_MODE, MW_LOG, MW_HOST, DATABASE_URL, API_BASE_URL, API_KEY, HITL_SECRET and the providers' development secrets.
 
 Examples:
-  mw dev with -- cargo test -p mw-tests
-  mw dev with --mode mock --hosts 3 --set ADOPT_WAIT_SECONDS=1 -- ./my-check")]
+  mw-stack with -- cargo test -p mw-tests
+  mw-stack with --mode mock --hosts 3 --set ADOPT_WAIT_SECONDS=1 -- ./my-check")]
     With(With),
     /// Print the sizes of the built components; fails when one is too large.
     Sizes,
@@ -38,9 +44,9 @@ Examples:
     /// command with a fresh, migrated one that is dropped afterwards.
     #[command(after_help = "\
 Examples:
-  mw dev db -- cargo test -p mw-store
-  psql $(mw dev db)
-  mw dev db --stop")]
+  mw-stack db -- cargo test -p mw-store
+  psql $(mw-stack db)
+  mw-stack db --stop")]
     Db {
         /// Stop the cluster instead (as soon as nobody uses it).
         #[arg(long)]
@@ -52,10 +58,15 @@ Examples:
         #[arg(last = true, conflicts_with = "stop")]
         command: Vec<OsString>,
     },
+    /// Make a large knowledge in a database of its own, and print how long searches take.
+    KbBench(kb_bench::Options),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct With {
+struct With {
+    /// What serves the components: the spin on PATH (the default where there is one) or the local host.
+    #[arg(long, env = host::VARIABLE)]
+    host: Option<host::Kind>,
     /// Which providers: mock (none) or sim (the simulator).
     #[arg(long, default_value = "sim")]
     mode: Mode,
@@ -81,34 +92,30 @@ fn pair(text: &str) -> std::result::Result<(String, String), String> {
     Ok((name.to_uppercase(), value.to_owned()))
 }
 
-pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mw-stack: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8> {
     match command {
         Command::Up(options) => up::run(&options),
-        Command::Demo(options) => run_demo(context, &options),
+        Command::Demo(options) => demo::run(&options),
         Command::With(arguments) => run_with(arguments),
         Command::Sizes => sizes::run(&folder::root()?),
         Command::Coverage(options) => coverage::run(&options),
         Command::Db { stop: true, fast, .. } => stop_database(fast),
         Command::Db { fast, command, .. } if command.is_empty() => print_database(fast),
         Command::Db { fast, command, .. } => with_database(fast, &command),
+        Command::KbBench(options) => kb_bench::run(&options),
     }
-}
-
-fn run_demo(context: &Context, options: &demo::Options) -> Result<u8> {
-    if let Ok(api) = Api::new(&context.settings)
-        && api.get("/health").is_ok()
-    {
-        return demo::against(context, api, options);
-    }
-    signals::listen()?;
-    eprintln!("Nothing answers at {}: starting a stack for this demo.", context.settings.api_base_url());
-    let stack = Builder::new().quiet(context.json).start()?;
-    let api = Api::at(stack.base_url(), stack.setting("API_KEY").unwrap_or_default());
-    let outcome = demo::against(context, api, options);
-    if !matches!(outcome, Ok(0)) {
-        eprintln!("mw: the stack's logs are in {}", stack.log().display());
-    }
-    outcome
 }
 
 fn run_with(arguments: With) -> Result<u8> {
@@ -116,7 +123,8 @@ fn run_with(arguments: With) -> Result<u8> {
         return Err(Error::misuse("tests never run against the real providers: use --mode mock or --mode sim"));
     }
     signals::listen()?;
-    let mut builder = Builder::new().mode(arguments.mode).hosts(arguments.hosts).fast(arguments.fast);
+    let mut builder =
+        Builder::new().host(arguments.host).mode(arguments.mode).hosts(arguments.hosts).fast(arguments.fast);
     for (name, value) in arguments.set {
         builder = builder.setting(name, value);
     }
@@ -149,7 +157,18 @@ fn stop_database(fast: bool) -> Result<u8> {
     let cluster = cluster(fast)?;
     cluster.keep(false)?;
     if !cluster.stop_if_unused()? {
-        eprintln!("mw: somebody still uses the cluster; it stops when the last one is gone");
+        eprintln!("mw-stack: somebody still uses the cluster; it stops when the last one is gone");
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
 }

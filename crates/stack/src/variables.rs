@@ -1,0 +1,82 @@
+//! Settings → the Spin variables of the manifests: `SPIN_VARIABLE_<NAME>` for every variable that a manifest declares and
+//! the settings name. `<x>_host` variables follow from the address they belong to.
+
+use mw::{
+    error::Result,
+    mode::{Mode, PROVIDER_SECRETS},
+    settings::{Settings, address_of, database_host, origin},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+const BOT_TOKENS: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "SLACK_BOT_TOKEN"];
+
+/// The environment for a host: `fixed` values (by upper-case name) win over the settings.
+pub fn for_host(
+    declared: &BTreeSet<String>,
+    fixed: &BTreeMap<String, String>,
+    settings: &Settings,
+    mode: Mode,
+) -> Result<BTreeMap<String, String>> {
+    let value = |name: &str| {
+        let of_provider = PROVIDER_SECRETS.contains(&name);
+        let setting = match mode {
+            // There is no network, and so nobody to talk to.
+            Mode::Mock if BOT_TOKENS.contains(&name) => return None,
+            Mode::Mock | Mode::Sim if of_provider => settings.development(name),
+            Mode::Live if of_provider => settings.given(name),
+            Mode::Mock | Mode::Sim | Mode::Live => settings.get(name),
+        };
+        fixed.get(name).map(String::as_str).or(setting).map(str::to_owned)
+    };
+    let mut environment = BTreeMap::new();
+    for variable in declared {
+        let name = variable.to_uppercase();
+        let derived = match name.strip_suffix("_HOST") {
+            Some("DATABASE") => value("DATABASE_URL").map(|url| database_host(&url)),
+            Some(base) => address_of(base, value).map(|(key, url)| origin(&key, &url)),
+            None => None,
+        };
+        if let Some(value) = value(&name).map(Ok).or(derived) {
+            environment.insert(format!("SPIN_VARIABLE_{name}"), value?);
+        }
+    }
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+    use mw::settings::parse_lines;
+
+    fn environment(given: &str, fixed: &str, mode: Mode) -> BTreeMap<String, String> {
+        let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nkieai_host = {}\nkieai_base_url = {}\n\
+                        kieai_api_key = {}\nsweep_host = {}\nsweep_url = {}\notlp_host = {}\notlp_endpoint = {}\n\
+                        sentry_host = {}\nsentry_dsn = {}\n";
+        let settings = Settings::of(parse_lines(given));
+        for_host(&Manifest::of(manifest).unwrap().variables(), &parse_lines(fixed), &settings, mode).unwrap()
+    }
+
+    #[test]
+    fn hosts_follow_from_addresses() {
+        let fixed = "DATABASE_URL=postgresql://u:p@db:6000/x\nSWEEP_URL=http://127.0.0.1:3000/v1/sweep\nOTHER=1";
+        let found = environment("KIEAI_BASE_URL=https://api.kie.ai/x", fixed, Mode::Sim);
+        assert_eq!(found["SPIN_VARIABLE_DATABASE_HOST"], "db:6000");
+        assert_eq!(found["SPIN_VARIABLE_SWEEP_HOST"], "http://127.0.0.1:3000");
+        assert_eq!(found["SPIN_VARIABLE_KIEAI_HOST"], "https://api.kie.ai:443");
+        assert!(!found.contains_key("SPIN_VARIABLE_OTHER"));
+        let given = "OTLP_ENDPOINT=http://collector:4318/x\nSENTRY_DSN=https://key@sentry.example/42";
+        let found = environment(given, "", Mode::Live);
+        assert_eq!(found["SPIN_VARIABLE_OTLP_HOST"], "http://collector:4318");
+        assert_eq!(found["SPIN_VARIABLE_SENTRY_HOST"], "https://sentry.example:443");
+        assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_SENTRY_HOST"));
+    }
+
+    #[test]
+    fn real_provider_secrets_are_for_live_mode_only() {
+        let given = "KIEAI_API_KEY=real\nDATABASE_URL=postgresql://h/x";
+        assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_KIEAI_API_KEY"));
+        assert_eq!(environment(given, "", Mode::Live)["SPIN_VARIABLE_KIEAI_API_KEY"], "real");
+        assert_eq!(environment(given, "KIEAI_API_KEY=dev-1", Mode::Sim)["SPIN_VARIABLE_KIEAI_API_KEY"], "dev-1");
+    }
+}
