@@ -84,7 +84,7 @@ struct ClaimRow {
 /// Claims effects that are due and within their providers' limits, under a lease; a claimed submission counts as sent
 /// from here on.
 pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u32) -> Result<Claim, DbError> {
-    let request = json!({"now": text(now), "limit": limit, "lease_seconds": lease_seconds, "tells": true});
+    let request = json!({"now": text(now), "limit": limit, "lease_seconds": lease_seconds});
     let row: ClaimRow = call(db, "effects_lease", &request)?;
     let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
     // Each by itself: one run of a future version, or a damaged one, must not stop the others.

@@ -1,0 +1,12 @@
+-- Ends whatever is open around runs that have ended: their gates, their effects, their jobs. People, the collector of traces
+-- and Sentry are still told of them.
+CREATE OR REPLACE FUNCTION runs_fence(run_ids text[], a_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1, updated_at = a_now
+     WHERE effect_id IN (SELECT effect_id FROM outbox WHERE run_id = ANY (run_ids) AND state IN ('due', 'leased', 'held')
+                            AND kind IN ('persona', 'submit', 'poll') ORDER BY effect_id FOR UPDATE);
+    UPDATE jobs SET state = 'fenced', updated_at = a_now
+     WHERE run_id = ANY (run_ids) AND state IN ('requested', 'submitted');
+    UPDATE gates SET state = 'closed', decided_at = a_now, warn_at = NULL WHERE run_id = ANY (run_ids) AND state = 'open';
+END $$;
