@@ -6,7 +6,8 @@ use crate::{Seen, storable};
 use mw_core::brendan::{KnownProject, KnownRun, tools};
 use mw_core::definition::Role;
 use mw_core::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
-use mw_core::persona::{PersonaOutput, PersonaTool, tool};
+use mw_core::persona::PersonaOutput;
+use mw_core::persona::tool::{self, PersonaTool};
 use mw_core::status::Status;
 use mw_providers::{
     Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
@@ -108,8 +109,7 @@ pub(crate) fn tool_call(bytes: &[u8]) -> Seen {
     let (name, arguments) = (called["name"].as_str().unwrap_or_default(), &called["arguments"]);
     let searched = tool::read(&PersonaTool::ALL, name, arguments);
     assert!(tool::read(&[], name, arguments).is_err(), "a tool that the step does not allow");
-    let project =
-        KnownProject { key: "aismr".into(), title: "AISMR".into(), keywords: Vec::new(), has_runs: true };
+    let project = KnownProject { key: "aismr".into(), title: "AISMR".into(), keywords: Vec::new(), has_runs: true };
     let run =
         KnownRun { run_id: "run-1".into(), project: "aismr".into(), status: Status::Running, awaiting_gate: None };
     let call = tools::read(name, arguments, &[project], &[run]);

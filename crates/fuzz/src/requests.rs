@@ -111,9 +111,10 @@ pub(crate) fn form(bytes: &[u8]) -> Seen {
     Seen::from(!pairs.is_empty())
 }
 
-/// A moment that is read is written so that it is read again.
+/// A moment that is read is one that PostgreSQL has, and is written so that it is read again.
 pub(crate) fn moment(bytes: &[u8]) -> Seen {
     let Some(moment) = clock::parse(String::from_utf8_lossy(bytes).trim_end()) else { return Seen::Refused };
+    assert!((1..=9999).contains(&moment.year()));
     let again = clock::parse(&clock::rfc3339(moment)).unwrap();
     assert!((again - moment).abs() < time::Duration::microseconds(1));
     Seen::Taken

@@ -57,7 +57,8 @@ impl Way for Listener {
 }
 
 fn answer(message: &Message, handler: Handler) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
-    let variable = |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let variable =
+        |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let mut context = Context::with(Listener::open, Config::new(Box::new(variable)), "request-1".to_owned());
     let response = match handler(&mut message.request(), &mut context) {
         Ok(response) => response,

@@ -77,7 +77,8 @@ pub(crate) fn shotstack(bytes: &[u8]) -> Seen {
 
 /// Signed by Standard Webhooks over id, time and body; Svix' names of the headers are as good.
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const STANDARD_BODY: &[u8] = br#"{"type":"job.done","data":{"job_id":"0d4f6c3e-7f1f-4f0e-9f5e-3a1b2c3d4e5f","task_id":"t1"}}"#;
+const STANDARD_BODY: &[u8] =
+    br#"{"type":"job.done","data":{"job_id":"0d4f6c3e-7f1f-4f0e-9f5e-3a1b2c3d4e5f","task_id":"t1"}}"#;
 const STANDARD_SIGNATURE: &str = "v1,8R0CbRIYPR/7/3gglZZX7i6oNJOzmsuMJqGoagQlUlI=";
 
 pub(crate) fn standard(bytes: &[u8]) -> Seen {

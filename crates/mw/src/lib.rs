@@ -16,7 +16,7 @@ mod api;
 pub mod cli;
 pub mod dev;
 pub mod error;
-mod exposition;
+pub mod exposition;
 pub mod knowledge;
 pub mod migrations;
 mod outbound;

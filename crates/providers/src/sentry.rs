@@ -44,10 +44,7 @@ impl Dsn {
         let envelope_url = format!("{scheme}://{host}{prefix}/api/{project}/envelope/");
         let is_url = envelope_url.parse::<http::Uri>().is_ok() && matches!(scheme, "http" | "https");
         let is_plain = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_graphic());
-        let is_whole = [host, public_key].into_iter().all(is_plain)
-            && is_plain(project)
-            && !project.contains(['?', '#'])
-            && !host.contains('@');
+        let is_whole = [host, public_key, project].into_iter().all(is_plain) && !place.contains(['?', '#', '@']);
         (is_url && is_whole).then(|| Dsn { envelope_url, public_key: public_key.to_owned() })
     }
 

@@ -14,7 +14,8 @@ const STEPS: [&str; 3] = ["dyn Database", "Fields<", "config: &Config"];
 
 #[test]
 fn every_component_has_a_target() {
-    let known: BTreeSet<&str> = TARGETS.iter().flat_map(|target| target.components).copied().chain(unreached()).collect();
+    let known: BTreeSet<&str> =
+        TARGETS.iter().flat_map(|target| target.components).copied().chain(unreached()).collect();
     let found = std::fs::read_dir(root().join("components")).unwrap();
     let found: BTreeSet<String> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let missing: Vec<&String> = found.iter().filter(|name| !known.contains(name.as_str())).collect();
@@ -80,7 +81,8 @@ fn parsers(module: &str, text: &str) -> Vec<String> {
         let name = name.split('<').next().unwrap_or_default();
         let inputs = rest.split(')').next().unwrap_or_default();
         let is_named = NAMES.iter().any(|known| name == *known || known.ends_with('_') && name.starts_with(known));
-        let takes = INPUTS.iter().any(|input| inputs.contains(input)) && !STEPS.iter().any(|step| inputs.contains(step));
+        let takes =
+            INPUTS.iter().any(|input| inputs.contains(input)) && !STEPS.iter().any(|step| inputs.contains(step));
         if line.trim_start().starts_with("pub") && is_named && takes {
             found.push(format!("{module}::{name}"));
         }
