@@ -13,7 +13,7 @@
 //! A check is a plain function that panics where its promise is broken. It runs in two ways:
 //!
 //! * `cargo test`: over every seed and a fixed number of mutations of them (`tests/fuzz`);
-//! * `./dev fuzz`: under libFuzzer, guided by what the instrumented crates run (`src/main.rs`).
+//! * `./dev fuzz`: under libFuzzer, guided by what the instrumented crates run (`tests/libfuzzer.rs`).
 //!
 //! What is found is moved into the corpus, and is tested for ever after.
 

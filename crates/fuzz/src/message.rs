@@ -45,10 +45,13 @@ impl Message {
         self.start.split(' ').nth(1).unwrap_or_default()
     }
 
+    /// As a component gets it: hosts refuse header values that HTTP has not.
     pub(crate) fn request(&self) -> edge::Request {
         let body = self.body.clone();
+        let is_value = |(_, value): &&(String, String)| HeaderValue::from_bytes(value.as_bytes()).is_ok();
+        let headers = self.headers.iter().filter(is_value).cloned().collect();
         let method = self.start.split(' ').next().unwrap_or_default();
-        edge::Request::new(method, self.target(), self.headers.clone(), Box::new(move |_| Ok(body)))
+        edge::Request::new(method, self.target(), headers, Box::new(move |_| Ok(body)))
     }
 }
 

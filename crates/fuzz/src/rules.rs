@@ -73,7 +73,8 @@ pub(crate) fn project_definition(bytes: &[u8]) -> Seen {
 pub(crate) fn knowledge_file(bytes: &[u8]) -> Seen {
     let text = String::from_utf8_lossy(bytes);
     let (path, content) = text.split_once('\n').unwrap_or((&text, ""));
-    let Some(format) = Format::of(path) else { return Seen::Refused };
+    // No disk has a path with U+0000.
+    let Some(format) = Format::of(path).filter(|_| !path.contains('\0')) else { return Seen::Refused };
     let Ok(found) = documents(path, format, content) else { return Seen::Refused };
     assert!(!found.is_empty());
     for document in &found {
