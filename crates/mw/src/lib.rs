@@ -5,7 +5,7 @@
 //! - `exposition`  /metrics as the command reads it
 //! - `outbound`    the providers' port over a client that blocks
 //! - `settings`    where settings come from: environment, `.env`, `.mw/env`
-//! - `migrations`  the migrations that are built in, and applying them
+//! - `migrations`  the schema that is built in, applying it, and the page that shows it
 //! - `knowledge`   the knowledge: files → database, and measuring searches
 //! - `projects`    project definitions: files → database
 //! - `release`     what a release must be, judged from texts

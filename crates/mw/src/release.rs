@@ -73,38 +73,40 @@ fn is_date(text: &str) -> bool {
     lengths == [4, 2, 2] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
 }
 
-/// (file name → text) of a release's migrations, against those of now: what a released database could not follow.
-/// A released file stays as it is. Only a file of functions may go, when others make all of them; what is new has a higher number.
+/// 0.10.2 → [0, 10, 2]: versions are compared as numbers.
+#[must_use]
+pub fn order(version: &str) -> Vec<u32> {
+    version.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+}
+
+/// (path below migrations/ → text) of a release, against those of now: what a released database could not follow. A released
+/// version of the tables stays as it is, and what is new has a higher number.
 #[must_use]
 pub fn migrations(released: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+    let tables = |all: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+        let tables = all.iter().filter(|(path, _)| path.starts_with("tables/"));
+        tables.map(|(path, text)| (path.clone(), text.clone())).collect()
+    };
+    let (released, now) = (tables(released), tables(now));
     let last = released.keys().next_back().cloned().unwrap_or_default();
-    let mut complaints = Vec::new();
-    for (name, text) in released {
-        match now.get(name) {
-            Some(same) if same == text => {}
-            Some(_) => complaints.push(format!("{name} was released and is edited")),
-            None => complaints.extend(gone(name, text, now)),
-        }
-    }
-    let added = now.keys().filter(|name| !released.contains_key(*name));
-    complaints.extend(
-        added.filter(|name| **name < last).map(|name| format!("{name} comes before {last}, which was released")),
-    );
-    complaints
+    let kept = released.iter().filter_map(|(path, text)| match now.get(path) {
+        Some(same) if same == text => None,
+        Some(_) => Some(format!("{path} was released and is edited")),
+        None => Some(format!("{path} was released and is gone")),
+    });
+    let added = now.keys().filter(|path| !released.contains_key(*path) && **path < last);
+    kept.chain(added.map(|path| format!("{path} comes before {last}, which was released"))).collect()
 }
 
-fn gone(name: &str, text: &str, now: &BTreeMap<String, String>) -> Option<String> {
-    if text.contains("CREATE TABLE") || text.contains("ALTER TABLE") {
-        return Some(format!("{name} was released, changes tables, and is gone"));
-    }
-    let lost =
-        functions(text).into_iter().find(|function| !now.values().any(|text| functions(text).contains(function)));
-    lost.map(|function| format!("{name} was released and is gone, and nothing makes {function} any more"))
-}
-
-fn functions(text: &str) -> Vec<&str> {
-    let after = text.split("CREATE OR REPLACE FUNCTION ").skip(1);
-    after.filter_map(|rest| rest.split(['(', ' ']).next()).collect()
+/// The functions of a release that are gone by now; where its code calls one, its instances could not go on.
+#[must_use]
+pub fn gone_functions(released: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+    let name = |path: &String| {
+        let file = path.strip_prefix("functions/")?.strip_suffix(".sql")?;
+        file.rsplit('/').next().map(str::to_owned)
+    };
+    let there: Vec<String> = now.keys().filter_map(name).collect();
+    released.keys().filter_map(name).filter(|function| !there.contains(function)).collect()
 }
 
 /// What in migrations takes something away that a release before may still use.
@@ -181,30 +183,35 @@ mod tests {
     }
 
     #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(order("0.9.0") < order("0.10.0") && order("1.0.0") > order("0.99.9") && order("") < order("0.1.0"));
+    }
+
+    #[test]
     fn a_released_migration_is_never_edited() {
-        let function = "CREATE OR REPLACE FUNCTION f(x jsonb)";
-        let released = files(&[("0001_t.sql", "CREATE TABLE t ()"), ("0002_f.sql", function)]);
+        let (table, function) = (("tables/0002_t.sql", "CREATE TABLE t ()"), ("functions/a/f.sql", "SELECT"));
+        let released = files(&[table, function]);
         let with = |list: &[(&str, &str)]| migrations(&released, &files(list));
-        assert!(with(&[("0001_t.sql", "CREATE TABLE t ()"), ("0002_f.sql", function)]).is_empty());
-        // Functions move on to the next number; tables do not.
-        assert!(with(&[("0001_t.sql", "CREATE TABLE t ()"), ("0003_f.sql", function)]).is_empty());
-        assert!(with(&[("0001_t.sql", "CREATE TABLE u ()"), ("0002_f.sql", function)])[0].contains("edited"));
-        assert!(with(&[("0003_t.sql", "CREATE TABLE t ()"), ("0002_f.sql", function)])[0].contains("changes tables"));
-        assert!(with(&[("0001_t.sql", "CREATE TABLE t ()")])[0].contains("nothing makes f"));
-        let early = [("0001_a.sql", ""), ("0001_t.sql", "CREATE TABLE t ()"), ("0002_f.sql", function)];
-        assert!(with(&early)[0].contains("comes before"));
+        assert!(with(&[table, function, ("tables/0003_u.sql", "")]).is_empty());
+        assert!(with(&[("tables/0002_t.sql", "CREATE TABLE u ()")])[0].contains("edited"));
+        assert!(with(&[function])[0].contains("gone"));
+        assert!(with(&[("tables/0001_a.sql", ""), table])[0].contains("comes before"));
+        // Functions are edited and move; only their going is looked at.
+        assert!(with(&[table, ("functions/a/f.sql", "SELECT 1")]).is_empty());
+        assert_eq!(gone_functions(&released, &files(&[table])), ["f"]);
+        assert!(gone_functions(&released, &files(&[table, ("functions/b/f.sql", "")])).is_empty());
     }
 
     #[test]
     fn the_migrations_only_add() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/tables");
         let all = std::fs::read_dir(root).unwrap().map(|entry| {
             let path = entry.unwrap().path();
             (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap())
         });
         assert_eq!(contractions(&all.collect()), Vec::<String>::new());
-        let drops = files(&[("0002_x.sql", "-- DROP TABLE a\nALTER TABLE b DROP COLUMN c")]);
-        assert_eq!(contractions(&drops), ["0002_x.sql has DROP COLUMN"]);
+        let drops = files(&[("tables/0002_x.sql", "-- DROP TABLE a\nALTER TABLE b DROP COLUMN c")]);
+        assert_eq!(contractions(&drops), ["tables/0002_x.sql has DROP COLUMN"]);
     }
 
     #[test]

@@ -17,11 +17,10 @@ impl Repository {
             .chain(["crates/web/openapi.json", "ops/spinkube/app.yaml"])
             .map(str::to_owned)
             .collect();
-        for directory in ["migrations", "docs"] {
-            let entries = fs::read_dir(root.join(directory)).unwrap();
-            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            paths.extend(names.map(|name| format!("{directory}/{name}")));
-        }
+        let pages = fs::read_dir(root.join("docs")).unwrap();
+        paths.extend(pages.map(|entry| format!("docs/{}", entry.unwrap().file_name().into_string().unwrap())));
+        let schema = migrations::embedded().unwrap();
+        paths.extend(schema.files().map(|(path, _)| format!("migrations/{path}")));
         for path in paths {
             let target = this.0.join(&path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -87,7 +86,7 @@ fn a_release_is_refused_for_what_must_be_done_first() {
     repository.git(&["tag", "v0.0.9"]);
     repository.git(&["tag", &format!("v{VERSION}")]);
     assert_eq!(repository.checks("failed"), (Some(0), vec![]));
-    repository.write("migrations/0001_tables.sql", "-- edited\n");
+    repository.write("migrations/tables/0001_projects.sql", "-- edited\n");
     repository.write("spin-cron.toml", "[application]\nversion = \"9.9.9\"\n");
     repository.write("CHANGELOG.md", &format!("## {VERSION}, unreleased\n"));
     repository.commit();
@@ -101,21 +100,30 @@ fn the_way_back_is_checked_against_the_database() {
     let root = folder::root().unwrap();
     let database = Database::scratch(&root, std::env::var("DATABASE_URL").ok().as_deref(), true).unwrap();
     let mut client = migrations::connect(database.url()).unwrap();
-    let mut list = migrations::embedded().unwrap();
-    let newest = list.pop().unwrap();
-    migrations::migrate(&mut client, &list).unwrap();
+    let schema = migrations::embedded().unwrap();
+    migrations::migrate(&mut client, &schema).unwrap();
     let back =
         |arguments: &[&str]| repository.mw(&[&["release", "rollback"], arguments].concat(), Some(database.url()));
     assert_eq!(back(&[]).0, Some(2), "there is no release before");
+    client.execute("DELETE FROM schema_migrations WHERE version = $1", &[&schema.version()]).unwrap();
     assert_eq!(back(&["--to", "HEAD"]).0, Some(1), "the release needs a newer schema");
-    migrations::migrate(&mut client, &[newest]).unwrap();
+    client.execute("INSERT INTO schema_migrations VALUES ($1, 'x', 'x')", &[&schema.version()]).unwrap();
     repository.git(&["tag", "v0.0.9"]);
     let (code, report) = back(&[]);
     assert_eq!((code, &report["ok"]), (Some(0), &Value::Bool(true)));
     assert!(report["steps"].as_array().unwrap().len() > 3);
 
-    repository.write("migrations/9999_drop.sql", "ALTER TABLE runs DROP COLUMN title;\n");
+    repository.write("migrations/tables/9999_drop.sql", "ALTER TABLE runs DROP COLUMN title;\n");
     repository.commit();
     let (code, report) = back(&[]);
     assert_eq!((code, &report["checks"][0]["verdict"]), (Some(1), &Value::String("failed".into())));
+
+    // The release calls a function that is gone.
+    repository.write("crates/store/src/x.rs", "call(db, \"readiness\", &request)");
+    repository.commit();
+    fs::remove_file(repository.0.join("migrations/functions/health/readiness.sql")).unwrap();
+    let (code, report) = back(&["--to", "HEAD"]);
+    assert_eq!(code, Some(1));
+    let says = report["checks"][1]["says"].as_str().unwrap();
+    assert!(says.contains("calls the function readiness, which is gone"), "{says}");
 }

@@ -47,8 +47,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// The newest migration that this code needs; `/ready` is 503 while it is not applied.
-pub const MIGRATION: u64 = 58;
+/// The newest version of the tables that this code needs; `/ready` is 503 while it is not applied. It is the number of the newest
+/// file in migrations/tables.
+pub const MIGRATION: u64 = include!(concat!(env!("OUT_DIR"), "/migration.rs"));
 
 /// A statement's parameter.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
 //! Receipts of webhooks. How much of a delivery is kept is decided here; for how many, by budgets in the database
-//! (migrations/0056_strangers.sql).
+//! (migrations/functions/webhooks).
 
 use crate::metrics::call_counting;
 use crate::{Database, DbError, text};

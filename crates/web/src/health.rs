@@ -83,7 +83,8 @@ fn database_state(context: &mut Context) -> Result<(), String> {
     let database = context.database().map_err(|problem| problem.detail)?;
     let needed = mw_store::MIGRATION;
     match mw_store::readiness::readiness(database) {
-        Ok(readiness) if readiness.migration >= needed => Ok(()),
+        Ok(readiness) if readiness.is_current() => Ok(()),
+        Ok(readiness) if readiness.is_older => Err("migrations are behind: an older release made them".to_owned()),
         Ok(readiness) => Err(format!("migrations are behind: {} of {needed}", readiness.migration)),
         Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
         // Before the first migration there is nothing to ask.

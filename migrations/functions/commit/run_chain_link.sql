@@ -1,3 +1,4 @@
+-- A step of the aggregate below: the state is null before the first event.
 CREATE OR REPLACE FUNCTION run_chain_link(state bytea, previous bytea, body text) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -312,17 +312,6 @@ fn a_run_that_is_ended_by_hand_is_exported_too() {
 }
 
 #[test]
-fn a_dispatcher_of_the_release_before_gets_no_effect_that_it_could_not_read() {
-    let mut engine = engine();
-    terminated(&mut engine);
-    let now = mw_core::run::rfc3339(engine.now());
-    let asked = json!({"now": now, "limit": 16, "lease_seconds": 45}).to_string();
-    let claim = "SELECT effects_lease($1::text::jsonb)::jsonb->'effects' = '[]'";
-    assert!(engine.db().driver().query_one(claim, &[&asked]).unwrap().get::<_, bool>(0));
-    assert_eq!(engine.count("SELECT count(*) FROM outbox WHERE kind IN ('trace', 'report') AND state = 'due'"), 2);
-}
-
-#[test]
 fn a_long_timeline_is_read_by_pages() {
     let mut engine = engine();
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);

@@ -1,5 +1,6 @@
 //! One test's world: a database, a simulator, a clock, and the runs in it.
 
+use crate::migrated::migrate;
 use mw_core::Timestamp;
 use mw_core::definition::{Definition, Step};
 use mw_core::gate_policy::GatePolicy;
@@ -45,7 +46,7 @@ impl Engine {
         let name = format!("engine_{}", uuid::Uuid::new_v4().simple());
         Client::connect(&admin_url).unwrap().driver().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         let database_url = beside(&admin_url, &name);
-        migrate(&database_url);
+        migrate(&mut Client::connect(&database_url).unwrap());
         let sim = start_simulator();
         let provider = |path: &str| mw_providers::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
         let settings = Settings {
@@ -339,19 +340,6 @@ fn beside(url: &str, name: &str) -> String {
         url.split_once('?').map_or((url, String::new()), |(server, query)| (server, format!("?{query}")));
     let (server, _) = server.rsplit_once('/').unwrap();
     format!("{server}/{name}{query}")
-}
-
-fn migrate(url: &str) {
-    let mut client = Client::connect(url).unwrap();
-    client.driver().batch_execute("CREATE TABLE schema_migrations (version integer)").unwrap();
-    let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    for file in files {
-        client.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
-    }
 }
 
 fn start_simulator() -> String {

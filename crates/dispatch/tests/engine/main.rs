@@ -11,6 +11,8 @@ mod interrupts;
 mod journey;
 mod limits;
 mod lost_answers;
+#[path = "../../../store/tests/store/migrated.rs"]
+mod migrated;
 mod mutants;
 mod notify;
 mod outages;

@@ -164,7 +164,9 @@ pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8>
     context.print(&report, |_| {
         println!("restored the backup of {} (release {}), over {runs} runs", manifest.created_at, manifest.release);
         println!("{}: as in the backup", told(&manifest.contents));
-        migrated.iter().for_each(|name| println!("applied {name}"));
+        if !migrated.is_empty() {
+            println!("brought it up to date: {} changes of the schema", migrated.len());
+        }
         match checkup.findings.len() {
             0 => println!("the doctor finds nothing"),
             count => println!("the doctor has {count} findings: mw doctor"),
@@ -191,7 +193,7 @@ fn trusted(file: &Path) -> Result<Manifest> {
     if hash_of(file)? != manifest.sha256.to_string() {
         return Err(Error::misuse(format!("{} is not what its manifest says: damaged or exchanged", file.display())));
     }
-    let newest = migrations::embedded()?.last().map_or(0, |migration| migration.version.unsigned_abs());
+    let newest = migrations::embedded()?.version().unsigned_abs();
     if manifest.migration > newest {
         let sentence = format!(
             "the backup has migration {}, this release knows {newest}: use mw {}",

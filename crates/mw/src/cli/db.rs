@@ -1,9 +1,10 @@
-//! `mw db`: the database's migrations, its seed, and the deletion of whole runs.
+//! `mw db`: the database's schema, its seed, and the deletion of whole runs.
 
 use super::{Context, purge};
 use crate::{
+    dev::folder,
     error::{Error, Result, While},
-    migrations::{self, Migration},
+    migrations::{self, Changes, Schema},
     projects,
 };
 use clap::{Args, Subcommand};
@@ -17,11 +18,30 @@ const SEED_PROJECT: &str = "test_video_gen";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Apply the migrations that the database lacks; may be repeated and run twice at once.
-    #[command(after_help = "Example:\n  DATABASE_URL=postgresql://user:password@host/database mw db migrate")]
-    Migrate(Source),
-    /// Show which migrations are applied; exit code 1 when some are not.
+    /// Apply what the database lacks of the schema; may be repeated and run twice at once.
+    #[command(after_help = "\
+Examples:
+  DATABASE_URL=postgresql://user:password@host/database mw db migrate
+  mw db migrate --dry-run
+
+Versions of the tables run once; functions are applied again when their text changes, and dropped when their file is gone, in one
+transaction. Refuses a database that a newer release has migrated.")]
+    Migrate {
+        #[command(flatten)]
+        source: Source,
+        /// Show what would be applied, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show which parts of the schema are applied; exit code 1 when some are not.
     Status(Source),
+    /// Print the schema of this database with its map: the text of migrations/schema.sql.
+    #[command(after_help = "Example:\n  mw dev db --fast -- mw db schema --to migrations/schema.sql")]
+    Schema {
+        /// Write it to this file instead.
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
     /// Make the account AISMR on upload-post the primary one of test_video_gen; may be repeated.
     Seed,
     /// Delete ended runs with their timelines, gates, jobs, artifacts and receipts, for good.
@@ -37,50 +57,82 @@ Exit codes: 0 done; 1 a run that was named stays; 2 no database.")]
 
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// Read the migrations from this folder instead of those built in.
+    /// Read the schema from this folder instead of the one built in.
     #[arg(long)]
     dir: Option<PathBuf>,
 }
 
 impl Source {
-    fn migrations(&self) -> Result<Vec<Migration>> {
+    fn schema(&self) -> Result<Schema> {
         self.dir.as_deref().map_or_else(migrations::embedded, migrations::from_folder)
     }
 }
 
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
-        Command::Migrate(source) => migrate(context, &source.migrations()?),
-        Command::Status(source) => status(context, &source.migrations()?),
+        Command::Migrate { source, dry_run } => migrate(context, &source.schema()?, dry_run),
+        Command::Status(source) => status(context, &source.schema()?),
+        Command::Schema { to } => schema(context, to),
         Command::Seed => seed(context),
         Command::PurgeRuns(options) => purge::run(context, &options),
     }
 }
 
-fn migrate(context: &Context, list: &[Migration]) -> Result<u8> {
+fn migrate(context: &Context, schema: &Schema, dry_run: bool) -> Result<u8> {
     let mut client = migrations::connect(&context.settings.database_url()?)?;
-    let applied = migrations::migrate(&mut client, list)?;
-    if context.json {
-        println!("{}", serde_json::json!({ "applied": applied }));
-    } else if applied.is_empty() {
-        println!("nothing to do: all {} migrations are applied", list.len());
+    let (changes, verb) = if dry_run {
+        (migrations::pending(&mut client, schema)?, "would be")
     } else {
-        applied.iter().for_each(|name| println!("applied {name}"));
-    }
-    Ok(0)
+        (migrations::migrate(&mut client, schema)?, "was")
+    };
+    context.print(&serde_json::json!({ "dry_run": dry_run, "changes": changes }), |_| {
+        if changes.is_empty() {
+            let (tables, functions) = (schema.tables.len(), schema.functions.len());
+            println!("nothing to do: all {tables} versions of the tables and all {functions} functions are applied");
+        }
+        print_changes(&changes, verb);
+    })
 }
 
-fn status(context: &Context, list: &[Migration]) -> Result<u8> {
-    let mut client = migrations::connect(&context.settings.database_url()?)?;
-    let standings = migrations::status(&mut client, list)?;
-    if context.json {
-        println!("{}", serde_json::to_string(&standings).while_doing("print the migrations")?);
-    } else {
-        for standing in &standings {
-            println!("{:<8}  {:<40}  {}", standing.state, standing.name, standing.applied_at.as_deref().unwrap_or("-"));
-        }
+fn print_changes(changes: &Changes, verb: &str) {
+    changes.tables.iter().for_each(|name| println!("{name} {verb} applied"));
+    // Of a new database nobody wants to read all names.
+    match changes.functions.len() {
+        many @ 21.. => println!("{many} functions {verb} applied"),
+        _ => changes.functions.iter().for_each(|name| println!("function {name} {verb} applied")),
     }
+    changes.dropped_functions.iter().for_each(|name| println!("function {name} {verb} dropped"));
+}
+
+fn status(context: &Context, schema: &Schema) -> Result<u8> {
+    let mut client = migrations::connect(&context.settings.database_url()?)?;
+    let standings = migrations::status(&mut client, schema)?;
+    context.print(&serde_json::to_value(&standings).while_doing("print the schema's state")?, |_| {
+        let is_applied_function = |kind, state| kind == "function" && state == "applied";
+        for standing in standings.iter().filter(|standing| !is_applied_function(standing.kind, standing.state)) {
+            let at = standing.applied_at.as_deref().unwrap_or("-");
+            println!("{:<8}  {:<8}  {:<32}  {at}", standing.state, standing.kind, standing.name);
+        }
+        let applied = standings.iter().filter(|standing| is_applied_function(standing.kind, standing.state)).count();
+        println!("{applied} of {} functions are applied", schema.functions.len());
+    })?;
     Ok(u8::from(standings.iter().any(|standing| standing.state != "applied")))
+}
+
+/// Of the clone's files, not of those built in: whoever changes them need not build first.
+fn schema(context: &Context, to: Option<PathBuf>) -> Result<u8> {
+    let root = folder::root()?;
+    let source = migrations::from_folder(&root.join("migrations"))?;
+    let mut client = migrations::connect(&context.settings.database_url()?)?;
+    if !migrations::pending(&mut client, &source)?.is_empty() {
+        return Err(Error::misuse("this database has not all of migrations/: mw db migrate --dir migrations"));
+    }
+    let page = migrations::page(&mut client, &source, &root)?;
+    match to {
+        Some(file) => std::fs::write(&file, page).while_doing(format!("write {}", file.display()))?,
+        None => print!("{page}"),
+    }
+    Ok(0)
 }
 
 fn seed(context: &Context) -> Result<u8> {

@@ -40,11 +40,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
 fn check(root: &Path) -> Result<Vec<Check>> {
     let status = git(root, &["status", "--porcelain"])?;
     let unclean: Vec<String> = status.lines().take(5).map(|line| format!("uncommitted: {}", line.trim())).collect();
-    let now = folder_texts(&root.join("migrations"), ".sql")?;
+    let now = migration_texts(root)?;
     let migrations = match last_tag(root, VERSION)? {
         None => Check::of("migrations", &[], "no release before this one to compare with"),
         Some(tag) => {
-            let complaints = release::migrations(&texts_at(root, &tag)?, &now);
+            let released = texts_at(root, &tag)?;
+            let mut complaints = release::migrations(&released, &now);
+            complaints.extend(missed(root, &tag, &release::gone_functions(&released, &now)));
             Check::of("migrations", &complaints, format!("those of {tag} are as they were"))
         }
     };
@@ -93,8 +95,9 @@ fn rollback(context: &Context, root: &Path, to: Option<String>) -> Result<u8> {
             .ok_or_else(|| Error::misuse("there is no tag of an older version: name a tag or commit with --to"))?,
     };
     let released = texts_at(root, &to)?;
-    let needs = released.keys().next_back().and_then(|name| number(name)).unwrap_or_default();
-    let now = folder_texts(&root.join("migrations"), ".sql")?;
+    let needs = released.keys().filter_map(|path| number(path)).max().unwrap_or_default();
+    let now = migration_texts(root)?;
+    let gone = release::gone_functions(&released, &now);
     let later: BTreeMap<String, String> =
         now.into_iter().filter(|(name, _)| number(name).is_some_and(|number| number > needs)).collect();
     let checks = [
@@ -103,6 +106,7 @@ fn rollback(context: &Context, root: &Path, to: Option<String>) -> Result<u8> {
             &release::contractions(&later),
             format!("{} migrations since {to} only add", later.len()),
         ),
+        Check::of("functions", &missed(root, &to, &gone), format!("all functions that {to} calls are there")),
         schema(context, needs)?,
     ];
     report(context, &checks, &steps(&to))
@@ -155,23 +159,33 @@ fn report(context: &Context, checks: &[Check], steps: &[String]) -> Result<u8> {
 /// The newest tag of a version before `version`.
 fn last_tag(root: &Path, version: &str) -> Result<Option<String>> {
     let tags = git(root, &["tag", "--list", "v[0-9]*"])?;
-    let older = tags.lines().filter(|tag| parts(tag.trim_start_matches('v')) < parts(version));
-    Ok(older.max_by_key(|tag| parts(tag.trim_start_matches('v'))).map(str::to_owned))
+    let older = tags.lines().filter(|tag| release::order(tag.trim_start_matches('v')) < release::order(version));
+    Ok(older.max_by_key(|tag| release::order(tag.trim_start_matches('v'))).map(str::to_owned))
 }
 
-/// 0.10.2 → [0, 10, 2]
-fn parts(version: &str) -> Vec<u32> {
-    version.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+/// tables/0012_webhooks.sql → 12
+fn number(path: &str) -> Option<i32> {
+    path.strip_prefix("tables/")?.split('_').next()?.parse().ok()
 }
 
-/// 0012_webhooks.sql → 12
-fn number(name: &str) -> Option<i32> {
-    name.split('_').next()?.parse().ok()
+/// Which of these functions, gone by now, the code of a revision calls: only crates/store calls any.
+fn missed(root: &Path, revision: &str, gone: &[String]) -> Vec<String> {
+    let calls = |name: &&String| {
+        let call = format!("\"{name}\"");
+        git(root, &["grep", "--quiet", "--fixed-strings", "-e", &call, revision, "--", "crates/store/src"]).is_ok()
+    };
+    gone.iter().filter(calls).map(|name| format!("{revision} calls the function {name}, which is gone")).collect()
 }
 
-/// The migrations of a revision.
+/// The migrations of now, by their paths below migrations/.
+fn migration_texts(root: &Path) -> Result<BTreeMap<String, String>> {
+    let schema = migrations::from_folder(&root.join("migrations"))?;
+    Ok(schema.files().map(|(path, text)| (path, text.to_owned())).collect())
+}
+
+/// The migrations of a revision, by their paths below migrations/.
 fn texts_at(root: &Path, revision: &str) -> Result<BTreeMap<String, String>> {
-    let list = git(root, &["ls-tree", "--name-only", revision, "migrations/"])?;
+    let list = git(root, &["ls-tree", "-r", "--name-only", revision, "migrations/tables/", "migrations/functions/"])?;
     let mut texts = BTreeMap::new();
     for path in list.lines().filter(|path| path.ends_with(".sql")) {
         let text = git_exactly(root, &["show", &format!("{revision}:{path}")])?;
@@ -213,8 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_compared_as_numbers() {
-        assert!(parts("0.9.0") < parts("0.10.0") && parts("1.0.0") > parts("0.99.9"));
-        assert_eq!((number("0012_webhooks.sql"), number("x.sql")), (Some(12), None));
+    fn only_tables_have_a_version() {
+        assert_eq!((number("tables/0012_webhooks.sql"), number("functions/a/b.sql")), (Some(12), None));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that the doctor looks for. The names are those of `migrations/0051_doctor.sql`.
+/// Everything that the doctor looks for. The names are those of `migrations/functions/doctor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Invariant {

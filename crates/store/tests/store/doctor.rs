@@ -1,6 +1,7 @@
 //! Every invariant is broken on purpose, in a database of this test's own, and the doctor says exactly that.
 
 use crate::fixture::*;
+use crate::migrated::migrate;
 use mw_core::Timestamp;
 use mw_core::run::{Attachment, Command, Context, Event, Input, PersonaSource, Recorded, Run, StartRequest, start};
 use mw_core::status::{GateName, ProvidersMode};
@@ -32,13 +33,7 @@ impl Ward {
         let url = std::env::var("DATABASE_URL").unwrap();
         let (server, _) = url.split('?').next().unwrap().rsplit_once('/').unwrap();
         let mut db = Client::connect(&format!("{server}/{name}")).unwrap();
-        db.driver().batch_execute("CREATE TABLE schema_migrations (version integer)").unwrap();
-        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
-        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        for file in files {
-            db.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
-        }
+        migrate(&mut db);
         let waiting = started(&mut db, "test_video_gen", ProvidersMode::Sim);
         let persona = at_persona(&mut db);
         let requested = generating(&mut db, ProvidersMode::Sim);
@@ -337,12 +332,12 @@ fn a_sweep_that_is_a_little_late_is_no_finding() {
 
 #[test]
 fn every_finding_explains_itself_and_names_its_run_in_the_repair() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/functions/doctor")).unwrap();
+    let sql: String = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
     for invariant in Invariant::ALL {
         assert!(!invariant.meaning().is_empty());
         let repair = invariant.repair(Some("run-1"));
         assert!(!repair.contains("RUN") || repair.contains("RUNNING"), "{invariant}: {repair}");
-        let sql =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/0051_doctor.sql")).unwrap();
         let rust = ["timeline_unreadable", "state_unreadable", "state_differs", "run_columns_differ"];
         assert!(
             rust.contains(&invariant.to_string().as_str()) || sql.contains(&format!("'{invariant}'")),

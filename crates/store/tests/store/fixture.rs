@@ -1,5 +1,6 @@
 //! A database, and runs in it.
 
+use crate::migrated::migrate;
 use mw_core::Timestamp;
 use mw_core::definition::Definition;
 use mw_core::principal::{Principal, Role};
@@ -40,16 +41,7 @@ impl OwnDatabase {
             .map_or((url(), String::new()), |(server, query)| (server.to_owned(), format!("?{query}")));
         let (server, _) = server.rsplit_once('/').unwrap();
         let own = OwnDatabase { url: format!("{server}/{name}{query}"), name };
-        let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        files.sort();
-        let mut db = own.connect();
-        db.driver().batch_execute("CREATE TABLE schema_migrations (version integer)").unwrap();
-        for file in files {
-            db.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
-        }
+        migrate(&mut own.connect());
         own
     }
 

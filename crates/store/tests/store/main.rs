@@ -17,6 +17,7 @@ mod effects;
 mod fixture;
 mod knowledge;
 mod limits;
+mod migrated;
 mod principals;
 mod requests;
 mod retention;

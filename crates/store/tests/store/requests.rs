@@ -118,11 +118,22 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
 }
 
 #[test]
-fn the_code_knows_the_newest_migration() {
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
-    let numbers = files.map(|file| file.unwrap().file_name().to_string_lossy()[..4].parse::<u64>().unwrap());
-    assert_eq!(Some(MIGRATION), numbers.max());
-    assert_eq!(readiness(&mut connect()).unwrap().migration, MIGRATION);
+fn a_database_of_an_older_release_is_not_current() {
+    let mut db = OwnDatabase::new().connect();
+    let mut migrated_by = |migration: u64, release: &str| {
+        let sql = format!(
+            "TRUNCATE schema_migrations, schema_release; INSERT INTO schema_release (release) VALUES ('{release}');
+             INSERT INTO schema_migrations (version, name, checksum) VALUES ({migration}, '', '')"
+        );
+        db.driver().batch_execute(&sql).unwrap();
+        readiness(&mut db).unwrap().is_current()
+    };
+    let release = env!("CARGO_PKG_VERSION");
+    assert!(migrated_by(MIGRATION, release) && migrated_by(MIGRATION, "99.0.0-rc.1"));
+    assert!(migrated_by(MIGRATION + 1, "99.0.0"), "that of a newer release is good");
+    assert!(!migrated_by(MIGRATION - 1, release), "a version of the tables is missing");
+    assert!(!migrated_by(MIGRATION, "0.0.99"), "its functions are older");
+    assert!(readiness(&mut connect()).unwrap().is_current());
 }
 
 #[test]

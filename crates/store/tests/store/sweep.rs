@@ -69,16 +69,6 @@ fn observations_of_a_histogram_fall_into_its_buckets_together_and_by_run() {
 }
 
 #[test]
-fn a_sweep_of_the_release_before_leaves_observations_alone() {
-    let mut db = connect();
-    let labels = format!("test=\"{}\"", fresh_id());
-    let sql = "INSERT INTO metric_observations (name, labels, value) VALUES ('http_request_duration_seconds', $1, 2)";
-    db.driver().execute(sql, &[&labels]).unwrap();
-    db.driver().query_one("SELECT metrics_fold('{\"limit\": 100000}')", &[]).unwrap();
-    assert_eq!(count(&mut db, "SELECT count(*) FROM metric_totals WHERE labels = $1", &labels), 0);
-}
-
-#[test]
 fn a_sweep_counts_itself_without_making_work_for_the_next() {
     let mut db = connect();
     let name =

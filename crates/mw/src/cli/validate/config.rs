@@ -13,7 +13,7 @@ use std::path::Path;
 pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
     let settings = &context.settings;
     let definitions = projects::from_folder(dir)?;
-    let migrations = migrations::embedded()?;
+    let schema = migrations::embedded()?;
     let mode = Mode::choose(None, settings)?;
     if mode == Mode::Live {
         need_live_secrets(settings)?;
@@ -21,11 +21,10 @@ pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
     let hosts = providers::hosts(settings)?;
     check_settings(settings)?;
     let keys: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
-    let report =
-        json!({ "projects": keys, "migrations": migrations.len(), "mode": mode.name(), "provider_hosts": hosts });
+    let report = json!({ "projects": keys, "migrations": schema.tables.len(), "functions": schema.functions.len(), "mode": mode.name(), "provider_hosts": hosts });
     context.print(&report, |_| {
         println!("projects    {}", keys.join(", "));
-        println!("migrations  {}", migrations.len());
+        println!("migrations  {}, with {} functions", schema.tables.len(), schema.functions.len());
         println!("providers   {}", mode.name());
         for (name, host) in hosts.as_object().into_iter().flatten() {
             println!("  {name:<12} {}", host.as_str().unwrap_or_default());

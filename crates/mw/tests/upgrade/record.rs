@@ -1,60 +1,40 @@
-//! Records the statements of a release, for the releases after it. By hand, once for each release, from its checkout:
+//! Records a release for the releases after it. By hand, once for each release, from its checkout, with its components built:
 //!
 //! ```sh
-//! ./dev build                                # there: its components
-//! MW_PREVIOUS_ROOT=/path/to/it cargo test -p mw --test previous -- --ignored --exact record::a_release
+//! MW_RELEASE_ROOT=/path/to/it cargo test --test upgrade -- --ignored --exact record::a_release
 //! ```
 //!
 //! Its components run on its own schema while people and providers do everything once; PostgreSQL's log says what they sent.
 
-use crate::{Call, fixture, replay};
+use crate::{Call, Release, ask, recording, scratch};
 use mw::dev::{builder::Builder, cluster::Cluster, folder, stack::Stack, variables::Mode, with};
-use mw::migrations;
+use mw::migrations::{self, Schema};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::process::Command;
-
-/// What is left in the end, by table, in an order that two replays share.
-const TABLES: [(&str, &str); 4] =
-    [("hitl_approvals", "id"), ("gates", "run_id, gate, opening"), ("jobs", "job_id"), ("outbox", "effect_id")];
+use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 #[test]
 #[ignore = "by hand, once for each release"]
 fn a_release() {
-    let release =
-        PathBuf::from(std::env::var("MW_PREVIOUS_ROOT").expect("MW_PREVIOUS_ROOT names a release's checkout"));
+    let root = PathBuf::from(std::env::var("MW_RELEASE_ROOT").expect("MW_RELEASE_ROOT names a release's checkout"));
     let own = folder::root().unwrap();
     let cluster = Cluster::fast(&own);
     let in_use = cluster.enter().unwrap();
     let mut admin = migrations::connect(&in_use.superuser_url("postgres").unwrap()).unwrap();
-    let log = folder::state(&own).join("log/postgres-fast.log");
-    let before = std::fs::read_to_string(&log).unwrap_or_default().len();
+    let log = Log::begin();
     admin.batch_execute("ALTER ROLE mw SET log_statement = 'all'").unwrap();
-    let stack =
-        Builder::new().root(&release).mode(Mode::Mock).cron(false).provider_limits(true).cluster(cluster).start();
+    let stack = Builder::new().root(&root).mode(Mode::Mock).cron(false).provider_limits(true).cluster(cluster).start();
     let stack = stack.unwrap();
     everything_once(&stack);
     drop(stack);
     admin.batch_execute("ALTER ROLE mw RESET log_statement").unwrap();
 
-    let text = std::fs::read_to_string(&log).unwrap();
-    let mut calls = calls(&text[before..]);
-    calls.extend(TABLES.map(|(name, order)| Call {
-        sql: format!(
-            "SELECT jsonb_agg(to_jsonb(each) ORDER BY {order}) FROM {name} AS each WHERE $1::jsonb IS NOT NULL"
-        ),
-        request: json!({}),
-        body: None,
-        answer: Value::Null,
-    }));
-    let migrations = migrations::from_folder(&release.join("migrations")).unwrap();
-    let (answers, again) = (replay(&calls, &migrations), replay(&calls, &migrations));
-    for ((call, answer), again) in calls.iter_mut().zip(answers).zip(again) {
-        call.answer = steady(answer, &again);
-    }
-    let lines: Vec<String> = calls.iter().map(|call| serde_json::to_string(call).unwrap()).collect();
-    std::fs::write(fixture(), lines.join("\n") + "\n").unwrap();
-    println!("{} calls", calls.len());
+    let release = Release::recorded(migrations::from_folder(&root.join("migrations")).unwrap(), log.calls());
+    std::fs::create_dir_all(recording()).unwrap();
+    let files: BTreeMap<String, &str> = release.schema.files().collect();
+    std::fs::write(recording().join("schema.json"), serde_json::to_string_pretty(&files).unwrap() + "\n").unwrap();
+    let lines: Vec<String> = release.calls.iter().map(|call| serde_json::to_string(call).unwrap()).collect();
+    std::fs::write(recording().join("statements.jsonl"), lines.join("\n") + "\n").unwrap();
+    println!("{} calls; take away the #[ignore] of the test that replays them", release.calls.len());
 }
 
 fn everything_once(stack: &Stack) {
@@ -81,13 +61,13 @@ fn everything_once(stack: &Stack) {
     };
     post(&format!("/v1/hitl/approve/{run}/workflow"), json!({"decision": "reject", "comment": "dull"}));
     mw(&["runs", "rerun", &run, "--from", "workflow"]);
-    let body = json!({"project": "test_video_gen", "input": {"topic": "candles"}});
-    post("/v1/runs/start", body);
+    post("/v1/runs/start", json!({"project": "test_video_gen", "input": {"topic": "candles"}}));
     let other = waiting();
-    mw(&["why", &other]);
-    mw(&["runs", "show", &other]);
-    mw(&["runs", "events", &other]);
-    mw(&["runs", "cancel", &other]);
+    for verb in
+        [&["why", &other][..], &["runs", "show", &other], &["runs", "events", &other], &["runs", "cancel", &other]]
+    {
+        mw(verb);
+    }
     let list = mw(&["--json", "runs", "list"]);
     for status in ["published", "rejected", "cancelled", "pending_workflow"] {
         assert!(list.contains(&format!("\"{status}\"")), "no run is {status}: {list}");
@@ -101,6 +81,37 @@ fn everything_once(stack: &Stack) {
     }
     for command in [&["dlq", "list"][..], &["drain", "on"], &["drain", "off"], &["drain", "status"], &["sweep"]] {
         mw(command);
+    }
+}
+
+/// The log of the fast cluster, from a moment on.
+pub(crate) struct Log {
+    file: PathBuf,
+    begins: usize,
+}
+
+impl Log {
+    pub(crate) fn begin() -> Self {
+        let file = folder::state(&folder::root().unwrap()).join("log/postgres-fast.log");
+        let begins = std::fs::read_to_string(&file).unwrap_or_default().len();
+        Self { file, begins }
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        calls(&std::fs::read_to_string(&self.file).unwrap()[self.begins..])
+    }
+}
+
+impl Release {
+    /// With the answers that its own schema gives, twice.
+    pub(crate) fn recorded(schema: Schema, mut calls: Vec<Call>) -> Self {
+        let (_one, mut one) = scratch(&schema);
+        let (_other, mut other) = scratch(&schema);
+        let (answers, again) = (ask(&mut one, &calls), ask(&mut other, &calls));
+        for ((call, answer), again) in calls.iter_mut().zip(answers).zip(again) {
+            call.answer = steady(answer, &again);
+        }
+        Self { schema, calls }
     }
 }
 
@@ -126,7 +137,7 @@ fn calls(log: &str) -> Vec<Call> {
             None => (parameters.strip_suffix('\'').unwrap(), None),
         };
         let request = serde_json::from_str(&request.replace("''", "'")).unwrap();
-        calls.push(Call { sql: format!("SELECT {sql}"), request, body, answer: Value::Null });
+        calls.push(Call { function: name.to_owned(), request, body, answer: Value::Null });
     }
     calls
 }
@@ -136,15 +147,11 @@ fn unhex(hex: &str) -> String {
     String::from_utf8(bytes.collect()).unwrap()
 }
 
-/// What that release's statements answer and its components do not read.
-const UNREAD: [&str; 1] = ["due"];
-
-/// The answer, with null for what nobody reads and for what another answer to the same call has differently.
+/// The answer, with null for what another answer to the same call has differently.
 fn steady(answer: Value, again: &Value) -> Value {
     match (answer, again) {
         (Value::Object(answer), Value::Object(again)) => {
             let members = answer.into_iter().map(|(name, value)| {
-                let value = if UNREAD.contains(&name.as_str()) { Value::Null } else { value };
                 let steady = steady(value, again.get(&name).unwrap_or(&Value::Null));
                 (name, steady)
             });

@@ -1,0 +1,872 @@
+-- The schema as it is now. Written by `mw db schema`, compared by a test; nobody edits it, and nothing applies it.
+--
+-- Tables by family, one file of tables/ each:
+--   projects      project_versions, projects, project_budgets, socials, project_socials
+--   runs          runs, run_events, artifacts, gates, hitl_approvals, idempotency_keys, orchestration_checkpoints
+--   effects       jobs, outbox, provider_states, exports
+--   webhooks      webhook_events, webhook_dlq
+--   people        principals, principal_keys, principal_identities, channels, channel_updates
+--   chat          chat_messages, chat_summaries, chat_usage
+--   knowledge     kb_documents, kb_chunks, kb_lexemes, kb_corpus
+--   operations    leases, drain, rate_limits, metric_observations, metric_totals, metric_histograms
+--
+-- Functions that the code calls, by domain:
+--   channels      channel_add, channel_list, channel_remove, notices_replay, press_load, update_begin, update_end
+--   chat          chat_delete, chat_export, chat_load, chat_run, chat_save, chat_summarise, persona_recall
+--   commit        runs_commit
+--   console       console_chat, console_inbox, console_letter, console_login, console_providers, console_run,
+--                 console_runs, console_shell, console_start, console_system, console_webhooks
+--   dead_letters  dead_letter_settle, dead_letter_view, dead_letters_list, dead_letters_retry
+--   dispatch      effects_lease
+--   doctor        doctor_page, doctor_rebuild, doctor_webhooks
+--   drain         drain_state, drain_status, drain_switch
+--   gates         gates_open
+--   health        readiness
+--   knowledge     kb_answer, kb_apply, kb_embed, kb_list, kb_read, kb_search, kb_vectorless
+--   metrics       metrics_fold, metrics_read, request_observe
+--   principals    caller_admit, principal_add, principal_change, principal_find, principal_key_add,
+--                 principal_key_revoke, principal_list, principal_switch, principals_named
+--   projects      project_apply, project_definition, project_list, social_seed
+--   retention     artifacts_prune, retention_count, retention_prune, runs_purge
+--   runs          insight_read, run_facts, run_fetch, run_force_end, run_list, run_states, run_timeline, run_view,
+--                 runs_past_deadline, runs_past_warning, start_load
+--   sweep         effects_restore, leases_expire, sweep_begin, sweep_finish
+--   webhooks      webhook_accept, webhook_refuse
+--
+-- A commit calls (a function that stands above already is not drawn again):
+--   runs_commit
+--     request_without
+--     run_start
+--       drain_refusal
+--         drain_lock
+--       budget_take
+--     effects_settle
+--       export_death
+--         export_add
+--     runs_write
+--       run_ended
+--     runs_write_rows
+--       events_append
+--       submissions_rearm
+--       jobs_write
+--         jobs_observe
+--       gates_write_closed
+--       gates_write_opened
+--       approvals_write
+--       artifacts_write
+--       effects_write
+--       notices_write
+--         notice_targets
+--           notice_approvers
+--     runs_hold
+--     runs_release
+--     runs_end
+--       runs_fence
+--       runs_observe_end
+--       runs_export
+--         export_add
+--     chat_append
+--       chat_use
+--         chat_day
+--         llm_observe
+--     providers_observe
+--       provider_after
+--     contacts_observe
+--       personas_observe
+--         llm_observe
+--     request_seen
+--       seen_seconds
+--     kick_take
+--
+-- A claim calls (a function that stands above already is not drawn again):
+--   effects_lease
+--     lanes_due
+--       starts_recent
+--     starts_recent
+--     notice_recipient
+--       principal_behind
+--         principal_named
+
+-- projects
+CREATE TABLE project_versions (
+    key text NOT NULL,
+    version text NOT NULL,
+    digest text NOT NULL,
+    definition jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT project_versions_pkey PRIMARY KEY (key, version)
+);
+
+CREATE TABLE projects (
+    key text NOT NULL,
+    version text NOT NULL,
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT projects_pkey PRIMARY KEY (key),
+    CONSTRAINT projects_key_version_fkey FOREIGN KEY (key, version) REFERENCES project_versions(key, version)
+);
+
+CREATE TABLE project_budgets (
+    project text NOT NULL,
+    day date NOT NULL,
+    clips integer NOT NULL,
+    CONSTRAINT project_budgets_pkey PRIMARY KEY (project),
+    CONSTRAINT project_budgets_clips_check CHECK ((clips >= 0))
+);
+
+CREATE TABLE socials (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    provider text NOT NULL,
+    account_id text NOT NULL,
+    credential_ref text,
+    default_caption text,
+    default_tags jsonb NOT NULL DEFAULT '[]'::jsonb,
+    privacy text,
+    rate_limit_window integer,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT socials_pkey PRIMARY KEY (id),
+    CONSTRAINT socials_provider_account_id_key UNIQUE (provider, account_id),
+    CONSTRAINT socials_account_id_check CHECK (((length(account_id) >= 1) AND (length(account_id) <= 200))),
+    CONSTRAINT socials_default_tags_check CHECK ((jsonb_typeof(default_tags) = 'array'::text)),
+    CONSTRAINT socials_provider_check CHECK ((provider = 'upload-post'::text)),
+    CONSTRAINT socials_rate_limit_window_check CHECK ((rate_limit_window > 0))
+);
+
+CREATE TABLE project_socials (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    project text NOT NULL,
+    social_id uuid NOT NULL,
+    is_primary boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT project_socials_pkey PRIMARY KEY (id),
+    CONSTRAINT project_socials_project_social_id_key UNIQUE (project, social_id),
+    CONSTRAINT project_socials_project_fkey FOREIGN KEY (project) REFERENCES projects(key) ON DELETE CASCADE,
+    CONSTRAINT project_socials_social_id_fkey FOREIGN KEY (social_id) REFERENCES socials(id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX project_socials_primary ON public.project_socials USING btree (project) WHERE is_primary;
+
+
+-- runs
+CREATE TABLE runs (
+    run_id text NOT NULL,
+    project text NOT NULL,
+    status text NOT NULL,
+    payload jsonb NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    user_id text NOT NULL,
+    version bigint NOT NULL,
+    state jsonb NOT NULL,
+    awaiting_gate text,
+    deadline timestamp with time zone,
+    finished_at timestamp with time zone,
+    parent_run_id text,
+    successor_key text,
+    CONSTRAINT runs_pkey PRIMARY KEY (run_id),
+    CONSTRAINT runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES runs(run_id) ON DELETE SET NULL,
+    CONSTRAINT runs_awaiting_gate_check CHECK ((awaiting_gate = ANY (ARRAY['workflow'::text, 'ideate'::text, 'prepublish'::text]))),
+    CONSTRAINT runs_gate CHECK (((status = 'paused'::text) OR (NOT (awaiting_gate IS DISTINCT FROM
+CASE status
+    WHEN 'pending_workflow'::text THEN 'workflow'::text
+    WHEN 'awaiting_ideate'::text THEN 'ideate'::text
+    WHEN 'awaiting_prepublish'::text THEN 'prepublish'::text
+    ELSE NULL::text
+END)))),
+    CONSTRAINT runs_run_id_check CHECK (((length(run_id) >= 1) AND (length(run_id) <= 128))),
+    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['pending_workflow'::text, 'running'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text, 'publishing'::text, 'paused'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
+    CONSTRAINT runs_terminal CHECK ((((status = ANY (ARRAY['published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text])) = (finished_at IS NOT NULL)) AND ((finished_at IS NULL) = (deadline IS NOT NULL)))),
+    CONSTRAINT runs_version_check CHECK ((version > 0))
+) WITH (fillfactor=70);
+CREATE INDEX runs_by_end ON public.runs USING btree (finished_at, run_id) WHERE (finished_at IS NOT NULL);
+CREATE INDEX runs_by_project ON public.runs USING btree (project, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_project_and_status ON public.runs USING btree (project, status, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_status ON public.runs USING btree (status, created_at DESC, run_id DESC);
+CREATE INDEX runs_by_user ON public.runs USING btree (user_id, created_at DESC, run_id DESC);
+CREATE INDEX runs_newest ON public.runs USING btree (created_at DESC, run_id DESC);
+CREATE INDEX runs_open_by_deadline ON public.runs USING btree (deadline, run_id) WHERE (finished_at IS NULL);
+CREATE INDEX runs_waiting_by_deadline ON public.runs USING btree (deadline, run_id) WHERE (status = ANY (ARRAY['pending_workflow'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text]));
+CREATE UNIQUE INDEX runs_successor ON public.runs USING btree (parent_run_id, successor_key) WHERE (parent_run_id IS NOT NULL);
+CREATE TRIGGER runs_guard BEFORE UPDATE OF status ON public.runs FOR EACH ROW EXECUTE FUNCTION runs_guard();
+
+CREATE TABLE run_events (
+    run_id text NOT NULL,
+    seq bigint NOT NULL,
+    type text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    body text NOT NULL,
+    data jsonb NOT NULL GENERATED ALWAYS AS ((body)::jsonb) STORED,
+    hash bytea NOT NULL,
+    CONSTRAINT run_events_pkey PRIMARY KEY (run_id, seq),
+    CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT run_events_seq_check CHECK ((seq > 0))
+);
+CREATE TRIGGER run_events_guard BEFORE DELETE OR UPDATE ON public.run_events FOR EACH ROW EXECUTE FUNCTION run_events_guard();
+
+CREATE TABLE artifacts (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    run_id text NOT NULL,
+    type text NOT NULL,
+    url text,
+    provider text NOT NULL,
+    checksum text,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    persona text,
+    retrieval_trace jsonb,
+    prompt_signature text,
+    tool_invocations jsonb,
+    created_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    CONSTRAINT artifacts_pkey PRIMARY KEY (id),
+    CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE
+);
+CREATE INDEX artifacts_by_persona ON public.artifacts USING btree (persona) WHERE (persona IS NOT NULL);
+CREATE INDEX artifacts_by_run ON public.artifacts USING btree (run_id, "position");
+
+CREATE TABLE gates (
+    run_id text NOT NULL,
+    gate text NOT NULL,
+    opening integer NOT NULL,
+    state text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    deadline timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decision jsonb,
+    warn_at timestamp with time zone,
+    approvals integer NOT NULL DEFAULT 1,
+    CONSTRAINT gates_pkey PRIMARY KEY (run_id, gate, opening),
+    CONSTRAINT gates_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT gates_approvals_check CHECK (((approvals >= 1) AND (approvals <= 10))),
+    CONSTRAINT gates_decided CHECK ((((state = 'open'::text) = (decided_at IS NULL)) AND ((state = ANY (ARRAY['approved'::text, 'rejected'::text, 'changes_requested'::text])) = (decision IS NOT NULL)))),
+    CONSTRAINT gates_gate_check CHECK ((gate = ANY (ARRAY['workflow'::text, 'ideate'::text, 'prepublish'::text]))),
+    CONSTRAINT gates_opening_check CHECK ((opening > 0)),
+    CONSTRAINT gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'closed'::text])))
+);
+CREATE INDEX gates_open_by_deadline ON public.gates USING btree (deadline, run_id) WHERE (state = 'open'::text);
+CREATE INDEX gates_to_warn ON public.gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (state = 'open'::text));
+CREATE UNIQUE INDEX gates_one_open ON public.gates USING btree (run_id) WHERE (state = 'open'::text);
+
+CREATE TABLE hitl_approvals (
+    id bigint NOT NULL DEFAULT nextval('hitl_approvals_id_seq'::regclass),
+    run_id text NOT NULL,
+    gate text NOT NULL,
+    opening integer NOT NULL,
+    decision text NOT NULL,
+    approver_ip text,
+    approver text NOT NULL,
+    channel text NOT NULL,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT hitl_approvals_pkey PRIMARY KEY (id),
+    CONSTRAINT hitl_approvals_one_each UNIQUE (run_id, gate, opening, approver),
+    CONSTRAINT hitl_approvals_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT hitl_approvals_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text, 'changes_requested'::text])))
+);
+CREATE INDEX hitl_approvals_newest ON public.hitl_approvals USING btree (created_at DESC);
+
+CREATE TABLE idempotency_keys (
+    caller text NOT NULL,
+    key text NOT NULL,
+    fingerprint text NOT NULL,
+    run_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (caller, key)
+);
+CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
+
+CREATE VIEW orchestration_checkpoints AS
+ SELECT runs.run_id,
+    runs.state,
+    runs.updated_at
+   FROM runs;
+
+
+-- effects
+CREATE TABLE jobs (
+    job_id text NOT NULL,
+    run_id text NOT NULL,
+    kind text NOT NULL,
+    provider text NOT NULL,
+    state text NOT NULL,
+    task_id text,
+    account text,
+    hint jsonb,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT jobs_pkey PRIMARY KEY (job_id),
+    CONSTRAINT jobs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT jobs_kind_check CHECK ((kind = ANY (ARRAY['generate'::text, 'render'::text, 'publish'::text]))),
+    CONSTRAINT jobs_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text]))),
+    CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'submitted'::text, 'succeeded'::text, 'failed'::text, 'fenced'::text]))),
+    CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL)))
+);
+CREATE INDEX jobs_by_provider_task ON public.jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
+CREATE INDEX jobs_by_run ON public.jobs USING btree (run_id);
+CREATE INDEX jobs_open ON public.jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
+CREATE INDEX jobs_open_by_account ON public.jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
+
+CREATE TABLE outbox (
+    effect_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    key text NOT NULL,
+    run_id text NOT NULL,
+    kind text NOT NULL,
+    provider text NOT NULL,
+    job_id text,
+    payload jsonb NOT NULL,
+    state text NOT NULL,
+    attempt integer NOT NULL DEFAULT 0,
+    due_at timestamp with time zone NOT NULL,
+    fence bigint NOT NULL DEFAULT 0,
+    lease_until timestamp with time zone,
+    sent_at timestamp with time zone,
+    poked boolean NOT NULL DEFAULT false,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    lane text NOT NULL GENERATED ALWAYS AS (
+CASE
+    WHEN ((kind <> 'poll'::text) AND (sent_at IS NULL)) THEN 'start'::text
+    ELSE 'look'::text
+END) STORED,
+    CONSTRAINT outbox_pkey PRIMARY KEY (effect_id),
+    CONSTRAINT outbox_key_key UNIQUE (key),
+    CONSTRAINT outbox_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(job_id) ON DELETE CASCADE,
+    CONSTRAINT outbox_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['persona'::text, 'submit'::text, 'poll'::text, 'notify'::text, 'trace'::text, 'report'::text]))),
+    CONSTRAINT outbox_lease CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
+    CONSTRAINT outbox_provider CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text])) AND ((kind = 'notify'::text) = (provider = ANY (ARRAY['telegram'::text, 'slack'::text]))) AND ((kind = 'trace'::text) = (provider = 'otlp'::text)) AND ((kind = 'report'::text) = (provider = 'sentry'::text)))),
+    CONSTRAINT outbox_sent CHECK (((sent_at IS NULL) OR (kind = 'submit'::text))),
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'done'::text, 'dead'::text, 'cancelled'::text])))
+);
+CREATE INDEX outbox_by_job ON public.outbox USING btree (job_id) WHERE (job_id IS NOT NULL);
+CREATE INDEX outbox_due ON public.outbox USING btree (due_at, effect_id) WHERE (state = 'due'::text);
+CREATE INDEX outbox_due_by_lane ON public.outbox USING btree (provider, lane, due_at, effect_id) WHERE (state = 'due'::text);
+CREATE INDEX outbox_held ON public.outbox USING btree (run_id) WHERE (state = 'held'::text);
+CREATE INDEX outbox_leased ON public.outbox USING btree (lease_until) WHERE (state = 'leased'::text);
+CREATE INDEX outbox_leased_by_provider ON public.outbox USING btree (provider) WHERE (state = 'leased'::text);
+CREATE INDEX outbox_live_by_run ON public.outbox USING btree (run_id) WHERE (state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'dead'::text]));
+CREATE INDEX outbox_open_looks ON public.outbox USING btree (provider) WHERE ((state = ANY (ARRAY['due'::text, 'leased'::text])) AND (lane = 'look'::text));
+CREATE INDEX outbox_untold ON public.outbox USING btree (effect_id) WHERE ((state = 'dead'::text) AND (kind = 'notify'::text));
+
+CREATE TABLE provider_states (
+    provider text NOT NULL,
+    starts_max integer,
+    window_seconds integer NOT NULL DEFAULT 10,
+    open_jobs_max integer,
+    in_flight_max integer,
+    breaker_failures integer NOT NULL DEFAULT 5,
+    breaker_seconds integer NOT NULL DEFAULT 30,
+    starts timestamp with time zone[] NOT NULL DEFAULT '{}'::timestamp with time zone[],
+    start_held_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+    look_held_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+    breaker text NOT NULL DEFAULT 'closed'::text,
+    failures integer NOT NULL DEFAULT 0,
+    openings integer NOT NULL DEFAULT 0,
+    retry_at timestamp with time zone,
+    probe_effect_id bigint,
+    CONSTRAINT provider_states_pkey PRIMARY KEY (provider),
+    CONSTRAINT provider_states_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
+    CONSTRAINT provider_states_breaker_failures_check CHECK ((breaker_failures > 0)),
+    CONSTRAINT provider_states_breaker_seconds_check CHECK ((breaker_seconds > 0)),
+    CONSTRAINT provider_states_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT provider_states_in_flight_max_check CHECK ((in_flight_max >= 0)),
+    CONSTRAINT provider_states_open CHECK (((breaker = 'closed'::text) = (retry_at IS NULL))),
+    CONSTRAINT provider_states_open_jobs_max_check CHECK ((open_jobs_max >= 0)),
+    CONSTRAINT provider_states_openings_check CHECK ((openings >= 0)),
+    CONSTRAINT provider_states_probe CHECK (((breaker = 'half_open'::text) = (probe_effect_id IS NOT NULL))),
+    CONSTRAINT provider_states_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text]))),
+    CONSTRAINT provider_states_starts_max_check CHECK ((starts_max >= 0)),
+    CONSTRAINT provider_states_window_seconds_check CHECK ((window_seconds > 0))
+);
+
+CREATE TABLE exports (
+    kind text NOT NULL,
+    wanted_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+    CONSTRAINT exports_pkey PRIMARY KEY (kind),
+    CONSTRAINT exports_kind_check CHECK ((kind = ANY (ARRAY['trace'::text, 'report'::text])))
+);
+
+
+-- webhooks
+CREATE TABLE webhook_events (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    idempotency_key text NOT NULL,
+    provider text NOT NULL,
+    headers jsonb NOT NULL,
+    query text NOT NULL DEFAULT ''::text,
+    payload bytea NOT NULL,
+    signature_status text NOT NULL,
+    outcome text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    count bigint NOT NULL DEFAULT 1,
+    run_id text,
+    job_id text,
+    settled_at timestamp with time zone,
+    settled_by text,
+    settled_reason text,
+    payload_bytes integer,
+    CONSTRAINT webhook_events_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'dlq'::text, 'discarded'::text, 'ignored'::text, 'refused'::text]))),
+    CONSTRAINT webhook_events_provider_check CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text])) OR (provider ~ '^std:[a-z0-9][a-z0-9-]{0,31}$'::text))),
+    CONSTRAINT webhook_events_refused CHECK ((((outcome = 'refused'::text) = (signature_status = ANY (ARRAY['invalid'::text, 'missing'::text]))) AND ((outcome <> 'refused'::text) OR (length(payload) <= 4096)))),
+    CONSTRAINT webhook_events_settled CHECK ((((settled_at IS NULL) = (settled_by IS NULL)) AND ((settled_at IS NULL) = (settled_reason IS NULL)) AND ((outcome <> 'discarded'::text) OR (settled_at IS NOT NULL)) AND ((settled_at IS NULL) OR (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text]))))),
+    CONSTRAINT webhook_events_signature_status_check CHECK ((signature_status = ANY (ARRAY['valid'::text, 'invalid'::text, 'missing'::text, 'unsigned'::text])))
+);
+CREATE INDEX webhook_events_by_run ON public.webhook_events USING btree (run_id, received_at) WHERE (run_id IS NOT NULL);
+CREATE INDEX webhook_events_done_by_age ON public.webhook_events USING btree (COALESCE(settled_at, received_at)) WHERE (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text, 'ignored'::text]));
+CREATE INDEX webhook_events_newest_first ON public.webhook_events USING btree (received_at DESC, id DESC);
+CREATE INDEX webhook_events_refused_by_age ON public.webhook_events USING btree (received_at) WHERE (outcome = 'refused'::text);
+CREATE INDEX webhook_events_refused_newest ON public.webhook_events USING btree (received_at DESC, id DESC) WHERE (outcome = 'refused'::text);
+CREATE UNIQUE INDEX webhook_events_accepted ON public.webhook_events USING btree (provider, idempotency_key) WHERE (outcome <> 'refused'::text);
+CREATE UNIQUE INDEX webhook_events_refused ON public.webhook_events USING btree (provider, idempotency_key) WHERE (outcome = 'refused'::text);
+
+CREATE TABLE webhook_dlq (
+    id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    provider text NOT NULL,
+    headers jsonb NOT NULL,
+    payload bytea NOT NULL,
+    match jsonb NOT NULL,
+    error text NOT NULL,
+    retry_count integer NOT NULL DEFAULT 0,
+    next_retry_at timestamp with time zone,
+    last_error_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_dlq_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_dlq_idempotency_key_provider_key UNIQUE (idempotency_key, provider),
+    CONSTRAINT webhook_dlq_id_fkey FOREIGN KEY (id) REFERENCES webhook_events(id) ON DELETE CASCADE,
+    CONSTRAINT webhook_dlq_error_check CHECK ((error = ANY (ARRAY['unknown_job'::text, 'no_reference'::text, 'ambiguous_account'::text, 'ambiguous_task'::text])))
+);
+CREATE INDEX webhook_dlq_by_provider ON public.webhook_dlq USING btree (provider, created_at DESC, id DESC);
+CREATE INDEX webhook_dlq_by_reason ON public.webhook_dlq USING btree (error, created_at DESC, id DESC);
+CREATE INDEX webhook_dlq_due ON public.webhook_dlq USING btree (next_retry_at, id) WHERE (next_retry_at IS NOT NULL);
+CREATE INDEX webhook_dlq_exhausted ON public.webhook_dlq USING btree (created_at DESC, id DESC) WHERE (next_retry_at IS NULL);
+CREATE INDEX webhook_dlq_expiring ON public.webhook_dlq USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX webhook_dlq_newest ON public.webhook_dlq USING btree (created_at DESC, id DESC);
+
+
+-- people
+CREATE TABLE principals (
+    name text NOT NULL,
+    role text NOT NULL,
+    groups text[] NOT NULL DEFAULT '{}'::text[],
+    created_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT principals_pkey PRIMARY KEY (name),
+    CONSTRAINT principals_groups CHECK (((cardinality(groups) <= 20) AND principal_words_fit(groups))),
+    CONSTRAINT principals_name CHECK ((principal_words_fit(ARRAY[name]) AND (name <> 'operator'::text) AND ((name !~ '^(telegram|slack)[_:]'::text) OR (disabled_at IS NOT NULL)))),
+    CONSTRAINT principals_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'approver'::text, 'operator'::text])))
+);
+CREATE INDEX principals_by_group ON public.principals USING gin (groups);
+
+CREATE TABLE principal_keys (
+    key_hash bytea NOT NULL,
+    key_id text NOT NULL GENERATED ALWAYS AS ("left"(encode(key_hash, 'hex'::text), 12)) STORED,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT principal_keys_pkey PRIMARY KEY (key_hash),
+    CONSTRAINT principal_keys_key_id_key UNIQUE (key_id),
+    CONSTRAINT principal_keys_name_fkey FOREIGN KEY (name) REFERENCES principals(name),
+    CONSTRAINT principal_keys_key_hash_check CHECK ((length(key_hash) = 32))
+);
+CREATE INDEX principal_keys_by_name ON public.principal_keys USING btree (name, created_at DESC);
+
+CREATE TABLE principal_identities (
+    channel text NOT NULL,
+    identity text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT principal_identities_pkey PRIMARY KEY (channel, identity),
+    CONSTRAINT principal_identities_name_channel_key UNIQUE (name, channel),
+    CONSTRAINT principal_identities_name_fkey FOREIGN KEY (name) REFERENCES principals(name),
+    CONSTRAINT principal_identities_channel_check CHECK ((channel = ANY (ARRAY['telegram'::text, 'slack'::text]))),
+    CONSTRAINT principal_identities_identity_check CHECK ((identity ~ '^[A-Za-z0-9._:/-]{1,64}$'::text)),
+    CONSTRAINT principal_identities_one_person CHECK (is_one_person(channel, identity))
+);
+
+CREATE TABLE channels (
+    channel_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    kind text NOT NULL,
+    address text NOT NULL,
+    project text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT channels_pkey PRIMARY KEY (channel_id),
+    CONSTRAINT channels_once UNIQUE NULLS NOT DISTINCT (kind, address, project),
+    CONSTRAINT channels_project_fkey FOREIGN KEY (project) REFERENCES projects(key),
+    CONSTRAINT channels_address CHECK (
+CASE kind
+    WHEN 'telegram'::text THEN (address ~ '^-?[0-9]{1,19}$'::text)
+    ELSE (address ~ '^[CDGUW][A-Z0-9]{2,20}$'::text)
+END),
+    CONSTRAINT channels_address_once CHECK (((kind <> 'telegram'::text) OR (address !~ '^-?0'::text))),
+    CONSTRAINT channels_kind_check CHECK ((kind = ANY (ARRAY['telegram'::text, 'slack'::text])))
+);
+
+CREATE TABLE channel_updates (
+    kind text NOT NULL,
+    update_id text NOT NULL,
+    state text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT channel_updates_pkey PRIMARY KEY (kind, update_id),
+    CONSTRAINT channel_updates_kind_check CHECK ((kind = 'telegram'::text)),
+    CONSTRAINT channel_updates_state_check CHECK ((state = ANY (ARRAY['at_work'::text, 'done'::text]))),
+    CONSTRAINT channel_updates_update_id_check CHECK ((length(update_id) <= 100))
+);
+CREATE INDEX channel_updates_oldest ON public.channel_updates USING btree (received_at);
+
+
+-- chat
+CREATE TABLE chat_messages (
+    message_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    user_id text NOT NULL,
+    role text NOT NULL,
+    content text NOT NULL,
+    run_id text,
+    gate text,
+    told_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT chat_messages_pkey PRIMARY KEY (message_id),
+    CONSTRAINT chat_messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'brendan'::text, 'notice'::text])))
+);
+CREATE INDEX chat_messages_by_user ON public.chat_messages USING btree (user_id, message_id DESC);
+CREATE INDEX chat_messages_untold ON public.chat_messages USING btree (user_id, message_id) WHERE ((role = 'notice'::text) AND (told_at IS NULL));
+
+CREATE TABLE chat_summaries (
+    user_id text NOT NULL,
+    summary text NOT NULL,
+    until_id bigint NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT chat_summaries_pkey PRIMARY KEY (user_id)
+);
+
+CREATE TABLE chat_usage (
+    user_id text NOT NULL,
+    day date NOT NULL,
+    turns integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cost numeric(18,8) NOT NULL,
+    CONSTRAINT chat_usage_pkey PRIMARY KEY (user_id, day),
+    CONSTRAINT chat_usage_cost_check CHECK ((cost >= (0)::numeric)),
+    CONSTRAINT chat_usage_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT chat_usage_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT chat_usage_turns_check CHECK ((turns >= 0))
+);
+CREATE INDEX chat_usage_by_person ON public.chat_usage USING btree (split_part(user_id, '/'::text, 1), day);
+
+
+-- knowledge
+CREATE TABLE kb_documents (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    project text,
+    persona text,
+    path text NOT NULL,
+    content text NOT NULL,
+    hash text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT kb_documents_pkey PRIMARY KEY (id),
+    CONSTRAINT kb_documents_path_key UNIQUE (path),
+    CONSTRAINT kb_documents_path_check CHECK (((length(path) >= 1) AND (length(path) <= 1000))),
+    CONSTRAINT kb_documents_persona_check CHECK ((persona ~ '^[a-z0-9_-]{1,50}$'::text)),
+    CONSTRAINT kb_documents_project_check CHECK ((project ~ '^[a-z0-9_-]{1,50}$'::text))
+);
+CREATE INDEX kb_documents_by_reader ON public.kb_documents USING btree (project, persona);
+
+CREATE TABLE kb_chunks (
+    chunk_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    doc_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    title text NOT NULL,
+    content text NOT NULL,
+    tsv tsvector NOT NULL GENERATED ALWAYS AS ((setweight(to_tsvector('english'::regconfig, title), 'A'::"char") || setweight(to_tsvector('english'::regconfig, content), 'D'::"char"))) STORED,
+    CONSTRAINT kb_chunks_pkey PRIMARY KEY (chunk_id),
+    CONSTRAINT kb_chunks_doc_id_position_key UNIQUE (doc_id, "position"),
+    CONSTRAINT kb_chunks_doc_id_fkey FOREIGN KEY (doc_id) REFERENCES kb_documents(id) ON DELETE CASCADE
+);
+CREATE INDEX kb_chunks_by_word ON public.kb_chunks USING gin (tsv);
+
+CREATE TABLE kb_lexemes (
+    lexeme text NOT NULL,
+    chunks bigint NOT NULL,
+    CONSTRAINT kb_lexemes_pkey PRIMARY KEY (lexeme),
+    CONSTRAINT kb_lexemes_chunks_check CHECK ((chunks >= 0))
+);
+CREATE INDEX kb_lexemes_unused ON public.kb_lexemes USING btree (lexeme) WHERE (chunks = 0);
+
+CREATE TABLE kb_corpus (
+    one boolean NOT NULL DEFAULT true,
+    chunks bigint NOT NULL DEFAULT 0,
+    embedder text,
+    changed_at timestamp with time zone,
+    CONSTRAINT kb_corpus_pkey PRIMARY KEY (one),
+    CONSTRAINT kb_corpus_one_check CHECK (one)
+);
+
+
+-- operations
+CREATE TABLE leases (
+    name text NOT NULL,
+    holder text NOT NULL,
+    fence bigint NOT NULL DEFAULT 0,
+    held_until timestamp with time zone NOT NULL,
+    last_success_at timestamp with time zone,
+    last_report jsonb,
+    CONSTRAINT leases_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE drain (
+    only_row boolean NOT NULL DEFAULT true,
+    active boolean NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT drain_pkey PRIMARY KEY (only_row),
+    CONSTRAINT drain_only_row_check CHECK (only_row)
+);
+
+CREATE UNLOGGED TABLE rate_limits (
+    name text NOT NULL,
+    caller text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    CONSTRAINT rate_limits_pkey PRIMARY KEY (name, caller)
+);
+CREATE INDEX rate_limits_by_age ON public.rate_limits USING btree (window_start);
+
+CREATE UNLOGGED TABLE metric_observations (
+    observation_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    labels text NOT NULL,
+    value double precision NOT NULL,
+    run_id text,
+    CONSTRAINT metric_observations_pkey PRIMARY KEY (observation_id)
+);
+
+CREATE TABLE metric_totals (
+    name text NOT NULL,
+    labels text NOT NULL,
+    value double precision NOT NULL,
+    CONSTRAINT metric_totals_pkey PRIMARY KEY (name, labels)
+);
+
+CREATE TABLE metric_histograms (
+    name text NOT NULL,
+    labels text NOT NULL,
+    run_id text NOT NULL DEFAULT ''::text,
+    le double precision NOT NULL,
+    count bigint NOT NULL,
+    sum double precision NOT NULL,
+    CONSTRAINT metric_histograms_pkey PRIMARY KEY (name, labels, run_id, le)
+);
+
+
+-- Functions: their texts, with what they take and answer, are in functions/<domain>/<name>.sql.
+
+-- channels
+-- channel_add(request jsonb) RETURNS jsonb
+-- channel_list(request jsonb) RETURNS jsonb
+-- channel_remove(request jsonb) RETURNS jsonb
+-- channel_view(channel channels) RETURNS jsonb
+-- notice_approvers(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, name text)
+-- notice_recipient(a_kind text, an_address text, a_run_id text) RETURNS jsonb
+-- notice_targets(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, approver text, is_principal boolean)
+-- notices_replay(request jsonb) RETURNS jsonb
+-- press_load(request jsonb) RETURNS jsonb
+-- update_begin(request jsonb) RETURNS jsonb
+-- update_end(request jsonb) RETURNS jsonb
+
+-- chat
+-- chat_append(chat jsonb, a_now timestamptz) RETURNS void
+-- chat_day(at timestamptz) RETURNS date
+-- chat_delete(request jsonb) RETURNS jsonb
+-- chat_export(request jsonb) RETURNS jsonb
+-- chat_load(request jsonb) RETURNS jsonb
+-- chat_run(request jsonb) RETURNS jsonb
+-- chat_save(request jsonb) RETURNS jsonb
+-- chat_summarise(request jsonb) RETURNS jsonb
+-- chat_use(a_user text, used jsonb, a_turns integer, a_now timestamptz) RETURNS void
+-- chat_user(said text, principal text) RETURNS text
+-- llm_observe(used jsonb) RETURNS void
+-- persona_recall(request jsonb) RETURNS jsonb
+-- personas_observe(observed jsonb) RETURNS void
+
+-- commit
+-- approvals_write(rows jsonb, a_now timestamptz) RETURNS void
+-- artifacts_write(rows jsonb, a_now timestamptz) RETURNS void
+-- contacts_observe(observed jsonb, breakers jsonb) RETURNS void
+-- effects_settle(settles jsonb, a_now timestamptz) RETURNS jsonb
+-- effects_write(rows jsonb, a_now timestamptz) RETURNS boolean
+-- events_append(events jsonb) RETURNS void
+-- gates_write_closed(rows jsonb, a_now timestamptz) RETURNS void
+-- gates_write_opened(rows jsonb, a_now timestamptz) RETURNS void
+-- jobs_observe(rows jsonb, a_now timestamptz) RETURNS void
+-- jobs_write(rows jsonb, a_now timestamptz) RETURNS void
+-- notices_write(rows jsonb, a_now timestamptz) RETURNS boolean
+-- run_chain_link(state bytea, previous bytea, body text) RETURNS bytea
+-- run_ended(run jsonb) RETURNS jsonb
+-- run_event_hash(previous bytea, body text) RETURNS bytea
+-- run_start(decision jsonb, a_now timestamptz) RETURNS jsonb
+-- runs_commit(request jsonb) RETURNS jsonb
+-- runs_end(ended jsonb, a_now timestamptz) RETURNS boolean
+-- runs_export(ended jsonb, a_now timestamptz) RETURNS boolean
+-- runs_fence(run_ids text[], a_now timestamptz) RETURNS void
+-- runs_hold(run_ids text[], a_now timestamptz) RETURNS void
+-- runs_observe_end(ended jsonb, run_ids text[], a_now timestamptz) RETURNS void
+-- runs_release(run_ids text[], a_now timestamptz) RETURNS boolean
+-- runs_write(decisions jsonb, a_now timestamptz, OUT ended jsonb, OUT paused text[])
+-- runs_write_rows(request jsonb, a_now timestamptz) RETURNS boolean
+-- submissions_rearm(rows jsonb, a_now timestamptz) RETURNS void
+
+-- console
+-- console_chat(request jsonb) RETURNS jsonb
+-- console_inbox(request jsonb) RETURNS jsonb
+-- console_letter(request jsonb) RETURNS jsonb
+-- console_login(request jsonb) RETURNS jsonb
+-- console_projects() RETURNS jsonb
+-- console_providers(request jsonb) RETURNS jsonb
+-- console_receipt(receipt webhook_events) RETURNS jsonb
+-- console_run(request jsonb) RETURNS jsonb
+-- console_runs(request jsonb) RETURNS jsonb
+-- console_shell(request jsonb) RETURNS jsonb
+-- console_start(request jsonb) RETURNS jsonb
+-- console_system(request jsonb) RETURNS jsonb
+-- console_webhooks(request jsonb) RETURNS jsonb
+
+-- dead_letters
+-- dead_letter_close(a_id uuid, an_outcome text, job jobs, who text, why text, a_now timestamptz) RETURNS boolean
+-- dead_letter_ended(a_id uuid) RETURNS jsonb
+-- dead_letter_row(letter webhook_dlq) RETURNS jsonb
+-- dead_letter_senders() RETURNS SETOF text
+-- dead_letter_settle(request jsonb) RETURNS jsonb
+-- dead_letter_view(request jsonb) RETURNS jsonb
+-- dead_letters_counted() RETURNS integer
+-- dead_letters_expire(a_now timestamptz, page integer) RETURNS integer
+-- dead_letters_list(request jsonb) RETURNS jsonb
+-- dead_letters_retry(request jsonb) RETURNS jsonb
+
+-- dispatch
+-- effects_lease(request jsonb) RETURNS json
+-- kick_take(a_now timestamptz) RETURNS boolean
+-- lanes_due(providers text[], a_now timestamptz) RETURNS TABLE (provider text, lane text, quota bigint, share bigint, probe boolean, in_outage boolean, start_at timestamptz, open_at timestamptz)
+-- provider_after(state provider_states, seen jsonb, a_now timestamptz) RETURNS provider_states
+-- providers_observe(observed jsonb, a_now timestamptz) RETURNS jsonb
+-- starts_recent(starts timestamptz[], span interval, a_now timestamptz) RETURNS timestamptz[]
+
+-- doctor
+-- doctor_effects(page text[], overdue timestamptz) RETURNS TABLE (invariant text, run_id text, detail text)
+-- doctor_expected(page text[]) RETURNS TABLE (run_id text, job_id text, step text, key text, state text, last_error text)
+-- doctor_gates(page text[]) RETURNS TABLE (invariant text, run_id text, detail text)
+-- doctor_jobs(page text[]) RETURNS TABLE (invariant text, run_id text, detail text)
+-- doctor_page(request jsonb) RETURNS jsonb
+-- doctor_rebuild(request jsonb) RETURNS jsonb
+-- doctor_runs(page text[], overdue timestamptz) RETURNS TABLE (invariant text, run_id text, detail text)
+-- doctor_timelines(page text[]) RETURNS TABLE (invariant text, run_id text, detail text)
+-- doctor_webhooks(request jsonb) RETURNS jsonb
+
+-- drain
+-- drain_lock() RETURNS bigint
+-- drain_refusal(decision jsonb) RETURNS jsonb
+-- drain_state(request jsonb) RETURNS jsonb
+-- drain_status(request jsonb) RETURNS jsonb
+-- drain_switch(request jsonb) RETURNS jsonb
+
+-- exports
+-- export_add(a_kind text, a_key text, a_run_id text, payload jsonb, a_now timestamptz) RETURNS boolean
+-- export_death(an_effect_id bigint, a_now timestamptz) RETURNS void
+-- exports_want(wanted jsonb, a_now timestamptz) RETURNS void
+
+-- gates
+-- gates_open(request jsonb) RETURNS jsonb
+
+-- health
+-- readiness(request jsonb) RETURNS jsonb
+
+-- knowledge
+-- kb_answer(request jsonb) RETURNS jsonb
+-- kb_apply(request jsonb) RETURNS jsonb
+-- kb_by_meaning(vector jsonb, a_project text, a_persona text) RETURNS TABLE (chunk_id bigint, place bigint, similarity double precision)
+-- kb_by_words(question text, a_project text, a_persona text) RETURNS TABLE (chunk_id bigint, place bigint, coverage double precision, matched text[])
+-- kb_embed(request jsonb) RETURNS jsonb
+-- kb_list(request jsonb) RETURNS jsonb
+-- kb_query(lexemes text[], operator text) RETURNS tsquery
+-- kb_read(request jsonb) RETURNS jsonb
+-- kb_search(request jsonb) RETURNS jsonb
+-- kb_vectorless(request jsonb) RETURNS jsonb
+-- kb_vectors_prepare() RETURNS boolean
+
+-- metrics
+-- metrics_fold(request jsonb) RETURNS jsonb
+-- metrics_gauges(a_now timestamptz) RETURNS TABLE (name text, labels text, value double precision)
+-- metrics_read(request jsonb) RETURNS jsonb
+-- request_observe(request jsonb) RETURNS jsonb
+-- request_seen(seen jsonb, a_run_id text) RETURNS void
+-- request_without(request jsonb, run_ids text[]) RETURNS jsonb
+-- seen_seconds(seen jsonb) RETURNS double precision
+
+-- principals
+-- caller_admit(request jsonb) RETURNS jsonb
+-- principal_acts(known jsonb) RETURNS boolean
+-- principal_add(request jsonb) RETURNS jsonb
+-- principal_behind(a_channel text, an_identity text) RETURNS jsonb
+-- principal_change(request jsonb) RETURNS jsonb
+-- principal_find(request jsonb) RETURNS jsonb
+-- principal_identify(a_name text, identities jsonb) RETURNS void
+-- principal_key_add(request jsonb) RETURNS jsonb
+-- principal_key_revoke(request jsonb) RETURNS jsonb
+-- principal_list(request jsonb) RETURNS jsonb
+-- principal_named(a_name text) RETURNS jsonb
+-- principal_of_identity(a_channel text, an_identity text) RETURNS jsonb
+-- principal_of_key(a_key_hash text, a_now timestamptz) RETURNS jsonb
+-- principal_switch(request jsonb) RETURNS jsonb
+-- principals_named(request jsonb) RETURNS jsonb
+-- rate_take(a_limit jsonb, a_now timestamptz) RETURNS jsonb
+
+-- projects
+-- budget_take(run jsonb, a_now timestamptz) RETURNS jsonb
+-- project_apply(request jsonb) RETURNS jsonb
+-- project_definition(request jsonb) RETURNS jsonb
+-- project_list(request jsonb) RETURNS jsonb
+-- social_seed(request jsonb) RETURNS jsonb
+
+-- retention
+-- artifacts_prune(request jsonb) RETURNS jsonb
+-- retention_count(request jsonb) RETURNS jsonb
+-- retention_prune(request jsonb) RETURNS jsonb
+-- runs_purge(request jsonb) RETURNS jsonb
+
+-- runs
+-- insight_read(request jsonb) RETURNS jsonb
+-- run_conditions(request jsonb) RETURNS text
+-- run_events_guard() RETURNS trigger
+-- run_facts(request jsonb) RETURNS jsonb
+-- run_fetch(request jsonb) RETURNS json
+-- run_force_end(request jsonb) RETURNS jsonb
+-- run_list(request jsonb) RETURNS jsonb
+-- run_states(request jsonb) RETURNS jsonb
+-- run_timeline(request jsonb) RETURNS jsonb
+-- run_view(request jsonb) RETURNS jsonb
+-- runs_guard() RETURNS trigger
+-- runs_past_deadline(request jsonb) RETURNS json
+-- runs_past_warning(request jsonb) RETURNS json
+-- start_load(request jsonb) RETURNS jsonb
+
+-- sweep
+-- effect_restore(job jobs, a_now timestamptz) RETURNS integer
+-- effects_restore(request jsonb) RETURNS jsonb
+-- leases_expire(request jsonb) RETURNS jsonb
+-- sweep_begin(request jsonb) RETURNS jsonb
+-- sweep_finish(request jsonb) RETURNS jsonb
+
+-- webhooks
+-- job_match(a_provider text, a_match jsonb) RETURNS jobs
+-- job_match_failure(a_provider text, a_match jsonb) RETURNS text
+-- job_poke(a_job_id text, a_hint jsonb, a_now timestamptz) RETURNS boolean
+-- jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF jobs
+-- receipt_bytes(headers jsonb, query text, body bytea) RETURNS integer
+-- strangers_take(budget text, bytes integer, a_now timestamptz) RETURNS boolean
+-- webhook_accept(request jsonb, body bytea) RETURNS jsonb
+-- webhook_refuse(request jsonb, body bytea) RETURNS jsonb
