@@ -56,7 +56,10 @@ pub fn run(options: &Options) -> Result<u8> {
         return Err(Error::failed("llvm-cov counted no lines"));
     }
     let percent = total.percent();
-    println!("{percent:.2} % of {} lines of the product's native code ran; {:.0} % are required", total.all, options.minimum);
+    println!(
+        "{percent:.2} % of {} lines of the product's native code ran; {:.0} % are required",
+        total.all, options.minimum
+    );
     Ok(u8::from(percent < options.minimum))
 }
 

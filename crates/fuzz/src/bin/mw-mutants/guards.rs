@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// A function with one guard changed.
 pub(crate) struct Mutant {
-    /// The whole file's text.
+    /// The function's text, without what stands on the function in its file.
     pub(crate) text: String,
     /// What is changed, in one line; the same guard has the same words until its text changes.
     pub(crate) name: String,
@@ -20,12 +20,37 @@ struct Token {
 
 /// Words at which a condition ends.
 const ENDS: [&str; 26] = [
-    "AND", "OR", "THEN", "LOOP", "GROUP", "ORDER", "LIMIT", "RETURNING", "FOR", "UNION", "WINDOW", "HAVING", "WHEN", "ELSE",
-    "END", "ON", "LEFT", "JOIN", "CROSS", "FROM", "WHERE", "RETURN", "INTO", "USING", "OFFSET", "EXCEPT",
+    "AND",
+    "OR",
+    "THEN",
+    "LOOP",
+    "GROUP",
+    "ORDER",
+    "LIMIT",
+    "RETURNING",
+    "FOR",
+    "UNION",
+    "WINDOW",
+    "HAVING",
+    "WHEN",
+    "ELSE",
+    "END",
+    "ON",
+    "LEFT",
+    "JOIN",
+    "CROSS",
+    "FROM",
+    "WHERE",
+    "RETURN",
+    "INTO",
+    "USING",
+    "OFFSET",
+    "EXCEPT",
 ];
 
 pub(crate) fn mutants(function: &str, text: &str) -> Vec<Mutant> {
     let Some(body) = body(text) else { return Vec::new() };
+    let end = body.end;
     let source = Source { text, tokens: tokens(text, body) };
     let mut changes: Vec<(Range<usize>, String)> = Vec::new();
     for at in 0..source.tokens.len() {
@@ -34,11 +59,11 @@ pub(crate) fn mutants(function: &str, text: &str) -> Vec<Mutant> {
     let mut found: Vec<Mutant> = Vec::new();
     for (range, instead) in changes {
         let before = one_line(&text[range.clone()]);
-        let change = if instead.is_empty() { "nothing".to_owned() } else { instead.clone() };
+        let change = if instead.is_empty() { "nothing".to_owned() } else { one_line(&instead) };
         let name = format!("{function}: {before} => {change}");
         let same = found.iter().filter(|known| known.name.split(" #").next() == Some(&name)).count();
         let name = if same == 0 { name } else { format!("{name} #{}", same + 1) };
-        found.push(Mutant { text: format!("{}{instead}{}", &text[..range.start], &text[range.end..]), name });
+        found.push(Mutant { text: format!("{}{instead}{}$$;", &text[..range.start], &text[range.end..end]), name });
     }
     found
 }
@@ -64,7 +89,7 @@ impl Source<'_> {
         let until = |end: usize| token.at.start..self.tokens[end].at.end;
         match self.word(at) {
             "WHERE" | "AND" if !self.is_between(at) => self.condition(at + 1).map(|range| (range, "true".to_owned())),
-            "IF" | "ELSIF" if self.word(at + 1) != "EXISTS" || self.word(at + 2) == "(" => {
+            "IF" | "ELSIF" if at == 0 || self.word(at - 1) != "END" => {
                 let end = (at..self.tokens.len()).find(|end| self.word(*end) == "THEN")?;
                 let range = self.tokens[at + 1].at.start..self.tokens[end - 1].at.end;
                 let negated = format!("NOT coalesce(({}), false)", &self.text[range.clone()]);
@@ -99,9 +124,8 @@ impl Source<'_> {
     fn is_between(&self, at: usize) -> bool {
         let depth = self.tokens[at].depth;
         let before = (0..at).rev().take(8).take_while(|place| !matches!(self.word(*place), "AND" | "WHERE" | ";"));
-        self.word(at) == "AND" && before.into_iter().any(|place| {
-            self.tokens[place].depth == depth && self.word(place) == "BETWEEN"
-        })
+        self.word(at) == "AND"
+            && before.into_iter().any(|place| self.tokens[place].depth == depth && self.word(place) == "BETWEEN")
     }
 
     /// The condition that begins here, up to the next one or the clause's end.
@@ -117,9 +141,10 @@ impl Source<'_> {
         let mut end = start;
         for at in start + 1..self.tokens.len() {
             let token = &self.tokens[at];
-            let closes = token.depth < depth || token.depth == depth && matches!(self.word(at), ")" | ";" | "," | "]");
+            let closes = token.depth < depth || token.depth == depth && matches!(self.word(at), ";" | ",");
             let is_distinct = self.word(at) == "FROM" && self.word(at - 1) == "DISTINCT";
-            let ends = token.depth == depth && ENDS.contains(&self.word(at)) && !is_distinct;
+            let is_inner = is_distinct || self.is_between(at);
+            let ends = token.depth == depth && ENDS.contains(&self.word(at)) && !is_inner;
             if closes || ends {
                 break;
             }
@@ -135,7 +160,7 @@ fn body(text: &str) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
-/// Tokens with the depth of brackets that they stand in; an opening bracket stands outside, a closing one inside.
+/// Tokens with the depth of brackets that they stand in; brackets stand outside of what they hold.
 fn tokens(text: &str, body: Range<usize>) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
@@ -175,7 +200,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn is_sign(byte: u8) -> bool {
-    b"<>=!|:@#?&~^".contains(&byte)
+    b"<>=!|:@#?&~^-".contains(&byte)
 }
 
 fn one_line(text: &str) -> String {
@@ -212,9 +237,17 @@ mod tests {
     fn locks_limits_conflicts_and_calls_are_left_out() {
         assert_eq!(
             names("PERFORM f(a); SELECT b FROM t ORDER BY c LIMIT 1 FOR UPDATE SKIP LOCKED;"),
-            ["PERFORM f(a); => NULL;", "LIMIT 1 => nothing", "FOR UPDATE SKIP LOCKED => nothing", "SKIP LOCKED => nothing"]
+            [
+                "PERFORM f(a); => NULL;",
+                "LIMIT 1 => nothing",
+                "FOR UPDATE SKIP LOCKED => nothing",
+                "SKIP LOCKED => nothing"
+            ]
         );
-        assert_eq!(names("INSERT INTO t VALUES (1) ON CONFLICT (a) DO NOTHING;"), ["ON CONFLICT (a) DO NOTHING => nothing"]);
+        assert_eq!(
+            names("INSERT INTO t VALUES (1) ON CONFLICT (a) DO NOTHING;"),
+            ["ON CONFLICT (a) DO NOTHING => nothing"]
+        );
     }
 
     #[test]

@@ -94,7 +94,8 @@ fn root() -> PathBuf {
 
 /// `name of the mutant | reason` on each line.
 fn accepted() -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("survivors.txt")).expect("survivors.txt");
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("survivors.txt")).expect("survivors.txt");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let pair = |line: &str| line.rsplit_once(" | ").map(|(name, reason)| (name.to_owned(), reason.to_owned()));
     lines.map(|line| pair(line).unwrap_or_else(|| fail(&format!("survivors.txt: no reason: {line}")))).collect()
