@@ -31,21 +31,21 @@ impl Server {
         format!("{}/{name}{}", self.address.0, self.address.1)
     }
 
-    fn execute(&self, sql: &str) {
-        let mut client = Client::connect(&self.url("postgres")).unwrap();
-        client.driver().batch_execute(sql).unwrap();
+    fn execute(&self, sql: &str) -> Result<(), String> {
+        let mut client = Client::connect(&self.url("postgres")).map_err(|error| error.to_string())?;
+        client.driver().batch_execute(sql).map_err(|error| error.to_string())
     }
 
     pub(crate) fn copy(&self) -> Copy<'_> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}_mutant_{number}", self.template);
         let _alone = self.copying.lock().unwrap();
-        self.execute(&format!("CREATE DATABASE {name} TEMPLATE {}", self.template));
+        self.execute(&format!("CREATE DATABASE {name} TEMPLATE {}", self.template)).unwrap();
         Copy { server: self, url: self.url(&name), name }
     }
 }
 
-/// A database that is dropped with this value.
+/// A database that is dropped with this value. One that is still being vacuumed stays: `mw dev` clears up after the dead.
 pub(crate) struct Copy<'a> {
     server: &'a Server,
     url: String,
@@ -66,6 +66,6 @@ impl Copy<'_> {
 
 impl Drop for Copy<'_> {
     fn drop(&mut self) {
-        self.server.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let _ = self.server.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }

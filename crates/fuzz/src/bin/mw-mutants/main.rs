@@ -3,12 +3,12 @@
 //!
 //! ```sh
 //! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- --sample 20 --seed 7     # some
-//! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all of them, for hours
+//! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all, for half an hour
 //! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- effects_settle           # one function's
 //! ```
 //!
-//! A mutant is run in a copy of the database, against the tests of its function's domain, then against all of the store's and
-//! the engine's. `survivors.txt` has the mutants that are known to survive, each with the reason.
+//! A mutant is put into a copy of the database, and the tests of its function's domain run there until one fails.
+//! `survivors.txt` has the mutants that are known to survive, each with the reason.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
