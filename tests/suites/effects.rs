@@ -45,10 +45,8 @@ fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn an_outage_opens_the_breaker_where_operators_see_it_and_the_run_outlives_it() {
-    if service().is_mock() {
-        return;
-    }
     let stack = stack::builder().provider_limits(true).start().unwrap();
     let service = stack::service_of(&stack);
     let simulator = Simulator::of(&service);

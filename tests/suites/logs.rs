@@ -8,17 +8,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A stack that exports, too, and logs from this level on.
-fn logging(level: &str) -> Option<(Stack, Service)> {
-    if service().is_mock() {
-        return None;
-    }
+fn logging(level: &str) -> (Stack, Service) {
     let builder = stack::builder().cron(false).setting("LOG_LEVEL", level);
     let mut stack = builder.setting("OPENAI_API_KEY", "dev-key-of-the-model").start().unwrap();
     let collector = format!("{}/otlp", stack.simulator_url().unwrap());
     stack::exporting(&mut stack, &collector);
     let service = stack::service_of(&stack);
     service.sweep();
-    Some((stack, service))
+    (stack, service)
 }
 
 /// Everything that the stack's programs have logged so far.
@@ -63,8 +60,9 @@ fn wrong_requests(service: &Service, run: &Run, link: &str) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_requests() {
-    let Some((stack, service)) = logging("debug") else { return };
+    let (stack, service) = logging("debug");
     let simulator = crate::support::simulator::Simulator::of(&service);
     let principal = json!({"name": unique("ann"), "role": "operator"});
     let added = service.post("/v1/principals").json(&principal).send().expect(201).json();
@@ -110,8 +108,9 @@ fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_request
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_request_id_of_the_caller_is_in_the_lines_of_the_dispatcher_that_it_woke() {
-    let Some((stack, service)) = logging("debug") else { return };
+    let (stack, service) = logging("debug");
     let run = Run::start_at(&service, "test_video_gen");
     let request_id = unique("request");
     let body = json!({"reason": "enough", "actor": "ann"});
@@ -129,8 +128,9 @@ fn a_request_id_of_the_caller_is_in_the_lines_of_the_dispatcher_that_it_woke() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn at_level_error_nothing_less_is_written() {
-    let Some((stack, service)) = logging("error") else { return };
+    let (stack, service) = logging("error");
     let from = log(&stack).len();
     let run = Run::start_at(&service, "test_video_gen").approved("workflow");
     run.service.get("/v1/nowhere").send().expect(404);
@@ -143,8 +143,9 @@ fn at_level_error_nothing_less_is_written() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn each_link_is_logged_with_whom_it_is_for() {
-    let Some((stack, service)) = logging("info") else { return };
+    let (stack, service) = logging("info");
     let simulator = crate::support::simulator::Simulator::of(&service);
     let (name, id) = (unique("ann"), "8000001");
     let body = json!({"name": name, "role": "approver", "telegram": id});

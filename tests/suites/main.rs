@@ -2,8 +2,12 @@
 //! or a real `spin up`:
 //!
 //! ```sh
-//! mw-stack with --mode sim -- cargo test -p mw-tests
+//! mw-stack with --mode sim -- cargo test --test suites -- --include-ignored --skip mock_only::
+//! mw-stack with --mode mock -- cargo test --test suites
 //! ```
+//!
+//! What needs simulated providers is ignored without `--include-ignored`, and says so; what cannot have them is in modules
+//! `mock_only`. So the summary of a run counts what it left out.
 //!
 //! Each module is a subject, each test is named after what it promises. Tests share one stack and run beside each other:
 //! each uses users and runs of its own; time is moved in the database, never waited for. What needs hosts or limits of

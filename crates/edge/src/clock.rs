@@ -44,7 +44,9 @@ fn micros(at: OffsetDateTime) -> String {
 /// Reads RFC 3339 with any offset; gives UTC.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
     let time = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    Some(time.to_offset(UtcOffset::UTC))
+    let time = time.checked_to_offset(UtcOffset::UTC)?;
+    // PostgreSQL has no year 0.
+    (time.year() > 0).then_some(time)
 }
 
 /// PostgreSQL writes times with its own offset and without trailing zeros; clients get one form.

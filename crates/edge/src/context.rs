@@ -35,7 +35,8 @@ impl Context {
         Context::with(Remote::open, config, request_id)
     }
 
-    pub(crate) fn with(open: OpenWay, config: Config, request_id: String) -> Context {
+    /// A context whose statements go the given way.
+    pub fn with(open: OpenWay, config: Config, request_id: String) -> Context {
         let level = Level::parse(&config.or("log_level", "info"));
         let log = Log::new(level, &request_id);
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);

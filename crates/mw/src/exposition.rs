@@ -4,33 +4,33 @@ use std::collections::BTreeMap;
 
 /// One line of the text format.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
-    pub(crate) name: String,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) value: f64,
+pub struct Sample {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
 }
 
 /// Everything that one scrape showed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Exposition {
+pub struct Exposition {
     samples: Vec<Sample>,
 }
 
 /// Labels and the values that they must have.
-pub(crate) type Wanted<'a> = &'a [(&'a str, &'a str)];
+pub type Wanted<'a> = &'a [(&'a str, &'a str)];
 
 impl Exposition {
     /// Lines that are no samples are left out: what is there is checked by the product's own tests.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(sample);
         Self { samples: samples.collect() }
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Sample> {
+    pub fn all(&self) -> impl Iterator<Item = &Sample> {
         self.samples.iter()
     }
 
-    pub(crate) fn family<'a>(&'a self, name: &'a str, wanted: Wanted<'a>) -> impl Iterator<Item = &'a Sample> {
+    pub fn family<'a>(&'a self, name: &'a str, wanted: Wanted<'a>) -> impl Iterator<Item = &'a Sample> {
         self.samples.iter().filter(move |sample| {
             // As in PromQL: a label that is not there is empty.
             let fits = |(key, value): &(&str, &str)| sample.labels.get(*key).map_or("", String::as_str) == *value;
@@ -39,12 +39,12 @@ impl Exposition {
     }
 
     /// The sum of the samples with these labels; nothing where there is none.
-    pub(crate) fn sum(&self, name: &str, wanted: Wanted<'_>) -> Option<f64> {
+    pub fn sum(&self, name: &str, wanted: Wanted<'_>) -> Option<f64> {
         self.family(name, wanted).map(|sample| sample.value).reduce(|sum, value| sum + value)
     }
 
     /// The sums by one label.
-    pub(crate) fn by(&self, name: &str, label: &str, wanted: Wanted<'_>) -> BTreeMap<String, f64> {
+    pub fn by(&self, name: &str, label: &str, wanted: Wanted<'_>) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
         for sample in self.family(name, wanted) {
             *sums.entry(sample.labels.get(label).cloned().unwrap_or_default()).or_default() += sample.value;
@@ -54,13 +54,7 @@ impl Exposition {
 
     /// The bound under which this part of a histogram's observations lies, of those that came after `before`; nothing
     /// when none came. Observations beyond the last bound count as infinite.
-    pub(crate) fn quantile_since(
-        &self,
-        before: &Self,
-        name: &str,
-        wanted: Wanted<'_>,
-        part: f64,
-    ) -> Option<(f64, f64)> {
+    pub fn quantile_since(&self, before: &Self, name: &str, wanted: Wanted<'_>, part: f64) -> Option<(f64, f64)> {
         let buckets = format!("{name}_bucket");
         let mut counts: Vec<(f64, f64)> = Vec::new();
         let earlier = before.by_bound(&buckets, wanted);
@@ -105,7 +99,7 @@ fn sample(line: &str) -> Option<Sample> {
 }
 
 /// The value under which this part of the measurements lies (nearest rank).
-pub(crate) fn quantile(values: &[f64], part: f64) -> Option<f64> {
+pub fn quantile(values: &[f64], part: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     // At most the number of measurements, and never negative.

@@ -18,7 +18,7 @@
 mod api;
 pub mod cli;
 pub mod error;
-mod exposition;
+pub mod exposition;
 pub mod folder;
 pub mod knowledge;
 pub mod migrations;

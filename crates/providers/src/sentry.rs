@@ -42,12 +42,10 @@ impl Dsn {
         let (prefix, project) = path.rsplit_once('/').unwrap_or(("", path));
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
         let envelope_url = format!("{scheme}://{host}{prefix}/api/{project}/envelope/");
-        let is_url = envelope_url.parse::<http::Uri>().is_ok() && matches!(scheme, "http" | "https");
+        let has_host = |url: http::Uri| url.host().is_some_and(|host| !host.is_empty());
+        let is_url = envelope_url.parse().is_ok_and(has_host) && matches!(scheme, "http" | "https");
         let is_plain = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_graphic());
-        let is_whole = [host, public_key].into_iter().all(is_plain)
-            && is_plain(project)
-            && !project.contains(['?', '#'])
-            && !host.contains('@');
+        let is_whole = [host, public_key, project].into_iter().all(is_plain) && !place.contains(['?', '#', '@']);
         (is_url && is_whole).then(|| Dsn { envelope_url, public_key: public_key.to_owned() })
     }
 

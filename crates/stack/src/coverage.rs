@@ -1,17 +1,21 @@
-//! How much of the native crates the tests ran: merges what the instrumented programs wrote, prints a table, and fails
-//! below the minimum. Uses the LLVM tools that come with Rust (`rustup component add llvm-tools`).
+//! How much of the product's native code the tests ran: merges what the instrumented programs wrote, prints a table by crate
+//! and what is left out, and fails below the minimum. The code of tests does not count, since it always runs. Uses the LLVM
+//! tools that come with Rust (`rustup component add llvm-tools`).
 
 use mw::error::{Error, Result, While};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// Not ours, tests themselves, and what only runs inside a component.
-const IGNORED: &str =
-    r"(/\.cargo/|/rustc/|/\.rustup/|/target/|/tests/|/components/|/conformance/|/crates/web/|/build\.rs$)";
+/// Not ours, or tests themselves.
+const IGNORED: &str = r"(/\.cargo/|/rustc/|/\.rustup/|/target/|/tests/|/components/|/conformance/|/build\.rs$)";
+/// A line of a file that runs inside a component only begins so.
+const WASM_ONLY: [&str; 2] = ["use wasi::", "use spin_sdk::"];
+/// Files of helpers for tests, beside the product's.
+const TEST_FILES: [&str; 3] = ["/tests.rs", "/testing.rs", "/fuzz/src/"];
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -34,23 +38,82 @@ pub fn run(options: &Options) -> Result<u8> {
     }
     output(Command::new(tools.join("llvm-profdata")).args(["merge", "--sparse", "-o"]).arg(&merged).args(&profiles))?;
     let messages = fs::read_to_string(options.folder.join("tests.json")).while_doing("read tests.json")?;
-    let mut report = Command::new(tools.join("llvm-cov"));
-    report.args([
-        "report",
-        "--ignore-filename-regex",
-        IGNORED,
-        "--show-region-summary=false",
-        "--show-branch-summary=false",
-    ]);
-    report.arg("--instr-profile").arg(&merged);
+    let mut export = Command::new(tools.join("llvm-cov"));
+    export.args(["export", "--format=lcov", "--ignore-filename-regex", IGNORED]).arg("--instr-profile").arg(&merged);
     for program in programs(&messages) {
-        report.arg("--object").arg(program);
+        export.arg("--object").arg(program);
     }
-    let table = output(&mut report)?;
-    println!("{}", table.trim_end());
-    let percent = total(&table).ok_or_else(|| Error::failed("llvm-cov printed no total"))?;
-    println!("{percent:.2} % of the lines of the native crates ran; {:.0} % are required", options.minimum);
+    let counted = count(&output(&mut export)?, &|path| fs::read_to_string(path).unwrap_or_default());
+    let mut total = Lines::default();
+    for (name, lines) in &counted.crates {
+        println!("{name:16} {:6} lines {:6.2} %", lines.all, lines.percent());
+        total.all += lines.all;
+        total.ran += lines.ran;
+    }
+    println!("left out: code of tests, components/, and what runs inside a component only:");
+    println!("  {}", counted.left_out.iter().map(String::as_str).collect::<Vec<_>>().join("\n  "));
+    if total.all == 0 {
+        return Err(Error::failed("llvm-cov counted no lines"));
+    }
+    let percent = total.percent();
+    println!(
+        "{percent:.2} % of {} lines of the product's native code ran; {:.0} % are required",
+        total.all, options.minimum
+    );
     Ok(u8::from(percent < options.minimum))
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Lines {
+    all: u32,
+    ran: u32,
+}
+
+impl Lines {
+    fn percent(&self) -> f64 {
+        f64::from(self.ran) * 100.0 / f64::from(self.all.max(1))
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    crates: BTreeMap<String, Lines>,
+    left_out: BTreeSet<String>,
+}
+
+/// Counts the lines of an lcov report (`SF:` begins a file, `DA:line,times` is a line) by crate.
+fn count(lcov: &str, read: &dyn Fn(&str) -> String) -> Counted {
+    let mut counted = Counted::default();
+    for file in lcov.split("end_of_record") {
+        let Some(path) = file.lines().find_map(|line| line.strip_prefix("SF:")) else { continue };
+        let (_, place) = path.split_once("/crates/").unwrap_or(("", path));
+        let text = read(path);
+        if TEST_FILES.iter().any(|part| path.contains(part)) {
+            continue;
+        }
+        if text.lines().any(|line| WASM_ONLY.iter().any(|start| line.starts_with(start))) {
+            counted.left_out.insert(place.to_owned());
+            continue;
+        }
+        let end = tests_begin(&text);
+        let lines = counted.crates.entry(place.split('/').next().unwrap_or_default().to_owned()).or_default();
+        for line in file.lines().filter_map(|line| line.strip_prefix("DA:")) {
+            let (number, times) = line.split_once(',').unwrap_or_default();
+            if number.parse().is_ok_and(|number: usize| number < end) {
+                lines.all += 1;
+                lines.ran += u32::from(times != "0");
+            }
+        }
+    }
+    counted
+}
+
+/// The line from which on a file is its tests: they stand last.
+fn tests_begin(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_module = |line: &str| line.split_whitespace().any(|word| word == "mod") && line.ends_with('{');
+    let begins = |pair: &[&str]| matches!(pair, ["#[cfg(test)]", next] if is_module(next));
+    lines.windows(2).position(begins).map_or(usize::MAX, |place| place + 1)
 }
 
 /// The folder of the tools, installed if they are missing.
@@ -95,21 +158,18 @@ fn output(command: &mut Command) -> Result<String> {
     Err(Error::failed(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
-/// The last percentage of the line of totals.
-fn total(table: &str) -> Option<f64> {
-    let line = table.lines().find(|line| line.starts_with("TOTAL"))?;
-    line.split_whitespace().rev().find_map(|word| word.strip_suffix('%'))?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_total_is_that_of_the_lines() {
-        let table = "Filename  Functions  Missed  Executed  Lines  Missed  Cover\na.rs 1 0 100.00% 2 1 50.00%\nTOTAL 10 1 90.00% 200 31 84.50%\n";
-        assert_eq!(total(table), Some(84.5));
-        assert_eq!(total("nothing"), None);
+    fn lines_of_tests_do_not_count() {
+        let lcov = "SF:/w/crates/a/src/x.rs\nDA:1,3\nDA:2,0\nDA:4,9\nend_of_record\n\
+                    SF:/w/crates/a/src/tests.rs\nDA:1,1\nend_of_record\nSF:/w/crates/b/src/y.rs\nDA:1,0\nend_of_record\n";
+        let source = "fn a() {}\nfn b() {}\n#[cfg(test)]\nmod tests {\n}\n";
+        let counted = count(lcov, &|path| if path.contains("/a/") { source } else { "use wasi::x;" }.to_owned());
+        assert_eq!(counted.crates, BTreeMap::from([("a".to_owned(), Lines { all: 2, ran: 1 })]));
+        assert_eq!(counted.left_out, BTreeSet::from(["b/src/y.rs".to_owned()]));
     }
 
     #[test]

@@ -8,15 +8,12 @@ use crate::support::{Run, Service, service, stack};
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
-fn stack_with(policy: Value) -> Option<(Stack, Service, Simulator)> {
-    if service().is_mock() {
-        return None;
-    }
+fn stack_with(policy: Value) -> (Stack, Service, Simulator) {
     let stack = stack::builder().start().unwrap();
     apply_policies(&stack, &json!({"workflow": policy}));
     let service = stack::service_of(&stack);
     let simulator = Simulator::of(&service);
-    Some((stack, service, simulator))
+    (stack, service, simulator)
 }
 
 /// How many approvals the run's first gate has.
@@ -25,8 +22,9 @@ fn votes(run: &Run) -> usize {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn one_person_is_no_quorum_of_two() {
-    let Some((_stack, service, simulator)) = stack_with(json!({"approvals": 2})) else { return };
+    let (_stack, service, simulator) = stack_with(json!({"approvals": 2}));
     let (group, ann) = (Group::listed(&service), Person::new(&service, "approver"));
     let run = run_of_chat(&service, &group.chat);
     let answer = ann.says(&simulator, &group.chat, "send me the approve link").unwrap();
@@ -56,8 +54,9 @@ fn one_person_is_no_quorum_of_two() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn an_approval_ends_with_its_approvers_rights() {
-    let Some((_stack, service, _)) = stack_with(json!({"approvals": 2})) else { return };
+    let (_stack, service, _) = stack_with(json!({"approvals": 2}));
     let people = ["ann", "bob", "eve", "joe"].map(|_| Person::new(&service, "approver"));
     let [ann, bob, eve, joe] = &people;
     let run = Run::start_at(&service, "test_video_gen");
@@ -77,8 +76,9 @@ fn an_approval_ends_with_its_approvers_rights() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_guests_link_of_before_counts_as_no_vote() {
-    let Some((_stack, service, _)) = stack_with(json!({"approvals": 2})) else { return };
+    let (_stack, service, _) = stack_with(json!({"approvals": 2}));
     let run = Run::start_at(&service, "test_video_gen");
     let claims = mw_core::token::Claims {
         opening: 1,
@@ -96,8 +96,9 @@ fn a_guests_link_of_before_counts_as_no_vote() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn nobody_approves_their_own_run_through_a_messenger() {
-    let Some((_stack, service, simulator)) = stack_with(json!({"self_approval": false})) else { return };
+    let (_stack, service, simulator) = stack_with(json!({"self_approval": false}));
     let (group, ann) = (Group::listed(&service), Person::new(&service, "approver"));
     for chat in [&ann.id, &group.chat] {
         ann.says(&simulator, chat, "Make a Test Video Gen run about candles").unwrap();

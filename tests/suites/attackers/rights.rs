@@ -8,9 +8,8 @@ use serde_json::json;
 
 const WISH: &str = "Make a Test Video Gen run about candles";
 
-fn simulator() -> Option<Simulator> {
-    service().sim_url.as_ref()?;
-    Some(Simulator::of(service()))
+fn simulator() -> Simulator {
+    Simulator::of(service())
 }
 
 /// Everything that was sent to a chat.
@@ -27,9 +26,10 @@ fn all_told(run: &Run) {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn in_a_chat_of_their_own_only_approvers_start_runs() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     for kind in KINDS {
         let person = Person::new(service(), kind);
         let answer = person.says(&simulator, &person.id, WISH);
@@ -45,9 +45,10 @@ fn in_a_chat_of_their_own_only_approvers_start_runs() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_listed_group_starts_runs_and_gets_no_link() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     for kind in KINDS {
         let (group, person) = (Group::listed(service()), Person::new(service(), kind));
         let may_talk = acts(kind) || kind == "stranger";
@@ -69,9 +70,10 @@ fn a_listed_group_starts_runs_and_gets_no_link() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn posts_in_the_name_of_a_group_start_nothing() {
     let _calm = calm();
-    let Some(_) = simulator() else { return };
+    let _ = simulator();
     let (group, viewer) = (Group::listed(service()), Person::new(service(), "viewer"));
     let (chat, person) = (group.chat.parse::<i64>().unwrap(), viewer.id.parse::<i64>().unwrap());
     for (from, sender) in [(136_817_688, -5), (1_087_968_824, chat), (777_000, -5), (person, -5), (1_087_968_824, 0)] {
@@ -89,9 +91,10 @@ fn posts_in_the_name_of_a_group_start_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn an_unlisted_group_starts_nothing_whoever_writes() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     for kind in KINDS {
         let (group, person) = (Group::unlisted(service()), Person::new(service(), kind));
         for _ in 0..2 {
@@ -104,9 +107,10 @@ fn an_unlisted_group_starts_nothing_whoever_writes() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_notice_carries_a_link_only_into_an_approvers_own_chat() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     for kind in KINDS {
         let person = Person::new(service(), kind);
         let run = run_of_chat(service(), &person.id);
@@ -119,9 +123,10 @@ fn a_notice_carries_a_link_only_into_an_approvers_own_chat() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_group_that_is_no_longer_listed_hears_nothing() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     let mut group = Group::listed(service());
     let run = run_of_chat(service(), &group.chat);
     told(&simulator, &group.chat, "sendMessage", &run.id);
@@ -137,9 +142,10 @@ fn a_group_that_is_no_longer_listed_hears_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_button_obeys_approvers_only() {
     let _calm = calm();
-    let Some(simulator) = simulator() else { return };
+    let simulator = simulator();
     let group = Group::listed(service());
     let run = run_of_chat(service(), &group.chat);
     told(&simulator, &group.chat, "sendMessage", "inline_keyboard");

@@ -11,10 +11,8 @@ pub(crate) fn setting(name: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn every_command_of_the_page_about_channels_works() {
-    if service().is_mock() {
-        return;
-    }
     let stack = builder().start().unwrap();
     let run = Run::start_at(&service_of(&stack), "test_video_gen");
     let telegram = format!("{}/telegram", stack.simulator_url().unwrap());

@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// One answer to a creation at kie.ai is lost in this way; the callback tells the task, and it is adopted.
 fn lost_answer_is_adopted(fault: &str) {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": fault, "on": "create", "times": 1}));
     let run = Run::generating().waiting_for("awaiting_prepublish");
     assert_submitted_once(&storm, &run);
@@ -21,23 +21,27 @@ fn lost_answer_is_adopted(fault: &str) {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_job_whose_answer_was_lost_is_adopted_through_its_callback() {
     lost_answer_is_adopted("drop_connection");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_gateways_error_after_the_work_submits_nothing_twice() {
     lost_answer_is_adopted("gateway_error_after_work");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn half_of_an_answer_submits_nothing_twice() {
     lost_answer_is_adopted("malformed_json");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_answer_of_shotstack_is_adopted_too() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "shotstack", "fault": "drop_connection", "on": "create", "times": 1}));
     let run = Run::generating().waiting_for("awaiting_prepublish");
     assert_submitted_once(&storm, &run);
@@ -45,8 +49,9 @@ fn a_lost_answer_of_shotstack_is_adopted_too() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_answer_of_upload_post_is_recovered_by_our_own_id() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!([{"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1},
                        {"provider": "upload-post", "fault": "callback_dropped"}]));
     let run = Run::start().published();
@@ -57,8 +62,9 @@ fn a_lost_answer_of_upload_post_is_recovered_by_our_own_id() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_answer_waits_for_its_callback_as_long_as_it_may_come() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.hold();
     storm.fault(json!({"provider": "kieai", "fault": "drop_connection", "on": "create", "times": 1}));
     let run = Run::generating();
@@ -80,8 +86,9 @@ fn a_lost_answer_waits_for_its_callback_as_long_as_it_may_come() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn only_after_the_waiting_time_is_it_sent_once_more_and_the_timeline_says_so() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!([{"provider": "kieai", "fault": "drop_connection", "on": "create", "times": 1},
                        {"provider": "kieai", "fault": "callback_dropped"}]));
     let run = Run::generating();
@@ -95,10 +102,9 @@ fn only_after_the_waiting_time_is_it_sent_once_more_and_the_timeline_says_so() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_post_that_cannot_be_asked_about_is_not_repeated() {
-    let Some(storm) = simulator::storm() else {
-        return;
-    };
+    let storm = simulator::storm();
     storm.fault(json!([
         {"provider": "upload-post", "fault": "gateway_error_after_work", "on": "create", "times": 1},
         {"provider": "upload-post", "fault": "status_500", "on": "query", "times": 2},

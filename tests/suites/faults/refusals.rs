@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// Refused twice with this fault, then accepted: the run goes on.
 fn passes(provider: &str, fault: &str) {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": provider, "fault": fault, "on": "create", "times": 2}));
     let run = Run::start().published();
     assert_submitted_once(&storm, &run);
@@ -14,39 +14,46 @@ fn passes(provider: &str, fault: &str) {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn kieais_429_is_tried_again() {
     passes("kieai", "status_429");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn kieais_429_in_a_200_is_tried_again() {
     passes("kieai", "code_429");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn kieais_maintenance_is_tried_again() {
     passes("kieai", "code_455");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn kieais_500_is_tried_again() {
     passes("kieai", "status_500");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn shotstacks_429_is_tried_again() {
     passes("shotstack", "status_429");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn upload_posts_500_and_429_are_tried_again() {
     passes("upload-post", "status_500");
     passes("upload-post", "status_429");
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn failing_questions_are_asked_again() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     for provider in ["kieai", "shotstack", "upload-post"] {
         for fault in ["status_500", "status_429", "drop_connection", "malformed_json"] {
             storm.fault(json!({"provider": provider, "fault": fault, "on": "query", "times": 1}));
@@ -57,8 +64,9 @@ fn failing_questions_are_asked_again() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_final_refusal_fails_the_run_and_says_why() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": "code_402"}));
     let run = Run::generating();
     let view = run.wait_for("failed");
@@ -75,8 +83,9 @@ fn a_final_refusal_fails_the_run_and_says_why() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_failed_clip_leaves_the_others_results_in_place() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": "task_fails", "times": 1}));
     let run = Run::generating();
     let view = run.wait_for("failed");
@@ -90,8 +99,9 @@ fn a_failed_clip_leaves_the_others_results_in_place() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_failed_render_fails_the_run_with_its_clips_kept() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "shotstack", "fault": "render_fails", "text": "Asset could not be downloaded"}));
     let run = Run::generating();
     let view = run.wait_for("failed");
@@ -104,9 +114,10 @@ fn a_failed_render_fails_the_run_with_its_clips_kept() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_failed_post_fails_the_run_without_a_word_of_success() {
     for fault in ["post_fails", "fallback_to_inbox"] {
-        let Some(storm) = simulator::storm() else { return };
+        let storm = simulator::storm();
         storm.fault(json!({"provider": "upload-post", "fault": fault}));
         let run = Run::rendered().approved("prepublish");
         let view = run.wait_for("failed");
@@ -118,8 +129,9 @@ fn a_failed_post_fails_the_run_without_a_word_of_success() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_provider_that_keeps_refusing_ends_the_run_after_bounded_tries() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": "code_429", "on": "create"}));
     let run = Run::generating();
     let view = eventually("the run gives up", || {
@@ -143,8 +155,9 @@ fn a_provider_that_keeps_refusing_ends_the_run_after_bounded_tries() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_cancelled_run_asks_its_providers_nothing_more() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.latency(json!({"kieai_ms": 600_000}));
     storm.hold();
     let run = Run::generating();

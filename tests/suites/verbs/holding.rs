@@ -23,8 +23,9 @@ fn a_paused_gate_takes_no_decision_and_a_resumed_one_does() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_run_that_is_paused_at_work_collects_what_comes_and_goes_on_when_it_is_resumed() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.latency(json!({"kieai_ms": 3_000}));
     let run = Run::generating();
     eventually("both clips are at work", || {
@@ -62,8 +63,9 @@ fn a_run_says_what_it_waits_for_until_when_and_what_can_be_done() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_run_whose_provider_fails_says_which_error_it_waits_on() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": "status_500", "on": "create", "times": 100}));
     let run = Run::generating();
     let told = eventually("a failed attempt", || {

@@ -45,8 +45,9 @@ fn asking_twice_opens_one_successor_and_another_key_opens_another() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_run_that_failed_half_way_makes_no_clip_twice() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     // The first clip is made, the second fails at the provider.
     storm.fault(json!({"provider": "kieai", "fault": "task_fails", "times": 1}));
     let run = Run::generating();
@@ -62,8 +63,9 @@ fn a_run_that_failed_half_way_makes_no_clip_twice() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_clip_that_was_at_work_when_its_run_ended_is_followed_on() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.latency(json!({"kieai_ms": 3_000}));
     let run = Run::generating();
     eventually("both clips are at work", || {

@@ -24,8 +24,9 @@ fn task_of(run: &Run, kind: &str) -> (String, String) {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_forged_body_under_a_valid_kieai_signature_changes_nothing() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     let run = at_work(&storm);
     let before = run.view();
     let (job, task) = task_of(&run, "generate");
@@ -50,8 +51,9 @@ fn a_forged_body_under_a_valid_kieai_signature_changes_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_forged_done_of_shotstack_changes_nothing() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.latency(json!({"shotstack_ms": 1500}));
     storm.fault(json!({"provider": "shotstack", "fault": "forged_done"}));
     let run = Run::generating();
@@ -69,8 +71,9 @@ fn a_forged_done_of_shotstack_changes_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_callback_for_another_runs_job_pokes_that_job_only() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     let (run, other) = (at_work(&storm), at_work(&storm));
     let (_, task) = task_of(&run, "generate");
     let before = other.view();
@@ -82,8 +85,9 @@ fn a_callback_for_another_runs_job_pokes_that_job_only() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_late_webhook_moves_no_ended_run() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     let run = at_work(&storm);
     let (job, task) = task_of(&run, "generate");
     service().post(&format!("/v1/runs/{}/cancel", run.id)).send().expect(200);
@@ -122,8 +126,9 @@ fn a_webhook_on_a_published_run_is_accepted_in_every_mode_and_changes_nothing() 
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_upload_post_event_is_made_up_for_by_asking() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!([{"provider": "upload-post", "fault": "callback_dropped"}, {"provider": "shotstack", "fault": "callback_dropped"},
                        {"provider": "kieai", "fault": "callback_dropped"}]));
     let run = Run::start().published();
@@ -131,8 +136,9 @@ fn a_lost_upload_post_event_is_made_up_for_by_asking() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn doubled_and_reordered_callbacks_change_nothing_twice() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     for provider in ["kieai", "shotstack", "upload-post"] {
         storm.fault(json!([{"provider": provider, "fault": "callback_twice"}, {"provider": provider, "fault": "callback_reordered"},
                            {"provider": provider, "fault": "callback_forged"}]));
@@ -146,8 +152,9 @@ fn doubled_and_reordered_callbacks_change_nothing_twice() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn other_spellings_of_the_providers_change_nothing() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     storm.fault(json!([{"provider": "kieai", "fault": "ids_as_task_id"}, {"provider": "kieai", "fault": "result_urls_as_string"},
                        {"provider": "kieai", "fault": "unknown_state"}, {"provider": "shotstack", "fault": "unknown_status"},
                        {"provider": "upload-post", "fault": "queued_while_running"}, {"provider": "upload-post", "fault": "results_as_object"}]));
@@ -159,8 +166,9 @@ fn other_spellings_of_the_providers_change_nothing() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn a_poke_makes_the_provider_be_asked_at_once() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     let run = at_work(&storm);
     let (job, task) = task_of(&run, "generate");
     let later = "UPDATE outbox SET due_at = now() + interval '1 hour' WHERE run_id = $1 AND state = 'due'";
@@ -182,8 +190,9 @@ fn a_poke_makes_the_provider_be_asked_at_once() {
 }
 
 #[test]
+#[ignore = "needs simulated providers"]
 fn refused_deliveries_poke_nobody() {
-    let Some(storm) = simulator::storm() else { return };
+    let storm = simulator::storm();
     let run = at_work(&storm);
     let (job, task) = task_of(&run, "generate");
     let due = || -> Value { service().database().row("SELECT hint FROM jobs WHERE job_id = $1", &[&job]) };

@@ -1,35 +1,18 @@
 //! Runs the targets: seeded, bounded, shrunk. The summary goes past the test harness, which would swallow it.
 
-use crate::mutation::mutated;
+use mw_fuzz::mutation::mutated;
+use mw_fuzz::targets::Target;
+use mw_fuzz::{Seen, corpus};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use serde_json::Value;
 use std::cell::Cell;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-
-/// A parser under fuzz.
-pub(crate) struct Target {
-    /// Also the folder of its corpus.
-    pub(crate) name: &'static str,
-    /// Panics where the promise is broken.
-    pub(crate) check: fn(&[u8]) -> Seen,
-}
-
-/// What the parser made of the bytes; either is fine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
-    Taken,
-    Refused,
-}
-
-impl From<bool> for Seen {
-    fn from(taken: bool) -> Seen {
-        if taken { Seen::Taken } else { Seen::Refused }
-    }
-}
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 const CASES: u32 = 2000;
 const SEED: u64 = 20_260_101;
+/// A case takes microseconds; a busy machine may pause, a quadratic parser shows under `./dev fuzz` (`-timeout`).
+const LONGEST: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(targets: &[Target]) {
     let (cases, seed) = (number("FUZZ_CASES", u64::from(CASES)), number("FUZZ_SEED", SEED));
@@ -49,10 +32,12 @@ fn fuzz(target: &Target, cases: u32, seed: u64) -> Result<(), String> {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let taken = Cell::new(0_u32);
-    let result = runner.run(&mutated(corpus(target.name)), |case| {
+    let result = runner.run(&mutated(corpus::of(target.name)), |case| {
+        let started = Instant::now();
         if (target.check)(&case) == Seen::Taken {
             taken.set(taken.get() + 1);
         }
+        assert!(started.elapsed() < LONGEST, "{} bytes took {:?}", case.len(), started.elapsed());
         Ok::<_, TestCaseError>(())
     });
     match result {
@@ -71,36 +56,6 @@ fn finding(target: &Target, seed: u64, reason: &str, case: &[u8]) -> String {
     std::fs::write(&file, case).unwrap();
     let text = String::from_utf8_lossy(case);
     format!("{}: {reason}\nseed {seed}, kept in {}:\n{text:?}", target.name, file.display())
-}
-
-pub(crate) fn corpus_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
-}
-
-/// The messages of a target, in the order of their names, so that a seed always means the same.
-pub(crate) fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = corpus_folder().join(target);
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(&folder).expect(target).map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
-}
-
-/// PostgreSQL stores every character but U+0000: a fact that holds one could never be committed.
-pub(crate) fn storable(fact: &Value) {
-    let clean = match fact {
-        Value::String(text) => !text.contains('\0'),
-        Value::Array(items) => {
-            items.iter().for_each(storable);
-            true
-        }
-        Value::Object(members) => {
-            members.values().for_each(storable);
-            members.keys().all(|name| !name.contains('\0'))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-    };
-    assert!(clean, "U+0000 in {fact}");
 }
 
 fn number(variable: &str, default: u64) -> u64 {

@@ -4,7 +4,7 @@
 //! there after a restore (counts, and one digest over the last hash of every timeline). Both are of one moment: the dump
 //! reads the snapshot in which the manifest was counted.
 
-mod manifest;
+pub mod manifest;
 
 use super::Context;
 use crate::{

@@ -1,6 +1,6 @@
 //! The commands: one file each. Here: the arguments they share, dispatch, and how a failure becomes an exit code.
 
-mod backup;
+pub mod backup;
 mod channels;
 mod chat;
 mod db;

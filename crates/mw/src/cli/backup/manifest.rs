@@ -14,7 +14,7 @@ const BYTES_MAX: u64 = 16_384;
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Manifest {
+pub struct Manifest {
     pub(super) created_at: Moment,
     pub(super) release: Release,
     /// The newest migration that was applied.
@@ -113,8 +113,13 @@ impl Manifest {
             |error| Error::misuse(format!("{} cannot be read ({error}): it belongs to the backup", path.display()));
         let mut text = String::new();
         File::open(&path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text)).map_err(unreadable)?;
-        serde_json::from_str(&text)
+        Manifest::parse(&text)
             .map_err(|error| Error::misuse(format!("{} is no manifest of a backup: {error}", path.display())))
+    }
+
+    /// Reads the text of a manifest.
+    pub fn parse(text: &str) -> std::result::Result<Manifest, serde_json::Error> {
+        serde_json::from_str(text)
     }
 }
 

@@ -1,0 +1,52 @@
+//! What the operator's command reads from disks and servers that need not be ours.
+
+use crate::Seen;
+use mw::cli::backup::manifest::Manifest;
+use mw::exposition::Exposition;
+use mw_providers::sentry::Dsn;
+
+/// A value comes out as it stands: what a line says is said for its own name only.
+pub(crate) fn env_file(bytes: &[u8]) -> Seen {
+    let text = String::from_utf8_lossy(bytes);
+    let settings = mw::settings::parse_lines(&text);
+    assert!(settings.len() <= text.lines().count());
+    for (name, value) in &settings {
+        assert!(!name.contains(['\n', '=']) && !value.contains('\n'), "{name:?} {value:?}");
+        assert!(text.contains(value.as_str()), "{value:?}");
+    }
+    Seen::from(!settings.is_empty())
+}
+
+/// A scrape has at most one sample a line, and its sums are numbers.
+pub(crate) fn exposition(bytes: &[u8]) -> Seen {
+    let text = String::from_utf8_lossy(bytes);
+    let scrape = Exposition::parse(&text);
+    let samples: Vec<_> = scrape.all().collect();
+    assert!(samples.len() <= text.lines().count());
+    for sample in &samples {
+        assert!(scrape.sum(&sample.name, &[]).is_some());
+        let base = sample.name.strip_suffix("_bucket").unwrap_or(&sample.name);
+        scrape.quantile_since(&Exposition::default(), base, &[], 0.95);
+        scrape.quantile_since(&scrape, base, &[], 0.5);
+    }
+    Seen::from(!samples.is_empty())
+}
+
+/// A manifest that is read is written as it was, and nothing in it can carry a command.
+pub(crate) fn backup_manifest(bytes: &[u8]) -> Seen {
+    let Ok(manifest) = Manifest::parse(&String::from_utf8_lossy(bytes)) else { return Seen::Refused };
+    let text = serde_json::to_string(&manifest).unwrap();
+    assert!(!text.contains(['\\', '$', '`', ';', '\'', '\n']), "{text}");
+    assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    Seen::Taken
+}
+
+/// A project's address leads where it says, and does not show the key.
+pub(crate) fn sentry_dsn(bytes: &[u8]) -> Seen {
+    let text = String::from_utf8_lossy(bytes);
+    let Some(dsn) = Dsn::parse(&text) else { return Seen::Refused };
+    let url: http::Uri = dsn.envelope_url().parse().unwrap();
+    assert!(url.host().is_some_and(|host| !host.is_empty()) && url.path().ends_with("/envelope/"));
+    assert!(text.matches("public-key-0123").count() != 1 || !format!("{dsn:?}").contains("public-key-0123"));
+    Seen::Taken
+}
