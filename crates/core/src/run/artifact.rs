@@ -3,7 +3,7 @@
 
 use crate::brendan::speech::plain;
 use crate::definition::Step;
-use crate::job::JobSpec;
+use crate::job::{JobKind, JobSpec};
 use crate::persona::PersonaOutput;
 use crate::run::attach::Attachment;
 use crate::run::deadline::STEP_TIMEOUT;
@@ -88,7 +88,7 @@ fn list(run: &Run, recorded: &Recorded) -> Vec<Artifact> {
         Event::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
         Event::JobRequested { spec: JobSpec::Render(spec), .. } => {
             let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
-            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(Some("alex"))]
+            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(maker(run, JobKind::Render))]
         }
         Event::JobSubmitted { job_id, task_id, .. } => job_submitted(run, job_id, task_id),
         Event::JobSucceeded { job_id, url } => job_succeeded(run, job_id, url),
@@ -182,6 +182,11 @@ fn last_persona(run: &Run) -> &str {
     before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
 }
 
+/// The persona in whose name the definition puts this kind of work.
+fn maker(run: &Run, kind: JobKind) -> Option<&str> {
+    run.pipeline.iter().filter_map(Step::work).find_map(|(found, persona)| persona.filter(|_| found == kind))
+}
+
 fn attached(attachment: &Attachment) -> Artifact {
     let mut metadata = attachment.metadata.clone();
     if let (NOTIFICATION, Some(message)) = (attachment.artifact_type.as_str(), metadata.get_mut("message")) {
@@ -215,7 +220,7 @@ fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
             "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
             "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
             "metadata": {"runId": run.run_id, "videoIndex": spec.index, "subject": spec.subject, "header": spec.header},
-        })).by(Some("riley"))],
+        })).by(maker(run, JobKind::Generate))],
         Some(JobSpec::Render(_) | JobSpec::Publish(_)) | None => Vec::new(),
     }
 }
@@ -232,7 +237,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
         JobSpec::Render(spec) => {
             let indexes: Vec<u32> = spec.clips.iter().map(|clip| clip.index).collect();
             let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": job.phase.task_id()});
-            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(Some("alex"))]
+            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(maker(run, JobKind::Render))]
         }
         JobSpec::Publish(spec) => {
             let mut metadata = json!({
@@ -243,7 +248,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
             if let (crate::status::ProvidersMode::Mock, Value::Object(fields)) = (run.mode, &mut metadata) {
                 fields.insert("mock".to_owned(), Value::Bool(true));
             }
-            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(Some("quinn"))]
+            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(maker(run, JobKind::Publish))]
         }
     }
 }
@@ -260,7 +265,7 @@ fn clip_adopted(run: &Run, index: u32, url: &str, from_run: &str) -> Vec<Artifac
 /// One `kieai.wait` when the last clip has come.
 fn wait_over(run: &Run) -> Option<Artifact> {
     let (expected, generated) = clips_of(run);
-    (generated == expected).then(|| wait(expected, generated, "completed"))
+    (generated == expected).then(|| wait(run, expected, generated, "completed"))
 }
 
 /// How many clips the run needs, and how many have come.
@@ -269,16 +274,16 @@ fn clips_of(run: &Run) -> (usize, usize) {
     (run.clips.len(), generated)
 }
 
-fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
+fn wait(run: &Run, expected: usize, generated: usize, status: &str) -> Artifact {
     let metadata = json!({"expectedCount": expected, "generatedCount": generated, "status": status});
-    Artifact::new("kieai.wait", "kieai", metadata).by(Some("riley"))
+    Artifact::new("kieai.wait", "kieai", metadata).by(maker(run, JobKind::Generate))
 }
 
 fn run_failed(run: &Run, error_type: &str, error_message: &str) -> Vec<Artifact> {
     let mut artifacts = Vec::new();
     if error_type == STEP_TIMEOUT && matches!(run.current_step(), Some(Step::Generate { .. })) {
         let (expected, generated) = clips_of(run);
-        artifacts.push(wait(expected, generated, "timeout"));
+        artifacts.push(wait(run, expected, generated, "timeout"));
     }
     let metadata = json!({"error_type": error_type, "error_message": error_message, "project": run.definition.key});
     artifacts.push(Artifact::new("run.failed", "orchestrator", metadata));
@@ -297,18 +302,15 @@ fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifac
                     "errorCode": code, "errorMessage": message,
                 }),
             )
-            .by(Some("riley")),
+            .by(maker(run, JobKind::Generate)),
         ],
         Some(JobSpec::Render(_)) => {
-            vec![
-                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(Some("alex")),
-            ]
+            let metadata = json!({"error": message, "code": code});
+            vec![Artifact::new("shotstack.error", "shotstack", metadata).by(maker(run, JobKind::Render))]
         }
         Some(JobSpec::Publish(_)) => {
-            vec![
-                Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code}))
-                    .by(Some("quinn")),
-            ]
+            let metadata = json!({"error": message, "code": code});
+            vec![Artifact::new("upload-post.error", "upload-post", metadata).by(maker(run, JobKind::Publish))]
         }
         None => Vec::new(),
     }

@@ -2,7 +2,7 @@
 //! code can check of the guard-rails, who may decide, who has, and what may be edited.
 
 use crate::Timestamp;
-use crate::definition::{Role, Step};
+use crate::definition::{Role, Settings, Step};
 use crate::disclosure::Disclosed;
 use crate::gate_policy::OnExpiry;
 use crate::persona;
@@ -134,7 +134,7 @@ impl Run {
             disclosure: self.disclosed(),
             cost: self.cost(),
             checks: guardrail::checks(self),
-            guardrails: self.settings.as_ref().map(|settings| settings.guardrails.clone()).unwrap_or_default(),
+            guardrails: self.settings.as_ref().map(Settings::sentences).unwrap_or_default(),
             quorum: Quorum {
                 needed: policy.approvals,
                 approved_by: open.votes.iter().map(|vote| vote.approver.clone()).collect(),
