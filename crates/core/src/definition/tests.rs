@@ -1,4 +1,6 @@
 use super::*;
+use crate::persona;
+use crate::run::testing;
 
 fn shipped(name: &str) -> String {
     std::fs::read_to_string(format!("{}/../../projects/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -56,6 +58,28 @@ fn a_definition_that_breaks_a_rule_is_refused_with_the_rule() {
         change(&mut value);
         let error = Definition::from_json(&value.to_string()).expect_err(expected).to_string();
         assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn shipped_projects_say_what_they_always_said() {
+    let by_rules = |key: &str, role| persona::by_rules(&testing::started(key), role);
+    let moon = "One continuous macro shot of moon, 8 seconds, real foley, no music, no text. Theme: candles.";
+    assert_eq!(by_rules("test_video_gen", Role::Write).prompts[0], moon);
+    let surreal = by_rules("aismr", Role::Write).prompts[11].clone();
+    assert!(surreal.contains(", real foley, one word whispered at 3 seconds, no music, no text. Theme: "), "{surreal}");
+    let caption = by_rules("test_video_gen", Role::Caption);
+    assert_eq!(caption.caption.as_deref(), Some("Test Video Generation: candles #test"));
+    assert_eq!(caption.title.as_deref(), Some("Test Video Generation: candles"));
+    assert_eq!(by_rules("test_video_gen", Role::Ideate).summary, "2 clips about moon and sun.");
+}
+
+#[test]
+fn shipped_work_keeps_its_makers() {
+    for key in ["test_video_gen", "aismr"] {
+        let makers: Vec<_> =
+            testing::definition(key).steps.iter().filter_map(|step| step.work()?.1.map(str::to_owned)).collect();
+        assert_eq!(makers, ["riley", "alex", "quinn"], "{key}");
     }
 }
 
