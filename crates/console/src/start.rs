@@ -66,7 +66,7 @@ fn project(definition: &Definition) -> Option<Project> {
         model: settings.clips.model.clone(),
         gates: gates.collect::<Vec<_>>().join(", "),
         platforms: settings.publish.platforms.join(", "),
-        guardrails: settings.guardrails.clone(),
+        guardrails: settings.sentences(),
     })
 }
 

@@ -56,6 +56,7 @@ pub struct RenderClip {
 
 /// How on-screen text looks: a project's `overlay`, over the defaults of the timeline template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 pub struct OverlayStyle {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<String>,

@@ -21,8 +21,13 @@ pub(crate) fn chat(bytes: &[u8]) -> Seen {
     let Some(asked) = taken(edge::chat_body(&mut Message::read(bytes).request())) else { return Seen::Refused };
     storable(&json!([asked.user_id, asked.message]));
     assert!((1..=100).contains(&asked.user_id.chars().count()) && (1..=8000).contains(&asked.message.chars().count()));
-    let known =
-        KnownProject { key: "aismr".into(), title: "AISMR".into(), keywords: vec!["surreal".into()], has_runs: true };
+    let known = KnownProject {
+        key: "aismr".into(),
+        title: "AISMR".into(),
+        keywords: vec!["surreal".into()],
+        has_runs: true,
+        ..KnownProject::default()
+    };
     if let Intent::Start(proposal) = plan(&asked.message, &[known], &[]) {
         assert!(proposal.input.errors().is_empty(), "a run is proposed that cannot start: {:?}", proposal.input);
     }

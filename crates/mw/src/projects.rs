@@ -1,16 +1,24 @@
 //! Project definitions: reading them from files, and storing them in the database.
 
 use crate::error::{Error, Result, While};
-use mw_core::definition::Definition;
+use mw_core::definition::{Definition, DefinitionError, Fault, faults::sentences};
 use mw_store::{Database, DbError, native::Client, projects::Applied};
 use std::path::Path;
+
+mod schema;
+
+/// The published schema lies beside the definitions.
+const SCHEMA_FILE: &str = "schema.json";
 
 /// The valid definitions of a folder's `*.json`, by file name; the first bad one is the error.
 pub fn from_folder(folder: &Path) -> Result<Vec<Definition>> {
     let entries = std::fs::read_dir(folder)
         .map_err(|error| Error::misuse(format!("cannot read the projects in {}: {error}", folder.display())))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.retain(|path| {
+        path.extension().is_some_and(|extension| extension == "json")
+            && path.file_name().is_none_or(|name| name != SCHEMA_FILE)
+    });
     paths.sort();
     if paths.is_empty() {
         return Err(Error::misuse(format!("there is no project (*.json) in {}", folder.display())));
@@ -19,8 +27,26 @@ pub fn from_folder(folder: &Path) -> Result<Vec<Definition>> {
 }
 
 fn from_file(path: &Path) -> Result<Definition> {
-    let text = std::fs::read_to_string(path).while_doing(format!("read {}", path.display()))?;
-    Definition::from_json(&text).while_doing(path.display())
+    check(path)?.map_err(|faults| Error::failed(format!("{}: {}", path.display(), sentences(&faults))))
+}
+
+/// The definition of a file, or everything that is wrong with it: first its shape, then its rules.
+pub fn check(path: &Path) -> Result<std::result::Result<Definition, Vec<Fault>>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::misuse(format!("cannot read {}: {error}", path.display())))?;
+    let mut faults = match serde_json::from_str(&text) {
+        Ok(file) => schema::faults(&file)?,
+        Err(error) => return Ok(Err(vec![Fault::at("", format!("not JSON: {error}"))])),
+    };
+    match Definition::from_json(&text) {
+        Ok(definition) if faults.is_empty() => return Ok(Ok(definition)),
+        Ok(_) => {}
+        Err(DefinitionError::Faults(broken)) => faults.extend(broken),
+        // The schema has named the place.
+        Err(DefinitionError::Shape(_)) if !faults.is_empty() => {}
+        Err(DefinitionError::Shape(error)) => faults.push(Fault::at("", error)),
+    }
+    Ok(Err(faults))
 }
 
 /// Stores a definition; says what came of it. A stored version never changes.
@@ -67,7 +93,8 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         assert_eq!(from_folder(&folder).unwrap_err().exit_code(), 2);
         std::fs::write(folder.join("bad.json"), "{}").unwrap();
-        assert!(from_folder(&folder).unwrap_err().to_string().contains("bad.json"));
+        let refused = from_folder(&folder).unwrap_err().to_string();
+        assert!(refused.contains("bad.json: /key: add it"), "{refused}");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -102,6 +102,8 @@ fn every_command_against_a_stack() {
     assert!(person.sees(0, &["db", "status"]).contains("applied"));
     assert!(person.sees(0, &["projects", "apply"]).contains("unchanged"));
     assert_eq!(person.json(&["projects", "list"])[0]["key"], "aismr");
+    assert!(person.sees(0, &["projects", "check", "projects/aismr.json"]).contains("nothing is wrong"));
+    person.sees(2, &["projects", "check", "no-such-file.json"]);
     assert!(person.sees(0, &["validate", "config"]).contains("kieai"));
     person.sees(0, &["sweep"]);
     assert!(person.sees(0, &["completions", "bash"]).contains("complete"));

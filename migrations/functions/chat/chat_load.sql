@@ -22,6 +22,8 @@ BEGIN
         'draining', (SELECT jsonb_build_object('reason', reason) FROM drain WHERE active),
         'projects', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'title', definition->>'title',
                          'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,
+                         'is_default', coalesce(definition->'is_default', 'false'),
+                         'requests', coalesce(definition->'requests', '[]'),
                          'has_runs', jsonb_array_length(definition->'steps') > 0) ORDER BY key), '[]')
                        FROM projects JOIN project_versions USING (key, version)),
         'runs', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'project', project, 'status', status,

@@ -114,7 +114,13 @@ mod tests {
     }
 
     fn project(title: &str) -> KnownProject {
-        KnownProject { key: "k".into(), title: title.into(), keywords: vec![title.into()], has_runs: true }
+        KnownProject {
+            key: "k".into(),
+            title: title.into(),
+            keywords: vec![title.into()],
+            has_runs: true,
+            ..KnownProject::default()
+        }
     }
 
     /// What stands between the only marks of a text, as JSON.

@@ -13,6 +13,7 @@ pub mod rules;
 pub use mw_kernel::speech;
 pub mod tools;
 
+use crate::definition::StepRequest;
 use crate::run::Input;
 use crate::status::{GateName, Status};
 use serde::{Deserialize, Serialize};
@@ -33,13 +34,18 @@ pub const PASSAGE_CHARS_MAX: u32 = 700;
 pub(crate) const PROMPT_CHARS_MAX: usize = 400;
 
 /// A project as the planner knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KnownProject {
     pub key: String,
     pub title: String,
     #[serde(default)]
     pub keywords: Vec<String>,
     pub has_runs: bool,
+    /// A wish that names no project means this one.
+    #[serde(default)]
+    pub is_default: bool,
+    #[serde(default)]
+    pub requests: Vec<StepRequest>,
 }
 
 /// One of the user's own runs, newest first.

@@ -1,6 +1,7 @@
 //! Brendan plans without a language model: a message and what is known about the user go in, an intent comes out.
 
 use super::{CONFIDENCE_ASK, CONFIDENCE_START, Complexity, KnownProject, KnownRun, PROMPT_CHARS_MAX, Proposal};
+use crate::definition::StepRequest;
 use crate::run::Input;
 
 /// What the user wants.
@@ -27,9 +28,6 @@ pub enum Intent {
 const MAKE_WORDS: &[&str] =
     &["make", "create", "generate", "produce", "start", "build", "render", "film", "run a", "new run"];
 const VIDEO_WORDS: &[&str] = &["video", "clip", "run", "reel", "short", "film", "tiktok"];
-const SIMPLE_WORDS: &[&str] = &["no editing", "without editing", "simple"];
-const SOUND_WORDS: &[&str] = &["soundtrack", "sound design", "custom music"];
-const DEFAULT_PROJECT: &str = "test_video_gen";
 
 /// Reads a message.
 pub fn plan(message: &str, projects: &[KnownProject], runs: &[KnownRun]) -> Intent {
@@ -66,20 +64,22 @@ fn propose(message: &str, text: &str, projects: &[KnownProject], makes: bool) ->
     if confidence < CONFIDENCE_ASK || (asks && confidence < CONFIDENCE_START) {
         return Intent::Decline;
     }
-    if confidence < CONFIDENCE_START {
+    let meant = named.or_else(|| projects.iter().find(|project| project.has_runs && project.is_default));
+    let Some(project) = meant.filter(|_| confidence >= CONFIDENCE_START) else {
         let names: Vec<&str> = projects.iter().filter(|p| p.has_runs).map(|p| p.key.as_str()).collect();
         let question = format!("What should the video be about, and for which project ({})?", names.join(", "));
         return Intent::AskBack { question };
-    }
-    let project = named.map_or(DEFAULT_PROJECT, |project| project.key.as_str()).to_owned();
-    let simple = SIMPLE_WORDS.iter().any(|word| has_words(text, word));
-    let sound = SOUND_WORDS.iter().any(|word| has_words(text, word));
+    };
+    let is_made = |request: &&StepRequest| request.words.iter().any(|words| has_words(text, &words.to_lowercase()));
+    let made: Vec<&StepRequest> = project.requests.iter().filter(is_made).collect();
+    let skip: Vec<String> = made.iter().flat_map(|request| request.skip.clone()).collect();
+    let add: Vec<String> = made.iter().flat_map(|request| request.add.clone()).collect();
     Intent::Start(Box::new(Proposal {
-        project,
+        project: project.key.clone(),
         input: Input { prompt: Some(prompt(message)), object: about, ..Input::default() },
-        skip: if simple { vec!["alex".to_owned()] } else { Vec::new() },
-        add: if sound { vec!["morgan".to_owned()] } else { Vec::new() },
-        complexity: Complexity::of(simple, sound),
+        complexity: Complexity::of(!skip.is_empty(), !add.is_empty()),
+        skip,
+        add,
         confidence,
     }))
 }
@@ -129,22 +129,24 @@ fn has_words(text: &str, words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::gate;
+    use crate::run::testing::{definition, gate};
     use crate::status::Status;
     use proptest::prelude::*;
 
+    fn known(key: &str) -> KnownProject {
+        let definition = definition(key);
+        KnownProject {
+            has_runs: definition.has_runs(),
+            key: definition.key,
+            title: definition.title,
+            keywords: definition.keywords,
+            is_default: definition.is_default,
+            requests: definition.requests,
+        }
+    }
+
     fn projects() -> Vec<KnownProject> {
-        let known = |key: &str, keywords: &[&str], has_runs| KnownProject {
-            key: key.into(),
-            title: key.into(),
-            keywords: keywords.iter().map(|word| (*word).to_owned()).collect(),
-            has_runs,
-        };
-        vec![
-            known("test_video_gen", &["test video", "test video gen"], true),
-            known("aismr", &["aismr", "surreal"], true),
-            known("general", &[], false),
-        ]
+        ["test_video_gen", "aismr", "general"].map(known).to_vec()
     }
 
     fn runs() -> Vec<KnownRun> {

@@ -257,8 +257,12 @@ mod tests {
     use serde_json::json;
 
     fn projects() -> Vec<KnownProject> {
-        let known =
-            |key: &str, has_runs| KnownProject { key: key.into(), title: key.into(), keywords: vec![], has_runs };
+        let known = |key: &str, has_runs| KnownProject {
+            key: key.into(),
+            title: key.into(),
+            has_runs,
+            ..KnownProject::default()
+        };
         vec![known("aismr", true), known("test_video_gen", true), known("general", false)]
     }
 

@@ -11,10 +11,11 @@ pub mod tool;
 
 pub use brief::{Brief, brief};
 
-use crate::definition::Role;
+use crate::definition::template::Template;
+use crate::definition::{ByRule, Role, Step};
 use crate::persona::likeness::Likeness;
 use crate::persona::memory::Recalled;
-use crate::run::{Field, Run, edit, guardrail};
+use crate::run::{Clip, Field, Run, edit};
 use crate::status::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -148,39 +149,58 @@ fn cut(text: &str, chars_max: usize) -> String {
     text.trim().chars().take(chars_max).collect()
 }
 
-/// The deterministic answer of a role: enough to make a good run without a model.
+/// The deterministic answer of a role: the texts of the definition, filled with the run's values. Enough to make a good run
+/// without a model.
 pub fn by_rules(run: &Run, role: Role) -> PersonaOutput {
+    let texts = texts(run, role);
+    let fill = |template: &Template| template.fill(|place| of_run(run, place));
+    let mut output = PersonaOutput {
+        summary: texts.summary.as_ref().map(fill).unwrap_or_default(),
+        caption: texts.caption.as_ref().map(|caption| cut(&fill(caption), CAPTION_CHARS_MAX)),
+        title: texts.title.as_ref().map(|title| cut(&fill(title), TITLE_CHARS_MAX)),
+        sound: texts.sound.iter().map(fill).collect(),
+        ..PersonaOutput::default()
+    };
     match role {
-        Role::Ideate => PersonaOutput {
-            summary: format!("{} clips about {}.", run.body.clips.len(), subjects(run)),
-            headers: run.body.clips.iter().map(|clip| clip.header.clone()).collect(),
-            ..PersonaOutput::default()
-        },
-        Role::Write => PersonaOutput {
-            summary: "One prompt per clip.".to_owned(),
-            prompts: run.body.clips.iter().map(|clip| prompt(run, &clip.subject)).collect(),
-            ..PersonaOutput::default()
-        },
-        Role::Edit => PersonaOutput {
-            summary: "Clips in order, each with its header, slow zoom and soft fades.".to_owned(),
-            ..PersonaOutput::default()
-        },
-        Role::Sound => PersonaOutput {
-            summary: "Room tone under every clip.".to_owned(),
-            sound: vec!["soft room tone".to_owned(), "close foley of the object".to_owned()],
-            ..PersonaOutput::default()
-        },
-        Role::Caption => {
-            let tags =
-                run.body.settings.as_ref().map(|settings| settings.publish.hashtags.join(" ")).unwrap_or_default();
-            PersonaOutput {
-                summary: "Caption and title from the run's subject.".to_owned(),
-                caption: Some(cut(&format!("{} {tags}", run.title), CAPTION_CHARS_MAX)),
-                title: Some(cut(&run.title, TITLE_CHARS_MAX)),
-                ..PersonaOutput::default()
-            }
-        }
+        Role::Ideate => output.headers = run.body.clips.iter().map(|clip| clip.header.clone()).collect(),
+        Role::Write => output.prompts = run.body.clips.iter().map(|clip| prompt(run, &texts, clip)).collect(),
+        Role::Edit | Role::Sound | Role::Caption => {}
     }
+    output
+}
+
+/// What the persona of a role says by rule: the one at work, else the first in the pipeline.
+fn texts(run: &Run, role: Role) -> ByRule {
+    let of_role = |step: &Step| match step {
+        Step::Persona { role: found, by_rule, .. } => (*found == role).then(|| by_rule.clone()),
+        Step::Gate { .. } | Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => None,
+    };
+    run.body.current_step().and_then(of_role).or_else(|| run.body.pipeline.iter().find_map(of_role)).unwrap_or_default()
+}
+
+/// The header is on-screen text and has no place in a prompt.
+fn prompt(run: &Run, texts: &ByRule, clip: &Clip) -> String {
+    let value = |place: &str| match place {
+        "subject" => vec![clip.subject.clone()],
+        "change" => changes_requested(run).map(str::to_owned).collect(),
+        _ => of_run(run, place),
+    };
+    texts.prompt.as_ref().map(|prompt| cut(&prompt.fill(value), PROMPT_CHARS_MAX)).unwrap_or_default()
+}
+
+/// The values of a place that is about the whole run.
+fn of_run(run: &Run, place: &str) -> Vec<String> {
+    let settings = run.body.settings.as_ref();
+    let one = match place {
+        "title" => Some(run.title.clone()),
+        "clips" => Some(run.body.clips.len().to_string()),
+        "subjects" => Some(subjects(run)),
+        "seconds" => settings.map(|settings| settings.clips.duration_seconds.to_string()),
+        "hashtags" => settings.map(|settings| settings.publish.hashtags.join(" ")).filter(|tags| !tags.is_empty()),
+        "theme" => ["prompt", "topic", "title"].iter().find_map(|key| Some(run.body.input.get(key)?.as_str()?.to_owned())),
+        _ => None,
+    };
+    one.into_iter().collect()
 }
 
 fn subjects(run: &Run) -> String {
@@ -191,21 +211,6 @@ fn subjects(run: &Run) -> String {
         }
     }
     subjects.join(" and ")
-}
-
-/// The header is on-screen text and stays out of the prompt.
-fn prompt(run: &Run, subject: &str) -> String {
-    let wish = ["prompt", "topic", "title"].iter().find_map(|key| run.body.input.get(key).and_then(Value::as_str));
-    let seconds = run.body.settings.as_ref().map_or(8.0, |settings| settings.clips.duration_seconds);
-    let about = wish.map(|wish| format!(" Theme: {wish}.")).unwrap_or_default();
-    let whisper = if guardrail::asks_for(run, guardrail::WHISPER) { ", one word whispered at 3 seconds" } else { "" };
-    let changes: String = changes_requested(run).map(|comment| format!(" Change: {comment}.")).collect();
-    cut(
-        &format!(
-            "One continuous macro shot of {subject}, {seconds} seconds, real foley{whisper}, no music, no text.{about}{changes}"
-        ),
-        PROMPT_CHARS_MAX,
-    )
 }
 
 /// What approvers asked to be changed so far, in order.
@@ -257,10 +262,7 @@ mod tests {
         everything.apply(Role::Edit, &mut run);
         assert_eq!(run, before);
         everything.apply(Role::Write, &mut run);
-        assert_eq!(
-            (run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()),
-            ("cheeseburger", Some("p"))
-        );
+        assert_eq!((run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()), ("cheeseburger", Some("p")));
     }
 
     #[test]

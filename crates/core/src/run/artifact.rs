@@ -2,7 +2,7 @@
 //! those of the original (contract, section 5).
 
 use crate::definition::Step;
-use crate::job::JobSpec;
+use crate::job::{JobKind, JobSpec};
 use crate::persona::PersonaOutput;
 use crate::run::body::ClipState;
 use crate::run::{Artifact, Common, Event, MediaEvent, Recorded, Run};
@@ -27,7 +27,7 @@ fn of_own(run: &Run, event: &MediaEvent) -> Vec<Artifact> {
         MediaEvent::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
         MediaEvent::JobRequested { spec: JobSpec::Render(spec), .. } => {
             let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
-            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(Some("alex"))]
+            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(maker(run, JobKind::Render))]
         }
         MediaEvent::JobSubmitted { job_id, task_id, .. } | MediaEvent::JobAdopted { job_id, task_id, .. } => {
             job_submitted(run, job_id, task_id)
@@ -71,13 +71,18 @@ pub(super) fn last_persona(run: &Run) -> &str {
     before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
 }
 
+/// The persona in whose name the definition puts this kind of work.
+fn maker(run: &Run, kind: JobKind) -> Option<&str> {
+    run.body.pipeline.iter().filter_map(Step::work).find_map(|(found, persona)| persona.filter(|_| found == kind))
+}
+
 fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
     match run.body.jobs.get(job_id).map(|job| &job.spec) {
         Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.job", "kieai", json!({
             "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
             "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
             "metadata": {"runId": run.run_id, "videoIndex": spec.index, "subject": spec.subject, "header": spec.header},
-        })).by(Some("riley"))],
+        })).by(maker(run, JobKind::Generate))],
         Some(JobSpec::Render(_) | JobSpec::Publish(_)) | None => Vec::new(),
     }
 }
@@ -94,7 +99,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
         JobSpec::Render(spec) => {
             let indexes: Vec<u32> = spec.clips.iter().map(|clip| clip.index).collect();
             let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": job.phase.task_id()});
-            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(Some("alex"))]
+            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(maker(run, JobKind::Render))]
         }
         JobSpec::Publish(spec) => {
             let mut metadata = json!({
@@ -105,7 +110,7 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
             if let (crate::status::ProvidersMode::Mock, Value::Object(fields)) = (run.mode, &mut metadata) {
                 fields.insert("mock".to_owned(), Value::Bool(true));
             }
-            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(Some("quinn"))]
+            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(maker(run, JobKind::Publish))]
         }
     }
 }
@@ -122,7 +127,7 @@ fn clip_adopted(run: &Run, index: u32, url: &str, from_run: &str) -> Vec<Artifac
 /// One `kieai.wait` when the last clip has come.
 fn wait_over(run: &Run) -> Option<Artifact> {
     let (expected, generated) = clips_of(run);
-    (generated == expected).then(|| wait(expected, generated, "completed"))
+    (generated == expected).then(|| wait(run, expected, generated, "completed"))
 }
 
 /// How many clips the run needs, and how many have come.
@@ -131,9 +136,9 @@ fn clips_of(run: &Run) -> (usize, usize) {
     (run.body.clips.len(), generated)
 }
 
-fn wait(expected: usize, generated: usize, status: &str) -> Artifact {
+fn wait(run: &Run, expected: usize, generated: usize, status: &str) -> Artifact {
     let metadata = json!({"expectedCount": expected, "generatedCount": generated, "status": status});
-    Artifact::new("kieai.wait", "kieai", metadata).by(Some("riley"))
+    Artifact::new("kieai.wait", "kieai", metadata).by(maker(run, JobKind::Generate))
 }
 
 /// Clips that did not come in time are counted.
@@ -142,7 +147,7 @@ fn timed_out(run: &Run) -> Vec<Artifact> {
         return Vec::new();
     }
     let (expected, generated) = clips_of(run);
-    vec![wait(expected, generated, "timeout")]
+    vec![wait(run, expected, generated, "timeout")]
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {
@@ -156,17 +161,17 @@ fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifac
                     "errorCode": code, "errorMessage": message,
                 }),
             )
-            .by(Some("riley")),
+            .by(maker(run, JobKind::Generate)),
         ],
         Some(JobSpec::Render(_)) => {
             vec![
-                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(Some("alex")),
+                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(maker(run, JobKind::Render)),
             ]
         }
         Some(JobSpec::Publish(_)) => {
             vec![
                 Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code}))
-                    .by(Some("quinn")),
+                    .by(maker(run, JobKind::Publish)),
             ]
         }
         None => Vec::new(),

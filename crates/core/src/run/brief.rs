@@ -1,7 +1,7 @@
 //! What an open gate of a media run decides about, as every channel shows it: the plan, the clips or the final video, texts, cost, what
 //! code can check of the guard-rails, who may decide, who has, and what may be edited.
 
-use crate::definition::{Role, Step};
+use crate::definition::{Role, Settings, Step};
 use crate::disclosure::Disclosed;
 use crate::persona;
 use crate::run::body::{ClipState, PersonaSource};
@@ -61,7 +61,7 @@ pub(super) fn about(run: &Run) -> About {
         disclosure: disclosed(run),
         cost: cost(run),
         checks: guardrail::checks(run),
-        guardrails: settings.map(|settings| settings.guardrails.clone()).unwrap_or_default(),
+        guardrails: settings.map(Settings::sentences).unwrap_or_default(),
     }
 }
 

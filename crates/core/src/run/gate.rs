@@ -24,34 +24,16 @@ pub(super) fn summary(run: &Run, gate: GateName) -> String {
     match step_of(run, gate) {
         Some(Step::Gate { summary: Some(summary), .. }) => {
             let count = run.body.clips.len();
-            let concept = run.body.concept.clone().unwrap_or_else(|| format!("{count} clips"));
-            fill(summary, &[("title", &run.title), ("clips", &count.to_string()), ("concept", &concept)])
+            let concept = || run.body.concept.clone().unwrap_or_else(|| format!("{count} clips"));
+            summary.fill(|place| match place {
+                "title" => vec![run.title.clone()],
+                "clips" => vec![count.to_string()],
+                "concept" => vec![concept()],
+                _ => Vec::new(),
+            })
         }
         _ => format!("Go on with {}.", run.title),
     }
-}
-
-/// A text with its places filled in one pass: what is put in is never read again.
-fn fill(text: &str, places: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let found = after.split_once('}').and_then(|(name, after)| {
-            places.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, after))
-        });
-        match found {
-            Some((value, after)) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
-        }
-    }
-    out + rest
 }
 
 /// The names that a summary may have in braces.
@@ -92,17 +74,4 @@ pub(super) fn persona_before(run: &Run) -> Option<u32> {
     work.next()
         .filter(|(_, step)| matches!(step, Step::Persona { .. }))
         .and_then(|(index, _)| u32::try_from(index).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fill;
-
-    #[test]
-    fn a_text_is_filled_once_and_braces_of_others_stay() {
-        let places = [("title", "a {clips} b"), ("clips", "2")];
-        assert_eq!(fill("Start {title} with {clips} clips.", &places), "Start a {clips} b with 2 clips.");
-        assert_eq!(fill("{ {unknown} {title", &places), "{ {unknown} {title");
-        assert_eq!(fill("", &places), "");
-    }
 }

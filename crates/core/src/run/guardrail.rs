@@ -1,6 +1,7 @@
-//! The guard-rails that code can check of a run's texts, for approvers to see. What takes judgement stays a sentence of
-//! the project's definition.
+//! The guard-rails that code can check of a run's texts, for approvers to see: those of every run, and those of the
+//! project's definition that have a check. What takes judgement stays a sentence of the definition.
 
+use crate::definition::guardrail::words;
 use crate::persona::likeness::Likeness;
 use crate::run::{Clip, Run};
 use serde::Serialize;
@@ -9,60 +10,11 @@ use std::collections::BTreeSet;
 /// One rule, and whether the run keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    pub rule: &'static str,
+    pub rule: String,
     pub kept: bool,
     /// What breaks it; empty when it is kept.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
-}
-
-/// What a project's guard-rail says when each clip has a whispered word.
-pub(crate) const WHISPER: &str = "whispered word";
-
-/// A rule about prompts that holds where one of the project's sentences has these words.
-struct PromptRule {
-    sentence: &'static str,
-    rule: &'static str,
-    breaks: fn(&str) -> bool,
-}
-
-const PROMPT_RULES: [PromptRule; 3] = [
-    PromptRule {
-        sentence: WHISPER,
-        rule: "each prompt has a whispered word",
-        breaks: |prompt| !prompt.contains("whisper"),
-    },
-    PromptRule { sentence: "two hands", rule: "no prompt has more than two hands", breaks: has_many_hands },
-    PromptRule { sentence: "no music", rule: "no prompt asks for music", breaks: asks_for_music },
-];
-
-/// Whether a sentence of the project's guard-rails has these words.
-pub(crate) fn asks_for(run: &Run, words: &str) -> bool {
-    let sentences = run.body.settings.iter().flat_map(|settings| &settings.guardrails);
-    sentences.into_iter().any(|sentence| sentence.to_lowercase().contains(words))
-}
-
-fn words(text: &str) -> Vec<&str> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '.'))
-        .map(|word| word.trim_matches('.'))
-        .filter(|word| !word.is_empty())
-        .collect()
-}
-
-fn has_many_hands(prompt: &str) -> bool {
-    const MANY: [&str; 10] =
-        ["three", "four", "five", "six", "seven", "eight", "several", "many", "multiple", "dozens"];
-    let is_many = |word: &str| MANY.contains(&word) || word.parse::<u32>().is_ok_and(|count| count > 2);
-    words(prompt).windows(2).any(|pair| matches!(pair, [count, "hands"] if is_many(count)))
-}
-
-fn asks_for_music(prompt: &str) -> bool {
-    let words = words(prompt);
-    let denied = |before: Option<&&str>| before.is_some_and(|word| ["no", "without", "not"].contains(word));
-    (0..words.len()).any(|place| {
-        let before = place.checked_sub(1).and_then(|place| words.get(place));
-        words.get(place).is_some_and(|word| ["music", "soundtrack"].contains(word)) && !denied(before)
-    })
 }
 
 /// The longest time of which a prompt speaks, in seconds: `8 seconds`, `3.0s`.
@@ -95,9 +47,10 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
         let limit = run.body.settings.as_ref().map_or(f64::MAX, |settings| settings.clips.duration_seconds + 0.1);
         let is_longer = |clip: &Clip| lower(clip).is_some_and(|prompt| longest_seconds(&prompt) > limit);
         checks.push(check("no prompt speaks of a time after the clip's end", numbers(run, is_longer)));
-        for PromptRule { sentence, rule, breaks } in PROMPT_RULES {
-            if asks_for(run, sentence) {
-                checks.push(check(rule, numbers(run, |clip| lower(clip).is_some_and(|prompt| breaks(&prompt)))));
+        for guardrail in run.body.settings.iter().flat_map(|settings| &settings.guardrails) {
+            if let Some(of_project) = &guardrail.check {
+                let breaks = |clip: &Clip| clip.prompt.as_ref().is_some_and(|prompt| of_project.is_broken_by(prompt));
+                checks.push(check(guardrail.rule(), numbers(run, breaks)));
             }
         }
     }
@@ -107,8 +60,7 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
 
 /// Only headers that still are as they were found.
 fn likenesses(run: &Run) -> Option<Check> {
-    let stands =
-        |like: &&Likeness| run.body.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
+    let stands = |like: &&Likeness| run.body.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
     let detail: Vec<String> = run
         .body
         .likenesses
@@ -125,13 +77,13 @@ fn likenesses(run: &Run) -> Option<Check> {
         })
         .collect();
     let rule = "no idea is like an earlier one of the project";
-    (!detail.is_empty()).then(|| Check { rule, kept: false, detail: detail.join("; ") })
+    (!detail.is_empty()).then(|| Check { rule: rule.to_owned(), kept: false, detail: detail.join("; ") })
 }
 
-fn check(rule: &'static str, broken_by: Vec<usize>) -> Check {
+fn check(rule: &str, broken_by: Vec<usize>) -> Check {
     let numbers: Vec<String> = broken_by.iter().map(usize::to_string).collect();
     let detail = if numbers.is_empty() { String::new() } else { format!("clip {}", numbers.join(", ")) };
-    Check { rule, kept: numbers.is_empty(), detail }
+    Check { rule: rule.to_owned(), kept: numbers.is_empty(), detail }
 }
 
 /// The clips, counted from 1, for which something holds.
@@ -151,25 +103,24 @@ fn repeated(run: &Run) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::testing::at_generate;
+    use crate::run::testing::{at_generate, definition};
 
     #[test]
     fn what_the_project_says_of_prompts_is_checked_where_code_can() {
         let mut run = at_generate();
-        let broken = |run: &Run| -> Vec<&str> {
+        let broken = |run: &Run| -> Vec<String> {
             checks(run).into_iter().filter(|check| !check.kept).map(|check| check.rule).collect()
         };
         run.body.clips[0].prompt = Some("Three hands, loud music, a 12 seconds shot".into());
         assert_eq!(broken(&run), ["no prompt speaks of a time after the clip's end"]);
-        let sentences = ["One whispered word at 3.0 seconds.", "At most two hands.", "No music; real foley."];
-        run.body.settings.as_mut().unwrap().guardrails = sentences.map(str::to_owned).to_vec();
+        run.body.settings.as_mut().unwrap().guardrails = definition("aismr").settings.unwrap().guardrails;
         run.body.clips[1].prompt = Some("8s, two hands, a word is whispered at 3.0 seconds; no music".into());
         let rules =
-            ["each prompt has a whispered word", "no prompt has more than two hands", "no prompt asks for music"];
+            ["each prompt has a whispered word", "no prompt asks for music", "no prompt has more than two hands"];
         assert_eq!(broken(&run)[1..], rules);
         assert!(checks(&run).iter().filter(|check| !check.kept).all(|check| check.detail == "clip 1"));
         run.body.clips[0].prompt = run.body.clips[1].prompt.clone();
-        assert_eq!(broken(&run), Vec::<&str>::new());
+        assert_eq!(broken(&run), Vec::<String>::new());
     }
 
     #[test]

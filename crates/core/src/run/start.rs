@@ -164,6 +164,7 @@ fn pipeline(definition: &Definition, skip: &[String], add: &[String]) -> Vec<Ste
                 role: optional.role,
                 instructions: optional.instructions.clone(),
                 tools: optional.tools.clone(),
+                by_rule: optional.by_rule.clone(),
                 timeout_seconds: 600,
             });
         }

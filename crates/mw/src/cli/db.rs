@@ -9,12 +9,9 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use mw_core::Timestamp;
+use mw_core::definition::Definition;
 use mw_store::upkeep::{Seeded, seed_social};
 use std::path::PathBuf;
-
-/// What the shipped test project publishes through.
-const SEED_ACCOUNT: &str = "AISMR";
-const SEED_PROJECT: &str = "test_video_gen";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -42,7 +39,7 @@ transaction. Refuses a database that a newer release has migrated.")]
         #[arg(long)]
         to: Option<PathBuf>,
     },
-    /// Make the account AISMR on upload-post the primary one of test_video_gen; may be repeated.
+    /// Make the default project's account on upload-post its primary one; may be repeated.
     Seed,
     /// Delete ended runs with their timelines, gates, jobs, artifacts and receipts, for good.
     #[command(after_help = "\
@@ -137,14 +134,18 @@ fn schema(context: &Context, to: Option<PathBuf>) -> Result<u8> {
 
 fn seed(context: &Context) -> Result<u8> {
     let mut database = projects::connect(&context.settings.database_url()?)?;
-    let seeded = seed_social(&mut database, Timestamp::now_utc(), SEED_ACCOUNT, SEED_PROJECT);
+    let default = projects::stored(&mut database)?.into_iter().find(|definition| definition.is_default);
+    let missing = || Error::misuse("there is no default project in the database: mw projects apply");
+    let Definition { key, settings, .. } = default.ok_or_else(missing)?;
+    let account = settings.ok_or_else(missing)?.publish.account;
+    let seeded = seed_social(&mut database, Timestamp::now_utc(), &account, &key);
     let seeded = seeded.while_doing("seed the database (is it migrated? mw db migrate)")?;
     if seeded == Seeded::UnknownProject {
-        return Err(Error::misuse(format!("there is no project {SEED_PROJECT} in the database: mw projects apply")));
+        return Err(missing());
     }
-    let report = serde_json::json!({ "project": SEED_PROJECT, "account": SEED_ACCOUNT, "result": seeded });
+    let report = serde_json::json!({ "project": key, "account": account, "result": seeded });
     context.print(&report, |_| match seeded {
-        Seeded::Unchanged => println!("{SEED_PROJECT} publishes through {SEED_ACCOUNT} already"),
-        Seeded::Added | Seeded::UnknownProject => println!("{SEED_PROJECT} publishes through {SEED_ACCOUNT}"),
+        Seeded::Unchanged => println!("{key} publishes through {account} already"),
+        Seeded::Added | Seeded::UnknownProject => println!("{key} publishes through {account}"),
     })
 }

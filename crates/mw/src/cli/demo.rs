@@ -22,9 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
     after_help = "Examples:\n  mw demo\n  mw demo aismr --message 'Make an AISMR video about candles'\n  mw demo --manual     you decide, with the links that it prints"
 )]
 pub(crate) struct Options {
-    /// test-video-gen or aismr.
-    #[arg(default_value = "test-video-gen")]
-    pub(super) project: String,
+    /// A project's key; underscores, hyphens and spaces are the same. Without it, the default project's run is made.
+    pub(super) project: Option<String>,
     /// What to ask for.
     #[arg(long)]
     pub(super) message: Option<String>,
@@ -40,15 +39,18 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    fn message(&self) -> Result<String> {
-        if let Some(message) = &self.message {
-            return Ok(message.clone());
+    /// What is said in the chat: a project is called by its key's words.
+    fn message(&self, api: &Api) -> Result<String> {
+        let Some(project) = &self.project else {
+            return Ok(self.message.clone().unwrap_or_else(|| "Make a run about candles".to_owned()));
+        };
+        let key = runs::key(project);
+        let projects = api.get("/v1/projects")?;
+        let known: Vec<&str> = projects.as_array().into_iter().flatten().map(|project| text(project, "key")).collect();
+        if !known.contains(&key.as_str()) {
+            return Err(Error::misuse(format!("there is no project {key}: there are {}", known.join(", "))));
         }
-        match runs::key(&self.project).as_str() {
-            "test_video_gen" => Ok("Make a test video gen run about the moon and the sun".to_owned()),
-            "aismr" => Ok("Make an AISMR video about candles".to_owned()),
-            other => Err(Error::misuse(format!("say what to ask for: mw demo {other} --message '…'"))),
-        }
+        Ok(self.message.clone().unwrap_or_else(|| format!("Make a {} run about candles", key.replace('_', " "))))
     }
 }
 
@@ -58,8 +60,8 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
 
 /// The demo against one host.
 pub(crate) fn against(context: &Context, mut api: Api, options: &Options) -> Result<u8> {
-    let message = options.message()?;
     api.get("/health")?;
+    let message = options.message(&api)?;
     api.patience = PATIENCE;
     let demo = Demo {
         context,

@@ -1,6 +1,6 @@
 //! `mw live-run`: one run of a project on a deployment, from the chat message to the end; approves its gates as they open.
 
-use super::{Context, demo, runs};
+use super::{Context, demo};
 use crate::{api::Api, error::Result};
 use clap::Args;
 
@@ -12,7 +12,7 @@ Examples:
   mw live-run aismr --api-base https://media.example.com
   mw live-run test-video-gen --manual-hitl     prints the links; people decide")]
 pub(crate) struct Options {
-    /// test-video-gen, aismr or another project; underscores and spaces are accepted.
+    /// A project's key; underscores, hyphens and spaces are the same.
     project: String,
     /// Where the API is; API_BASE_URL unless given.
     #[arg(long)]
@@ -35,7 +35,7 @@ pub(crate) fn run(context: &Context, options: Options) -> Result<u8> {
     let base_url = options.api_base.unwrap_or_else(|| context.settings.api_base_url());
     let api = Api::at(base_url.trim_end_matches('/'), context.settings.need("API_KEY")?);
     let demo = demo::Options {
-        project: runs::key(&options.project),
+        project: Some(options.project),
         message: options.message,
         manual: options.manual_hitl,
         timeout: options.timeout,

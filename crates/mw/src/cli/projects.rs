@@ -17,6 +17,14 @@ pub(crate) enum Command {
         #[arg(default_value = "projects")]
         dir: PathBuf,
     },
+    /// Say everything that is wrong with definition files, by JSON pointer, without a database.
+    #[command(
+        after_help = "Exit codes: 0 nothing is wrong; 1 something is; 2 a file cannot be read.\n\nExample:\n  mw projects check my-projects/harbour.json"
+    )]
+    Check {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// List the projects in the database.
     List,
 }
@@ -33,6 +41,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
             }
             context.print(&Value::Array(applied), print_lines)
         }
+        Command::Check { files } => check(context, &files),
         Command::List => {
             let mut client = projects::connect(&context.settings.database_url()?)?;
             let stored = projects::stored(&mut client)?;
@@ -42,6 +51,29 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
             context.print(&Value::Array(lines.collect()), print_lines)
         }
     }
+}
+
+fn check(context: &Context, files: &[PathBuf]) -> Result<u8> {
+    let mut report = Vec::new();
+    for file in files {
+        let faults = projects::check(file)?.err().unwrap_or_default();
+        report.push(json!({ "file": file, "faults": faults }));
+    }
+    let faults = |report: &Value| report.get("faults").and_then(Value::as_array).cloned().unwrap_or_default();
+    let is_good = report.iter().all(|report| faults(report).is_empty());
+    context.print(&Value::Array(report), |report| {
+        for report in report.as_array().into_iter().flatten() {
+            let file = text(report, "file");
+            let faults = faults(report);
+            for fault in &faults {
+                println!("{file}#{}: {}", text(fault, "pointer"), text(fault, "detail"));
+            }
+            if faults.is_empty() {
+                println!("{file}: nothing is wrong");
+            }
+        }
+    })?;
+    Ok(u8::from(!is_good))
 }
 
 fn print_lines(projects: &Value) {

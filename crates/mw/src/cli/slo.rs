@@ -67,8 +67,8 @@ struct Check<'a> {
 pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     let base_url = options.api_base.clone().unwrap_or_else(|| context.settings.api_base_url());
     let api = Api::of_host(base_url.trim_end_matches('/'), &context.settings)?;
-    let project = api.get("/v1/projects/test_video_gen")?;
-    let mode = project.pointer("/providers/mode").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+    let projects = api.get("/v1/projects")?;
+    let mode = projects.pointer("/0/providers/mode").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     if mode != "mock" && mode != "sim" && !options.live {
         return Err(Error::misuse(format!("the providers are {mode}: add --live to make and publish two films")));
     }

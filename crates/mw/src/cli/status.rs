@@ -61,11 +61,11 @@ fn look(api: &Api) -> Result<Value> {
     // Without its key it is as if there were nothing to count.
     let scrape = api.metrics().unwrap_or_default();
     let version = seen("/version");
-    let project = seen("/v1/projects/test_video_gen");
+    let projects = seen("/v1/projects");
     Ok(json!({
         "health": health.get("status"), "ready": ready,
         "version": version.get("version"), "environment": version.get("environment"),
-        "mode": project.pointer("/providers/mode"),
+        "mode": projects.pointer("/0/providers/mode"),
         "drain": seen("/admin/drain").get("on"),
         "sweep_lag_seconds": scrape.sum("sweep_lag_seconds", &[]),
         "runs": scrape.by("runs_active", "status", &[]),

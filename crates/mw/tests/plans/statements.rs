@@ -136,7 +136,7 @@ fn reads() -> Vec<Statement> {
         }),
         statement("chat_delete", PAGE, |db, _| assert_eq!(chat::delete(db, "user-2", 3).unwrap().deleted, 3)),
         statement("project_definition", FEW, |db, _| {
-            let _ = projects::definition(db, "aismr", "1.2.0").unwrap();
+            let _ = projects::definition(db, "aismr", "1.3.0").unwrap();
         }),
         statement("project_list", FEW, |db, _| assert_eq!(projects::list(db, None).unwrap().len(), 3)),
         statement("project_apply", FEW, |db, _| {

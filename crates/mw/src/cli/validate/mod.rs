@@ -52,8 +52,9 @@ Exit codes: 0 a language model speaks for them; 1 they work by rules, since no k
 Example:
   mw validate personas --project aismr")]
     Personas {
-        #[arg(long, default_value = "test_video_gen")]
-        project: String,
+        /// A project's key; the default project, unless it is given.
+        #[arg(long)]
+        project: Option<String>,
         /// The folder with one JSON file for each project.
         #[arg(long, default_value = "projects")]
         dir: PathBuf,
@@ -70,6 +71,6 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {
         Command::Config { dir } => config::run(context, dir),
         Command::Env { file } => env::run(context, file.as_deref()),
         Command::Providers { dry_run } => providers::run(context, *dry_run),
-        Command::Personas { project, dir } => personas::run(context, project, dir),
+        Command::Personas { project, dir } => personas::run(context, project.as_deref(), dir),
     }
 }

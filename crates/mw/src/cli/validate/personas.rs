@@ -6,17 +6,18 @@ use crate::{
     error::{Error, Result},
     projects,
 };
-use mw_core::definition::Step;
+use mw_core::definition::{Definition, Step};
 use serde_json::json;
 use std::path::Path;
 
-pub(super) fn run(context: &Context, project: &str, dir: &Path) -> Result<u8> {
-    let key = runs::key(project);
+pub(super) fn run(context: &Context, project: Option<&str>, dir: &Path) -> Result<u8> {
+    let key = project.map(runs::key);
     let definitions = projects::from_folder(dir)?;
-    let found = definitions.iter().find(|definition| definition.key == key);
-    let definition = found.ok_or_else(|| {
+    let is_meant = |definition: &&Definition| key.as_ref().map_or(definition.is_default, |key| definition.key == *key);
+    let definition = definitions.iter().find(is_meant).ok_or_else(|| {
         let known: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
-        Error::misuse(format!("there is no project {key}: there are {}", known.join(", ")))
+        let missing = key.as_ref().map_or("no default project".to_owned(), |key| format!("no project {key}"));
+        Error::misuse(format!("there is {missing}: there are {}", known.join(", ")))
     })?;
     let named = definition.steps.iter().filter_map(|step| match step {
         Step::Persona { persona, role, .. } => Some((persona, role, false)),
@@ -28,7 +29,8 @@ pub(super) fn run(context: &Context, project: &str, dir: &Path) -> Result<u8> {
         .map(|(persona, role, is_optional)| json!({ "persona": persona, "role": role, "optional": is_optional }))
         .collect();
     let by_model = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"].iter().any(|key| context.settings.get(key).is_some());
-    let report = json!({ "project": key, "personas": personas, "by": if by_model { "model" } else { "rules" } });
+    let report =
+        json!({ "project": definition.key, "personas": personas, "by": if by_model { "model" } else { "rules" } });
     context.print(&report, |_| {
         for persona in &personas {
             let word = |name| crate::api::text(persona, name);
