@@ -44,11 +44,7 @@ pub(crate) fn decide(context: &mut Context, kind: Kind, token: &str, identity: &
         Occasion::GateOpened { gate, opening }
         | Occasion::GateWarned { gate, opening }
         | Occasion::GateEscalated { gate, opening } => decide_as(context, kind, run, (gate, opening), press, by),
-        Occasion::GateDecided { .. }
-        | Occasion::RunPublished
-        | Occasion::RunFailed
-        | Occasion::RunRejected
-        | Occasion::RunExpired => stale(),
+        Occasion::GateDecided { .. } | Occasion::RunEnded { .. } => stale(),
     }
 }
 

@@ -161,7 +161,7 @@ pub(crate) fn link(
     };
     match run {
         Some(run) if run.known.awaiting_gate.is_some() => {
-            let gate = run.known.awaiting_gate.map_or("", GateName::as_str);
+            let gate = run.known.awaiting_gate.as_ref().map_or("", GateName::as_str);
             add_gate(reply, context, reader, run, format!("Run {} waits at the {gate} gate:", run.known.run_id))
         }
         Some(run) => {
@@ -196,9 +196,9 @@ pub(crate) fn started(
     run: &Run,
 ) -> Result<(), Problem> {
     let text = started_text(title, run);
-    match Waiting::of(run) {
-        Some(waiting) => {
-            let link = reader.address(context, &waiting)?;
+    match run.gates.first() {
+        Some(open) => {
+            let link = reader.address(context, &Waiting::of(run, open))?;
             reply.add_with_link(format!("{text}\nIt waits for your approval:"), link);
         }
         None => reply.add(text),

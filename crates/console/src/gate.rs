@@ -7,7 +7,7 @@ use super::view::{Moment, web_link};
 use super::visitor::Visitor;
 use super::{Answer, see_other};
 use mw_core::principal::Role;
-use mw_core::run::{Brief, ClipState, Run, Text};
+use mw_core::run::{Brief, ClipState, OpenGate, Run, Text};
 use mw_core::status::{Channel, GateName, Verdict};
 use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{Context, Request, kick, problem};
@@ -19,11 +19,11 @@ use mw_operations::runs::load_counted;
 pub(super) struct Open {
     /// Unique on a page.
     pub(super) id: String,
-    pub(super) question: &'static str,
+    pub(super) question: String,
     pub(super) brief: Brief,
     pub(super) run_path: String,
     pub(super) opened: Moment,
-    pub(super) decide_by: Option<Moment>,
+    pub(super) decide_by: Moment,
     /// Somebody has been notified that the time is running out.
     pub(super) urgent: bool,
     pub(super) clips: Vec<Clip>,
@@ -62,10 +62,15 @@ pub(super) struct Input {
 }
 
 impl Open {
-    /// `None` when the run waits at no gate.
-    pub(super) fn of(run: &Run, visitor: &Visitor) -> Option<Open> {
-        let brief = run.brief().filter(|_| run.pause.is_none())?;
-        let clips = brief.clips.iter().map(|clip| Clip {
+    /// Every gate of the run at which somebody can decide now.
+    pub(super) fn all_of(run: &Run, visitor: &Visitor) -> Vec<Open> {
+        let waiting = run.gates.iter().filter(|_| run.pause.is_none());
+        waiting.map(|open| Open::of(run, open, visitor)).collect()
+    }
+
+    fn of(run: &Run, open: &OpenGate, visitor: &Visitor) -> Open {
+        let brief = run.brief_of(open);
+        let clips = brief.about.clips.iter().map(|clip| Clip {
             number: clip.index as usize + 1,
             header: clip.header.clone(),
             subject: clip.subject.clone(),
@@ -80,25 +85,25 @@ impl Open {
             text: text(&field.text),
             chars_max: field.chars_max,
         });
-        Some(Open {
-            id: format!("gate-{}", run.run_id),
-            question: page::question(brief.gate),
+        Open {
+            id: format!("gate-{}-{}", run.run_id, open.opening),
+            question: brief.question.clone(),
             run_path: run_path(&run.run_id),
             opened: Moment::at(brief.opened_at),
-            decide_by: brief.deadline.map(Moment::at),
-            urgent: run.gates.first().is_some_and(|open| open.warned),
+            decide_by: Moment::at(brief.deadline),
+            urgent: open.warned,
             clips: clips.collect(),
-            video: brief.video_url.as_deref().and_then(web_link),
+            video: brief.about.video_url.as_deref().and_then(web_link),
             cost: page::cost(&brief),
             fields: fields.collect(),
-            may: May::of(run, brief.gate, visitor),
+            may: May::of(run, open, visitor),
             brief,
-        })
+        }
     }
 
     /// Whether a check of the guard-rails fails.
     pub(super) fn is_broken(&self) -> bool {
-        self.brief.checks.iter().any(|check| !check.kept)
+        self.brief.about.checks.iter().any(|check| !check.kept)
     }
 
     pub(super) fn may_approve(&self) -> bool {
@@ -107,11 +112,11 @@ impl Open {
 }
 
 impl May {
-    fn of(run: &Run, gate: GateName, visitor: &Visitor) -> May {
+    fn of(run: &Run, open: &OpenGate, visitor: &Visitor) -> May {
         if !visitor.may(Role::Approver) {
             return May::Look("Your role looks on here. Approvers decide.".to_owned());
         }
-        match Obstacle::of(run, gate, &visitor.principal) {
+        match Obstacle::of(run, open.gate, open.opening, &visitor.principal) {
             None => May::Decide,
             Some(Obstacle::Approval(why)) => May::Object(why),
             Some(Obstacle::Anything(why)) => May::Look(why),

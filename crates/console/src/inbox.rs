@@ -57,7 +57,7 @@ fn sorted(runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) 
     let mut unreadable = Vec::new();
     for listed in runs {
         match &listed.run {
-            Ok(run) => gates.extend(gate::Open::of(run, visitor)),
+            Ok(run) => gates.extend(gate::Open::all_of(run, visitor)),
             Err(_) => unreadable.push(listed.run_id.clone()),
         }
     }

@@ -31,7 +31,9 @@ pub(super) fn of(run: &Run) -> Vec<StepShown> {
 fn current(status: Status) -> (&'static str, &'static str) {
     match status {
         Status::Published => ("done", "done"),
-        Status::PendingWorkflow | Status::AwaitingIdeate | Status::AwaitingPrepublish => ("now", "waits for a person"),
+        Status::PendingWorkflow | Status::AwaitingIdeate | Status::AwaitingPrepublish | Status::AwaitingApproval => {
+            ("now", "waits for a person")
+        },
         Status::Running | Status::Publishing => ("now", "at work"),
         Status::Paused => ("held", "paused"),
         Status::Failed => ("stopped", "failed here"),

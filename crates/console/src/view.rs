@@ -140,6 +140,7 @@ impl Chip {
             Status::PendingWorkflow => ("waits: workflow", "wait"),
             Status::AwaitingIdeate => ("waits: ideate", "wait"),
             Status::AwaitingPrepublish => ("waits: prepublish", "wait"),
+            Status::AwaitingApproval => ("waiting for approval", "wait"),
             Status::Running => ("at work", "work"),
             Status::Publishing => ("publishing", "work"),
             Status::Paused => ("paused", "off"),

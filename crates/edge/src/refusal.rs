@@ -47,6 +47,9 @@ pub fn of_run(refusal: &Refusal) -> Problem {
             .with_member("decision", decided.verdict.outcome())
             .with_member("decided_by", decided.approver.clone())
             .with_member("decided_at", run::rfc3339(decided.at)),
+        Refusal::WhichGate { .. } => problem::conflict("gate-ambiguous", text),
+        Refusal::StaleSubject { .. } => problem::conflict("gate-changed", text),
+        Refusal::Unreadable { .. } => problem::conflict("run-unreadable", text),
         Refusal::StaleLink => problem::invalid_token().because("token refused: other opening"),
         Refusal::NotAllowed { .. } | Refusal::PrincipalsOnly { .. } | Refusal::SelfApproval { .. } => {
             problem::gate_not_yours(text)

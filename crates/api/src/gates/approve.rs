@@ -13,24 +13,11 @@ use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, pa
 use mw_operations::runs;
 use mw_store::runs::Loaded;
 
-/// The workflow gate's route.
-pub fn workflow(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    handle(gate("workflow"), request, context)
-}
-
-/// The ideate gate's route.
-pub fn ideate(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    handle(gate("ideate"), request, context)
-}
-
-/// The prepublish gate's route.
-pub fn prepublish(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    handle(gate("prepublish"), request, context)
-}
-
-fn handle(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    // One series for the three of them.
+/// Any gate's route: the path names the gate.
+pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    // One series for all of them.
     context.route = "/v1/hitl/approve/{run_id}/{gate}";
+    let gate = GateName::parse(&request.segment(4)).ok_or_else(refusal::unknown_gate)?;
     match answer(gate, request, context) {
         Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
             context.log_problem(&problem);
@@ -128,17 +115,21 @@ fn show(
     claims: Option<Claims>,
     token: Option<&str>,
 ) -> Result<Response, Problem> {
-    let Some(brief) = run.brief().filter(|brief| brief.gate == gate) else {
+    let Some(waiting) = run.open_gate(gate) else {
         return Err(refusal::nothing_to_decide(run, gate));
     };
-    if claims.is_some_and(|claims| claims.opening != brief.opening) {
+    // A link is for one opening; of several gates of one name it says which.
+    let open = claims.as_ref().map_or(Some(waiting), |claims| run.opening(claims.opening));
+    let Some(open) = open.filter(|open| claims.as_ref().is_none_or(|claims| claims.subject_sha256 == open.subject_sha256))
+    else {
         return Err(problem::invalid_token().because("token refused: other opening"));
-    }
+    };
+    let brief = run.brief_of(open);
     let token = token.unwrap_or_default();
     let form = page::DecisionForm {
         action: mw_core::token::path(&run.run_id, gate, token),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
-        obstacle: Obstacle::of(run, gate, decider),
+        obstacle: Obstacle::of(run, gate, open.opening, decider),
         approver: decider.name.clone(),
     };
     page::answer(&brief, &form)
@@ -155,8 +146,10 @@ fn decide_and_answer(
 ) -> Result<Response, Problem> {
     let verdict = decision.verdict;
     // A link is good for the opening that it was made for, whatever its page says.
-    let opening = claims.map(|claims| claims.opening).or(decision.opening);
-    let standing = gate::decide(context, run, gate, DecisionRequest { opening, ..decision }, decider)?;
+    let opening = claims.as_ref().map(|claims| claims.opening).or(decision.opening);
+    let subject_sha256 = claims.map(|claims| claims.subject_sha256).or(decision.subject_sha256);
+    let decision = DecisionRequest { opening, subject_sha256, ..decision };
+    let standing = gate::decide(context, run, gate, decision, decider)?;
     let response = if request.wants_html() {
         outcome_page::decided(&standing, gate, verdict)?
     } else {

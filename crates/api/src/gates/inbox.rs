@@ -8,17 +8,17 @@
 //! | respond (or `response`) | request changes; the text is the comment |
 //! | ignore | reject |
 
-use mw_core::run::{Brief, Command, Run};
+use mw_core::run::{Brief, Command, OpenGate};
 use mw_core::status::{Channel, GateName, Verdict};
 use mw_edge::body::{self, Fields};
-use mw_edge::cursor::Cursor;
-use mw_edge::query::{cursor, invalid_query, page_size, short_text};
+use mw_edge::query::{invalid_query, page_size, short_text};
 use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};
+use mw_operations::gate::inbox::place;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::request::{self as decision_request, trimmed};
 use mw_operations::gate::{self, Decider, DecisionRequest};
 use mw_operations::runs;
-use mw_store::gates::{Filter, open};
+use mw_store::gates::Filter;
 use serde_json::{Map, Value, json};
 
 const REASON_LENGTH_MAX: usize = 500;
@@ -47,7 +47,8 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         None => None,
         Some(word) => Some(GateName::parse(&word).ok_or_else(unknown_gate)?),
     };
-    let after = cursor(request)?;
+    let ours = |text: String| place(&text).ok_or_else(|| invalid_query("cursor", "is not one of ours"));
+    let after = request.query("cursor").map(ours).transpose()?;
     let mine = match request.query("mine").as_deref() {
         None | Some("false") => false,
         Some("true") => true,
@@ -56,20 +57,14 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let filter = Filter {
         gate,
         project: short_text(request, "project")?,
-        after: after.map(|cursor| (cursor.created_at, cursor.run_id)),
+        after,
     };
     let limit = page_size(request)?;
-    let page = open(context.database()?, &filter, limit)?;
     let me = context.principal().cloned();
-    let may_decide = |run: &&Run| {
-        let escalated = run.gates.first().is_some_and(|open| open.escalated);
-        let admitted = |me| run.policy().is_some_and(|policy| policy.admits(me, escalated));
-        !mine || me.as_ref().is_some_and(admitted)
-    };
-    let gates: Vec<Value> =
-        page.runs.iter().filter(may_decide).filter_map(Run::brief).map(|brief| item(&brief)).collect();
-    let next = page.next.map(|(deadline, run_id)| Cursor::of(&deadline, &run_id));
-    Ok(Response::ok(&json!({"gates": gates, "next_cursor": next})))
+    let may_decide = |open: &OpenGate| !mine || me.as_ref().is_some_and(|me| open.policy.admits(me, open.escalated));
+    let page = gate::inbox::list(context, &filter, limit, may_decide)?;
+    let gates: Vec<Value> = page.briefs.iter().map(item).collect();
+    Ok(Response::ok(&json!({"gates": gates, "next_cursor": page.next})))
 }
 
 /// An open gate as an inbox shows it.
@@ -91,6 +86,7 @@ fn item(brief: &Brief) -> Value {
         "description": description(brief),
         "runId": brief.run_id,
         "gate": brief.gate,
+        "gateId": brief.gate_id,
         "opening": brief.opening,
         "brief": brief,
     })
@@ -100,10 +96,10 @@ fn item(brief: &Brief) -> Value {
 fn description(brief: &Brief) -> String {
     let span = |text: &str| format!("`{}`", text.replace(['`', '\n'], " "));
     let mut lines = vec![format!("{} at the {} gate of {}.", span(&brief.summary), brief.gate, brief.project)];
-    for clip in &brief.clips {
+    for clip in &brief.about.clips {
         lines.push(format!("{}. {}: {}", clip.index + 1, span(&clip.subject), span(&clip.header)));
     }
-    if let Some(disclosure) = &brief.disclosure {
+    if let Some(disclosure) = &brief.about.disclosure {
         lines.push(disclosure.summary.clone());
     }
     lines.push(format!("After approval: {}.", brief.releases));
@@ -115,7 +111,7 @@ fn description(brief: &Brief) -> String {
 
 fn show(run_id: &str, gate: GateName, context: &mut Context) -> Result<Response, Problem> {
     let run = runs::load(context, run_id)?;
-    let brief = run.brief().filter(|brief| brief.gate == gate && run.pause.is_none());
+    let brief = run.brief_at(gate).filter(|_| run.pause.is_none());
     let brief = brief.ok_or_else(|| nothing_to_decide(&run, gate))?;
     Ok(Response::ok(&item(&brief)))
 }
@@ -178,7 +174,7 @@ fn reopen(run_id: &str, gate: GateName, request: &mut Request, context: &mut Con
     let actor = context.actor("api")?;
     let reason = reason.unwrap_or_else(|| format!("reopened by {actor}"));
     let reopened = runs::apply(context, run, &Command::ReopenGate { gate, reason }, &actor)?;
-    let opening = reopened.run.gates.first().map(|open| open.opening);
+    let opening = reopened.run.open_gate(gate).map(|open| open.opening);
     let response = Response::ok(&json!({"runId": reopened.run.run_id, "gate": gate, "opening": opening}));
     Ok(if reopened.kick { response.then(kick::dispatch) } else { response })
 }

@@ -21,8 +21,8 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     let (run, found) = runs::load_for(context, &request.segment(3), wanted.as_deref())?;
     let own = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let holder = holder(&own, wanted, found)?;
-    let waiting = Waiting::of(&run).filter(|waiting| waiting.gate == gate);
-    let waiting = waiting.ok_or_else(|| nothing_to_decide(&run, gate))?;
+    let open = run.open_gate(gate).ok_or_else(|| nothing_to_decide(&run, gate))?;
+    let waiting = Waiting::of(&run, open);
     let link = link::make(context, &waiting, holder, &own.name)?;
     let link = link.map_err(|no_link| problem::gate_not_yours(no_link.to_string()))?;
     Ok(Response::ok(&json!({

@@ -23,6 +23,8 @@ pub struct Brief<A> {
     pub opening: u32,
     /// What a decision is bound to.
     pub subject_sha256: String,
+    /// What people are asked.
+    pub question: String,
     pub summary: String,
     /// What an approval sets off.
     pub releases: String,
@@ -87,6 +89,7 @@ impl<A: Serialize> Brief<A> {
             gate: self.gate,
             opening: self.opening,
             subject_sha256: self.subject_sha256,
+            question: self.question,
             summary: self.summary,
             releases: self.releases,
             opened_at: self.opened_at,
@@ -108,7 +111,13 @@ impl<B: Kind> Run<B> {
         self.gates.iter().map(|open| self.brief_of(open))
     }
 
-    fn brief_of(&self, open: &OpenGate) -> Brief<B::About> {
+    /// The brief of the open gate of this name; of several, the one that opened first.
+    pub fn brief_at(&self, gate: GateName) -> Option<Brief<B::About>> {
+        self.open_gate(gate).map(|open| self.brief_of(open))
+    }
+
+    /// The brief of an open gate.
+    pub fn brief_of(&self, open: &OpenGate) -> Brief<B::About> {
         let policy = &open.policy;
         Brief {
             run_id: self.run_id.clone(),
@@ -121,6 +130,7 @@ impl<B: Kind> Run<B> {
             gate: open.gate,
             opening: open.opening,
             subject_sha256: open.subject_sha256.clone(),
+            question: B::question(self, open.key()).title,
             summary: open.summary.clone(),
             releases: B::releases(self, open.key()),
             opened_at: open.opened_at,

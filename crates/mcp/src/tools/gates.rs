@@ -4,33 +4,32 @@ use super::runs::{cursor, limit};
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;
 use mw_core::run::Brief;
-use mw_core::status::GateName;
+use mw_core::status::{GATE_NAME_LENGTH_MAX, GateName};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::config::Config;
-use mw_edge::cursor::Cursor;
+use mw_operations::gate::inbox::{list as list_open, place};
 use mw_operations::gate::link;
-use mw_store::gates::{Filter, open};
+use mw_store::gates::Filter;
 use serde_json::{Value, json};
 
 pub(crate) const LIST_GATES: Tool = Tool { name: "list_gates", role: Role::Viewer, call: list };
 
 fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {
     let mut fields = Fields::new(call.arguments, "#");
-    let named = fields.text("gate", 1, 20);
+    let named = fields.text("gate", 1, GATE_NAME_LENGTH_MAX);
     let gate = named.as_deref().and_then(GateName::parse);
     if named.is_some() && gate.is_none() {
-        fields.fail("gate", "Input should be 'workflow', 'ideate' or 'prepublish'");
+        fields.fail("gate", "Input should be the name of a gate");
     }
     let project = fields.text("project", 1, 64);
     let limit = limit(&mut fields);
-    let after = cursor(&mut fields);
+    let after = cursor(&mut fields, place);
     fields.finish()?;
-    let page = open(session.context.database()?, &Filter { gate, project, after }, limit)?;
-    let briefs = page.runs.iter().filter_map(mw_core::run::Run::brief);
-    let gates = briefs.map(|brief| shown(&brief, &session.context.config)).collect::<Result<Vec<Value>, Problem>>()?;
-    let next = page.next.map(|(deadline, run_id)| Cursor::of(&deadline, &run_id));
-    Ok(ToolOutcome::facts(json!({"gates": gates, "next_cursor": next})))
+    let page = list_open(session.context, &Filter { gate, project, after }, limit, |_| true)?;
+    let gates = page.briefs.iter().map(|brief| shown(brief, &session.context.config));
+    let gates = gates.collect::<Result<Vec<Value>, Problem>>()?;
+    Ok(ToolOutcome::facts(json!({"gates": gates, "next_cursor": page.next})))
 }
 
 /// A gate that waits, and where a person goes.
@@ -42,7 +41,7 @@ pub(super) fn shown(brief: &Brief, config: &Config) -> Result<Value, Problem> {
         "summary": brief.summary,
         "releases": brief.releases,
         "openedAt": mw_edge::clock::rfc3339(brief.opened_at),
-        "deadline": brief.deadline.map(mw_edge::clock::rfc3339),
+        "deadline": mw_edge::clock::rfc3339(brief.deadline),
         "url": link::page_address(config, &brief.run_id, brief.gate)?,
     }))
 }

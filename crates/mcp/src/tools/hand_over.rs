@@ -23,7 +23,7 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, 
     let run_id = run_id(call)?;
     let asked_before = call.state.filter(|state| state.run_id == run_id);
     let run = runs::load(session.context, &run_id)?;
-    let brief = run.brief().filter(|_| run.pause.is_none());
+    let brief = run.briefs().next().filter(|_| run.pause.is_none());
     let waiting = brief.as_ref().map(|brief| gates::shown(brief, &session.context.config)).transpose()?;
     let Some((brief, waiting)) = brief.zip(waiting) else {
         return Ok(ToolOutcome::facts(standing(&run, asked_before, None)));

@@ -45,7 +45,7 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Probl
     let status = fields.text("status", 1, 64);
     let project = fields.text("project", 1, 64);
     let limit = limit(&mut fields);
-    let before = cursor(&mut fields);
+    let before = cursor(&mut fields, Cursor::parse).map(|cursor| (cursor.created_at, cursor.run_id));
     fields.finish()?;
     let status = status.map(|word| view::status_of(&word, "#/status")).transpose()?;
     let filter = Filter { status, project, before, ..Filter::default() };
@@ -54,13 +54,14 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Probl
 }
 
 /// The key that a list goes on from.
-pub(super) fn cursor(fields: &mut Fields<'_>) -> Option<(String, String)> {
+/// Where a list goes on; a text that `read` does not know is a fault.
+pub(super) fn cursor<T>(fields: &mut Fields<'_>, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let sent = fields.text("cursor", 1, 400)?;
-    let cursor = Cursor::parse(&sent);
+    let cursor = read(&sent);
     if cursor.is_none() {
         fields.fail("cursor", "Input should be a next_cursor of ours");
     }
-    cursor.map(|cursor| (cursor.created_at, cursor.run_id))
+    cursor
 }
 
 pub(super) fn run_id(call: &Call<'_>) -> Result<String, Problem> {

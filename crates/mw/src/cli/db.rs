@@ -2,7 +2,7 @@
 
 use super::{Context, purge};
 use crate::{
-    dev::folder,
+    folder,
     error::{Error, Result, While},
     migrations::{self, Changes, Schema},
     projects,

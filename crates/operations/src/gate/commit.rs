@@ -5,7 +5,7 @@ use super::request::DecisionRequest;
 use super::{policy, refusal};
 use crate::runs;
 use mw_core::principal::Principal;
-use mw_core::run::{Command, GateDecision, Run};
+use mw_core::run::{Command, GateDecision, OpenGate, Run};
 use mw_core::status::{Channel, GateName, Verdict};
 use mw_edge::log::Level;
 use mw_edge::{Context, Problem, Request};
@@ -63,10 +63,14 @@ pub fn decide(
     let approver = decider.by.name.clone();
     let verdict = request.verdict;
     let decision = GateDecision {
-        lapsed: if verdict == Verdict::Approve { policy::lapsed_approvals(context, &run, gate)? } else { Vec::new() },
+        lapsed: match verdict {
+            Verdict::Approve => policy::lapsed_approvals(context, &run, gate, request.opening)?,
+            Verdict::Reject | Verdict::RequestChanges => Vec::new(),
+        },
         comment: request.comment,
         edit: request.edit,
         opening: request.opening,
+        subject_sha256: request.subject_sha256,
         note: request.approver,
         ip: decider.ip,
         user_agent: decider.user_agent,
@@ -89,12 +93,9 @@ pub fn decide(
 }
 
 fn standing(gate: GateName, verdict: Verdict, run: &Run) -> (&'static str, Option<(usize, u32)>) {
-    let open = run.gates.first().filter(|open| open.gate == gate && verdict == Verdict::Approve);
-    match open {
-        Some(open) => {
-            let needed = run.policy().map_or(1, |policy| policy.approvals);
-            ("pending", Some((open.votes.len(), needed)))
-        }
+    let voted = |open: &&OpenGate| open.gate == gate && !open.votes.is_empty() && verdict == Verdict::Approve;
+    match run.gates.iter().find(voted) {
+        Some(open) => ("pending", Some((open.votes.len(), open.policy.approvals))),
         None => (verdict.outcome(), None),
     }
 }

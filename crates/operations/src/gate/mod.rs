@@ -7,6 +7,7 @@
 //! ```
 
 mod commit;
+pub mod inbox;
 pub mod layout;
 pub mod link;
 pub mod outcome_page;

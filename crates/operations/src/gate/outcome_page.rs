@@ -3,7 +3,7 @@
 use super::GateStanding;
 use super::layout::{self, Moment};
 use askama::Template;
-use mw_core::run::{Change, Run};
+use mw_core::run::{Change, Facts, Field, Run};
 use mw_core::status::{GateName, Verdict};
 use mw_edge::{Problem, Response, clock};
 
@@ -16,8 +16,8 @@ struct Decided<'a> {
     follows: String,
     gate: &'a str,
     run: &'a Run,
-    /// What the approver changed.
-    changes: &'a [Change],
+    /// What the approver changed, each with its name for people.
+    changes: Vec<(String, &'a Change)>,
 }
 
 #[derive(Template)]
@@ -54,7 +54,7 @@ pub fn decided(standing: &GateStanding, gate: GateName, verdict: Verdict) -> Res
             "Thank you. Yours is counted.",
             format!("{approvals} of {needed} approvals are there; it goes on with the last."),
         ),
-        (None, Verdict::Approve) => ("Thank you. It goes on.", releases(gate).to_owned()),
+        (None, Verdict::Approve) => ("Thank you. It goes on.", goes_on(&standing.run)),
         (None, Verdict::Reject) => ("Stopped.", "The run has ended. Nothing further is made or posted.".to_owned()),
         (None, Verdict::RequestChanges) => {
             ("Sent back.", "The persona works on it with your comment; then the gate opens again.".to_owned())
@@ -67,9 +67,23 @@ pub fn decided(standing: &GateStanding, gate: GateName, verdict: Verdict) -> Res
         follows,
         gate: gate.as_str(),
         run: &standing.run,
-        changes: standing.run.decided.last().filter(|last| last.gate == gate).map_or(&[], |last| &last.edits),
+        changes: changes(&standing.run, gate),
     };
     layout::answer(200, page.render(), &nonce)
+}
+
+/// What the run does next.
+fn goes_on(run: &Run) -> String {
+    match run.is_ended() {
+        true => format!("The run is {}.", run.status),
+        false => format!("The run now waits for {}.", run.why(&Facts::default()).waiting_for),
+    }
+}
+
+fn changes(run: &Run, gate: GateName) -> Vec<(String, &Change)> {
+    let edits = run.decided.last().filter(|last| last.gate == gate).into_iter().flat_map(|last| &last.edits);
+    let label = |field: &str| Field::parse(field).map_or_else(|| field.to_owned(), Field::label);
+    edits.map(|change| (label(&change.field), change)).collect()
 }
 
 /// A problem for a person in a browser; status and headers are the problem's.
@@ -93,14 +107,6 @@ pub fn refused(problem: &Problem, request_id: &str) -> Result<Response, Problem>
         Refused { nonce: nonce.clone(), heading, decided: DecidedBefore::of(problem), problem, advice, request_id };
     let response = layout::answer(problem.status, page.render(), &nonce)?;
     Ok(response.with_headers(problem.headers.clone()))
-}
-
-fn releases(gate: GateName) -> &'static str {
-    match gate {
-        gate("workflow") => "The personas start to work on the idea.",
-        gate("ideate") => "The clips are generated and cut. This costs provider credits.",
-        gate("prepublish") => "The video is posted to the project's platforms.",
-    }
 }
 
 #[cfg(test)]

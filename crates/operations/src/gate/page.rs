@@ -6,20 +6,19 @@ use super::policy::Obstacle;
 use askama::Template;
 use mw_core::gate_policy::OnExpiry;
 use mw_core::run::{Brief, DecidedGate, Text};
-use mw_core::status::GateName;
 use mw_edge::{Problem, Response, csrf};
 
 #[derive(Template)]
 #[template(path = "decision.html")]
 struct Page<'a> {
     nonce: String,
-    heading: &'static str,
+    heading: &'a str,
     brief: &'a Brief,
     video: Option<&'a str>,
     clips: Vec<Clip<'a>>,
     cost: String,
     opened_at: Moment,
-    decide_by: Option<Moment>,
+    decide_by: Moment,
     then: &'static str,
     missing: usize,
     has_approved: bool,
@@ -67,13 +66,13 @@ pub fn answer(brief: &Brief, form: &DecisionForm) -> Result<Response, Problem> {
     let nonce = layout::nonce();
     let page = Page {
         nonce: nonce.clone(),
-        heading: question(brief.gate),
+        heading: &brief.question,
         brief,
-        video: brief.video_url.as_deref().filter(|url| is_web_link(url)),
-        clips: brief.clips.iter().map(clip).collect(),
+        video: brief.about.video_url.as_deref().filter(|url| is_web_link(url)),
+        clips: brief.about.clips.iter().map(clip).collect(),
         cost: cost(brief),
         opened_at: Moment::of(brief.opened_at),
-        decide_by: brief.deadline.map(Moment::of),
+        decide_by: Moment::of(brief.deadline),
         then: match brief.on_expiry {
             OnExpiry::Expire => "the run ends as expired",
             OnExpiry::Reject => "the run ends as rejected",
@@ -111,18 +110,9 @@ fn input(field: &mw_core::run::EditableField) -> Input<'_> {
     }
 }
 
-/// What a gate asks, as the page's heading.
-pub fn question(gate: GateName) -> &'static str {
-    match gate {
-        gate("workflow") => "Start this run?",
-        gate("ideate") => "Make these clips?",
-        gate("prepublish") => "Publish this video?",
-    }
-}
-
 /// What the run takes, in words: `2 clips, 16 s, 0.80`.
 pub fn cost(brief: &Brief) -> String {
-    let cost = &brief.cost;
+    let cost = &brief.about.cost;
     let clips = if cost.clips == 1 { "1 clip".to_owned() } else { format!("{} clips", cost.clips) };
     let money = cost.cents.map(|cents| format!(", {}.{:02} in all", cents / 100, cents % 100)).unwrap_or_default();
     let spent = if cost.spent { "; already spent" } else { "" };

@@ -9,10 +9,16 @@ use mw_store::principals;
 
 /// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.
 /// Gates of one approval have none, and cost no statement here.
-pub(super) fn lapsed_approvals(context: &mut Context, run: &Run, gate: GateName) -> Result<Vec<String>, Problem> {
-    let Some(waiting) = Waiting::of(run).filter(|waiting| waiting.gate == gate) else { return Ok(Vec::new()) };
-    let votes = run.gate.iter().flat_map(|open| &open.votes);
-    let names: Vec<&str> = votes.map(|vote| vote.approver.as_str()).collect();
+pub(super) fn lapsed_approvals(
+    context: &mut Context,
+    run: &Run,
+    gate: GateName,
+    opening: Option<u32>,
+) -> Result<Vec<String>, Problem> {
+    let open = opening.map_or_else(|| run.open_gate(gate), |opening| run.opening(opening));
+    let Some(open) = open else { return Ok(Vec::new()) };
+    let waiting = Waiting::of(run, open);
+    let names: Vec<&str> = open.votes.iter().map(|vote| vote.approver.as_str()).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -32,8 +38,11 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// Asks the core what it would say to an approval; nothing is decided.
-    pub fn of(run: &Run, gate: GateName, by: &Principal) -> Option<Obstacle> {
-        let approval = GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link);
+    pub fn of(run: &Run, gate: GateName, opening: u32, by: &Principal) -> Option<Obstacle> {
+        let approval = GateDecision {
+            opening: Some(opening),
+            ..GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link)
+        };
         let mut context = run::Context { now: clock::now(), new_id: &mut ids::new_id };
         match run::decide(run, &Command::DecideGate(approval), &mut context) {
             Err(refusal @ Refusal::SelfApproval { .. }) => Some(Obstacle::Approval(refusal.to_string())),

@@ -19,14 +19,14 @@ pub fn nothing_to_decide(run: &Run, gate: GateName) -> Problem {
     let decided = run.decided.iter().rev().find(|decided| decided.gate == gate);
     refusal::of_run(&match decided {
         Some(decided) => Refusal::AlreadyDecided { gate, decided: Box::new(decided.clone()) },
-        None if run.status.is_terminal() => Refusal::AlreadyTerminal { run_id, status: run.status },
+        None if run.is_ended() => Refusal::AlreadyTerminal { run_id, status: run.status.to_string() },
         None => Refusal::NotWaiting { run_id, gate },
     })
 }
 
-/// 422 for a gate name that isn't one of the three.
+/// 422 for what can be no gate's name.
 pub fn unknown_gate() -> Problem {
-    problem::invalid_field("path:gate", "Input should be 'workflow', 'ideate' or 'prepublish'")
+    problem::invalid_field("path:gate", "Input should be the name of a gate: a lower-case letter, then lower-case letters, digits and _")
 }
 
 #[cfg(test)]
@@ -40,6 +40,7 @@ mod tests {
         let mut run = Run::unborn("r1".to_owned());
         let waiting = nothing_to_decide(&run, gate("ideate"));
         assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
+        run.end = Some(mw_core::status::End::Cancelled);
         run.status = Status::Cancelled;
         let ended = nothing_to_decide(&run, gate("ideate"));
         assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));

@@ -24,6 +24,8 @@ pub struct DecisionRequest {
     pub edit: Edit,
     /// The opening that the sender saw; the open one when it isn't said.
     pub opening: Option<u32>,
+    /// What the sender was shown, as the brief has it; not compared when it isn't said.
+    pub subject_sha256: Option<String>,
     /// A name that the caller typed: a note, not an identity.
     pub approver: Option<String>,
     /// What the page's form carries (`mw_edge::csrf`).
@@ -32,7 +34,7 @@ pub struct DecisionRequest {
 
 impl DecisionRequest {
     pub fn new(verdict: Verdict) -> DecisionRequest {
-        DecisionRequest { verdict, comment: None, edit: Edit::new(), opening: None, approver: None, form_token: None }
+        DecisionRequest { verdict, comment: None, edit: Edit::new(), opening: None, subject_sha256: None, approver: None, form_token: None }
     }
 
     pub fn approve() -> DecisionRequest {
@@ -49,7 +51,7 @@ pub fn parse(request: &mut Request) -> Result<DecisionRequest, Problem> {
     read(&members)
 }
 
-/// Reads `decision`, `comment`, `edit`, `opening` and `approver`.
+/// Reads `decision`, `comment`, `edit`, `opening`, `subject_sha256` and `approver`.
 pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let decision = fields.text("decision", 0, 20);
@@ -57,6 +59,7 @@ pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
     let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
     let opening = fields.number("opening", 1, u32::MAX);
+    let subject_sha256 = fields.text("subject_sha256", 64, 64);
     let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields)).unwrap_or_default();
     let verdict = match decision.as_deref() {
         None => Some(Verdict::Approve),
@@ -67,7 +70,8 @@ pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     }
     fields.finish()?;
     let verdict = verdict.ok_or_else(problem::internal)?;
-    Ok(DecisionRequest { verdict, comment: trimmed(comment), edit, opening, approver: trimmed(approver), form_token })
+    let (comment, approver) = (trimmed(comment), trimmed(approver));
+    Ok(DecisionRequest { verdict, comment, edit, opening, subject_sha256, approver, form_token })
 }
 
 /// A text without the blanks around it; one that is only blank says nothing.
@@ -81,7 +85,7 @@ pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
     for (name, text) in texts {
         match (Field::parse(name), text) {
             (Some(field), Value::String(text)) if text.chars().count() <= EDIT_LENGTH_MAX => {
-                edit.insert(field, text.clone());
+                edit.insert(field.to_string(), text.clone());
             }
             (Some(_), Value::String(_)) => {
                 fields.fail(&format!("edit/{name}"), format!("String should have at most {EDIT_LENGTH_MAX} characters"))
@@ -112,7 +116,7 @@ pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map
         let value = value.replace("\r\n", "\n");
         match name.as_str() {
             // The first of a name wins.
-            "decision" | "comment" | "approver" | FORM_TOKEN => {
+            "decision" | "comment" | "approver" | "subject_sha256" | FORM_TOKEN => {
                 members.entry(name).or_insert(Value::String(value));
             }
             "opening" => {
