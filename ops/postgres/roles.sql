@@ -65,7 +65,7 @@ BEGIN
         ('gates', 'INSERT, UPDATE'),
         ('hitl_approvals', 'INSERT, UPDATE'),
         ('idempotency_keys', 'INSERT, DELETE'),
-        ('jobs', 'INSERT, UPDATE'),
+        ('provider_jobs', 'INSERT, UPDATE'),
         ('leases', 'UPDATE'),
         ('metric_histograms', 'INSERT, UPDATE, DELETE'),
         ('metric_observations', 'INSERT, UPDATE, DELETE'),

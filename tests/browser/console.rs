@@ -128,7 +128,7 @@ fn a_dead_letter_is_replayed_until_its_job_is_known() {
     browser.click("Replay");
     browser.see("still no job fits");
     let job = run.jobs("render").remove(0);
-    let learn = "UPDATE jobs SET task_id = $1 WHERE job_id = $2";
+    let learn = "UPDATE provider_jobs SET task_id = $1 WHERE job_id = $2";
     service().database().execute(learn, &[&task, &job["job_id"].as_str()]);
     browser.click("Replay");
     browser.see("its job is asked about now");

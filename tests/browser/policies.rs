@@ -3,7 +3,6 @@
 use crate::support::{Run, service, signing, unique};
 use crate::{Browser, Scripts, pages};
 use mw_core::definition::Definition;
-use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
 use serde_json::{Value, json};
 
@@ -100,8 +99,8 @@ fn who_may_not_decide_is_told_who_may() {
     let browser = Browser::open(Scripts::Off);
     // No link is made for bob; one of before, or of another opening's policy, says why it does nothing.
     service().get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send().expect(403);
-    let claims = Claims { opening: 1, approver: "bob".into(), expires_at: signing::unix_now() + 60, nonce: "n".into() };
-    let token = issue(&service().hitl_secret, &run.id, GateName::Workflow, &claims);
+    let claims = Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "bob".into(), expires_at: signing::unix_now() + 60, nonce: "n".into() };
+    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &claims);
     browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));
     browser.see("ann may");
     assert!(!browser.offers("Approve") && !browser.offers("Reject"));

@@ -33,7 +33,7 @@ fn spend(id: &str) {
 /// The job's task is known from now on.
 fn learn(service: &Service, run: &Run, kind: &str, task: &str) {
     let job = run.jobs(kind).remove(0);
-    let sql = "UPDATE jobs SET task_id = $1 WHERE job_id = $2";
+    let sql = "UPDATE provider_jobs SET task_id = $1 WHERE job_id = $2";
     assert_eq!(service.database().execute(sql, &[&task, &job["job_id"].as_str()]), 1);
 }
 

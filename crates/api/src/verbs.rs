@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn cancel_answers_as_the_original_did() {
-        let mut run = Run::unborn("r1".to_owned());
+        let mut run = Run::empty("r1".to_owned());
         run.version = 3;
         let cancelled = answer(Verb::Cancel, "r1".to_owned(), 2, &run);
         assert_eq!(cancelled, json!({"runId": "r1", "status": "running"}));

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_over_takes_the_buttons_off_and_what_may_pass_leaves_them() {
         let told = |refusal| refused(&not_committed(TransitionError::Refused(refusal)));
-        let (run_id, gate) = (|| "r1".to_owned(), gate("ideate"));
+        let (run_id, gate) = (|| "r1".to_owned(), mw_core::gate!("ideate"));
         assert!(told(Refusal::NotWaiting { run_id: run_id(), gate }).is_over);
         assert!(told(Refusal::StaleLink).is_over && told(Refusal::StaleLink).text.contains("use the newest"));
         assert!(!told(Refusal::Paused { run_id: run_id() }).is_over);

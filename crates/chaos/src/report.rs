@@ -58,7 +58,7 @@ fn story(scene: &Scene<'_>, run_id: &str, folder: &Path) -> Result<()> {
         'run', (SELECT to_jsonb(r) FROM runs AS r WHERE run_id = $1),
         'events', (SELECT jsonb_agg(data ORDER BY seq) FROM run_events WHERE run_id = $1),
         'outbox', (SELECT jsonb_agg(to_jsonb(o) ORDER BY effect_id) FROM outbox AS o WHERE run_id = $1),
-        'jobs', (SELECT jsonb_agg(to_jsonb(j)) FROM jobs AS j WHERE run_id = $1),
+        'jobs', (SELECT jsonb_agg(to_jsonb(j)) FROM provider_jobs AS j WHERE run_id = $1),
         'gates', (SELECT jsonb_agg(to_jsonb(g)) FROM gates AS g WHERE run_id = $1),
         'webhooks', (SELECT jsonb_agg(to_jsonb(w) - 'payload' ORDER BY received_at) FROM webhook_events AS w WHERE run_id = $1)))";
     let rows = scene.rows(sql, &[&run_id])?;

@@ -81,7 +81,7 @@ impl Scene<'_> {
     /// A job that its provider knows, of any run, ended ones included.
     pub(crate) fn some_task(&mut self) -> Result<KnownTask> {
         let from = self.random_id();
-        let sql = "SELECT run_id, job_id, task_id FROM jobs WHERE task_id IS NOT NULL AND job_id >= $1 ORDER BY job_id LIMIT 1";
+        let sql = "SELECT run_id, job_id, task_id FROM provider_jobs WHERE task_id IS NOT NULL AND job_id >= $1 ORDER BY job_id LIMIT 1";
         let known = self.rows(sql, &[&from])?.first().map(|row| KnownTask {
             run_id: row.get(0),
             job_id: row.get(1),

@@ -150,7 +150,7 @@ fn submitted_twice(scene: &Scene<'_>) -> Result<Vec<Broken>> {
         let told = repeated.iter().find(|row| row.get::<_, String>(0) == job_id).map_or(0, |row| row.get::<_, i64>(1));
         let allowed = if provider == "upload-post" { 0 } else { usize::try_from(told).unwrap_or(0) };
         if tasks > 1 + allowed {
-            let owner = scene.rows("SELECT run_id FROM jobs WHERE job_id = $1", &[&job_id])?;
+            let owner = scene.rows("SELECT run_id FROM provider_jobs WHERE job_id = $1", &[&job_id])?;
             let run_id = owner.first().map(|row| row.get(0));
             let what =
                 format!("{provider} has {tasks} tasks of job {job_id}, the timeline tells of {told} repetitions");

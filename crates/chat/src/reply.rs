@@ -228,12 +228,17 @@ mod tests {
         Context::new(Config::of(&variables), "r".to_owned())
     }
 
+    fn waiting(opening: u32) -> serde_json::Value {
+        serde_json::json!({
+            "id": "g", "gate": "ideate", "opening": opening, "summary": "s", "subject_sha256": "5".repeat(64),
+            "limit_seconds": 60, "opened_at": "2026-01-02T03:04:05Z", "deadline": "2026-01-02T03:05:05Z",
+        })
+    }
+
     fn loaded() -> ChatLoaded {
-        let run = |run_id: &str, status, awaiting_gate, opening| ChatRun {
+        let run = |run_id: &str, status, awaiting_gate, opening: Option<u32>| ChatRun {
             known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status, awaiting_gate },
-            opening,
-            escalated: None,
-            policy: serde_json::Value::Null,
+            gates: opening.map(waiting).into_iter().collect(),
         };
         ChatLoaded {
             principal: None,
@@ -242,7 +247,7 @@ mod tests {
             projects: Vec::new(),
             runs: vec![
                 run("r2", Status::Published, None, None),
-                run("r1", Status::AwaitingIdeate, Some(gate("ideate")), Some(2)),
+                run("r1", Status::AwaitingIdeate, Some(mw_core::gate!("ideate")), Some(2)),
             ],
             user_id: "ann".to_owned(),
             reader: None,
@@ -282,7 +287,7 @@ mod tests {
     #[test]
     fn nobody_gets_a_link_of_a_policy_that_another_release_wrote() {
         let mut loaded = loaded();
-        loaded.runs[1].policy = serde_json::json!({"a member of the future": 1});
+        loaded.runs[1].gates[0]["policy"] = serde_json::json!({"a member of the future": 1});
         let mut reply = Reply::default();
         link(&mut reply, &context(), to(&ann()), &loaded, None).unwrap();
         assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());
@@ -291,7 +296,7 @@ mod tests {
     #[test]
     fn a_gate_that_was_decided_is_no_news() {
         let mut loaded = loaded();
-        for (gate, content) in [(Some(gate("workflow")), "old"), (Some(gate("ideate")), "new"), (None, "done")] {
+        for (gate, content) in [(Some(mw_core::gate!("workflow")), "old"), (Some(mw_core::gate!("ideate")), "new"), (None, "done")] {
             let content = content.to_owned();
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }

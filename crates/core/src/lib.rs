@@ -26,6 +26,8 @@ pub mod run;
 pub mod status;
 pub mod trace;
 
+#[doc(hidden)]
+pub use mw_kernel::gate;
 pub(crate) use mw_kernel::words;
 pub use mw_kernel::{button, gate_policy, link, notification, principal, token};
 

@@ -109,7 +109,14 @@ pub(crate) fn tool_call(bytes: &[u8]) -> Seen {
     let (name, arguments) = (called["name"].as_str().unwrap_or_default(), &called["arguments"]);
     let searched = tool::read(&PersonaTool::ALL, name, arguments);
     assert!(tool::read(&[], name, arguments).is_err(), "a tool that the step does not allow");
-    let project = KnownProject { key: "aismr".into(), title: "AISMR".into(), keywords: Vec::new(), has_runs: true };
+    let project = KnownProject {
+        key: "aismr".into(),
+        title: "AISMR".into(),
+        keywords: Vec::new(),
+        is_default: true,
+        requests: Vec::new(),
+        has_runs: true,
+    };
     let run =
         KnownRun { run_id: "run-1".into(), project: "aismr".into(), status: Status::Running, awaiting_gate: None };
     let call = tools::read(name, arguments, &[project], &[run]);

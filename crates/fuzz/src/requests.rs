@@ -1,6 +1,6 @@
 //! What clients send: targets, headers, queries, bodies. What is taken is within the documented limits and can be stored.
 
-use crate::edge::{self, Cursor, Problem, RpcMessage, clock, commands, idempotency};
+use crate::edge::{self, Cursor, Problem, RpcMessage, clock, idempotency, ids};
 use crate::edge::{form_pairs, form_value, percent_decode, percent_encode};
 use crate::message::Message;
 use crate::{Seen, storable};

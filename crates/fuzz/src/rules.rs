@@ -6,6 +6,10 @@ use mw_core::definition::Definition;
 use mw_core::knowledge::document::{Document, Format, documents};
 use mw_core::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, fold, start};
 use mw_core::status::{GateName, ProvidersMode};
+
+fn gate(name: &str) -> GateName {
+    GateName::parse(name).unwrap()
+}
 use mw_core::token::{Claims, TOKEN_BYTES_MAX, issue, verify};
 use std::sync::LazyLock;
 use time::macros::datetime;
@@ -27,6 +31,7 @@ pub(crate) fn gate_token(bytes: &[u8]) -> Seen {
     assert!(check("secret", "run-2", gate("ideate")).is_err());
 
     let claims = Claims {
+        subject_sha256: "5".repeat(64),
         opening: u32::try_from(bytes.len()).unwrap(),
         approver: token.chars().take(100).collect(),
         expires_at: NOW.unix_timestamp() + 1,
@@ -44,6 +49,7 @@ static ISSUED: LazyLock<Vec<String>> = LazyLock::new(|| {
         .into_iter()
         .map(|approver| {
             let claims = Claims {
+                subject_sha256: "5".repeat(64),
                 opening: 1,
                 approver: approver.into(),
                 expires_at: NOW.unix_timestamp() + 60,

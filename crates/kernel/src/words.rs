@@ -34,3 +34,12 @@ macro_rules! words {
         }
     };
 }
+
+/// The gate of a literal name, for tests: a name that can be no gate's fails there.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! gate {
+    ($name:literal) => {
+        $crate::status::GateName::parse($name).expect($name)
+    };
+}

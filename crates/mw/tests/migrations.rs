@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use mw::migrations::{self, Changes, Schema, connect, embedded, migrate, pending, status};
-use mw::{dev::database::Database, dev::folder};
+use mw::folder;
+use mw_stack::database::Database;
 use postgres::Client;
 
 const TABLES: (&str, &str) = ("tables/0001_notes.sql", "CREATE TABLE notes (id int, words text);");

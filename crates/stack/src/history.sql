@@ -11,7 +11,7 @@ SELECT 'old-' || n, CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_gen' END,
   FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
 INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
 SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, $runs) AS n;
-INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
 SELECT 'old-' || n, 'old-' || n, 'publish', 'upload-post', 'succeeded', 'old-' || n, 'account-' || n % 10, now(), now()
   FROM generate_series(1, $runs) AS n;
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
@@ -36,7 +36,7 @@ SELECT 'open-' || n, seq, type, at, actor, body, hash
   FROM run_events, generate_series(1, 10000) AS n WHERE run_id = '$template';
 INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline)
 SELECT 'open-' || n, 'workflow', 1, 'open', now(), now() + interval '1 day' FROM generate_series(1, 10000) AS n;
-INSERT INTO jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
+INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
 SELECT 'open-' || n, 'open-' || n, 'publish', 'upload-post', 'submitted', 'open-' || n, 'account-' || n, now(), now()
   FROM generate_series(1, 10000) AS n;
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, lease_until, created_at, updated_at)

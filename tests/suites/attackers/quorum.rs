@@ -4,7 +4,7 @@ use super::people::{Group, Person, gate_link, link_in};
 use crate::channels::{answered, decisions, run_of_chat, told};
 use crate::gates::policies::apply_policies;
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, service, stack};
+use crate::support::{Run, Service, stack};
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
@@ -82,11 +82,12 @@ fn a_guests_link_of_before_counts_as_no_vote() {
     let run = Run::start_at(&service, "test_video_gen");
     let claims = mw_core::token::Claims {
         opening: 1,
+        subject_sha256: run.subject("workflow"),
         approver: "guest".to_owned(),
         expires_at: crate::support::signing::unix_now() + 60,
         nonce: "n".to_owned(),
     };
-    let token = mw_core::token::issue(&service.hitl_secret, &run.id, mw_core::status::GateName::Workflow, &claims);
+    let token = mw_core::token::issue(&service.hitl_secret, &run.id, mw_core::gate!("workflow"), &claims);
     for decision in ["approve", "reject"] {
         let link = format!("{}?token={token}", run.gate_path("workflow"));
         let refused = service.call("POST", &link).json(&json!({"decision": decision})).send().expect(403).json();

@@ -1,7 +1,6 @@
 //! Coming in with secrets that everybody knows: production is started with each of them weak, and nothing opens.
 
 use crate::support::{Call, Run, eventually, host, service, signing, unique};
-use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
 use serde_json::{Value, json};
 
@@ -54,13 +53,14 @@ fn weak_link_secrets_sign_nothing_outside_local() {
     let run = Run::start();
     let claims = Claims {
         opening: 1,
+        subject_sha256: run.subject("workflow"),
         approver: "operator".to_owned(),
         expires_at: signing::unix_now() + 60,
         nonce: "n".to_owned(),
     };
     // Neither the known secret nor the API key stands in.
     for secret in ["dev-hitl-secret", STRONG, ""] {
-        let token = issue(secret, &run.id, GateName::Workflow, &claims);
+        let token = issue(secret, &run.id, mw_core::gate!("workflow"), &claims);
         let path = format!("{}?token={token}", run.gate_path("workflow"));
         let status = host.service.call("POST", &path).try_send().unwrap().status;
         assert!([403, 503].contains(&status), "{status} with {secret:?}");

@@ -3,7 +3,7 @@
 use crate::readme::{commands, root};
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
-use crate::support::{Run, service};
+use crate::support::Run;
 
 /// A setting of the environment's stack.
 pub(crate) fn setting(name: &str) -> String {

@@ -2,14 +2,14 @@
 
 use super::{approve, decisions};
 use crate::support::{Run, service, signing};
-use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
 
 const REFUSAL: &str = "invalid or expired token";
 
-fn claims(approver: &str, expires_in_seconds: i64) -> Claims {
+fn claims(run: &Run, approver: &str, expires_in_seconds: i64) -> Claims {
     Claims {
         opening: 1,
+        subject_sha256: run.subject("workflow"),
         approver: approver.to_owned(),
         expires_at: signing::unix_now() + expires_in_seconds,
         nonce: "n".to_owned(),
@@ -40,22 +40,22 @@ fn a_token_of_another_run_is_refused() {
 #[test]
 fn a_token_of_another_gate_is_refused() {
     let run = Run::start();
-    let token = issue(&service().hitl_secret, &run.id, GateName::Ideate, &claims("operator", 60));
+    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("ideate"), &claims(&run, "operator", 60));
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
 #[test]
 fn a_token_of_another_opening_is_refused() {
     let run = Run::start();
-    let stale = Claims { opening: 7, ..claims("operator", 60) };
-    let token = issue(&service().hitl_secret, &run.id, GateName::Workflow, &stale);
+    let stale = Claims { opening: 7, ..claims(&run, "operator", 60) };
+    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &stale);
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
 #[test]
 fn an_expired_token_is_refused() {
     let run = Run::start();
-    let token = issue(&service().hitl_secret, &run.id, GateName::Workflow, &claims("operator", -1));
+    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &claims(&run, "operator", -1));
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
@@ -63,7 +63,7 @@ fn an_expired_token_is_refused() {
 fn a_token_signed_with_another_secret_is_refused() {
     let run = Run::start();
     for secret in ["", "not the secret", &service().api_key, &service().sweep_key] {
-        let token = issue(secret, &run.id, GateName::Workflow, &claims("operator", 60));
+        let token = issue(secret, &run.id, mw_core::gate!("workflow"), &claims(&run, "operator", 60));
         refused_everywhere(&run, &with_token(&run, &token));
     }
 }

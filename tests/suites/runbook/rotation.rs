@@ -5,7 +5,6 @@ use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
 use crate::support::{Answer, Call, Run, Service, eventually, signing, unique};
 use mw::mode::Mode;
-use mw_core::status::GateName;
 use mw_core::token::{Claims, issue};
 use mw_stack::stack::Stack;
 use serde_json::json;
@@ -31,13 +30,14 @@ struct World {
     hosts: Vec<Service>,
     secrets: [Mutex<String>; CLIENTS],
     run_id: String,
+    subject: String,
     answered: [AtomicU64; CLIENTS],
     refused: Mutex<Vec<String>>,
     is_over: AtomicBool,
 }
 
 /// A request that is as good as its secret.
-fn call(host: &Service, client: usize, secret: &str, run_id: &str) -> Call {
+fn call(host: &Service, client: usize, secret: &str, (run_id, subject): (&str, &str)) -> Call {
     let signed = |path: &str, body: String, kind: &str, headers: &[(&'static str, String)]| {
         let call = host.call("POST", path).body(kind, body);
         headers.iter().fold(call, |call, (name, value)| call.header(name, value))
@@ -46,8 +46,9 @@ fn call(host: &Service, client: usize, secret: &str, run_id: &str) -> Call {
         None | Some("API_KEY") => host.call("GET", "/v1/runs?limit=1").header("x-api-key", secret),
         Some("HITL_SECRET") => {
             let expires_at = signing::unix_now() + 60;
-            let claims = Claims { opening: 1, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
-            let token = issue(secret, run_id, GateName::Workflow, &claims);
+            let subject_sha256 = subject.to_owned();
+            let claims = Claims { opening: 1, subject_sha256, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
+            let token = issue(secret, run_id, mw_core::gate!("workflow"), &claims);
             host.call("GET", &format!("/v1/hitl/approve/{run_id}/workflow?token={token}")).header("accept", "text/html")
         }
         Some("KIEAI_SIGNING_SECRET") => {
@@ -99,7 +100,7 @@ impl World {
             return self.open_a_link(turn);
         }
         let secret = self.secret(client);
-        self.send(turn, |host| call(host, client, &secret, &self.run_id))
+        self.send(turn, |host| call(host, client, &secret, (&self.run_id, &self.subject)))
     }
 
     /// On the other host than the one that signed it.
@@ -166,10 +167,12 @@ fn no_request_is_refused_while_every_secret_changes() {
     let bot = first_line(says(&stack, "mw principals add deploy-bot --role operator", &[], ""));
     let old = SECRETS.map(|name| stack.setting(name).unwrap().to_owned());
     let new = SECRETS.map(|_| unique("dev-new"));
+    let run = Run::start_at(&service, "test_video_gen");
     let world = World {
         hosts: stack.base_urls().iter().map(|url| service.through(url)).collect(),
         secrets: std::array::from_fn(|client| Mutex::new(old.get(client).unwrap_or(&bot).clone())),
-        run_id: Run::start_at(&service, "test_video_gen").id,
+        subject: run.subject("workflow"),
+        run_id: run.id,
         answered: Default::default(),
         refused: Mutex::default(),
         is_over: AtomicBool::new(false),
@@ -210,8 +213,8 @@ fn no_request_is_refused_while_every_secret_changes() {
     assert_eq!(*world.refused.lock().unwrap(), Vec::<String>::new());
     // Else nothing was changed at all.
     for (host, client) in world.hosts.iter().flat_map(|host| (0..SECRETS.len()).map(move |client| (host, client))) {
-        let answer = call(host, client, &old[client], &world.run_id).send();
+        let answer = call(host, client, &old[client], (&world.run_id, &world.subject)).send();
         assert!(matches!(answer.status, 401 | 403), "{}: {}", SECRETS[client], answer.status);
-        call(host, client, &new[client], &world.run_id).send().expect(200);
+        call(host, client, &new[client], (&world.run_id, &world.subject)).send().expect(200);
     }
 }

@@ -38,6 +38,12 @@ impl Run {
         Run::generating().waiting_for("awaiting_prepublish")
     }
 
+    /// What the gate that waits decides about: a link is good for this only.
+    pub(crate) fn subject(&self, gate: &str) -> String {
+        let shown = self.service.get(&format!("/v1/gates/{}/{gate}", self.id)).send().expect(200).json();
+        shown["brief"]["subject_sha256"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn view(&self) -> Value {
         self.service.get(&format!("/v1/runs/{}", self.id)).send().expect(200).json()
     }
@@ -146,14 +152,14 @@ impl Run {
         let rows = self
             .service
             .database()
-            .rows("SELECT job_id FROM jobs WHERE run_id = $1 ORDER BY created_at, job_id", &[&self.id]);
+            .rows("SELECT job_id FROM provider_jobs WHERE run_id = $1 ORDER BY created_at, job_id", &[&self.id]);
         rows.iter().map(|row| row["job_id"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Its jobs of one kind, once the provider has them.
     pub(crate) fn jobs(&self, kind: &str) -> Vec<Value> {
         self.service.database().rows(
-            "SELECT job_id, task_id, state FROM jobs WHERE run_id = $1 AND kind = $2 ORDER BY task_id",
+            "SELECT job_id, task_id, state FROM provider_jobs WHERE run_id = $1 AND kind = $2 ORDER BY task_id",
             &[&self.id, &kind],
         )
     }

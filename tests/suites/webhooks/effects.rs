@@ -195,7 +195,7 @@ fn refused_deliveries_poke_nobody() {
     let storm = simulator::storm();
     let run = at_work(&storm);
     let (job, task) = task_of(&run, "generate");
-    let due = || -> Value { service().database().row("SELECT hint FROM jobs WHERE job_id = $1", &[&job]) };
+    let due = || -> Value { service().database().row("SELECT hint FROM provider_jobs WHERE job_id = $1", &[&job]) };
     let before = due();
     let path = format!("/v1/webhooks/kieai?run_id={}&job={job}", run.id);
     let forged = signing::kieai("not the secret", &task, signing::unix_now());

@@ -32,7 +32,7 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
 fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut Statements) -> Result<()> {
     scene.clips_take(3_600_000)?;
     let run_id = generating(scene, "test_video_gen")?;
-    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND state = 'submitted' LIMIT 1";
+    let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND state = 'submitted' LIMIT 1";
     let mut database = scene.database()?;
     let job = wait_for(|| Ok(database.query_opt(sql, &[&run_id])?.map(|row| row.get::<_, String>(0))))?;
     scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(scene, &job, "warm"))?;
@@ -75,7 +75,7 @@ fn twelve_at_once(scene: &Scene, report: &mut Report, statements: &mut Statement
     let mut database = scene.database()?;
     for _ in 0..RUNS {
         let run_id = generating(scene, "aismr")?;
-        let done = "SELECT count(*) FROM jobs WHERE run_id = $1 AND kind = 'generate' AND state = 'succeeded'";
+        let done = "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND kind = 'generate' AND state = 'succeeded'";
         wait_for(|| Ok((database.query_one(done, &[&run_id])?.get::<_, i64>(0) == CLIPS).then_some(())))?;
         scene.cancel(&run_id)?;
     }

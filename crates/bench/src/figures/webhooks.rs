@@ -102,7 +102,7 @@ fn deliveries(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<
 fn ended_job(scene: &Scene) -> Result<String> {
     let run_id = scene.start_run("test_video_gen")?;
     super::throughput::publish(scene, std::slice::from_ref(&run_id))?;
-    let sql = "SELECT job_id FROM jobs WHERE run_id = $1 AND provider = 'upload-post' LIMIT 1";
+    let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND provider = 'upload-post' LIMIT 1";
     Ok(scene.database()?.query_one(sql, &[&run_id]).context("the run made no post")?.get(0))
 }
 

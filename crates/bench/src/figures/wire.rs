@@ -59,7 +59,7 @@ fn one(scene: &Scene) -> Result<Passage> {
         }
         ensure!(begun.elapsed() < Duration::from_secs(30), "run {run_id} does not get to its next gate");
     }
-    let jobs = database.query("SELECT job_id FROM jobs WHERE run_id = $1", &[&run_id])?;
+    let jobs = database.query("SELECT job_id FROM provider_jobs WHERE run_id = $1", &[&run_id])?;
     let jobs: HashSet<String> = jobs.iter().map(|row| row.get(0)).collect();
     let seen = scene.simulated()?;
     let own = seen["tasks"].as_array().into_iter().flatten();
@@ -68,7 +68,7 @@ fn one(scene: &Scene) -> Result<Passage> {
     let arrived = arrived.context("no request reached the provider")?;
     let times = "SELECT (extract(epoch FROM min(jobs.created_at)) * 1000000)::bigint,
                         (extract(epoch FROM min(outbox.sent_at)) * 1000000)::bigint
-                   FROM jobs JOIN outbox USING (job_id) WHERE jobs.run_id = $1";
+                   FROM provider_jobs JOIN outbox USING (job_id) WHERE jobs.run_id = $1";
     let times = database.query_one(times, &[&run_id])?;
     Ok(Passage { clicked, decided: times.get(0), claimed: times.get(1), arrived })
 }

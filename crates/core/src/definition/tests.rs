@@ -95,7 +95,7 @@ mod another_project {
     use crate::brendan::rules::{Intent, plan};
     use crate::principal::{Principal, Role as PrincipalRole};
     use crate::run::testing::{T0, decide_with, request, with_context};
-    use crate::run::{Command, GateDecision, JobPhase, Run, StartRequest, Transition, apply, start};
+    use crate::run::{MediaCommand, Command, GateDecision, JobPhase, Run, StartRequest, Transition, apply, start};
     use crate::status::{Channel, Status, Verdict};
 
     fn harbour() -> Definition {
@@ -171,7 +171,7 @@ mod another_project {
     fn its_guardrails_are_checked() {
         let mut run = requested(&[], &[]).run;
         let broken = |run: &Run| -> Vec<(String, String)> {
-            let checks = run.brief().unwrap().checks.into_iter();
+            let checks = run.briefs().next().unwrap().about.checks.into_iter();
             checks.filter(|check| !check.kept).map(|check| (check.rule, check.detail)).collect()
         };
         assert_eq!(broken(&run), []);

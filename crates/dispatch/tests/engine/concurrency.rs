@@ -4,8 +4,8 @@
 use crate::fixture::*;
 use mw_core::Timestamp;
 use mw_core::principal::Principal;
-use mw_core::run::{Command, Context, GateDecision, Order, Run};
-use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
+use mw_core::run::{Command, Context, GateDecision, MediaCommand, Order, Run};
+use mw_core::status::{Channel, ProvidersMode, Verdict};
 use mw_dispatch::World;
 use mw_store::commit::{self, Decision, Outcome, Settle, TransitionError};
 use mw_store::native::Client;
@@ -48,7 +48,7 @@ fn judged(result: Result<(), TransitionError>) -> Result<(), DbError> {
 }
 
 fn decide(run: &Run, verdict: Verdict) -> Option<Command> {
-    let gate = run.gates.first().map_or(gate("workflow"), |open| open.gate);
+    let gate = run.gates.first().map_or(mw_core::gate!("workflow"), |open| open.gate);
     Some(Command::DecideGate(GateDecision::new(gate, verdict, Principal::operator(), Channel::Api)))
 }
 

@@ -19,9 +19,10 @@ fn engine() -> Engine {
 
 fn published(engine: &mut Engine) -> Run {
     let run = engine.start("test_video_gen", ProvidersMode::Sim, PersonaSource::Rules);
-    for gate in GateName::ALL {
+    for gate in ["workflow", "ideate", "prepublish"] {
+        let gate = GateName::parse(gate).unwrap();
         engine.carry(&run.run_id);
-        engine.approve(&run.run_id, *gate);
+        engine.approve(&run.run_id, gate);
     }
     let run = engine.carry(&run.run_id);
     assert!(is_published(&run));

@@ -142,8 +142,8 @@ impl Engine {
     /// A run whose clips are requested.
     pub(crate) fn generating(&mut self, project: &str) -> Run {
         let run = self.start(project, ProvidersMode::Sim, PersonaSource::Rules);
-        self.approve(&run.run_id, gate("workflow"));
-        self.approve(&run.run_id, gate("ideate"))
+        self.approve(&run.run_id, mw_core::gate!("workflow"));
+        self.approve(&run.run_id, mw_core::gate!("ideate"))
     }
 
     pub(crate) fn tell(&mut self, run_id: &str, command: &Command) -> Run {

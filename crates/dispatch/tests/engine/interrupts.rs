@@ -2,10 +2,12 @@
 //! and the provider's callbacks, one of which is killed at the k-th point, for every k. Time passes, others come, and
 //! the run is published, healthy, and made once.
 
+use mw_core::run::MediaCommand;
+
 use crate::fixture::*;
 use crate::fuse::{Fuse, Fused, FusedHttp, Mortal};
 use crate::personas::canned;
-use mw_core::run::{Command, Context, PersonaSource, Run};
+use mw_core::run::{Command, Event, MediaEvent, Context, PersonaSource, Run};
 use mw_core::status::{GateName, ProvidersMode};
 use mw_dispatch::World;
 use mw_store::commit::{Committed, Decision, Idempotency, TransitionError, commit, transition};
@@ -48,7 +50,7 @@ impl Story<'_> {
             if run.status.is_terminal() {
                 return run;
             }
-            match run.gate {
+            match run.gates.first() {
                 Some(open) => self.insist(|story| story.approve(&run_id, open.gate)),
                 None => self.engine.pass_until_due(),
             }
@@ -176,7 +178,7 @@ fn assert_made_once(engine: &Engine, run: &Run, callbacks: Callbacks, point: u64
     let events = engine.events(&run.run_id);
     for (job_id, job) in &run.body.jobs {
         let repeated = events.iter().filter(
-            |event| matches!(&event.event, mw_core::run::Event::JobSubmissionRepeated { job_id: repeated, .. } if repeated == job_id),
+            |event| matches!(&event.event, Event::Own(MediaEvent::JobSubmissionRepeated { job_id: repeated, .. }) if repeated == job_id),
         );
         let provider = job.spec.kind().provider();
         let can_tell = callbacks == Callbacks::Come || provider == "upload-post";
@@ -221,7 +223,7 @@ fn work_for_the_sweep(engine: &mut Engine) -> [String; 3] {
     engine.db().driver().batch_execute(old).unwrap();
     engine.ahead += Duration::days(8);
     let alive = engine.generating("test_video_gen");
-    let job_id = alive.step_jobs().next().unwrap().0.clone();
+    let job_id = alive.body.step_jobs().next().unwrap().0.clone();
     let task_id = fresh_id();
     let early = Delivery {
         provider: "kieai",

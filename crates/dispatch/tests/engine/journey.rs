@@ -1,16 +1,16 @@
 use crate::fixture::*;
 use mw_core::run::{ClipState, PersonaSource};
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 
 fn walk(project: &str, mode: ProvidersMode) -> (Engine, String) {
     let mut engine = Engine::new();
     let run = engine.start(project, mode, PersonaSource::Rules);
     assert_eq!(run.status, Status::PendingWorkflow);
-    engine.approve(&run.run_id, gate("workflow"));
-    engine.approve(&run.run_id, gate("ideate"));
+    engine.approve(&run.run_id, mw_core::gate!("workflow"));
+    engine.approve(&run.run_id, mw_core::gate!("ideate"));
     let run = engine.carry(&run.run_id);
     assert_eq!(run.status, Status::AwaitingPrepublish);
-    engine.approve(&run.run_id, gate("prepublish"));
+    engine.approve(&run.run_id, mw_core::gate!("prepublish"));
     let run = engine.carry(&run.run_id);
     assert!(is_published(&run), "{run:?}");
     assert!(run.body.publish_url.as_ref().is_some_and(|url| !url.is_empty()));
@@ -21,7 +21,7 @@ fn walk(project: &str, mode: ProvidersMode) -> (Engine, String) {
 #[test]
 fn a_mock_run_is_published_without_any_request() {
     let (engine, run_id) = walk("test_video_gen", ProvidersMode::Mock);
-    assert!(engine.run(&run_id).publish_url.unwrap().starts_with("https://publish.mock/"));
+    assert!(engine.run(&run_id).body.publish_url.unwrap().starts_with("https://publish.mock/"));
     assert_eq!(engine.sim_state()["tasks"].as_array().unwrap().len(), 0);
 }
 
@@ -41,7 +41,7 @@ fn four_dispatchers_at_once_lose_no_clip_and_make_none_twice() {
     let mut engine = Engine::new();
     let run = engine.generating("aismr");
     for _ in 0..100 {
-        if engine.run(&run.run_id).gate.is_some() {
+        if !engine.run(&run.run_id).gates.is_empty() {
             break;
         }
         let settings = &engine.settings;

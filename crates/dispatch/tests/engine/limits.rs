@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use mw_core::run::PersonaSource;
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 use mw_dispatch::World;
 use serde_json::json;
 
@@ -56,8 +56,8 @@ fn mock_runs_know_no_limit() {
     let mut engine = Engine::new();
     for _ in 0..3 {
         let run = engine.start("aismr", ProvidersMode::Mock, PersonaSource::Rules);
-        engine.approve(&run.run_id, gate("workflow"));
-        engine.approve(&run.run_id, gate("ideate"));
+        engine.approve(&run.run_id, mw_core::gate!("workflow"));
+        engine.approve(&run.run_id, mw_core::gate!("ideate"));
     }
     let before = engine.now();
     engine.dispatch();
@@ -83,7 +83,7 @@ fn a_provider_that_asks_for_a_pause_is_left_alone_for_it() {
         engine.dispatch();
         engine.ahead += time::Duration::seconds(5);
     }
-    assert_eq!(engine.run(&other.run_id).current_step().unwrap().name(), "render");
+    assert_eq!(engine.run(&other.run_id).body.current_step().unwrap().name(), "render");
     let renders =
         engine.sim_state()["tasks"].as_array().unwrap().iter().filter(|t| t["provider"] == "shotstack").count();
     assert_eq!(renders, 0, "nobody's render starts meanwhile");

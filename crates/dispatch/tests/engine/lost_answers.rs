@@ -1,8 +1,8 @@
 //! A submission whose answer is lost: found out about before it is repeated.
 
 use crate::fixture::*;
-use mw_core::run::{Command, JobPhase, Run};
-use mw_core::status::{GateName, Status};
+use mw_core::run::{Command, Event, MediaEvent, JobPhase, Run};
+use mw_core::status::Status;
 use serde_json::json;
 use time::Duration;
 
@@ -11,7 +11,7 @@ fn clip_job(run: &Run) -> String {
 }
 
 fn phase(engine: &Engine, run: &Run, job_id: &str) -> JobPhase {
-    engine.run(&run.run_id).jobs[job_id].phase.clone()
+    engine.run(&run.run_id).body.jobs[job_id].phase.clone()
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_callback_tells_the_task_and_the_provider_confirms_it() {
     let adopted = engine
         .events(&run.run_id)
         .into_iter()
-        .any(|event| matches!(event.event, mw_core::run::Event::JobSubmitted { adopted: true, .. }));
+        .any(|event| matches!(event.event, Event::Own(MediaEvent::JobSubmitted { adopted: true, .. })));
     assert!(adopted);
 }
 
@@ -102,7 +102,7 @@ fn a_post_is_recovered_by_our_own_id() {
     engine.fault(&json!({"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1}));
     let run = engine.generating("test_video_gen");
     engine.carry(&run.run_id);
-    engine.approve(&run.run_id, gate("prepublish"));
+    engine.approve(&run.run_id, mw_core::gate!("prepublish"));
     assert!(is_published(&engine.carry(&run.run_id)));
     assert_eq!(engine.count_events(&run.run_id, "job.submission_repeated"), 0);
     let posts =
@@ -146,7 +146,7 @@ fn a_post_whose_answer_was_lost_when_its_run_ended_is_not_made_again_by_the_succ
     let run = engine.generating("test_video_gen");
     engine.carry(&run.run_id);
     engine.fault(&json!({"provider": "upload-post", "fault": "drop_connection", "on": "create", "times": 1}));
-    engine.approve(&run.run_id, gate("prepublish"));
+    engine.approve(&run.run_id, mw_core::gate!("prepublish"));
     engine.dispatch();
     let ended = engine.tell(&run.run_id, &Command::Terminate { reason: "r".into(), actor: "a".into() });
     let posts = |engine: &Engine| {

@@ -1,6 +1,8 @@
 //! Guards of the SQL functions, taken away one by one: each time the named promise is seen to be broken. A promise whose
 //! check does not notice the missing guard would prove nothing.
 
+use mw_core::run::MediaCommand;
+
 use crate::fixture::*;
 use mw_core::run::{Command, Context, Order, PersonaSource, Run, apply};
 use mw_core::status::ProvidersMode;

@@ -137,7 +137,7 @@ fn approver_of(engine: &Engine, run: &Run, text: &str) -> String {
     let (_, after) = text.split_once("/workflow?token=").unwrap();
     let (token, _) = after.split_once('"').unwrap();
     let now = mw_dispatch::World::now(engine);
-    token::verify(&["a-long-hitl-secret"], &run.run_id, gate("workflow"), token, now).unwrap().approver
+    token::verify(&["a-long-hitl-secret"], &run.run_id, mw_core::gate!("workflow"), token, now).unwrap().approver
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
     let (sent_token, _) = after.split_once('"').unwrap();
     let secret = "a-long-hitl-secret";
     let now = mw_dispatch::World::now(&engine);
-    let claims = token::verify(&[secret], &run.run_id, gate("workflow"), sent_token, now).unwrap();
+    let claims = token::verify(&[secret], &run.run_id, mw_core::gate!("workflow"), sent_token, now).unwrap();
     assert_eq!((claims.opening, claims.approver.as_str()), (1, "ann"));
     let row = &message["reply_markup"]["inline_keyboard"][0];
     let (effect_id, press) = button::verify(&[secret], row[0]["callback_data"].as_str().unwrap()).unwrap();
@@ -166,10 +166,11 @@ fn an_open_gate_is_told_with_a_link_and_buttons_that_are_signed() {
 fn a_whole_run_is_told_from_the_first_gate_to_the_post() {
     let mut engine = engine();
     let run = start(&mut engine);
-    for gate in GateName::ALL {
+    for gate in ["workflow", "ideate", "prepublish"] {
+        let gate = GateName::parse(gate).unwrap();
         engine.carry(&run.run_id);
         tell_all(&mut engine);
-        engine.approve(&run.run_id, *gate);
+        engine.approve(&run.run_id, gate);
     }
     assert!(is_published(&engine.carry(&run.run_id)));
     tell_all(&mut engine);

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use mw_core::run::PersonaSource;
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 use serde_json::json;
 use time::Duration;
 
@@ -55,7 +55,7 @@ fn a_provider_that_refuses_connections_is_tried_until_it_is_back() {
     let run = engine.generating("test_video_gen");
     // The clips are made meanwhile: every provider has its own breaker.
     dispatch_for(&mut engine, Duration::minutes(20));
-    assert_eq!(engine.run(&run.run_id).current_step().unwrap().name(), "render");
+    assert_eq!(engine.run(&run.run_id).body.current_step().unwrap().name(), "render");
     assert_eq!(engine.count("SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"), 1);
     engine.settings.shotstack.base_url = there;
     assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);
@@ -66,7 +66,7 @@ fn a_lone_persona_outlives_the_outage_of_its_model() {
     let mut engine = Engine::new();
     engine.fault(&json!({"provider": "openai", "fault": "status_500"}));
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Model);
-    engine.approve(&run.run_id, gate("workflow"));
+    engine.approve(&run.run_id, mw_core::gate!("workflow"));
     dispatch_for(&mut engine, Duration::minutes(20));
     assert_eq!(engine.run(&run.run_id).status, Status::Running);
     clear_faults(&engine);
@@ -117,7 +117,7 @@ fn a_run_that_cannot_be_read_stops_nobody_else() {
     let dead =
         "SELECT count(*) FROM outbox WHERE state = 'dead' AND last_error LIKE 'this version cannot read the run%'";
     assert_eq!(engine.count(dead), 2);
-    assert_eq!(engine.tasks_of(odd.step_jobs().next().unwrap().0).len(), 0, "nothing was sent for it");
+    assert_eq!(engine.tasks_of(odd.body.step_jobs().next().unwrap().0).len(), 0, "nothing was sent for it");
 }
 
 #[test]

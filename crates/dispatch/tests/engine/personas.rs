@@ -1,8 +1,9 @@
+use mw_core::run::MediaEvent;
 use crate::fixture::*;
 use mw_core::knowledge::document::{Format, documents};
 use mw_core::persona::tool::PersonaTool;
 use mw_core::run::{Event, PersonaSource, Run};
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 use mw_dispatch::World;
 use mw_providers::llm::Api;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ const APIS: [Api; 2] = [Api::OpenAi, Api::Anthropic];
 /// A run whose first persona has worked, or has not and will not.
 fn after_iggy(engine: &mut Engine, project: &str) -> Run {
     let run = engine.start(project, ProvidersMode::Sim, PersonaSource::Model);
-    engine.approve(&run.run_id, gate("workflow"));
+    engine.approve(&run.run_id, mw_core::gate!("workflow"));
     engine.carry(&run.run_id)
 }
 
@@ -89,14 +90,14 @@ fn the_models_words_become_the_run_in_either_api() {
         let mut engine = engine(api);
         canned(&engine);
         let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Model);
-        engine.approve(&run.run_id, gate("workflow"));
+        engine.approve(&run.run_id, mw_core::gate!("workflow"));
         let run = engine.carry(&run.run_id);
         assert_eq!(run.status, Status::AwaitingIdeate);
         assert_eq!(run.body.clips[1].header, "Cat B");
-        engine.approve(&run.run_id, gate("ideate"));
+        engine.approve(&run.run_id, mw_core::gate!("ideate"));
         let run = engine.carry(&run.run_id);
         assert_eq!(run.body.clips[0].prompt.as_deref(), Some("first prompt"));
-        engine.approve(&run.run_id, gate("prepublish"));
+        engine.approve(&run.run_id, mw_core::gate!("prepublish"));
         let run = engine.carry(&run.run_id);
         assert!(is_published(&run));
         assert_eq!(run.body.caption.as_deref(), Some("Two cats!"));
@@ -251,7 +252,7 @@ fn an_idea_that_the_project_has_had_is_shown_at_the_gate() {
     };
     tell(&engine, &headers("made of melted glass"));
     let first = after_iggy(&mut engine, "aismr");
-    assert!(first.likenesses.is_empty());
+    assert!(first.body.likenesses.is_empty());
     tell(
         &engine,
         &json!({"ideate": {"summary": "Twelve.", "headers": [
@@ -260,7 +261,7 @@ fn an_idea_that_the_project_has_had_is_shown_at_the_gate() {
     let second = after_iggy(&mut engine, "aismr");
     let told = user_message(&asked(&engine)[1]);
     assert_eq!(told["earlier_ideas"].as_array().unwrap().len(), 12);
-    let check = second.brief().unwrap().checks.into_iter().find(|check| check.rule.contains("earlier one")).unwrap();
+    let check = second.briefs().next().unwrap().about.checks.into_iter().find(|check| check.rule.contains("earlier one")).unwrap();
     assert!(!check.kept && check.detail.contains("clip 1") && check.detail.contains(&first.run_id), "{check:?}");
-    assert_eq!(second.likenesses.len(), 1);
+    assert_eq!(second.body.likenesses.len(), 1);
 }

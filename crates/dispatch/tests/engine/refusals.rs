@@ -1,6 +1,6 @@
 use crate::fixture::*;
 use mw_core::run::ClipState;
-use mw_core::status::{GateName, Status};
+use mw_core::status::Status;
 use serde_json::json;
 
 #[test]
@@ -50,8 +50,8 @@ fn jobs_that_fail_at_the_provider_fail_the_run_with_its_words() {
     for (provider, fault, after) in [
         ("kieai", "task_fails", None),
         ("shotstack", "render_fails", None),
-        ("upload-post", "post_fails", Some(gate("prepublish"))),
-        ("upload-post", "fallback_to_inbox", Some(gate("prepublish"))),
+        ("upload-post", "post_fails", Some(mw_core::gate!("prepublish"))),
+        ("upload-post", "fallback_to_inbox", Some(mw_core::gate!("prepublish"))),
     ] {
         let mut engine = Engine::new();
         engine.fault(&json!({"provider": provider, "fault": fault}));

@@ -1,3 +1,4 @@
+use mw_core::run::MediaCommand;
 use crate::fixture::*;
 use mw_core::gate_policy::{Escalation, GatePolicy, OnExpiry};
 use mw_core::run::{Command, PersonaSource};
@@ -42,7 +43,7 @@ fn a_gate_warns_calls_others_in_gets_its_time_once_more_and_then_expires() {
     };
     let run = engine.start_with_policy(&policy);
     let gate =
-        |engine: &mut Engine| engine.run(&run.run_id).gate.map(|open| (open.warned, open.escalated, open.extended));
+        |engine: &mut Engine| engine.run(&run.run_id).gates.first().map(|open| (open.warned, open.escalated, open.extended));
     for (hours, warnings, expected) in [
         (0, 0, Some((false, false, false))),
         (1, 1, Some((true, false, false))),

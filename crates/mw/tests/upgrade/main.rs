@@ -19,7 +19,8 @@ mod record;
 mod versions;
 
 use mw::migrations::{self, Schema};
-use mw::{dev::database::Database, dev::folder};
+use mw::folder;
+use mw_stack::database::Database;
 use mw_store::{Database as _, Param, native::Client};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -2,7 +2,8 @@
 //! first is found.
 
 use crate::{Release, complaints, missing, record::Log};
-use mw::dev::{cluster::Cluster, database::Database, folder};
+use mw::folder;
+use mw_stack::{cluster::Cluster, database::Database};
 use mw::migrations::{self, Schema};
 use mw_store::{Database as _, Param, native::Client};
 use serde_json::{Value, json};

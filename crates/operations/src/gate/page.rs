@@ -125,20 +125,25 @@ mod tests {
     use mw_core::run::{OpenGate, Run};
 
     fn brief() -> Brief {
-        let mut run = Run::unborn("run-<1>".to_owned());
+        let mut run = Run::empty("run-<1>".to_owned());
         run.title = "<script>alert(1)</script>".to_owned();
         run.body.render_url = Some("javascript:alert(1)".to_owned());
-        run.gate = Some(OpenGate {
-            gate: gate("ideate"),
+        run.gates.push(OpenGate {
+            id: "gate-1".to_owned(),
+            gate: mw_core::gate!("ideate"),
             opening: 3,
-            opened_at: mw_edge::clock::now(),
             summary: "<b>idea</b>".to_owned(),
+            subject_sha256: "5".repeat(64),
+            policy: Default::default(),
+            limit_seconds: 3600,
+            opened_at: mw_edge::clock::now(),
+            deadline: mw_edge::clock::now(),
             warned: false,
             escalated: false,
             extended: false,
             votes: Vec::new(),
         });
-        run.brief().unwrap()
+        run.briefs().next().unwrap()
     }
 
     fn html(brief: &Brief) -> String {
@@ -174,7 +179,7 @@ mod tests {
     fn money_is_shown_where_the_project_says_what_a_clip_costs() {
         let mut brief = brief();
         assert_eq!(cost(&brief), "0 clips, 0 s of video");
-        brief.cost = mw_core::run::Cost { clips: 1, seconds: 8.0, cents: Some(105), spent: true };
+        brief.about.cost = mw_core::run::Cost { clips: 1, seconds: 8.0, cents: Some(105), spent: true };
         assert_eq!(cost(&brief), "1 clip, 8 s of video, 1.05 in all; already spent");
     }
 }

@@ -37,12 +37,12 @@ mod tests {
 
     #[test]
     fn texts_of_refusals_are_the_contracts() {
-        let mut run = Run::unborn("r1".to_owned());
-        let waiting = nothing_to_decide(&run, gate("ideate"));
+        let mut run = Run::empty("r1".to_owned());
+        let waiting = nothing_to_decide(&run, mw_core::gate!("ideate"));
         assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
         run.end = Some(mw_core::status::End::Cancelled);
         run.status = Status::Cancelled;
-        let ended = nothing_to_decide(&run, gate("ideate"));
+        let ended = nothing_to_decide(&run, mw_core::gate!("ideate"));
         assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));
     }
 

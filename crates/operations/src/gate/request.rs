@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn edits_travel_by_field_and_only_with_an_approval() {
         let mut expected = DecisionRequest::approve();
-        expected.edit.insert(Field::Prompt(0), "a\nb".to_owned());
+        expected.edit.insert(Field::Prompt(0).to_string(), "a\nb".to_owned());
         expected.opening = Some(3);
         let form = "edit.clips.0.prompt=a%0D%0Ab&opening=3&other=x";
         assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);

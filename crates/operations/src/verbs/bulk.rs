@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_refused_run_says_why() {
-        let run = Run::unborn("r1".to_owned());
+        let run = Run::empty("r1".to_owned());
         let refused = mw_core::run::Refusal::Paused { run_id: "r1".to_owned() };
         let answer = result(&run, Err(refused.into()));
         assert_eq!((&answer["outcome"], &answer["code"]), (&json!("refused"), &json!("run-paused")));

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_answer_says_what_happened() {
-        let mut run = Run::unborn("r1".to_owned());
+        let mut run = Run::empty("r1".to_owned());
         run.version = 3;
         assert_eq!(outcome("r1", 3, &run)["outcome"], "unchanged");
         assert_eq!(outcome("r1", 2, &run)["outcome"], "changed");

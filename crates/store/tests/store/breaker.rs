@@ -89,7 +89,7 @@ fn open_lets_nothing_through_and_then_exactly_one_probe_among_all_claimers() {
     let at = now();
     open(&mut db, at);
     let held = claim(&mut db, at + Duration::seconds(29), 16, 45).unwrap();
-    assert_eq!((held.body.effects.len(), held.wait_seconds), (0, Some(1.0)));
+    assert_eq!((held.effects.len(), held.wait_seconds), (0, Some(1.0)));
     let late = at + Duration::seconds(30);
     let probes: Vec<Claimed> = std::thread::scope(|scope| {
         let claimers: Vec<_> = (0..8).map(|_| scope.spawn(|| take(&mut own.connect(), late))).collect();

@@ -5,7 +5,7 @@ use crate::fixture::*;
 use mw_core::notification::Occasion;
 use mw_core::principal::{Named, Principal, Role};
 use mw_core::run::{Command, Run};
-use mw_core::status::{GateName, ProvidersMode};
+use mw_core::status::ProvidersMode;
 use mw_store::channels::{
     self, Adding, Addressed, Begun, Kind, Recipient, Unwelcome, UpdateKey, add, begin_update, end_update, list,
     pressed, remove, replay,
@@ -54,7 +54,7 @@ fn every_address_of_the_project_and_of_all_is_told_once() {
     added(&mut db, Kind::Slack, "C02", Some("test_video_gen"));
     let run = started(&mut db, "aismr", ProvidersMode::Mock);
     assert_eq!(addresses(&mut db, &run), ["C01", "-100"]);
-    let run = tell(&mut db, &run, &approve(gate("workflow"), "ann"));
+    let run = tell(&mut db, &run, &approve(mw_core::gate!("workflow"), "ann"));
     assert_eq!(addresses(&mut db, &run).len(), 6, "decided, and the next gate opened");
     let sql = "SELECT payload FROM outbox WHERE run_id = $1 AND provider = 'slack' ORDER BY effect_id";
     let payloads = db.driver().query(sql, &[&run.run_id]).unwrap();
@@ -341,7 +341,7 @@ fn a_press_is_about_its_own_message_in_its_own_messenger() {
     let press = channels::pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap();
     assert_eq!(press.principal.unwrap().name, "ann");
     assert_eq!(press.run.unwrap(), run);
-    assert!(matches!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: gate("workflow"), opening: 1 }));
+    assert_eq!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: mw_core::gate!("workflow"), opening: 1 });
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "99").unwrap().principal, None);
     db.driver().batch_execute("UPDATE principals SET disabled_at = now()").unwrap();
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap().principal, None, "who left is a stranger");

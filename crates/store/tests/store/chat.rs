@@ -223,7 +223,7 @@ fn a_turn_knows_its_reader_and_the_policy_of_the_gate() {
         load(&mut db, now(), Asking { key_hash: None, user_id: &user, reader, history: 0 }, &limit).unwrap()
     };
     let loaded = turn_for(Some(&name));
-    assert_eq!(loaded.runs[0].waiting(), Waiting::of(&run));
+    assert_eq!(loaded.runs[0].waiting(), run.gates.first().map(|open| Waiting::of(&run, open)));
     let reader = Named { principal: Principal::known(name, Role::Viewer, Vec::new()), disabled: true };
     assert_eq!(loaded.reader, Some(reader));
     assert_eq!((turn_for(Some("nobody-at-all")).reader, turn_for(None).reader), (None, None));

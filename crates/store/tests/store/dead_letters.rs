@@ -1,3 +1,4 @@
+use mw_core::run::MediaCommand;
 use crate::fixture::*;
 use crate::webhooks::{by_job, delivery};
 use mw_core::Timestamp;
@@ -108,7 +109,7 @@ fn a_retry_locks_runs_in_the_order_of_transitions_and_so_never_deadlocks_with_th
     for (seconds, run) in [(0, &runs[1]), (1, &runs[0])] {
         let task_id = fresh_id();
         letter(&mut db, past + Duration::seconds(seconds), &delivery(&fresh_id(), by_task(&task_id)));
-        let sql = "UPDATE jobs SET task_id = $1 WHERE job_id = $2";
+        let sql = "UPDATE provider_jobs SET task_id = $1 WHERE job_id = $2";
         db.driver().execute(sql, &[&task_id, &job_id(run, 0)]).unwrap();
     }
     let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
@@ -157,13 +158,13 @@ fn a_letter_says_why_it_is_one() {
     let account = fresh_id();
     let run = generating(&mut db, ProvidersMode::Sim);
     for place in 0..2 {
-        let sql = "UPDATE jobs SET provider = 'upload-post', account = $1 WHERE job_id = $2";
+        let sql = "UPDATE provider_jobs SET provider = 'upload-post', account = $1 WHERE job_id = $2";
         db.driver().execute(sql, &[&account, &job_id(&run, place)]).unwrap();
     }
     let twice = fresh_id();
     let other = generating(&mut db, ProvidersMode::Sim);
     for (place, provider) in [(0, "kieai"), (1, "shotstack")] {
-        let sql = "UPDATE jobs SET provider = $1, task_id = $2 WHERE job_id = $3";
+        let sql = "UPDATE provider_jobs SET provider = $1, task_id = $2 WHERE job_id = $3";
         db.driver().execute(sql, &[&provider, &twice, &job_id(&other, place)]).unwrap();
     }
     let by_account = Match { account: Some(account), ..Match::default() };

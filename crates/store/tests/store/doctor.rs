@@ -1,10 +1,16 @@
 //! Every invariant is broken on purpose, in a database of this test's own, and the doctor says exactly that.
 
+use mw_core::run::Common;
+
+use mw_core::run::MediaEvent;
+
+use mw_core::run::MediaCommand;
+
 use crate::fixture::*;
 use crate::migrated::migrate;
 use mw_core::Timestamp;
 use mw_core::run::{Attachment, Command, Context, Event, Input, PersonaSource, Recorded, Run, StartRequest, start};
-use mw_core::status::{GateName, ProvidersMode};
+use mw_core::status::ProvidersMode;
 use mw_store::doctor::{Checkup, Invariant, Rebuilt, Scope, examine, rebuild};
 use mw_store::native::Client;
 use serde_json::json;
@@ -38,7 +44,7 @@ impl Ward {
         let persona = at_persona(&mut db);
         let requested = generating(&mut db, ProvidersMode::Sim);
         let submitted = generating(&mut db, ProvidersMode::Sim);
-        let jobs: Vec<String> = submitted.step_jobs().map(|(id, _)| id.clone()).collect();
+        let jobs: Vec<String> = submitted.body.step_jobs().map(|(id, _)| id.clone()).collect();
         let submitted = jobs.into_iter().fold(submitted, |run, job_id| {
             tell(
                 &mut db,
@@ -89,7 +95,7 @@ fn at_persona(db: &mut Client) -> Run {
     let transition = start(request, &mut Context { now: now(), new_id: &mut fresh_id }).unwrap();
     let run = transition.run.clone();
     commit_one(db, of(transition));
-    tell(db, &run, &approve(gate("workflow"), "operator"))
+    tell(db, &run, &approve(mw_core::gate!("workflow"), "operator"))
 }
 
 /// Appends an event behind the product's back, and moves the run as the event says.
@@ -165,12 +171,12 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
         (
             &[Invariant::JobDiffers],
             &requested,
-            format!("UPDATE jobs SET state = 'submitted', task_id = 't' WHERE job_id = '{job}'"),
+            format!("UPDATE provider_jobs SET state = 'submitted', task_id = 't' WHERE job_id = '{job}'"),
         ),
         (
             &[Invariant::JobDiffers],
             &cancelled,
-            "UPDATE jobs SET state = 'failed' WHERE job_id = (SELECT min(job_id) FROM jobs WHERE run_id = '{run}')"
+            "UPDATE provider_jobs SET state = 'failed' WHERE job_id = (SELECT min(job_id) FROM provider_jobs WHERE run_id = '{run}')"
                 .into(),
         ),
         (&[Invariant::JobOrphaned], &requested, format!("UPDATE outbox SET state = 'done' WHERE job_id = '{job}'")),
@@ -265,11 +271,11 @@ fn events_written_behind_the_products_back_are_found() {
     };
     let id = |run: &Run| Some(run.run_id.clone());
     let gap =
-        ward.after(|db| append(db, &waiting, waiting.version + 2, Event::Common(Common::ArtifactAttached(attachment))));
+        ward.after(|db| append(db, &waiting, waiting.version + 2, Event::Common(Common::ArtifactAttached(Box::new(attachment)))));
     assert_eq!(gap, [(Invariant::TimelineGap, id(&waiting))]);
     let twice = ward.after(|db| {
         let job_id = job_id(&submitted, 0);
-        db.driver().execute("UPDATE jobs SET task_id = 'second' WHERE job_id = $1", &[&job_id]).unwrap();
+        db.driver().execute("UPDATE provider_jobs SET task_id = 'second' WHERE job_id = $1", &[&job_id]).unwrap();
         let event = Event::Own(MediaEvent::JobSubmitted { job_id, task_id: "second".into(), adopted: false });
         append(db, &submitted, submitted.version + 1, event);
     });

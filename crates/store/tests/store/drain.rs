@@ -3,7 +3,7 @@
 
 use crate::fixture::*;
 use mw_core::run::Command;
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 use mw_store::commit::{Committed, Decision, Idempotency};
 use mw_store::drain::{left, state, switch};
 use mw_store::native::Client;
@@ -48,8 +48,8 @@ fn what_is_in_flight_goes_on_and_is_counted() {
     switch(&mut db, now(), true, "ann", None).unwrap();
     let waits = left(&mut db).unwrap();
     assert_eq!(waits.waiting(), before.waiting() + 1);
-    let run = tell(&mut db, &run, &approve(gate("workflow"), "operator"));
-    let run = tell(&mut db, &run, &approve(gate("ideate"), "operator"));
+    let run = tell(&mut db, &run, &approve(mw_core::gate!("workflow"), "operator"));
+    let run = tell(&mut db, &run, &approve(mw_core::gate!("ideate"), "operator"));
     let works = left(&mut db).unwrap();
     let of = |left: &mw_store::drain::Left, status| left.runs.get(&status).copied().unwrap_or_default();
     assert_eq!(of(&works, Status::Running), of(&before, Status::Running) + 1);
@@ -59,7 +59,7 @@ fn what_is_in_flight_goes_on_and_is_counted() {
     assert!(works.is_at_work());
     tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     let ended = left(&mut db).unwrap();
-    assert_eq!((ended.runs, ended.body.effects, ended.body.jobs), (before.runs, before.effects, before.jobs));
+    assert_eq!((ended.runs, ended.effects, ended.jobs), (before.runs, before.effects, before.jobs));
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use mw_core::run::MediaCommand;
 use crate::fixture::*;
 use mw_core::run::{Command, EffectKind};
 use mw_core::status::ProvidersMode;

@@ -125,8 +125,8 @@ pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {
 /// A committed run whose clips are requested of kie.ai.
 pub(crate) fn generating(db: &mut dyn Database, mode: ProvidersMode) -> Run {
     let run = started(db, "test_video_gen", mode);
-    let run = tell(db, &run, &approve(gate("workflow"), "operator"));
-    tell(db, &run, &approve(gate("ideate"), "operator"))
+    let run = tell(db, &run, &approve(mw_core::gate!("workflow"), "operator"));
+    tell(db, &run, &approve(mw_core::gate!("ideate"), "operator"))
 }
 
 /// A job id of the run's current step.

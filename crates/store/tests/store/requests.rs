@@ -95,7 +95,7 @@ fn a_conversation_keeps_its_turns_and_tells_a_notice_once() {
         chat::load(&mut db, now(), chat::Asking { key_hash: None, user_id: &user, reader: None, history: 5 }, &limit)
             .unwrap();
     assert_eq!(first.runs[0].known.run_id, run.run_id);
-    assert_eq!((first.notices.len(), first.runs[0].opening), (1, Some(1)));
+    assert_eq!((first.notices.len(), first.runs[0].waiting().map(|waiting| waiting.opening)), (1, Some(1)));
     let turn = chat::Turn {
         user_id: user.clone(),
         messages: vec![chat::Said { role: "user".into(), content: "hello".into() }],

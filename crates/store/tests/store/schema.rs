@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use mw_core::run::Command;
-use mw_core::status::{GateName, ProvidersMode, Status};
+use mw_core::status::{ProvidersMode, Status};
 
 #[test]
 fn marking_a_run_failed_by_hand_is_the_real_transition() {
@@ -45,7 +45,7 @@ fn impossible_rows_are_refused() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let waiting = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    tell(&mut db, &waiting, &approve(gate("workflow"), "operator"));
+    tell(&mut db, &waiting, &approve(mw_core::gate!("workflow"), "operator"));
     for (rule, id, sql) in [
         ("runs_terminal", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
         ("runs_terminal", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),
@@ -67,8 +67,8 @@ fn impossible_rows_are_refused() {
             "INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at) VALUES ($1, 'workflow', 1, 'rejected', 'operator', 'api', now())",
         ),
         ("outbox_lease", &run.run_id, "UPDATE outbox SET state = 'leased' WHERE run_id = $1"),
-        ("jobs_submitted", &run.run_id, "UPDATE jobs SET state = 'submitted' WHERE run_id = $1"),
-        ("jobs_state_check", &run.run_id, "UPDATE jobs SET state = 'lost' WHERE run_id = $1"),
+        ("jobs_submitted", &run.run_id, "UPDATE provider_jobs SET state = 'submitted' WHERE run_id = $1"),
+        ("jobs_state_check", &run.run_id, "UPDATE provider_jobs SET state = 'lost' WHERE run_id = $1"),
     ] {
         let error = db.driver().execute(sql, &[id]).expect_err(sql);
         assert_eq!(error.as_db_error().unwrap().constraint(), Some(rule), "{sql}");

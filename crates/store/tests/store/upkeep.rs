@@ -26,7 +26,7 @@ fn ended(db: &mut Client) -> Run {
         .execute(
             "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at,
                                          run_id, job_id)
-             SELECT $1, 'kieai', '{}', '', 'valid', 'accepted', now(), $1, min(job_id) FROM jobs WHERE run_id = $1",
+             SELECT $1, 'kieai', '{}', '', 'valid', 'accepted', now(), $1, min(job_id) FROM provider_jobs WHERE run_id = $1",
             &[&run.run_id],
         )
         .unwrap();

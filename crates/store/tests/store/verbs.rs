@@ -1,5 +1,7 @@
 //! What the operators' verbs leave in the tables.
 
+use mw_core::run::MediaCommand;
+
 use crate::fixture::*;
 use mw_core::run::{Command, Context, EffectState, Order, Run};
 use mw_core::status::{ProvidersMode, Status};
@@ -79,7 +81,7 @@ fn retry_arms_the_dead_effect_of_an_open_run_again() {
         Command::Own(MediaCommand::FailJob { job_id: job.clone(), code: "402".into(), message: "no credits".into() });
     let run = tell(&mut db, &run, &fail);
     let retried = carried_out(&mut db, &run, &retry());
-    let sql = "SELECT count(*) FROM outbox JOIN jobs USING (job_id) WHERE job_id = $1 AND outbox.state = 'due' AND attempt = 0
+    let sql = "SELECT count(*) FROM outbox JOIN provider_jobs USING (job_id) WHERE job_id = $1 AND outbox.state = 'due' AND attempt = 0
                   AND sent_at IS NULL AND last_error IS NULL AND jobs.state = 'requested'";
     assert_eq!(count(&mut db, sql, &job), 1);
     let again = carried_out(&mut db, &retried, &retry());
@@ -97,7 +99,7 @@ fn a_terminated_run_leaves_nothing_at_work() {
         let ended = carried_out(&mut db, &run, &Order::Terminate);
         assert_eq!(ended.status, Status::Failed);
         assert_eq!(effect_states(&mut db, &run.run_id, "submit"), ["cancelled", "cancelled"]);
-        assert_eq!(count(&mut db, "SELECT count(*) FROM jobs WHERE run_id = $1 AND state <> 'fenced'", &run.run_id), 0);
+        assert_eq!(count(&mut db, "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND state <> 'fenced'", &run.run_id), 0);
         assert_eq!(folded(&mut db, &run.run_id), loaded(&mut db, &run.run_id));
     }
 }
@@ -119,7 +121,7 @@ fn a_successor_follows_what_was_at_work_and_its_parent_does_not_move() {
     let successor = carried_out(&mut db, &parent, &retry());
     assert_ne!(successor.run_id, parent.run_id);
     assert_eq!(loaded(&mut db, &parent.run_id), parent);
-    let sql = "SELECT count(*) FROM jobs JOIN outbox USING (job_id) JOIN runs ON runs.run_id = jobs.run_id
+    let sql = "SELECT count(*) FROM provider_jobs JOIN outbox USING (job_id) JOIN runs ON runs.run_id = jobs.run_id
                 WHERE jobs.run_id = $1 AND jobs.task_id = $2 AND jobs.state = 'submitted' AND outbox.kind = 'poll'
                   AND outbox.state = 'due' AND parent_run_id = $3";
     let row = db.driver().query_one(sql, &[&successor.run_id, &task_id, &parent.run_id]).unwrap();
