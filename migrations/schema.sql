@@ -279,10 +279,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
 CREATE VIEW orchestration_checkpoints AS
- SELECT runs.run_id,
-    runs.state,
-    runs.updated_at
-   FROM runs;
+    SELECT run_id, state, updated_at FROM runs;
 
 -- effects
 
@@ -451,6 +448,18 @@ CREATE INDEX webhook_dlq_expiring ON webhook_dlq USING btree (expires_at) WHERE 
 CREATE INDEX webhook_dlq_newest ON webhook_dlq USING btree (created_at DESC, id DESC);
 
 -- people
+
+CREATE FUNCTION principal_words_fit(words text[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(bool_and(coalesce(word ~ '^[a-z0-9][a-z0-9._@-]{0,63}$', false)), true) FROM unnest(words) AS word
+$$;
+
+CREATE FUNCTION is_one_person(a_channel text, an_identity text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE a_channel
+        WHEN 'telegram' THEN an_identity ~ '^[1-9][0-9]{0,18}$' AND an_identity NOT IN ('777000', '1087968824', '136817688')
+        ELSE an_identity ~ '^[UW][A-Z0-9]{2,20}$' END
+$$;
 
 CREATE TABLE principals (
     name text NOT NULL,

@@ -77,28 +77,26 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
 
 fn migrate(context: &Context, schema: &Schema, dry_run: bool) -> Result<u8> {
     let mut client = migrations::connect(&context.settings.database_url()?)?;
-    let (changes, verb) = if dry_run {
-        (migrations::pending(&mut client, schema)?, "would be")
-    } else {
-        (migrations::migrate(&mut client, schema)?, "was")
-    };
+    let changes =
+        if dry_run { migrations::pending(&mut client, schema)? } else { migrations::migrate(&mut client, schema)? };
     context.print(&serde_json::json!({ "dry_run": dry_run, "changes": changes }), |_| {
         if changes.is_empty() {
             let (tables, functions) = (schema.tables.len(), schema.functions.len());
             println!("nothing to do: all {tables} versions of the tables and all {functions} functions are applied");
         }
-        print_changes(&changes, verb);
+        print_changes(&changes, dry_run);
     })
 }
 
-fn print_changes(changes: &Changes, verb: &str) {
-    changes.tables.iter().for_each(|name| println!("{name} {verb} applied"));
+fn print_changes(changes: &Changes, dry_run: bool) {
+    let (applied, dropped) = if dry_run { ("would apply", "would drop") } else { ("applied", "dropped") };
+    changes.tables.iter().for_each(|name| println!("{applied} {name}"));
     // Of a new database nobody wants to read all names.
     match changes.functions.len() {
-        many @ 21.. => println!("{many} functions {verb} applied"),
-        _ => changes.functions.iter().for_each(|name| println!("function {name} {verb} applied")),
+        many @ 21.. => println!("{applied} {many} functions"),
+        _ => changes.functions.iter().for_each(|name| println!("{applied} the function {name}")),
     }
-    changes.dropped_functions.iter().for_each(|name| println!("function {name} {verb} dropped"));
+    changes.dropped_functions.iter().for_each(|name| println!("{dropped} the function {name}"));
 }
 
 fn status(context: &Context, schema: &Schema) -> Result<u8> {

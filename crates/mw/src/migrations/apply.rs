@@ -227,7 +227,9 @@ fn failed(doing: &str, error: &postgres::Error) -> Error {
 impl Ledger {
     fn read(client: &mut Client) -> Result<Self> {
         Self::ask(client).map_err(|error| failed("read what was applied to this database", &error))?.ok_or_else(|| {
-            Error::failed(format!("this database has a schema from before the first release was prepared: {ANEW}"))
+            Error::failed(format!(
+                "the schema was started anew before 0.1.0, and this database has the old one; {ANEW}"
+            ))
         })
     }
 

@@ -16,13 +16,11 @@ use std::{
 /// What the map draws whole: the statement that changes runs, and the one that claims effects.
 const ROOTS: [(&str, &str); 2] = [("A commit", "runs_commit"), ("A claim", "effects_lease")];
 
-/// (relation, what it is, what follows it): a line for each table and view.
-const RELATIONS: &str = "
-    SELECT relname::text,
-           CASE WHEN relkind = 'v' THEN 'VIEW' WHEN relpersistence = 'u' THEN 'UNLOGGED TABLE' ELSE 'TABLE' END,
-           CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid, true)
-                ELSE coalesce('WITH (' || array_to_string(reloptions, ', ') || ')', '') END
-      FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')";
+/// (table, what it is, what follows its columns).
+const TABLES: &str = "
+    SELECT relname::text, CASE relpersistence WHEN 'u' THEN 'UNLOGGED TABLE' ELSE 'TABLE' END,
+           coalesce(' WITH (' || array_to_string(reloptions, ', ') || ')', '')
+      FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
 
 /// (relation, line): columns in their order, then constraints.
 const MEMBERS: &str = "
@@ -49,7 +47,7 @@ const FOLLOWERS: &str = "
       JOIN pg_class ON pg_class.oid = relation AND relnamespace = current_schema()::regnamespace
      ORDER BY relname, part, line COLLATE \"C\"";
 
-/// What is shown of a table or view.
+/// What is shown of a table.
 #[derive(Default)]
 struct Relation {
     kind: String,
@@ -83,8 +81,9 @@ pub fn page(client: &mut Client, schema: &Schema, root: &Path) -> Result<String>
     for (family, names) in &families {
         let _ = write!(page, "\n-- {family}\n");
         for name in names {
-            if let Some(relation) = relations.get(name) {
-                write_relation(&mut page, name, relation);
+            match relations.get(name) {
+                Some(relation) => write_relation(&mut page, name, relation),
+                None => page.extend(text_of(schema, name).map(|text| format!("\n{text};\n"))),
             }
         }
     }
@@ -102,7 +101,7 @@ pub fn page(client: &mut Client, schema: &Schema, root: &Path) -> Result<String>
 
 fn relations(client: &mut Client) -> std::result::Result<BTreeMap<String, Relation>, postgres::Error> {
     let mut relations: BTreeMap<String, Relation> = BTreeMap::new();
-    for row in client.query(RELATIONS, &[])? {
+    for row in client.query(TABLES, &[])? {
         let relation = relations.entry(row.get(0)).or_default();
         (relation.kind, relation.rest) = (row.get(1), row.get(2));
     }
@@ -113,6 +112,16 @@ fn relations(client: &mut Client) -> std::result::Result<BTreeMap<String, Relati
         relations.entry(row.get(0)).or_default().followers.push(row.get(1));
     }
     Ok(relations)
+}
+
+/// A view, or a function that belongs to its table, as it was last made: versions of PostgreSQL write them in different ways.
+fn text_of<'a>(schema: &'a Schema, name: &str) -> Option<&'a str> {
+    let (begins, ends) = match name.strip_suffix("()") {
+        Some(function) => (format!("CREATE FUNCTION {function}("), "$$;"),
+        None => (format!("CREATE VIEW {name} "), ";"),
+    };
+    let made = schema.tables.iter().rev().find_map(|file| file.sql.find(&begins).and_then(|at| file.sql.get(at..)))?;
+    made.find(ends).and_then(|at| made.get(..at + ends.len() - 1))
 }
 
 /// (family, its tables, views and functions in their file's order): a family is named like the file that makes it.
@@ -165,9 +174,9 @@ fn callees<'a>(schema: &'a Schema, of: &Function) -> Vec<&'a Function> {
     let mut called: Vec<&Function> = Vec::new();
     for line in of.sql.lines() {
         let code = line.split_once("--").map_or(line, |(code, _)| code);
-        let mut words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').peekable();
+        let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let mut at = 0;
-        while let Some(word) = words.next() {
+        for word in words {
             at += word.len();
             let is_call = code.get(at..).is_some_and(|rest| rest.trim_start().starts_with('('));
             at += 1;
@@ -217,13 +226,8 @@ fn list<'a>(page: &mut String, name: &str, words: impl Iterator<Item = &'a str>)
 }
 
 fn write_relation(page: &mut String, name: &str, relation: &Relation) {
-    if relation.kind == "VIEW" {
-        let _ = writeln!(page, "\nCREATE VIEW {name} AS\n{}", relation.rest);
-        return;
-    }
     let members = relation.members.join(",\n    ");
-    let rest = if relation.rest.is_empty() { String::new() } else { format!(" {}", relation.rest) };
-    let _ = writeln!(page, "\nCREATE {} {name} (\n    {members}\n){rest};", relation.kind);
+    let _ = writeln!(page, "\nCREATE {} {name} (\n    {members}\n){};", relation.kind, relation.rest);
     for follower in &relation.followers {
         let _ = writeln!(page, "{};", follower.replace(" public.", " "));
     }
