@@ -8,5 +8,5 @@ BEGIN
         SELECT bool_or(export_add(kind, CASE kind WHEN 'report' THEN 'run:' ELSE '' END || run_id, run_id,
                                   CASE kind WHEN 'trace' THEN jsonb_build_object('through', version) ELSE '{}' END, a_now))
           FROM jsonb_to_recordset(ended) AS run (run_id text, ended text, version bigint), unnest(wanted) AS kind
-         WHERE kind = 'trace' OR ended = 'failed'), false);
+         WHERE kind = 'trace' OR run.ended = 'failed'), false);
 END $$;
