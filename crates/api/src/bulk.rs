@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bulk_needs_a_verb_and_a_filter_and_is_a_dry_run_unless_told() {
+    fn a_bulk_needs_verb_and_filter_and_defaults_to_dry_run() {
         let bulk =
             read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#)).ok();
         assert!(bulk.is_some_and(|bulk| bulk.dry_run && bulk.page == 50));

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_takes_the_buttons_off_and_what_may_pass_leaves_them() {
+    fn only_a_final_refusal_takes_the_buttons_off() {
         let told = |refusal| refused(&not_committed(TransitionError::Refused(refusal)));
         let (run_id, gate) = (|| "r1".to_owned(), mw_core::gate!("ideate"));
         assert!(told(Refusal::NotWaiting { run_id: run_id(), gate }).is_over);

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_told_of_a_page_that_asks_who_comes_and_of_no_link() {
+    fn a_program_gets_the_page_and_no_link() {
         let mut reply = Reply::default();
         link(&mut reply, &context(), to(&Holder::Nobody), &loaded(), None).unwrap();
         assert!(reply.text().ends_with("http://x/console/runs/r1/gates/ideate"), "{}", reply.text());

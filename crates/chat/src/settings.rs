@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_cost_what_the_prices_say_and_are_bounded_by_the_budget() {
+    fn tokens_are_priced_and_bounded_by_the_budget() {
         let prices = [("llm_input_price_per_million", "0.5"), ("llm_output_price_per_million", "4")];
         let priced = model(&prices).unwrap();
         let usage = Usage { input_tokens: 1_000_000, output_tokens: 500_000, estimated: false };

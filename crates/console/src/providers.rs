@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_are_told_by_provider() {
+    fn totals_are_shown_by_provider() {
         let sample =
             |labels: &str, value| Sample { name: "effect_attempts_total".into(), labels: labels.into(), value };
         let totals = [

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_out_of_reach_of_scripts_other_sites_and_other_hosts() {
+    fn cookies_are_kept_from_scripts_sites_and_hosts() {
         let https = Config::of(&[("hitl_secret", "s"), ("public_base_url", "https://mw.example")]);
         let set = begin(&session(), &https).unwrap();
         assert!(set.starts_with("__Host-mw_session="));

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_lets_in_our_own_script_and_style_and_clips_over_https() {
+    fn the_policy_admits_our_script_style_and_https_clips() {
         let policy = |mode| {
             let response = secured(Response::empty(204), &Config::of(&[("providers_mode", mode)]));
             response.headers.into_iter().find(|(name, _)| *name == "content-security-policy").unwrap().1

@@ -16,7 +16,7 @@ pub(super) struct Guest {
     token: String,
 }
 
-/// Somebody whose key is good, and the token of his forms.
+/// Somebody whose key is good, and the token of their forms.
 pub(super) struct Visitor {
     pub(super) principal: Principal,
     pub(super) token: String,

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_a_key_where_one_is_asked_for_and_nothing_beside_a_link() {
+    fn a_bearer_is_a_key_but_not_beside_a_link() {
         for (sent, comes_in) in [("Bearer the-key", true), ("bearer the-key", true), ("Basic the-key", false)] {
             let bearer = Request::in_memory("GET", "/v1/runs", &[("authorization", sent)], "");
             assert_eq!(require(&bearer, &mut context("the-key")).is_ok(), comes_in, "{sent}");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_a_key_needs_the_role_of_the_route_and_a_refusal_is_final() {
+    fn a_key_whose_owner_lacks_the_role_is_refused_for_good() {
         let claimed = Caller::Claimed { key_hash: "h".into(), needed: Role::Approver };
         assert!(matches!(claimed.admitted(Some(person(Role::Operator))), Caller::Known(_)));
         let refused = claimed.admitted(Some(person(Role::Viewer)));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_validation_problem_lists_its_fields_and_keeps_detail_a_text() {
+    fn a_validation_problem_lists_its_fields() {
         let body = body_of(invalid(vec![
             FieldError::new("#/project", "Field required"),
             FieldError::new("#/input/title", "too short"),

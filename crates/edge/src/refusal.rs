@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_while_draining_carries_the_reason_and_when_to_come_back() {
+    fn draining_refuses_with_reason_and_retry_after() {
         let problem = draining(Some("upgrade"));
         assert_eq!((problem.status, problem.code), (503, "draining"));
         assert!(problem.detail.ends_with("upgrade"));

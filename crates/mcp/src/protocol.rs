@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_era_shakes_hands_and_the_new_one_is_asked_what_there_is() {
+    fn both_eras_begin_in_their_own_way() {
         let (_, hello) = legacy("initialize");
         assert_eq!(hello["result"]["serverInfo"]["name"], "parrot");
         assert_eq!(legacy("ping").1["result"], json!({}));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_the_current_revision_say_what_they_are_and_how_long_they_hold() {
+    fn modern_results_say_their_type_and_lifetime() {
         let (_, listed) = modern("tools/list");
         assert_eq!(listed["result"]["resultType"], "complete");
         assert_eq!(listed["result"]["ttlMs"], 300_000);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_can_be_called_and_has_a_name_and_schemas_that_clients_take() {
+    fn every_listed_tool_can_be_called() {
         for (listed, tool) in both() {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
             assert!(tool.name.chars().all(plain) && tool.name.len() <= 128);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_called_by_somebody_whose_role_is_too_small_or_who_is_nobody() {
+    fn nobody_without_the_role_calls_a_tool() {
         let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
         let mut session = Session { context: &mut context, key: String::new() };
         for tool in super::super::tools::ALL {

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn series_by_run_are_for_openmetrics_or_who_asks_and_never_more_than_configured() {
+    fn series_by_run_are_asked_for_and_bounded() {
         let count = |target: &str, format: Format, configured: &[(&str, &str)]| {
             runs(&Request::in_memory("GET", target, &[], ""), &Config::of(configured), format).unwrap()
         };

@@ -1,5 +1,5 @@
-//! Brendan, as in chat: he plans a run, starts it and explains it. The component `chat` is asked, with the caller's own key, and told
-//! that a program reads: so he hands out no link that decides.
+//! Brendan, as in chat: he plans a run, starts it and explains it. The turn goes to the component `chat` with the caller's own key,
+//! and says that a program reads the answer: so no link that decides stands in it.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_core::principal::Role;

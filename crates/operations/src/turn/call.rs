@@ -1,5 +1,5 @@
-//! Brendan is asked where he is: in the component `chat`. Who asks for a person sends that person's key, as MCP does, or seals the
-//! turn ([`super::sealed`]).
+//! Sends a turn to the component `chat`, which alone plans and speaks to a language model. Who asks for a person sends that
+//! person's key, as MCP does, or seals the turn ([`super::sealed`]).
 
 use super::TurnRequest;
 use super::sealed::{SEAL_HEADER, seal_of, written};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 const CHAT_URL: &str = "http://chat.spin.internal/v1/chat/brendan";
-/// He may have to think: longer than the longest turn.
+/// Longer than the longest turn with a language model.
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(3),
     first_byte: Duration::from_secs(110),

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_speaks_for_another_with_a_seal_that_is_false_old_or_of_another_body() {
+    fn a_false_old_or_foreign_seal_speaks_for_nobody() {
         let secret = Config::of(&[("hitl_secret", "s3cret")]);
         let body = written(&asked(), "c").to_string();
         let now = clock::unix_seconds();
