@@ -1,7 +1,7 @@
 //! Traces to a collector and errors to Sentry, both played by the simulator, on stacks of these tests' own.
 
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, eventually, service, stack, unique};
+use crate::support::{Run, Service, eventually, stack, unique};
 use mw::dev::stack::Stack;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

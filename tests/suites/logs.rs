@@ -1,7 +1,7 @@
 //! The log: one JSON object per line with its request and run, at the level that is asked for, and never a secret.
 
 use crate::readme::root;
-use crate::support::{Run, Service, eventually, service, signing, stack, unique};
+use crate::support::{Run, Service, eventually, signing, stack, unique};
 use mw::dev::secrets;
 use mw::dev::stack::Stack;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Personas with a language model, on stacks of these tests' own: each API, what the model is told, and what it may not do.
 
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, eventually, service, stack, unique};
+use crate::support::{Run, Service, eventually, stack, unique};
 use mw::dev::stack::Stack;
 use serde_json::{Value, json};
 

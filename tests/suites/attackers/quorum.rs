@@ -4,7 +4,7 @@ use super::people::{Group, Person, gate_link, link_in};
 use crate::channels::{answered, decisions, run_of_chat, told};
 use crate::gates::policies::apply_policies;
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, service, stack};
+use crate::support::{Run, Service, stack};
 use mw::dev::stack::Stack;
 use serde_json::{Value, json};
 

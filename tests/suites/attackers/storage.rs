@@ -1,7 +1,7 @@
 //! Filling the disk: strangers send as fast as they can, over every route that takes deliveries without a key.
 
 use crate::support::simulator::Simulator;
-use crate::support::{Run, Service, eventually, service, signing, stack, unique};
+use crate::support::{Run, Service, eventually, signing, stack, unique};
 use mw::dev::stack::Stack;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -2,7 +2,7 @@
 
 use super::{Person, decisions, told};
 use crate::support::simulator::Simulator;
-use crate::support::{Run, service, stack};
+use crate::support::{Run, stack};
 use serde_json::{Value, json};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{link_in, response, words};
 use crate::support::simulator::Simulator;
-use crate::support::{Answer, Run, Service, eventually, service, stack, unique};
+use crate::support::{Answer, Run, Service, eventually, stack, unique};
 use mw::dev::stack::Stack;
 use serde_json::{Value, json};
 use std::io::Read;
