@@ -1,9 +1,9 @@
 //! The page about channels: every command on it does what it says.
 
 use crate::readme::{commands, root};
+use crate::support::Run;
 use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
-use crate::support::Run;
 
 /// A setting of the environment's stack.
 pub(crate) fn setting(name: &str) -> String {
