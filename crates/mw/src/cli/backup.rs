@@ -74,17 +74,20 @@ fn comparison(expected: &Contents) -> Result<String> {
     ))
 }
 
-/// Takes away what the migrations made, whatever release made it; extensions and schemas stay.
+/// Takes away what the migrations made, whatever release made it; extensions and schemas stay. The names are read before
+/// anything is dropped: a cascade takes routines away, and the name of one that is gone is a bare number.
 const CLEAR: &str = "DO $$
 DECLARE
-    doomed text;
+    statement text;
 BEGIN
-    FOR doomed IN SELECT format('DROP TABLE IF EXISTS public.%I CASCADE', tablename) FROM pg_tables WHERE schemaname = 'public'
-    LOOP EXECUTE doomed; END LOOP;
-    FOR doomed IN SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
-                   WHERE pronamespace = 'public'::regnamespace
-                     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
-    LOOP EXECUTE doomed; END LOOP;
+    FOREACH statement IN ARRAY ARRAY(
+        SELECT format('DROP TABLE IF EXISTS public.%I CASCADE', tablename) FROM pg_tables WHERE schemaname = 'public')
+    LOOP EXECUTE statement; END LOOP;
+    FOREACH statement IN ARRAY ARRAY(
+        SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
+         WHERE pronamespace = 'public'::regnamespace
+           AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e'))
+    LOOP EXECUTE statement; END LOOP;
 END $$;\n";
 
 pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {
