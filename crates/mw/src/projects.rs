@@ -7,23 +7,22 @@ use std::path::Path;
 
 mod schema;
 
-/// The published schema lies beside the definitions.
-const SCHEMA_FILE: &str = "schema.json";
-
 /// The valid definitions of a folder's `*.json`, by file name; the first bad one is the error.
 pub fn from_folder(folder: &Path) -> Result<Vec<Definition>> {
     let entries = std::fs::read_dir(folder)
         .map_err(|error| Error::misuse(format!("cannot read the projects in {}: {error}", folder.display())))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| {
-        path.extension().is_some_and(|extension| extension == "json")
-            && path.file_name().is_none_or(|name| name != SCHEMA_FILE)
-    });
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json") && !is_schema(path));
     paths.sort();
     if paths.is_empty() {
         return Err(Error::misuse(format!("there is no project (*.json) in {}", folder.display())));
     }
     paths.iter().map(|path| from_file(path)).collect()
+}
+
+/// Whether it is the published schema, which lies beside the definitions.
+pub fn is_schema(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "schema.json")
 }
 
 fn from_file(path: &Path) -> Result<Definition> {

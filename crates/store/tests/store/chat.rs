@@ -228,3 +228,14 @@ fn a_turn_knows_its_reader_and_the_policy_of_the_gate() {
     assert_eq!(loaded.reader, Some(reader));
     assert_eq!((turn_for(Some("nobody-at-all")).reader, turn_for(None).reader), (None, None));
 }
+
+#[test]
+fn a_turn_knows_the_words_of_every_project() {
+    let mut db = connect();
+    let shipped = definition("test_video_gen");
+    started(&mut db, &shipped.key, ProvidersMode::Mock);
+    let turn = loaded(&mut db, now(), None, &fresh_id());
+    let known = turn.projects.into_iter().map(|project| project.known).find(|known| known.key == shipped.key).unwrap();
+    assert_eq!((known.keywords, known.requests), (shipped.keywords, shipped.requests));
+    assert!(known.is_default);
+}
