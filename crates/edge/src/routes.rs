@@ -71,6 +71,7 @@ pub const ROUTES: &[Route] = &[
     own("/v1/hitl/approve/{run_id}/workflow", &[(Get, Approver), (Post, Approver)]),
     own("/v1/hitl/approve/{run_id}/ideate", &[(Get, Approver), (Post, Approver)]),
     own("/v1/hitl/approve/{run_id}/prepublish", &[(Get, Approver), (Post, Approver)]),
+    own("/v1/hitl/approve/{run_id}/{gate}", &[(Get, Approver), (Post, Approver)]),
     key("/v1/hitl/link/{run_id}/{gate}", &[(Get, Approver)]),
     key("/v1/gates", &[(Get, Viewer)]),
     key("/v1/gates/{run_id}/{gate}", &[(Get, Viewer), (Post, Approver)]),

@@ -204,6 +204,6 @@ fn schema_sql_is_the_schema_of_now() {
     let differs = differs.or((page.len() != file.len()).then(|| page.lines().count().min(file.lines().count())));
     assert_eq!(
         differs, None,
-        "out of date from this line on: mw dev db --fast -- mw db schema --to migrations/schema.sql"
+        "out of date from this line on: mw-stack db --fast -- mw db schema --to migrations/schema.sql"
     );
 }

@@ -3,12 +3,13 @@
 -- $template is a real run at its first gate, committed as the product does.
 
 -- Finished runs, half a minute apart. No aismr run ever expired: the pair of filters that finds nothing.
-INSERT INTO runs (run_id, project, status, payload, result, created_at, updated_at, user_id, version, state, finished_at)
-SELECT 'old-' || n, CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_gen' END,
-       CASE WHEN n % 20 = 0 AND n % 3 > 0 THEN 'expired' WHEN n % 20 = 1 THEN 'cancelled' WHEN n % 20 = 2 THEN 'rejected'
-            WHEN n % 20 < 6 THEN 'failed' ELSE 'published' END,
+INSERT INTO runs (run_id, kind, project, status, ended, payload, result, created_at, updated_at, user_id, version, state, finished_at)
+SELECT 'old-' || n, 'media', CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_gen' END,
+       CASE outcome WHEN 'done' THEN 'published' ELSE outcome END, outcome,
        '{}', '{}', at, at, 'user-' || n % 5000, 12, '{}', at
-  FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
+  FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time, LATERAL (
+       SELECT CASE WHEN n % 20 = 0 AND n % 3 > 0 THEN 'expired' WHEN n % 20 = 1 THEN 'cancelled' WHEN n % 20 = 2 THEN 'rejected'
+                   WHEN n % 20 < 6 THEN 'failed' ELSE 'done' END AS outcome) AS outcomes;
 INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
 SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, $runs) AS n;
 INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
@@ -17,8 +18,8 @@ SELECT 'old-' || n, 'old-' || n, 'publish', 'upload-post', 'succeeded', 'old-' |
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
 SELECT 'old-' || n, 'old-' || n, 'poll', 'upload-post', 'old-' || n, '{}', 'done', at, at, at
   FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
-INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline, decided_at, decision)
-SELECT 'old-' || n, 'workflow', 1, 'approved', now(), now(), now(), '{}' FROM generate_series(1, $runs) AS n;
+INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened_at, deadline, decided_at, decision)
+SELECT 'old-' || n, 'g', 'workflow', 1, repeat('0', 64), 'approved', now(), now(), now(), '{}' FROM generate_series(1, $runs) AS n;
 INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, created_at)
 SELECT 'old-' || n, 'workflow', 1, 'approved', 'ann', 'api', now() - n * interval '30 seconds'
   FROM generate_series(1, $runs) AS n;
@@ -26,16 +27,17 @@ INSERT INTO artifacts (run_id, type, provider, created_at)
 SELECT 'old-' || n, 'clip', 'kieai', now() FROM generate_series(1, $runs) AS n;
 
 -- Open runs, fifty of them overdue, each with an open gate, a job and an effect: most due later, some now, some leased.
-INSERT INTO runs (run_id, project, status, payload, created_at, updated_at, user_id, version, state, awaiting_gate, deadline)
-SELECT 'open-' || n, project, status, payload, created_at - n * interval '1 minute', updated_at, 'user-' || n % 5000, version,
+INSERT INTO runs (run_id, kind, project, status, payload, created_at, updated_at, user_id, version, state, awaiting_gate, deadline)
+SELECT 'open-' || n, kind, project, status, payload, created_at - n * interval '1 minute', updated_at, 'user-' || n % 5000, version,
        state || jsonb_build_object('run_id', 'open-' || n), awaiting_gate,
        CASE WHEN n <= 50 THEN now() - n * interval '1 second' ELSE now() + n * interval '1 minute' END
   FROM runs, generate_series(1, 10000) AS n WHERE run_id = '$template';
 INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
 SELECT 'open-' || n, seq, type, at, actor, body, hash
   FROM run_events, generate_series(1, 10000) AS n WHERE run_id = '$template';
-INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline)
-SELECT 'open-' || n, 'workflow', 1, 'open', now(), now() + interval '1 day' FROM generate_series(1, 10000) AS n;
+INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened_at, deadline)
+SELECT 'open-' || n, gate_id, gate, opening, subject_sha256, 'open', now(), now() + interval '1 day'
+  FROM gates, generate_series(1, 10000) AS n WHERE run_id = '$template';
 INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
 SELECT 'open-' || n, 'open-' || n, 'publish', 'upload-post', 'submitted', 'open-' || n, 'account-' || n, now(), now()
   FROM generate_series(1, 10000) AS n;

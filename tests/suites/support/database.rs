@@ -57,8 +57,12 @@ impl Database {
 
     /// The current step of a run is overdue from now on.
     pub(crate) fn pass_deadline(&mut self, run_id: &str) {
-        let sql = "UPDATE runs SET deadline = now() - interval '1 minute', state = jsonb_set(state, '{deadline}',
-                   to_jsonb(to_char(now() AT TIME ZONE 'UTC' - interval '1 minute', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')))
+        let sql = "UPDATE runs SET deadline = now() - interval '1 minute', state = state || jsonb_build_object('deadline', moment.at)
+               || CASE WHEN state ? 'work_deadline' THEN jsonb_build_object('work_deadline', moment.at) ELSE '{}' END
+               || CASE WHEN state ? 'gates' THEN jsonb_build_object('gates', (
+                      SELECT jsonb_agg(open || jsonb_build_object('deadline', moment.at)) FROM jsonb_array_elements(state->'gates') AS open))
+                  ELSE '{}' END
+                   FROM to_char(now() AT TIME ZONE 'UTC' - interval '1 minute', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS moment (at)
                    WHERE run_id = $1 AND finished_at IS NULL";
         assert_eq!(self.execute(sql, &[&run_id]), 1, "run {run_id} has no deadline");
     }

@@ -17,8 +17,12 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     // Every open run of the history waits at an open gate. Its state has the deadline, too, and decides.
     let overdue = r#"
         UPDATE gates SET deadline = now() - interval '1 second' WHERE run_id LIKE 'open-%' AND state = 'open';
-        UPDATE runs SET deadline = now() - interval '1 second', state = jsonb_set(state, '{deadline}',
-               to_jsonb(to_char((now() - interval '1 second') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+        UPDATE runs SET deadline = now() - interval '1 second', state = state || jsonb_build_object('deadline', moment.at)
+               || CASE WHEN state ? 'work_deadline' THEN jsonb_build_object('work_deadline', moment.at) ELSE '{}' END
+               || CASE WHEN state ? 'gates' THEN jsonb_build_object('gates', (
+                      SELECT jsonb_agg(open || jsonb_build_object('deadline', moment.at)) FROM jsonb_array_elements(state->'gates') AS open))
+                  ELSE '{}' END
+          FROM to_char((now() - interval '1 second') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment (at)
          WHERE run_id LIKE 'open-%' AND finished_at IS NULL"#;
     database.batch_execute(overdue)?;
     let begun = Instant::now();

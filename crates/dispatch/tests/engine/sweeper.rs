@@ -15,10 +15,11 @@ fn an_overdue_run_is_reached_behind_three_pages_that_cannot_be_ended() {
     let mut engine = Engine::new();
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
     // Their column says overdue and their state says no: the core refuses each.
-    let copies = "INSERT INTO runs (run_id, project, status, payload, created_at, updated_at, user_id, version, state,
+    let copies = "INSERT INTO runs (run_id, kind, project, status, payload, created_at, updated_at, user_id, version, state,
             awaiting_gate, deadline)
-        SELECT 'stuck-' || n, project, status, payload, created_at, updated_at, user_id, version,
-               state || jsonb_build_object('run_id', 'stuck-' || n, 'deadline', '2999-01-01T00:00:00Z'), awaiting_gate,
+        SELECT 'stuck-' || n, kind, project, status, payload, created_at, updated_at, user_id, version,
+               state || jsonb_build_object('run_id', 'stuck-' || n, 'deadline', '2999-01-01T00:00:00Z', 'gates', (
+                   SELECT jsonb_agg(open || '{\"deadline\": \"2999-01-01T00:00:00Z\"}') FROM jsonb_array_elements(state->'gates') AS open)), awaiting_gate,
                deadline - interval '1 day' FROM runs, generate_series(1, $1) AS n";
     engine.db().driver().execute(copies, &[&UNFIXABLE]).unwrap();
     engine.ahead += Duration::days(8);
@@ -30,9 +31,9 @@ fn an_overdue_run_is_reached_behind_three_pages_that_cannot_be_ended() {
 fn an_overdue_run_that_cannot_be_read_ends_and_hides_no_other() {
     let mut engine = Engine::new();
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
-    let copies = "INSERT INTO runs (run_id, project, status, payload, created_at, updated_at, user_id, version, state,
+    let copies = "INSERT INTO runs (run_id, kind, project, status, payload, created_at, updated_at, user_id, version, state,
             awaiting_gate, deadline)
-        SELECT 'odd-' || n, project, status, payload, created_at, updated_at, user_id, version, '{}', awaiting_gate,
+        SELECT 'odd-' || n, kind, project, status, payload, created_at, updated_at, user_id, version, '{}', awaiting_gate,
                deadline - interval '1 day' FROM runs, generate_series(1, 3) AS n";
     engine.db().driver().batch_execute(copies).unwrap();
     engine.ahead += Duration::days(8);

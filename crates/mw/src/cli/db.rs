@@ -33,7 +33,7 @@ transaction. Refuses a database that a newer release has migrated.")]
     /// Show which parts of the schema are applied; exit code 1 when some are not.
     Status(Source),
     /// Print the schema of this database with its map: the text of migrations/schema.sql.
-    #[command(after_help = "Example:\n  mw dev db --fast -- mw db schema --to migrations/schema.sql")]
+    #[command(after_help = "Example:\n  mw-stack db --fast -- mw db schema --to migrations/schema.sql")]
     Schema {
         /// Write it to this file instead.
         #[arg(long)]

@@ -159,7 +159,7 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
         (
             &[Invariant::RunWithoutDeadline, Invariant::RunColumnsDiffer],
             &waiting,
-            "ALTER TABLE runs DROP CONSTRAINT runs_terminal; UPDATE runs SET deadline = NULL WHERE run_id = '{run}'"
+            "ALTER TABLE runs DROP CONSTRAINT runs_end; UPDATE runs SET deadline = NULL WHERE run_id = '{run}'"
                 .into(),
         ),
         (
@@ -201,8 +201,8 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
         (
             &[Invariant::GateDiffers],
             &requested,
-            "INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline) \
-             VALUES ('{run}', 'prepublish', 9, 'open', now(), now() + interval '1 day')"
+            "INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened_at, deadline) \
+             VALUES ('{run}', 'g', 'prepublish', 9, repeat('0', 64), 'open', now(), now() + interval '1 day')"
                 .into(),
         ),
         (

@@ -47,14 +47,17 @@ fn impossible_rows_are_refused() {
     let waiting = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     tell(&mut db, &waiting, &approve(mw_core::gate!("workflow"), "operator"));
     for (rule, id, sql) in [
-        ("runs_terminal", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
-        ("runs_terminal", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),
-        ("runs_gate", &run.run_id, "UPDATE runs SET awaiting_gate = 'ideate' WHERE run_id = $1"),
+        ("runs_end", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
+        ("runs_end", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),
+        ("runs_media_status", &run.run_id, "UPDATE runs SET awaiting_gate = 'ideate' WHERE run_id = $1"),
+        ("runs_media_status", &waiting.run_id, "UPDATE runs SET awaiting_gate = NULL WHERE run_id = $1"),
+        ("gate_name_check", &waiting.run_id, "UPDATE runs SET awaiting_gate = 'No gate' WHERE run_id = $1"),
         ("runs_version_check", &run.run_id, "UPDATE runs SET version = 0 WHERE run_id = $1"),
         (
-            "gates_one_open",
+            "gates_open_once",
             &waiting.run_id,
-            "INSERT INTO gates (run_id, gate, opening, state, opened_at, deadline) VALUES ($1, 'prepublish', 9, 'open', now(), now())",
+            "INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened_at, deadline)
+             SELECT run_id, gate_id, gate, 9, subject_sha256, 'open', now(), now() FROM gates WHERE run_id = $1 AND state = 'open'",
         ),
         (
             "gates_decided",
@@ -68,7 +71,7 @@ fn impossible_rows_are_refused() {
         ),
         ("outbox_lease", &run.run_id, "UPDATE outbox SET state = 'leased' WHERE run_id = $1"),
         ("jobs_submitted", &run.run_id, "UPDATE provider_jobs SET state = 'submitted' WHERE run_id = $1"),
-        ("jobs_state_check", &run.run_id, "UPDATE provider_jobs SET state = 'lost' WHERE run_id = $1"),
+        ("provider_jobs_state_check", &run.run_id, "UPDATE provider_jobs SET state = 'lost' WHERE run_id = $1"),
     ] {
         let error = db.driver().execute(sql, &[id]).expect_err(sql);
         assert_eq!(error.as_db_error().unwrap().constraint(), Some(rule), "{sql}");

@@ -82,7 +82,7 @@ fn retry_arms_the_dead_effect_of_an_open_run_again() {
     let run = tell(&mut db, &run, &fail);
     let retried = carried_out(&mut db, &run, &retry());
     let sql = "SELECT count(*) FROM outbox JOIN provider_jobs USING (job_id) WHERE job_id = $1 AND outbox.state = 'due' AND attempt = 0
-                  AND sent_at IS NULL AND last_error IS NULL AND jobs.state = 'requested'";
+                  AND sent_at IS NULL AND last_error IS NULL AND provider_jobs.state = 'requested'";
     assert_eq!(count(&mut db, sql, &job), 1);
     let again = carried_out(&mut db, &retried, &retry());
     assert_eq!(again.version, retried.version, "a second retry changes nothing");
@@ -122,7 +122,7 @@ fn a_successor_follows_what_was_at_work_and_its_parent_does_not_move() {
     assert_ne!(successor.run_id, parent.run_id);
     assert_eq!(loaded(&mut db, &parent.run_id), parent);
     let sql = "SELECT count(*) FROM provider_jobs JOIN outbox USING (job_id) JOIN runs ON runs.run_id = jobs.run_id
-                WHERE jobs.run_id = $1 AND jobs.task_id = $2 AND jobs.state = 'submitted' AND outbox.kind = 'poll'
+                WHERE provider_jobs.run_id = $1 AND provider_jobs.task_id = $2 AND provider_jobs.state = 'submitted' AND outbox.kind = 'poll'
                   AND outbox.state = 'due' AND parent_run_id = $3";
     let row = db.driver().query_one(sql, &[&successor.run_id, &task_id, &parent.run_id]).unwrap();
     assert_eq!(row.get::<_, i64>(0), 1);
@@ -154,7 +154,7 @@ fn a_run_that_cannot_be_read_is_listed_and_can_be_ended() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let sound = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    let damage = "UPDATE runs SET state = state - 'pipeline', user_id = $2 WHERE run_id = $1";
+    let damage = "UPDATE runs SET state = state #- '{body,pipeline}', user_id = $2 WHERE run_id = $1";
     db.driver().execute(damage, &[&run.run_id, &sound.user_id]).unwrap();
     let filter = Filter { user_id: Some(sound.user_id.clone()), ..Filter::default() };
     let limit = Limit { name: "test", caller: &fresh_id(), limit: 1, window_seconds: 60 };

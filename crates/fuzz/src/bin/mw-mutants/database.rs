@@ -15,7 +15,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn of_environment() -> Server {
-        let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run this with `mw dev db --fast -- …`");
+        let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run this with `mw-stack db --fast -- …`");
         let (place, query) =
             url.split_once('?').map_or((url.as_str(), String::new()), |(place, query)| (place, format!("?{query}")));
         let (server, template) = place.rsplit_once('/').expect("DATABASE_URL names a database");

@@ -2,9 +2,9 @@
 //! either missing a test or no guard.
 //!
 //! ```sh
-//! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- --sample 20 --seed 7     # some
-//! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all, for half an hour
-//! mw dev db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- effects_settle           # one function's
+//! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- --sample 20 --seed 7     # some
+//! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all, for half an hour
+//! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- effects_settle           # one function's
 //! ```
 //!
 //! A mutant is put into a copy of the database, and the tests of its function's domain run there until one fails.
