@@ -32,7 +32,7 @@ CREATE UNLOGGED TABLE rate_limits (
 CREATE INDEX rate_limits_by_age ON rate_limits (window_start);
 
 -- Observations are written beside the work that they count and folded by the sweep into the totals and histograms below.
--- mw_core::metrics names every family and says which are histograms, with which bounds.
+-- mw_media::metrics names every family and says which are histograms, with which bounds.
 CREATE UNLOGGED TABLE metric_observations (
     observation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name           text NOT NULL,

@@ -2,7 +2,7 @@
 
 use crate::support::{Run, service, signing};
 use crate::{Browser, Scripts};
-use mw_core::token::{Claims, issue};
+use mw_media::token::{Claims, issue};
 
 fn decisions(run: &Run) -> usize {
     service().database().count("SELECT FROM hitl_approvals WHERE run_id = $1", &[&run.id])
@@ -87,7 +87,7 @@ fn an_expired_link_says_so_and_what_to_do() {
     let run = Run::start();
     let claims =
         Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "ann".to_owned(), expires_at: signing::unix_now() - 1, nonce: "n".to_owned() };
-    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &claims);
+    let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
     let browser = Browser::open(Scripts::Off);
     browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));
     browser.see("This link no longer works");

@@ -2,8 +2,8 @@
 
 use crate::support::{Run, service, signing, unique};
 use crate::{Browser, Scripts, pages};
-use mw_core::definition::Definition;
-use mw_core::token::{Claims, issue};
+use mw_media::definition::Definition;
+use mw_media::token::{Claims, issue};
 use serde_json::{Value, json};
 
 /// A project of a test's own: test_video_gen with this policy at its workflow gate.
@@ -100,7 +100,7 @@ fn who_may_not_decide_is_told_who_may() {
     // No link is made for bob; one of before, or of another opening's policy, says why it does nothing.
     service().get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send().expect(403);
     let claims = Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "bob".into(), expires_at: signing::unix_now() + 60, nonce: "n".into() };
-    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &claims);
+    let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
     browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));
     browser.see("ann may");
     assert!(!browser.offers("Approve") && !browser.offers("Reject"));

@@ -4,7 +4,7 @@
 use crate::support::simulator::Simulator;
 use crate::support::{Run, Service, eventually, host, service, signing, stack, unique};
 use mw::mode::Mode;
-use mw_core::token::{Claims, issue};
+use mw_media::token::{Claims, issue};
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn two_secrets_are_valid_at_once_during_a_rotation() {
     let run = Run::start_at(&service, "test_video_gen");
     let claims =
         Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "ann".to_owned(), expires_at: signing::unix_now() + 60, nonce: "n".to_owned() };
-    let token = issue("the-previous-hitl-secret", &run.id, mw_core::gate!("workflow"), &claims);
+    let token = issue("the-previous-hitl-secret", &run.id, mw_media::gate!("workflow"), &claims);
     let path = format!("{}?token={token}", run.gate_path("workflow"));
     service.call("POST", &path).send().expect(200);
 

@@ -3,7 +3,7 @@
 use crate::support::prometheus::Exposition;
 use crate::support::simulator::Simulator;
 use crate::support::{Run, eventually, service, stack, unique};
-use mw_core::definition::Definition;
+use mw_media::definition::Definition;
 use serde_json::{Value, json};
 
 /// Loads a project like the shipped one for tests, with a budget.

@@ -19,7 +19,7 @@ fn work(context: &mut Context) {
     let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|settings| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
-        Ok(outbound::block_on(mw_dispatch::work(&mut world, &http, &settings))?)
+        Ok(outbound::block_on(mw_engine::work(&mut world, &http, &settings))?)
     });
     match outcome {
         Ok(report) if report.claimed == 0 => {}

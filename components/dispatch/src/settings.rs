@@ -1,6 +1,6 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
-use mw_dispatch::{Exports, Links, Notify, Settings};
+use mw_engine::{Exports, Links, Notify, Settings};
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{exports, llm, signing};
 
@@ -19,8 +19,8 @@ pub(crate) fn read(config: &Config) -> Result<Settings, Misconfigured> {
 }
 
 /// A provider without a key works in mock mode; elsewhere it refuses us, and the run says so.
-fn provider(config: &Config, name: &str) -> Result<mw_providers::Settings, Misconfigured> {
-    Ok(mw_providers::Settings {
+fn provider(config: &Config, name: &str) -> Result<mw_integrations::Settings, Misconfigured> {
+    Ok(mw_integrations::Settings {
         base_url: config.base_url(&format!("{name}_base_url"))?,
         api_key: config.or(&format!("{name}_api_key"), ""),
     })
@@ -30,7 +30,7 @@ fn notify(config: &Config) -> Result<Notify, Misconfigured> {
     let bot = |name: &str| match config.optional(&format!("{name}_bot_token")) {
         Some(api_key) => config
             .base_url(&format!("{name}_base_url"))
-            .map(|base_url| Some(mw_providers::Settings { base_url, api_key })),
+            .map(|base_url| Some(mw_integrations::Settings { base_url, api_key })),
         None => Ok(None),
     };
     let expiry_hours = signing::link_hours(config)?;

@@ -1,7 +1,7 @@
 //! What the dispatcher needs of its surroundings, as Spin has it.
 
-use mw_core::Timestamp;
-use mw_dispatch::{Attempt, LinkMade, World};
+use mw_media::Timestamp;
+use mw_engine::{Attempt, LinkMade, World};
 use mw_edge::config::Config;
 use mw_edge::database::{Pooled, RequestDatabase, Way};
 use mw_edge::log::{Level, Log};

@@ -1,6 +1,6 @@
 //! POST /v1/runs/bulk: a verb and a filter, a page of runs at a time; a dry run unless the body says otherwise.
 
-use mw_core::status::Verb;
+use mw_media::status::Verb;
 use mw_edge::body::{self, Fields};
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;

@@ -3,7 +3,7 @@
 use mw_edge::body::{self, Fields};
 use mw_edge::clock::normalise_times;
 use mw_edge::{Context, Method, Problem, Request, Response, clock, ids, kick, problem, route};
-use mw_providers::{slack, telegram};
+use mw_integrations::{slack, telegram};
 use mw_store::channels::{self, Adding, Kind};
 use serde_json::{Value, json};
 

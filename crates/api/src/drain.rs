@@ -58,7 +58,7 @@ fn shown(drain: &Drain) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::status::Status;
+    use mw_media::status::Status;
     use mw_edge::config::Config;
     use mw_store::drain::Effects;
     use std::collections::BTreeMap;

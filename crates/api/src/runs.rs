@@ -1,7 +1,7 @@
 //! Reading, listing and explaining runs, and attaching artifacts.
 
-use mw_core::principal::OPERATOR;
-use mw_core::run::{Attachment, Command, NOTIFICATION};
+use mw_media::principal::OPERATOR;
+use mw_media::run::{Attachment, Command, NOTIFICATION};
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{cursor, invalid_query, page_size, sequence, short_text};
 use mw_edge::{Context, Problem, Request, Response, kick, problem, route};

@@ -1,6 +1,6 @@
 //! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
 
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::Method;
 use mw_edge::routes::ROUTES;
 use serde_json::Value;
@@ -63,7 +63,7 @@ fn statuses_are_those_of_the_core() {
         .iter()
         .filter_map(Value::as_str)
         .collect();
-    let mut expected: Vec<&str> = mw_core::status::Status::ALL.iter().map(|status| status.as_str()).collect();
+    let mut expected: Vec<&str> = mw_media::status::Status::ALL.iter().map(|status| status.as_str()).collect();
     let mut found = words.clone();
     found.sort_unstable();
     expected.sort_unstable();

@@ -70,7 +70,7 @@ impl Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::Timestamp;
+    use mw_media::Timestamp;
 
     #[test]
     fn the_stores_own_statement_is_caught_and_scripted() {

@@ -1,11 +1,11 @@
 //! A button under a message was pressed: who pressed is known by the channel's own id, what is decided by the button's
 //! signature, and the decision goes where every other channel's goes ([`gate::decide`]).
 
-use mw_core::button::{self, Press};
-use mw_core::notification::Occasion;
-use mw_core::principal::Principal;
-use mw_core::run::Run;
-use mw_core::status::{Channel, GateName, Verdict};
+use mw_media::button::{self, Press};
+use mw_media::notification::Occasion;
+use mw_media::principal::Principal;
+use mw_media::run::Run;
+use mw_media::status::{Channel, GateName, Verdict};
 use mw_edge::{Context, Problem};
 use mw_operations::gate::{self, Decider, DecisionRequest, GateStanding};
 use mw_store::channels::{self, Kind};
@@ -105,7 +105,7 @@ fn refused(problem: &Problem) -> PressAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::run::Refusal;
+    use mw_media::run::Refusal;
     use mw_edge::config::Config;
     use mw_operations::gate::refusal::not_committed;
     use mw_store::commit::TransitionError;
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_a_final_refusal_takes_the_buttons_off() {
         let told = |refusal| refused(&not_committed(TransitionError::Refused(refusal)));
-        let (run_id, gate) = (|| "r1".to_owned(), mw_core::gate!("ideate"));
+        let (run_id, gate) = (|| "r1".to_owned(), mw_media::gate!("ideate"));
         assert!(told(Refusal::NotWaiting { run_id: run_id(), gate }).is_over);
         assert!(told(Refusal::StaleLink).is_over && told(Refusal::StaleLink).text.contains("use the newest"));
         assert!(!told(Refusal::Paused { run_id: run_id() }).is_over);

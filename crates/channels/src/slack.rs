@@ -7,7 +7,7 @@ use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
 use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
-use mw_providers::slack::{self, Reply};
+use mw_integrations::slack::{self, Reply};
 use mw_store::channels::Kind;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {

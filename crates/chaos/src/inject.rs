@@ -6,7 +6,7 @@ use crate::population::{decide, order};
 use crate::scene::Scene;
 use mw::error::{Error, Result, While};
 use mw::signals::pause;
-use mw_core::status::Verb;
+use mw_media::status::Verb;
 use serde_json::{Value, json};
 use std::time::Duration;
 

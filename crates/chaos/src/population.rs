@@ -3,7 +3,7 @@
 
 use crate::api::Api;
 use crate::ledger::Ledger;
-use mw_core::status::Verb;
+use mw_media::status::Verb;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

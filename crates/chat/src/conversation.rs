@@ -1,7 +1,7 @@
 //! /v1/chat/conversations/:user_id: all that is kept of a conversation, to take along or to have deleted. For its owner, whose
 //! key it is, and for the environment's key; not for anybody else, whatever their role.
 
-use mw_core::principal::OPERATOR;
+use mw_media::principal::OPERATOR;
 use mw_edge::clock::normalise_times;
 use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
@@ -77,7 +77,7 @@ fn delete(user_id: &str, context: &mut Context) -> Result<Response, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::principal::{Principal, Role};
+    use mw_media::principal::{Principal, Role};
     use mw_edge::auth::Caller;
     use mw_edge::config::Config;
 

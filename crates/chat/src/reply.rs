@@ -1,10 +1,10 @@
 //! What the person reads of Brendan. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
 //! gate.
 
-use mw_core::brendan::speech;
-use mw_core::link::{Holder, Waiting};
-use mw_core::run::Run;
-use mw_core::status::{GateName, Status};
+use mw_media::brendan::speech;
+use mw_media::link::{Holder, Waiting};
+use mw_media::run::Run;
+use mw_media::status::{GateName, Status};
 use mw_edge::{Context, Problem};
 use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
@@ -177,7 +177,7 @@ pub(crate) fn link(
 
 /// The text about a run that has just started.
 pub(crate) fn started_text(title: &str, run: &Run) -> String {
-    let gates = run.body.pipeline.iter().filter(|step| matches!(step, mw_core::definition::Step::Gate { .. })).count();
+    let gates = run.body.pipeline.iter().filter(|step| matches!(step, mw_media::definition::Step::Gate { .. })).count();
     let summary = run.gates.first().map_or("", |gate| gate.summary.as_str());
     // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
     let summary = speech::plain(summary);
@@ -219,7 +219,7 @@ pub(crate) fn standing(run: &ChatRun) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::brendan::KnownRun;
+    use mw_media::brendan::KnownRun;
     use mw_edge::config::Config;
     use mw_store::chat::Notice;
 
@@ -247,7 +247,7 @@ mod tests {
             projects: Vec::new(),
             runs: vec![
                 run("r2", Status::Published, None, None),
-                run("r1", Status::AwaitingIdeate, Some(mw_core::gate!("ideate")), Some(2)),
+                run("r1", Status::AwaitingIdeate, Some(mw_media::gate!("ideate")), Some(2)),
             ],
             user_id: "ann".to_owned(),
             reader: None,
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn a_gate_that_was_decided_is_no_news() {
         let mut loaded = loaded();
-        for (gate, content) in [(Some(mw_core::gate!("workflow")), "old"), (Some(mw_core::gate!("ideate")), "new"), (None, "done")] {
+        for (gate, content) in [(Some(mw_media::gate!("workflow")), "old"), (Some(mw_media::gate!("ideate")), "new"), (None, "done")] {
             let content = content.to_owned();
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }

@@ -1,9 +1,9 @@
 //! Which language model plans for Brendan, and what it may take.
 
-use mw_core::status::ProvidersMode;
+use mw_media::status::ProvidersMode;
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{Problem, llm, startup};
-use mw_providers::llm::Usage;
+use mw_integrations::llm::Usage;
 use std::time::Duration;
 
 const TURN_SECONDS: u64 = 25;
@@ -16,7 +16,7 @@ const BUDGET_TOKENS: u64 = 200_000;
 /// The model, its prices and its bounds.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
-    pub(super) llm: mw_providers::llm::Settings,
+    pub(super) llm: mw_integrations::llm::Settings,
     input_price: f64,
     output_price: f64,
     /// Tokens of a user's conversation a UTC day; `None` without a bound.

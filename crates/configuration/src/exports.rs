@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use crate::startup;
-use mw_providers::otlp::{self, Collector, Service};
-use mw_providers::sentry::Dsn;
+use mw_integrations::otlp::{self, Collector, Service};
+use mw_integrations::sentry::Dsn;
 
 /// The project in LangSmith, as the original named it.
 const LANGSMITH_PROJECT: &str = "myloware-dev";

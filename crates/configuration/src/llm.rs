@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::startup::Place;
-use mw_providers::llm::{Api, Settings};
+use mw_integrations::llm::{Api, Settings};
 
 /// The original's model for chat and personas.
 const OPENAI_MODEL_DEFAULT: &str = "gpt-5-nano";

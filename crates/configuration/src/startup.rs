@@ -3,7 +3,7 @@
 
 use crate::config::{Config, Misconfigured};
 use crate::{exports, llm, secrets, webhook_sources};
-use mw_core::status::ProvidersMode as Mode;
+use mw_media::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
 pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Result<Mode, String> {

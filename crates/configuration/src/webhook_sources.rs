@@ -1,7 +1,7 @@
 //! The sources of webhooks that sign by Standard Webhooks, and their secrets.
 
 use crate::config::Config;
-use mw_providers::standard::{self, Source};
+use mw_integrations::standard::{self, Source};
 
 /// The variable that names them.
 pub const VARIABLE: &str = "std_webhook_sources";

@@ -5,7 +5,7 @@ use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other, webhooks};
 use askama::Template;
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::clock::normalise_times;
 use mw_edge::request::percent_encode;

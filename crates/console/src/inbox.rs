@@ -5,7 +5,7 @@ use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, gate};
 use askama::Template;
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request};

@@ -37,7 +37,7 @@ mod visitor;
 mod webhooks;
 
 use form::Form;
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
 use mw_edge::{Context, Problem, Request, Response, problem};

@@ -1,7 +1,7 @@
 //! Which page or action a path names, and who may use it.
 
-use mw_core::principal::Role;
-use mw_core::status::{GateName, Verb};
+use mw_media::principal::Role;
+use mw_media::status::{GateName, Verb};
 use mw_edge::{Method, Request};
 use mw_store::dead_letters::Action;
 

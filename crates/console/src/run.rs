@@ -11,7 +11,7 @@ use super::view::{Chip, Frame, Moment, Place, page, web_link};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, PageRefusal, webhooks};
 use askama::Template;
-use mw_core::run::{Facts, JobPhase, Run, Why};
+use mw_media::run::{Facts, JobPhase, Run, Why};
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request, Response, clock, ids, problem};
@@ -145,7 +145,7 @@ impl Shown {
 }
 
 impl JobRow {
-    fn of(id: &str, job: &mw_core::run::Job) -> JobRow {
+    fn of(id: &str, job: &mw_media::run::Job) -> JobRow {
         let (chip, failure) = match &job.phase {
             JobPhase::Requested => (Chip::new("asked for", "work"), None),
             JobPhase::Submitted { .. } => (Chip::new("at the provider", "work"), None),

@@ -4,8 +4,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mw_core::Timestamp;
-use mw_core::principal::OPERATOR;
+use mw_media::Timestamp;
+use mw_media::principal::OPERATOR;
 use mw_edge::config::Config;
 use mw_edge::request::origin_of;
 use mw_edge::seal::{is_signed, sign};

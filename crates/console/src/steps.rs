@@ -1,8 +1,8 @@
 //! A run's steps as a picture: a list that a stylesheet draws, and that reads well without one.
 
-use mw_core::definition::Step;
-use mw_core::run::Run;
-use mw_core::status::Status;
+use mw_media::definition::Step;
+use mw_media::run::Run;
+use mw_media::status::Status;
 
 /// A step and how it stands.
 pub(super) struct StepShown {

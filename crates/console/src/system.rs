@@ -5,7 +5,7 @@ use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use askama::Template;
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Request, clock, problem, startup};

@@ -4,7 +4,7 @@
 use super::PageRefusal;
 use super::form::Form;
 use super::session::{self, Session};
-use mw_core::principal::{Principal, Role};
+use mw_media::principal::{Principal, Role};
 use mw_edge::auth::{Caller, by_name, is_one_of, key_hash};
 use mw_edge::signing::operator_keys;
 use mw_edge::{Context, Request, clock};

@@ -4,7 +4,7 @@ use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use super::{Answer, dead_letter};
 use askama::Template;
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::request::percent_encode;

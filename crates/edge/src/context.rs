@@ -10,7 +10,7 @@ use crate::log::{Level, Log};
 use crate::observation;
 use crate::problem::{self, Problem};
 use crate::request::Method;
-use mw_core::principal::{OPERATOR, Principal};
+use mw_media::principal::{OPERATOR, Principal};
 use mw_store::Taken;
 use std::time::Instant;
 

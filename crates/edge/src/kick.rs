@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::log::Level;
 use crate::outbound::{self, Outbound, Timeouts};
-use mw_providers::HttpClient;
+use mw_integrations::HttpClient;
 use std::time::Duration;
 
 const DISPATCH_URL: &str = "http://dispatch.spin.internal/";

@@ -2,7 +2,7 @@
 //! What matters to callers is whether a request that failed can have reached the other side.
 
 use futures::future::poll_fn;
-use mw_providers::{HttpClient, Pieces, StreamingClient, TransportError};
+use mw_integrations::{HttpClient, Pieces, StreamingClient, TransportError};
 use spin_executor::CancelOnDropToken;
 use std::future::Future;
 use std::pin::pin;

@@ -2,7 +2,7 @@
 
 use crate::edge;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use mw_providers::{HttpClient, Pieces, StreamingClient, TransportError};
+use mw_integrations::{HttpClient, Pieces, StreamingClient, TransportError};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -3,7 +3,7 @@
 use crate::Seen;
 use mw::cli::backup::manifest::Manifest;
 use mw::exposition::Exposition;
-use mw_providers::sentry::Dsn;
+use mw_integrations::sentry::Dsn;
 
 /// A value comes out as it stands: what a line says is said for its own name only.
 pub(crate) fn env_file(bytes: &[u8]) -> Seen {

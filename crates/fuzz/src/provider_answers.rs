@@ -3,13 +3,13 @@
 
 use crate::message::{Message, Provider, now};
 use crate::{Seen, storable};
-use mw_core::brendan::{KnownProject, KnownRun, tools};
-use mw_core::definition::Role;
-use mw_core::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
-use mw_core::persona::PersonaOutput;
-use mw_core::persona::tool::{self, PersonaTool};
-use mw_core::status::Status;
-use mw_providers::{
+use mw_media::brendan::{KnownProject, KnownRun, tools};
+use mw_media::definition::Role;
+use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
+use mw_media::persona::PersonaOutput;
+use mw_media::persona::tool::{self, PersonaTool};
+use mw_media::status::Status;
+use mw_integrations::{
     Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
     shotstack as shots, upload_post as post,
 };
@@ -134,7 +134,7 @@ pub(crate) fn tool_call(bytes: &[u8]) -> Seen {
 pub(crate) fn retry_after(bytes: &[u8]) -> Seen {
     let message = Message::read(bytes);
     let value = message.headers.iter().find(|(name, _)| name == "retry-after").map_or("", |(_, value)| value.as_str());
-    let wait = mw_providers::retry_after::seconds(value, 784_111_777);
+    let wait = mw_integrations::retry_after::seconds(value, 784_111_777);
     assert!(wait.is_none_or(|seconds| seconds <= LONGEST_WAIT_SECONDS));
     let asked = now(shots::query(&Provider::answering(bytes), &settings(), RENDER));
     progress(&asked);

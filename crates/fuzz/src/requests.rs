@@ -4,8 +4,8 @@ use crate::edge::{self, Cursor, Problem, RpcMessage, clock, idempotency, ids};
 use crate::edge::{form_pairs, form_value, percent_decode, percent_encode};
 use crate::message::Message;
 use crate::{Seen, storable};
-use mw_core::brendan::KnownProject;
-use mw_core::brendan::rules::{Intent, plan};
+use mw_media::brendan::KnownProject;
+use mw_media::brendan::rules::{Intent, plan};
 use serde_json::{Value, json};
 
 pub(crate) fn run_start(bytes: &[u8]) -> Seen {

@@ -1,16 +1,16 @@
 //! What core parses: links' tokens and definitions of projects.
 
 use crate::{Seen, storable};
-use mw_core::Timestamp;
-use mw_core::definition::Definition;
-use mw_core::knowledge::document::{Document, Format, documents};
-use mw_core::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, fold, start};
-use mw_core::status::{GateName, ProvidersMode};
+use mw_media::Timestamp;
+use mw_media::definition::Definition;
+use mw_media::knowledge::document::{Document, Format, documents};
+use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, fold, start};
+use mw_media::status::{GateName, ProvidersMode};
 
 fn gate(name: &str) -> GateName {
     GateName::parse(name).unwrap()
 }
-use mw_core::token::{Claims, TOKEN_BYTES_MAX, issue, verify};
+use mw_media::token::{Claims, TOKEN_BYTES_MAX, issue, verify};
 use std::sync::LazyLock;
 use time::macros::datetime;
 

@@ -2,8 +2,8 @@
 
 use crate::Seen;
 use crate::message::Message;
-use mw_providers::standard::{self as std_webhooks, Source};
-use mw_providers::{
+use mw_integrations::standard::{self as std_webhooks, Source};
+use mw_integrations::{
     Callback, CallbackError, Hint, SignatureStatus, kieai as kie, shotstack as shots, upload_post as post,
 };
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::tool::Session;
-use mw_core::token::percent_encode;
+use mw_media::token::percent_encode;
 use mw_edge::Problem;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::sequence;

@@ -4,7 +4,7 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
-use mw_core::principal::{Principal, Role};
+use mw_media::principal::{Principal, Role};
 use mw_edge::{Context, Problem, body, problem};
 use serde_json::{Map, Value, json};
 
@@ -119,7 +119,7 @@ pub(super) fn find(name: &str) -> Option<&'static Tool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::status::Status;
+    use mw_media::status::Status;
     use mw_edge::config::Config;
 
     /// The listed tools, with the code of each.

@@ -1,6 +1,6 @@
 //! The providers' port as the command has it.
 
-use mw_providers::{HttpClient, TransportError};
+use mw_integrations::{HttpClient, TransportError};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Poll, Waker};

@@ -1,7 +1,7 @@
 //! Project definitions: reading them from files, and storing them in the database.
 
 use crate::error::{Error, Result, While};
-use mw_core::definition::{Definition, DefinitionError, Fault, faults::sentences};
+use mw_media::definition::{Definition, DefinitionError, Fault, faults::sentences};
 use mw_store::{Database, DbError, native::Client, projects::Applied};
 use std::path::Path;
 

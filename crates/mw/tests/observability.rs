@@ -2,7 +2,7 @@
 //! there are. That the real output has exactly those is the suites' part (tests/suites/metrics).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use mw_core::metrics::{Kind, find};
+use mw_media::metrics::{Kind, find};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

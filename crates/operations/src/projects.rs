@@ -1,7 +1,7 @@
 //! Projects as clients see them: what is loaded, and how providers are talked to.
 
-use mw_core::definition::Definition;
-use mw_core::status::ProvidersMode;
+use mw_media::definition::Definition;
+use mw_media::status::ProvidersMode;
 use mw_edge::{Context, Problem};
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Signatures as the providers make them. Written apart from the checks in `mw-providers`, so that one tests the other.
+//! Signatures as the providers make them. Written apart from the checks in `mw-integrations`, so that one tests the other.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

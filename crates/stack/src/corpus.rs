@@ -1,7 +1,7 @@
 //! A corpus of any size, to measure with: words as rare as in natural texts (Zipf), the same for the same seed.
 
-use mw_core::knowledge::document::Format;
-use mw_core::knowledge::{Document, documents};
+use mw_media::knowledge::document::Format;
+use mw_media::knowledge::{Document, documents};
 
 const VOCABULARY: f64 = 50_000.0;
 const WORDS_OF_PASSAGE: usize = 120;

@@ -11,7 +11,7 @@ use mw::{
     settings::Settings,
     signals,
 };
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::{knowledge::apply, native::Client};
 use serde_json::json;
 

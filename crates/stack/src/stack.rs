@@ -26,7 +26,7 @@ use mw::{
     projects,
     settings::Settings,
 };
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::native::Client;
 use std::{
     collections::BTreeMap,

@@ -2,10 +2,10 @@
 //! buttons. The fan-out of notices is part of the commit (`notices_write`).
 
 use crate::{Database, DbError, call, text};
-use mw_core::Timestamp;
-use mw_core::notification::Notice;
-use mw_core::principal::{Named, Principal};
-use mw_core::run::Run;
+use mw_media::Timestamp;
+use mw_media::notification::Notice;
+use mw_media::principal::{Named, Principal};
+use mw_media::run::Run;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -5,8 +5,8 @@ use crate::batch::{Answer, Batch};
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
 use crate::{Database, DbError, metrics, runs};
-use mw_core::Timestamp;
-use mw_core::run::{Command, Context, Order, Refusal, Run, Transition, apply};
+use mw_media::Timestamp;
+use mw_media::run::{Command, Context, Order, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 //! ([`crate::commit::Committed::Draining`]), so that no race starts a run.
 
 use crate::{Database, DbError, call, text};
-use mw_core::Timestamp;
-use mw_core::status::Status;
+use mw_media::Timestamp;
+use mw_media::status::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use crate::channels::Recipient;
 use crate::{Database, DbError, Readable, call, text};
-use mw_core::Timestamp;
-use mw_core::run::{EffectKind, Run};
+use mw_media::Timestamp;
+use mw_media::run::{EffectKind, Run};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;

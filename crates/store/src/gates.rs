@@ -1,8 +1,8 @@
 //! The inbox: gates that wait for a person.
 
 use crate::{Database, DbError, Readable, call};
-use mw_core::run::Run;
-use mw_core::status::GateName;
+use mw_media::run::Run;
+use mw_media::status::GateName;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

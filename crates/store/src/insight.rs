@@ -1,7 +1,7 @@
 //! What the report on the last days is made from.
 
 use crate::{Database, DbError, call, text};
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -1,9 +1,9 @@
 //! What people wrote for Brendan, the personas and agents: kept by `mw kb ingest`, found by [`search`].
 
 use crate::{Database, DbError, call, text};
-use mw_core::Timestamp;
-use mw_core::brendan;
-use mw_core::knowledge::Document;
+use mw_media::Timestamp;
+use mw_media::brendan;
+use mw_media::knowledge::Document;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -42,7 +42,7 @@ pub mod sweep;
 pub mod upkeep;
 pub mod webhooks;
 
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -149,7 +149,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Readable<T> {
 }
 
 fn text(at: Timestamp) -> String {
-    mw_core::run::rfc3339(at)
+    mw_media::run::rfc3339(at)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is looked up for a persona before a language model speaks for it.
 
 use crate::{Database, DbError, call};
-use mw_core::persona::memory::Memory;
+use mw_media::persona::memory::Memory;
 use serde_json::json;
 
 const PASSAGES_MAX: u32 = 3;

@@ -1,7 +1,7 @@
 //! Definitions of projects. A stored version never changes.
 
 use crate::{Database, DbError, call};
-use mw_core::definition::Definition;
+use mw_media::definition::Definition;
 use serde::Deserialize;
 use serde_json::json;
 

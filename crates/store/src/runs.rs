@@ -2,10 +2,10 @@
 
 use crate::principals::Named;
 use crate::{Database, DbError, Limit, Readable, Taken, call, text};
-use mw_core::Timestamp;
-use mw_core::principal::Principal;
-use mw_core::run::{Facts, Run};
-use mw_core::status::Status;
+use mw_media::Timestamp;
+use mw_media::principal::Principal;
+use mw_media::run::{Facts, Run};
+use mw_media::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

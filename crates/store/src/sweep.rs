@@ -2,7 +2,7 @@
 
 use crate::runs::Listed;
 use crate::{Database, DbError, call, text};
-use mw_core::{Timestamp, metrics};
+use mw_media::{Timestamp, metrics};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 //! the database, so that it is not overdue for ever.
 
 use crate::{Share, runs_by_pages};
-use mw_core::Timestamp;
-use mw_core::run::Command;
+use mw_media::Timestamp;
+use mw_media::run::Command;
 use mw_store::runs::{ForcedEnd, force_end};
 use mw_store::{Database, DbError, sweep};
 

@@ -1,8 +1,8 @@
 //! Gates whose time runs out: whoever should decide is told once.
 
 use crate::{Share, runs_by_pages};
-use mw_core::Timestamp;
-use mw_core::run::Command;
+use mw_media::Timestamp;
+use mw_media::run::Command;
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(

@@ -20,8 +20,8 @@ mod lost_effects;
 mod metrics;
 mod retention;
 
-use mw_core::Timestamp;
-use mw_core::run::{Command, Context, apply};
+use mw_media::Timestamp;
+use mw_media::run::{Command, Context, apply};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::runs::Listed;
 pub use mw_store::sweep::Exports;

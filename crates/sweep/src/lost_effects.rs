@@ -1,7 +1,7 @@
 //! Open jobs that nobody works on get their effect back. Nothing of ours loses one; a fault or a hand in the tables might.
 
 use crate::{PAGE, Page, Share};
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(db: &mut dyn Database, now: Timestamp, share: &mut Share<'_>) -> Result<u64, DbError> {

@@ -80,14 +80,14 @@ fn an_approval_ends_with_its_approvers_rights() {
 fn a_guests_link_of_before_counts_as_no_vote() {
     let (_stack, service, _) = stack_with(json!({"approvals": 2}));
     let run = Run::start_at(&service, "test_video_gen");
-    let claims = mw_core::token::Claims {
+    let claims = mw_media::token::Claims {
         opening: 1,
         subject_sha256: run.subject("workflow"),
         approver: "guest".to_owned(),
         expires_at: crate::support::signing::unix_now() + 60,
         nonce: "n".to_owned(),
     };
-    let token = mw_core::token::issue(&service.hitl_secret, &run.id, mw_core::gate!("workflow"), &claims);
+    let token = mw_media::token::issue(&service.hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
     for decision in ["approve", "reject"] {
         let link = format!("{}?token={token}", run.gate_path("workflow"));
         let refused = service.call("POST", &link).json(&json!({"decision": decision})).send().expect(403).json();

@@ -1,7 +1,7 @@
 //! Coming in with secrets that everybody knows: production is started with each of them weak, and nothing opens.
 
 use crate::support::{Call, Run, eventually, host, service, signing, unique};
-use mw_core::token::{Claims, issue};
+use mw_media::token::{Claims, issue};
 use serde_json::{Value, json};
 
 /// Known from a repository, made up for development, and too short.
@@ -60,7 +60,7 @@ fn weak_link_secrets_sign_nothing_outside_local() {
     };
     // Neither the known secret nor the API key stands in.
     for secret in ["dev-hitl-secret", STRONG, ""] {
-        let token = issue(secret, &run.id, mw_core::gate!("workflow"), &claims);
+        let token = issue(secret, &run.id, mw_media::gate!("workflow"), &claims);
         let path = format!("{}?token={token}", run.gate_path("workflow"));
         let status = host.service.call("POST", &path).try_send().unwrap().status;
         assert!([403, 503].contains(&status), "{status} with {secret:?}");

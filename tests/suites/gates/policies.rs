@@ -2,7 +2,7 @@
 
 use crate::support::{Run, Service, service, stack};
 use mw::mode::Mode;
-use mw_core::definition::Definition;
+use mw_media::definition::Definition;
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
 

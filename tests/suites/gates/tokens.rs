@@ -2,7 +2,7 @@
 
 use super::{approve, decisions};
 use crate::support::{Run, service, signing};
-use mw_core::token::{Claims, issue};
+use mw_media::token::{Claims, issue};
 
 const REFUSAL: &str = "invalid or expired token";
 
@@ -40,7 +40,7 @@ fn a_token_of_another_run_is_refused() {
 #[test]
 fn a_token_of_another_gate_is_refused() {
     let run = Run::start();
-    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("ideate"), &claims(&run, "operator", 60));
+    let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("ideate"), &claims(&run, "operator", 60));
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
@@ -48,14 +48,14 @@ fn a_token_of_another_gate_is_refused() {
 fn a_token_of_another_opening_is_refused() {
     let run = Run::start();
     let stale = Claims { opening: 7, ..claims(&run, "operator", 60) };
-    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &stale);
+    let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &stale);
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
 #[test]
 fn an_expired_token_is_refused() {
     let run = Run::start();
-    let token = issue(&service().hitl_secret, &run.id, mw_core::gate!("workflow"), &claims(&run, "operator", -1));
+    let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims(&run, "operator", -1));
     refused_everywhere(&run, &with_token(&run, &token));
 }
 
@@ -63,7 +63,7 @@ fn an_expired_token_is_refused() {
 fn a_token_signed_with_another_secret_is_refused() {
     let run = Run::start();
     for secret in ["", "not the secret", &service().api_key, &service().sweep_key] {
-        let token = issue(secret, &run.id, mw_core::gate!("workflow"), &claims(&run, "operator", 60));
+        let token = issue(secret, &run.id, mw_media::gate!("workflow"), &claims(&run, "operator", 60));
         refused_everywhere(&run, &with_token(&run, &token));
     }
 }

@@ -1,7 +1,7 @@
 //! A new project needs no code: a definition is applied and its runs walk its own steps.
 
 use crate::support::{Run, service, simulator, unique};
-use mw_core::definition::Definition;
+use mw_media::definition::Definition;
 use mw_store::projects::{Applied, apply};
 use serde_json::{Value, json};
 

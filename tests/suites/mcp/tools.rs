@@ -3,7 +3,7 @@
 use super::{called_by, error, facts, modern_from, refusal, refusal_to, result};
 use crate::principals::Person;
 use crate::support::{Run, service, unique};
-use mw_core::knowledge::document::Format;
+use mw_media::knowledge::document::Format;
 use mw_store::native::Client;
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ fn knowledge_is_found_with_where_it_stands() {
     let word = unique("zymurgy").replace('-', "");
     let text = format!("# Kettles\n\nThe {word} needs a lid while it boils.");
     let path = format!("general/{word}.md");
-    let documents = mw_core::knowledge::documents(&path, Format::Markdown, &text).unwrap();
+    let documents = mw_media::knowledge::documents(&path, Format::Markdown, &text).unwrap();
     let mut client = Client::connect(&service().database_url).unwrap();
     mw_store::knowledge::apply(&mut client, time::OffsetDateTime::now_utc(), &documents, &[]).unwrap();
 
@@ -198,7 +198,7 @@ fn the_index_is_made_anew_where_it_was_cut_otherwise() {
     let word = unique("quoin").replace('-', "");
     let path = format!("general/{word}.md");
     let documents =
-        mw_core::knowledge::documents(&path, Format::Markdown, &format!("# Locks\n\nA {word} locks type.")).unwrap();
+        mw_media::knowledge::documents(&path, Format::Markdown, &format!("# Locks\n\nA {word} locks type.")).unwrap();
     let mut client = Client::connect(&service().database_url).unwrap();
     mw_store::knowledge::apply(&mut client, time::OffsetDateTime::now_utc(), &documents, &[]).unwrap();
     let mut database = service().database();

@@ -5,7 +5,7 @@ mod requests;
 
 use crate::support::prometheus::Exposition;
 use crate::support::{Run, eventually, service, simulator, unique};
-use mw_core::metrics::{FAMILIES, Kind};
+use mw_media::metrics::{FAMILIES, Kind};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};

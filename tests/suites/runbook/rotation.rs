@@ -5,7 +5,7 @@ use crate::support::shell::says;
 use crate::support::stack::{builder, service_of};
 use crate::support::{Answer, Call, Run, Service, eventually, signing, unique};
 use mw::mode::Mode;
-use mw_core::token::{Claims, issue};
+use mw_media::token::{Claims, issue};
 use mw_stack::stack::Stack;
 use serde_json::json;
 use std::sync::Mutex;
@@ -48,7 +48,7 @@ fn call(host: &Service, client: usize, secret: &str, (run_id, subject): (&str, &
             let expires_at = signing::unix_now() + 60;
             let subject_sha256 = subject.to_owned();
             let claims = Claims { opening: 1, subject_sha256, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
-            let token = issue(secret, run_id, mw_core::gate!("workflow"), &claims);
+            let token = issue(secret, run_id, mw_media::gate!("workflow"), &claims);
             host.call("GET", &format!("/v1/hitl/approve/{run_id}/workflow?token={token}")).header("accept", "text/html")
         }
         Some("KIEAI_SIGNING_SECRET") => {

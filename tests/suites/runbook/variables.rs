@@ -64,7 +64,7 @@ fn every_variable_of_the_manifests_is_granted_to_a_component_and_read_by_code() 
         "crates/console/src",
         "crates/mcp/src",
         "crates/channels/src",
-        "crates/dispatch/src",
+        "crates/engine/src",
         "components",
     ]
     .iter()

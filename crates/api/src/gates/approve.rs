@@ -1,11 +1,11 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
-use mw_core::link::{Holder, NoLink};
-use mw_core::principal::{Named, Principal};
-use mw_core::run::Run;
-use mw_core::status::{Channel, GateName};
-use mw_core::token::Claims;
+use mw_media::link::{Holder, NoLink};
+use mw_media::principal::{Named, Principal};
+use mw_media::run::Run;
+use mw_media::status::{Channel, GateName};
+use mw_media::token::Claims;
 use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
 use mw_operations::gate::policy::Obstacle;
@@ -42,7 +42,7 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
         _ => Ok(DecisionRequest::approve()),
     };
     let run_id = request.segment(3);
-    let named = token.as_deref().and_then(mw_core::token::claimed_approver);
+    let named = token.as_deref().and_then(mw_media::token::claimed_approver);
     let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
     weigh(gate, request, context, token.as_deref(), loaded, decision?)
 }
@@ -100,7 +100,7 @@ fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>
     let secrets = signing::secrets(&context.config)?;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let now = clock::now();
-    match mw_core::token::verify(&secrets, &run.run_id, gate, token, now) {
+    match mw_media::token::verify(&secrets, &run.run_id, gate, token, now) {
         Ok(claims) => Ok(Some(claims)),
         Err(reason) => Err(problem::invalid_token().because(format!("token refused: {reason}"))),
     }
@@ -127,7 +127,7 @@ fn show(
     let brief = run.brief_of(open);
     let token = token.unwrap_or_default();
     let form = page::DecisionForm {
-        action: mw_core::token::path(&run.run_id, gate, token),
+        action: mw_media::token::path(&run.run_id, gate, token),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
         obstacle: Obstacle::of(run, gate, open.opening, decider),
         approver: decider.name.clone(),

@@ -8,8 +8,8 @@
 //! | respond (or `response`) | request changes; the text is the comment |
 //! | ignore | reject |
 
-use mw_core::run::{Brief, Command, OpenGate};
-use mw_core::status::{Channel, GateName, Verdict};
+use mw_media::run::{Brief, Command, OpenGate};
+use mw_media::status::{Channel, GateName, Verdict};
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{invalid_query, page_size, short_text};
 use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};

@@ -1,7 +1,7 @@
 //! The two text formats of metrics: Prometheus 0.0.4 and OpenMetrics 1.0. They differ in the names of counters' families, in
 //! the order of the comments and in the end.
 
-use mw_core::metrics::{FAMILIES, Family, Kind, REQUEST_SECONDS, find};
+use mw_media::metrics::{FAMILIES, Family, Kind, REQUEST_SECONDS, find};
 use mw_store::metrics::{Histogram, Metrics, Sample};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -4,7 +4,7 @@
 mod exposition;
 
 use exposition::{Exposition, Format};
-use mw_core::metrics::RUNS_MAX;
+use mw_media::metrics::RUNS_MAX;
 use mw_edge::config::Config;
 use mw_edge::{Context, Problem, Request, Response, auth, clock, problem, route};
 

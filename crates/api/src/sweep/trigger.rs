@@ -4,7 +4,7 @@ use mw_edge::config::Config;
 use mw_edge::log::{Level, Log};
 use mw_edge::outbound::{self, Outbound, Timeouts};
 use mw_edge::{request_id, variables};
-use mw_providers::HttpClient;
+use mw_integrations::HttpClient;
 use std::time::Duration;
 
 /// A sweep is bounded; the next tick comes anyway.

@@ -9,8 +9,8 @@ use http::HeaderMap;
 use mw_edge::log::Level;
 use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
 use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
-use mw_providers::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
-use mw_providers::{headers, kieai, shotstack, upload_post};
+use mw_integrations::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
+use mw_integrations::{headers, kieai, shotstack, upload_post};
 use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
 use serde_json::{Map, Value, json};
 

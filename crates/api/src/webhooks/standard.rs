@@ -5,7 +5,7 @@ use super::{Verified, read};
 use mw_edge::config::Misconfigured;
 use mw_edge::webhook_sources::sources;
 use mw_edge::{Context, Problem, Request, Response, clock, problem, route};
-use mw_providers::standard;
+use mw_integrations::standard;
 
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     if let Some(answer) = route::allow(request)? {

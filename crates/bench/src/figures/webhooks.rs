@@ -11,7 +11,7 @@ use crate::statement::{self, Statement};
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::webhooks::{Delivery, Match, accept};
 use serde_json::json;
 use sha2::Sha256;

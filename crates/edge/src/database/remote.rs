@@ -4,7 +4,7 @@
 use super::Way;
 use crate::config::Config;
 use crate::outbound::{self, Timeouts};
-use mw_providers::TransportError;
+use mw_integrations::TransportError;
 use mw_store::{DbError, Param};
 use std::time::Duration;
 

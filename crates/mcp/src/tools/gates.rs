@@ -2,9 +2,9 @@
 
 use super::runs::{cursor, limit};
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_core::principal::Role;
-use mw_core::run::Brief;
-use mw_core::status::{GATE_NAME_LENGTH_MAX, GateName};
+use mw_media::principal::Role;
+use mw_media::run::Brief;
+use mw_media::status::{GATE_NAME_LENGTH_MAX, GateName};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::config::Config;

@@ -1,7 +1,7 @@
 //! What can be made here.
 
 use crate::tool::{Tool, ToolOutcome};
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::startup;
 use mw_operations::projects;
 use serde_json::json;

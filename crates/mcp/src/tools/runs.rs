@@ -1,7 +1,7 @@
 //! Reading runs: how one stands, which there are, what one waits for.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;

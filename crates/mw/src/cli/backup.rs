@@ -14,7 +14,7 @@ use crate::{
 };
 use clap::Args;
 use manifest::{Contents, Manifest};
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::{
     doctor::{Scope, examine},
     native,

@@ -8,8 +8,8 @@ use crate::{
     projects,
 };
 use clap::{Args, Subcommand};
-use mw_core::Timestamp;
-use mw_core::definition::Definition;
+use mw_media::Timestamp;
+use mw_media::definition::Definition;
 use mw_store::upkeep::{Seeded, seed_social};
 use std::path::PathBuf;
 

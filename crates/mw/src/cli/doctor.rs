@@ -6,7 +6,7 @@ use crate::{
     progress::Step,
 };
 use clap::Args;
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::{
     DbError,
     doctor::{Checkup, Finding, Invariant, Rebuilt, Scope, examine, rebuild},

@@ -10,7 +10,7 @@ use crate::{
     projects,
 };
 use clap::{Args, Subcommand};
-use mw_core::definition::{Definition, Step};
+use mw_media::definition::{Definition, Step};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

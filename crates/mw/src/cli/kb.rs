@@ -14,7 +14,7 @@ use crate::{
     projects, signals,
 };
 use clap::{Args, Subcommand};
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::knowledge::{Embedding, PASSAGES_MAX, Search, list, search};
 use mw_store::native::Client;
 use serde_json::json;

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use mw_core::principal::Role;
+use mw_media::principal::Role;
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/principals";

@@ -6,7 +6,7 @@ use crate::{
     projects, signals,
 };
 use clap::Args;
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::{
     Database, DbError,
     upkeep::{Kept, Purged, Why, purge_runs, purge_runs_before},

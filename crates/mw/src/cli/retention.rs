@@ -6,7 +6,7 @@ use crate::{
     projects, signals,
 };
 use clap::{Args, Subcommand};
-use mw_core::Timestamp;
+use mw_media::Timestamp;
 use mw_store::retention::{ARTIFACTS_DAYS, WEBHOOKS_DAYS, count, prune, prune_artifacts};
 use mw_store::{Database, DbError};
 use serde_json::{Value, json};

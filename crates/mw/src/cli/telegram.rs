@@ -4,7 +4,7 @@ use super::Context;
 use crate::error::{Error, Result};
 use crate::outbound::{Client, finished};
 use clap::Subcommand;
-use mw_providers::{Settings, telegram};
+use mw_integrations::{Settings, telegram};
 use serde_json::json;
 
 const PATH: &str = "/v1/telegram/webhook";

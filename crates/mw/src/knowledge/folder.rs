@@ -1,8 +1,8 @@
 //! Reads a folder of knowledge: Markdown, JSON and text, at any depth.
 
 use crate::error::{Error, Result};
-use mw_core::knowledge::document::Format;
-use mw_core::knowledge::{Document, documents};
+use mw_media::knowledge::document::Format;
+use mw_media::knowledge::{Document, documents};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;

@@ -5,8 +5,8 @@ use crate::{
     error::{Error, Result},
     signals,
 };
-use mw_core::Timestamp;
-use mw_core::knowledge::Document;
+use mw_media::Timestamp;
+use mw_media::knowledge::Document;
 use mw_store::knowledge::{Applied, apply, list};
 use mw_store::{Database, DbError};
 use serde::Serialize;
@@ -147,7 +147,7 @@ pub fn unreachable(error: DbError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::knowledge::{document::Format, documents};
+    use mw_media::knowledge::{document::Format, documents};
 
     #[test]
     fn batches_are_bounded_and_leave_nothing_out() {

@@ -8,8 +8,8 @@ use crate::{
     settings::Settings,
     signals,
 };
-use mw_providers::embedding::{TEXTS_MAX, embed};
-use mw_providers::llm;
+use mw_integrations::embedding::{TEXTS_MAX, embed};
+use mw_integrations::llm;
 use mw_store::Database;
 use mw_store::knowledge::{self, Embedding, vectorless};
 use serde_json::json;

@@ -2,7 +2,7 @@
 //! is; this finds all. It knows the part of JSON Schema that our schema uses: a whole validator would be 35 crates more.
 
 use crate::error::{Result, While};
-use mw_core::definition::Fault;
+use mw_media::definition::Fault;
 use serde_json::{Map, Value};
 
 const SCHEMA: &str = include_str!("../../../../projects/schema.json");
@@ -141,7 +141,7 @@ fn wanted(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::definition::{Definition, DefinitionError};
+    use mw_media::definition::{Definition, DefinitionError};
     use serde_json::json;
     use std::collections::BTreeSet;
 

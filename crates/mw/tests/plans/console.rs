@@ -2,7 +2,7 @@
 
 use crate::history::now;
 use crate::statements::{FEW, OPEN, PAGE, Statement, statement};
-use mw_core::status::Status;
+use mw_media::status::Status;
 use mw_store::console::{self, Visit};
 use mw_store::dead_letters;
 use mw_store::runs::Filter;
@@ -73,7 +73,7 @@ fn pages() -> Vec<Statement> {
 }
 
 fn lists() -> Vec<Statement> {
-    let overdue = || Some(mw_core::run::rfc3339(now()));
+    let overdue = || Some(mw_media::run::rfc3339(now()));
     let project = || Some("aismr".to_owned());
     let stuck = Filter { overdue_at: overdue(), ..Filter::default() };
     [

@@ -1,10 +1,10 @@
 //! A scratch database with a long history, made in about a minute.
 
 use mw::{folder, migrations};
-use mw_core::Timestamp;
-use mw_core::definition::Definition;
-use mw_core::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, start};
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::definition::Definition;
+use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, start};
+use mw_media::status::ProvidersMode;
 use mw_stack::{database::Database, history::fill};
 use mw_store::commit::{Decision, commit};
 use mw_store::native::Client;

@@ -3,10 +3,10 @@
 
 use crate::console;
 use crate::history::{new_id, new_run, now};
-use mw_core::knowledge::{document::Format, documents};
-use mw_core::principal::{Principal, Role};
-use mw_core::run::{Command, Context, GateDecision, Run, apply};
-use mw_core::status::{Channel, Status, Verdict};
+use mw_media::knowledge::{document::Format, documents};
+use mw_media::principal::{Principal, Role};
+use mw_media::run::{Command, Context, GateDecision, Run, apply};
+use mw_media::status::{Channel, Status, Verdict};
 use mw_store::channels::{self, Begun, Kind, UpdateKey};
 use mw_store::chat::{Said, Turn};
 use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
@@ -154,7 +154,7 @@ fn reads() -> Vec<Statement> {
             assert!(gates::open(db, &gates::Filter::default(), 50).unwrap().next.is_some());
         }),
         statement("gates_open of a gate", PAGE, |db, _| {
-            let filter = gates::Filter { gate: Some(mw_core::gate!("workflow")), ..gates::Filter::default() };
+            let filter = gates::Filter { gate: Some(mw_media::gate!("workflow")), ..gates::Filter::default() };
             assert!(gates::open(db, &filter, 50).unwrap().next.is_some());
         }),
         statement("drain_state", FEW, |db, _| assert!(!drain::state(db).unwrap().on)),
@@ -231,7 +231,7 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
-            let decision = GateDecision::new(mw_core::gate!("workflow"), Verdict::Approve, Principal::operator(), Channel::Api);
+            let decision = GateDecision::new(mw_media::gate!("workflow"), Verdict::Approve, Principal::operator(), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("runs_commit of an end", PAGE, |db, run| {

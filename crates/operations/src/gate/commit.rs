@@ -1,12 +1,12 @@
 //! A decision is made and committed: whoever calls has established who decides; the policy, first write wins and everything
-//! else is the core's (`mw_core::run`, gate.rs).
+//! else is the core's (`mw_media::run`, gate.rs).
 
 use super::request::DecisionRequest;
 use super::{policy, refusal};
 use crate::runs;
-use mw_core::principal::Principal;
-use mw_core::run::{Command, GateDecision, OpenGate, Run};
-use mw_core::status::{Channel, GateName, Verdict};
+use mw_media::principal::Principal;
+use mw_media::run::{Command, GateDecision, OpenGate, Run};
+use mw_media::status::{Channel, GateName, Verdict};
 use mw_edge::log::Level;
 use mw_edge::{Context, Problem, Request};
 use serde_json::{Value, json};

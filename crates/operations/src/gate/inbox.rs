@@ -1,6 +1,6 @@
 //! Pages of open gates, for every list of them.
 
-use mw_core::run::{Brief, OpenGate};
+use mw_media::run::{Brief, OpenGate};
 use mw_edge::cursor::Cursor;
 use mw_edge::{Context, Problem};
 use mw_store::gates::{Filter, Place, Waiting, open};

@@ -1,8 +1,8 @@
-//! Links of gates, as the configuration has them signed: who gets one is core's to say ([`mw_core::link`]).
+//! Links of gates, as the configuration has them signed: who gets one is core's to say ([`mw_media::link`]).
 
-use mw_core::link::{self, Holder, Link, NoLink, Signing, Waiting};
-use mw_core::status::GateName;
-use mw_core::token;
+use mw_media::link::{self, Holder, Link, NoLink, Signing, Waiting};
+use mw_media::status::GateName;
+use mw_media::token;
 use mw_edge::config::Config;
 use mw_edge::log::{Level, Log};
 use mw_edge::{Context, Problem, clock, signing};

@@ -3,8 +3,8 @@
 use super::GateStanding;
 use super::layout::{self, Moment};
 use askama::Template;
-use mw_core::run::{Change, Facts, Field, Run};
-use mw_core::status::{GateName, Verdict};
+use mw_media::run::{Change, Facts, Field, Run};
+use mw_media::status::{GateName, Verdict};
 use mw_edge::{Problem, Response, clock};
 
 #[derive(Template)]
@@ -121,7 +121,7 @@ mod tests {
     fn the_policy_lets_in_our_styles_and_nothing_else() {
         let run = Run::empty("run-1".to_owned());
         let standing = GateStanding { run, status: "rejected", quorum: None, kick: false };
-        let page = decided(&standing, mw_core::gate!("workflow"), Verdict::Reject).unwrap();
+        let page = decided(&standing, mw_media::gate!("workflow"), Verdict::Reject).unwrap();
         let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();

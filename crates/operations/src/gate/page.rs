@@ -4,8 +4,8 @@
 use super::layout::{self, Moment, is_web_link};
 use super::policy::Obstacle;
 use askama::Template;
-use mw_core::gate_policy::OnExpiry;
-use mw_core::run::{Brief, DecidedGate, Text};
+use mw_media::gate_policy::OnExpiry;
+use mw_media::run::{Brief, DecidedGate, Text};
 use mw_edge::{Problem, Response, csrf};
 
 #[derive(Template)]
@@ -88,7 +88,7 @@ pub fn answer(brief: &Brief, form: &DecisionForm) -> Result<Response, Problem> {
     layout::answer(200, page.render(), &nonce)
 }
 
-fn clip(clip: &mw_core::run::ClipBrief) -> Clip<'_> {
+fn clip(clip: &mw_media::run::ClipBrief) -> Clip<'_> {
     Clip {
         number: clip.index.saturating_add(1),
         subject: &clip.subject,
@@ -98,7 +98,7 @@ fn clip(clip: &mw_core::run::ClipBrief) -> Clip<'_> {
     }
 }
 
-fn input(field: &mw_core::run::EditableField) -> Input<'_> {
+fn input(field: &mw_media::run::EditableField) -> Input<'_> {
     let text = field.text.text.as_deref().unwrap_or_default();
     Input {
         name: format!("edit.{}", field.field),
@@ -122,7 +122,7 @@ pub fn cost(brief: &Brief) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::run::{OpenGate, Run};
+    use mw_media::run::{OpenGate, Run};
 
     fn brief() -> Brief {
         let mut run = Run::empty("run-<1>".to_owned());
@@ -130,7 +130,7 @@ mod tests {
         run.body.render_url = Some("javascript:alert(1)".to_owned());
         run.gates.push(OpenGate {
             id: "gate-1".to_owned(),
-            gate: mw_core::gate!("ideate"),
+            gate: mw_media::gate!("ideate"),
             opening: 3,
             summary: "<b>idea</b>".to_owned(),
             subject_sha256: "5".repeat(64),
@@ -170,7 +170,7 @@ mod tests {
         for field in ["name=\"form_token\" value=\"f0rm\"", "name=\"opening\" value=\"3\""] {
             assert_eq!(html.matches(field).count(), forms, "{field}");
         }
-        for verdict in mw_core::status::Verdict::ALL {
+        for verdict in mw_media::status::Verdict::ALL {
             assert!(html.contains(&format!("name=\"decision\" value=\"{verdict}\"")), "{verdict}");
         }
     }
@@ -179,7 +179,7 @@ mod tests {
     fn money_is_shown_where_the_project_says_what_a_clip_costs() {
         let mut brief = brief();
         assert_eq!(cost(&brief), "0 clips, 0 s of video");
-        brief.about.cost = mw_core::run::Cost { clips: 1, seconds: 8.0, cents: Some(105), spent: true };
+        brief.about.cost = mw_media::run::Cost { clips: 1, seconds: 8.0, cents: Some(105), spent: true };
         assert_eq!(cost(&brief), "1 clip, 8 s of video, 1.05 in all; already spent");
     }
 }

@@ -1,9 +1,9 @@
 //! What a gate's policy has against somebody: against an approval now, and against earlier ones.
 
-use mw_core::link::{Holder, Waiting};
-use mw_core::principal::Principal;
-use mw_core::run::{self, Command, GateDecision, Refusal, Run};
-use mw_core::status::{Channel, GateName, Verdict};
+use mw_media::link::{Holder, Waiting};
+use mw_media::principal::Principal;
+use mw_media::run::{self, Command, GateDecision, Refusal, Run};
+use mw_media::status::{Channel, GateName, Verdict};
 use mw_edge::{Context, Problem, clock, ids};
 use mw_store::principals;
 

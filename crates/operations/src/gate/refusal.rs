@@ -1,7 +1,7 @@
 //! What a gate refuses, in HTTP.
 
-use mw_core::run::{Refusal, Run};
-use mw_core::status::GateName;
+use mw_media::run::{Refusal, Run};
+use mw_media::status::GateName;
 use mw_edge::{Problem, problem, refusal};
 use mw_store::commit::TransitionError;
 
@@ -32,17 +32,17 @@ pub fn unknown_gate() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_core::status::Status;
+    use mw_media::status::Status;
     use mw_store::DbError;
 
     #[test]
     fn texts_of_refusals_are_the_contracts() {
         let mut run = Run::empty("r1".to_owned());
-        let waiting = nothing_to_decide(&run, mw_core::gate!("ideate"));
+        let waiting = nothing_to_decide(&run, mw_media::gate!("ideate"));
         assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
-        run.end = Some(mw_core::status::End::Cancelled);
+        run.end = Some(mw_media::status::End::Cancelled);
         run.status = Status::Cancelled;
-        let ended = nothing_to_decide(&run, mw_core::gate!("ideate"));
+        let ended = nothing_to_decide(&run, mw_media::gate!("ideate"));
         assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));
     }
 

@@ -1,7 +1,7 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
-use mw_core::run::{Edit, Field};
-use mw_core::status::Verdict;
+use mw_media::run::{Edit, Field};
+use mw_media::status::Verdict;
 use mw_edge::body::{self, Fields};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};

@@ -2,8 +2,8 @@
 
 pub mod view;
 
-use mw_core::principal::Named;
-use mw_core::run::{self, Command, Run};
+use mw_media::principal::Named;
+use mw_media::run::{self, Command, Run};
 use mw_edge::ids::{is_run_id, new_id};
 use mw_edge::limits::Limiter;
 use mw_edge::{Context, Problem, Request, auth, clock, problem};

@@ -1,6 +1,6 @@
 //! Runs as clients see them, on every way in: a page of them, one, its timeline, and what it waits for.
 
-use mw_core::status::Status;
+use mw_media::status::Status;
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::ids::is_run_id;

@@ -1,6 +1,6 @@
 //! What a start asks for: the body of POST /v1/runs/start.
 
-use mw_core::run::Input;
+use mw_media::run::Input;
 use mw_edge::body::{self, Fields};
 use mw_edge::problem::FieldError;
 use mw_edge::refusal::field_errors;

@@ -5,8 +5,8 @@ pub mod definition;
 
 pub use body::StartBody;
 
-use mw_core::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
-use mw_core::status::ProvidersMode;
+use mw_media::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
+use mw_media::status::ProvidersMode;
 use mw_edge::config::Config;
 use mw_edge::ids::new_id;
 use mw_edge::refusal::{draining, field_errors};
@@ -92,7 +92,7 @@ impl Start {
         self,
         config: &Config,
         mode: ProvidersMode,
-        definition: mw_core::definition::Definition,
+        definition: mw_media::definition::Definition,
     ) -> StartRequest {
         let run_id = new_id();
         StartRequest {

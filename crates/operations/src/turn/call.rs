@@ -6,7 +6,7 @@ use super::sealed::{SEAL_HEADER, seal_of, written};
 use mw_edge::outbound::{self, Outbound, Timeouts};
 use mw_edge::problem::FieldError;
 use mw_edge::{Context, Problem, clock, problem, refusal};
-use mw_providers::HttpClient;
+use mw_integrations::HttpClient;
 use serde_json::Value;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! shows is what would happen.
 
 use super::VerbRequest;
-use mw_core::run::{self, Run};
+use mw_media::run::{self, Run};
 use mw_edge::{Context, Problem, clock, ids};
 use mw_store::commit::{TransitionError, order_all};
 use mw_store::runs::{Filter, Listed, States};
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_refused_run_says_why() {
         let run = Run::empty("r1".to_owned());
-        let refused = mw_core::run::Refusal::Paused { run_id: "r1".to_owned() };
+        let refused = mw_media::run::Refusal::Paused { run_id: "r1".to_owned() };
         let answer = result(&run, Err(refused.into()));
         assert_eq!((&answer["outcome"], &answer["code"]), (&json!("refused"), &json!("run-paused")));
     }

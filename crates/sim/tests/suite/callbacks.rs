@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mw_providers::{Submission, kieai};
+use mw_integrations::{Submission, kieai};
 use serde_json::json;
 
 use crate::common::*;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use mw_core::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
-use mw_providers::{HttpClient, JobContext, Pieces, Progress, Settings, StreamingClient, TransportError};
+use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
+use mw_integrations::{HttpClient, JobContext, Pieces, Progress, Settings, StreamingClient, TransportError};
 use mw_sim::{Config, Latency};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ pub(crate) const KIEAI_SECRET: &str = "kie-secret";
 pub(crate) const UPLOAD_POST_SECRET: &str = "post-secret";
 pub(crate) const JOB: &str = "11111111-2222-4333-8444-555555555555";
 
-/// The port of `mw-providers` on a blocking client.
+/// The port of `mw-integrations` on a blocking client.
 pub(crate) struct Client(ureq::Agent);
 
 impl Client {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mw_providers::{Fault, FaultClass, Progress, Submission, TransportError, kieai, shotstack, upload_post};
+use mw_integrations::{Fault, FaultClass, Progress, Submission, TransportError, kieai, shotstack, upload_post};
 use serde_json::json;
 
 use crate::common::*;
@@ -111,7 +111,7 @@ fn queries_suffer_apart_from_submissions() {
 #[test]
 fn nobody_listening_is_a_refusal() {
     let sim = Sim::start();
-    let settings = mw_providers::Settings { base_url: "http://127.0.0.1:1".into(), api_key: "k".into() };
+    let settings = mw_integrations::Settings { base_url: "http://127.0.0.1:1".into(), api_key: "k".into() };
     let submission = sim.run(kieai::submit(&sim.client, &settings, &sim.context(JOB), &generate("veo3")));
     assert!(matches!(submission, Submission::Refused(fault) if fault.code == "not_sent"));
     let error = TransportError::NotSent("x".into());

@@ -1,6 +1,6 @@
 //! kie.ai: all families, and its own faults.
 
-use mw_providers::{Adoption, Fault, FaultClass, Hint, Progress, SignatureStatus, Submission, kieai};
+use mw_integrations::{Adoption, Fault, FaultClass, Hint, Progress, SignatureStatus, Submission, kieai};
 use serde_json::json;
 
 use crate::common::*;
@@ -163,7 +163,7 @@ fn without_a_secret_nothing_is_signed() {
 fn keys_are_checked() {
     let sim = Sim::with(|config| config.kieai_api_key = Some("the-key".into()));
     let mut settings = sim.settings("/kieai");
-    let ask = |settings: &mw_providers::Settings| {
+    let ask = |settings: &mw_integrations::Settings| {
         sim.run(kieai::submit(&sim.client, settings, &sim.context(JOB), &generate("veo3")))
     };
     assert!(matches!(ask(&settings), Submission::Refused(fault) if fault.code == "401"));

@@ -1,9 +1,9 @@
 //! The language model in both APIs, and its own faults.
 
-use mw_providers::llm::{
+use mw_integrations::llm::{
     Answered, Api, Arguments, Ask, Message, Settings, Shape, Tool, ToolAnswer, complete, converse, converse_streaming,
 };
-use mw_providers::{Fault, FaultClass};
+use mw_integrations::{Fault, FaultClass};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

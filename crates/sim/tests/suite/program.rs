@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mw_providers::HttpClient;
+use mw_integrations::HttpClient;
 
 use crate::common::*;
 

@@ -1,6 +1,6 @@
 //! Shotstack, and its own faults.
 
-use mw_providers::{Adoption, Fault, FaultClass, Hint, Progress, SignatureStatus, Submission, shotstack};
+use mw_integrations::{Adoption, Fault, FaultClass, Hint, Progress, SignatureStatus, Submission, shotstack};
 use serde_json::{Value, json};
 
 use crate::common::*;

@@ -1,9 +1,9 @@
 //! A collector of traces and Sentry: what they take, and how they refuse.
 
-use mw_core::trace::{Line, spans};
-use mw_providers::FaultClass;
-use mw_providers::otlp::{Collector, Service, export};
-use mw_providers::sentry::{Dsn, Event, Sent, send};
+use mw_media::trace::{Line, spans};
+use mw_integrations::FaultClass;
+use mw_integrations::otlp::{Collector, Service, export};
+use mw_integrations::sentry::{Dsn, Event, Sent, send};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -17,14 +17,14 @@ fn timeline() -> Vec<Line> {
     serde_json::from_value(events).unwrap()
 }
 
-fn exported(sim: &Sim, key: &str) -> Result<Option<String>, mw_providers::Fault> {
+fn exported(sim: &Sim, key: &str) -> Result<Option<String>, mw_integrations::Fault> {
     let headers = vec![("x-api-key".to_owned(), key.to_owned())];
     let collector = Collector { endpoint: format!("{}/otlp", sim.url), headers };
     let spans = spans("run-1", &timeline());
     sim.run(export(&sim.client, &collector, &Service::default(), "run-1", &spans))
 }
 
-fn reported(sim: &Sim, id: &str) -> Result<Sent, mw_providers::Fault> {
+fn reported(sim: &Sim, id: &str) -> Result<Sent, mw_integrations::Fault> {
     let dsn = Dsn::parse(&format!("{}/sentry/42", sim.url.replace("://", "://publickey@"))).unwrap();
     let at = time::OffsetDateTime::UNIX_EPOCH;
     let (error_type, message) = ("402".to_owned(), "no credits".to_owned());

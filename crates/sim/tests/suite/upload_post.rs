@@ -1,6 +1,6 @@
 //! upload-post, and its own faults.
 
-use mw_providers::{Fault, Hint, Progress, Recovery, SignatureStatus, Submission, upload_post};
+use mw_integrations::{Fault, Hint, Progress, Recovery, SignatureStatus, Submission, upload_post};
 use serde_json::{Value, json};
 
 use crate::common::*;

@@ -1,9 +1,9 @@
 //! What SQL cannot see of a run: whether its state can be read, is the fold of its timeline, and agrees with its columns.
 
 use super::{Finding, Invariant};
-use mw_core::Timestamp;
-use mw_core::run::{Recorded, Run, fold};
-use mw_core::status::{GateName, Status};
+use mw_media::Timestamp;
+use mw_media::run::{Recorded, Run, fold};
+use mw_media::status::{GateName, Status};
 use serde::Deserialize;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;

@@ -1,12 +1,12 @@
 //! What strangers can make us keep: little, for a while, and at nobody's expense.
 
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 
 use crate::fixture::*;
 use crate::webhooks::{by_job, delivery};
-use mw_core::Timestamp;
-use mw_core::run::Command;
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::Command;
+use mw_media::status::ProvidersMode;
 use mw_store::dead_letters::{Action, Ending, Order, settle, view};
 use mw_store::native::Client;
 use mw_store::sweep::{Exports, begin, fold_metrics};

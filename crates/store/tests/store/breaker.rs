@@ -1,9 +1,9 @@
 //! Circuit breakers: what commits observe opens and closes them, and what a claim lets through meanwhile.
 
 use crate::fixture::*;
-use mw_core::Timestamp;
-use mw_core::run::EffectKind;
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::EffectKind;
+use mw_media::status::ProvidersMode;
 use mw_store::commit::{Decision, Outcome, Settle, commit};
 use mw_store::effects::{BreakerChange, Claimed, Contact, Lane, Observed, claim};
 use mw_store::native::Client;
@@ -116,7 +116,7 @@ fn the_other_providers_go_on() {
     db.driver()
         .execute(
             "UPDATE provider_states SET breaker = 'open', retry_at = $1::text::timestamptz WHERE provider = 'kieai'",
-            &[&mw_core::run::rfc3339(at + Duration::seconds(30))],
+            &[&mw_media::run::rfc3339(at + Duration::seconds(30))],
         )
         .unwrap();
     assert_eq!(shotstack(&mut db, at).len(), 1);

@@ -1,9 +1,9 @@
 //! A project's clips per day: never exceeded, and a refused start leaves nothing.
 
 use crate::fixture::*;
-use mw_core::Timestamp;
-use mw_core::run::Transition;
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::Transition;
+use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use mw_store::native::Client;
 use time::Duration;
@@ -78,7 +78,7 @@ fn clips_that_a_run_is_born_with_cost_nothing() {
     let mut db = connect();
     let project = fresh_id();
     let mut transition = start_of(&project, 2);
-    transition.run.body.clips[0].state = mw_core::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
+    transition.run.body.clips[0].state = mw_media::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
     assert_eq!(commit(&mut db, noon(), &[of(transition)]).unwrap().results, [Committed::Committed]);
     assert_eq!(begin(&mut db, noon(), &project, 2), Committed::OverBudget { used: 1, limit: 2 });
 }

@@ -2,10 +2,10 @@
 //! handling died; presses: by whom and about what.
 
 use crate::fixture::*;
-use mw_core::notification::Occasion;
-use mw_core::principal::{Named, Principal, Role};
-use mw_core::run::{Command, Run};
-use mw_core::status::ProvidersMode;
+use mw_media::notification::Occasion;
+use mw_media::principal::{Named, Principal, Role};
+use mw_media::run::{Command, Run};
+use mw_media::status::ProvidersMode;
 use mw_store::channels::{
     self, Adding, Addressed, Begun, Kind, Recipient, Unwelcome, UpdateKey, add, begin_update, end_update, list,
     pressed, remove, replay,
@@ -54,7 +54,7 @@ fn every_address_of_the_project_and_of_all_is_told_once() {
     added(&mut db, Kind::Slack, "C02", Some("test_video_gen"));
     let run = started(&mut db, "aismr", ProvidersMode::Mock);
     assert_eq!(addresses(&mut db, &run), ["C01", "-100"]);
-    let run = tell(&mut db, &run, &approve(mw_core::gate!("workflow"), "ann"));
+    let run = tell(&mut db, &run, &approve(mw_media::gate!("workflow"), "ann"));
     assert_eq!(addresses(&mut db, &run).len(), 6, "decided, and the next gate opened");
     let sql = "SELECT payload FROM outbox WHERE run_id = $1 AND provider = 'slack' ORDER BY effect_id";
     let payloads = db.driver().query(sql, &[&run.run_id]).unwrap();
@@ -94,7 +94,7 @@ fn whom_the_gates_policy_names_is_told_in_person() {
     let mut transition = start_transition("aismr", ProvidersMode::Mock);
     let policy = serde_json::json!({"approvers": ["ann"], "groups": ["editors"], "escalate": {
         "after_seconds": 60, "approvers": ["zoe"]}});
-    let mw_core::definition::Step::Gate { policy: held, .. } = &mut transition.run.body.pipeline[0] else { panic!() };
+    let mw_media::definition::Step::Gate { policy: held, .. } = &mut transition.run.body.pipeline[0] else { panic!() };
     *held = serde_json::from_value(policy).unwrap();
     let run = transition.run.clone();
     commit_one(&mut db, of(transition));
@@ -341,7 +341,7 @@ fn a_press_is_about_its_own_message_in_its_own_messenger() {
     let press = channels::pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap();
     assert_eq!(press.principal.unwrap().name, "ann");
     assert_eq!(press.run.unwrap(), run);
-    assert_eq!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: mw_core::gate!("workflow"), opening: 1 });
+    assert_eq!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: mw_media::gate!("workflow"), opening: 1 });
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "99").unwrap().principal, None);
     db.driver().batch_execute("UPDATE principals SET disabled_at = now()").unwrap();
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap().principal, None, "who left is a stranger");

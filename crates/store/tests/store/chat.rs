@@ -2,12 +2,12 @@
 
 use crate::fixture::*;
 use crate::principals::added;
-use mw_core::Timestamp;
-use mw_core::definition::Step;
-use mw_core::gate_policy::GatePolicy;
-use mw_core::link::Waiting;
-use mw_core::principal::{Named, Principal, Role};
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::definition::Step;
+use mw_media::gate_policy::GatePolicy;
+use mw_media::link::Waiting;
+use mw_media::principal::{Named, Principal, Role};
+use mw_media::status::ProvidersMode;
 use mw_store::chat::{Asking, ChatLoaded, Said, Summary, Turn, Used, delete, export, load, run, save, summarise};
 use mw_store::native::Client;
 use mw_store::sweep::fold_metrics;

@@ -1,7 +1,7 @@
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 use crate::fixture::*;
-use mw_core::run::{Command, Context, Run, apply};
-use mw_core::status::{ProvidersMode, Status};
+use mw_media::run::{Command, Context, Run, apply};
+use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use std::sync::Barrier;
 
@@ -21,7 +21,7 @@ fn a_commit_writes_the_run_its_timeline_and_its_rows_together() {
 fn a_decision_on_an_old_version_changes_nothing_and_answers_with_the_fresh_run() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    let moved = tell(&mut db, &run, &approve(mw_core::gate!("workflow"), "operator"));
+    let moved = tell(&mut db, &run, &approve(mw_media::gate!("workflow"), "operator"));
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let cancel = Command::Cancel { reason: "late".into(), actor: "me".into() };
@@ -46,7 +46,7 @@ fn twenty_people_at_one_gate_make_one_decision() {
                     barrier.wait();
                     let mut new_id = fresh_id;
                     let mut context = Context { now: now(), new_id: &mut new_id };
-                    let command = approve(mw_core::gate!("workflow"), &format!("person {index}"));
+                    let command = approve(mw_media::gate!("workflow"), &format!("person {index}"));
                     mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
                 })
             })
@@ -63,7 +63,7 @@ fn twenty_people_at_one_gate_make_one_decision() {
 fn many_decisions_are_each_answered_for_themselves() {
     let mut db = connect();
     let runs: Vec<_> = (0..3).map(|_| started(&mut db, "test_video_gen", ProvidersMode::Mock)).collect();
-    tell(&mut db, &runs[1], &approve(mw_core::gate!("workflow"), "operator"));
+    tell(&mut db, &runs[1], &approve(mw_media::gate!("workflow"), "operator"));
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
     let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
@@ -232,7 +232,7 @@ fn a_conflict_with_a_run_that_cannot_be_read_leaves_the_other_answers_readable()
     let approved = |run: &Run| {
         let mut new_id = fresh_id;
         let mut context = Context { now: now(), new_id: &mut new_id };
-        apply(run, &approve(mw_core::gate!("workflow"), "operator"), "tester", &mut context).unwrap().unwrap()
+        apply(run, &approve(mw_media::gate!("workflow"), "operator"), "tester", &mut context).unwrap().unwrap()
     };
     let answer = commit(&mut db, now(), &[of(approved(&odd)), of(approved(&fine))]).unwrap();
     assert_eq!(answer.results, [Committed::Conflict { run: None }, Committed::Committed]);

@@ -1,9 +1,9 @@
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 use crate::fixture::*;
 use crate::webhooks::{by_job, delivery};
-use mw_core::Timestamp;
-use mw_core::run::{Command, Run};
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::{Command, Run};
+use mw_media::status::ProvidersMode;
 use mw_store::dead_letters::{Action, Ending, Filter, Order, Reason, Settled, list, retry, settle, view};
 use mw_store::native::Client;
 use mw_store::webhooks::{Delivery, Match, Receipt, accept};

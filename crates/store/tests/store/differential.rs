@@ -1,17 +1,17 @@
 //! The same random commands are told to the pure model and to PostgreSQL, where others sometimes get in between: at each
 //! step the stored state, its timeline and the rows beside it agree with the model.
 
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 
 use crate::fixture::*;
-use mw_core::definition::Step;
-use mw_core::gate_policy::{GatePolicy, OnExpiry};
-use mw_core::persona::PersonaOutput;
-use mw_core::principal::{Principal, Role};
-use mw_core::run::{
+use mw_media::definition::Step;
+use mw_media::gate_policy::{GatePolicy, OnExpiry};
+use mw_media::persona::PersonaOutput;
+use mw_media::principal::{Principal, Role};
+use mw_media::run::{
     Command, Context, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply,
 };
-use mw_core::status::{Channel, GateName, ProvidersMode, Status, Verdict};
+use mw_media::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_store::commit::{Committed, TransitionError, order, transition};
 use mw_store::doctor::{Scope, examine};
 use mw_store::native::Client;
@@ -226,7 +226,7 @@ proptest! {
         let mut definition = definition("test_video_gen");
         for step in &mut definition.steps {
             if let Step::Gate { gate, policy: held, .. } = step {
-                *held = policy(if *gate == mw_core::gate!("prepublish") { Vec::new() } else { edits.clone() });
+                *held = policy(if *gate == mw_media::gate!("prepublish") { Vec::new() } else { edits.clone() });
             }
         }
         let mut model = born(&mut db, start_of(definition, ProvidersMode::Sim));
@@ -252,7 +252,7 @@ fn a_decision_of_yesterday_changes_nothing_by_itself() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let mut new_id = fresh_id;
     let mut context = Context { now: now(), new_id: &mut new_id };
-    let late = apply(&run, &approve(mw_core::gate!("workflow"), "ann"), "ann", &mut context).unwrap().unwrap();
+    let late = apply(&run, &approve(mw_media::gate!("workflow"), "ann"), "ann", &mut context).unwrap().unwrap();
     let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if *fresh == ended));
     assert_eq!(loaded(&mut db, &run.run_id), ended);

@@ -1,16 +1,16 @@
 //! Every invariant is broken on purpose, in a database of this test's own, and the doctor says exactly that.
 
-use mw_core::run::Common;
+use mw_media::run::Common;
 
-use mw_core::run::MediaEvent;
+use mw_media::run::MediaEvent;
 
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 
 use crate::fixture::*;
 use crate::migrated::migrate;
-use mw_core::Timestamp;
-use mw_core::run::{Attachment, Command, Context, Event, Input, PersonaSource, Recorded, Run, StartRequest, start};
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::{Attachment, Command, Context, Event, Input, PersonaSource, Recorded, Run, StartRequest, start};
+use mw_media::status::ProvidersMode;
 use mw_store::doctor::{Checkup, Invariant, Rebuilt, Scope, examine, rebuild};
 use mw_store::native::Client;
 use serde_json::json;
@@ -95,7 +95,7 @@ fn at_persona(db: &mut Client) -> Run {
     let transition = start(request, &mut Context { now: now(), new_id: &mut fresh_id }).unwrap();
     let run = transition.run.clone();
     commit_one(db, of(transition));
-    tell(db, &run, &approve(mw_core::gate!("workflow"), "operator"))
+    tell(db, &run, &approve(mw_media::gate!("workflow"), "operator"))
 }
 
 /// Appends an event behind the product's back, and moves the run as the event says.
@@ -111,7 +111,7 @@ fn append(db: &mut Client, run: &Run, seq: u64, event: Event) {
 }
 
 fn append_body(db: &mut Client, run_id: &str, seq: u64, name: &str, at: Timestamp, body: &str) {
-    let events = json!([{"run_id": run_id, "seq": seq, "type": name, "at": mw_core::run::rfc3339(at), "actor": "x", "body": body}]);
+    let events = json!([{"run_id": run_id, "seq": seq, "type": name, "at": mw_media::run::rfc3339(at), "actor": "x", "body": body}]);
     db.driver().execute("SELECT events_append($1::text::jsonb)", &[&events.to_string()]).unwrap();
 }
 
@@ -282,7 +282,7 @@ fn events_written_behind_the_products_back_are_found() {
     assert_eq!(twice, [(Invariant::JobSubmittedTwice, id(&submitted))]);
     let unknown = ward.after(|db| {
         let seq = waiting.version + 1;
-        let body = json!({"seq": seq, "at": mw_core::run::rfc3339(now()), "actor": "x", "type": "run.teleported", "data": {}});
+        let body = json!({"seq": seq, "at": mw_media::run::rfc3339(now()), "actor": "x", "type": "run.teleported", "data": {}});
         append_body(db, &waiting.run_id, seq, "run.teleported", now(), &body.to_string());
         let sql = "UPDATE runs SET version = version + 1, state = jsonb_set(state, '{version}', to_jsonb(version + 1)) WHERE run_id = $1";
         db.driver().execute(sql, &[&waiting.run_id]).unwrap();

@@ -2,8 +2,8 @@
 //! transaction that is rolled back.
 
 use crate::fixture::*;
-use mw_core::run::Command;
-use mw_core::status::{ProvidersMode, Status};
+use mw_media::run::Command;
+use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::{Committed, Decision, Idempotency};
 use mw_store::drain::{left, state, switch};
 use mw_store::native::Client;
@@ -48,8 +48,8 @@ fn what_is_in_flight_goes_on_and_is_counted() {
     switch(&mut db, now(), true, "ann", None).unwrap();
     let waits = left(&mut db).unwrap();
     assert_eq!(waits.waiting(), before.waiting() + 1);
-    let run = tell(&mut db, &run, &approve(mw_core::gate!("workflow"), "operator"));
-    let run = tell(&mut db, &run, &approve(mw_core::gate!("ideate"), "operator"));
+    let run = tell(&mut db, &run, &approve(mw_media::gate!("workflow"), "operator"));
+    let run = tell(&mut db, &run, &approve(mw_media::gate!("ideate"), "operator"));
     let works = left(&mut db).unwrap();
     let of = |left: &mw_store::drain::Left, status| left.runs.get(&status).copied().unwrap_or_default();
     assert_eq!(of(&works, Status::Running), of(&before, Status::Running) + 1);

@@ -1,7 +1,7 @@
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 use crate::fixture::*;
-use mw_core::run::{Command, EffectKind};
-use mw_core::status::ProvidersMode;
+use mw_media::run::{Command, EffectKind};
+use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::{Claimed, Lane, claim};
 use mw_store::native::Client;
@@ -35,9 +35,9 @@ fn an_old_fencing_token_changes_neither_effect_nor_run() {
     sweep::expire_leases(&mut db, later, 1000).unwrap();
     let job_id = effect.job_id.clone().unwrap();
     let mut new_id = fresh_id;
-    let mut context = mw_core::run::Context { now: now(), new_id: &mut new_id };
+    let mut context = mw_media::run::Context { now: now(), new_id: &mut new_id };
     let command = Command::Own(MediaCommand::SubmitJob { job_id, task_id: fresh_id(), adopted: false });
-    let transition = mw_core::run::apply(&run, &command, "t", &mut context).unwrap();
+    let transition = mw_media::run::apply(&run, &command, "t", &mut context).unwrap();
     let decision = Decision { transition, ..settle(effect, Outcome::Done) };
     assert_eq!(commit_one(&mut db, decision), Committed::Fenced { run: Some(Box::new(run.clone())) });
     assert_eq!(loaded(&mut db, &run.run_id), run);

@@ -1,13 +1,13 @@
 //! A database, and runs in it.
 
 use crate::migrated::migrate;
-use mw_core::Timestamp;
-use mw_core::definition::Definition;
-use mw_core::principal::{Principal, Role};
-use mw_core::run::{
+use mw_media::Timestamp;
+use mw_media::definition::Definition;
+use mw_media::principal::{Principal, Role};
+use mw_media::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
-use mw_core::status::{Channel, GateName, ProvidersMode, Verdict};
+use mw_media::status::{Channel, GateName, ProvidersMode, Verdict};
 use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::native::Client;
 use mw_store::{Database, projects, runs};
@@ -125,8 +125,8 @@ pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {
 /// A committed run whose clips are requested of kie.ai.
 pub(crate) fn generating(db: &mut dyn Database, mode: ProvidersMode) -> Run {
     let run = started(db, "test_video_gen", mode);
-    let run = tell(db, &run, &approve(mw_core::gate!("workflow"), "operator"));
-    tell(db, &run, &approve(mw_core::gate!("ideate"), "operator"))
+    let run = tell(db, &run, &approve(mw_media::gate!("workflow"), "operator"));
+    tell(db, &run, &approve(mw_media::gate!("ideate"), "operator"))
 }
 
 /// A job id of the run's current step.
@@ -142,7 +142,7 @@ pub(crate) fn loaded(db: &mut dyn Database, run_id: &str) -> Run {
 pub(crate) fn folded(db: &mut Client, run_id: &str) -> Run {
     let rows = db.driver().query("SELECT body FROM run_events WHERE run_id = $1 ORDER BY seq", &[&run_id]).unwrap();
     let events: Vec<Recorded> = rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
-    mw_core::run::fold(run_id, &events)
+    mw_media::run::fold(run_id, &events)
 }
 
 /// One number from the database.

@@ -2,8 +2,8 @@
 //! words and projects of its own, and none says what the whole corpus holds.
 
 use crate::fixture::{connect, now};
-use mw_core::knowledge::document::Format;
-use mw_core::knowledge::{Document, documents};
+use mw_media::knowledge::document::Format;
+use mw_media::knowledge::{Document, documents};
 use mw_store::knowledge::{self, Applied, Search};
 use mw_store::native::Client;
 

@@ -1,9 +1,9 @@
 //! What a claim lets through: exact windows, shared by all claimers, and no lane in another's way.
 
 use crate::fixture::*;
-use mw_core::Timestamp;
-use mw_core::run::EffectKind;
-use mw_core::status::ProvidersMode;
+use mw_media::Timestamp;
+use mw_media::run::EffectKind;
+use mw_media::status::ProvidersMode;
 use mw_store::commit::{Decision, Outcome, Settle, commit};
 use mw_store::effects::{Claim, Claimed, claim};
 use mw_store::native::Client;
@@ -165,7 +165,7 @@ fn nothing_due_writes_nothing() {
     take(&mut db, now(), 16);
     let mut transaction = db.driver().transaction().unwrap();
     let request =
-        serde_json::json!({"now": mw_core::run::rfc3339(now()), "limit": 16, "lease_seconds": 45}).to_string();
+        serde_json::json!({"now": mw_media::run::rfc3339(now()), "limit": 16, "lease_seconds": 45}).to_string();
     transaction.query("SELECT effects_lease($1::text::jsonb)", &[&request]).unwrap();
     let wrote: bool = transaction.query_one("SELECT pg_current_xact_id_if_assigned() IS NOT NULL", &[]).unwrap().get(0);
     assert!(!wrote);

@@ -1,8 +1,8 @@
 //! Who is who: keys overlap while they are rotated, end when they must, and a name is one person's.
 
 use crate::fixture::*;
-use mw_core::principal::{Principal, Role};
-use mw_core::status::{Channel, ProvidersMode};
+use mw_media::principal::{Principal, Role};
+use mw_media::status::{Channel, ProvidersMode};
 use mw_store::native::Client;
 use mw_store::principals::{
     Identities, KEYS_MAX, Outcome, add, add_key, change, list, named, of_identity, of_key, revoke_key, switch,

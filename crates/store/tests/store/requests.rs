@@ -1,5 +1,5 @@
 use crate::fixture::*;
-use mw_core::status::{ProvidersMode, Status};
+use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::Committed;
 use mw_store::projects::{Applied, apply, definition as stored, list};
 use mw_store::readiness::readiness;

@@ -1,6 +1,6 @@
 use crate::fixture::*;
-use mw_core::run::Command;
-use mw_core::status::ProvidersMode;
+use mw_media::run::Command;
+use mw_media::status::ProvidersMode;
 use mw_store::native::Client;
 use mw_store::retention::{ARTIFACTS_DAYS, WEBHOOKS_DAYS, count as count_old, prune, prune_artifacts};
 use time::Duration;
@@ -63,7 +63,7 @@ fn artifacts_go_long_after_their_runs_end_and_the_timeline_stays() {
         let sql = "UPDATE runs SET finished_at = finished_at - interval '91 days' WHERE run_id = $1";
         db.driver().execute(sql, &[&run.run_id]).unwrap();
     }
-    let young = tell(&mut db, &open, &approve(mw_core::gate!("workflow"), "operator"));
+    let young = tell(&mut db, &open, &approve(mw_media::gate!("workflow"), "operator"));
     assert!(count_old(&mut db, now(), WEBHOOKS_DAYS, ARTIFACTS_DAYS).unwrap().artifacts > 0);
     let (mut after, mut batches) = (None, 0);
     loop {

@@ -1,8 +1,8 @@
 //! Rows that the schema refuses, and what hand-written SQL does.
 
 use crate::fixture::*;
-use mw_core::run::Command;
-use mw_core::status::{ProvidersMode, Status};
+use mw_media::run::Command;
+use mw_media::status::{ProvidersMode, Status};
 
 #[test]
 fn marking_a_run_failed_by_hand_is_the_real_transition() {
@@ -45,7 +45,7 @@ fn impossible_rows_are_refused() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let waiting = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    tell(&mut db, &waiting, &approve(mw_core::gate!("workflow"), "operator"));
+    tell(&mut db, &waiting, &approve(mw_media::gate!("workflow"), "operator"));
     for (rule, id, sql) in [
         ("runs_end", &run.run_id, "UPDATE runs SET deadline = NULL WHERE run_id = $1"),
         ("runs_end", &run.run_id, "UPDATE runs SET finished_at = now() WHERE run_id = $1"),

@@ -1,5 +1,5 @@
 use crate::fixture::*;
-use mw_core::status::ProvidersMode;
+use mw_media::status::ProvidersMode;
 use mw_store::metrics::{self, Histogram, Observation, observe};
 use mw_store::native::Client;
 use mw_store::sweep::{finish, fold_metrics, overdue_runs};

@@ -1,6 +1,6 @@
 use crate::fixture::*;
-use mw_core::run::{Command, Run};
-use mw_core::status::ProvidersMode;
+use mw_media::run::{Command, Run};
+use mw_media::status::ProvidersMode;
 use mw_store::native::Client;
 use mw_store::upkeep::{Kept, Seeded, Why, purge_runs, purge_runs_before, seed_social};
 use time::Duration;

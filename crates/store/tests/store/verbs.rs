@@ -1,10 +1,10 @@
 //! What the operators' verbs leave in the tables.
 
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 
 use crate::fixture::*;
-use mw_core::run::{Command, Context, EffectState, Order, Run};
-use mw_core::status::{ProvidersMode, Status};
+use mw_media::run::{Command, Context, EffectState, Order, Run};
+use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::{order, order_all};
 use mw_store::native::Client;
 use mw_store::runs::{Filter, ForcedEnd, facts, force_end, states};

@@ -1,7 +1,7 @@
-use mw_core::run::MediaCommand;
+use mw_media::run::MediaCommand;
 use crate::fixture::*;
-use mw_core::run::Command;
-use mw_core::status::ProvidersMode;
+use mw_media::run::Command;
+use mw_media::status::ProvidersMode;
 use mw_store::webhooks::{Delivery, Match, Receipt, Refusal, accept, refuse};
 use serde_json::json;
 
@@ -91,8 +91,8 @@ fn a_callback_about_a_task_that_a_successor_follows_wakes_the_successor() {
     );
     let run = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     let mut new_id = fresh_id;
-    let mut context = mw_core::run::Context { now: now(), new_id: &mut new_id };
-    let retry = mw_core::run::Order::Retry { key: String::new(), fresh: false };
+    let mut context = mw_media::run::Context { now: now(), new_id: &mut new_id };
+    let retry = mw_media::run::Order::Retry { key: String::new(), fresh: false };
     let successor = mw_store::commit::order(&mut db, run, &retry, "r", "a", &mut context).unwrap().run;
     let by_task = Match { task_id: Some(task_id), ..Match::default() };
     let accepted = accept(&mut db, now(), &delivery(&fresh_id(), by_task), b"{}").unwrap();

@@ -44,7 +44,7 @@ pub(super) fn check_settings(settings: &Settings) -> Result<()> {
             origin(key, url)?;
         }
     }
-    mw_providers::standard::sources(settings.get("STD_WEBHOOK_SOURCES").unwrap_or_default())
+    mw_integrations::standard::sources(settings.get("STD_WEBHOOK_SOURCES").unwrap_or_default())
         .map_err(|error| Error::misuse(format!("STD_WEBHOOK_SOURCES: {error}")))?;
     for key in [
         "HITL_TOKEN_EXPIRY_HOURS",

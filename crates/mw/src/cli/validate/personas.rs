@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     projects,
 };
-use mw_core::definition::{Definition, Step};
+use mw_media::definition::{Definition, Step};
 use serde_json::json;
 use std::path::Path;
 

@@ -1,0 +1,143 @@
+//! Hands a job to its provider. A submission without an answer is first reconciled: a callback may have told us the
+//! task, which the provider must confirm as ours; upload-post can be asked by our own id. Only when the waiting time
+//! has passed is it sent once more.
+
+use crate::perform::{Again, JobEffect, Met, Performed};
+use mw_media::Timestamp;
+use mw_media::job::JobSpec;
+use mw_media::run::{Command, JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
+use mw_media::status::ProvidersMode;
+use mw_integrations::{
+    Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
+};
+use time::Duration;
+
+/// Sends of one job: the first, and two repetitions.
+const SENDS_MAX: u32 = 3;
+/// Between two looks at an unanswered submission; a callback ends the wait at once.
+const LOOK_SECONDS: f64 = 5.0;
+
+pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match task.job.phase {
+        JobPhase::Requested => {}
+        JobPhase::Submitted { .. }
+        | JobPhase::Succeeded { .. }
+        | JobPhase::Failed { .. }
+        | JobPhase::Replaced { .. } => return (Performed::Stale, Met::NOBODY),
+    }
+    match task.run.mode {
+        // The mock has no memory and no cost: asking again is asking for the first time.
+        ProvidersMode::Mock => (answered(mock::submit(&task.context(), &task.job.spec), task.job_id).0, Met::NOBODY),
+        ProvidersMode::Sim | ProvidersMode::Live => match task.effect.sent_before {
+            Some(sent_at) => reconcile(task, sent_at).await,
+            None => start(task).await,
+        },
+    }
+}
+
+/// A callback may have come while a repetition waited for its provider's limits: then there is a task already.
+async fn start(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match adoption(task).await {
+        Some((task_id, Adoption::Ours)) => (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Some((_, Adoption::Unknown(fault))) => (wait(LOOK_SECONDS, true, Some(&fault)), Met::fault(&fault)),
+        Some((_, Adoption::NotOurs)) | None => answered(send(task).await, task.job_id),
+    }
+}
+
+async fn send(task: &JobEffect<'_, impl HttpClient>) -> Submission {
+    let JobEffect { http, settings, .. } = *task;
+    let context = task.context();
+    match &task.job.spec {
+        JobSpec::Generate(spec) => kieai::submit(http, &settings.kieai, &context, spec).await,
+        JobSpec::Render(spec) => shotstack::submit(http, &settings.shotstack, &context, spec).await,
+        JobSpec::Publish(spec) => upload_post::submit(http, &settings.upload_post, &context, spec).await,
+    }
+}
+
+fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
+    match submission {
+        Submission::Accepted { task_id } => (submitted(job_id, task_id, false), Met::ANSWER),
+        Submission::Refused(fault) => {
+            let met = Met::fault(&fault);
+            let give_up = Command::Own(MediaCommand::FailJob {
+                job_id: job_id.to_owned(),
+                code: fault.code.clone(),
+                message: fault.message.clone(),
+            });
+            let performed = match fault.class {
+                FaultClass::Final => Performed::Tell(give_up),
+                FaultClass::Unavailable | FaultClass::Retryable | FaultClass::RateLimited => {
+                    Performed::Retry { fault, not_sent: true, give_up: Some(give_up) }
+                }
+            };
+            (performed, met)
+        }
+        // Counted, also in an outage: whatever may have arrived is sent only so often.
+        Submission::Unanswered(error) => {
+            let again = Again { wait_seconds: LOOK_SECONDS, uncounted: false, not_sent: false, error: Some(error) };
+            (Performed::Again(again), Met::SILENCE)
+        }
+    }
+}
+
+fn submitted(job_id: &str, task_id: String, adopted: bool) -> Performed {
+    Performed::Tell(Command::Own(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id, adopted }))
+}
+
+/// The task that a callback named, and whether its provider confirms it as this job's. upload-post needs none: it is
+/// asked by our own id, and takes a repeated idempotency key as the same job.
+async fn adoption(task: &JobEffect<'_, impl HttpClient>) -> Option<(String, Adoption)> {
+    let JobEffect { http, settings, job_id, .. } = *task;
+    let task_id = task.hinted_task_id()?;
+    let adoption = match &task.job.spec {
+        JobSpec::Generate(spec) => kieai::adopt(http, &settings.kieai, &spec.model, task_id, job_id).await,
+        JobSpec::Render(_) => shotstack::adopt(http, &settings.shotstack, task_id, job_id).await,
+        JobSpec::Publish(_) => return None,
+    };
+    Some((task_id.to_owned(), adoption))
+}
+
+async fn reconcile(task: &JobEffect<'_, impl HttpClient>, sent_at: Timestamp) -> (Performed, Met) {
+    if let JobSpec::Publish(_) = &task.job.spec {
+        return recover(task).await;
+    }
+    let met = match adoption(task).await {
+        Some((task_id, Adoption::Ours)) => return (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Some((_, Adoption::Unknown(fault))) => {
+            return (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault));
+        }
+        Some((_, Adoption::NotOurs)) => Met::ANSWER,
+        None => Met::NOBODY,
+    };
+    let over = sent_at + Duration::seconds(i64::from(task.settings.adopt_wait_seconds));
+    if task.now < over {
+        let left = (over - task.now).as_seconds_f64();
+        return (wait(left.min(LOOK_SECONDS), false, None), met);
+    }
+    (repeat(task, "no answer, and no callback within the waiting time"), met)
+}
+
+async fn recover(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+    match upload_post::recover(task.http, &task.settings.upload_post, task.known_as()).await {
+        Recovery::Found(task_id) => (submitted(task.job_id, task_id, true), Met::ANSWER),
+        Recovery::NotFound => (repeat(task, "no answer, and the provider does not know the job"), Met::ANSWER),
+        Recovery::Unknown(fault) => (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault)),
+    }
+}
+
+fn wait(wait_seconds: f64, not_sent: bool, fault: Option<&Fault>) -> Performed {
+    Performed::Again(Again { wait_seconds, uncounted: true, not_sent, error: fault.map(Fault::to_string) })
+}
+
+fn repeat<H>(task: &JobEffect<'_, H>, reason: &str) -> Performed {
+    let job_id = task.job_id.to_owned();
+    // This look is an attempt too.
+    if task.effect.attempt > SENDS_MAX {
+        return Performed::Tell(Command::Own(MediaCommand::FailJob {
+            job_id,
+            code: SUBMISSION_UNANSWERED.to_owned(),
+            message: format!("the provider did not answer {SENDS_MAX} submissions"),
+        }));
+    }
+    Performed::Repeat { job_id, reason: reason.to_owned() }
+}

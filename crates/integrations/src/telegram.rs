@@ -1,0 +1,196 @@
+//! Telegram's Bot API.
+//!
+//! * [`send`], [`say`]: a message with markup and buttons, and a plain one. [`answer_press`], [`take_buttons_off`]: what
+//!   follows a press. [`set_webhook`]: where updates go.
+//! * [`is_from_telegram`], [`parse`]: the receiving side. The secret header covers nothing of the body, so the bot's
+//!   token and this secret are all that stands between strangers and a bot; rights go by the sender's id.
+//!
+//! A message whose answer was lost may be sent twice: Telegram takes no idempotency key, and a person who reads the same
+//! thing twice is harmed less than one who never reads it.
+
+use http::{HeaderMap, Method};
+use mw_media::retry::{Provider, Trouble};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
+use crate::outcome::{Fault, Settings};
+use crate::port::HttpClient;
+use crate::post::{Post, escaped};
+use crate::retry_after;
+use crate::signature::{header, same, usable};
+
+/// The updates that the bot understands; Telegram sends no others.
+const ALLOWED_UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
+/// Accounts of Telegram's own, in whose name anonymous administrators and channels write: no one person's.
+const SHARED_ACCOUNTS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
+/// Telegram's limit for a message is 4,096 UTF-16 units.
+const TEXT_UNITS_MAX: usize = 4096;
+/// Telegram's limit for what a press is answered with.
+const ANSWER_CHARS_MAX: usize = 200;
+const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// Sends a message to a chat.
+pub async fn send(client: &impl HttpClient, settings: &Settings, chat_id: &str, post: &Post<'_>) -> Result<(), Fault> {
+    let mut text = format!("<b>{}</b>\n{}", escaped(&post.message.title), escaped(&post.message.text));
+    if let Some(link) = post.link {
+        text.push_str(&format!("\n<a href=\"{}\">Look and decide</a>", escaped(link).replace('"', "&quot;")));
+    }
+    let mut body = json!({
+        "chat_id": chat(chat_id), "text": text, "parse_mode": "HTML", "disable_web_page_preview": true,
+    });
+    if let (Some(buttons), Value::Object(members)) = (post.buttons, &mut body) {
+        let button = |text: &str, data: &str| json!({"text": text, "callback_data": data});
+        let row = json!([button("Approve", &buttons.approve), button("Reject", &buttons.reject)]);
+        members.insert("reply_markup".to_owned(), json!({"inline_keyboard": [row]}));
+    }
+    call(client, settings, "sendMessage", body).await
+}
+
+/// Says something to a chat, word for word.
+pub async fn say(client: &impl HttpClient, settings: &Settings, chat_id: &str, text: &str) -> Result<(), Fault> {
+    let body = json!({"chat_id": chat(chat_id), "text": fitting(text), "disable_web_page_preview": true});
+    call(client, settings, "sendMessage", body).await
+}
+
+/// Tells the person who pressed what came of it; `alert` shows it until it is read.
+pub async fn answer_press(
+    client: &impl HttpClient,
+    settings: &Settings,
+    query_id: &str,
+    text: &str,
+    alert: bool,
+) -> Result<(), Fault> {
+    let text: String = text.chars().take(ANSWER_CHARS_MAX).collect();
+    let body = json!({"callback_query_id": query_id, "text": text, "show_alert": alert});
+    call(client, settings, "answerCallbackQuery", body).await
+}
+
+/// Takes the buttons off a message: there is nothing left to decide.
+pub async fn take_buttons_off(
+    client: &impl HttpClient,
+    settings: &Settings,
+    chat_id: &str,
+    message_id: i64,
+) -> Result<(), Fault> {
+    let body = json!({
+        "chat_id": chat(chat_id), "message_id": message_id, "reply_markup": {"inline_keyboard": []},
+    });
+    call(client, settings, "editMessageReplyMarkup", body).await
+}
+
+/// Tells Telegram where updates go, and with which secret.
+pub async fn set_webhook(client: &impl HttpClient, settings: &Settings, url: &str, secret: &str) -> Result<(), Fault> {
+    let body = json!({"url": url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES});
+    call(client, settings, "setWebhook", body).await
+}
+
+async fn call(client: &impl HttpClient, settings: &Settings, method: &str, body: Value) -> Result<(), Fault> {
+    let call = Call {
+        provider: Provider::Telegram,
+        method: Method::POST,
+        url: joined(&settings.base_url, &format!("/bot{}/{method}", settings.api_key)),
+        authorization: Authorization::InUrl(settings.api_key.clone()),
+        headers: &[("content-type", "application/json")],
+        body: body.to_string().into_bytes(),
+    };
+    let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
+    if answer.status.is_success() && answer.body.get("ok").and_then(Value::as_bool) == Some(true) {
+        return Ok(());
+    }
+    Err(fault(&answer, settings))
+}
+
+/// `{"ok":false,"error_code","description","parameters":{"retry_after"}}`; the code is that of HTTP.
+fn fault(answer: &Answer, settings: &Settings) -> Fault {
+    if answer.status.is_success() && answer.body.get("ok").is_none() {
+        return answer.malformed("the answer has no ok");
+    }
+    let code = answer.body.get("error_code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let code = code.unwrap_or(answer.status.as_u16());
+    let asked = answer.body.get("parameters").and_then(|parameters| parameters.get("retry_after")?.as_u64());
+    let told = answer.body.get("description").and_then(Value::as_str);
+    let message = told.map_or_else(|| answer.http_fault(&settings.api_key).message, str::to_owned);
+    Fault::new(answer.class_of(&Trouble::Status(code)), code.to_string(), message)
+        .after(asked.or_else(|| retry_after::of_answer(&answer.headers)))
+}
+
+/// A chat's id is a number; a public channel may have a name.
+fn chat(chat_id: &str) -> Value {
+    chat_id.parse::<i64>().map_or_else(|_| Value::from(chat_id), Value::from)
+}
+
+fn fitting(text: &str) -> String {
+    let mut units = 0;
+    let fits = |letter: &char| {
+        units += letter.len_utf16();
+        units <= TEXT_UNITS_MAX
+    };
+    text.chars().take_while(fits).collect()
+}
+
+/// Whether an update comes from Telegram: it shows the secret that the webhook was set with.
+pub fn is_from_telegram(headers: &HeaderMap, secrets: &[&str]) -> bool {
+    let given = header(headers, SECRET_HEADER).unwrap_or_default();
+    usable(secrets).iter().any(|secret| same(given, secret))
+}
+
+/// Whether this is a chat's id as Telegram writes it, so that one chat has one id; those of groups and channels are negative.
+pub fn is_chat_id(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|id| id != 0 && id.to_string() == text)
+}
+
+/// Whether it is one person's.
+pub fn is_person_id(text: &str) -> bool {
+    is_chat_id(text) && text.parse().is_ok_and(is_person)
+}
+
+fn is_person(id: i64) -> bool {
+    id > 0 && !SHARED_ACCOUNTS.contains(&id)
+}
+
+/// An update, as far as the bot understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The same for every delivery of it.
+    pub key: String,
+    pub incoming: Incoming,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// Somebody wrote to the bot.
+    Message { chat_id: i64, from: Option<i64>, text: String },
+    /// Somebody pressed a button under a message of the bot.
+    Press { query_id: String, from: i64, chat_id: Option<i64>, message_id: Option<i64>, data: String },
+}
+
+/// Reads an update; `None` for one without anything to answer. A message in the name of a group or channel is one: nobody
+/// knows who wrote it, so nobody's rights go with it.
+pub fn parse(update: &Value) -> Option<Update> {
+    let number = |value: &Value, path: &[&str]| path.iter().try_fold(value, |value, name| value.get(name))?.as_i64();
+    if let Some(query) = update.get("callback_query") {
+        let query_id = query.get("id")?.as_str()?.to_owned();
+        let key = number(update, &["update_id"]).map_or_else(|| format!("query:{query_id}"), |id| id.to_string());
+        let incoming = Incoming::Press {
+            query_id,
+            from: number(query, &["from", "id"])?,
+            chat_id: number(query, &["message", "chat", "id"]),
+            message_id: number(query, &["message", "message_id"]),
+            data: query.get("data")?.as_str()?.to_owned(),
+        };
+        return Some(Update { key, incoming });
+    }
+    let message = update.get("message").or_else(|| update.get("edited_message"))?;
+    let from = number(message, &["from", "id"]);
+    if message.get("sender_chat").is_some() || from.is_some_and(|from| !is_person(from)) {
+        return None;
+    }
+    let text = message.get("text")?.as_str().filter(|text| !text.trim().is_empty())?.to_owned();
+    let chat_id = number(message, &["chat", "id"])?;
+    let key = match (number(update, &["update_id"]), number(message, &["message_id"])) {
+        (Some(update_id), _) => update_id.to_string(),
+        (None, Some(message_id)) => format!("message:{chat_id}:{message_id}"),
+        (None, None) => return None,
+    };
+    Some(Update { key, incoming: Incoming::Message { chat_id, from, text } })
+}
