@@ -147,7 +147,7 @@ mod tests {
 
     /// A definition that has every member.
     fn harbour() -> Value {
-        serde_json::from_str(include_str!("../../../core/fixtures/harbour.json")).unwrap()
+        serde_json::from_str(include_str!("../../../media/fixtures/harbour.json")).unwrap()
     }
 
     fn pointers(file: &Value) -> Vec<String> {
