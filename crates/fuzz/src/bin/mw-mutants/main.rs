@@ -53,9 +53,10 @@ fn main() {
         fail(&format!("survivors.txt names mutants that are no more: {stale:?}"));
     }
     let all = subjects.len();
-    subjects.retain(|subject| !accepted.contains_key(&subject.mutant.name));
     shuffle(&mut subjects, options.seed);
+    // A sample stays the same while some of it is accepted.
     subjects.truncate(options.sample);
+    subjects.retain(|subject| !accepted.contains_key(&subject.mutant.name));
     if options.only_list {
         subjects.iter().for_each(|subject| println!("{}", subject.mutant.name));
         return println!("{all} mutants, {} of them accepted as survivors", accepted.len());
