@@ -3,7 +3,7 @@
 -- Tables by family, one file of tables/ each:
 --   projects      project_versions, projects, project_budgets, socials, project_socials
 --   runs          runs, run_events, artifacts, gates, hitl_approvals, idempotency_keys, orchestration_checkpoints
---   effects       jobs, outbox, provider_states, exports
+--   effects       provider_jobs, outbox, provider_states, exports
 --   webhooks      webhook_events, webhook_dlq
 --   people        principal_words_fit(), is_one_person(), principals, principal_keys, principal_identities, channels,
 --                 channel_updates
@@ -152,8 +152,10 @@ CREATE UNIQUE INDEX project_socials_primary ON project_socials USING btree (proj
 
 CREATE TABLE runs (
     run_id text NOT NULL,
+    kind text NOT NULL,
     project text NOT NULL,
     status text NOT NULL,
+    ended text,
     payload jsonb NOT NULL,
     result jsonb,
     created_at timestamp with time zone NOT NULL,
@@ -161,24 +163,25 @@ CREATE TABLE runs (
     user_id text NOT NULL,
     version bigint NOT NULL,
     state jsonb NOT NULL,
-    awaiting_gate text,
+    awaiting_gate gate_name,
     deadline timestamp with time zone,
     finished_at timestamp with time zone,
     parent_run_id text,
     successor_key text,
     CONSTRAINT runs_pkey PRIMARY KEY (run_id),
     CONSTRAINT runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES runs(run_id) ON DELETE SET NULL,
-    CONSTRAINT runs_awaiting_gate_check CHECK ((awaiting_gate = ANY (ARRAY['workflow'::text, 'ideate'::text, 'prepublish'::text]))),
-    CONSTRAINT runs_gate CHECK (((status = 'paused'::text) OR (NOT (awaiting_gate IS DISTINCT FROM
-CASE status
-    WHEN 'pending_workflow'::text THEN 'workflow'::text
-    WHEN 'awaiting_ideate'::text THEN 'ideate'::text
-    WHEN 'awaiting_prepublish'::text THEN 'prepublish'::text
-    ELSE NULL::text
-END)))),
+    CONSTRAINT runs_end CHECK ((((ended IS NULL) = (finished_at IS NULL)) AND ((ended IS NULL) = (deadline IS NOT NULL)) AND ((ended IS NULL) OR (awaiting_gate IS NULL)))),
+    CONSTRAINT runs_ended_check CHECK ((ended = ANY (ARRAY['done'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
+    CONSTRAINT runs_kernel_status CHECK ((((COALESCE(ended, 'done'::text) = 'done'::text) OR (status = ended)) AND ((status <> 'paused'::text) OR ((ended IS NULL) AND (awaiting_gate IS NULL))))),
+    CONSTRAINT runs_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT runs_media_status CHECK (((kind <> 'media'::text) OR
+CASE
+    WHEN (ended = 'done'::text) THEN (status = 'published'::text)
+    WHEN ((ended IS NOT NULL) OR (status = 'paused'::text)) THEN true
+    WHEN (awaiting_gate IS NOT NULL) THEN (status = ANY (ARRAY['pending_workflow'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text, 'awaiting_approval'::text]))
+    ELSE (status = ANY (ARRAY['running'::text, 'publishing'::text]))
+END)),
     CONSTRAINT runs_run_id_check CHECK (((length(run_id) >= 1) AND (length(run_id) <= 128))),
-    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['pending_workflow'::text, 'running'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text, 'publishing'::text, 'paused'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
-    CONSTRAINT runs_terminal CHECK ((((status = ANY (ARRAY['published'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text])) = (finished_at IS NOT NULL)) AND ((finished_at IS NULL) = (deadline IS NOT NULL)))),
     CONSTRAINT runs_version_check CHECK ((version > 0))
 ) WITH (fillfactor=70);
 CREATE INDEX runs_by_end ON runs USING btree (finished_at, run_id) WHERE (finished_at IS NOT NULL);
@@ -188,7 +191,7 @@ CREATE INDEX runs_by_status ON runs USING btree (status, created_at DESC, run_id
 CREATE INDEX runs_by_user ON runs USING btree (user_id, created_at DESC, run_id DESC);
 CREATE INDEX runs_newest ON runs USING btree (created_at DESC, run_id DESC);
 CREATE INDEX runs_open_by_deadline ON runs USING btree (deadline, run_id) WHERE (finished_at IS NULL);
-CREATE INDEX runs_waiting_by_deadline ON runs USING btree (deadline, run_id) WHERE (status = ANY (ARRAY['pending_workflow'::text, 'awaiting_ideate'::text, 'awaiting_prepublish'::text]));
+CREATE INDEX runs_waiting_by_deadline ON runs USING btree (deadline, run_id) WHERE (awaiting_gate IS NOT NULL);
 CREATE UNIQUE INDEX runs_successor ON runs USING btree (parent_run_id, successor_key) WHERE (parent_run_id IS NOT NULL);
 CREATE TRIGGER runs_guard BEFORE UPDATE OF status ON runs FOR EACH ROW EXECUTE FUNCTION runs_guard();
 
@@ -229,8 +232,10 @@ CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id, "position");
 
 CREATE TABLE gates (
     run_id text NOT NULL,
-    gate text NOT NULL,
+    gate_id text NOT NULL,
+    gate gate_name NOT NULL,
     opening integer NOT NULL,
+    subject_sha256 text NOT NULL,
     state text NOT NULL,
     opened_at timestamp with time zone NOT NULL,
     deadline timestamp with time zone NOT NULL,
@@ -238,22 +243,23 @@ CREATE TABLE gates (
     decision jsonb,
     warn_at timestamp with time zone,
     approvals integer NOT NULL DEFAULT 1,
-    CONSTRAINT gates_pkey PRIMARY KEY (run_id, gate, opening),
+    CONSTRAINT gates_pkey PRIMARY KEY (run_id, opening),
     CONSTRAINT gates_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT gates_approvals_check CHECK (((approvals >= 1) AND (approvals <= 10))),
     CONSTRAINT gates_decided CHECK ((((state = 'open'::text) = (decided_at IS NULL)) AND ((state = ANY (ARRAY['approved'::text, 'rejected'::text, 'changes_requested'::text])) = (decision IS NOT NULL)))),
-    CONSTRAINT gates_gate_check CHECK ((gate = ANY (ARRAY['workflow'::text, 'ideate'::text, 'prepublish'::text]))),
+    CONSTRAINT gates_gate_id_check CHECK (((length(gate_id) >= 1) AND (length(gate_id) <= 128))),
     CONSTRAINT gates_opening_check CHECK ((opening > 0)),
-    CONSTRAINT gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'closed'::text])))
+    CONSTRAINT gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'withdrawn'::text, 'closed'::text]))),
+    CONSTRAINT gates_subject_sha256_check CHECK ((subject_sha256 ~ '^[0-9a-f]{64}$'::text))
 );
-CREATE INDEX gates_open_by_deadline ON gates USING btree (deadline, run_id) WHERE (state = 'open'::text);
+CREATE INDEX gates_open_by_deadline ON gates USING btree (deadline, run_id, opening) WHERE (state = 'open'::text);
 CREATE INDEX gates_to_warn ON gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (state = 'open'::text));
-CREATE UNIQUE INDEX gates_one_open ON gates USING btree (run_id) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX gates_open_once ON gates USING btree (run_id, gate_id) WHERE (state = 'open'::text);
 
 CREATE TABLE hitl_approvals (
     id bigint NOT NULL DEFAULT nextval('hitl_approvals_id_seq'::regclass),
     run_id text NOT NULL,
-    gate text NOT NULL,
+    gate gate_name NOT NULL,
     opening integer NOT NULL,
     decision text NOT NULL,
     approver_ip text,
@@ -262,7 +268,7 @@ CREATE TABLE hitl_approvals (
     metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT hitl_approvals_pkey PRIMARY KEY (id),
-    CONSTRAINT hitl_approvals_one_each UNIQUE (run_id, gate, opening, approver),
+    CONSTRAINT hitl_approvals_one_each UNIQUE (run_id, opening, approver),
     CONSTRAINT hitl_approvals_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT hitl_approvals_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text, 'changes_requested'::text])))
 );
@@ -283,7 +289,7 @@ CREATE VIEW orchestration_checkpoints AS
 
 -- effects
 
-CREATE TABLE jobs (
+CREATE TABLE provider_jobs (
     job_id text NOT NULL,
     run_id text NOT NULL,
     kind text NOT NULL,
@@ -294,17 +300,17 @@ CREATE TABLE jobs (
     hint jsonb,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
-    CONSTRAINT jobs_pkey PRIMARY KEY (job_id),
-    CONSTRAINT jobs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
-    CONSTRAINT jobs_kind_check CHECK ((kind = ANY (ARRAY['generate'::text, 'render'::text, 'publish'::text]))),
-    CONSTRAINT jobs_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text]))),
-    CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'submitted'::text, 'succeeded'::text, 'failed'::text, 'fenced'::text]))),
-    CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL)))
+    CONSTRAINT provider_jobs_pkey PRIMARY KEY (job_id),
+    CONSTRAINT provider_jobs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+    CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL))),
+    CONSTRAINT provider_jobs_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT provider_jobs_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text]))),
+    CONSTRAINT provider_jobs_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'submitted'::text, 'succeeded'::text, 'failed'::text, 'fenced'::text])))
 );
-CREATE INDEX jobs_by_provider_task ON jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
-CREATE INDEX jobs_by_run ON jobs USING btree (run_id);
-CREATE INDEX jobs_open ON jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
-CREATE INDEX jobs_open_by_account ON jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
+CREATE INDEX jobs_by_provider_task ON provider_jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
+CREATE INDEX jobs_by_run ON provider_jobs USING btree (run_id);
+CREATE INDEX jobs_open ON provider_jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
+CREATE INDEX jobs_open_by_account ON provider_jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
 
 CREATE TABLE outbox (
     effect_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -331,9 +337,9 @@ CASE
 END) STORED,
     CONSTRAINT outbox_pkey PRIMARY KEY (effect_id),
     CONSTRAINT outbox_key_key UNIQUE (key),
-    CONSTRAINT outbox_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(job_id) ON DELETE CASCADE,
+    CONSTRAINT outbox_job_id_fkey FOREIGN KEY (job_id) REFERENCES provider_jobs(job_id) ON DELETE CASCADE,
     CONSTRAINT outbox_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
-    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['persona'::text, 'submit'::text, 'poll'::text, 'notify'::text, 'trace'::text, 'report'::text]))),
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['persona'::text, 'submit'::text, 'poll'::text, 'own'::text, 'notify'::text, 'trace'::text, 'report'::text]))),
     CONSTRAINT outbox_lease CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
     CONSTRAINT outbox_provider CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text])) AND ((kind = 'notify'::text) = (provider = ANY (ARRAY['telegram'::text, 'slack'::text]))) AND ((kind = 'trace'::text) = (provider = 'otlp'::text)) AND ((kind = 'report'::text) = (provider = 'sentry'::text)))),
     CONSTRAINT outbox_sent CHECK (((sent_at IS NULL) OR (kind = 'submit'::text))),
@@ -749,7 +755,7 @@ CREATE TABLE metric_histograms (
 -- console_webhooks(request jsonb) RETURNS jsonb
 
 -- dead_letters
--- dead_letter_close(a_id uuid, an_outcome text, job jobs, who text, why text, a_now timestamptz) RETURNS boolean
+-- dead_letter_close(a_id uuid, an_outcome text, job provider_jobs, who text, why text, a_now timestamptz) RETURNS boolean
 -- dead_letter_ended(a_id uuid) RETURNS jsonb
 -- dead_letter_row(letter webhook_dlq) RETURNS jsonb
 -- dead_letter_senders() RETURNS SETOF text
@@ -867,17 +873,17 @@ CREATE TABLE metric_histograms (
 -- start_load(request jsonb) RETURNS jsonb
 
 -- sweep
--- effect_restore(job jobs, a_now timestamptz) RETURNS integer
+-- effect_restore(job provider_jobs, a_now timestamptz) RETURNS integer
 -- effects_restore(request jsonb) RETURNS jsonb
 -- leases_expire(request jsonb) RETURNS jsonb
 -- sweep_begin(request jsonb) RETURNS jsonb
 -- sweep_finish(request jsonb) RETURNS jsonb
 
 -- webhooks
--- job_match(a_provider text, a_match jsonb) RETURNS jobs
+-- job_match(a_provider text, a_match jsonb) RETURNS provider_jobs
 -- job_match_failure(a_provider text, a_match jsonb) RETURNS text
 -- job_poke(a_job_id text, a_hint jsonb, a_now timestamptz) RETURNS boolean
--- jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF jobs
+-- jobs_fitting(a_provider text, a_match jsonb) RETURNS SETOF provider_jobs
 -- receipt_bytes(headers jsonb, query text, body bytea) RETURNS integer
 -- strangers_take(budget text, bytes integer, a_now timestamptz) RETURNS boolean
 -- webhook_accept(request jsonb, body bytea) RETURNS jsonb

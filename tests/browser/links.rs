@@ -85,8 +85,13 @@ fn reloading_the_answer_is_no_second_decision() {
 #[test]
 fn an_expired_link_says_so_and_what_to_do() {
     let run = Run::start();
-    let claims =
-        Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "ann".to_owned(), expires_at: signing::unix_now() - 1, nonce: "n".to_owned() };
+    let claims = Claims {
+        opening: 1,
+        subject_sha256: run.subject("workflow"),
+        approver: "ann".to_owned(),
+        expires_at: signing::unix_now() - 1,
+        nonce: "n".to_owned(),
+    };
     let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
     let browser = Browser::open(Scripts::Off);
     browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));

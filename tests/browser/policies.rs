@@ -99,7 +99,13 @@ fn who_may_not_decide_is_told_who_may() {
     let browser = Browser::open(Scripts::Off);
     // No link is made for bob; one of before, or of another opening's policy, says why it does nothing.
     service().get(&format!("/v1/hitl/link/{}/workflow?approver=bob", run.id)).send().expect(403);
-    let claims = Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "bob".into(), expires_at: signing::unix_now() + 60, nonce: "n".into() };
+    let claims = Claims {
+        opening: 1,
+        subject_sha256: run.subject("workflow"),
+        approver: "bob".into(),
+        expires_at: signing::unix_now() + 60,
+        nonce: "n".into(),
+    };
     let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
     browser.visit(&format!("{}?token={token}", run.gate_path("workflow")));
     browser.see("ann may");

@@ -19,8 +19,13 @@ fn two_secrets_are_valid_at_once_during_a_rotation() {
         .unwrap();
     let service = stack::service_of(&stack);
     let run = Run::start_at(&service, "test_video_gen");
-    let claims =
-        Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: "ann".to_owned(), expires_at: signing::unix_now() + 60, nonce: "n".to_owned() };
+    let claims = Claims {
+        opening: 1,
+        subject_sha256: run.subject("workflow"),
+        approver: "ann".to_owned(),
+        expires_at: signing::unix_now() + 60,
+        nonce: "n".to_owned(),
+    };
     let token = issue("the-previous-hitl-secret", &run.id, mw_media::gate!("workflow"), &claims);
     let path = format!("{}?token={token}", run.gate_path("workflow"));
     service.call("POST", &path).send().expect(200);

@@ -12,7 +12,7 @@ fn the_runbooks_tables_are_there() {
         "webhook_dlq",
         "hitl_approvals",
         "run_events",
-        "jobs",
+        "provider_jobs",
         "gates",
         "outbox",
         "projects",

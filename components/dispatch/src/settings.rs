@@ -1,8 +1,8 @@
 //! Where the providers are and how they reach us, from Spin variables.
 
-use mw_engine::{Exports, Links, Notify, Settings};
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{exports, llm, signing};
+use mw_engine::{Exports, Links, Notify, Settings};
 
 pub(crate) fn read(config: &Config) -> Result<Settings, Misconfigured> {
     let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;

@@ -1,10 +1,10 @@
 //! POST /v1/runs/bulk: a verb and a filter, a page of runs at a time; a dry run unless the body says otherwise.
 
-use mw_media::status::Verb;
 use mw_edge::body::{self, Fields};
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;
 use mw_edge::{Context, Problem, Request, Response, auth, clock, idempotency, kick};
+use mw_media::status::Verb;
 use mw_operations::runs::view;
 use mw_operations::verbs::VerbRequest;
 use mw_operations::verbs::bulk::{BulkRequest, perform};

@@ -58,8 +58,8 @@ fn shown(drain: &Drain) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::status::Status;
     use mw_edge::config::Config;
+    use mw_media::status::Status;
     use mw_store::drain::Effects;
     use std::collections::BTreeMap;
 

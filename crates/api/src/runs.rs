@@ -1,10 +1,10 @@
 //! Reading, listing and explaining runs, and attaching artifacts.
 
-use mw_media::principal::OPERATOR;
-use mw_media::run::{Attachment, Command, NOTIFICATION};
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{cursor, invalid_query, page_size, sequence, short_text};
 use mw_edge::{Context, Problem, Request, Response, kick, problem, route};
+use mw_media::principal::OPERATOR;
+use mw_media::run::{Attachment, Command, NOTIFICATION};
 use mw_operations::runs::{self, view};
 use mw_store::runs::Filter;
 use serde_json::{Value, json};

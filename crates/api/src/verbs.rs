@@ -1,10 +1,10 @@
 //! POST /v1/runs/:id/<verb>; `bulk` is POST /v1/runs/bulk.
 
 use crate::bulk;
-use mw_media::run::Run;
-use mw_media::status::Verb;
 use mw_edge::body::{self, Fields};
 use mw_edge::{Context, Problem, Request, Response, clock, idempotency, kick, problem, route};
+use mw_media::run::Run;
+use mw_media::status::Verb;
 use mw_operations::verbs::{self, VerbRequest, outcome};
 use serde_json::{Value, json};
 

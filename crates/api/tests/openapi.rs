@@ -1,8 +1,8 @@
 //! openapi.json and spin.toml name the same routes, and openapi.json hangs together.
 
-use mw_media::principal::Role;
 use mw_edge::Method;
 use mw_edge::routes::ROUTES;
+use mw_media::principal::Role;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -1,12 +1,12 @@
 //! A button under a message was pressed: who pressed is known by the channel's own id, what is decided by the button's
 //! signature, and the decision goes where every other channel's goes ([`gate::decide`]).
 
+use mw_edge::{Context, Problem};
 use mw_media::button::{self, Press};
 use mw_media::notification::Occasion;
 use mw_media::principal::Principal;
 use mw_media::run::Run;
 use mw_media::status::{Channel, GateName, Verdict};
-use mw_edge::{Context, Problem};
 use mw_operations::gate::{self, Decider, DecisionRequest, GateStanding};
 use mw_store::channels::{self, Kind};
 
@@ -105,8 +105,8 @@ fn refused(problem: &Problem) -> PressAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::run::Refusal;
     use mw_edge::config::Config;
+    use mw_media::run::Refusal;
     use mw_operations::gate::refusal::not_committed;
     use mw_store::commit::TransitionError;
 

@@ -2,13 +2,13 @@
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
 use crate::button;
-use mw_media::principal::Principal;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, route};
-use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_integrations::telegram::{self, Incoming, Update};
 use mw_integrations::{Fault, Settings};
+use mw_media::principal::Principal;
+use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
 use serde_json::{Value, json};
 

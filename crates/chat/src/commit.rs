@@ -4,13 +4,13 @@ use crate::model::Fallback;
 use crate::reply::{self, Reply};
 use crate::settings::Model;
 use crate::turn::{Plan, PreparedTurn};
+use mw_edge::{Context, Problem, clock, problem};
+use mw_integrations::llm::Usage;
 use mw_media::brendan::Proposal;
 use mw_media::definition::{Definition, Step};
 use mw_media::run::Run;
-use mw_edge::{Context, Problem, clock, problem};
 use mw_operations::start::{Start, definition};
 use mw_operations::turn::TurnRequest;
-use mw_integrations::llm::Usage;
 use mw_store::chat::{self, ChatLoaded, Decision, Said, Used};
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! /v1/chat/conversations/:user_id: all that is kept of a conversation, to take along or to have deleted. For its owner, whose
 //! key it is, and for the environment's key; not for anybody else, whatever their role.
 
-use mw_media::principal::OPERATOR;
 use mw_edge::clock::normalise_times;
 use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
 use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
+use mw_media::principal::OPERATOR;
 use mw_operations::turn::USER_ID_LENGTH_MAX;
 use mw_store::chat;
 use serde_json::json;
@@ -77,9 +77,9 @@ fn delete(user_id: &str, context: &mut Context) -> Result<Response, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::principal::{Principal, Role};
     use mw_edge::auth::Caller;
     use mw_edge::config::Config;
+    use mw_media::principal::{Principal, Role};
 
     #[test]
     fn a_conversation_is_its_owners_and_the_environments_keys() {

@@ -1,11 +1,11 @@
 //! What the person reads of Brendan. Signed links are part of what the user reads and not of what is kept: a stored conversation opens no
 //! gate.
 
+use mw_edge::{Context, Problem};
 use mw_media::brendan::speech;
 use mw_media::link::{Holder, Waiting};
 use mw_media::run::Run;
 use mw_media::status::{GateName, Status};
-use mw_edge::{Context, Problem};
 use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
 
@@ -219,8 +219,8 @@ pub(crate) fn standing(run: &ChatRun) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::brendan::KnownRun;
     use mw_edge::config::Config;
+    use mw_media::brendan::KnownRun;
     use mw_store::chat::Notice;
 
     fn context() -> Context {
@@ -296,7 +296,9 @@ mod tests {
     #[test]
     fn a_gate_that_was_decided_is_no_news() {
         let mut loaded = loaded();
-        for (gate, content) in [(Some(mw_media::gate!("workflow")), "old"), (Some(mw_media::gate!("ideate")), "new"), (None, "done")] {
+        for (gate, content) in
+            [(Some(mw_media::gate!("workflow")), "old"), (Some(mw_media::gate!("ideate")), "new"), (None, "done")]
+        {
             let content = content.to_owned();
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });
         }

@@ -2,9 +2,9 @@
 
 use crate::reply::{self, Reply};
 use crate::turn::{Plan, PreparedTurn};
+use mw_edge::{Context, Problem};
 use mw_media::brendan::rules::{self, Intent};
 use mw_media::brendan::{KnownProject, KnownRun};
-use mw_edge::{Context, Problem};
 use mw_store::chat::Decision;
 use mw_store::knowledge;
 use serde_json::json;

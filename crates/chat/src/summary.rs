@@ -5,12 +5,12 @@ use crate::commit::Account;
 use crate::model::lines;
 use crate::settings::Model;
 use crate::turn::PreparedTurn;
-use mw_media::brendan::conversation::{SUMMARY_CHARS_MAX, cut, summary, to_summarise};
-use mw_media::brendan::speech;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, Timeouts};
 use mw_edge::{Context, Problem, clock};
 use mw_integrations::llm::{Ask, Message, converse};
+use mw_media::brendan::conversation::{SUMMARY_CHARS_MAX, cut, summary, to_summarise};
+use mw_media::brendan::speech;
 use mw_store::chat::{self, Kept, Summary};
 use std::time::Duration;
 

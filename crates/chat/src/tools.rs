@@ -4,13 +4,13 @@
 use crate::model::{ModelAnswer, PlanFailure};
 use crate::reply;
 use crate::stream::Progress;
+use mw_edge::Context;
+use mw_integrations::llm::{Arguments, ToolAnswer, ToolCall};
 use mw_media::brendan::conversation::{ANSWER_CHARS_MAX, PASSAGE_CHARS_MAX, PASSAGES_MAX, cut, data};
 use mw_media::brendan::speech;
 use mw_media::brendan::tools::{self, Call, ToolError, Wish};
 use mw_media::brendan::{KnownProject, KnownRun, Proposal, Standing};
-use mw_edge::Context;
 use mw_operations::start::definition;
-use mw_integrations::llm::{Arguments, ToolAnswer, ToolCall};
 use mw_store::chat::{self, ChatLoaded, ChatProject, ChatRun, Decision};
 use mw_store::knowledge::{Passage, Search, SearchError, search};
 use serde_json::{Value, json};

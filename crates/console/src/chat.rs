@@ -7,8 +7,8 @@ use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use askama::Template;
-use mw_media::principal::Role;
 use mw_edge::Context;
+use mw_media::principal::Role;
 use mw_operations::turn::{self, call};
 use mw_store::console::Message;
 

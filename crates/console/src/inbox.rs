@@ -5,10 +5,10 @@ use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, gate};
 use askama::Template;
-use mw_media::principal::Role;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request};
+use mw_media::principal::Role;
 use mw_store::runs::Listed;
 
 const PAGE: u32 = 20;

@@ -37,10 +37,10 @@ mod visitor;
 mod webhooks;
 
 use form::Form;
-use mw_media::principal::Role;
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
 use mw_edge::{Context, Problem, Request, Response, problem};
+use mw_media::principal::Role;
 use route::Route;
 use visitor::Guest;
 

@@ -4,10 +4,10 @@ use super::form::Form;
 use super::session::{self, Session};
 use super::{Answer, PageRefusal, see_other, view};
 use askama::Template;
-use mw_media::principal::OPERATOR;
 use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Method, Request, Response, auth, clock, signing};
+use mw_media::principal::OPERATOR;
 
 #[derive(Template)]
 #[template(path = "login.html")]

@@ -4,8 +4,8 @@ use super::Answer;
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use askama::Template;
-use mw_media::status::ProvidersMode;
 use mw_edge::{Context, startup};
+use mw_media::status::ProvidersMode;
 use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
 

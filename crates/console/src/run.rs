@@ -11,10 +11,10 @@ use super::view::{Chip, Frame, Moment, Place, page, web_link};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, PageRefusal, webhooks};
 use askama::Template;
-use mw_media::run::{Facts, JobPhase, Run, Why};
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request, Response, clock, ids, problem};
+use mw_media::run::{Facts, JobPhase, Run, Why};
 use mw_store::console::RunShown;
 
 const EVENTS: u32 = 40;

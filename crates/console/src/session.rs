@@ -4,12 +4,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mw_media::Timestamp;
-use mw_media::principal::OPERATOR;
 use mw_edge::config::Config;
 use mw_edge::request::origin_of;
 use mw_edge::seal::{is_signed, sign};
 use mw_edge::{Problem, Request, signing};
+use mw_media::Timestamp;
+use mw_media::principal::OPERATOR;
 use serde::{Deserialize, Serialize};
 
 /// A working day and a bit; the end is absolute.

@@ -33,7 +33,7 @@ fn current(status: Status) -> (&'static str, &'static str) {
         Status::Published => ("done", "done"),
         Status::PendingWorkflow | Status::AwaitingIdeate | Status::AwaitingPrepublish | Status::AwaitingApproval => {
             ("now", "waits for a person")
-        },
+        }
         Status::Running | Status::Publishing => ("now", "at work"),
         Status::Paused => ("held", "paused"),
         Status::Failed => ("stopped", "failed here"),

@@ -125,8 +125,8 @@ fn capital(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mw_media::run::{CommonName, MediaEventName};
     use super::*;
+    use mw_media::run::{CommonName, MediaEventName};
     use serde_json::json;
 
     #[test]

@@ -5,11 +5,11 @@ use super::form::Form;
 use super::runs::run_path;
 use super::visitor::Visitor;
 use super::{Answer, see_other};
+use mw_edge::body::Fields;
+use mw_edge::{Context, Request, clock, ids, kick};
 use mw_media::principal::Role;
 use mw_media::run::{self, Order, PAUSE_DAYS, Run};
 use mw_media::status::Verb;
-use mw_edge::body::Fields;
-use mw_edge::{Context, Request, clock, ids, kick};
 use mw_operations::verbs::{VerbRequest, perform};
 use time::Duration;
 

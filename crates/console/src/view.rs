@@ -4,11 +4,11 @@ use super::assets;
 use super::visitor::Visitor;
 use askama::Template;
 use askama::filters::HtmlSafe;
+use mw_edge::config::Config;
+use mw_edge::{Problem, Response, clock, problem, startup};
 use mw_media::Timestamp;
 use mw_media::principal::Role;
 use mw_media::status::{ProvidersMode, Status};
-use mw_edge::config::Config;
-use mw_edge::{Problem, Response, clock, problem, startup};
 use std::fmt;
 
 /// Where a page stands in the navigation.

@@ -3,13 +3,13 @@
 //! however often, since a collector that is down says nothing about the export.
 
 use crate::perform::{Again, Met, Performed};
+use mw_integrations::otlp::{self, Collector, Service};
+use mw_integrations::sentry::{self, Dsn, Event, Sent};
+use mw_integrations::{Fault, FaultClass, HttpClient};
 use mw_media::Timestamp;
 use mw_media::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_media::run::{EffectKind, Run};
 use mw_media::trace::{self, Line};
-use mw_integrations::otlp::{self, Collector, Service};
-use mw_integrations::sentry::{self, Dsn, Event, Sent};
-use mw_integrations::{Fault, FaultClass, HttpClient};
 use mw_store::effects::{Claimed, Contact};
 use mw_store::{Database, DbError, runs};
 use serde::Deserialize;

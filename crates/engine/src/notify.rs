@@ -3,14 +3,14 @@
 
 use crate::Settings;
 use crate::perform::{Came, Met, Performed};
+use mw_integrations::post::{Buttons, Post};
+use mw_integrations::{Fault, FaultClass, HttpClient, slack, telegram};
 use mw_media::Timestamp;
 use mw_media::button::{self, Press};
 use mw_media::link::{self, Holder, NoLink, Signing, Waiting};
 use mw_media::notification::{Asked, message};
 use mw_media::run::Run;
 use mw_media::status::GateName;
-use mw_integrations::post::{Buttons, Post};
-use mw_integrations::{Fault, FaultClass, HttpClient, slack, telegram};
 use mw_store::channels::{Addressed, Kind, Recipient};
 use mw_store::effects::Claimed;
 

@@ -2,11 +2,11 @@
 
 use crate::persona::{self, Talk};
 use crate::{LinkMade, Settings, export, notify, poll, submit};
+use mw_integrations::{Fault, FaultClass, HttpClient, JobContext};
 use mw_media::Timestamp;
 use mw_media::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_media::run::{Command, EffectKind, Job, Run};
 use mw_media::trace::Line;
-use mw_integrations::{Fault, FaultClass, HttpClient, JobContext};
 use mw_store::effects::{Claimed, Contact, Used};
 
 /// What came of an effect.

@@ -5,14 +5,14 @@
 
 use crate::Settings;
 use crate::perform::{Came, Met, Performed};
+use mw_integrations::llm::{self, Answered, Arguments, Ask, Message, Shape, Tool, ToolAnswer, ToolCall, converse};
+use mw_integrations::{Fault, FaultClass, HttpClient};
 use mw_media::definition::{Role, Step};
 use mw_media::persona::likeness::likenesses;
 use mw_media::persona::memory::{Cited, Memory, Passage, Recalled, idea_runs, question};
 use mw_media::persona::tool::{CallError, PersonaCall, PersonaTool, read};
 use mw_media::persona::{Brief, PersonaOutput, Tokens, brief};
 use mw_media::run::{Command, MediaCommand, Run};
-use mw_integrations::llm::{self, Answered, Arguments, Ask, Message, Shape, Tool, ToolAnswer, ToolCall, converse};
-use mw_integrations::{Fault, FaultClass, HttpClient};
 use mw_store::effects::Used;
 use mw_store::personas::{Recall, recall};
 use mw_store::{Database, DbError};

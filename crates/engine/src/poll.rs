@@ -1,11 +1,11 @@
 //! Asks a provider how a job stands. What a callback said is only a hint; this answer, got with our key, decides.
 
 use crate::perform::{Again, JobEffect, Met, Performed};
+use mw_integrations::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_media::job::JobSpec;
 use mw_media::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
 use mw_media::run::{Command, JobPhase, MediaCommand};
 use mw_media::status::ProvidersMode;
-use mw_integrations::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_store::effects::Claimed;
 
 pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {

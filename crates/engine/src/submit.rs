@@ -3,13 +3,13 @@
 //! has passed is it sent once more.
 
 use crate::perform::{Again, JobEffect, Met, Performed};
+use mw_integrations::{
+    Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
+};
 use mw_media::Timestamp;
 use mw_media::job::JobSpec;
 use mw_media::run::{Command, JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
 use mw_media::status::ProvidersMode;
-use mw_integrations::{
-    Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
-};
 use time::Duration;
 
 /// Sends of one job: the first, and two repetitions.

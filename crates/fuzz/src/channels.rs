@@ -2,8 +2,8 @@
 
 use crate::message::Message;
 use crate::{Seen, edge, storable};
-use mw_media::button::{self, Press};
 use mw_integrations::{slack as chat, telegram as bot};
+use mw_media::button::{self, Press};
 use serde_json::{Value, json};
 
 /// The time of the signed seeds.

@@ -3,16 +3,16 @@
 
 use crate::message::{Message, Provider, now};
 use crate::{Seen, storable};
+use mw_integrations::{
+    Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
+    shotstack as shots, upload_post as post,
+};
 use mw_media::brendan::{KnownProject, KnownRun, tools};
 use mw_media::definition::Role;
 use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use mw_media::persona::PersonaOutput;
 use mw_media::persona::tool::{self, PersonaTool};
 use mw_media::status::Status;
-use mw_integrations::{
-    Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
-    shotstack as shots, upload_post as post,
-};
 use serde_json::{Value, json};
 
 const KEY: &str = "key-0123456789";

@@ -4,8 +4,8 @@
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
-use mw_media::principal::{Principal, Role};
 use mw_edge::{Context, Problem, body, problem};
+use mw_media::principal::{Principal, Role};
 use serde_json::{Map, Value, json};
 
 const CATALOGUE: &str = include_str!("tools.json");
@@ -119,8 +119,8 @@ pub(super) fn find(name: &str) -> Option<&'static Tool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::status::Status;
     use mw_edge::config::Config;
+    use mw_media::status::Status;
 
     /// The listed tools, with the code of each.
     fn both() -> Vec<(Value, &'static Tool)> {

@@ -124,17 +124,13 @@ pub enum Step {
 
 crate::words! {
     /// Where a run can stand while it waits for people. The first three are MyloWare's own.
+    #[derive(Default)]
     WaitingStatus {
         PendingWorkflow = "pending_workflow",
         AwaitingIdeate = "awaiting_ideate",
         AwaitingPrepublish = "awaiting_prepublish",
+        #[default]
         AwaitingApproval = "awaiting_approval",
-    }
-}
-
-impl Default for WaitingStatus {
-    fn default() -> Self {
-        WaitingStatus::AwaitingApproval
     }
 }
 

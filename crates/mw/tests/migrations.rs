@@ -1,8 +1,8 @@
 //! `mw db migrate` on small schemas: what is applied, again, dropped, kept and refused. And migrations/schema.sql.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-use mw::migrations::{self, Changes, Schema, connect, embedded, migrate, pending, status};
 use mw::folder;
+use mw::migrations::{self, Changes, Schema, connect, embedded, migrate, pending, status};
 use mw_stack::database::Database;
 use postgres::Client;
 

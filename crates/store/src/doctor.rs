@@ -12,9 +12,9 @@ pub use invariant::Invariant;
 
 use crate::{Database, DbError, call, text};
 use fold::Stored;
+use mw_kernel::Kind;
 use mw_media::Timestamp;
 use mw_media::run::Media;
-use mw_kernel::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

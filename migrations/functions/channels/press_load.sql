@@ -7,6 +7,6 @@ DECLARE
     asked record;
 BEGIN
     SELECT outbox.payload, runs.state INTO asked FROM outbox JOIN runs USING (run_id)
-     WHERE effect_id = (request->>'effect_id')::bigint AND kind = 'notify' AND provider = request->>'kind';
+     WHERE effect_id = (request->>'effect_id')::bigint AND outbox.kind = 'notify' AND provider = request->>'kind';
     RETURN jsonb_build_object('principal', principal, 'notice', asked.payload->'notice', 'run', asked.state);
 END $$;

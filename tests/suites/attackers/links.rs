@@ -85,7 +85,13 @@ fn links_that_a_release_before_gave_to_chats_are_good_for_nothing() {
     let run = Run::start();
     let expires_at = signing::unix_now() + 60;
     for name in ["telegram:-100", "telegram_5", "slack:C0123456789", "Ann", "ann ", "\u{430}nn", "ann/part", ""] {
-        let claims = Claims { opening: 1, subject_sha256: run.subject("workflow"), approver: name.to_owned(), expires_at, nonce: "n".to_owned() };
+        let claims = Claims {
+            opening: 1,
+            subject_sha256: run.subject("workflow"),
+            approver: name.to_owned(),
+            expires_at,
+            nonce: "n".to_owned(),
+        };
         let token = issue(&service().hitl_secret, &run.id, mw_media::gate!("workflow"), &claims);
         refused(&run, &format!("{}?token={token}", run.gate_path("workflow")));
     }

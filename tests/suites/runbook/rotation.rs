@@ -47,7 +47,8 @@ fn call(host: &Service, client: usize, secret: &str, (run_id, subject): (&str, &
         Some("HITL_SECRET") => {
             let expires_at = signing::unix_now() + 60;
             let subject_sha256 = subject.to_owned();
-            let claims = Claims { opening: 1, subject_sha256, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
+            let claims =
+                Claims { opening: 1, subject_sha256, approver: "ann".to_owned(), expires_at, nonce: "n".to_owned() };
             let token = issue(secret, run_id, mw_media::gate!("workflow"), &claims);
             host.call("GET", &format!("/v1/hitl/approve/{run_id}/workflow?token={token}")).header("accept", "text/html")
         }

@@ -135,7 +135,9 @@ fn a_webhook_that_came_before_its_job_is_matched_by_the_sweep_under_its_first_re
     kieai("", &task, &kieai_body(&task, "https://x.example/early.mp4")).send().expect(200);
     let receipt = receipts(&task).remove(0);
     let id = receipt["id"].as_str().unwrap();
-    service().database().execute("UPDATE provider_jobs SET task_id = $1 WHERE job_id = $2", &[&task, &job["job_id"].as_str()]);
+    service()
+        .database()
+        .execute("UPDATE provider_jobs SET task_id = $1 WHERE job_id = $2", &[&task, &job["job_id"].as_str()]);
     service().database().execute(
         "UPDATE webhook_dlq SET next_retry_at = now() - interval '1 second' WHERE id = $1::text::uuid",
         &[&id],

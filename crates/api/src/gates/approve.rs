@@ -1,13 +1,13 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
+use mw_edge::limits::HITL_APPROVE;
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
 use mw_media::link::{Holder, NoLink};
 use mw_media::principal::{Named, Principal};
 use mw_media::run::Run;
 use mw_media::status::{Channel, GateName};
 use mw_media::token::Claims;
-use mw_edge::limits::HITL_APPROVE;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
 use mw_operations::gate::policy::Obstacle;
 use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, page, refusal};
 use mw_operations::runs;
@@ -120,7 +120,8 @@ fn show(
     };
     // A link is for one opening; of several gates of one name it says which.
     let open = claims.as_ref().map_or(Some(waiting), |claims| run.opening(claims.opening));
-    let Some(open) = open.filter(|open| claims.as_ref().is_none_or(|claims| claims.subject_sha256 == open.subject_sha256))
+    let Some(open) =
+        open.filter(|open| claims.as_ref().is_none_or(|claims| claims.subject_sha256 == open.subject_sha256))
     else {
         return Err(problem::invalid_token().because("token refused: other opening"));
     };

@@ -8,11 +8,11 @@
 //! | respond (or `response`) | request changes; the text is the comment |
 //! | ignore | reject |
 
-use mw_media::run::{Brief, Command, OpenGate};
-use mw_media::status::{Channel, GateName, Verdict};
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{invalid_query, page_size, short_text};
 use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};
+use mw_media::run::{Brief, Command, OpenGate};
+use mw_media::status::{Channel, GateName, Verdict};
 use mw_operations::gate::inbox::place;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::request::{self as decision_request, trimmed};
@@ -54,11 +54,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
         Some("true") => true,
         Some(_) => return Err(invalid_query("mine", "is true or false")),
     };
-    let filter = Filter {
-        gate,
-        project: short_text(request, "project")?,
-        after,
-    };
+    let filter = Filter { gate, project: short_text(request, "project")?, after };
     let limit = page_size(request)?;
     let me = context.principal().cloned();
     let may_decide = |open: &OpenGate| !mine || me.as_ref().is_some_and(|me| open.policy.admits(me, open.escalated));

@@ -4,9 +4,9 @@
 mod exposition;
 
 use exposition::{Exposition, Format};
-use mw_media::metrics::RUNS_MAX;
 use mw_edge::config::Config;
 use mw_edge::{Context, Problem, Request, Response, auth, clock, problem, route};
+use mw_media::metrics::RUNS_MAX;
 
 /// The contract's default for runs with series of their own.
 const RUNS_DEFAULT: u64 = 200;

@@ -66,9 +66,9 @@ fn one(scene: &Scene) -> Result<Passage> {
     let own = own.filter(|task| task["job_id"].as_str().is_some_and(|job| jobs.contains(job)));
     let arrived = own.filter_map(|task| task["created_unix_us"].as_i64()).min();
     let arrived = arrived.context("no request reached the provider")?;
-    let times = "SELECT (extract(epoch FROM min(jobs.created_at)) * 1000000)::bigint,
+    let times = "SELECT (extract(epoch FROM min(provider_jobs.created_at)) * 1000000)::bigint,
                         (extract(epoch FROM min(outbox.sent_at)) * 1000000)::bigint
-                   FROM provider_jobs JOIN outbox USING (job_id) WHERE jobs.run_id = $1";
+                   FROM provider_jobs JOIN outbox USING (job_id) WHERE provider_jobs.run_id = $1";
     let times = database.query_one(times, &[&run_id])?;
     Ok(Passage { clicked, decided: times.get(0), claimed: times.get(1), arrived })
 }

@@ -2,11 +2,11 @@
 //! the fold of its timeline.
 
 use crate::fixture::*;
+use mw_engine::World;
 use mw_media::Timestamp;
 use mw_media::principal::Principal;
 use mw_media::run::{Command, Context, GateDecision, MediaCommand, Order, Run};
 use mw_media::status::{Channel, ProvidersMode, Verdict};
-use mw_engine::World;
 use mw_store::commit::{self, Decision, Outcome, Settle, TransitionError};
 use mw_store::native::Client;
 use mw_store::webhooks::{Delivery, Match, accept};
@@ -204,7 +204,7 @@ fn a_verb_that_waits_for_a_run_holds_nothing_else() {
             std::thread::yield_now();
         }
         // Who has the run can take everything else of it at once, so the run is what comes first.
-        for table in ["outbox", "jobs", "gates"] {
+        for table in ["outbox", "provider_jobs", "gates"] {
             transaction
                 .execute(&format!("SELECT FROM {table} WHERE run_id = $1 FOR UPDATE NOWAIT"), &[&run.run_id])
                 .unwrap();

@@ -1,6 +1,10 @@
 //! One test's world: a database, a simulator, a clock, and the runs in it.
 
 use crate::migrated::migrate;
+use mw_engine::{Links, Notify, Report, Settings, World};
+use mw_integrations::otlp::{Collector, Service};
+use mw_integrations::sentry::Dsn;
+use mw_integrations::{HttpClient, TransportError, llm};
 use mw_media::Timestamp;
 use mw_media::definition::{Definition, Step};
 use mw_media::gate_policy::GatePolicy;
@@ -9,10 +13,6 @@ use mw_media::run::{
     Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
 };
 use mw_media::status::{Channel, GateName, ProvidersMode, Status, Verdict};
-use mw_engine::{Links, Notify, Report, Settings, World};
-use mw_integrations::otlp::{Collector, Service};
-use mw_integrations::sentry::Dsn;
-use mw_integrations::{HttpClient, TransportError, llm};
 use mw_store::commit::{Committed, Decision, commit, transition};
 use mw_store::doctor::{Finding, Scope, examine};
 use mw_store::native::Client;
@@ -48,7 +48,8 @@ impl Engine {
         let database_url = beside(&admin_url, &name);
         migrate(&mut Client::connect(&database_url).unwrap());
         let sim = start_simulator();
-        let provider = |path: &str| mw_integrations::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
+        let provider =
+            |path: &str| mw_integrations::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
         let settings = Settings {
             kieai: provider("/kieai"),
             shotstack: provider("/shotstack/edit/v1"),

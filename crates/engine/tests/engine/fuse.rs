@@ -2,9 +2,9 @@
 //! is sent or after the provider has it and before we learn of it. The dead one runs no line more, as after kill -9.
 
 use crate::fixture::{Engine, Http};
-use mw_media::Timestamp;
 use mw_engine::World;
 use mw_integrations::{HttpClient, TransportError};
+use mw_media::Timestamp;
 use mw_store::native::Client;
 use mw_store::{Database, DbError, Param};
 use std::cell::Cell;

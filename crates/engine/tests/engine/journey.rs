@@ -48,8 +48,7 @@ fn four_dispatchers_at_once_lose_no_clip_and_make_none_twice() {
         let twins: Vec<Twin> = (0..4).map(|_| engine.twin()).collect();
         std::thread::scope(|scope| {
             for mut twin in twins {
-                scope
-                    .spawn(move || futures::executor::block_on(mw_engine::work(&mut twin, &Http, settings)).unwrap());
+                scope.spawn(move || futures::executor::block_on(mw_engine::work(&mut twin, &Http, settings)).unwrap());
             }
         });
         engine.pass_until_due();

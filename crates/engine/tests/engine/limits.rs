@@ -1,9 +1,9 @@
 //! Work that a limit holds back is waited for, and nobody starves behind it.
 
 use crate::fixture::*;
+use mw_engine::World;
 use mw_media::run::PersonaSource;
 use mw_media::status::{ProvidersMode, Status};
-use mw_engine::World;
 use serde_json::json;
 
 /// Submissions that have gone out.

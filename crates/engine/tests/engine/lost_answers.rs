@@ -1,7 +1,7 @@
 //! A submission whose answer is lost: found out about before it is repeated.
 
 use crate::fixture::*;
-use mw_media::run::{Command, Event, MediaEvent, JobPhase, Run};
+use mw_media::run::{Command, Event, JobPhase, MediaEvent, Run};
 use mw_media::status::Status;
 use serde_json::json;
 use time::Duration;

@@ -4,9 +4,9 @@
 use mw_media::run::MediaCommand;
 
 use crate::fixture::*;
+use mw_engine::World;
 use mw_media::run::{Command, Context, Order, PersonaSource, Run, apply};
 use mw_media::status::ProvidersMode;
-use mw_engine::World;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit, order};
 use mw_store::effects::{self, Claimed, Contact, Observed};
 use mw_store::webhooks::{Delivery, Match, Receipt, accept};

@@ -110,8 +110,7 @@ fn a_run_that_cannot_be_read_stops_nobody_else() {
     let mut engine = Engine::new();
     let odd = engine.generating("test_video_gen");
     let fine = engine.generating("test_video_gen");
-    let damage =
-        "UPDATE runs SET state = jsonb_set(state, '{body,clips}', '\"a future version counts them otherwise\"') WHERE run_id = $1";
+    let damage = "UPDATE runs SET state = jsonb_set(state, '{body,clips}', '\"a future version counts them otherwise\"') WHERE run_id = $1";
     engine.db().driver().execute(damage, &[&odd.run_id]).unwrap();
     assert_eq!(engine.carry(&fine.run_id).status, Status::AwaitingPrepublish);
     let dead =

@@ -1,9 +1,9 @@
 //! A paused run under the dispatcher's hands.
 
 use crate::fixture::*;
+use mw_engine::World;
 use mw_media::run::{Command, Run};
 use mw_media::status::Status;
-use mw_engine::World;
 use time::Duration;
 
 fn pause(engine: &mut Engine, run: &Run) {

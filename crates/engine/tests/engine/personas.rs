@@ -1,11 +1,11 @@
-use mw_media::run::MediaEvent;
 use crate::fixture::*;
-use mw_media::knowledge::document::{Format, documents};
-use mw_media::persona::tool::PersonaTool;
-use mw_media::run::{Event, PersonaSource, Run};
-use mw_media::status::{ProvidersMode, Status};
 use mw_engine::World;
 use mw_integrations::llm::Api;
+use mw_media::knowledge::document::{Format, documents};
+use mw_media::persona::tool::PersonaTool;
+use mw_media::run::MediaEvent;
+use mw_media::run::{Event, PersonaSource, Run};
+use mw_media::status::{ProvidersMode, Status};
 use serde_json::{Value, json};
 
 pub(crate) fn canned(engine: &Engine) {
@@ -261,7 +261,15 @@ fn an_idea_that_the_project_has_had_is_shown_at_the_gate() {
     let second = after_iggy(&mut engine, "aismr");
     let told = user_message(&asked(&engine)[1]);
     assert_eq!(told["earlier_ideas"].as_array().unwrap().len(), 12);
-    let check = second.briefs().next().unwrap().about.checks.into_iter().find(|check| check.rule.contains("earlier one")).unwrap();
+    let check = second
+        .briefs()
+        .next()
+        .unwrap()
+        .about
+        .checks
+        .into_iter()
+        .find(|check| check.rule.contains("earlier one"))
+        .unwrap();
     assert!(!check.kept && check.detail.contains("clip 1") && check.detail.contains(&first.run_id), "{check:?}");
     assert_eq!(second.body.likenesses.len(), 1);
 }

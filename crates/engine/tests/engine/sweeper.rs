@@ -1,9 +1,9 @@
 //! The sweep under bad circumstances: rows that it cannot fix, another sweep at the same time, and gates that run out.
 
 use crate::fixture::*;
+use mw_engine::World;
 use mw_media::run::{Command, PersonaSource};
 use mw_media::status::{ProvidersMode, Status};
-use mw_engine::World;
 use mw_store::sweep::Exports;
 use time::Duration;
 

@@ -1,6 +1,6 @@
-use mw_media::run::MediaCommand;
 use crate::fixture::*;
 use mw_media::gate_policy::{Escalation, GatePolicy, OnExpiry};
+use mw_media::run::MediaCommand;
 use mw_media::run::{Command, PersonaSource};
 use mw_media::status::{ProvidersMode, Status};
 use time::Duration;
@@ -42,8 +42,9 @@ fn a_gate_warns_calls_others_in_gets_its_time_once_more_and_then_expires() {
         ..GatePolicy::default()
     };
     let run = engine.start_with_policy(&policy);
-    let gate =
-        |engine: &mut Engine| engine.run(&run.run_id).gates.first().map(|open| (open.warned, open.escalated, open.extended));
+    let gate = |engine: &mut Engine| {
+        engine.run(&run.run_id).gates.first().map(|open| (open.warned, open.escalated, open.extended))
+    };
     for (hours, warnings, expected) in [
         (0, 0, Some((false, false, false))),
         (1, 1, Some((true, false, false))),

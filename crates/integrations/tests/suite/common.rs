@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use mw_integrations::{HttpClient, JobContext, Settings, TransportError};
+use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use serde_json::Value;
 
 pub(crate) const KEY: &str = "key-0123456789";

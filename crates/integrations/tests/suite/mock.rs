@@ -1,8 +1,8 @@
 //! Mock mode: the same job always gives the same answers.
 
 use crate::common::*;
-use mw_media::job::JobSpec;
 use mw_integrations::{Progress, Submission, mock};
+use mw_media::job::JobSpec;
 
 fn url(spec: &JobSpec) -> String {
     match mock::query(&context(), spec) {

@@ -2,9 +2,9 @@
 
 use crate::common::*;
 use http::Response;
-use mw_media::trace::{Line, Span, spans, trace_id};
 use mw_integrations::otlp::{Collector, Service, export, headers};
 use mw_integrations::{Fault, FaultClass, TransportError};
+use mw_media::trace::{Line, Span, spans, trace_id};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };

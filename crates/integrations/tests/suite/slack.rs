@@ -2,10 +2,10 @@
 
 use crate::common::*;
 use http::HeaderMap;
-use mw_media::notification::Message;
 use mw_integrations::post::{Buttons, Post};
 use mw_integrations::slack::{Press, Reply, is_from_slack, parse, respond, send};
 use mw_integrations::{Fault, FaultClass, Settings};
+use mw_media::notification::Message;
 use serde_json::{Value, json};
 
 fn workspace() -> Settings {

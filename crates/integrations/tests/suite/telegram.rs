@@ -2,12 +2,12 @@
 
 use crate::common::*;
 use http::HeaderMap;
-use mw_media::notification::Message;
 use mw_integrations::post::{Buttons, Post};
 use mw_integrations::telegram::{
     Incoming, Update, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say, send, take_buttons_off,
 };
 use mw_integrations::{Fault, FaultClass, Settings, TransportError};
+use mw_media::notification::Message;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

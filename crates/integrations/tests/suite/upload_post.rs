@@ -1,9 +1,9 @@
 //! upload-post: every answer shape of its contract.
 
 use crate::common::*;
+use mw_integrations::{FaultClass, Hint, Progress, Recovery, Submission, TransportError, upload_post};
 use mw_media::disclosure::Disclosure;
 use mw_media::job::PublishSpec;
-use mw_integrations::{FaultClass, Hint, Progress, Recovery, Submission, TransportError, upload_post};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 //! and says that a program reads the answer: so no link that decides stands in it.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_media::principal::Role;
 use mw_edge::Problem;
 use mw_edge::body::Fields;
+use mw_media::principal::Role;
 use mw_operations::turn::{self, call};
 use serde_json::{Value, json};
 

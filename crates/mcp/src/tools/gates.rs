@@ -2,12 +2,12 @@
 
 use super::runs::{cursor, limit};
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_media::principal::Role;
-use mw_media::run::Brief;
-use mw_media::status::{GATE_NAME_LENGTH_MAX, GateName};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::config::Config;
+use mw_media::principal::Role;
+use mw_media::run::Brief;
+use mw_media::status::{GATE_NAME_LENGTH_MAX, GateName};
 use mw_operations::gate::inbox::{list as list_open, place};
 use mw_operations::gate::link;
 use mw_store::gates::Filter;

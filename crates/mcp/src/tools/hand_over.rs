@@ -7,10 +7,10 @@ use super::runs::run_id;
 use crate::protocol::Ask;
 use crate::state::State;
 use crate::tool::{Call, Session, Tool, ToolOutcome};
+use mw_edge::{Problem, clock};
 use mw_media::brendan::speech::plain;
 use mw_media::principal::Role;
 use mw_media::run::{DecidedGate, Run};
-use mw_edge::{Problem, clock};
 use mw_operations::runs;
 use serde_json::{Value, json};
 

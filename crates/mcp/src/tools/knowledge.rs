@@ -1,9 +1,9 @@
 //! What people wrote down for agents: searched as Brendan searches it.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_media::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::{Problem, clock, problem};
+use mw_media::principal::Role;
 use mw_store::knowledge::{PASSAGES_MAX, Passage, Search, SearchError, search};
 use serde_json::{Value, json};
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! What can be made here.
 
 use crate::tool::{Tool, ToolOutcome};
-use mw_media::principal::Role;
 use mw_edge::startup;
+use mw_media::principal::Role;
 use mw_operations::projects;
 use serde_json::json;
 

@@ -1,9 +1,9 @@
 //! How the last days went: a report for people, and the figures that it is made of.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_media::principal::Role;
 use mw_edge::body::Fields;
 use mw_edge::{Problem, clock, problem};
+use mw_media::principal::Role;
 use mw_store::insight::{self, Insight};
 use serde_json::json;
 use std::collections::BTreeMap;

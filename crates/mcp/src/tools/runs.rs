@@ -1,10 +1,10 @@
 //! Reading runs: how one stands, which there are, what one waits for.
 
 use crate::tool::{Call, Session, Tool, ToolOutcome};
-use mw_media::principal::Role;
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
+use mw_media::principal::Role;
 use mw_operations::runs::view;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};

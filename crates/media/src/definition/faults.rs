@@ -126,7 +126,9 @@ impl Faults {
     }
 
     fn gate(&mut self, at: &str, steps: &[Step], index: usize) {
-        let Some(Step::Gate { gate, expires_after_seconds, policy, question, summary, .. }) = steps.get(index) else { return };
+        let Some(Step::Gate { gate, expires_after_seconds, policy, question, summary, .. }) = steps.get(index) else {
+            return;
+        };
         let earlier = || steps.iter().take(index);
         let is_new = !earlier().any(|step| step.name() == gate.as_str());
         self.unless(is_new, format!("{at}/gate"), format!("an earlier step has the name {gate}"));
@@ -137,14 +139,19 @@ impl Faults {
         for (place, group) in policy.edits.iter().enumerate() {
             let at = format!("{at}/policy/edits/{place}");
             match Editable::parse(group) {
-                None => self.add(at, format!("there is no group of texts {group:?}; there are {}", Editable::WORDS.join(", "))),
+                None => self
+                    .add(at, format!("there is no group of texts {group:?}; there are {}", Editable::WORDS.join(", "))),
                 Some(Editable::Plan | Editable::Script) if is_made => {
                     self.add(at, "only captions can be edited after the clips are made");
                 }
                 Some(Editable::Plan | Editable::Script | Editable::Captions) => {}
             }
         }
-        self.unless(question.as_ref().is_none_or(|text| is_text(text)), format!("{at}/question"), "ask something, or leave it out");
+        self.unless(
+            question.as_ref().is_none_or(|text| is_text(text)),
+            format!("{at}/question"),
+            "ask something, or leave it out",
+        );
         if let Some(summary) = summary {
             self.template(summary, &SUMMARY_PLACES, format!("{at}/summary"));
         }

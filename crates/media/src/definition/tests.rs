@@ -95,7 +95,7 @@ mod another_project {
     use crate::brendan::rules::{Intent, plan};
     use crate::principal::{Principal, Role as PrincipalRole};
     use crate::run::testing::{T0, decide_with, request, with_context};
-    use crate::run::{MediaCommand, Command, GateDecision, JobPhase, Run, StartRequest, Transition, apply, start};
+    use crate::run::{Command, GateDecision, JobPhase, MediaCommand, Run, StartRequest, Transition, apply, start};
     use crate::status::{Channel, Status, Verdict};
 
     fn harbour() -> Definition {
@@ -120,8 +120,13 @@ mod another_project {
         let requested = run.body.step_jobs().find(|(_, job)| job.phase == JobPhase::Requested);
         let submitted = || run.body.step_jobs().find(|(_, job)| matches!(job.phase, JobPhase::Submitted { .. }));
         match requested {
-            Some((id, _)) => Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false }),
-            None => Command::Own(MediaCommand::FinishJob { job_id: submitted().unwrap().0.clone(), url: "https://files.test/x".into() }),
+            Some((id, _)) => {
+                Command::Own(MediaCommand::SubmitJob { job_id: id.clone(), task_id: format!("t-{id}"), adopted: false })
+            }
+            None => Command::Own(MediaCommand::FinishJob {
+                job_id: submitted().unwrap().0.clone(),
+                url: "https://files.test/x".into(),
+            }),
         }
     }
 

@@ -197,7 +197,9 @@ fn of_run(run: &Run, place: &str) -> Vec<String> {
         "subjects" => Some(subjects(run)),
         "seconds" => settings.map(|settings| settings.clips.duration_seconds.to_string()),
         "hashtags" => settings.map(|settings| settings.publish.hashtags.join(" ")).filter(|tags| !tags.is_empty()),
-        "theme" => ["prompt", "topic", "title"].iter().find_map(|key| Some(run.body.input.get(key)?.as_str()?.to_owned())),
+        "theme" => {
+            ["prompt", "topic", "title"].iter().find_map(|key| Some(run.body.input.get(key)?.as_str()?.to_owned()))
+        }
         _ => None,
     };
     one.into_iter().collect()
@@ -262,7 +264,10 @@ mod tests {
         everything.apply(Role::Edit, &mut run);
         assert_eq!(run, before);
         everything.apply(Role::Write, &mut run);
-        assert_eq!((run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()), ("cheeseburger", Some("p")));
+        assert_eq!(
+            (run.body.clips[0].header.as_str(), run.body.clips[0].prompt.as_deref()),
+            ("cheeseburger", Some("p"))
+        );
     }
 
     #[test]

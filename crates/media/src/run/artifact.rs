@@ -165,7 +165,8 @@ fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifac
         ],
         Some(JobSpec::Render(_)) => {
             vec![
-                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code})).by(maker(run, JobKind::Render)),
+                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code}))
+                    .by(maker(run, JobKind::Render)),
             ]
         }
         Some(JobSpec::Publish(_)) => {

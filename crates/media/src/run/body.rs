@@ -47,10 +47,12 @@ pub struct Media {
 
 crate::words! {
     /// Where a media run stands (the production runbook's words, and `rejected`, `expired`, `paused`).
+    #[derive(Default)]
     Status {
         /// Waits at the first of MyloWare's gates.
         PendingWorkflow = "pending_workflow",
         /// Personas or providers are at work.
+        #[default]
         Running = "running",
         /// Waits at the second of MyloWare's gates.
         AwaitingIdeate = "awaiting_ideate",
@@ -88,12 +90,6 @@ impl Status {
             | Status::Publishing
             | Status::Paused => false,
         }
-    }
-}
-
-impl Default for Status {
-    fn default() -> Self {
-        Status::Running
     }
 }
 

@@ -60,7 +60,8 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
 
 /// Only headers that still are as they were found.
 fn likenesses(run: &Run) -> Option<Check> {
-    let stands = |like: &&Likeness| run.body.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
+    let stands =
+        |like: &&Likeness| run.body.clips.get(like.index as usize).is_some_and(|clip| clip.header == like.header);
     let detail: Vec<String> = run
         .body
         .likenesses

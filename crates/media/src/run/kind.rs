@@ -19,6 +19,7 @@ use serde_json::Value;
 /// What only a media run can be asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a command lives as long as one decision; there is never a list of them")]
 pub enum MediaCommand {
     /// A persona's answer came.
     FinishPersona { step: u32, output: PersonaOutput, source: String },

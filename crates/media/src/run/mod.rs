@@ -47,10 +47,10 @@ pub(crate) use gate::SUMMARY_PLACES;
 pub use guardrail::Check;
 pub use kind::MediaCommand;
 pub use mw_kernel::run::{
-    Artifact, Attachment, Change, Common, CommonName, Context, DecidedGate, DefinitionRef, EXTEND_DAYS_MAX, Edit, EditableField,
-    Effect, EffectKind, EffectState, Facts, FieldError, GateDecision, GateKey, GateRow, JobRow, NOTIFICATION,
-    OpenEffect, OpenGate, Order, PAUSE_DAYS, Parent, Pause, Quorum, Rearmed, Refusal, Rows, RunError, Succession,
-    TERMINATED, Text, Why, rfc3339,
+    Artifact, Attachment, Change, Common, CommonName, Context, DecidedGate, DefinitionRef, EXTEND_DAYS_MAX, Edit,
+    EditableField, Effect, EffectKind, EffectState, Facts, FieldError, GateDecision, GateKey, GateRow, JobRow,
+    NOTIFICATION, OpenEffect, OpenGate, Order, PAUSE_DAYS, Parent, Pause, Quorum, Rearmed, Refusal, Rows, RunError,
+    Succession, TERMINATED, Text, Why, rfc3339,
 };
 pub use retry::SUBMISSION_UNANSWERED;
 pub use start::{Input, InputError, StartRequest, optional_steps};

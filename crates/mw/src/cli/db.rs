@@ -2,8 +2,8 @@
 
 use super::{Context, purge};
 use crate::{
-    folder,
     error::{Error, Result, While},
+    folder,
     migrations::{self, Changes, Schema},
     projects,
 };

@@ -231,7 +231,8 @@ fn commits() -> Vec<Statement> {
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
-            let decision = GateDecision::new(mw_media::gate!("workflow"), Verdict::Approve, Principal::operator(), Channel::Api);
+            let decision =
+                GateDecision::new(mw_media::gate!("workflow"), Verdict::Approve, Principal::operator(), Channel::Api);
             told(db, run, &Command::DecideGate(decision));
         }),
         statement("runs_commit of an end", PAGE, |db, run| {

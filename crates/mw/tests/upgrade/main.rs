@@ -18,8 +18,8 @@
 mod record;
 mod versions;
 
-use mw::migrations::{self, Schema};
 use mw::folder;
+use mw::migrations::{self, Schema};
 use mw_stack::database::Database;
 use mw_store::{Database as _, Param, native::Client};
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,8 @@
 
 use crate::{Release, complaints, missing, record::Log};
 use mw::folder;
-use mw_stack::{cluster::Cluster, database::Database};
 use mw::migrations::{self, Schema};
+use mw_stack::{cluster::Cluster, database::Database};
 use mw_store::{Database as _, Param, native::Client};
 use serde_json::{Value, json};
 

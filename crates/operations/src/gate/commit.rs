@@ -4,11 +4,11 @@
 use super::request::DecisionRequest;
 use super::{policy, refusal};
 use crate::runs;
+use mw_edge::log::Level;
+use mw_edge::{Context, Problem, Request};
 use mw_media::principal::Principal;
 use mw_media::run::{Command, GateDecision, OpenGate, Run};
 use mw_media::status::{Channel, GateName, Verdict};
-use mw_edge::log::Level;
-use mw_edge::{Context, Problem, Request};
 use serde_json::{Value, json};
 
 const USER_AGENT_CHARS_MAX: usize = 200;

@@ -1,8 +1,8 @@
 //! Pages of open gates, for every list of them.
 
-use mw_media::run::{Brief, OpenGate};
 use mw_edge::cursor::Cursor;
 use mw_edge::{Context, Problem};
+use mw_media::run::{Brief, OpenGate};
 use mw_store::gates::{Filter, Place, Waiting, open};
 
 /// What is listed, and where it goes on.

@@ -3,9 +3,9 @@
 use super::GateStanding;
 use super::layout::{self, Moment};
 use askama::Template;
+use mw_edge::{Problem, Response, clock};
 use mw_media::run::{Change, Facts, Field, Run};
 use mw_media::status::{GateName, Verdict};
-use mw_edge::{Problem, Response, clock};
 
 #[derive(Template)]
 #[template(path = "decided.html")]

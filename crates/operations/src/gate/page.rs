@@ -4,9 +4,9 @@
 use super::layout::{self, Moment, is_web_link};
 use super::policy::Obstacle;
 use askama::Template;
+use mw_edge::{Problem, Response, csrf};
 use mw_media::gate_policy::OnExpiry;
 use mw_media::run::{Brief, DecidedGate, Text};
-use mw_edge::{Problem, Response, csrf};
 
 #[derive(Template)]
 #[template(path = "decision.html")]

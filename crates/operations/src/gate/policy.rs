@@ -1,10 +1,10 @@
 //! What a gate's policy has against somebody: against an approval now, and against earlier ones.
 
+use mw_edge::{Context, Problem, clock, ids};
 use mw_media::link::{Holder, Waiting};
 use mw_media::principal::Principal;
 use mw_media::run::{self, Command, GateDecision, Refusal, Run};
 use mw_media::status::{Channel, GateName, Verdict};
-use mw_edge::{Context, Problem, clock, ids};
 use mw_store::principals;
 
 /// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.

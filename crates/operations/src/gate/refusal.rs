@@ -1,8 +1,8 @@
 //! What a gate refuses, in HTTP.
 
+use mw_edge::{Problem, problem, refusal};
 use mw_media::run::{Refusal, Run};
 use mw_media::status::GateName;
-use mw_edge::{Problem, problem, refusal};
 use mw_store::commit::TransitionError;
 
 /// At a gate, a decision that could not be committed is the original's 502: nothing is recorded, a retry does it.
@@ -26,7 +26,10 @@ pub fn nothing_to_decide(run: &Run, gate: GateName) -> Problem {
 
 /// 422 for what can be no gate's name.
 pub fn unknown_gate() -> Problem {
-    problem::invalid_field("path:gate", "Input should be the name of a gate: a lower-case letter, then lower-case letters, digits and _")
+    problem::invalid_field(
+        "path:gate",
+        "Input should be the name of a gate: a lower-case letter, then lower-case letters, digits and _",
+    )
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
-use mw_media::run::{Edit, Field};
-use mw_media::status::Verdict;
 use mw_edge::body::{self, Fields};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
 use mw_edge::{Problem, Request, problem};
+use mw_media::run::{Edit, Field};
+use mw_media::status::Verdict;
 use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
@@ -34,7 +34,15 @@ pub struct DecisionRequest {
 
 impl DecisionRequest {
     pub fn new(verdict: Verdict) -> DecisionRequest {
-        DecisionRequest { verdict, comment: None, edit: Edit::new(), opening: None, subject_sha256: None, approver: None, form_token: None }
+        DecisionRequest {
+            verdict,
+            comment: None,
+            edit: Edit::new(),
+            opening: None,
+            subject_sha256: None,
+            approver: None,
+            form_token: None,
+        }
     }
 
     pub fn approve() -> DecisionRequest {

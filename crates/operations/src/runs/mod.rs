@@ -2,11 +2,11 @@
 
 pub mod view;
 
-use mw_media::principal::Named;
-use mw_media::run::{self, Command, Run};
 use mw_edge::ids::{is_run_id, new_id};
 use mw_edge::limits::Limiter;
 use mw_edge::{Context, Problem, Request, auth, clock, problem};
+use mw_media::principal::Named;
+use mw_media::run::{self, Command, Run};
 use mw_store::DbError;
 use mw_store::commit::TransitionError;
 use mw_store::runs::{Asking, Loaded};

@@ -1,10 +1,10 @@
 //! Runs as clients see them, on every way in: a page of them, one, its timeline, and what it waits for.
 
-use mw_media::status::Status;
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::ids::is_run_id;
 use mw_edge::{Context, Problem, clock, problem};
+use mw_media::status::Status;
 use mw_store::runs::{Explained, Filter};
 use serde_json::{Value, json};
 

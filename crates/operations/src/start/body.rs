@@ -1,10 +1,10 @@
 //! What a start asks for: the body of POST /v1/runs/start.
 
-use mw_media::run::Input;
 use mw_edge::body::{self, Fields};
 use mw_edge::problem::FieldError;
 use mw_edge::refusal::field_errors;
 use mw_edge::{Problem, Request, problem};
+use mw_media::run::Input;
 use serde_json::{Map, Value, json};
 
 const USER_ID_LENGTH_MAX: usize = 200;

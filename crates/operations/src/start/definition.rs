@@ -1,9 +1,9 @@
 //! Definitions of projects, cached in Spin's key-value store. A version never changes, so an entry is never stale; one that
 //! is lost or damaged is read from the database again.
 
-use mw_media::definition::Definition;
 use mw_edge::cache::Cache;
 use mw_edge::{Context, Problem, problem};
+use mw_media::definition::Definition;
 use mw_store::runs::ProjectVersion;
 
 /// The definition of a project's version.

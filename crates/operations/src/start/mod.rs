@@ -5,12 +5,12 @@ pub mod definition;
 
 pub use body::StartBody;
 
-use mw_media::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
-use mw_media::status::ProvidersMode;
 use mw_edge::config::Config;
 use mw_edge::ids::new_id;
 use mw_edge::refusal::{draining, field_errors};
 use mw_edge::{Context, Problem, clock, llm, problem, startup};
+use mw_media::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
+use mw_media::status::ProvidersMode;
 use mw_store::chat::Turn;
 use mw_store::commit::{Committed, Decision, Idempotency};
 use mw_store::runs::{ProjectVersion, StartLoaded};

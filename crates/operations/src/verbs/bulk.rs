@@ -2,8 +2,8 @@
 //! shows is what would happen.
 
 use super::VerbRequest;
-use mw_media::run::{self, Run};
 use mw_edge::{Context, Problem, clock, ids};
+use mw_media::run::{self, Run};
 use mw_store::commit::{TransitionError, order_all};
 use mw_store::runs::{Filter, Listed, States};
 use serde_json::{Value, json};

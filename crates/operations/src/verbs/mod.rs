@@ -4,11 +4,11 @@
 pub mod bulk;
 
 use crate::runs;
+use mw_edge::body::Fields;
+use mw_edge::{Context, Problem, clock, ids, problem};
 use mw_media::Timestamp;
 use mw_media::run::{self, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Run};
 use mw_media::status::Verb;
-use mw_edge::body::Fields;
-use mw_edge::{Context, Problem, clock, ids, problem};
 use mw_store::runs::{ForcedEnd, force_end};
 use serde_json::{Map, Value, json};
 use time::Duration;

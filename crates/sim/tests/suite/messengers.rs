@@ -1,8 +1,8 @@
 //! Telegram and Slack: what a bot may send, and what people do with it.
 
-use mw_media::notification::Message;
 use mw_integrations::post::{Buttons, Post};
 use mw_integrations::{Settings, slack, telegram};
+use mw_media::notification::Message;
 use serde_json::{Value, json};
 
 use crate::common::*;

@@ -1,9 +1,9 @@
 //! A collector of traces and Sentry: what they take, and how they refuse.
 
-use mw_media::trace::{Line, spans};
 use mw_integrations::FaultClass;
 use mw_integrations::otlp::{Collector, Service, export};
 use mw_integrations::sentry::{Dsn, Event, Sent, send};
+use mw_media::trace::{Line, spans};
 use serde_json::{Value, json};
 
 use crate::common::*;

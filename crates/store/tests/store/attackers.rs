@@ -72,7 +72,9 @@ fn known_jobs(db: &mut Client) -> (Vec<KnownJob>, Vec<KnownJob>) {
         let run = generating(db, ProvidersMode::Sim);
         for (place, provider) in [(0, PROVIDERS[number % 3]), (1, PROVIDERS[(number + 1) % 3])] {
             let job = job_id(&run, place);
-            db.driver().execute("UPDATE provider_jobs SET provider = $1 WHERE job_id = $2", &[&provider, &job]).unwrap();
+            db.driver()
+                .execute("UPDATE provider_jobs SET provider = $1 WHERE job_id = $2", &[&provider, &job])
+                .unwrap();
             if number < 21 { &mut open } else { &mut ended }.push((provider.to_owned(), job));
         }
         if number >= 21 {

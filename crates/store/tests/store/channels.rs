@@ -94,8 +94,7 @@ fn whom_the_gates_policy_names_is_told_in_person() {
     let mut transition = start_transition("aismr", ProvidersMode::Mock);
     let policy = serde_json::json!({"approvers": ["ann"], "groups": ["editors"], "escalate": {
         "after_seconds": 60, "approvers": ["zoe"]}});
-    let mw_media::definition::Step::Gate { policy: held, .. } = &mut transition.run.body.pipeline[0] else { panic!() };
-    *held = serde_json::from_value(policy).unwrap();
+    transition.run.gates[0].policy = serde_json::from_value(policy).unwrap();
     let run = transition.run.clone();
     commit_one(&mut db, of(transition));
     assert_eq!(addresses(&mut db, &run), ["11", "12"]);

@@ -1,5 +1,5 @@
-use mw_media::run::MediaCommand;
 use crate::fixture::*;
+use mw_media::run::MediaCommand;
 use mw_media::run::{Command, Context, Run, apply};
 use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::{Committed, Decision, Idempotency, commit};

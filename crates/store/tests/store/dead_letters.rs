@@ -1,7 +1,7 @@
-use mw_media::run::MediaCommand;
 use crate::fixture::*;
 use crate::webhooks::{by_job, delivery};
 use mw_media::Timestamp;
+use mw_media::run::MediaCommand;
 use mw_media::run::{Command, Run};
 use mw_media::status::ProvidersMode;
 use mw_store::dead_letters::{Action, Ending, Filter, Order, Reason, Settled, list, retry, settle, view};

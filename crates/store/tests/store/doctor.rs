@@ -270,8 +270,9 @@ fn events_written_behind_the_products_back_are_found() {
         metadata: json!({}),
     };
     let id = |run: &Run| Some(run.run_id.clone());
-    let gap =
-        ward.after(|db| append(db, &waiting, waiting.version + 2, Event::Common(Common::ArtifactAttached(Box::new(attachment)))));
+    let gap = ward.after(|db| {
+        append(db, &waiting, waiting.version + 2, Event::Common(Common::ArtifactAttached(Box::new(attachment))))
+    });
     assert_eq!(gap, [(Invariant::TimelineGap, id(&waiting))]);
     let twice = ward.after(|db| {
         let job_id = job_id(&submitted, 0);

@@ -1,5 +1,5 @@
-use mw_media::run::MediaCommand;
 use crate::fixture::*;
+use mw_media::run::MediaCommand;
 use mw_media::run::{Command, EffectKind};
 use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Outcome, Settle, commit};

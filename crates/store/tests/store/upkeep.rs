@@ -11,7 +11,7 @@ const TABLES: [&str; 9] = [
     "run_events",
     "artifacts",
     "gates",
-    "jobs",
+    "provider_jobs",
     "outbox",
     "webhook_events",
     "chat_messages",

@@ -99,7 +99,10 @@ fn a_terminated_run_leaves_nothing_at_work() {
         let ended = carried_out(&mut db, &run, &Order::Terminate);
         assert_eq!(ended.status, Status::Failed);
         assert_eq!(effect_states(&mut db, &run.run_id, "submit"), ["cancelled", "cancelled"]);
-        assert_eq!(count(&mut db, "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND state <> 'fenced'", &run.run_id), 0);
+        assert_eq!(
+            count(&mut db, "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND state <> 'fenced'", &run.run_id),
+            0
+        );
         assert_eq!(folded(&mut db, &run.run_id), loaded(&mut db, &run.run_id));
     }
 }
@@ -121,7 +124,7 @@ fn a_successor_follows_what_was_at_work_and_its_parent_does_not_move() {
     let successor = carried_out(&mut db, &parent, &retry());
     assert_ne!(successor.run_id, parent.run_id);
     assert_eq!(loaded(&mut db, &parent.run_id), parent);
-    let sql = "SELECT count(*) FROM provider_jobs JOIN outbox USING (job_id) JOIN runs ON runs.run_id = jobs.run_id
+    let sql = "SELECT count(*) FROM provider_jobs JOIN outbox USING (job_id) JOIN runs ON runs.run_id = provider_jobs.run_id
                 WHERE provider_jobs.run_id = $1 AND provider_jobs.task_id = $2 AND provider_jobs.state = 'submitted' AND outbox.kind = 'poll'
                   AND outbox.state = 'due' AND parent_run_id = $3";
     let row = db.driver().query_one(sql, &[&successor.run_id, &task_id, &parent.run_id]).unwrap();

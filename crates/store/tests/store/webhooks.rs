@@ -1,6 +1,6 @@
-use mw_media::run::MediaCommand;
 use crate::fixture::*;
 use mw_media::run::Command;
+use mw_media::run::MediaCommand;
 use mw_media::status::ProvidersMode;
 use mw_store::webhooks::{Delivery, Match, Receipt, Refusal, accept, refuse};
 use serde_json::json;
