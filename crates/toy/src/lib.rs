@@ -37,7 +37,9 @@ pub struct Counter {
 
 mw_kernel::words! {
     /// Where a counting run stands.
+    #[derive(Default)]
     CounterStatus {
+        #[default]
         Checking = "checking",
         Counting = "counting",
         Resting = "resting",
@@ -47,12 +49,6 @@ mw_kernel::words! {
         Cancelled = "cancelled",
         Rejected = "rejected",
         Expired = "expired",
-    }
-}
-
-impl Default for CounterStatus {
-    fn default() -> Self {
-        CounterStatus::Checking
     }
 }
 

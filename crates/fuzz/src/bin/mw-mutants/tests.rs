@@ -63,7 +63,7 @@ impl Programs {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let program = |name: &str| {
             let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            let found = messages.filter(|message| message["target"]["name"] == name).last();
+            let found = messages.filter(|message| message["target"]["name"] == name).next_back();
             PathBuf::from(found.expect(name)["executable"].as_str().expect("a program"))
         };
         Programs { store: program("store"), engine: program("engine") }
@@ -95,10 +95,11 @@ fn failure(program: &Path, modules: &[&str], url: &str, mutant: &str) -> Option<
     let until = Instant::now() + LONGEST;
     let failed = loop {
         match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(line) => match line.strip_suffix(" ... FAILED").and_then(|line| line.strip_prefix("test ")) {
-                Some(test) => break Some(test.to_owned()),
-                None => {}
-            },
+            Ok(line) => {
+                if let Some(test) = line.strip_suffix(" ... FAILED").and_then(|line| line.strip_prefix("test ")) {
+                    break Some(test.to_owned());
+                }
+            }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => break Some("nobody in time".to_owned()),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break None,
         }
