@@ -186,7 +186,7 @@ fn every_test_that_the_guarantees_name_exists() {
 
 #[test]
 fn every_program_on_a_page_is_one_that_we_know() {
-    const KNOWN: [&str; 18] = [
+    const KNOWN: [&str; 19] = [
         "./dev",
         "mw",
         "curl",
@@ -205,6 +205,7 @@ fn every_program_on_a_page_is_one_that_we_know() {
         "DATABASE_URL",
         "API_KEY",
         "MW_",
+        "FUZZ_",
     ];
     for page in pages() {
         for line in commands(&page) {

@@ -93,7 +93,7 @@ fn every_command_against_a_stack() {
 
     // What the caller must change.
     assert!(person.sees(2, &["runs", "watch", "nobody"]).contains("run not found"));
-    person.sees(2, &["gates", "approve", &run, "nogate"]);
+    person.sees(2, &["gates", "approve", &run, "No Gate"]);
     person.sees(2, &["demo", "unknown-project"]);
     person.sees(2, &["no-such-command"]);
 

@@ -190,7 +190,7 @@ fn unknown_runs_and_gates_are_4xx() {
     for method in ["GET", "POST"] {
         let call = |path: &str| service().call(method, path).key().send();
         call("/v1/hitl/approve/no-such-run/workflow").expect_problem(404, "run not found");
-        call("/v1/hitl/approve/no-such-run/final").expect_invalid("path:gate");
+        call("/v1/hitl/approve/no-such-run/Final").expect_invalid("path:gate");
     }
 }
 

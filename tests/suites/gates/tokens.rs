@@ -134,7 +134,7 @@ fn a_link_is_for_the_open_gate_of_a_known_run() {
     assert!(url.contains("token="), "{url}");
 
     service().call("GET", &path("workflow")).send().expect_problem(401, "Invalid API key");
-    service().get(&path("final")).send().expect_invalid("path:gate");
+    service().get(&path("Final")).send().expect_invalid("path:gate");
     service().get("/v1/hitl/link/no-such-run/workflow").send().expect_problem(404, "run not found");
     let closed = format!("Run {} is not waiting at gate ideate", run.id);
     service().get(&path("ideate")).send().expect_problem(409, &closed);

@@ -11,11 +11,12 @@ fn definition(key: &str, version: &str) -> Value {
         "key": key, "version": version, "title": "Postcards", "description": "Three clips of one place.",
         "steps": [
             {"kind": "gate", "gate": "workflow", "expires_after_seconds": 600},
-            {"kind": "persona", "persona": "wanda", "role": "write", "instructions": "Write one prompt per clip."},
+            {"kind": "persona", "persona": "wanda", "role": "write", "instructions": "Write one prompt per clip.",
+             "by_rule": {"prompt": "A postcard of {subject}, {seconds} seconds."}},
             {"kind": "generate"},
             {"kind": "render"},
             {"kind": "gate", "gate": "prepublish"},
-            {"kind": "persona", "persona": "quinn", "role": "caption"},
+            {"kind": "persona", "persona": "quinn", "role": "caption", "by_rule": {"caption": "{title}"}},
             {"kind": "publish"},
         ],
         "settings": {

@@ -36,7 +36,7 @@ fn a_run_that_is_not_there_and_arguments_that_do_not_fit_are_told_to_the_model()
     assert!(refusal("list_runs", json!({"status": "done"})).starts_with("status: Input should be one of"));
     assert!(refusal("list_runs", json!({"limit": 0})).starts_with("limit: "));
     assert!(refusal("list_runs", json!({"limit": 101, "cursor": "x"})).contains("; cursor: "));
-    assert!(refusal("list_gates", json!({"gate": "final"})).starts_with("gate: Input should be"));
+    assert!(refusal("list_gates", json!({"gate": "Final"})).starts_with("gate: Input should be"));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn gather(folder: &Path, module: &str, found: &mut Vec<(String, String)>) {
             gather(&path, &inner, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]\n").next().unwrap_or_default().to_owned();
+            let text = text.split("#[cfg(test)]\nmod tests {\n").next().unwrap_or_default().to_owned();
             found.push((if stem == "mod" { module.to_owned() } else { inner }, text));
         }
     }

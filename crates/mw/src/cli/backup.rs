@@ -88,6 +88,11 @@ BEGIN
          WHERE pronamespace = 'public'::regnamespace
            AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e'))
     LOOP EXECUTE statement; END LOOP;
+    FOREACH statement IN ARRAY ARRAY(
+        SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
+         WHERE typnamespace = 'public'::regnamespace AND typtype IN ('d', 'e')
+           AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_type.oid AND deptype = 'e'))
+    LOOP EXECUTE statement; END LOOP;
 END $$;\n";
 
 pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {

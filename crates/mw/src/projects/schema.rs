@@ -182,7 +182,9 @@ mod tests {
             for wrong in [json!({"surprise": 1}), json!("surprise"), json!(-1.5), json!(7), json!([{}]), json!(true)] {
                 let mut changed = file.clone();
                 *changed.pointer_mut(place).unwrap() = wrong.clone();
-                assert_eq!(pointers(&changed).is_empty(), has_shape(&changed), "{place}: {wrong}");
+                // What may be edited is a word of the kind's own, which the type reads after the shape.
+                let is_foreign_word = place.contains("/policy/edits/") && wrong.is_string();
+                assert_eq!(pointers(&changed).is_empty(), has_shape(&changed) && !is_foreign_word, "{place}: {wrong}");
             }
             let (above, name) = place.rsplit_once('/').unwrap();
             let mut changed = file.clone();

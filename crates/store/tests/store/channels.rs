@@ -102,7 +102,7 @@ fn whom_the_gates_policy_names_is_told_in_person() {
     let row = db.driver().query_one(sql, &[&run.run_id]).unwrap();
     assert_eq!((row.get(0), row.get(1)), ("ann", true));
     let called_in = "SELECT address FROM runs, notice_targets(runs,
-        '{\"occasion\": \"gate_escalated\", \"gate\": \"workflow\"}') WHERE run_id = $1 ORDER BY address";
+        '{\"occasion\": \"gate_escalated\", \"gate\": \"workflow\", \"opening\": 1}') WHERE run_id = $1 ORDER BY address";
     let rows = db.driver().query(called_in, &[&run.run_id]).unwrap();
     assert_eq!(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["11", "12", "14"]);
 }
