@@ -186,7 +186,7 @@ fn every_test_that_the_guarantees_name_exists() {
 
 #[test]
 fn every_program_on_a_page_is_one_that_we_know() {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 20] = [
         "./dev",
         "mw",
         "curl",
@@ -195,6 +195,7 @@ fn every_program_on_a_page_is_one_that_we_know() {
         "git",
         "export",
         "psql",
+        "pg_dump",
         "cd",
         "echo",
         "promtool",

@@ -10,12 +10,12 @@ fn definition(key: &str, version: &str) -> Value {
     json!({
         "key": key, "version": version, "title": "Postcards", "description": "Three clips of one place.",
         "steps": [
-            {"kind": "gate", "gate": "workflow", "expires_after_seconds": 600},
+            {"kind": "gate", "gate": "workflow", "waiting_status": "pending_workflow", "expires_after_seconds": 600},
             {"kind": "persona", "persona": "wanda", "role": "write", "instructions": "Write one prompt per clip.",
              "by_rule": {"prompt": "A postcard of {subject}, {seconds} seconds."}},
             {"kind": "generate"},
             {"kind": "render"},
-            {"kind": "gate", "gate": "prepublish"},
+            {"kind": "gate", "gate": "prepublish", "waiting_status": "awaiting_prepublish"},
             {"kind": "persona", "persona": "quinn", "role": "caption", "by_rule": {"caption": "{title}"}},
             {"kind": "publish"},
         ],
