@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(180);
 const JUDGES: [(&str, &[&str], &[&str]); 16] = [
     ("channels", &["channels::", "attackers::"], &[]),
     ("chat", &["chat::", "budget::"], &[]),
-    ("commit", &["commit::", "effects::", "verbs::"], &["mutants::"]),
+    ("commit", &["commit::", "effects::", "verbs::", "budget::"], &["mutants::"]),
     ("dead_letters", &["dead_letters::"], &[]),
     ("dispatch", &["effects::", "breaker::", "limits::"], &["limits::"]),
     ("doctor", &["doctor::"], &[]),
