@@ -62,8 +62,8 @@ impl Programs {
         assert!(output.status.success(), "the tests do not build");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let program = |name: &str| {
-            let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            let found = messages.filter(|message| message["target"]["name"] == name).next_back();
+            let mut messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            let found = messages.rfind(|message| message["target"]["name"] == name);
             PathBuf::from(found.expect(name)["executable"].as_str().expect("a program"))
         };
         Programs { store: program("store"), engine: program("engine") }
