@@ -45,13 +45,14 @@ impl Message {
         self.start.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// As a component gets it: hosts refuse header values that HTTP has not.
+    /// As a component gets it: hosts refuse targets and header values that HTTP has not.
     pub(crate) fn request(&self) -> edge::Request {
         let body = self.body.clone();
         let is_value = |(_, value): &&(String, String)| HeaderValue::from_bytes(value.as_bytes()).is_ok();
         let headers = self.headers.iter().filter(is_value).cloned().collect();
         let method = self.start.split(' ').next().unwrap_or_default();
-        edge::Request::new(method, self.target(), headers, Box::new(move |_| Ok(body)))
+        let target: String = self.target().chars().filter(|letter| !letter.is_control()).collect();
+        edge::Request::new(method, &target, headers, Box::new(move |_| Ok(body)))
     }
 }
 

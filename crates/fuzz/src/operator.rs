@@ -47,6 +47,8 @@ pub(crate) fn sentry_dsn(bytes: &[u8]) -> Seen {
     let Some(dsn) = Dsn::parse(&text) else { return Seen::Refused };
     let url: http::Uri = dsn.envelope_url().parse().unwrap();
     assert!(url.host().is_some_and(|host| !host.is_empty()) && url.path().ends_with("/envelope/"));
-    assert!(text.matches("public-key-0123").count() != 1 || !format!("{dsn:?}").contains("public-key-0123"));
+    let is_key = text.split('@').next().is_some_and(|keys| keys.contains("public-key-0123"));
+    let stands_once = text.matches("public-key-0123").count() == 1;
+    assert!(!is_key || !stands_once || !format!("{dsn:?}").contains("public-key-0123"));
     Seen::Taken
 }

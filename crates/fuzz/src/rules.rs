@@ -33,7 +33,8 @@ pub(crate) fn gate_token(bytes: &[u8]) -> Seen {
     let claims = Claims {
         subject_sha256: "5".repeat(64),
         opening: u32::try_from(bytes.len()).unwrap(),
-        approver: token.chars().take(100).collect(),
+        // A principal's name has no control characters, which JSON would write as six each.
+        approver: token.chars().filter(|letter| !letter.is_control()).take(100).collect(),
         expires_at: NOW.unix_timestamp() + 1,
         nonce: "0d4f6c3e-7f1f-4f0e-9f5e-3a1b2c3d4e5f".into(),
     };
