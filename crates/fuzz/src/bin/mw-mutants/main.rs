@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- --sample 20 --seed 7     # some
-//! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all, for half an hour
+//! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants                             # all, for hours
 //! mw-stack db --fast -- cargo run -p mw-fuzz --bin mw-mutants -- effects_settle           # one function's
 //! ```
 //!
