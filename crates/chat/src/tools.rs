@@ -8,7 +8,7 @@ use mw_edge::Context;
 use mw_integrations::llm::{Arguments, ToolAnswer, ToolCall};
 use mw_media::brendan::conversation::{ANSWER_CHARS_MAX, PASSAGE_CHARS_MAX, PASSAGES_MAX, cut, data};
 use mw_media::brendan::speech;
-use mw_media::brendan::tools::{self, Call, ToolError, Wish};
+use mw_media::brendan::tools::{self, Call, ProposalArguments, ToolError};
 use mw_media::brendan::{KnownProject, KnownRun, Proposal, Standing};
 use mw_operations::start::definition;
 use mw_store::chat::{self, ChatLoaded, ChatProject, ChatRun, Decision};
@@ -140,13 +140,13 @@ impl<'a> ToolExecutor<'a> {
         json!({"runs": runs, "more": self.loaded.runs.len() > RUNS_LISTED_MAX})
     }
 
-    fn propose(&mut self, context: &mut Context, wish: Wish) -> Result<ToolResult, PlanFailure> {
-        let version = self.loaded.projects.iter().find(|project| project.known.key == wish.project);
+    fn propose(&mut self, context: &mut Context, arguments: ProposalArguments) -> Result<ToolResult, PlanFailure> {
+        let version = self.loaded.projects.iter().find(|project| project.known.key == arguments.project);
         let Some(version) = version.map(ChatProject::project_version) else {
             return Ok(Err(ToolError::NoProject(String::new())));
         };
         let definition = definition::get(context, &version)?;
-        let proposal = match wish.against(&definition) {
+        let proposal = match arguments.against(&definition) {
             Ok(proposal) => proposal,
             Err(error) => return Ok(Err(error)),
         };

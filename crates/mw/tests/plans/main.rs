@@ -9,7 +9,6 @@
     reason = "a test may panic"
 )]
 
-mod console;
 mod history;
 mod measure;
 mod statements;
@@ -48,16 +47,19 @@ fn no_statement_reads_the_history() {
 
 #[test]
 fn every_statement_of_the_store_is_measured() {
-    let measured = concat!(include_str!("statements.rs"), include_str!("console.rs"));
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/src");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = if path.is_file() { std::fs::read_to_string(path).unwrap() } else { continue };
+    let measured: String = sources(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/statements")).collect();
+    for text in sources(concat!(env!("CARGO_MANIFEST_DIR"), "/../store/src")) {
         for call in text.split("(db, \"").skip(1) {
             let function = call.split('"').next().unwrap();
             assert!(measured.contains(&format!("\"{function}")), "{function} is not among the measured statements");
         }
     }
+}
+
+/// The texts of the files of a folder.
+fn sources(folder: &str) -> impl Iterator<Item = String> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap())
 }
 
 fn fault(name: &str, entries_max: i64, reads: &Reads) -> Option<String> {

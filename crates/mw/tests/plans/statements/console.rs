@@ -1,7 +1,7 @@
 //! What the pages of the console read, as the console calls it.
 
+use super::{FEW, OPEN, PAGE, Statement, statement};
 use crate::history::now;
-use crate::statements::{FEW, OPEN, PAGE, Statement, statement};
 use mw_media::status::Status;
 use mw_store::console::{self, Visit};
 use mw_store::dead_letters;
