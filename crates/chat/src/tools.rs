@@ -107,7 +107,7 @@ impl<'a> ToolExecutor<'a> {
                 let facts = chat::run(context.database()?, &self.loaded.user_id, &run_id)?;
                 Ok(facts.ok_or(ToolError::NoRun))
             }
-            Call::ProposeRun(wish) => self.propose(context, *wish),
+            Call::ProposeRun(arguments) => self.propose(context, *arguments),
             Call::StartRun { proposal } => Ok(self.start(&proposal)),
             Call::ResendLink { run_id } => Ok(Ok(self.link(run_id))),
         }
