@@ -5,10 +5,14 @@
 //! - `load`       requests in a closed or an open loop
 //! - `statement`, `limit`  the store's own statement, for the floor and for pgbench
 //! - `figures/`   one file for each part of the table
-//! - `report`     the table
+//! - `report`     the tables, printed under the name of their host
+//! - `aims`       which aims that host meets
+//! - `document`   the places of the docs where the tables go
 
 #![allow(clippy::indexing_slicing, reason = "a measurement may stop, and indexing JSON gives null")]
 
+mod aims;
+mod document;
 mod figures;
 mod limit;
 mod load;
@@ -16,10 +20,11 @@ mod report;
 mod scene;
 mod statement;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use figures::Part;
 use mw::mode::Mode;
+use mw_stack::host::Kind;
 use report::Report;
 use scene::Scene;
 use std::path::PathBuf;
@@ -28,16 +33,16 @@ use std::time::Duration;
 
 /// Measures how fast the product is, and prints a table.
 ///
-/// Starts stacks of its own: PostgreSQL with fsync, the host (MW_HOST: spin or local; else the spin on PATH, else the
-/// local one), and the load from this process. The ratio of two rates is of one
-/// run and taken in turns; the times of another machine are other times.
+/// Starts stacks of its own: PostgreSQL with fsync, the host, and the load from this process. The ratio of two rates is of one run
+/// and taken in turns; the times of another machine are other times.
 #[derive(Parser)]
 #[command(
     name = "mw-bench",
     version,
     after_help = "\
 Examples:
-  ./dev bench                            everything, without history
+  ./dev bench --host spin                everything on the spin on PATH, without history
+  ./dev bench --host spin --write        the same, and the tables go into docs/performance.md and README.md
   ./dev bench --history 1000000          the same beside a million finished runs
   ./dev bench --only webhooks --seconds 10
   API_KEY=… KIEAI_SIGNING_SECRET=… UPLOAD_POST_SIGNING_SECRET=… DATABASE_URL=… ./dev bench --against http://127.0.0.1:3000
@@ -46,6 +51,9 @@ Against a host that runs already (a real `spin up`), its rate limits must be rai
 Exit codes: 0 measured, 1 something failed."
 )]
 struct Options {
+    /// What serves the components: the spin on PATH (the default where there is one) or the local host
+    #[arg(long, env = mw_stack::host::VARIABLE)]
+    host: Option<Kind>,
     /// Measure what runs there instead of a stack of our own
     #[arg(long, value_name = "BASE_URL")]
     against: Option<String>,
@@ -61,9 +69,19 @@ struct Options {
     /// Only these parts of the table
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Write the tables into docs/performance.md, and those of Spin into README.md, in place of those that are there
+    #[arg(long, conflicts_with_all = ["only", "against"])]
+    write: bool,
     /// Write the figures here as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Whether everything is measured that is there to be measured.
+    fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.against.is_none()
+    }
 }
 
 fn main() -> ExitCode {
@@ -81,18 +99,19 @@ fn run(options: &Options) -> Result<()> {
     let during = Duration::from_secs(options.seconds);
     let start = |mode, stack| match &options.against {
         Some(base) => Scene::elsewhere(base, options.floor.as_deref()),
-        None => Scene::start(mode, stack),
+        None => Scene::start(options.host, mode, stack),
     };
     let parts = |stack: figures::Stack| {
         let wanted = move |part: &&Part| options.only.is_empty() || options.only.contains(part);
         Part::ALL.iter().filter(move |part| part.stack() == stack).filter(wanted).copied().collect::<Vec<_>>()
     };
     let scene = start(Mode::Mock, figures::Stack::Mock)?;
-    let mut report = Report::begin(&report::about(&scene.host, &mut scene.database()?));
+    let kind = scene.stack.as_ref().map(|stack| stack.kind_of_host().kind());
+    let mut report = Report::begin(&scene.host, &report::about(&scene.host, &mut scene.database()?));
     if options.history > 0 {
         let run_id = scene.start_run("test_video_gen")?;
         mw_stack::history::fill(&mut scene.database()?, &run_id, options.history).context("make the history")?;
-        println!("{} finished and 10,000 open runs in the database", options.history);
+        report.line(&format!("{} finished and 10,000 open runs in the database.", options.history));
     }
     for part in parts(figures::Stack::Mock) {
         part.measure(&scene, during, &mut report)?;
@@ -108,8 +127,26 @@ fn run(options: &Options) -> Result<()> {
             part.measure(&scene, during, &mut report)?;
         }
     }
+    report.aims();
+    let missing = aims::without_a_figure(report.measures(), options.history > 0);
+    ensure!(!options.is_whole() || missing.is_empty(), "no figure for: {}", missing.join("; "));
+    if options.write {
+        write(&report, kind.context("only a stack of our own is written about")?, options.history > 0)?;
+    }
     if let Some(file) = &options.json {
         std::fs::write(file, format!("{:#}\n", report.json())).with_context(|| format!("write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Puts the tables where the docs have a place for their host, the figures of Spin on the front page, too.
+fn write(report: &Report, kind: Kind, has_history: bool) -> Result<()> {
+    let root = mw::folder::root()?;
+    let place = if has_history { format!("{} with a history", kind.name()) } else { kind.name().to_owned() };
+    document::write(&root.join("docs/performance.md"), &place, report.text())?;
+    if kind == Kind::Spin && !has_history {
+        let summary = aims::summary(report.host(), report.measures()).join("\n");
+        document::write(&root.join("README.md"), kind.name(), &summary)?;
     }
     Ok(())
 }

@@ -1,10 +1,19 @@
-//! The table, printed row by row as it is measured, and the machine that it was measured on.
+//! The tables, printed row by row as they are measured, under the name of the host that they are of; and the machine that they were
+//! measured on.
 
+use crate::aims::{self, Measure};
 use crate::load::Measured;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 pub(crate) struct Report {
+    /// As tables name it, like `Spin 4.1`.
+    host: String,
+    /// Everything that was printed.
+    text: String,
+    section: String,
     rows: Vec<Value>,
+    measures: BTreeMap<Measure, f64>,
 }
 
 /// A line of the table. What was not measured is a dash.
@@ -46,15 +55,30 @@ impl Row {
 }
 
 impl Report {
-    pub(crate) fn begin(about: &[String]) -> Report {
-        about.iter().for_each(|line| println!("{line}"));
-        Report { rows: Vec::new() }
+    pub(crate) fn begin(host: &str, about: &[String]) -> Report {
+        let mut report = Report {
+            host: host.to_owned(),
+            text: String::new(),
+            section: String::new(),
+            rows: Vec::new(),
+            measures: BTreeMap::new(),
+        };
+        about.iter().for_each(|line| report.line(line));
+        report
     }
 
-    pub(crate) fn section(&self, title: &str) {
-        println!(
-            "\n**{title}**\n\n| what | load | a second | p50 ms | p95 ms | p99 ms | |\n|---|---|---|---|---|---|---|"
-        );
+    pub(crate) fn line(&mut self, line: &str) {
+        println!("{line}");
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    pub(crate) fn section(&mut self, title: &str) {
+        title.clone_into(&mut self.section);
+        let heading = format!("\n**{title}, on {}**\n", self.host);
+        self.line(&heading);
+        self.line("| what | load | a second | p50 ms | p95 ms | p99 ms | |");
+        self.line("|---|---|---|---|---|---|---|");
     }
 
     pub(crate) fn add(&mut self, row: Row) {
@@ -62,19 +86,44 @@ impl Report {
             |value: Option<f64>, digits: usize| value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
         let Row { what, load, rate, p50, p95, p99, note } = row;
         let digits = if rate.is_some_and(|rate| rate < 100.0) { 1 } else { 0 };
-        println!(
+        let line = format!(
             "| {what} | {load} | {} | {} | {} | {} | {note} |",
             number(rate, digits),
             number(p50, 2),
             number(p95, 2),
             number(p99, 2)
         );
-        self.rows.push(json!({"what": what, "load": load, "rate": rate, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
-                              "note": note}));
+        self.line(&line);
+        self.rows.push(json!({"section": self.section, "what": what, "load": load, "rate": rate, "p50_ms": p50,
+                              "p95_ms": p95, "p99_ms": p99, "note": note}));
+    }
+
+    /// A figure for which there is an aim.
+    pub(crate) fn measure(&mut self, measure: Measure, value: Option<f64>) {
+        self.measures.extend(value.map(|value| (measure, value)));
+    }
+
+    /// The table of the aims.
+    pub(crate) fn aims(&mut self) {
+        for line in aims::table(&self.host, &self.measures) {
+            self.line(&line);
+        }
+    }
+
+    pub(crate) fn measures(&self) -> &BTreeMap<Measure, f64> {
+        &self.measures
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn json(&self) -> Value {
-        Value::from(self.rows.clone())
+        json!({"host": self.host, "rows": self.rows})
     }
 }
 
@@ -96,16 +145,16 @@ pub(crate) fn about(host: &str, database: &mut postgres::Client) -> Vec<String> 
     };
     vec![
         format!(
-            "{cores} cores ({}), {} GiB; load average {}",
-            model.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-            memory.unwrap_or_default() >> 20,
-            file("/proc/loadavg").split(' ').next().unwrap_or_default()
-        ),
-        format!(
-            "MyloWare {} on {host}, PostgreSQL {version} on the same machine, fsync {}, synchronous_commit {}",
+            "MyloWare {} on {host}, with PostgreSQL {version} and the load on the same machine; fsync {}, synchronous_commit {}.",
             env!("CARGO_PKG_VERSION"),
             setting(database, "fsync"),
             setting(database, "synchronous_commit")
+        ),
+        format!(
+            "{cores} cores ({}), {} GiB; load average {} before.",
+            model.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            memory.unwrap_or_default() >> 20,
+            file("/proc/loadavg").split(' ').next().unwrap_or_default()
         ),
     ]
 }

@@ -5,6 +5,7 @@ use crate::load::{self, Body, Measured, Pace};
 use anyhow::{Context, Result, ensure};
 use mw::mode::Mode;
 use mw_stack::builder::Builder;
+use mw_stack::host::Kind;
 use mw_stack::process::Process;
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
@@ -39,8 +40,9 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// One host and PostgreSQL with fsync, beside all others.
-    pub(crate) fn start(mode: Mode, part: figures::Stack) -> Result<Scene> {
-        let mut builder = Builder::new().mode(mode).cron(part == figures::Stack::Idle).setting("LOG_LEVEL", "warn");
+    pub(crate) fn start(host: Option<Kind>, mode: Mode, part: figures::Stack) -> Result<Scene> {
+        let mut builder =
+            Builder::new().host(host).mode(mode).cron(part == figures::Stack::Idle).setting("LOG_LEVEL", "warn");
         if part == figures::Stack::Model {
             builder = builder.setting("OPENAI_API_KEY", "dev-openai-key");
         }

@@ -1,6 +1,7 @@
 //! What a turn of chat costs beside its language model: the turn as the client sees it, less what the simulated model took for
 //! its answers. Two calls of the model with a tool between them, one turn after the other.
 
+use crate::aims::Measure;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
@@ -18,6 +19,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     let at = |percent: usize| took.get((took.len() - 1) * percent / 100).copied();
     let what = "chat turn beside the model: two calls, one tool";
     let load = format!("{TURNS} turns, one after the other");
+    report.measure(Measure::ModelChatP95, at(95));
     report.add(Row { p50: at(50), p95: at(95), p99: at(99), load, ..Row::said(what, String::new()) });
     Ok(())
 }

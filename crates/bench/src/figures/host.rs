@@ -1,5 +1,6 @@
 //! What instances cost: the time of one that needs no database, memory, and the sizes of the components.
 
+use crate::aims::Measure;
 use crate::load::Pace;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
@@ -28,12 +29,13 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
             after >> 10
         );
         report.add(Row::said("memory of the host", note));
-        report.add(Row::said("components", sizes()?));
+        let sizes = sizes(report)?;
+        report.add(Row::said("components", sizes));
     }
     Ok(())
 }
 
-fn sizes() -> Result<String> {
+fn sizes(report: &mut Report) -> Result<String> {
     let root = mw::folder::root()?;
     let manifest: toml::Table = std::fs::read_to_string(root.join("spin.toml"))?.parse()?;
     let components = manifest.get("component").and_then(|table| table.as_table()).context("no components")?;
@@ -47,6 +49,8 @@ fn sizes() -> Result<String> {
     let total: u64 = sizes.iter().map(|(bytes, _)| bytes).sum();
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let (smallest, largest) = (sizes.first().context("none")?, sizes.last().context("none")?);
+    report.measure(Measure::LargestComponent, Some(megabytes(largest.0)));
+    report.measure(Measure::Application, Some(total as f64 / f64::from(1 << 20)));
     Ok(format!(
         "{} of {:.2} MB together: {} {:.2} MB to {} {:.2} MB",
         sizes.len(),

@@ -1,6 +1,7 @@
 //! What the product costs while nobody asks for anything: the scheduled sweep, and that is all.
 
 use super::host::cpu_seconds;
+use crate::aims::Measure;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result};
@@ -21,12 +22,13 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     mw::signals::pause(WATCHED)?;
     let seconds = since.elapsed().as_secs_f64();
     let counted = statements.counted()?;
-    let note = format!(
-        "{:.2} statements/s ({}), {:.2} % of a core for the host and its schedule",
-        counted.values().sum::<i64>() as f64 / seconds,
-        counted.into_keys().collect::<Vec<_>>().join(", "),
-        100.0 * (cpu() - before) / seconds
-    );
+    let per_second = counted.values().sum::<i64>() as f64 / seconds;
+    let percent = 100.0 * (cpu() - before) / seconds;
+    report.measure(Measure::IdleStatements, Some(per_second));
+    report.measure(Measure::IdleProcessor, Some(percent));
+    let names = counted.into_keys().collect::<Vec<_>>().join(", ");
+    let note =
+        format!("{per_second:.2} statements/s ({names}), {percent:.2} % of a core for the host and its schedule");
     report.add(Row::said("sweep every 5 s", note));
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The parts of the table, a file for each.
 
+mod backends;
 mod callbacks;
 mod chat;
 mod host;
@@ -38,6 +39,8 @@ pub(crate) enum Part {
     Wire,
     /// A turn of chat beside its language model
     Chat,
+    /// Backends of PostgreSQL under load and at rest
+    Backends,
     /// Callbacks that wake a dispatcher
     Callbacks,
     /// What an idle product costs
@@ -56,7 +59,7 @@ pub(crate) enum Stack {
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 10] = [
+    pub(crate) const ALL: [Part; 11] = [
         Part::Webhooks,
         Part::Runs,
         Part::Pages,
@@ -65,6 +68,7 @@ impl Part {
         Part::Sweep,
         Part::Wire,
         Part::Chat,
+        Part::Backends,
         Part::Callbacks,
         Part::Idle,
     ];
@@ -73,7 +77,7 @@ impl Part {
         match self {
             Part::Webhooks | Part::Runs | Part::Pages | Part::Throughput | Part::Host | Part::Sweep => Stack::Mock,
             Part::Wire | Part::Callbacks => Stack::Sim,
-            Part::Chat => Stack::Model,
+            Part::Chat | Part::Backends => Stack::Model,
             Part::Idle => Stack::Idle,
         }
     }
@@ -89,6 +93,7 @@ impl Part {
             Part::Host => host::measure(scene, during, report),
             Part::Wire => wire::measure(scene, report),
             Part::Chat => chat::measure(scene, report),
+            Part::Backends => backends::measure(scene, during, report),
             Part::Callbacks => callbacks::measure(scene, during, report),
             Part::Idle => idle::measure(scene, report),
         }

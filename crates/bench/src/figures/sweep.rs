@@ -1,5 +1,6 @@
 //! The sweep when ten thousand runs are overdue beside a long history, until nothing is left; then an idle one.
 
+use crate::aims::Measure;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Result, ensure};
@@ -29,7 +30,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     let swept = scene.post("/v1/sweep", &json!({}))?;
     let answered = begun.elapsed();
     ensure!(swept["deadlines"].as_u64().is_some_and(|ended| ended > 0), "the sweep ends nothing: {swept}");
-    // The others follow after the answer, for twenty seconds; then it takes another ring.
+    // The others follow after the answer, for twenty seconds; then it takes another call.
     while database.query_one(open, &[])?.get::<_, i64>(0) > 0 {
         mw::signals::go_on()?;
         ensure!(begun.elapsed() < Duration::from_secs(300), "not all ended within five minutes");
@@ -37,6 +38,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     let whole = begun.elapsed().as_secs_f64();
+    report.measure(Measure::SweepSeconds, Some(whole));
     report.add(row(&format!("{stuck} overdue runs: the answer"), vec![answered]).noting(format!(
         "{} ended before it; all after {whole:.1} s: {:.0} runs/s",
         swept["deadlines"],

@@ -1,5 +1,6 @@
 //! Whole runs in mock mode: started beforehand, every gate approved as soon as it opens, until all are published.
 
+use crate::aims::Measure;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
@@ -24,9 +25,12 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
         let took = publish(scene, &runs)?;
         let transitions = number("SELECT sum(version)::bigint FROM runs WHERE run_id = ANY ($1)", &runs)?;
         let effects = number("SELECT count(*) FROM outbox WHERE run_id = ANY ($1)", &runs)?;
+        let per_second = transitions as f64 / took.as_secs_f64();
+        if clips == 2 {
+            report.measure(Measure::Transitions, Some(per_second));
+        }
         let note = format!(
-            "{:.0} transitions/s; each run: {} transitions, {} effects, {} KiB of database",
-            transitions as f64 / took.as_secs_f64(),
+            "{per_second:.0} transitions/s; each run: {} transitions, {} effects, {} KiB of database",
             transitions / count,
             effects / count,
             (number(size, &[])? - before) / count / 1024

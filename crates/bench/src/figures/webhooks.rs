@@ -3,6 +3,7 @@
 //! them the floor and the limit with the same statement, in turns.
 
 use super::{CONNECTIONS, median};
+use crate::aims::Measure;
 use crate::limit;
 use crate::load::{self, Body, Measured, Pace};
 use crate::report::{Report, Row};
@@ -49,7 +50,9 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     if floor.is_empty() {
         report.add(ours.noting(of_limit(of_product)));
     } else {
-        let ratio = format!("{:.0} % of the floor", 100.0 * of_product / of_floor);
+        let percent = 100.0 * of_product / of_floor;
+        report.measure(Measure::WebhooksOfFloor, Some(percent));
+        let ratio = format!("{percent:.0} % of the floor");
         report.add(ours.noting(ratio).noting(of_limit(of_product)));
         report.add(whole("the floor: only the statement", &loads, &floor).noting(of_limit(of_floor)));
     }
@@ -60,10 +63,13 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     // As many connections as a burst takes are made and have planned their statement before anything is measured.
     load::run(&scene.base, 64, Pace::Closed, WARM_UP, signed("warm"))?;
     let measured = load::run(&scene.base, 64, paced, during, signed("paced"))?;
+    report.measure(Measure::WebhooksP50, Some(measured.milliseconds(50)));
+    report.measure(Measure::WebhooksP99, Some(measured.milliseconds(99)));
     report.add(Row::of("signed, unique", &at, &measured, 200));
     if let Some(base) = &scene.floor {
         load::run(base, 64, Pace::Closed, WARM_UP, floors(&floor_statement, ROUNDS + 1))?;
         let measured = load::run(base, 64, paced, during, floors(&floor_statement, ROUNDS))?;
+        report.measure(Measure::FloorPaced, Some(measured.rate()));
         report.add(Row::of("the floor", &at, &measured, 200));
     }
 

@@ -3,6 +3,7 @@
 //! the other, on one machine and one clock: nobody asks for anything while the request is on its way, and the next run begins
 //! when the one before waits for a person again.
 
+use crate::aims::Measure;
 use crate::report::{Report, Row};
 use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
@@ -35,10 +36,14 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
         ("decided → claimed: commit, answer, kick", |passage| passage.claimed - passage.decided),
         ("claimed → on the wire: claim, request", |passage| passage.arrived - passage.claimed),
     ];
-    for (what, part) in parts {
+    for (index, (what, part)) in parts.into_iter().enumerate() {
         let mut took: Vec<i64> = passages.iter().map(part).collect();
         took.sort_unstable();
         let at = |percent: usize| took.get((took.len() - 1) * percent / 100).map(|took| *took as f64 / 1000.0);
+        if index == 0 {
+            report.measure(Measure::WireP50, at(50));
+            report.measure(Measure::WireP99, at(99));
+        }
         report.add(Row { p50: at(50), p95: at(95), p99: at(99), load: load.clone(), ..Row::said(what, String::new()) });
     }
     Ok(())

@@ -1,0 +1,79 @@
+//! How many backends of PostgreSQL one process of the host has: while two hundred requests are under way at once, over components
+//! with pools of their own, and when it rests afterwards, where idle sessions end as ops/postgres/roles.sql has it. Measured where
+//! the floor has asked for nothing, so that it has no connection.
+
+use crate::aims::Measure;
+use crate::load::Pace;
+use crate::report::{Report, Row};
+use crate::scene::Scene;
+use anyhow::{Context, Result};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+const REQUESTS: usize = 200;
+const LOOK: Duration = Duration::from_millis(20);
+/// The aim at rest, and how long a host may take to come to rest: the time of idle sessions and some more.
+const AT_REST: i64 = 30;
+const REST: Duration = Duration::from_secs(75);
+
+pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+    report.section("Backends of PostgreSQL");
+    let name = scene.database_url.rsplit('/').next().context("no database")?;
+    scene.database()?.batch_execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '60s'"))?;
+    let run_id = scene.start_run("test_video_gen")?;
+    let paths = [
+        "/v1/runs?limit=50".to_owned(),
+        format!("/v1/runs/{run_id}"),
+        format!("/v1/runs/{run_id}/why"),
+        "/v1/gates".to_owned(),
+        "/v1/projects".to_owned(),
+        "/metrics".to_owned(),
+        "/v1/chat/conversations/me".to_owned(),
+        format!("/v1/hitl/link/{run_id}/workflow"),
+    ];
+    let requests: Vec<_> = paths.iter().map(|path| scene.request("GET", path, String::new()).into_parts().0).collect();
+    let make = move |number: u64| {
+        let at = usize::try_from(number).unwrap_or_default() % requests.len();
+        http::Request::from_parts(requests[at].clone(), Default::default())
+    };
+    let (most, ended) = (AtomicI64::new(0), AtomicBool::new(false));
+    let measured = std::thread::scope(|scope| -> Result<_> {
+        let watch = scope.spawn(|| watch(scene, &most, &ended));
+        let measured = scene.load(REQUESTS, Pace::Closed, during, make);
+        ended.store(true, Ordering::Relaxed);
+        watch.join().map_err(|_| anyhow::anyhow!("the watch of the backends broke"))??;
+        measured
+    })?;
+    let unavailable = measured.statuses.get(&503).copied().unwrap_or_default();
+    let most = most.into_inner();
+    report.measure(Measure::BackendsMost, Some(most as f64));
+    report.measure(Measure::Unavailable, Some(unavailable as f64));
+    let note = format!("{most} backends at most, {unavailable} × 503");
+    report.add(Row::of("reads over eight routes", &format!("{REQUESTS} at once"), &measured, 200).noting(note));
+    let (begun, mut database) = (Instant::now(), scene.database()?);
+    let mut rest = backends(&mut database)?;
+    while rest > AT_REST && begun.elapsed() < REST {
+        mw::signals::pause(Duration::from_secs(1))?;
+        rest = backends(&mut database)?;
+    }
+    report.measure(Measure::BackendsAtRest, Some(rest as f64));
+    let note = format!("{rest} backends, {} s after the last request", begun.elapsed().as_secs());
+    report.add(Row::said("at rest", note));
+    Ok(())
+}
+
+fn watch(scene: &Scene, most: &AtomicI64, ended: &AtomicBool) -> Result<()> {
+    let mut database = scene.database()?;
+    while !ended.load(Ordering::Relaxed) {
+        most.fetch_max(backends(&mut database)?, Ordering::Relaxed);
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// Sessions in this database, but not the one that asks.
+fn backends(database: &mut postgres::Client) -> Result<i64> {
+    let sql = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    Ok(database.query_one(sql, &[])?.get(0))
+}
