@@ -1,4 +1,4 @@
--- {"now", "limit"} → {"acted", "kick"}: letters that are due are matched again. One that finds its job is processed;
+-- {"now", "limit"} → {"acted", "processed"}: letters that are due are matched again. One that finds its job is processed;
 -- another waits min(60·2^n, 3600) seconds, 12 times at most, and then stays for an operator. "acted" counts both, so
 -- that a page of letters without a job does not hide the next page. The runs are locked in their order, since
 -- transitions lock them first too; letters without a job come last, when no more runs are locked.
@@ -9,7 +9,6 @@ DECLARE
     due record;
     acted integer := 0;
     processed integer := 0;
-    awake boolean := false;
 BEGIN
     FOR due IN
         SELECT page.id, page.provider, page.match, job FROM (
@@ -20,7 +19,7 @@ BEGIN
     LOOP
         IF (due.job).job_id IS NOT NULL THEN
             PERFORM FROM runs WHERE run_id = (due.job).run_id FOR UPDATE;
-            awake := job_poke((due.job).job_id, due.match->'hint', a_now) OR awake;
+            PERFORM job_poke((due.job).job_id, due.match->'hint', a_now);
             IF dead_letter_close(due.id, 'accepted', due.job, 'sweep', 'its job is known by now', a_now) THEN
                 processed := processed + 1;
             END IF;
@@ -33,5 +32,5 @@ BEGIN
         END IF;
         acted := acted + 1;
     END LOOP;
-    RETURN jsonb_build_object('acted', acted, 'processed', processed, 'kick', awake AND kick_take(a_now));
+    RETURN jsonb_build_object('acted', acted, 'processed', processed);
 END $$;

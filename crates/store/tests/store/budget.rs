@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use mw_media::Timestamp;
-use mw_media::run::Transition;
+use mw_media::run::{Parent, Transition};
 use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use mw_store::native::Client;
@@ -81,4 +81,69 @@ fn clips_that_a_run_is_born_with_cost_nothing() {
     transition.run.body.clips[0].state = mw_media::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
     assert_eq!(commit(&mut db, noon(), &[of(transition)]).unwrap().results, [Committed::Committed]);
     assert_eq!(begin(&mut db, noon(), &project, 2), Committed::OverBudget { used: 1, limit: 2 });
+}
+
+#[test]
+fn a_refused_start_takes_no_key_of_others() {
+    let mut db = connect();
+    let (project, ann, bob) = (fresh_id(), fresh_id(), fresh_id());
+    let mut start = |caller: &str, key: &str| {
+        let transition = start_of(&project, 4);
+        let run_id = transition.run.run_id.clone();
+        let idempotency = Some(Idempotency { caller: caller.into(), key: key.into(), fingerprint: "f".into() });
+        let decision = Decision { idempotency, ..of(transition) };
+        (run_id, commit(&mut db, noon(), &[decision]).unwrap().results.remove(0))
+    };
+    let (of_ann, of_bob) = (start(&ann, "k1").0, start(&bob, "k2").0);
+    assert_eq!(start(&ann, "k2").1, Committed::OverBudget { used: 4, limit: 4 });
+    assert_eq!(start(&ann, "k1").1, Committed::Replay { run_id: of_ann });
+    assert_eq!(start(&bob, "k2").1, Committed::Replay { run_id: of_bob });
+}
+
+/// A transaction that holds the budget of a project until it ends.
+fn holding(db: &mut Client, project: &str) {
+    db.driver().batch_execute("BEGIN").unwrap();
+    let sql = "SELECT FROM project_budgets WHERE project = $1 FOR UPDATE";
+    db.driver().query_one(sql, &[&project]).unwrap();
+}
+
+#[test]
+fn a_start_waits_for_no_other_projects_budget() {
+    let mut db = connect();
+    let (own, other) = (fresh_id(), fresh_id());
+    for project in [&own, &other] {
+        assert_eq!(begin(&mut db, noon(), project, 9), Committed::Committed);
+    }
+    let mut holder = connect();
+    holding(&mut holder, &other);
+    db.driver().batch_execute("SET lock_timeout = '5s'").unwrap();
+    assert_eq!(begin(&mut db, noon(), &own, 9), Committed::Committed);
+}
+
+#[test]
+fn a_start_takes_its_budget_before_its_place_as_successor() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let project = fresh_id();
+    let parent = born(&mut db, start_of(&project, 9));
+    let successor = || {
+        let mut transition = start_of(&project, 9);
+        transition.run.parent = Some(Parent { run_id: parent.run_id.clone(), key: "k".into(), approved: Vec::new() });
+        [of(transition)]
+    };
+    holding(&mut db, &project);
+    let late = std::thread::scope(|scope| {
+        let late = scope.spawn(|| commit(&mut own.connect(), noon(), &successor()).unwrap().results);
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = $1";
+        let mut watch = own.connect();
+        while count(&mut watch, waits, "Lock") == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // Had the other one taken the place already, the two would wait for each other.
+        let first = commit(&mut db, noon(), &successor()).unwrap().results;
+        assert_eq!(first, [Committed::Committed]);
+        db.driver().batch_execute("COMMIT").unwrap();
+        late.join().unwrap()
+    });
+    assert!(matches!(late[..], [Committed::Replay { .. }]), "{late:?}");
 }

@@ -239,3 +239,15 @@ fn a_turn_knows_the_words_of_every_project() {
     assert_eq!((known.keywords, known.requests), (shipped.keywords, shipped.requests));
     assert!(known.is_default);
 }
+
+#[test]
+fn a_notice_is_told_once() {
+    let mut db = connect();
+    let user = fresh_id();
+    let insert = "INSERT INTO chat_messages (user_id, role, content, created_at) VALUES ($1, 'notice', 'ready', now())";
+    db.driver().execute(insert, &[&user]).unwrap();
+    let notices = loaded(&mut db, now(), None, &user).notices;
+    assert_eq!(notices.len(), 1);
+    save(&mut db, now(), &Turn { told_until: notices[0].message_id, ..turn(&user, "hello") }).unwrap();
+    assert_eq!(loaded(&mut db, now(), None, &user).notices, []);
+}

@@ -237,3 +237,21 @@ fn a_conflict_with_a_run_that_cannot_be_read_leaves_the_other_answers_readable()
     let answer = commit(&mut db, now(), &[of(approved(&odd)), of(approved(&fine))]).unwrap();
     assert_eq!(answer.results, [Committed::Conflict { run: None }, Committed::Committed]);
 }
+
+#[test]
+fn an_idempotency_key_is_its_callers_own() {
+    let mut db = connect();
+    let (ann, bob) = (fresh_id(), fresh_id());
+    let mut start = |caller: &str, key: &str| {
+        let transition = start_transition("test_video_gen", ProvidersMode::Mock);
+        let run_id = transition.run.run_id.clone();
+        let idempotency = Some(Idempotency { caller: caller.into(), key: key.into(), fingerprint: "f".into() });
+        (run_id, commit_one(&mut db, Decision { idempotency, ..of(transition) }))
+    };
+    let keys = [(&ann, "k1"), (&bob, "k1"), (&ann, "k2")];
+    let begun = keys.map(|(caller, key)| start(caller, key));
+    for ((caller, key), (run_id, result)) in keys.into_iter().zip(begun) {
+        assert_eq!(result, Committed::Committed);
+        assert_eq!(start(caller, key).1, Committed::Replay { run_id });
+    }
+}

@@ -81,3 +81,17 @@ fn artifacts_go_long_after_their_runs_end_and_the_timeline_stays() {
     let later = now() + Duration::days(1);
     assert_eq!(prune_artifacts(&mut db, later, ARTIFACTS_DAYS, after.as_ref(), 10).unwrap().after, None);
 }
+
+#[test]
+fn idempotency_keys_are_good_for_a_week() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    for (key, days) in [("old", 8), ("good", 6)] {
+        let sql = "INSERT INTO idempotency_keys VALUES ('c', $1, 'f', $2, now() - make_interval(days => $3))";
+        db.driver().execute(sql, &[&key, &run.run_id, &days]).unwrap();
+    }
+    prune(&mut db, now(), WEBHOOKS_DAYS, 10).unwrap();
+    let rows = db.driver().query("SELECT key FROM idempotency_keys", &[]).unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["good"]);
+}

@@ -113,3 +113,17 @@ fn a_project_has_one_primary_account_however_often_it_is_seeded() {
     let primary: Vec<String> = db.driver().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(primary, ["AISMR"]);
 }
+
+#[test]
+fn each_project_has_a_primary_account_of_its_own() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let projects = ["test_video_gen", "aismr"];
+    for project in projects {
+        started(&mut db, project, ProvidersMode::Mock);
+        assert_eq!(seed_social(&mut db, now(), "AISMR", project).unwrap(), Seeded::Added);
+    }
+    for project in projects {
+        assert_eq!(seed_social(&mut db, now(), "AISMR", project).unwrap(), Seeded::Unchanged);
+    }
+}

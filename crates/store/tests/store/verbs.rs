@@ -148,6 +148,7 @@ fn a_parent_has_one_successor_for_each_step_and_key_however_many_ask_at_once() {
     let other_key = ask(Order::Retry { key: "again".into(), fresh: false }).join().unwrap();
     let other_step = ask(Order::Rerun { from: "workflow".into(), key: String::new(), fresh: false }).join().unwrap();
     assert!(!ids.contains(&other_key) && !ids.contains(&other_step) && other_key != other_step);
+    assert!(ids.contains(&ask(retry()).join().unwrap()), "of several successors it is the one with this key");
     let sql = "SELECT count(*) FROM runs WHERE parent_run_id = $1";
     assert_eq!(count(&mut db, sql, &parent.run_id), 3);
 }

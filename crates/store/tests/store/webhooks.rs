@@ -98,3 +98,14 @@ fn a_callback_about_a_task_that_a_successor_follows_wakes_the_successor() {
     let accepted = accept(&mut db, now(), &delivery(&fresh_id(), by_task), b"{}").unwrap();
     assert_eq!((accepted.status, accepted.run_id), (Receipt::Accepted, Some(successor.run_id)));
 }
+
+#[test]
+fn a_task_of_nobody_fits_no_job() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    generating(&mut db, ProvidersMode::Sim);
+    let matching = Match { task_id: Some(fresh_id()), ..Match::default() };
+    assert_eq!(accept(&mut db, now(), &delivery("k", matching), b"{}").unwrap().status, Receipt::Dlq);
+    let sql = "SELECT count(*) FROM webhook_dlq WHERE idempotency_key = $1 AND error = 'unknown_job'";
+    assert_eq!(count(&mut db, sql, "k"), 1);
+}
