@@ -137,7 +137,7 @@ fn a_dead_letter_is_replayed_until_its_job_is_known() {
 }
 
 #[test]
-fn a_session_that_has_ended_leads_back_after_signing_in_and_repeats_nothing() {
+fn signing_in_again_repeats_no_form() {
     let (name, key) = principal("operator");
     let run = Run::start();
     let browser = signed_in(Scripts::Off, &key);

@@ -57,7 +57,7 @@ fn the_link_pages_of_all_gates_are_for_everybody() {
 }
 
 #[test]
-fn the_pages_after_a_decision_and_for_refusals_are_for_everybody() {
+fn pages_of_refusals_are_accessible() {
     let run = Run::start();
     let browser = Browser::open(Scripts::On);
     let (link, late) = (run.link("workflow"), run.link_for("workflow", Some("bob")));

@@ -41,7 +41,7 @@ fn a_text_is_edited_while_approving_and_used_from_then_on() {
 }
 
 #[test]
-fn changes_are_asked_for_and_the_gate_opens_again_with_the_comment() {
+fn asking_for_changes_opens_the_gate_again() {
     let run = Run::start().approved("workflow").waiting_for("awaiting_ideate");
     let browser = Browser::open(Scripts::Off);
     let link = run.link_for("ideate", Some("ann"));

@@ -60,7 +60,7 @@ fn it_is_not_ready_while_migrations_are_behind() {
 }
 
 #[test]
-fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
+fn a_contradictory_mode_is_not_ready() {
     let host = host::with(&[("PROVIDERS_MODE", "live"), ("USE_MOCK_PROVIDERS", "true")]);
     let reasons = host.reasons(&service().api_key);
     assert!(reasons.contains("contradicts"), "{reasons}");
@@ -72,7 +72,7 @@ fn a_contradiction_about_the_mode_is_not_ready_and_starts_nothing() {
 }
 
 #[test]
-fn production_refuses_development_secrets_by_name_and_never_shows_them() {
+fn production_refuses_development_secrets_by_name() {
     let key = "a-key-that-is-long-enough";
     let settings =
         [("ENVIRONMENT", "prod"), ("USE_MOCK_PROVIDERS", "true"), ("KIEAI_API_KEY", "short"), ("API_KEY", key)];
@@ -90,7 +90,7 @@ fn production_refuses_development_secrets_by_name_and_never_shows_them() {
 }
 
 #[test]
-fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
+fn unreadable_webhook_sources_are_not_ready() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let host = host::with(&[("STD_WEBHOOK_SOURCES", &format!("replicate={secret},{secret}"))]);
     let reasons = host.reasons(&service().api_key);
@@ -101,7 +101,7 @@ fn sources_of_webhooks_that_cannot_be_read_are_not_ready_and_not_shown() {
 }
 
 #[test]
-fn places_to_export_to_that_cannot_be_read_are_not_ready_and_not_shown() {
+fn unreadable_export_targets_are_not_ready() {
     let headers = ("OTLP_HEADERS", "a-secret-without-a-name");
     let host = host::with(&[("SENTRY_DSN", "https://a-secret"), ("OTLP_ENDPOINT", "http://127.0.0.1:1"), headers]);
     let reasons = host.reasons(&service().api_key);
@@ -126,7 +126,7 @@ fn sources(run: &Run) -> Vec<Value> {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn personas_speak_through_the_model_where_there_is_one_and_are_asked_again_when_it_stumbles() {
+fn a_model_that_stumbles_is_asked_again_for_the_persona() {
     let (_stack, service, simulator) = with_model();
     simulator.model_says(json!({
         "ideate": {"summary": "Two cats.", "headers": ["Cat A", "Cat B"]},
@@ -150,7 +150,7 @@ fn personas_speak_through_the_model_where_there_is_one_and_are_asked_again_when_
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_persona_that_keeps_failing_fails_its_run_and_is_never_replaced_by_rules() {
+fn a_failing_persona_is_never_replaced_by_rules() {
     let (_stack, service, simulator) = with_model();
     simulator.fault(json!({"provider": "openai", "fault": "refusal"}));
     let run = Run::start_at(&service, "test_video_gen").approved("workflow");

@@ -38,7 +38,7 @@ fn learn(service: &Service, run: &Run, kind: &str, task: &str) {
 }
 
 #[test]
-fn a_letter_is_listed_and_explained_and_shows_what_came_without_secrets() {
+fn a_dead_letter_is_explained_without_secrets() {
     let task = unique("task");
     let id = letter(&task);
     let page = service().get("/v1/dlq?provider=kieai&reason=unknown_job&exhausted=false&limit=200").send().expect(200);

@@ -22,7 +22,7 @@ fn with_budget(clips_per_day: u32) -> String {
 }
 
 #[test]
-fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
+fn a_used_up_budget_refuses_new_runs() {
     let key = with_budget(3);
     Run::start_at(service(), &key);
     let user = unique("user");
@@ -46,7 +46,7 @@ fn a_used_up_budget_refuses_run_start_and_chat_and_leaves_nothing() {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn an_outage_opens_the_breaker_where_operators_see_it_and_the_run_outlives_it() {
+fn a_run_outlives_a_providers_outage() {
     let stack = stack::builder().provider_limits(true).start().unwrap();
     let service = stack::service_of(&stack);
     let simulator = Simulator::of(&service);

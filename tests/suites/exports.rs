@@ -49,7 +49,7 @@ fn assert_one_tree(spans: &[Value]) {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn nothing_is_exported_unless_it_is_configured_and_then_a_published_run_is_one_tree_and_a_failed_one_an_error() {
+fn a_published_run_is_one_trace_and_a_failed_one_an_error() {
     let (mut stack, service, simulator) = stack_of_ours();
     let before = chatted(&service);
     service.sweep();
@@ -78,7 +78,7 @@ fn nothing_is_exported_unless_it_is_configured_and_then_a_published_run_is_one_t
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_collector_that_is_not_there_stops_no_run_and_gets_its_trace_when_it_is_back() {
+fn a_collectors_outage_delays_traces_only() {
     let (mut stack, service, simulator) = stack_of_ours();
     // Nobody listens there.
     let nowhere = format!("http://127.0.0.1:{}", mw_stack::ports::free().unwrap());

@@ -61,7 +61,7 @@ fn wrong_requests(service: &Service, run: &Run, link: &str) -> Vec<String> {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_requests() {
+fn no_secret_reaches_the_log() {
     let (stack, service) = logging("debug");
     let simulator = crate::support::simulator::Simulator::of(&service);
     let principal = json!({"name": unique("ann"), "role": "operator"});
@@ -109,7 +109,7 @@ fn no_secret_of_the_stack_gets_into_the_log_of_a_whole_run_or_of_failing_request
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_request_id_of_the_caller_is_in_the_lines_of_the_dispatcher_that_it_woke() {
+fn the_dispatchers_log_has_the_callers_request_id() {
     let (stack, service) = logging("debug");
     let run = Run::start_at(&service, "test_video_gen");
     let request_id = unique("request");

@@ -24,7 +24,7 @@ fn with_model(key: &str) -> (Stack, Service, Simulator) {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_run_is_written_by_the_model_of_either_api_and_knowledge_is_cited() {
+fn either_model_api_plans_a_run_with_citations() {
     for (key, name) in APIS {
         let (_stack, service, simulator) = with_model(key);
         simulator.fault(json!([

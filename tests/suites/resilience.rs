@@ -33,7 +33,7 @@ fn one_host() -> (Stack, Service, Simulator) {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_host_killed_at_every_step_loses_nothing_and_submits_nothing_twice() {
+fn a_host_killed_at_any_step_submits_nothing_twice() {
     let (mut stack, service, simulator) = one_host();
     let run = Run::start_at(&service, "test_video_gen");
     kill_and_start_again(&mut stack, &service, &run);
@@ -59,7 +59,7 @@ fn a_host_killed_at_every_step_loses_nothing_and_submits_nothing_twice() {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_host_killed_between_a_submission_and_its_answer_adopts_the_job() {
+fn a_host_killed_after_a_submission_adopts_the_job() {
     let (mut stack, service, simulator) = one_host();
     simulator.hold();
     // kie.ai does the work and is slow to say so: the host dies in between.

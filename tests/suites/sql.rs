@@ -84,7 +84,7 @@ fn the_runbooks_update_with_more_columns_works_too() {
 }
 
 #[test]
-fn every_other_status_by_hand_is_refused_with_the_verb_that_does_it() {
+fn a_status_set_by_hand_is_refused() {
     let run = Run::start();
     let mut database = service().database();
     for status in

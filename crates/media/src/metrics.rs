@@ -106,7 +106,7 @@ pub const FAMILIES: &[Family] = &[
         "Active time from run start to published in mock mode, without waits at gates.",
     ),
     family("myloware_build_info", Gauge, &["version"], "1, for the version that answers."),
-    family("outbox_depth", Gauge, &["state"], "Effects that wait or are at work."),
+    family("outbox_depth", Gauge, &["state"], "Effects that wait or are running."),
     family("outbox_oldest_due_seconds", Gauge, &[], "How long the oldest waiting effect is overdue."),
     family(
         "persona_allowlist_failures_total",

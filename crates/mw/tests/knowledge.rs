@@ -92,7 +92,7 @@ fn the_database_becomes_what_the_folder_holds() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_fails_the_command_and_changes_nothing_of_itself() {
+fn an_unreadable_file_fails_and_changes_nothing() {
     let person = Person::new();
     person.write("good.md", "Otters hold hands.");
     person.write("bad.json", r#"{"name": "Badgers dig"}"#);
@@ -151,7 +151,7 @@ fn the_shipped_knowledge_answers_its_questions() {
 
 /// With pgvector and the simulator's embedder, which counts words.
 #[test]
-fn passages_are_found_by_meaning_and_two_embedders_are_never_compared() {
+fn two_embedders_are_never_compared() {
     let mut person = Person::new();
     let stack = Builder::new().mode(Mode::Sim).fast(true).start().unwrap();
     let simulator = format!("{}/openai", stack.simulator_url().unwrap());

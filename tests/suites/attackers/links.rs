@@ -81,7 +81,7 @@ fn a_link_is_good_for_nothing_once_its_approver_may_not_decide() {
 }
 
 #[test]
-fn links_that_a_release_before_gave_to_chats_are_good_for_nothing() {
+fn links_of_an_earlier_release_are_refused() {
     let run = Run::start();
     let expires_at = signing::unix_now() + 60;
     for name in ["telegram:-100", "telegram_5", "slack:C0123456789", "Ann", "ann ", "\u{430}nn", "ann/part", ""] {

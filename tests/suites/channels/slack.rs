@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_press_in_slack_decides_for_whoever_is_known_and_nobody_else() {
+fn only_known_people_decide_in_slack() {
     let stack = stack::builder().start().unwrap();
     let service = stack::service_of(&stack);
     let simulator = Simulator::of(&service);

@@ -48,7 +48,7 @@ fn a_deleted_conversation_is_gone_and_its_runs_stay() {
 }
 
 #[test]
-fn a_conversation_is_for_its_owners_key_and_the_environments_only() {
+fn a_conversation_is_open_to_its_owner_only() {
     let (ann, bob) = (unique("ann"), unique("bob"));
     let key = |name: &str, role: &str| {
         let body = json!({"name": name, "role": role});

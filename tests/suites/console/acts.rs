@@ -52,7 +52,7 @@ fn a_decision_bears_the_name_of_whoever_is_signed_in() {
 }
 
 #[test]
-fn a_page_of_another_opening_or_a_second_decision_is_told_and_changes_nothing() {
+fn a_page_of_another_opening_decides_nothing() {
     let browser = Browser::operator();
     let run = Run::start();
     let path = format!("/console/runs/{}/gates/workflow", run.id);
@@ -70,7 +70,7 @@ fn a_page_of_another_opening_or_a_second_decision_is_told_and_changes_nothing() 
 }
 
 #[test]
-fn each_role_sees_its_own_buttons_and_the_others_are_refused_anyway() {
+fn buttons_of_other_roles_are_absent_or_refused() {
     let run = Run::start();
     let path = format!("/console/runs/{}", run.id);
     let (viewer, _, _) = Browser::with_role("viewer");

@@ -119,7 +119,7 @@ fn the_style_and_the_script_are_ours_named_by_content_and_kept() {
 }
 
 #[test]
-fn head_looks_options_tells_and_other_methods_are_refused_with_a_page() {
+fn other_methods_are_refused_with_a_page() {
     let browser = Browser::operator();
     let run = Run::start();
     for path in PAGES {

@@ -4,7 +4,7 @@ use super::{Browser, PAGES, cookie, sign_in};
 use crate::support::{Run, service};
 
 #[test]
-fn the_right_key_opens_a_session_that_only_this_browser_and_site_can_use() {
+fn a_session_belongs_to_its_browser() {
     let answer = sign_in(&service().api_key, "/console/runs?status=failed").expect(303);
     assert_eq!(answer.header("location"), Some("/console/runs?status=failed"));
     let set = answer.header("set-cookie").unwrap();

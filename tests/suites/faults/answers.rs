@@ -87,7 +87,7 @@ fn a_lost_answer_waits_for_its_callback_as_long_as_it_may_come() {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn only_after_the_waiting_time_is_it_sent_once_more_and_the_timeline_says_so() {
+fn an_unanswered_submission_is_repeated_after_its_wait() {
     let storm = simulator::storm();
     storm.fault(json!([{"provider": "kieai", "fault": "drop_connection", "on": "create", "times": 1},
                        {"provider": "kieai", "fault": "callback_dropped"}]));

@@ -130,7 +130,7 @@ fn a_failed_post_fails_the_run_without_a_word_of_success() {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_provider_that_keeps_refusing_ends_the_run_after_bounded_tries() {
+fn a_refusing_provider_is_asked_a_bounded_number_of_times() {
     let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": "code_429", "on": "create"}));
     let run = Run::generating();

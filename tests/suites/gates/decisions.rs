@@ -175,7 +175,7 @@ fn an_ended_run_cannot_be_decided() {
 }
 
 #[test]
-fn a_gate_whose_time_is_over_cannot_be_decided_even_before_the_sweep() {
+fn an_overdue_gate_is_closed_before_the_sweep() {
     let run = Run::start();
     service().database().pass_deadline(&run.id);
     let answer = service().post(&run.gate_path("workflow")).json(&approve()).send();

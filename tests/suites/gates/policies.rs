@@ -127,7 +127,7 @@ fn only_those_whom_the_policy_names_decide_by_whichever_way() {
 }
 
 #[test]
-fn whoever_started_a_run_does_not_approve_it_where_the_policy_forbids() {
+fn a_policy_may_forbid_approving_ones_own_run() {
     let (_stack, service) = with_policies(json!({"workflow": {"self_approval": false}}));
     let run = start(&service);
     let problem = service.post(&run.gate_path("workflow")).json(&json!({})).send().expect(403).json();
@@ -156,7 +156,7 @@ fn a_rejection_gives_its_reason_where_the_policy_asks() {
 }
 
 #[test]
-fn an_edit_is_applied_and_kept_as_a_diff_and_what_may_not_be_edited_is_refused() {
+fn an_edit_is_applied_and_kept_as_a_diff() {
     let (_stack, service) = with_policies(json!({"ideate": {"edits": ["plan", "script"]}}));
     let run = start(&service).approved("workflow");
     run.wait_for("awaiting_ideate");
@@ -227,7 +227,7 @@ fn reopening_a_gate_makes_its_links_void() {
 }
 
 #[test]
-fn the_inbox_lists_what_waits_in_the_shape_of_agent_inboxes_and_takes_their_four_verbs() {
+fn the_inbox_speaks_the_verbs_of_agent_inboxes() {
     let (_stack, service) = with_policies(
         json!({"ideate": {"edits": ["plan"]}, "workflow": {"approvers": ["operator", "ann"]}, "prepublish": {"approvers": ["ann"]}}),
     );

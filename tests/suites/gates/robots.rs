@@ -154,7 +154,7 @@ fn no_robot_decides_and_a_person_still_can_afterwards() {
 }
 
 #[test]
-fn a_robot_that_looks_like_a_browser_cannot_post_to_the_address_alone() {
+fn a_link_without_its_page_decides_nothing() {
     let run = Run::start();
     let link = run.link("workflow");
     for robot in ROBOTS.iter().filter(|robot| robot.headers.contains(&("accept", BROWSER))) {
@@ -209,7 +209,7 @@ fn what_is_made_ahead_decides_nothing_even_with_the_key() {
 }
 
 #[test]
-fn a_form_that_is_sent_again_gets_the_same_answer_and_leaves_one_row() {
+fn a_form_sent_twice_leaves_one_row() {
     let run = Run::start();
     let link = run.link_for("workflow", Some("ann"));
     let form = format!("decision=approve&form_token={}", form_token(&link));

@@ -112,7 +112,7 @@ fn a_wrong_key_is_401_even_beside_a_good_token() {
 }
 
 #[test]
-fn a_good_token_works_with_its_colon_or_dot_percent_encoded_or_not() {
+fn a_token_works_percent_encoded_too() {
     let run = Run::start();
     let link = run.link("workflow");
     let (path, token) = link.split_once("token=").unwrap();

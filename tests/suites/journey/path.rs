@@ -120,7 +120,7 @@ fn a_post_says_that_a_machine_made_it() {
 }
 
 #[test]
-fn aismr_goes_from_chat_to_published_with_twelve_clips_about_what_was_asked() {
+fn aismr_publishes_twelve_clips_from_one_chat_message() {
     let _calm = simulator::calm();
     let run = asked("Create a surreal aismr video about candles");
     let published = walk(&run, 12);

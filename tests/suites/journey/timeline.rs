@@ -81,7 +81,7 @@ fn decisions_and_work_are_attributed() {
 }
 
 #[test]
-fn each_notification_is_told_once_and_says_no_success_before_publication() {
+fn no_notification_speaks_of_success_too_early() {
     let _calm = simulator::calm();
     let run = Run::rendered();
     let notes = |run: &Run| -> Vec<String> {

@@ -7,7 +7,7 @@ use mw_stack::builder::Builder;
 use serde_json::{Value, json};
 
 #[test]
-fn the_revision_before_begins_with_a_hand_shake_that_nobody_remembers() {
+fn older_revisions_initialize_without_a_session() {
     let hello =
         json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
     let answer = service().post("/mcp").json(&message("initialize", hello)).send();
@@ -25,7 +25,7 @@ fn the_revision_before_begins_with_a_hand_shake_that_nobody_remembers() {
 }
 
 #[test]
-fn the_current_revision_needs_no_hand_shake_and_says_what_it_serves() {
+fn the_current_revision_needs_no_initialize() {
     let found = result(modern(service(), "server/discover", json!({})).send());
     assert_eq!(found["supportedVersions"], json!([MODERN, "2025-11-25", "2025-06-18"]));
     assert_eq!(found["resultType"], "complete");

@@ -23,7 +23,7 @@ fn a_run_and_its_timeline_are_read_by_their_addresses() {
 }
 
 #[test]
-fn the_newest_runs_are_listed_and_templates_say_how_to_find_others() {
+fn the_newest_runs_are_resources() {
     Run::start();
     let listed = result(legacy(service(), "resources/list", json!({})).send());
     let uri = listed["resources"][0]["uri"].as_str().unwrap();

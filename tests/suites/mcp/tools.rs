@@ -24,7 +24,7 @@ fn a_run_is_shown_listed_and_explained() {
 }
 
 #[test]
-fn a_run_that_is_not_there_and_arguments_that_do_not_fit_are_told_to_the_model() {
+fn wrong_arguments_are_explained_to_the_model() {
     for tool in ["get_run_status", "explain_run", "hand_over_gate"] {
         assert_eq!(refusal(tool, json!({"runId": "nowhere"})), "run not found");
         assert_eq!(refusal(tool, json!({"runId": "x\ty"})), "run not found");
@@ -65,7 +65,7 @@ fn projects_and_gates_are_listed() {
 }
 
 #[test]
-fn a_gate_is_handed_over_to_a_person_and_a_second_call_only_looks() {
+fn a_gate_is_handed_over_to_a_person_once() {
     let run = Run::start();
     let arguments = json!({"runId": run.id});
     let simple = facts("hand_over_gate", arguments.clone());
@@ -104,7 +104,7 @@ fn a_gate_is_handed_over_to_a_person_and_a_second_call_only_looks() {
 }
 
 #[test]
-fn brendan_is_asked_for_the_owner_of_the_key_and_hands_out_no_link() {
+fn brendan_hands_out_no_link_over_mcp() {
     let ann = Person::with_role("approver");
     let say = |user_id: Option<&str>, message: &str| {
         let answer = called_by(&ann.service, "ask_brendan", json!({"message": message, "user_id": user_id}));

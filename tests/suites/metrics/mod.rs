@@ -104,7 +104,7 @@ fn ids_in_addresses_make_no_series() {
 }
 
 #[test]
-fn every_family_is_declared_and_has_no_other_labels_than_it_says() {
+fn every_metric_has_only_its_documented_labels() {
     let _run = Run::start_at(service(), "aismr");
     service().sweep();
     let text = open_metrics();

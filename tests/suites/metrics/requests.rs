@@ -35,14 +35,14 @@ fn a_refused_caller_is_counted_too() {
 }
 
 #[test]
-fn a_webhook_is_counted_by_the_statement_that_takes_or_refuses_it() {
+fn a_webhook_is_counted_by_its_own_statement() {
     let before = requests("/v1/webhooks/upload-post", "POST", "403");
     service().call("POST", "/v1/webhooks/upload-post").bytes(unique("body")).send().expect(403);
     counted("/v1/webhooks/upload-post", "POST", "403", before + 1.0);
 }
 
 #[test]
-fn the_requests_of_a_run_have_series_of_their_own_and_count_once_among_all() {
+fn requests_of_a_run_are_counted_once_in_total() {
     let _calm = simulator::calm();
     let run = Run::start_at(service(), "aismr");
     service().post(&format!("/v1/runs/{}/cancel", run.id)).send().expect(200);

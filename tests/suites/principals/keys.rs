@@ -34,7 +34,7 @@ fn a_rotation_loses_no_request() {
 }
 
 #[test]
-fn the_old_key_is_good_until_its_hour_has_come_and_the_new_one_goes_on() {
+fn a_rotated_key_is_good_until_its_end() {
     let person = Person::with_role("viewer");
     let new = person.rotated(Some(2));
     for service in [&person.service, &new] {
@@ -51,7 +51,7 @@ fn the_old_key_is_good_until_its_hour_has_come_and_the_new_one_goes_on() {
 }
 
 #[test]
-fn a_disabled_principal_is_401_at_once_and_comes_back_with_the_same_key() {
+fn a_disabled_principal_is_refused_at_once() {
     let (run, person) = (Run::start(), Person::with_role("approver"));
     let link = format!("/v1/hitl/link/{}/workflow", run.id);
     let link = person.service.get(&link).send().expect(200).json()["approvalUrl"].as_str().unwrap().to_owned();

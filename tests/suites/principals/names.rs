@@ -15,7 +15,7 @@ fn event(run: &Run, kind: &str) -> Value {
 }
 
 #[test]
-fn a_decision_by_key_bears_the_name_of_its_principal_whatever_the_body_says() {
+fn a_decision_bears_the_name_of_the_keys_owner() {
     let (run, ann) = (Run::start(), Person::with_role("approver"));
     let body = json!({"decision": "approve", "approver": "somebody else"});
     ann.service.post(&run.gate_path("workflow")).json(&body).send().expect(200);
@@ -37,7 +37,7 @@ fn a_link_decides_by_the_name_it_was_made_for() {
 }
 
 #[test]
-fn whoever_starts_a_run_by_key_or_in_chat_is_remembered_and_chat_makes_links_for_them_only() {
+fn chat_makes_links_only_for_who_started_the_run() {
     let ann = Person::with_role("approver");
     let bob = unique("bob");
     let body = json!({"project": "test_video_gen", "input": {"object": "candle"}, "options": {"user_id": bob}});
@@ -59,7 +59,7 @@ fn whoever_starts_a_run_by_key_or_in_chat_is_remembered_and_chat_makes_links_for
 }
 
 #[test]
-fn a_verb_bears_the_name_of_its_principal_and_with_the_shared_key_the_name_that_is_given() {
+fn a_verb_bears_the_name_of_its_principal() {
     let operator = Person::with_role("operator");
     let (first, second) = (Run::start(), Run::start());
     let body = json!({"actor": "somebody else", "reason": "a test"});

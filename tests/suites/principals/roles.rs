@@ -106,7 +106,7 @@ fn a_key_that_nobody_has_is_401_before_anything_else_is_told() {
 }
 
 #[test]
-fn an_approver_makes_links_for_themself_only_and_an_operator_for_anybody() {
+fn only_operators_make_links_for_others() {
     let run = Run::start();
     let (approver, operator) = (Person::with_role("approver"), Person::with_role("operator"));
     let path = |name: &str| format!("/v1/hitl/link/{}/workflow?approver={name}", run.id);

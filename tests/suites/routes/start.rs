@@ -96,7 +96,7 @@ fn each_fault_of_the_body_is_named_with_its_place() {
 }
 
 #[test]
-fn an_input_without_any_subject_is_refused_in_the_originals_words() {
+fn an_input_without_a_subject_is_refused() {
     let problem = start(&json!({"project": "test_video_gen", "input": {}})).send().expect_invalid("#/input");
     assert_eq!(
         problem["errors"][0]["detail"],

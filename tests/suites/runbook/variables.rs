@@ -38,7 +38,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_variable_of_the_manifests_is_documented_and_every_documented_one_exists() {
+fn documented_variables_are_those_of_the_manifests() {
     // The page says of all *_host at once what they are, and explains the older switch beside the newer one.
     let page = read("docs/configuration.md");
     assert!(page.contains("`USE_MOCK_PROVIDERS=true`") && page.contains("end in `_host`"));
@@ -52,7 +52,7 @@ fn every_variable_of_the_manifests_is_documented_and_every_documented_one_exists
 }
 
 #[test]
-fn every_variable_of_the_manifests_is_granted_to_a_component_and_read_by_code() {
+fn every_variable_is_granted_and_read() {
     let manifests = [read("spin.toml"), read("spin-cron.toml")].concat();
     let mut text = String::new();
     [

@@ -27,7 +27,7 @@ fn outcomes(answer: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_shows_what_then_happens_to_each_run() {
+fn a_dry_run_shows_what_would_happen() {
     let (user, runs) = runs(3);
     runs[1].service.post(&format!("/v1/runs/{}/cancel", runs[1].id)).send().expect(200);
     let order = json!({"verb": "pause", "filter": {"user_id": user}, "reason": "night", "actor": "ann"});

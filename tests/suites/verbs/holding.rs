@@ -24,7 +24,7 @@ fn a_paused_gate_takes_no_decision_and_a_resumed_one_does() {
 
 #[test]
 #[ignore = "needs simulated providers"]
-fn a_run_that_is_paused_at_work_collects_what_comes_and_goes_on_when_it_is_resumed() {
+fn a_paused_run_collects_results_and_goes_on_when_resumed() {
     let storm = simulator::storm();
     storm.latency(json!({"kieai_ms": 3_000}));
     let run = Run::generating();

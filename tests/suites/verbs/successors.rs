@@ -11,7 +11,7 @@ fn opened(run: &Run, name: &str, body: serde_json::Value) -> Run {
 }
 
 #[test]
-fn a_cancelled_run_goes_on_in_a_successor_that_starts_where_it_stopped() {
+fn a_successor_starts_where_its_parent_stopped() {
     let _calm = simulator::calm();
     let run = Run::rendered();
     verb(&run, "cancel", json!({}));
@@ -29,7 +29,7 @@ fn a_cancelled_run_goes_on_in_a_successor_that_starts_where_it_stopped() {
 }
 
 #[test]
-fn asking_twice_opens_one_successor_and_another_key_opens_another() {
+fn asking_twice_opens_one_successor_per_key() {
     let run = Run::start();
     verb(&run, "cancel", json!({}));
     let first = opened(&run, "retry", json!({}));
@@ -89,7 +89,7 @@ fn a_rejected_gate_opens_again_in_a_successor() {
 }
 
 #[test]
-fn a_published_run_is_rerun_from_a_step_that_it_reached_and_from_no_other() {
+fn a_published_run_is_rerun_from_steps_that_it_reached() {
     let _calm = simulator::calm();
     let run = Run::start().published();
     assert_eq!(refused(&run, "retry", json!({})), (409, "nothing-to-retry".to_owned()));

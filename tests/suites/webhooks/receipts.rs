@@ -19,7 +19,7 @@ fn a_repetition_is_a_duplicate_and_one_row() {
 }
 
 #[test]
-fn headers_that_anybody_can_set_decide_nothing_about_repetitions() {
+fn unsigned_headers_decide_nothing_about_repetitions() {
     let (one, other) = (unique("copy"), unique("copy"));
     let request_id = unique("request");
     for (id, expected) in [(&one, "accepted"), (&other, "accepted"), (&one, "duplicate")] {
@@ -83,7 +83,7 @@ fn only_headers_of_the_list_are_kept() {
 }
 
 #[test]
-fn what_no_job_claims_is_a_dead_letter_with_a_reason_and_a_next_try() {
+fn an_unmatched_delivery_is_a_dead_letter_with_a_reason() {
     let task = unique("task");
     let answer =
         kieai("?run_id=no-such-run", &task, &kieai_body(&task, "https://x.example/1.mp4")).send().expect(200).json();
@@ -99,7 +99,7 @@ fn what_no_job_claims_is_a_dead_letter_with_a_reason_and_a_next_try() {
 }
 
 #[test]
-fn a_dead_letter_is_tried_again_later_and_later_and_never_deleted_unprocessed() {
+fn a_dead_letter_is_retried_with_longer_pauses() {
     let task = unique("task");
     kieai("", &task, &kieai_body(&task, "https://x.example/1.mp4")).send().expect(200);
     let id = receipts(&task)[0]["id"].as_str().unwrap().to_owned();
@@ -127,7 +127,7 @@ fn a_dead_letter_is_tried_again_later_and_later_and_never_deleted_unprocessed() 
 }
 
 #[test]
-fn a_webhook_that_came_before_its_job_is_matched_by_the_sweep_under_its_first_receipt() {
+fn the_sweep_matches_a_webhook_that_came_early() {
     let _calm = simulator::calm();
     let run = Run::rendered();
     // A task that our database does not know yet: the job learns it afterwards.

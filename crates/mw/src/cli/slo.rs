@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_chat_and_failed_requests_break_their_levels_and_no_other() {
+    fn slow_chats_break_their_own_service_level_only() {
         let chat = vec![0.1, 0.1, 3.0];
         let measured = Measured { chat, publish: vec![2.0], requests: 50, errors: 1, ..Measured::default() };
         let rows = rows(&measured, &Exposition::default(), &Exposition::default());

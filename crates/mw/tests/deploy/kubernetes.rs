@@ -52,7 +52,7 @@ fn cluster() -> Cluster {
 }
 
 #[test]
-fn the_app_gives_spin_what_it_needs_and_its_secrets_by_reference_only() {
+fn the_app_sets_all_variables_and_secrets_by_reference() {
     let app = cluster().app.unwrap().spec;
     let known = variables("spin.toml");
     let names: BTreeSet<String> = app.variables.iter().map(|variable| variable.name.clone()).collect();

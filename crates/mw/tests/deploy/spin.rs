@@ -35,7 +35,7 @@ pub(crate) fn is_enough(whose: &str, given: &BTreeSet<String>) {
 }
 
 #[test]
-fn the_environment_file_sets_what_spin_needs_and_no_secret_is_in_it() {
+fn the_environment_file_is_complete_without_secrets() {
     let path = "ops/systemd/myloware.env.example";
     let lines = parse_lines(&read(path));
     let prefix = "SPIN_VARIABLE_";

@@ -127,7 +127,7 @@ fn a_failed_task_fails_in_every_family() {
 }
 
 #[test]
-fn a_forged_body_under_a_valid_signature_is_told_by_the_query_alone() {
+fn a_forged_body_is_recognised_by_its_query_alone() {
     for model in FAMILIES {
         let sim = Sim::start();
         sim.control("latency", json!({"kieai_ms": 1500}));

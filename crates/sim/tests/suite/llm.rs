@@ -120,7 +120,7 @@ fn a_server_that_knows_only_max_tokens() {
 }
 
 #[test]
-fn a_conversation_without_a_script_uses_the_tools_that_there_are() {
+fn without_a_script_the_offered_tools_are_used() {
     for api in APIS {
         let sim = Sim::start();
         let messages = user("Please make an AISMR video about candles");

@@ -75,14 +75,14 @@ impl Invariant {
             Invariant::RunWithoutDeadline => ("an open run has no deadline, or an ended one still has one", REBUILD),
             Invariant::RunOverdue => (
                 "the deadline passed and no sweep acted",
-                "see that the scheduled sweep runs (mw sweep rings it now); if it skips this run: mw runs terminate RUN",
+                "see that the scheduled sweep runs (mw sweep runs it now); if it skips this run: mw runs terminate RUN",
             ),
             Invariant::RunStuck => ("nothing will happen to this run before its deadline", END),
             Invariant::JobDiffers => ("the table of jobs and the run disagree: callbacks may miss the job", END),
             Invariant::JobOrphaned => ("nobody submits or polls this open job any more", RESTORE),
             Invariant::JobSubmittedTwice => ("two tasks of a provider were taken for one job", END),
             Invariant::EffectLost => ("the timeline asks for work that is not in the outbox", RESTORE),
-            Invariant::EffectDead => ("an effect was given up and the open run waits for it", RETRY),
+            Invariant::EffectDead => ("an effect is dead and the open run waits for it", RETRY),
             Invariant::EffectAfterEnd => (
                 "the run has ended and something would still be done for it",
                 "UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1 WHERE run_id = 'RUN' AND \

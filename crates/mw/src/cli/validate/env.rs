@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hosts_file_may_name_variables_as_spin_does_and_secrets_stay_unseen() {
+    fn a_hosts_file_may_name_variables_as_spin_does() {
         let file = std::env::temp_dir().join(format!("mw-env-{}", uuid::Uuid::new_v4()));
         std::fs::write(&file, "SPIN_VARIABLE_API_KEY=very-secret-value\nLOG_LEVEL=debug\nOTHER=1\n").unwrap();
         let (settings, strangers) = of_file(&file, &known().unwrap()).unwrap();
