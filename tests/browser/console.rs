@@ -118,7 +118,7 @@ fn a_dead_letter_is_replayed_until_its_job_is_known() {
     service().call("POST", "/v1/webhooks/shotstack").json(&body).send().expect(200);
     let sql = "SELECT id FROM webhook_dlq WHERE match->'match'->>'task_id' = $1";
     let letter = service().database().row(sql, &[&task])["id"].as_str().unwrap().to_owned();
-    // The sweep has given up on it: what happens from now on is the operator's doing.
+    // Its automatic tries are used up: what happens from now on is the operator's doing.
     let spend = "UPDATE webhook_dlq SET next_retry_at = NULL WHERE id = $1::text::uuid";
     service().database().execute(spend, &[&letter]);
     let browser = operator(Scripts::Off);

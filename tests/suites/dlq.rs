@@ -25,7 +25,7 @@ fn settle(id: &str, verb: &str, body: &Value) -> Answer {
     service().post(&format!("/v1/dlq/{id}/{verb}")).json(body).send()
 }
 
-/// The sweep has given up on it: what happens from now on is the test's doing.
+/// Its automatic tries are used up: what happens from now on is the test's doing.
 fn spend(id: &str) {
     service().database().execute("UPDATE webhook_dlq SET next_retry_at = NULL WHERE id = $1::text::uuid", &[&id]);
 }

@@ -23,7 +23,7 @@ fn chatted(service: &Service) -> Run {
     Run { service: service.clone(), id, user }.published()
 }
 
-/// Exports that were not carried out yet, or were given up.
+/// Exports that are due, or dead.
 fn exports_left(run: &Run) -> usize {
     let sql = "SELECT FROM outbox WHERE run_id = $1 AND kind IN ('trace', 'report') AND state <> 'done'";
     run.service.database().count(sql, &[&run.id])

@@ -47,7 +47,7 @@ fn either_model_api_plans_a_run_with_citations() {
         assert!(!run.artifacts("citations").is_empty());
         let requests = simulator.model_requests("");
         assert!(requests.iter().all(|request| request["provider"] == name && request["body"]["model"] == "model-7"));
-        // What the model wanted to call is not done, and told as an error.
+        // What the model wanted to call is not done, and comes back to it as an error.
         let scolded = requests.iter().filter(|request| request["body"].to_string().contains("you have no such tool"));
         assert_eq!(scolded.count(), 1);
         let series = "persona_allowlist_failures_total{persona=\"iggy\",project=\"test_video_gen\",mode=\"sim\"}";

@@ -1,4 +1,4 @@
-//! The sweeper over HTTP: who may ring it, and what it puts right.
+//! The sweeper over HTTP: who may call it, and what it puts right.
 
 use crate::readme::{commands, root};
 use crate::support::shell::says;
@@ -52,7 +52,7 @@ fn the_cron_job_of_spinkube_sweeps() {
     assert_eq!(stack::service_of(&stack).database().count(swept, &[]), 1);
 }
 
-/// Rings until a sweep got the lease: the schedule rings too.
+/// Calls until a sweep got the lease: the schedule calls, too.
 fn granted() -> Value {
     eventually("a sweep", || Some(service().sweep()).filter(|report| report["granted"] == true))
 }

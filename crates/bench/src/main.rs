@@ -1,7 +1,7 @@
 //! `mw-bench` (`./dev bench`): how fast the product is. Two references stand beside what it does: the floor (a component
 //! that runs the same statement and nothing else) and the limit (pgbench with that statement).
 //!
-//! - `scene`      what is measured: a stack of our own, or a host elsewhere
+//! - `fixture`      what is measured: a stack of our own, or a host elsewhere
 //! - `load`       requests in a closed or an open loop
 //! - `statement`, `limit`  the store's own statement, for the floor and for pgbench
 //! - `figures/`   one file for each part of the table
@@ -14,19 +14,19 @@
 mod aims;
 mod document;
 mod figures;
+mod fixture;
 mod limit;
 mod load;
 mod report;
-mod scene;
 mod statement;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use figures::Part;
+use fixture::Fixture;
 use mw::mode::Mode;
 use mw_stack::host::Kind;
 use report::Report;
-use scene::Scene;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -98,33 +98,33 @@ fn run(options: &Options) -> Result<()> {
     mw::signals::listen()?;
     let during = Duration::from_secs(options.seconds);
     let start = |mode, stack| match &options.against {
-        Some(base) => Scene::elsewhere(base, options.floor.as_deref()),
-        None => Scene::start(options.host, mode, stack),
+        Some(base) => Fixture::elsewhere(base, options.floor.as_deref()),
+        None => Fixture::start(options.host, mode, stack),
     };
     let parts = |stack: figures::Stack| {
         let wanted = move |part: &&Part| options.only.is_empty() || options.only.contains(part);
         Part::ALL.iter().filter(move |part| part.stack() == stack).filter(wanted).copied().collect::<Vec<_>>()
     };
-    let scene = start(Mode::Mock, figures::Stack::Mock)?;
-    let kind = scene.stack.as_ref().map(|stack| stack.kind_of_host().kind());
-    let mut report = Report::begin(&scene.host, &report::about(&scene.host, &mut scene.database()?));
+    let fixture = start(Mode::Mock, figures::Stack::Mock)?;
+    let kind = fixture.stack.as_ref().map(|stack| stack.kind_of_host().kind());
+    let mut report = Report::begin(&fixture.host, &report::about(&fixture.host, &mut fixture.database()?));
     if options.history > 0 {
-        let run_id = scene.start_run("test_video_gen")?;
-        mw_stack::history::fill(&mut scene.database()?, &run_id, options.history).context("make the history")?;
+        let run_id = fixture.start_run("test_video_gen")?;
+        mw_stack::history::fill(&mut fixture.database()?, &run_id, options.history).context("make the history")?;
         report.line(&format!("{} finished and 10,000 open runs in the database.", options.history));
     }
     for part in parts(figures::Stack::Mock) {
-        part.measure(&scene, during, &mut report)?;
+        part.measure(&fixture, during, &mut report)?;
     }
-    drop(scene);
+    drop(fixture);
     for stack in [figures::Stack::Sim, figures::Stack::Model, figures::Stack::Idle] {
         let parts = parts(stack);
         if parts.is_empty() || (options.against.is_some() && stack != figures::Stack::Sim) {
             continue;
         }
-        let scene = start(Mode::Sim, stack)?;
+        let fixture = start(Mode::Sim, stack)?;
         for part in parts {
-            part.measure(&scene, during, &mut report)?;
+            part.measure(&fixture, during, &mut report)?;
         }
     }
     report.aims();

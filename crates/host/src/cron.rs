@@ -19,7 +19,7 @@ pub struct Job {
     schedule: Cron,
 }
 
-/// Checks the expressions, so that a wrong one is told at start.
+/// Checks the expressions, so that a wrong one is reported at start.
 pub fn plan(triggers: &[CronTrigger]) -> Result<Vec<Job>> {
     let job =
         |trigger: &CronTrigger| Ok(Job { component: trigger.component.clone(), schedule: parse(&trigger.expression)? });
@@ -44,19 +44,19 @@ async fn run_job(app: Arc<App>, job: Job) {
     let mut last = Utc::now();
     while let Ok(next) = job.schedule.find_next_occurrence(&last, false) {
         tokio::time::sleep((next - Utc::now()).to_std().unwrap_or_default()).await;
-        // On from the planned time, so that none is rung twice; but ticks missed while the machine slept are gone.
+        // On from the planned time, so that none is triggered twice; but ticks missed while the machine slept are gone.
         last = next.max(Utc::now() - chrono::TimeDelta::seconds(1));
         let (app, component) = (Arc::clone(&app), app.component(&job.component));
         tokio::spawn(async move {
             let Some(component) = component else { return };
-            if let Err(error) = ring(&app, &component).await {
+            if let Err(error) = trigger(&app, &component).await {
                 logs::note(&format!("component {} failed: {error:#}", component.id));
             }
         });
     }
 }
 
-async fn ring(app: &Arc<App>, component: &Arc<Component>) -> Result<()> {
+async fn trigger(app: &Arc<App>, component: &Arc<Component>) -> Result<()> {
     let Entry::Cron(_) = &component.entry else { bail!("is no cron component") };
     let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut store = app.new_store(component);

@@ -159,7 +159,7 @@ async fn call(app: &Arc<App>, component: &Arc<Component>, request: Request<WasiB
     }
 }
 
-/// The answer is on its way; only the log can still hear of a trap.
+/// The answer is on its way; only the log can still report a trap.
 fn report_late_failure(component: &Arc<Component>, task: tokio::task::JoinHandle<wasmtime::Result<()>>) {
     let component = Arc::clone(component);
     tokio::spawn(async move {

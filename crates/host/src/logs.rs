@@ -38,7 +38,7 @@ pub fn chain(error: &anyhow::Error) -> String {
 
 fn write_line(name: &str, line: &[u8]) {
     let mut out = std::io::stderr().lock();
-    // Nobody is left to tell when the log itself can't be written.
+    // A log that can't be written can't report it.
     let _ = out.write_all(&[b"[", name.as_bytes(), b"] ", line, b"\n"].concat());
 }
 

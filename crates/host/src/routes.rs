@@ -1,4 +1,4 @@
-//! Which component answers a path, and what the component is told about the match.
+//! Which component answers a path, and what the component learns about the match.
 //!
 //! - `Router`: exact paths, `:name` segments and a trailing `/...`; the most specific route wins. The matching itself
 //!   is the `routefinder` crate's, which is Spin's too.

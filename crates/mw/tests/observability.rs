@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What exporters beside us tell, for the alerts that say so in their label `source`.
+/// What exporters beside us export, for the alerts that say so in their label `source`.
 const FOREIGN: [(&str, &[&str]); 7] = [
     ("up", &[]),
     ("node_memory_MemAvailable_bytes", &[]),

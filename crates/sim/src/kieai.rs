@@ -25,7 +25,7 @@ const PROVIDER: Provider = Provider::Kieai;
 const ACCOUNT_LIMIT: usize = 20;
 const ACCOUNT_WINDOW: Duration = Duration::from_secs(10);
 
-/// A family: how it reads a request, and how it tells of a task.
+/// A family: how it reads a request, and how it reports a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     Veo,

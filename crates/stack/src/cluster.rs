@@ -84,7 +84,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Stops the server unless somebody uses it; tells whether it is down now.
+    /// Stops the server unless somebody uses it; returns whether it is down now.
     pub fn stop_if_unused(&self) -> Result<bool> {
         if !self.folder.is_dir() {
             return Ok(true);

@@ -158,7 +158,7 @@ pub fn is_running(id: i32, program: &str) -> bool {
     exists && command_line(id).is_none_or(|line| line.contains(program))
 }
 
-/// Stops a process group of an earlier life of ours, if its leader still runs this program; tells whether it did.
+/// Stops a process group of an earlier life of ours, if its leader still runs this program; returns whether it did.
 pub fn stop_leftover(id: i32, program: &str) -> bool {
     let Some(group) = Pid::from_raw(id).filter(|_| is_running(id, program)) else {
         return false;
@@ -179,7 +179,7 @@ fn group_of(id: u32) -> Option<u32> {
     fields.split_whitespace().nth(2)?.parse().ok()
 }
 
-/// What a process was started with, where the system tells (Linux).
+/// What a process was started with, where the system shows it (Linux).
 fn command_line(id: i32) -> Option<String> {
     if !Path::new("/proc/self/cmdline").exists() {
         return None;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-/// What the command is told about the stack.
+/// What the command finds about the stack in its environment.
 #[must_use]
 pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::from([
@@ -67,7 +67,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-/// A signal to us waits for the command, which the terminal has told too.
+/// A signal to us waits for the command, which the terminal has signalled, too.
 fn run_command(command: &[OsString], environment: &BTreeMap<String, String>) -> Result<ExitStatus> {
     let (program, arguments) = command.split_first().ok_or_else(|| Error::misuse("name a command after --"))?;
     let mut child = Command::new(program)
@@ -75,13 +75,13 @@ fn run_command(command: &[OsString], environment: &BTreeMap<String, String>) -> 
         .envs(environment)
         .spawn()
         .map_err(|error| Error::misuse(format!("cannot run {}: {error}", program.to_string_lossy())))?;
-    let mut told = false;
+    let mut has_signalled = false;
     loop {
         if let Some(status) = child.try_wait().while_doing("wait for the command")? {
             return Ok(status);
         }
-        if signals::asked_to_stop() && !told {
-            told = true;
+        if signals::asked_to_stop() && !has_signalled {
+            has_signalled = true;
             if let Some(process) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
                 let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
             }

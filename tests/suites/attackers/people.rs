@@ -68,7 +68,7 @@ impl Group {
         Group { service: service.clone(), chat: format!("-{}", number()), listed_as: None }
     }
 
-    /// Listed for a project without runs, so that nobody else's run is told there.
+    /// Listed for a project without runs, so that nobody else's run is announced there.
     pub(super) fn listed(service: &Service) -> Group {
         let mut group = Group::unlisted(service);
         let body = json!({"kind": "telegram", "address": group.chat, "project": "general"});

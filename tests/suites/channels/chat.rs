@@ -66,7 +66,7 @@ fn a_chat_that_was_added_may_talk_whoever_writes() {
     let _calm = calm();
     let simulator = simulator();
     let (chat, eve) = (format!("-{}", number()), Person::stranger("telegram"));
-    // Of a project without runs, so that nobody else's run is told there.
+    // Of a project without runs, so that nobody else's run is announced there.
     let added =
         service().post("/v1/channels").json(&json!({"kind": "telegram", "address": chat, "project": "general"}));
     let added = added.send().expect(200).json();

@@ -1,4 +1,4 @@
-//! Telegram and Slack, played by the simulator: what people are told, what their buttons decide, what the bot answers.
+//! Telegram and Slack, played by the simulator: what people are sent, what their buttons decide, what the bot answers.
 
 mod chat;
 pub(crate) mod page;
@@ -37,7 +37,7 @@ pub(crate) fn number() -> u64 {
     1_000_000_000 + high * 1000 + low % 1000
 }
 
-/// A run that a user of Telegram asked for, told in that chat.
+/// A run that a user of Telegram asked for, with notices in that chat.
 pub(crate) fn run_of_chat(service: &Service, chat: &str) -> Run {
     let user = format!("telegram_{chat}");
     let body = json!({"project": "test_video_gen", "input": {"object": "candle"}, "options": {"user_id": user}});

@@ -1,4 +1,4 @@
-//! Buttons in Slack, on a stack of its own: a channel hears of every run.
+//! Buttons in Slack, on a stack of its own: a channel is notified of every run.
 
 use super::{Person, decisions, told};
 use crate::support::simulator::Simulator;

@@ -300,7 +300,7 @@ fn tells_while_it_goes_on(talk: &Talk) {
     });
     talk.simulator.clear();
 
-    // A stream that breaks: what was told is taken back.
+    // A stream that breaks: what was streamed is taken back.
     for fault in ["stream_cut", "stream_error"] {
         talk.fault(fault, json!({}));
         let told = streamed(talk, &user, "What about soap?");

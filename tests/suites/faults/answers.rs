@@ -4,7 +4,7 @@ use super::{assert_submitted_once, tasks};
 use crate::support::{Run, eventually, service, simulator};
 use serde_json::json;
 
-/// One answer to a creation at kie.ai is lost in this way; the callback tells the task, and it is adopted.
+/// One answer to a creation at kie.ai is lost in this way; the callback names the task, and it is adopted.
 fn lost_answer_is_adopted(fault: &str) {
     let storm = simulator::storm();
     storm.fault(json!({"provider": "kieai", "fault": fault, "on": "create", "times": 1}));

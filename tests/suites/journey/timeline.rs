@@ -1,4 +1,4 @@
-//! The timeline tells the truth: chained, complete, append-only.
+//! The timeline is true: chained, complete, append-only.
 
 use crate::support::{Run, service, signing, simulator};
 use serde_json::Value;

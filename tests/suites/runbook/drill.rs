@@ -108,12 +108,12 @@ fn a_bad_backup_changes_nothing() {
     let whole = std::fs::read(&file).unwrap();
     let half = &whole[..whole.len() * 2 / 3];
 
-    // Cut off: the hash tells.
+    // Cut off: the hash differs.
     let cut = drill.file("cut.dump");
     std::fs::write(&cut, half).unwrap();
     std::fs::write(drill.file("cut.dump.json"), &manifest).unwrap();
     drill.exits(2, "restore $FILE --force", &cut, "damaged or exchanged");
-    // Cut off before it was hashed: PostgreSQL tells, and the transaction takes all back.
+    // Cut off before it was hashed: PostgreSQL refuses it, and the transaction takes all back.
     let hash = signing::hex(&<sha2::Sha256 as sha2::Digest>::digest(half));
     let mut lying: Value = serde_json::from_str(&manifest).unwrap();
     lying["sha256"] = hash.into();

@@ -3,9 +3,9 @@
 //! the floor has asked for nothing, so that it has no connection.
 
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::load::Pace;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ const LOOK: Duration = Duration::from_millis(20);
 const AT_REST: i64 = 30;
 const REST: Duration = Duration::from_secs(75);
 
-pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
     report.section("Backends of PostgreSQL");
-    let name = scene.database_url.rsplit('/').next().context("no database")?;
-    scene.database()?.batch_execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '60s'"))?;
-    let run_id = scene.start_run("test_video_gen")?;
+    let name = fixture.database_url.rsplit('/').next().context("no database")?;
+    fixture.database()?.batch_execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '60s'"))?;
+    let run_id = fixture.start_run("test_video_gen")?;
     let paths = [
         "/v1/runs?limit=50".to_owned(),
         format!("/v1/runs/{run_id}"),
@@ -31,15 +31,16 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
         "/v1/chat/conversations/me".to_owned(),
         format!("/v1/hitl/link/{run_id}/workflow"),
     ];
-    let requests: Vec<_> = paths.iter().map(|path| scene.request("GET", path, String::new()).into_parts().0).collect();
+    let requests: Vec<_> =
+        paths.iter().map(|path| fixture.request("GET", path, String::new()).into_parts().0).collect();
     let make = move |number: u64| {
         let at = usize::try_from(number).unwrap_or_default() % requests.len();
         http::Request::from_parts(requests[at].clone(), Default::default())
     };
     let (most, ended) = (AtomicI64::new(0), AtomicBool::new(false));
     let measured = std::thread::scope(|scope| -> Result<_> {
-        let watch = scope.spawn(|| watch(scene, &most, &ended));
-        let measured = scene.load(REQUESTS, Pace::Closed, during, make);
+        let watch = scope.spawn(|| watch(fixture, &most, &ended));
+        let measured = fixture.load(REQUESTS, Pace::Closed, during, make);
         ended.store(true, Ordering::Relaxed);
         watch.join().map_err(|_| anyhow::anyhow!("the watch of the backends broke"))??;
         measured
@@ -50,7 +51,7 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     report.measure(Measure::Unavailable, Some(unavailable as f64));
     let note = format!("{most} backends at most, {unavailable} × 503");
     report.add(Row::of("reads over eight routes", &format!("{REQUESTS} at once"), &measured, 200).noting(note));
-    let (begun, mut database) = (Instant::now(), scene.database()?);
+    let (begun, mut database) = (Instant::now(), fixture.database()?);
     let mut rest = backends(&mut database)?;
     while rest > AT_REST && begun.elapsed() < REST {
         mw::signals::pause(Duration::from_secs(1))?;
@@ -62,8 +63,8 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     Ok(())
 }
 
-fn watch(scene: &Scene, most: &AtomicI64, ended: &AtomicBool) -> Result<()> {
-    let mut database = scene.database()?;
+fn watch(fixture: &Fixture, most: &AtomicI64, ended: &AtomicBool) -> Result<()> {
+    let mut database = fixture.database()?;
     while !ended.load(Ordering::Relaxed) {
         most.fetch_max(backends(&mut database)?, Ordering::Relaxed);
         std::thread::sleep(LOOK);

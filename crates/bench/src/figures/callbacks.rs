@@ -1,9 +1,9 @@
 //! Callbacks about jobs that are at work, so that each one wakes a dispatcher which asks the provider: what that adds to a webhook,
 //! and how many dispatchers come of it. Then the twelve callbacks of one run at once, which all want to move that run.
 
+use crate::fixture::Fixture;
 use crate::load::{Body, Pace};
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,37 +20,37 @@ const CONNECTIONS: usize = 16;
 const CLIPS: i64 = 12;
 const RUNS: i64 = 10;
 
-pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
-    let Some(stack) = &scene.stack else { return Ok(()) };
+pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
+    let Some(stack) = &fixture.stack else { return Ok(()) };
     report.section("Callbacks of jobs at work, simulated providers");
     let mut statements = Statements::begin(stack.database())?;
-    poked(scene, during, report, &mut statements)?;
-    twelve_at_once(scene, report, &mut statements)
+    poked(fixture, during, report, &mut statements)?;
+    twelve_at_once(fixture, report, &mut statements)
 }
 
 /// A clip that never gets done is poked at a steady rate.
-fn poked(scene: &Scene, during: Duration, report: &mut Report, statements: &mut Statements) -> Result<()> {
-    scene.clips_take(3_600_000)?;
-    let run_id = generating(scene, "test_video_gen")?;
+fn poked(fixture: &Fixture, during: Duration, report: &mut Report, statements: &mut Statements) -> Result<()> {
+    fixture.clips_take(3_600_000)?;
+    let run_id = generating(fixture, "test_video_gen")?;
     let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND state = 'submitted' LIMIT 1";
-    let mut database = scene.database()?;
+    let mut database = fixture.database()?;
     let job = wait_for(|| Ok(database.query_opt(sql, &[&run_id])?.map(|row| row.get::<_, String>(0))))?;
-    scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(scene, &job, "warm"))?;
+    fixture.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(fixture, &job, "warm"))?;
     let before = statements.counted()?;
-    let measured = scene.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(scene, &job, "poke"))?;
+    let measured = fixture.load(CONNECTIONS, Pace::PerSecond(RATE), during, callbacks(fixture, &job, "poke"))?;
     let counted = since(&before, statements.counted()?);
     let accepted = measured.took.len() as f64;
     let each = |name: &str| counted.get(name).copied().unwrap_or_default() as f64 / accepted;
     let note = format!("a webhook: {:.2} claims, {:.2} commits", each("effects_lease"), each("runs_commit"));
     report.add(Row::of("signed, wakes a dispatcher", &format!("{RATE}/s"), &measured, 200).noting(note));
-    scene.cancel(&run_id)?;
-    scene.clips_take(300)
+    fixture.cancel(&run_id)?;
+    fixture.clips_take(300)
 }
 
 /// Callbacks of kie.ai about a job, each another: only the first ones of a minute get a receipt, all of them poke.
-fn callbacks(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
+fn callbacks(fixture: &Fixture, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
-    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), scene.kieai_secret.clone());
+    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), fixture.kieai_secret.clone());
     move |number| callback(&secret, &path, &format!("{prefix}-{number}"))
 }
 
@@ -70,14 +70,14 @@ fn callback(secret: &str, path: &str, task: &str) -> Request<Body> {
 }
 
 /// Runs whose clips are all done in the same moment.
-fn twelve_at_once(scene: &Scene, report: &mut Report, statements: &mut Statements) -> Result<()> {
+fn twelve_at_once(fixture: &Fixture, report: &mut Report, statements: &mut Statements) -> Result<()> {
     let before = statements.counted()?;
-    let mut database = scene.database()?;
+    let mut database = fixture.database()?;
     for _ in 0..RUNS {
-        let run_id = generating(scene, "aismr")?;
+        let run_id = generating(fixture, "aismr")?;
         let done = "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND kind = 'generate' AND state = 'succeeded'";
         wait_for(|| Ok((database.query_one(done, &[&run_id])?.get::<_, i64>(0) == CLIPS).then_some(())))?;
-        scene.cancel(&run_id)?;
+        fixture.cancel(&run_id)?;
     }
     let counted = since(&before, statements.counted()?);
     let each = |name: &str| counted.get(name).copied().unwrap_or_default() as f64 / RUNS as f64;
@@ -92,10 +92,10 @@ fn twelve_at_once(scene: &Scene, report: &mut Report, statements: &mut Statement
 }
 
 /// A run whose clips are asked for.
-fn generating(scene: &Scene, project: &str) -> Result<String> {
-    let run_id = scene.start_run(project)?;
-    scene.approve(&run_id, "workflow")?;
-    scene.approve(&run_id, "ideate")?;
+fn generating(fixture: &Fixture, project: &str) -> Result<String> {
+    let run_id = fixture.start_run(project)?;
+    fixture.approve(&run_id, "workflow")?;
+    fixture.approve(&run_id, "ideate")?;
     Ok(run_id)
 }
 

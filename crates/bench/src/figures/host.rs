@@ -1,26 +1,26 @@
 //! What instances cost: the time of one that needs no database, memory, and the sizes of the components.
 
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::load::Pace;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result};
 use mw_stack::process::Process;
 use std::time::Duration;
 
 const INSTANCES: u32 = 64;
 
-pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
     report.section("Instances");
     let ping = |_| http::Request::get("/docs").body(Default::default()).unwrap_or_default();
-    let measured = scene.load(1, Pace::Closed, during, ping)?;
+    let measured = fixture.load(1, Pace::Closed, during, ping)?;
     report.add(Row::of("a fresh instance that answers 401 without the database", "1 connection", &measured, 401));
-    if let Some(stack) = &scene.stack {
+    if let Some(stack) = &fixture.stack {
         let resident = || stack.serving().flat_map(Process::members).map(resident_kib).sum::<u64>();
         let before = resident();
-        let parts = scene.request("GET", "/v1/runs?limit=50", String::new()).into_parts().0;
+        let parts = fixture.request("GET", "/v1/runs?limit=50", String::new()).into_parts().0;
         let make = move |_| http::Request::from_parts(parts.clone(), Default::default());
-        scene.load(INSTANCES as usize, Pace::Closed, during, make)?;
+        fixture.load(INSTANCES as usize, Pace::Closed, during, make)?;
         let after = resident();
         let each = after.saturating_sub(before) / u64::from(INSTANCES);
         let note = format!(

@@ -2,8 +2,8 @@
 
 use super::host::cpu_seconds;
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result};
 use mw_stack::process::Process;
 use mw_stack::statements::Statements;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(6);
 const WATCHED: Duration = Duration::from_secs(20);
 
-pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, report: &mut Report) -> Result<()> {
     report.section("Idle");
-    let stack = scene.stack.as_ref().context("only a stack of our own is known to be idle")?;
+    let stack = fixture.stack.as_ref().context("only a stack of our own is known to be idle")?;
     mw::signals::pause(SETTLE)?;
     let mut statements = Statements::begin(stack.database())?;
     let cpu = || stack.serving().flat_map(Process::members).map(cpu_seconds).sum::<f64>();

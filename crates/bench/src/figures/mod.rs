@@ -12,8 +12,8 @@ mod throughput;
 mod webhooks;
 mod wire;
 
+use crate::fixture::Fixture;
 use crate::report::Report;
-use crate::scene::Scene;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::time::Duration;
@@ -82,20 +82,20 @@ impl Part {
         }
     }
 
-    pub(crate) fn measure(self, scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+    pub(crate) fn measure(self, fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
         mw::signals::go_on()?;
         match self {
-            Part::Webhooks => webhooks::measure(scene, during, report),
-            Part::Runs => runs::measure(scene, during, report),
-            Part::Pages => pages::measure(scene, during, report),
-            Part::Throughput => throughput::measure(scene, report),
-            Part::Sweep => sweep::measure(scene, report),
-            Part::Host => host::measure(scene, during, report),
-            Part::Wire => wire::measure(scene, report),
-            Part::Chat => chat::measure(scene, report),
-            Part::Backends => backends::measure(scene, during, report),
-            Part::Callbacks => callbacks::measure(scene, during, report),
-            Part::Idle => idle::measure(scene, report),
+            Part::Webhooks => webhooks::measure(fixture, during, report),
+            Part::Runs => runs::measure(fixture, during, report),
+            Part::Pages => pages::measure(fixture, during, report),
+            Part::Throughput => throughput::measure(fixture, report),
+            Part::Sweep => sweep::measure(fixture, report),
+            Part::Host => host::measure(fixture, during, report),
+            Part::Wire => wire::measure(fixture, report),
+            Part::Chat => chat::measure(fixture, report),
+            Part::Backends => backends::measure(fixture, during, report),
+            Part::Callbacks => callbacks::measure(fixture, during, report),
+            Part::Idle => idle::measure(fixture, report),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::CONNECTIONS;
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::load::Pace;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::Result;
 use serde_json::json;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use std::time::Duration;
 const RUN_START: &str = "run start";
 const CHAT_TURN: &str = "chat turn";
 
-pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
     report.section("Runs and chat");
-    let run_id = scene.start_run("test_video_gen")?;
+    let run_id = fixture.start_run("test_video_gen")?;
     let user = uuid::Uuid::new_v4().simple().to_string();
     let start = json!({"project": "test_video_gen", "input": {"topic": "candles"}}).to_string();
     let chat = json!({"user_id": user, "message": "what is the status of my run?"}).to_string();
@@ -27,10 +27,10 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     ];
     for (what, method, path, body) in requests {
         for connections in [1, CONNECTIONS] {
-            let request = scene.request(method, &path, String::new());
+            let request = fixture.request(method, &path, String::new());
             let (parts, _) = request.into_parts();
             let body = body.clone();
-            let measured = scene.load(connections, Pace::Closed, during, move |_| {
+            let measured = fixture.load(connections, Pace::Closed, during, move |_| {
                 http::Request::from_parts(parts.clone(), body.clone().into())
             })?;
             let aim = match what {

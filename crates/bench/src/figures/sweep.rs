@@ -1,14 +1,14 @@
 //! The sweep when ten thousand runs are overdue beside a long history, until nothing is left; then an idle one.
 
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Result, ensure};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
-    let mut database = scene.database()?;
+pub(super) fn measure(fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let mut database = fixture.database()?;
     let open = "SELECT count(*) FROM runs WHERE run_id LIKE 'open-%' AND finished_at IS NULL";
     let stuck: i64 = database.query_one(open, &[])?.get(0);
     if stuck == 0 {
@@ -27,14 +27,14 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
          WHERE run_id LIKE 'open-%' AND finished_at IS NULL"#;
     database.batch_execute(overdue)?;
     let begun = Instant::now();
-    let swept = scene.post("/v1/sweep", &json!({}))?;
+    let swept = fixture.post("/v1/sweep", &json!({}))?;
     let answered = begun.elapsed();
     ensure!(swept["deadlines"].as_u64().is_some_and(|ended| ended > 0), "the sweep ends nothing: {swept}");
     // The others follow after the answer, for twenty seconds; then it takes another call.
     while database.query_one(open, &[])?.get::<_, i64>(0) > 0 {
         mw::signals::go_on()?;
         ensure!(begun.elapsed() < Duration::from_secs(300), "not all ended within five minutes");
-        scene.post("/v1/sweep", &json!({}))?;
+        fixture.post("/v1/sweep", &json!({}))?;
         std::thread::sleep(Duration::from_millis(50));
     }
     let whole = begun.elapsed().as_secs_f64();
@@ -47,7 +47,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     let mut idle = Vec::new();
     for _ in 0..20 {
         let since = Instant::now();
-        scene.post("/v1/sweep", &json!({}))?;
+        fixture.post("/v1/sweep", &json!({}))?;
         idle.push(since.elapsed());
     }
     report.add(row("nothing is overdue", idle));

@@ -1,8 +1,8 @@
 //! Whole runs in mock mode: started beforehand, every gate approved as soon as it opens, until all are published.
 
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 const APPROVERS: usize = 8;
 const WARM_UP_RUNS: usize = 20;
 
-pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, report: &mut Report) -> Result<()> {
     report.section("Whole runs, mock providers");
     for (project, clips, count) in [("test_video_gen", 2, 150), ("aismr", 12, 40)] {
         // Every connection has planned what it runs before anything is measured.
-        publish(scene, &(0..WARM_UP_RUNS).map(|_| scene.start_run(project)).collect::<Result<Vec<_>>>()?)?;
-        let mut database = scene.database()?;
+        publish(fixture, &(0..WARM_UP_RUNS).map(|_| fixture.start_run(project)).collect::<Result<Vec<_>>>()?)?;
+        let mut database = fixture.database()?;
         let mut number = |sql: &str, runs: &[String]| -> Result<i64> { Ok(database.query_one(sql, &[&runs])?.get(0)) };
         let size = "SELECT pg_database_size(current_database()) FROM (SELECT $1::text[]) AS runs";
         let before = number(size, &[])?;
-        let runs = (0..count).map(|_| scene.start_run(project)).collect::<Result<Vec<_>>>()?;
-        let took = publish(scene, &runs)?;
+        let runs = (0..count).map(|_| fixture.start_run(project)).collect::<Result<Vec<_>>>()?;
+        let took = publish(fixture, &runs)?;
         let transitions = number("SELECT sum(version)::bigint FROM runs WHERE run_id = ANY ($1)", &runs)?;
         let effects = number("SELECT count(*) FROM outbox WHERE run_id = ANY ($1)", &runs)?;
         let per_second = transitions as f64 / took.as_secs_f64();
@@ -43,7 +43,7 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
 }
 
 /// Approves whatever gate of these runs opens, until all are published; how long that took.
-pub(super) fn publish(scene: &Scene, runs: &[String]) -> Result<Duration> {
+pub(super) fn publish(fixture: &Fixture, runs: &[String]) -> Result<Duration> {
     let begun = Instant::now();
     let (gates, waiting) = mpsc::channel::<(String, String)>();
     let waiting = Mutex::new(waiting);
@@ -53,13 +53,13 @@ pub(super) fn publish(scene: &Scene, runs: &[String]) -> Result<Duration> {
                 while let Ok((run_id, gate)) =
                     { waiting.lock().map_err(drop).and_then(|next| next.recv().map_err(drop)) }
                 {
-                    if let Err(error) = scene.approve(&run_id, &gate) {
+                    if let Err(error) = fixture.approve(&run_id, &gate) {
                         eprintln!("mw-bench: {error:#}");
                     }
                 }
             });
         }
-        let outcome = watch(scene, runs, &gates);
+        let outcome = watch(fixture, runs, &gates);
         // The approvers end with it.
         drop(gates);
         outcome
@@ -68,8 +68,8 @@ pub(super) fn publish(scene: &Scene, runs: &[String]) -> Result<Duration> {
 }
 
 /// Hands every gate that opens to the approvers, once.
-fn watch(scene: &Scene, runs: &[String], gates: &mpsc::Sender<(String, String)>) -> Result<()> {
-    let mut database = scene.database()?;
+fn watch(fixture: &Fixture, runs: &[String], gates: &mpsc::Sender<(String, String)>) -> Result<()> {
+    let mut database = fixture.database()?;
     let mut told = HashSet::new();
     let sql = "SELECT run_id, status, awaiting_gate FROM runs WHERE run_id = ANY ($1)";
     let deadline = Instant::now() + Duration::from_secs(120);

@@ -4,10 +4,10 @@
 
 use super::{CONNECTIONS, median};
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::limit;
 use crate::load::{self, Body, Measured, Pace};
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use crate::statement::{self, Statement};
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
@@ -26,10 +26,10 @@ const ROUNDS: usize = 3;
 const RATE: u32 = 1000;
 const WARM_UP: Duration = Duration::from_secs(2);
 
-pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) -> Result<()> {
     report.section("Webhooks");
-    let job = ended_job(scene)?;
-    let signed = |label: &str| deliveries(scene, &job, label);
+    let job = ended_job(fixture)?;
+    let signed = |label: &str| deliveries(fixture, &job, label);
     let floor_statement = the_statement(&job)?;
 
     let closed =
@@ -37,12 +37,12 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     let mut product = Vec::new();
     let mut floor = Vec::new();
     for round in 0..ROUNDS {
-        product.push(closed(&scene.base, Box::new(signed(&format!("closed{round}"))))?);
-        if let Some(base) = &scene.floor {
+        product.push(closed(&fixture.base, Box::new(signed(&format!("closed{round}"))))?);
+        if let Some(base) = &fixture.floor {
             floor.push(closed(base, Box::new(floors(&floor_statement, round)))?);
         }
     }
-    let limit = limit::per_second(&scene.database_url, &floor_statement, UNIQUE, CONNECTIONS, during)?;
+    let limit = limit::per_second(&fixture.database_url, &floor_statement, UNIQUE, CONNECTIONS, during)?;
     let loads = format!("{CONNECTIONS} connections");
     let (of_product, of_floor) = (rate(&product), rate(&floor));
     let of_limit = |rate: f64| format!("{:.0} % of the limit", 100.0 * rate / limit);
@@ -61,12 +61,12 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     let paced = Pace::PerSecond(RATE);
     let at = format!("{RATE}/s");
     // As many connections as a burst takes are made and have planned their statement before anything is measured.
-    load::run(&scene.base, 64, Pace::Closed, WARM_UP, signed("warm"))?;
-    let measured = load::run(&scene.base, 64, paced, during, signed("paced"))?;
+    load::run(&fixture.base, 64, Pace::Closed, WARM_UP, signed("warm"))?;
+    let measured = load::run(&fixture.base, 64, paced, during, signed("paced"))?;
     report.measure(Measure::WebhooksP50, Some(measured.milliseconds(50)));
     report.measure(Measure::WebhooksP99, Some(measured.milliseconds(99)));
     report.add(Row::of("signed, unique", &at, &measured, 200));
-    if let Some(base) = &scene.floor {
+    if let Some(base) = &fixture.floor {
         load::run(base, 64, Pace::Closed, WARM_UP, floors(&floor_statement, ROUNDS + 1))?;
         let measured = load::run(base, 64, paced, during, floors(&floor_statement, ROUNDS))?;
         report.measure(Measure::FloorPaced, Some(measured.rate()));
@@ -74,10 +74,10 @@ pub(super) fn measure(scene: &Scene, during: Duration, report: &mut Report) -> R
     }
 
     let one = signed("repeated");
-    let measured = scene.load(CONNECTIONS, Pace::Closed, during, move |_| one(0))?;
+    let measured = fixture.load(CONNECTIONS, Pace::Closed, during, move |_| one(0))?;
     report.add(Row::of("the same one again", &loads, &measured, 200));
     let forged = signed("forged");
-    let measured = scene.load(CONNECTIONS, Pace::Closed, during, move |number| {
+    let measured = fixture.load(CONNECTIONS, Pace::Closed, during, move |number| {
         let mut request = forged(number);
         request.headers_mut().insert(SIGNATURE, http::HeaderValue::from_static("sha256=00"));
         request
@@ -98,18 +98,18 @@ fn whole(what: &str, load: &str, rounds: &[Measured]) -> Row {
 }
 
 /// Signed events about a job, each another.
-fn deliveries(scene: &Scene, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
+fn deliveries(fixture: &Fixture, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
-    let (path, secret) = (format!("/v1/webhooks/upload-post?job={job}"), scene.upload_post_secret.clone());
+    let (path, secret) = (format!("/v1/webhooks/upload-post?job={job}"), fixture.upload_post_secret.clone());
     move |number| delivery(&secret, &path, &format!("{prefix}-{number}"))
 }
 
 /// The post of a published run.
-fn ended_job(scene: &Scene) -> Result<String> {
-    let run_id = scene.start_run("test_video_gen")?;
-    super::throughput::publish(scene, std::slice::from_ref(&run_id))?;
+fn ended_job(fixture: &Fixture) -> Result<String> {
+    let run_id = fixture.start_run("test_video_gen")?;
+    super::throughput::publish(fixture, std::slice::from_ref(&run_id))?;
     let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND provider = 'upload-post' LIMIT 1";
-    Ok(scene.database()?.query_one(sql, &[&run_id]).context("the run made no post")?.get(0))
+    Ok(fixture.database()?.query_one(sql, &[&run_id]).context("the run made no post")?.get(0))
 }
 
 fn body(task: &str) -> String {

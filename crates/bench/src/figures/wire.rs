@@ -4,8 +4,8 @@
 //! when the one before waits for a person again.
 
 use crate::aims::Measure;
+use crate::fixture::Fixture;
 use crate::report::{Report, Row};
-use crate::scene::Scene;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,9 +24,9 @@ struct Passage {
     arrived: i64,
 }
 
-pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
+pub(super) fn measure(fixture: &Fixture, report: &mut Report) -> Result<()> {
     report.section("Approval to wire, simulated providers");
-    let mut passages = (0..WARM_UP_RUNS + RUNS).map(|_| one(scene)).collect::<Result<Vec<_>>>()?;
+    let mut passages = (0..WARM_UP_RUNS + RUNS).map(|_| one(fixture)).collect::<Result<Vec<_>>>()?;
     let passages = passages.split_off(WARM_UP_RUNS);
     let load = format!("{RUNS} runs in turn");
     type Part = fn(&Passage) -> i64;
@@ -49,12 +49,12 @@ pub(super) fn measure(scene: &Scene, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn one(scene: &Scene) -> Result<Passage> {
-    let run_id = scene.start_run("test_video_gen")?;
-    scene.approve(&run_id, "workflow")?;
+fn one(fixture: &Fixture) -> Result<Passage> {
+    let run_id = fixture.start_run("test_video_gen")?;
+    fixture.approve(&run_id, "workflow")?;
     let clicked = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as i64;
-    scene.approve(&run_id, "ideate")?;
-    let mut database = scene.database()?;
+    fixture.approve(&run_id, "ideate")?;
+    let mut database = fixture.database()?;
     let waits = "SELECT FROM runs WHERE run_id = $1 AND awaiting_gate = 'prepublish'";
     let begun = Instant::now();
     loop {
@@ -66,7 +66,7 @@ fn one(scene: &Scene) -> Result<Passage> {
     }
     let jobs = database.query("SELECT job_id FROM provider_jobs WHERE run_id = $1", &[&run_id])?;
     let jobs: HashSet<String> = jobs.iter().map(|row| row.get(0)).collect();
-    let seen = scene.simulated()?;
+    let seen = fixture.simulated()?;
     let own = seen["tasks"].as_array().into_iter().flatten();
     let own = own.filter(|task| task["job_id"].as_str().is_some_and(|job| jobs.contains(job)));
     let arrived = own.filter_map(|task| task["created_unix_us"].as_i64()).min();

@@ -29,7 +29,7 @@ use std::time::SystemTime;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs DATABASE_URL, and pg_dump of the server's version or newer. The product may be at work: the dump is one moment.
+Needs DATABASE_URL, and pg_dump of the server's version or newer. The product may be running: the dump is one moment.
 The file holds everything that the product knows, keys only as hashes: only its owner may read it, and enter a folder
 that is made for it. Keep it where the database's disk is not.
 
@@ -113,7 +113,7 @@ pub(crate) fn backup(context: &Context, options: &BackupOptions) -> Result<u8> {
     let manifest = written?;
     context.print(&json!({ "file": file, "manifest": manifest }), |_| {
         println!("{}  (and its manifest, .json beside it)", file.display());
-        println!("migration {}, {}", manifest.migration, told(&manifest.contents));
+        println!("migration {}, {}", manifest.migration, counts(&manifest.contents));
     })
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8>
     });
     context.print(&report, |_| {
         println!("restored the backup of {} (release {}), over {runs} runs", manifest.created_at, manifest.release);
-        println!("{}: as in the backup", told(&manifest.contents));
+        println!("{}: as in the backup", counts(&manifest.contents));
         if !migrated.is_empty() {
             println!("brought it up to date: {} changes of the schema", migrated.len());
         }
@@ -231,7 +231,7 @@ fn contents(row: &postgres::Row) -> Result<Contents> {
     serde_json::from_value(row.get(0)).while_doing("count what is there")
 }
 
-fn told(contents: &Contents) -> String {
+fn counts(contents: &Contents) -> String {
     format!(
         "{} runs, {} events, {} gates, {} approvals, {} artifacts, {} receipts",
         contents.runs, contents.events, contents.gates, contents.approvals, contents.artifacts, contents.receipts

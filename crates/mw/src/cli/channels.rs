@@ -1,4 +1,4 @@
-//! `mw channels`: the chats and channels that are told what happens, and messages that could not be delivered.
+//! `mw channels`: the chats and channels that are notified, and messages that could not be delivered.
 
 use super::Context;
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
             context.print(&channels, |channels| {
                 list(channels, "channels").iter().for_each(|channel| println!("{}", line(channel)));
                 if list(channels, "channels").is_empty() {
-                    println!("no channel: nobody is told anything");
+                    println!("no channel: nobody is notified");
                 }
             })
         }

@@ -14,7 +14,7 @@ const PAGE: u32 = 100;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the letters that wait, newest first, with the reason and the next try.
+    /// List the dead letters that wait, newest first, with the reason and the next try.
     #[command(after_help = "Examples:\n  mw dlq list --exhausted\n  mw dlq list --provider kieai --why unknown_job")]
     List {
         #[command(flatten)]
@@ -26,19 +26,19 @@ pub(crate) enum Command {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Show one letter: what came, what it was matched by, and in plain words what to do.
+    /// Show one dead letter: what came, what it was matched by, and in plain words what to do.
     Show { id: String },
-    /// Match letters again and act on them: by id, or by filter. Says what would happen; --yes does it.
+    /// Match dead letters again and act on them: by id, or by filter. Says what would happen; --yes does it.
     #[command(after_help = "\
 Examples:
   mw dlq replay 2f6c… --yes
-  mw dlq replay --provider kieai            what would become of all of kie.ai's letters
+  mw dlq replay --provider kieai            what would become of all of kie.ai's dead letters
   mw dlq replay --provider kieai --yes --reason 'secret fixed'
 
-A replay keeps the receipt's id and acts on what was stored. A letter that still finds no job stays. Doing it twice is
+A replay keeps the receipt's id and acts on what was stored. One that still finds no job stays. Doing it twice is
 harmless.")]
     Replay(Order),
-    /// Take letters out of the queue for good: by id, or by filter. Says what would happen; --yes does it.
+    /// Take dead letters out of the queue for good: by id, or by filter. Says what would happen; --yes does it.
     #[command(after_help = "\
 Examples:
   mw dlq discard 2f6c… --reason 'a test of theirs' --yes
@@ -46,7 +46,7 @@ Examples:
 
 The receipt stays, with who and why.")]
     Discard(Order),
-    /// Replay the newest letters of all providers, as the runbook writes it.
+    /// Replay the newest dead letters of all providers, as the runbook writes it.
     #[command(after_help = "Example:\n  mw dlq replay-webhooks --limit 50 --dry-run")]
     ReplayWebhooks {
         /// At most this many.
@@ -63,17 +63,17 @@ pub(crate) struct Filter {
     /// Only deliveries of this provider: kieai, shotstack, upload-post, std:<source>.
     #[arg(long)]
     provider: Option<String>,
-    /// Only letters for this reason: unknown_job, no_reference, ambiguous_account, ambiguous_task.
+    /// Only dead letters for this reason: unknown_job, no_reference, ambiguous_account, ambiguous_task.
     #[arg(long)]
     why: Option<String>,
-    /// Only letters that the sweep has given up.
+    /// Only dead letters whose automatic tries are used up.
     #[arg(long)]
     exhausted: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Order {
-    /// The letters; none means: by filter.
+    /// The dead letters; none means: by filter.
     ids: Vec<String>,
     #[command(flatten)]
     filter: Filter,
@@ -134,7 +134,7 @@ fn list_letters(context: &Context, api: &Api, filter: &Filter, limit: u32, curso
 
 fn line(letter: &Value) -> String {
     let next = match text(letter, "nextRetryAt") {
-        "" => "given up".to_owned(),
+        "" => "tries used up".to_owned(),
         at => format!("next try {}", at.get(..19).unwrap_or(at)),
     };
     let attempts = letter.get("attempts").map(ToString::to_string).unwrap_or_default();
@@ -158,7 +158,7 @@ fn shown(letter: &Value) -> String {
     lines.join("\n")
 }
 
-/// What became of letters: how many of each ending, and each letter.
+/// What became of dead letters: how many of each ending, and each of them.
 #[derive(Default)]
 struct Outcomes {
     counts: BTreeMap<String, u64>,
@@ -192,7 +192,7 @@ fn settle(context: &Context, api: &Api, verb: &str, order: &Order) -> Result<u8>
 fn by_id(api: &Api, verb: &str, order: &Order) -> Result<Outcomes> {
     let mut outcomes = Outcomes::default();
     for id in &order.ids {
-        outcomes.add(&api.post(&format!("/v1/dlq/{}/{verb}", escaped(id)), Value::Object(wish(order)))?);
+        outcomes.add(&api.post(&format!("/v1/dlq/{}/{verb}", escaped(id)), Value::Object(order_body(order)))?);
     }
     Ok(outcomes)
 }
@@ -203,7 +203,7 @@ fn by_filter(api: &Api, verb: &str, order: &Order) -> Result<Outcomes> {
     let mut cursor = Value::Null;
     let mut left = order.limit;
     while left > 0 {
-        let mut body = wish(order);
+        let mut body = order_body(order);
         body.insert("filter".into(), filter_json(&order.filter));
         body.insert("limit".into(), left.min(PAGE).into());
         body.insert("cursor".into(), cursor);
@@ -218,7 +218,7 @@ fn by_filter(api: &Api, verb: &str, order: &Order) -> Result<Outcomes> {
     Ok(outcomes)
 }
 
-fn wish(order: &Order) -> Map<String, Value> {
+fn order_body(order: &Order) -> Map<String, Value> {
     let members = [("reason", &order.reason), ("actor", &order.actor)];
     let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
     given.chain([("dry_run".to_owned(), (!order.yes).into())]).collect()
@@ -237,7 +237,7 @@ mod tests {
         let waits = json!({"id": "i", "provider": "kieai", "reason": "unknown_job", "attempts": 2,
                            "nextRetryAt": "2026-01-02T03:04:05.000000Z"});
         assert!(line(&waits).ends_with("2 tries  next try 2026-01-02T03:04:05"), "{}", line(&waits));
-        assert!(line(&json!({"nextRetryAt": null})).ends_with("given up"));
+        assert!(line(&json!({"nextRetryAt": null})).ends_with("tries used up"));
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             reason: Some("why".into()),
             actor: None,
         };
-        assert_eq!(Value::Object(wish(&order(false))), json!({"dry_run": true, "reason": "why"}));
-        assert_eq!(wish(&order(true))["dry_run"], false);
+        assert_eq!(Value::Object(order_body(&order(false))), json!({"dry_run": true, "reason": "why"}));
+        assert_eq!(order_body(&order(true))["dry_run"], false);
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs DATABASE_URL. Looks at runs and receipts by key, a page per statement, while the product may be at work. Something
+Needs DATABASE_URL. Looks at runs and receipts by key, a page per statement, while the product may be running. Something
 overdue is a finding after a minute: the sweep may be that late.
 
 Exit codes: 0 healthy; 1 findings; 2 no database.

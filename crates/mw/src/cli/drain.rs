@@ -1,4 +1,4 @@
-//! `mw drain`: refuse new runs while everything in flight goes on, and wait until nothing is at work.
+//! `mw drain`: refuse new runs while everything in flight goes on, and wait until nothing is running.
 
 use super::{Context, runs};
 use crate::{
@@ -34,9 +34,9 @@ pub(crate) enum Command {
 Example:
   mw drain status --wait --timeout 900
 
-With --wait: 0 when nothing is at work, 1 when something still is after the time-out.")]
+With --wait: 0 when nothing is running, 1 when something still is after the time-out.")]
     Status {
-        /// Wait until nothing is at work.
+        /// Wait until nothing is running.
         #[arg(long)]
         wait: bool,
         /// Give up waiting after this many seconds.

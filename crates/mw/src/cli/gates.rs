@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Reopen {
         run: String,
         gate: String,
-        /// Why, for the timeline and for those who are told.
+        /// Why, for the timeline and for those who are notified.
         #[arg(long)]
         reason: Option<String>,
     },
@@ -77,7 +77,7 @@ pub(crate) struct Decision {
     /// A name for the timeline, where several people share a key.
     #[arg(long, env = "MW_APPROVER")]
     approver: Option<String>,
-    /// Only if the gate still stands at this opening, which `mw gates show` tells.
+    /// Only if the gate still stands at this opening, which `mw gates show` prints.
     #[arg(long)]
     opening: Option<u32>,
 }

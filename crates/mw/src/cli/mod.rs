@@ -85,7 +85,7 @@ enum Command {
     /// See what waits for a person, and decide.
     #[command(subcommand)]
     Gates(gates::Command),
-    /// Say which chats and channels are told what happens.
+    /// Choose the chats and channels that are notified.
     #[command(subcommand)]
     Channels(channels::Command),
     /// Take along or delete what is kept of somebody's conversation with Brendan.
@@ -100,7 +100,7 @@ enum Command {
     /// Say who may ask: people and programs, their roles and keys.
     #[command(subcommand)]
     Principals(principals::Command),
-    /// Refuse new runs before a stop, and wait until nothing is at work.
+    /// Refuse new runs before a stop, and wait until nothing is running.
     #[command(subcommand)]
     Drain(drain::Command),
     /// Check what is to be released, and the way back.

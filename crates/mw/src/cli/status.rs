@@ -152,7 +152,7 @@ fn screen(status: &Value) -> String {
         (
             "dead letters",
             format!(
-                "{}; given up {}",
+                "{}; tries used up {}",
                 counts("dead_letters"),
                 status.get("dead_letters_given_up").map_or_else(String::new, plain)
             ),

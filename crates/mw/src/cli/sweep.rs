@@ -1,4 +1,4 @@
-//! `mw sweep`: ring the sweeper now instead of waiting for its next turn.
+//! `mw sweep`: runs a sweep now instead of waiting for the next one.
 
 use super::Context;
 use crate::{

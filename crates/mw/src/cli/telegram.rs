@@ -1,4 +1,4 @@
-//! `mw telegram`: tells Telegram where the bot's updates go.
+//! `mw telegram`: sets where Telegram sends the bot's updates.
 
 use super::Context;
 use crate::error::{Error, Result};

@@ -90,12 +90,12 @@ impl Order {
     /// Carries the order out on one run.
     pub(crate) fn carry_out(&self, context: &Context, api: &Api, run: &str) -> Result<u8> {
         let answer = self.post(api, &format!("{}/{}", run_path(run), self.verb), self.body.clone())?;
-        context.print(&answer, |answer| println!("{}", told(run, answer)))
+        context.print(&answer, |answer| println!("{}", line(run, answer)))
     }
 }
 
 /// One run's outcome as a line.
-fn told(run: &str, answer: &Value) -> String {
+fn line(run: &str, answer: &Value) -> String {
     let status = text(answer, "status");
     match (text(answer, "outcome"), text(answer, "successor")) {
         ("refused", _) => format!("{run}  refused: {}", text(answer, "detail")),
@@ -183,7 +183,7 @@ impl Bulk {
             let page = order.post(&api, "/v1/runs/bulk", body).map_err(|error| go_on(error, cursor.as_deref()))?;
             for result in list(&page, "results") {
                 *counts.entry(text(result, "outcome").to_owned()).or_default() += 1;
-                context.print(result, |result| println!("{}", told(text(result, "runId"), result)))?;
+                context.print(result, |result| println!("{}", line(text(result, "runId"), result)))?;
             }
             match page.get("next_cursor").and_then(Value::as_str) {
                 Some(next) => cursor = Some(next.to_owned()),
@@ -253,12 +253,12 @@ mod tests {
 
     #[test]
     fn outcomes_are_told_in_words() {
-        let told = |answer: Value| told("r1", &answer);
-        assert_eq!(told(json!({"status": "paused", "outcome": "changed"})), "r1  is paused");
-        assert_eq!(told(json!({"status": "running", "outcome": "unchanged"})), "r1  unchanged: running");
+        let line = |answer: Value| line("r1", &answer);
+        assert_eq!(line(json!({"status": "paused", "outcome": "changed"})), "r1  is paused");
+        assert_eq!(line(json!({"status": "running", "outcome": "unchanged"})), "r1  unchanged: running");
         let successor = json!({"status": "running", "outcome": "successor", "successor": "r2"});
-        assert_eq!(told(successor), "r1  goes on as r2: running");
-        assert_eq!(told(json!({"outcome": "refused", "detail": "no"})), "r1  refused: no");
+        assert_eq!(line(successor), "r1  goes on as r2: running");
+        assert_eq!(line(json!({"outcome": "refused", "detail": "no"})), "r1  refused: no");
     }
 
     #[test]

@@ -9,10 +9,10 @@ use serde_json::Value;
 pub(crate) fn run(context: &Context, run: &str) -> Result<u8> {
     let api = Api::new(&context.settings)?;
     let why = api.get(&format!("{}/why", run_path(run)))?;
-    context.print(&why, |why| print!("{}", told(why)))
+    context.print(&why, |why| print!("{}", paragraph(why)))
 }
 
-fn told(why: &Value) -> String {
+fn paragraph(why: &Value) -> String {
     let mut lines = vec![
         format!("{} is {}", text(why, "runId"), text(why, "status")),
         format!("  waits for  {}", text(why, "waitingFor")),
@@ -38,6 +38,6 @@ mod tests {
         let why = json!({"runId": "r1", "status": "running", "waitingFor": "kieai", "since": "a", "until": null,
             "then": "it fails", "details": ["submitting"], "can": ["mw runs cancel r1"]});
         let expected = "r1 is running\n  waits for  kieai\n  since      a\n  then       it fails\n  in flight  submitting\n  you can    mw runs cancel r1\n";
-        assert_eq!(told(&why), expected);
+        assert_eq!(paragraph(&why), expected);
     }
 }

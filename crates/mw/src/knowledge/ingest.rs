@@ -100,7 +100,7 @@ impl Plan {
         }
     }
 
-    /// Carries it out in batches; `progress` hears how many documents are done. What is new comes before what is gone
+    /// Carries it out in batches; `progress` is called with how many documents are done. What is new comes before what is gone
     /// goes, so that a search never finds less than before and after.
     pub fn carry_out(&self, db: &mut dyn Database, now: Timestamp, mut progress: impl FnMut(usize)) -> Result<Report> {
         let mut all = Applied::default();

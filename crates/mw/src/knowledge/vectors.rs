@@ -63,7 +63,7 @@ impl Embedder {
         }
     }
 
-    /// Gives a vector to every passage that has none of this embedder; `progress` hears how many are done. `None` where
+    /// Gives a vector to every passage that has none of this embedder; `progress` is called with how many are done. `None` where
     /// PostgreSQL has no pgvector.
     pub fn complete(&self, db: &mut dyn Database, mut progress: impl FnMut(usize)) -> Result<Option<usize>> {
         let (mut done, mut after) = (0, None);

@@ -1,4 +1,4 @@
-//! What kie.ai tells of a task, when asked and by callback. No two families tell it alike.
+//! How kie.ai reports a task, when asked and by callback. No two families do it alike.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;

@@ -1,4 +1,4 @@
-//! What upload-post tells of an upload: at once, when asked, and by event.
+//! How upload-post reports an upload: at once, when asked, and by event.
 
 use serde_json::{Map, Value, json};
 

@@ -81,7 +81,7 @@ fn dead_letters() -> Vec<Statement> {
             let filter = dead_letters::Filter { reason, ..dead_letters::Filter::default() };
             assert!(dead_letters::list(db, &filter, 50).unwrap().letters.is_empty());
         }),
-        statement("dead_letters_list of what is given up", PAGE, |db, _| {
+        statement("dead_letters_list of what is exhausted", PAGE, |db, _| {
             let filter = dead_letters::Filter { exhausted: Some(true), ..dead_letters::Filter::default() };
             assert_eq!(dead_letters::list(db, &filter, 50).unwrap().letters.len(), 50);
         }),

@@ -20,7 +20,7 @@ const LIMITS: [&str; 5] = [
     "CONSOLE_LOGIN_PER_MINUTE",
 ];
 
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) base: String,
     pub(crate) key: String,
     pub(crate) kieai_secret: String,
@@ -38,9 +38,9 @@ pub(crate) struct Scene {
     agent: ureq::Agent,
 }
 
-impl Scene {
+impl Fixture {
     /// One host and PostgreSQL with fsync, beside all others.
-    pub(crate) fn start(host: Option<Kind>, mode: Mode, part: figures::Stack) -> Result<Scene> {
+    pub(crate) fn start(host: Option<Kind>, mode: Mode, part: figures::Stack) -> Result<Fixture> {
         let mut builder =
             Builder::new().host(host).mode(mode).cron(part == figures::Stack::Idle).setting("LOG_LEVEL", "warn");
         if part == figures::Stack::Model {
@@ -49,7 +49,7 @@ impl Scene {
         let stack = LIMITS.into_iter().fold(builder, |builder, name| builder.setting(name, "100000000")).start()?;
         let (process, floor) = stack.serve("floor", "crates/bench/floor/spin.toml")?;
         let setting = |name: &str| stack.setting(name).unwrap_or_default().to_owned();
-        Ok(Scene {
+        Ok(Fixture {
             base: stack.base_url(),
             host: stack.kind_of_host().to_string(),
             key: setting("API_KEY"),
@@ -65,10 +65,10 @@ impl Scene {
     }
 
     /// A product that runs: its keys and its database are in the environment.
-    pub(crate) fn elsewhere(base: &str, floor: Option<&str>) -> Result<Scene> {
+    pub(crate) fn elsewhere(base: &str, floor: Option<&str>) -> Result<Fixture> {
         let setting =
             |name: &str| std::env::var(name).with_context(|| format!("--against needs {name} in the environment"));
-        Ok(Scene {
+        Ok(Fixture {
             base: base.trim_end_matches('/').to_owned(),
             host: format!("what runs at {base}"),
             key: setting("API_KEY")?,
