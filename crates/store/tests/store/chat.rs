@@ -251,3 +251,13 @@ fn a_notice_is_told_once() {
     save(&mut db, now(), &Turn { told_until: notices[0].message_id, ..turn(&user, "hello") }).unwrap();
     assert_eq!(loaded(&mut db, now(), None, &user).notices, []);
 }
+
+#[test]
+fn at_most_twenty_notices_are_told_at_once() {
+    let mut db = connect();
+    let user = fresh_id();
+    let insert = "INSERT INTO chat_messages (user_id, role, content, created_at)
+                  SELECT $1, 'notice', 'ready', now() FROM generate_series(1, 21)";
+    db.driver().execute(insert, &[&user]).unwrap();
+    assert_eq!(loaded(&mut db, now(), None, &user).notices.len(), 20);
+}

@@ -15,6 +15,7 @@ mod doctor;
 mod drain;
 mod effects;
 mod fixture;
+mod gates;
 mod knowledge;
 mod limits;
 mod migrated;

@@ -95,3 +95,43 @@ fn idempotency_keys_are_good_for_a_week() {
     let rows = db.driver().query("SELECT key FROM idempotency_keys", &[]).unwrap();
     assert_eq!(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["good"]);
 }
+
+/// What is pruned by its age, each at this moment; one row of each.
+const AGED: [(&str, &str); 5] = [
+    (
+        "1 day",
+        "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
+         VALUES ($1, 'kieai', '{}', '', 'invalid', 'refused', $2)",
+    ),
+    (
+        "14 days",
+        "INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
+         VALUES ($1, 'kieai', '{}', '', 'valid', 'accepted', $2)",
+    ),
+    ("10 minutes", "INSERT INTO rate_limits (name, caller, window_start, count) VALUES ('test', $1, $2, 1)"),
+    ("7 days", "INSERT INTO channel_updates VALUES ('telegram', $1, 'done', $2)"),
+    (
+        "7 days",
+        "INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
+         SELECT 'c', $1, 'f', run_id, $2 FROM runs LIMIT 1",
+    ),
+];
+
+#[test]
+fn what_is_just_old_enough_stays() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let at = now();
+    for (age, insert) in AGED {
+        for older in ["0", "1 microsecond", "1 day"] {
+            let insert =
+                insert.replace("$2", &format!("$2::text::timestamptz - interval '{age}' - interval '{older}'"));
+            db.driver().execute(&insert, &[&fresh_id(), &mw_media::run::rfc3339(at)]).unwrap();
+        }
+    }
+    let page = prune(&mut db, at, WEBHOOKS_DAYS, 1).unwrap();
+    assert_eq!((page.acted, page.receipts), (5, 2), "one of each kind");
+    assert_eq!(prune(&mut db, at, WEBHOOKS_DAYS, 1).unwrap().acted, 5);
+    assert_eq!(prune(&mut db, at, WEBHOOKS_DAYS, 1).unwrap().acted, 0);
+}

@@ -19,7 +19,7 @@ const JUDGES: [(&str, &[&str], &[&str]); 16] = [
     ("doctor", &["doctor::"], &[]),
     ("drain", &["drain::"], &[]),
     ("exports", &["commit::"], &["exports::"]),
-    ("gates", &["requests::"], &[]),
+    ("gates", &["gates::"], &[]),
     ("knowledge", &["knowledge::"], &[]),
     ("principals", &["principals::", "limits::"], &[]),
     ("projects", &["requests::", "budget::", "upkeep::"], &[]),
