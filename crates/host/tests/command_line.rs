@@ -166,7 +166,7 @@ fn a_second_start_needs_no_compiler() {
 }
 
 #[test]
-fn cron_rings_again_and_again() {
+fn cron_triggers_again() {
     let server = Host::start(&[]);
     let mut command = command(&manifest("spin-cron.toml"));
     command.env("SPIN_VARIABLE_CRON_URL", format!("{}/echo", server.base)).env("SPIN_VARIABLE_CRON_HOST", &server.base);

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_strike_as_probably_as_told_and_repeatably() {
+    fn rules_strike_with_their_probability() {
         let run = || {
             let mut world = World::new(&Config::default(), 0);
             world.rules.push(rule(r#"{"provider":"kieai","fault":"delay","probability":0.3}"#));

@@ -32,7 +32,7 @@ fn with_key(request: http::request::Builder, body: &str) -> http::Request<Vec<u8
 }
 
 #[test]
-fn a_video_is_posted_and_told_signed() {
+fn a_posted_video_is_reported_signed() {
     let sim = Sim::start();
     assert_eq!(submit(&sim), accepted());
     assert_eq!(query(&sim), Ok(Progress::Running));
