@@ -103,8 +103,8 @@ fn by_age_only_what_ended_before_goes_a_page_at_a_time_and_never_the_parent_of_a
 fn a_project_has_one_primary_account_however_often_it_is_seeded() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
-    assert_eq!(seed_social(&mut db, now(), "AISMR", "nothing").unwrap(), Seeded::UnknownProject);
     started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    assert_eq!(seed_social(&mut db, now(), "AISMR", "nothing").unwrap(), Seeded::UnknownProject);
     assert_eq!(seed_social(&mut db, now(), "AISMR", "test_video_gen").unwrap(), Seeded::Added);
     assert_eq!(seed_social(&mut db, now(), "AISMR", "test_video_gen").unwrap(), Seeded::Unchanged);
     assert_eq!(seed_social(&mut db, now(), "OTHER", "test_video_gen").unwrap(), Seeded::Added);
