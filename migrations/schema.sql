@@ -29,9 +29,9 @@
 --                 principal_key_revoke, principal_list, principal_switch, principals_named
 --   projects      project_apply, project_definition, project_list, social_seed
 --   retention     artifacts_prune, retention_count, retention_prune, runs_purge
---   runs          insight_read, run_facts, run_fetch, run_force_end, run_list, run_states, run_timeline, run_view,
---                 runs_past_deadline, runs_past_warning, start_load
---   sweep         effects_restore, leases_expire, sweep_begin, sweep_finish
+--   runs          insight_read, run_facts, run_fetch, run_list, run_states, run_timeline, run_view,
+--                 runs_past_deadline, runs_past_request, runs_past_warning, runs_remains, start_load
+--   sweep         effects_lost, leases_expire, sweep_begin, sweep_finish
 --   webhooks      webhook_accept, webhook_refuse
 --
 -- A commit calls (a function that stands above already is not drawn again):
@@ -45,12 +45,11 @@
 --       export_death
 --         export_add
 --     runs_write
---       run_ended
 --     runs_write_rows
 --       events_append
 --         run_chain_link
 --           run_event_hash
---       submissions_rearm
+--       effects_rearm
 --       jobs_write
 --         jobs_observe
 --       gates_write_closed
@@ -61,8 +60,8 @@
 --       notices_write
 --         notice_targets
 --           notice_approvers
---     runs_hold
 --     runs_release
+--     runs_hold
 --     runs_end
 --       runs_fence
 --       runs_observe_end
@@ -168,9 +167,12 @@ CREATE TABLE runs (
     finished_at timestamp with time zone,
     parent_run_id text,
     successor_key text,
+    end_requested_at timestamp with time zone,
+    end_requested_by text,
     CONSTRAINT runs_pkey PRIMARY KEY (run_id),
     CONSTRAINT runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES runs(run_id) ON DELETE SET NULL,
     CONSTRAINT runs_end CHECK ((((ended IS NULL) = (finished_at IS NULL)) AND ((ended IS NULL) = (deadline IS NOT NULL)) AND ((ended IS NULL) OR (awaiting_gate IS NULL)))),
+    CONSTRAINT runs_end_requested CHECK (((end_requested_at IS NULL) = (end_requested_by IS NULL))),
     CONSTRAINT runs_ended_check CHECK ((ended = ANY (ARRAY['done'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
     CONSTRAINT runs_kernel_status CHECK ((((COALESCE(ended, 'done'::text) = 'done'::text) OR (status = ended)) AND ((status <> 'paused'::text) OR ((ended IS NULL) AND (awaiting_gate IS NULL))))),
     CONSTRAINT runs_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
@@ -191,6 +193,7 @@ CREATE INDEX runs_by_status ON runs USING btree (status, created_at DESC, run_id
 CREATE INDEX runs_by_user ON runs USING btree (user_id, created_at DESC, run_id DESC);
 CREATE INDEX runs_newest ON runs USING btree (created_at DESC, run_id DESC);
 CREATE INDEX runs_open_by_deadline ON runs USING btree (deadline, run_id) WHERE (finished_at IS NULL);
+CREATE INDEX runs_to_end ON runs USING btree (end_requested_at, run_id) WHERE ((end_requested_at IS NOT NULL) AND (finished_at IS NULL));
 CREATE INDEX runs_waiting_by_deadline ON runs USING btree (deadline, run_id) WHERE (awaiting_gate IS NOT NULL);
 CREATE UNIQUE INDEX runs_successor ON runs USING btree (parent_run_id, successor_key) WHERE (parent_run_id IS NOT NULL);
 CREATE TRIGGER runs_guard BEFORE UPDATE OF status ON runs FOR EACH ROW EXECUTE FUNCTION runs_guard();
@@ -252,9 +255,9 @@ CREATE TABLE gates (
     CONSTRAINT gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'withdrawn'::text, 'closed'::text]))),
     CONSTRAINT gates_subject_sha256_check CHECK ((subject_sha256 ~ '^[0-9a-f]{64}$'::text))
 );
-CREATE INDEX gates_open_by_deadline ON gates USING btree (deadline, run_id, opening) WHERE (state = 'open'::text);
-CREATE INDEX gates_to_warn ON gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (state = 'open'::text));
-CREATE UNIQUE INDEX gates_open_once ON gates USING btree (run_id, gate_id) WHERE (state = 'open'::text);
+CREATE INDEX gates_open_by_deadline ON gates USING btree (deadline, run_id, opening) WHERE (decided_at IS NULL);
+CREATE INDEX gates_to_warn ON gates USING btree (warn_at, run_id) WHERE ((warn_at IS NOT NULL) AND (decided_at IS NULL));
+CREATE UNIQUE INDEX gates_open_once ON gates USING btree (run_id, gate_id) WHERE (decided_at IS NULL);
 
 CREATE TABLE hitl_approvals (
     id bigint NOT NULL DEFAULT nextval('hitl_approvals_id_seq'::regclass),
@@ -300,6 +303,7 @@ CREATE TABLE provider_jobs (
     hint jsonb,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    is_open boolean NOT NULL GENERATED ALWAYS AS ((state = ANY (ARRAY['requested'::text, 'submitted'::text]))) STORED,
     CONSTRAINT provider_jobs_pkey PRIMARY KEY (job_id),
     CONSTRAINT provider_jobs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL))),
@@ -309,8 +313,8 @@ CREATE TABLE provider_jobs (
 );
 CREATE INDEX jobs_by_provider_task ON provider_jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
 CREATE INDEX jobs_by_run ON provider_jobs USING btree (run_id);
-CREATE INDEX jobs_open ON provider_jobs USING btree (job_id) WHERE (state = ANY (ARRAY['requested'::text, 'submitted'::text]));
-CREATE INDEX jobs_open_by_account ON provider_jobs USING btree (account) WHERE ((state = ANY (ARRAY['requested'::text, 'submitted'::text])) AND (account IS NOT NULL));
+CREATE INDEX jobs_open ON provider_jobs USING btree (job_id) WHERE is_open;
+CREATE INDEX jobs_open_by_account ON provider_jobs USING btree (account) WHERE (is_open AND (account IS NOT NULL));
 
 CREATE TABLE outbox (
     effect_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -335,6 +339,7 @@ CASE
     WHEN ((kind <> 'poll'::text) AND (sent_at IS NULL)) THEN 'start'::text
     ELSE 'look'::text
 END) STORED,
+    is_live boolean NOT NULL GENERATED ALWAYS AS ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'dead'::text]))) STORED,
     CONSTRAINT outbox_pkey PRIMARY KEY (effect_id),
     CONSTRAINT outbox_key_key UNIQUE (key),
     CONSTRAINT outbox_job_id_fkey FOREIGN KEY (job_id) REFERENCES provider_jobs(job_id) ON DELETE CASCADE,
@@ -343,7 +348,7 @@ END) STORED,
     CONSTRAINT outbox_lease CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
     CONSTRAINT outbox_provider CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text])) AND ((kind = 'notify'::text) = (provider = ANY (ARRAY['telegram'::text, 'slack'::text]))) AND ((kind = 'trace'::text) = (provider = 'otlp'::text)) AND ((kind = 'report'::text) = (provider = 'sentry'::text)))),
     CONSTRAINT outbox_sent CHECK (((sent_at IS NULL) OR (kind = 'submit'::text))),
-    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'done'::text, 'dead'::text, 'cancelled'::text])))
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'done'::text, 'dead'::text, 'fenced'::text])))
 );
 CREATE INDEX outbox_by_job ON outbox USING btree (job_id) WHERE (job_id IS NOT NULL);
 CREATE INDEX outbox_due ON outbox USING btree (due_at, effect_id) WHERE (state = 'due'::text);
@@ -351,7 +356,7 @@ CREATE INDEX outbox_due_by_lane ON outbox USING btree (provider, lane, due_at, e
 CREATE INDEX outbox_held ON outbox USING btree (run_id) WHERE (state = 'held'::text);
 CREATE INDEX outbox_leased ON outbox USING btree (lease_until) WHERE (state = 'leased'::text);
 CREATE INDEX outbox_leased_by_provider ON outbox USING btree (provider) WHERE (state = 'leased'::text);
-CREATE INDEX outbox_live_by_run ON outbox USING btree (run_id) WHERE (state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'dead'::text]));
+CREATE INDEX outbox_live_by_run ON outbox USING btree (run_id) WHERE is_live;
 CREATE INDEX outbox_open_looks ON outbox USING btree (provider) WHERE ((state = ANY (ARRAY['due'::text, 'leased'::text])) AND (lane = 'look'::text));
 CREATE INDEX outbox_untold ON outbox USING btree (effect_id) WHERE ((state = 'dead'::text) AND (kind = 'notify'::text));
 
@@ -366,21 +371,24 @@ CREATE TABLE provider_states (
     starts timestamp with time zone[] NOT NULL DEFAULT '{}'::timestamp with time zone[],
     start_held_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
     look_held_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
-    breaker text NOT NULL DEFAULT 'closed'::text,
     failures integer NOT NULL DEFAULT 0,
     openings integer NOT NULL DEFAULT 0,
     retry_at timestamp with time zone,
     probe_effect_id bigint,
+    breaker text NOT NULL GENERATED ALWAYS AS (
+CASE
+    WHEN (retry_at IS NULL) THEN 'closed'::text
+    WHEN (probe_effect_id IS NULL) THEN 'open'::text
+    ELSE 'half_open'::text
+END) STORED,
     CONSTRAINT provider_states_pkey PRIMARY KEY (provider),
-    CONSTRAINT provider_states_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
     CONSTRAINT provider_states_breaker_failures_check CHECK ((breaker_failures > 0)),
     CONSTRAINT provider_states_breaker_seconds_check CHECK ((breaker_seconds > 0)),
     CONSTRAINT provider_states_failures_check CHECK ((failures >= 0)),
     CONSTRAINT provider_states_in_flight_max_check CHECK ((in_flight_max >= 0)),
-    CONSTRAINT provider_states_open CHECK (((breaker = 'closed'::text) = (retry_at IS NULL))),
     CONSTRAINT provider_states_open_jobs_max_check CHECK ((open_jobs_max >= 0)),
     CONSTRAINT provider_states_openings_check CHECK ((openings >= 0)),
-    CONSTRAINT provider_states_probe CHECK (((breaker = 'half_open'::text) = (probe_effect_id IS NOT NULL))),
+    CONSTRAINT provider_states_probe CHECK (((probe_effect_id IS NULL) OR (retry_at IS NOT NULL))),
     CONSTRAINT provider_states_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text]))),
     CONSTRAINT provider_states_starts_max_check CHECK ((starts_max >= 0)),
     CONSTRAINT provider_states_window_seconds_check CHECK ((window_seconds > 0))
@@ -531,7 +539,7 @@ CREATE TABLE channel_updates (
     received_at timestamp with time zone NOT NULL,
     CONSTRAINT channel_updates_pkey PRIMARY KEY (kind, update_id),
     CONSTRAINT channel_updates_kind_check CHECK ((kind = 'telegram'::text)),
-    CONSTRAINT channel_updates_state_check CHECK ((state = ANY (ARRAY['at_work'::text, 'done'::text]))),
+    CONSTRAINT channel_updates_state_check CHECK ((state = ANY (ARRAY['at_work'::text, 'handled'::text]))),
     CONSTRAINT channel_updates_update_id_check CHECK ((length(update_id) <= 100))
 );
 CREATE INDEX channel_updates_oldest ON channel_updates USING btree (received_at);
@@ -716,6 +724,7 @@ CREATE TABLE metric_histograms (
 -- approvals_write(rows jsonb, a_now timestamptz) RETURNS void
 -- artifacts_write(rows jsonb, a_now timestamptz) RETURNS void
 -- contacts_observe(observed jsonb, breakers jsonb) RETURNS void
+-- effects_rearm(rows jsonb, a_now timestamptz) RETURNS void
 -- effects_settle(settles jsonb, a_now timestamptz) RETURNS jsonb
 -- effects_write(rows jsonb, a_now timestamptz) RETURNS boolean
 -- events_append(events jsonb) RETURNS void
@@ -725,19 +734,17 @@ CREATE TABLE metric_histograms (
 -- jobs_write(rows jsonb, a_now timestamptz) RETURNS void
 -- notices_write(rows jsonb, a_now timestamptz) RETURNS boolean
 -- run_chain_link(state bytea, previous bytea, body text) RETURNS bytea
--- run_ended(run jsonb) RETURNS jsonb
 -- run_event_hash(previous bytea, body text) RETURNS bytea
 -- run_start(decision jsonb, a_now timestamptz) RETURNS jsonb
 -- runs_commit(request jsonb) RETURNS jsonb
 -- runs_end(ended jsonb, a_now timestamptz) RETURNS boolean
 -- runs_export(ended jsonb, a_now timestamptz) RETURNS boolean
 -- runs_fence(run_ids text[], a_now timestamptz) RETURNS void
--- runs_hold(run_ids text[], a_now timestamptz) RETURNS void
--- runs_observe_end(ended jsonb, run_ids text[], a_now timestamptz) RETURNS void
--- runs_release(run_ids text[], a_now timestamptz) RETURNS boolean
--- runs_write(decisions jsonb, a_now timestamptz, OUT ended jsonb, OUT paused text[])
+-- runs_hold(rows jsonb, a_now timestamptz) RETURNS void
+-- runs_observe_end(ended jsonb, a_now timestamptz) RETURNS void
+-- runs_release(rows jsonb, a_now timestamptz) RETURNS boolean
+-- runs_write(decisions jsonb, a_now timestamptz) RETURNS void
 -- runs_write_rows(request jsonb, a_now timestamptz) RETURNS boolean
--- submissions_rearm(rows jsonb, a_now timestamptz) RETURNS void
 
 -- console
 -- console_chat(request jsonb) RETURNS jsonb
@@ -862,19 +869,19 @@ CREATE TABLE metric_histograms (
 -- run_events_guard() RETURNS trigger
 -- run_facts(request jsonb) RETURNS jsonb
 -- run_fetch(request jsonb) RETURNS json
--- run_force_end(request jsonb) RETURNS jsonb
 -- run_list(request jsonb) RETURNS jsonb
 -- run_states(request jsonb) RETURNS jsonb
 -- run_timeline(request jsonb) RETURNS jsonb
 -- run_view(request jsonb) RETURNS jsonb
 -- runs_guard() RETURNS trigger
 -- runs_past_deadline(request jsonb) RETURNS json
+-- runs_past_request(request jsonb) RETURNS json
 -- runs_past_warning(request jsonb) RETURNS json
+-- runs_remains(request jsonb) RETURNS jsonb
 -- start_load(request jsonb) RETURNS jsonb
 
 -- sweep
--- effect_restore(job provider_jobs, a_now timestamptz) RETURNS integer
--- effects_restore(request jsonb) RETURNS jsonb
+-- effects_lost(request jsonb) RETURNS jsonb
 -- leases_expire(request jsonb) RETURNS jsonb
 -- sweep_begin(request jsonb) RETURNS jsonb
 -- sweep_finish(request jsonb) RETURNS jsonb

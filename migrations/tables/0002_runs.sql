@@ -28,6 +28,10 @@ CREATE TABLE runs (
     -- A successor goes on from an ended run; its key makes opening it twice the same as once.
     parent_run_id text REFERENCES runs (run_id) ON DELETE SET NULL,
     successor_key text,
+    -- Somebody wrote `failed` into the status, as this role of the database: the next sweep ends the run.
+    end_requested_at timestamptz,
+    end_requested_by text,
+    CONSTRAINT runs_end_requested CHECK ((end_requested_at IS NULL) = (end_requested_by IS NULL)),
     -- A run that has not ended has a deadline; one that has ended has the moment of its end, and no deadline and no gate.
     CONSTRAINT runs_end CHECK ((ended IS NULL) = (finished_at IS NULL) AND (ended IS NULL) = (deadline IS NOT NULL)
         AND (ended IS NULL OR awaiting_gate IS NULL)),
@@ -50,6 +54,7 @@ CREATE INDEX runs_by_project ON runs (project, created_at DESC, run_id DESC);
 CREATE INDEX runs_by_project_and_status ON runs (project, status, created_at DESC, run_id DESC);
 CREATE INDEX runs_by_user ON runs (user_id, created_at DESC, run_id DESC);
 CREATE INDEX runs_open_by_deadline ON runs (deadline, run_id) WHERE finished_at IS NULL;
+CREATE INDEX runs_to_end ON runs (end_requested_at, run_id) WHERE end_requested_at IS NOT NULL AND finished_at IS NULL;
 -- Runs that wait for a person, the most urgent first.
 CREATE INDEX runs_waiting_by_deadline ON runs (deadline, run_id) WHERE awaiting_gate IS NOT NULL;
 -- Retention walks ended runs by age.
@@ -111,10 +116,10 @@ CREATE TABLE gates (
         AND (state IN ('approved', 'rejected', 'changes_requested')) = (decision IS NOT NULL))
 );
 -- A gate is open once at a time.
-CREATE UNIQUE INDEX gates_open_once ON gates (run_id, gate_id) WHERE state = 'open';
+CREATE UNIQUE INDEX gates_open_once ON gates (run_id, gate_id) WHERE decided_at IS NULL;
 -- Gates that wait, the most urgent first: the inbox.
-CREATE INDEX gates_open_by_deadline ON gates (deadline, run_id, opening) WHERE state = 'open';
-CREATE INDEX gates_to_warn ON gates (warn_at, run_id) WHERE warn_at IS NOT NULL AND state = 'open';
+CREATE INDEX gates_open_by_deadline ON gates (deadline, run_id, opening) WHERE decided_at IS NULL;
+CREATE INDEX gates_to_warn ON gates (warn_at, run_id) WHERE warn_at IS NOT NULL AND decided_at IS NULL;
 
 -- Who decided or voted: one row for each person at each opening.
 CREATE TABLE hitl_approvals (

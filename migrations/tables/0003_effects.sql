@@ -13,14 +13,15 @@ CREATE TABLE provider_jobs (
     hint       jsonb,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    -- Somebody must still be working on it.
+    is_open    boolean NOT NULL GENERATED ALWAYS AS (state IN ('requested', 'submitted')) STORED,
     CONSTRAINT jobs_submitted CHECK (state NOT IN ('submitted', 'succeeded') OR task_id IS NOT NULL)
 );
 CREATE INDEX jobs_by_run ON provider_jobs (run_id);
 -- A successor follows a task that its parent had submitted, so one task may belong to two jobs.
 CREATE INDEX jobs_by_provider_task ON provider_jobs (provider, task_id) WHERE task_id IS NOT NULL;
-CREATE INDEX jobs_open_by_account ON provider_jobs (account) WHERE state IN ('requested', 'submitted') AND account IS NOT NULL;
--- Jobs that somebody must still be working on.
-CREATE INDEX jobs_open ON provider_jobs (job_id) WHERE state IN ('requested', 'submitted');
+CREATE INDEX jobs_open_by_account ON provider_jobs (account) WHERE is_open AND account IS NOT NULL;
+CREATE INDEX jobs_open ON provider_jobs (job_id) WHERE is_open;
 
 -- Effects: claimed under a lease with a fencing token.
 CREATE TABLE outbox (
@@ -31,8 +32,8 @@ CREATE TABLE outbox (
     provider   text NOT NULL,
     job_id     text REFERENCES provider_jobs (job_id) ON DELETE CASCADE,
     payload    jsonb NOT NULL,
-    -- `held` waits for its run to be resumed.
-    state      text NOT NULL CHECK (state IN ('due', 'leased', 'held', 'done', 'dead', 'cancelled')),
+    -- `held` waits for its run to be resumed; `fenced` means that its run has ended.
+    state      text NOT NULL CHECK (state IN ('due', 'leased', 'held', 'done', 'dead', 'fenced')),
     attempt    integer NOT NULL DEFAULT 0,
     due_at     timestamptz NOT NULL,
     -- Rises with every claim: a finalisation with an older one changes nothing.
@@ -49,6 +50,8 @@ CREATE TABLE outbox (
     -- out is looked for before it is sent again, so it is no start.
     lane       text NOT NULL
         GENERATED ALWAYS AS (CASE WHEN kind <> 'poll' AND sent_at IS NULL THEN 'start' ELSE 'look' END) STORED,
+    -- To be done, under way, or dead: whoever looks for what a run waits for finds it.
+    is_live    boolean NOT NULL GENERATED ALWAYS AS (state IN ('due', 'leased', 'held', 'dead')) STORED,
     CONSTRAINT outbox_lease CHECK ((state = 'leased') = (lease_until IS NOT NULL)),
     CONSTRAINT outbox_sent CHECK (sent_at IS NULL OR kind = 'submit'),
     -- An effect of a provider without a row in provider_states would never be claimed.
@@ -62,7 +65,7 @@ CREATE INDEX outbox_due_by_lane ON outbox (provider, lane, due_at, effect_id) WH
 CREATE INDEX outbox_leased ON outbox (lease_until) WHERE state = 'leased';
 CREATE INDEX outbox_leased_by_provider ON outbox (provider) WHERE state = 'leased';
 CREATE INDEX outbox_open_looks ON outbox (provider) WHERE state IN ('due', 'leased') AND lane = 'look';
-CREATE INDEX outbox_live_by_run ON outbox (run_id) WHERE state IN ('due', 'leased', 'held', 'dead');
+CREATE INDEX outbox_live_by_run ON outbox (run_id) WHERE is_live;
 CREATE INDEX outbox_held ON outbox (run_id) WHERE state = 'held';
 CREATE INDEX outbox_by_job ON outbox (job_id) WHERE job_id IS NOT NULL;
 -- Dead notices, for a replay.
@@ -90,15 +93,17 @@ CREATE TABLE provider_states (
     -- A provider that said Retry-After is left alone until then, lane by lane.
     start_held_until  timestamptz NOT NULL DEFAULT '-infinity',
     look_held_until   timestamptz NOT NULL DEFAULT '-infinity',
-    breaker           text NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open')),
     failures          integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     -- Openings since it was last closed: each waits twice as long as the one before.
     openings          integer NOT NULL DEFAULT 0 CHECK (openings >= 0),
-    -- When the next probe may go: the end of the wait, or of the lease of a probe that never came back.
+    -- When the next probe may go: the end of the wait, or of the lease of a probe that never came back. None while all is well.
     retry_at          timestamptz,
+    -- The one effect that may try the provider now.
     probe_effect_id   bigint,
-    CONSTRAINT provider_states_open CHECK ((breaker = 'closed') = (retry_at IS NULL)),
-    CONSTRAINT provider_states_probe CHECK ((breaker = 'half_open') = (probe_effect_id IS NOT NULL))
+    -- The breaker in a word.
+    breaker           text NOT NULL GENERATED ALWAYS AS (CASE WHEN retry_at IS NULL THEN 'closed'
+                          WHEN probe_effect_id IS NULL THEN 'open' ELSE 'half_open' END) STORED,
+    CONSTRAINT provider_states_probe CHECK (probe_effect_id IS NULL OR retry_at IS NOT NULL)
 );
 
 -- kie.ai documents 20 new requests per 10 s and usually 100 tasks at once; Shotstack about 10 requests a second, polls included;

@@ -76,7 +76,7 @@ CREATE TABLE channels (
 CREATE TABLE channel_updates (
     kind        text NOT NULL CHECK (kind IN ('telegram')),
     update_id   text NOT NULL CHECK (length(update_id) <= 100),
-    state       text NOT NULL CHECK (state IN ('at_work', 'done')),
+    state       text NOT NULL CHECK (state IN ('at_work', 'handled')),
     received_at timestamptz NOT NULL,
     PRIMARY KEY (kind, update_id)
 );

@@ -7,6 +7,7 @@ mod world;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
 use mw_edge::{Context, Method, Problem, Request, Response, route};
+use mw_store::effects::Breaker;
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
     if let Some(answer) = route::allow_only(request, &[Method::Post])? {
@@ -25,10 +26,10 @@ fn work(context: &mut Context) {
         Ok(report) if report.claimed == 0 => {}
         Ok(report) => {
             for change in &report.breakers {
-                let level = if change.breaker == "open" { Level::Warn } else { Level::Info };
+                let level = if change.breaker == Breaker::Open { Level::Warn } else { Level::Info };
                 let fields = [
                     ("provider", change.provider.clone().into()),
-                    ("breaker", change.breaker.clone().into()),
+                    ("breaker", change.breaker.as_str().into()),
                     ("retry_seconds", change.retry_seconds.into()),
                 ];
                 context.log.write(level, "myloware.dispatch", "circuit breaker", &fields);

@@ -8,7 +8,8 @@ use mw_integrations::sentry::{self, Dsn, Event, Sent};
 use mw_integrations::{Fault, FaultClass, HttpClient};
 use mw_media::Timestamp;
 use mw_media::retry::RETRY_AFTER_SECONDS_MAX;
-use mw_media::run::{EffectKind, Run};
+use mw_media::run::{Body, EffectKind, RunError, RunOf};
+use mw_media::status::ProvidersMode;
 use mw_media::trace::{self, Line};
 use mw_store::effects::{Claimed, Contact};
 use mw_store::{Database, DbError, runs};
@@ -32,6 +33,24 @@ pub struct Exports {
     /// `None` without a DSN.
     pub sentry: Option<Dsn>,
     pub service: Service,
+}
+
+/// What a report says of its run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    run_id: &'a str,
+    project: &'a str,
+    mode: ProvidersMode,
+    /// Empty where it is not known.
+    step: &'a str,
+    error: Option<&'a RunError>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn of<B: Body>(run: &'a RunOf<B>, step: &'a str) -> Subject<'a> {
+        let (run_id, project) = (&run.run_id, &run.definition.key);
+        Subject { run_id, project, mode: run.mode, step, error: run.error.as_ref() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,7 +123,7 @@ pub(crate) async fn report(
     http: &impl HttpClient,
     exports: &Exports,
     effect: &Claimed,
-    run: &Run,
+    subject: &Subject<'_>,
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(dsn) = &exports.sentry else { return nowhere("no Sentry is configured") };
@@ -114,7 +133,7 @@ pub(crate) async fn report(
     if is_old(at, now) {
         return too_late();
     }
-    match sentry::send(http, dsn, &exports.service, &event(effect, run, at, given_up), now).await {
+    match sentry::send(http, dsn, &exports.service, &event(effect, subject, at, given_up), now).await {
         Ok(Sent::Taken { hold_seconds }) => {
             (Performed::Told { note: None }, Met { contact: Contact::Answered, hold_seconds: capped(hold_seconds) })
         }
@@ -127,18 +146,17 @@ pub(crate) async fn report(
     }
 }
 
-fn event(effect: &Claimed, run: &Run, at: Timestamp, given_up: Option<GivenUp>) -> Event {
-    let id = trace::report_id(&run.run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
-    let step = run.body.current_step().map_or("", |step| step.name());
+fn event(effect: &Claimed, subject: &Subject<'_>, at: Timestamp, given_up: Option<GivenUp>) -> Event {
+    let Subject { run_id, project, mode, step, error } = *subject;
+    let id = trace::report_id(run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut tags = vec![
-        ("run_id", run.run_id.clone()),
-        ("project", run.definition.key.clone()),
-        ("mode", run.mode.as_str().to_owned()),
+        ("run_id", run_id.to_owned()),
+        ("project", project.to_owned()),
+        ("mode", mode.as_str().to_owned()),
         ("step", step.to_owned()),
     ];
     let (logger, error_type, message) = match given_up {
         None => {
-            let error = run.error.as_ref();
             let (error_type, message) = error.map_or(("failed", ""), |e| (&e.error_type, &e.error_message));
             ("myloware.run", error_type.to_owned(), message.to_owned())
         }

@@ -34,7 +34,7 @@ use mw_media::Timestamp;
 use mw_media::run::{EffectKind, Run};
 use mw_store::effects::{self, BreakerChange, Claim, Claimed, Used};
 use mw_store::{Database, DbError};
-use perform::{Came, Loaded, Met, Performed};
+use perform::{Came, Known, Loaded, Met, Performed};
 use persona::Talk;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -156,9 +156,12 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
             look = claim.effects.len() == CLAIM_MAX as usize;
             report.claimed += claim.effects.len();
             for effect in claim.effects {
-                let unreadable = claim.unreadable.get(&effect.run_id).cloned();
+                let known = Known {
+                    read: runs.get(&effect.run_id).cloned(),
+                    unread: claim.unreadable.get(&effect.run_id).cloned(),
+                };
                 let loaded = loads.remove(&effect.effect_id).unwrap_or(Ok(Loaded::Nothing));
-                flights.push(fly(http, settings, effect, &runs, unreadable.map_or(loaded, Err), now));
+                flights.push(fly(http, settings, effect, known, loaded, now));
             }
         }
         let Some(first) = flights.next().await else {
@@ -201,7 +204,8 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
                 persona::look_up(&mut *world.database()?, run, &mut talk)?;
             }
             let now = world.now();
-            flights.push(fly(http, settings, effect, &runs, Ok(Loaded::Talk(talk)), now));
+            let known = Known { read: runs.get(&effect.run_id).cloned(), unread: None };
+            flights.push(fly(http, settings, effect, known, Ok(Loaded::Talk(talk)), now));
         }
     }
 }
@@ -239,16 +243,15 @@ fn fly<'a>(
     http: &'a impl HttpClient,
     settings: &'a Settings,
     effect: Claimed,
-    runs: &BTreeMap<String, Run>,
+    known: Known,
     loaded: Result<Loaded, String>,
     now: Timestamp,
 ) -> Flight<'a> {
-    let run = runs.get(&effect.run_id).cloned();
     async move {
         let started = Instant::now();
         let came = match loaded {
             Err(error) => Ok(Came::new(Performed::Unreadable(error), Met::NOBODY)),
-            Ok(loaded) => perform::perform(http, settings, &effect, run.as_ref(), loaded, now).await,
+            Ok(loaded) => perform::perform(http, settings, &effect, &known, loaded, now).await,
         };
         match came {
             Err(talk) => Flown::Asking(Box::new(effect), talk),

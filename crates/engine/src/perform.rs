@@ -1,13 +1,15 @@
 //! One effect is carried out. Nothing here touches the database.
 
+use crate::export::Subject;
 use crate::persona::{self, Talk};
 use crate::{LinkMade, Settings, export, notify, poll, submit};
 use mw_integrations::{Fault, FaultClass, HttpClient, JobContext};
 use mw_media::Timestamp;
+use mw_media::notification::{message, message_of_unread};
 use mw_media::retry::RETRY_AFTER_SECONDS_MAX;
 use mw_media::run::{Command, EffectKind, Job, Run};
 use mw_media::trace::Line;
-use mw_store::effects::{Claimed, Contact, Used};
+use mw_store::effects::{Claimed, Contact, Unread, Used};
 
 /// What came of an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +84,13 @@ impl Met {
     }
 }
 
+/// The run of an effect, as it stands.
+pub(crate) struct Known {
+    pub(crate) read: Option<Run>,
+    /// Where this version cannot read it.
+    pub(crate) unread: Option<Unread>,
+}
+
 /// What was loaded for an effect beside its run.
 pub(crate) enum Loaded {
     Nothing,
@@ -122,23 +131,19 @@ pub(crate) async fn perform(
     http: &impl HttpClient,
     settings: &Settings,
     effect: &Claimed,
-    run: Option<&Run>,
+    known: &Known,
     loaded: Loaded,
     now: Timestamp,
 ) -> Result<Came, Box<Talk>> {
-    let Some(run) = run else { return Ok(Came::new(Performed::Stale, Met::NOBODY)) };
+    let Some(run) = &known.read else {
+        return Ok(match &known.unread {
+            Some(unread) => perform_unread(http, settings, effect, unread, loaded, now).await,
+            None => Came::new(Performed::Stale, Met::NOBODY),
+        });
+    };
     // Asking how a job stands and telling people go on while a run is paused; asking for anything new does not.
-    match effect.kind {
-        EffectKind::Persona | EffectKind::Submit | EffectKind::Own if run.pause.is_some() => {
-            return Ok(Came::new(Performed::Held, Met::NOBODY));
-        }
-        EffectKind::Persona
-        | EffectKind::Submit
-        | EffectKind::Poll
-        | EffectKind::Own
-        | EffectKind::Notify
-        | EffectKind::Trace
-        | EffectKind::Report => {}
+    if run.pause.is_some() && EffectKind::HELD_WHILE_PAUSED.contains(&effect.kind) {
+        return Ok(Came::new(Performed::Held, Met::NOBODY));
     }
     let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.body.jobs.get(job_id)?)));
     let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
@@ -150,15 +155,51 @@ pub(crate) async fn perform(
     let (performed, met) = match (effect.kind, task) {
         (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
         (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
-        (EffectKind::Notify, _) => return Ok(notify::perform(http, settings, effect, run, now).await),
+        (EffectKind::Notify, _) => {
+            let message = notify::occasion(effect).and_then(|occasion| message(run, occasion));
+            return Ok(notify::perform(http, settings, effect, message, Some(run), now).await);
+        }
         (EffectKind::Trace, _) => export::trace(http, &settings.exports, effect, &timeline, now).await,
-        (EffectKind::Report, _) => export::report(http, &settings.exports, effect, run, now).await,
+        (EffectKind::Report, _) => {
+            let step = run.body.current_step().map_or("", |step| step.name());
+            export::report(http, &settings.exports, effect, &Subject::of(run, step), now).await
+        }
         // A persona without a talk: the run is not at one. No kind that is shipped has effects of its own.
         (EffectKind::Submit | EffectKind::Poll, None) | (EffectKind::Persona | EffectKind::Own, _) => {
             (Performed::Stale, Met::NOBODY)
         }
     };
     Ok(Came::new(performed, met))
+}
+
+/// That a run has ended is told and exported even if this version cannot read its body.
+async fn perform_unread(
+    http: &impl HttpClient,
+    settings: &Settings,
+    effect: &Claimed,
+    unread: &Unread,
+    loaded: Loaded,
+    now: Timestamp,
+) -> Came {
+    let unreadable = Came::new(Performed::Unreadable(unread.error.clone()), Met::NOBODY);
+    let Some(run) = &unread.envelope else { return unreadable };
+    let (performed, met) = match (effect.kind, loaded) {
+        (EffectKind::Notify, _) => {
+            let message = notify::occasion(effect).and_then(|occasion| message_of_unread(run, occasion));
+            return match message {
+                Some(message) => notify::perform(http, settings, effect, Some(message), None, now).await,
+                None => unreadable,
+            };
+        }
+        (EffectKind::Trace, Loaded::Timeline(timeline)) => {
+            export::trace(http, &settings.exports, effect, &timeline, now).await
+        }
+        (EffectKind::Report, _) => export::report(http, &settings.exports, effect, &Subject::of(run, ""), now).await,
+        (EffectKind::Trace | EffectKind::Persona | EffectKind::Submit | EffectKind::Poll | EffectKind::Own, _) => {
+            return unreadable;
+        }
+    };
+    Came::new(performed, met)
 }
 
 impl<H> JobEffect<'_, H> {

@@ -66,15 +66,18 @@ pub fn of<B: Kind>(run: &Run<B>, recorded: &Recorded<Event<B>>) -> Option<Notice
         Event::Common(event) => of_gate(event),
         Event::Started(_) | Event::Own(_) => None,
     };
-    let ended = || run.end.filter(|_| run.version == recorded.seq).and_then(of_end);
-    let occasion = gates.or_else(ended)?;
-    Some(Notice { seq: recorded.seq, occasion, at: recorded.at })
+    match gates {
+        Some(occasion) => Some(Notice { seq: recorded.seq, occasion, at: recorded.at }),
+        None => of_end(run, recorded.seq, recorded.at),
+    }
 }
 
-/// Whoever cancels knows it.
-fn of_end(end: End) -> Option<Occasion> {
-    match end {
-        End::Done | End::Failed | End::Rejected | End::Expired => Some(Occasion::RunEnded { end }),
+/// What the event of this number gives people to read, where it ended the run. Whoever cancels knows it.
+pub fn of_end<B: Body>(run: &Run<B>, seq: u64, at: Timestamp) -> Option<Notice> {
+    match run.end.filter(|_| run.version == seq)? {
+        end @ (End::Done | End::Failed | End::Rejected | End::Expired) => {
+            Some(Notice { seq, occasion: Occasion::RunEnded { end }, at })
+        }
         End::Cancelled => None,
     }
 }
@@ -125,24 +128,38 @@ pub fn message<B: Kind>(run: &Run<B>, occasion: Occasion) -> Option<Message> {
             let title = format!("{} {did} the {gate} gate", decided.approver);
             (title, decided.comment.iter().map(|comment| quote(comment)).collect(), None)
         }
-        Occasion::RunEnded { end } => ended(run, end),
+        Occasion::RunEnded { end } => {
+            let Question { title, lines } = unsuccessful(run, end).unwrap_or_else(|| B::done(run));
+            (title, lines, None)
+        }
     };
     lines.push(format!("{} · run {}", quote(&run.title), run.run_id));
     Some(Message { title: quote(&title), text: lines.join("\n"), asked })
 }
 
-fn ended<B: Kind>(run: &Run<B>, end: End) -> (String, Vec<String>, Option<Asked>) {
+/// The words for an occasion of a run whose body nobody here can read: those of its end, unless the kind has them.
+pub fn message_of_unread<B: Body>(run: &Run<B>, occasion: Occasion) -> Option<Message> {
+    let Question { title, mut lines } = match occasion {
+        Occasion::RunEnded { end } => unsuccessful(run, end)?,
+        Occasion::GateOpened { .. }
+        | Occasion::GateWarned { .. }
+        | Occasion::GateEscalated { .. }
+        | Occasion::GateDecided { .. } => return None,
+    };
+    lines.push(format!("{} · run {}", quote(&run.title), run.run_id));
+    Some(Message { title, text: lines.join("\n"), asked: None })
+}
+
+/// The words for an end that all kinds share; what a run has done is the kind's to say.
+fn unsuccessful<B: Body>(run: &Run<B>, end: End) -> Option<Question> {
     let (title, lines) = match end {
-        End::Done => {
-            let Question { title, lines } = B::done(run);
-            return (title, lines, None);
-        }
+        End::Done => return None,
         End::Failed => ("The run failed", run.error.iter().map(|error| quote(&error.error_message)).collect()),
         End::Rejected => ("The run was rejected", rejection(run)),
         End::Expired => ("Nobody decided in time, the run has ended", Vec::new()),
         End::Cancelled => ("The run was cancelled", Vec::new()),
     };
-    (title.to_owned(), lines, None)
+    Some(Question { title: title.to_owned(), lines })
 }
 
 /// What is asked and until when; `None` unless this opening of the gate still waits.

@@ -10,6 +10,8 @@ pub const ATTEMPTS_MAX: u32 = 5;
 const WAIT_SECONDS_MAX: u32 = 32;
 /// Longest wait between two questions to a provider.
 const POLL_SECONDS_MAX: u32 = 15;
+/// Longest time that a circuit breaker stays open before a probe goes: each wait is twice the one before.
+pub const BREAKER_SECONDS_MAX: u32 = 600;
 /// A provider's Retry-After is believed up to this; the step's deadline ends the wait anyway.
 pub const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
 

@@ -2,12 +2,12 @@
 //! one decision in it: several that were built on one another are told as one.
 
 use crate::chat::Turn;
-use crate::commit::{Committed, Decision, Idempotency};
-use crate::effects::BreakerChange;
+use crate::commit::{Committed, Decision, Idempotency, Settle};
+use crate::effects::{BreakerChange, Observed};
 use crate::{DbError, text, with_member, write};
 use mw_kernel::Kind;
 use mw_media::Timestamp;
-use mw_media::run::{DecidedGate, Media, Recorded, Run, Transition};
+use mw_media::run::{AnyRun, DecidedGate, EffectKind, Media, Recorded, Rows, Run, Transition};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -35,6 +35,15 @@ pub(crate) struct Batch<'a> {
     rearmed: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Row>,
+    /// Runs that are resumed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    released: Vec<Row>,
+    /// Runs that are paused, with the kinds of effects that wait.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<Row>,
+    /// Runs that end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ended: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settles: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,12 +60,20 @@ pub(crate) struct Batch<'a> {
 struct Moved<'a> {
     run_id: &'a str,
     expected_version: u64,
-    run: &'a Run,
+    run: Stated<'a>,
     result: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency: Option<&'a Idempotency>,
+}
+
+/// A run of a kind that is known here, or one whose body nobody here reads.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum Stated<'a> {
+    Read(&'a Run),
+    Unread(&'a AnyRun),
 }
 
 /// A row as text, with the id of its run.
@@ -66,7 +83,7 @@ type Row = Box<RawValue>;
 struct EventRow<'a> {
     seq: u64,
     #[serde(rename = "type")]
-    event_type: &'static str,
+    event_type: &'a str,
     at: String,
     actor: &'a str,
     /// Hashed as this text; PostgreSQL derives the jsonb from it.
@@ -94,15 +111,22 @@ impl<'a> Batch<'a> {
                     batch.postponed.push(place);
                     continue;
                 }
-                batch.add_rows(transition)?;
+                batch.add_rows(&transition.run.run_id, transition.events.iter().map(EventRow::of), &transition.rows)?;
+            }
+            if let Some(end) = &decision.unread_end {
+                batch.add_unread_end(end)?;
             }
             // What an effect came to goes with its run where that is decided about, and else stands for itself.
-            let run_id = decision.transition.as_ref().map(|transition| transition.run.run_id.as_str());
-            extend(&mut batch.settles, run_id, &decision.settle)?;
-            extend(&mut batch.observed, run_id, &decision.observed)?;
+            let run_id = decision.run_id();
+            extend(&mut batch.settles, run_id, decision.settle.as_ref().map(Settle::row))?;
+            extend(&mut batch.observed, run_id, decision.observed.as_ref().map(Observed::row))?;
         }
         for moved in &mut batch.decisions {
-            moved.result = Media::result(moved.run);
+            if let Stated::Read(run) = moved.run {
+                moved.result = Media::result(run);
+                let held = run.pause.as_ref().map(|_| json!({"kinds": EffectKind::HELD_WHILE_PAUSED}));
+                extend(&mut batch.held, Some(moved.run_id), held)?;
+            }
         }
         Ok(batch)
     }
@@ -117,16 +141,14 @@ impl<'a> Batch<'a> {
     ) -> bool {
         let run = &transition.run;
         match known.get(run.run_id.as_str()).and_then(|place| self.decisions.get_mut(*place)) {
-            Some(before) if !before.run.gates.is_empty() || before.run.version != transition.expected_version => {
-                return false;
-            }
-            Some(before) => before.run = run,
+            Some(before) if !before.run.is_followed_by(transition.expected_version) => return false,
+            Some(before) => before.run = Stated::Read(run),
             None => {
                 known.insert(&run.run_id, self.decisions.len());
                 self.decisions.push(Moved {
                     run_id: &run.run_id,
                     expected_version: transition.expected_version,
-                    run,
+                    run: Stated::Read(run),
                     result: Value::Null,
                     payload: (transition.expected_version == 0).then(|| Media::payload(run)),
                     idempotency,
@@ -136,22 +158,42 @@ impl<'a> Batch<'a> {
         true
     }
 
-    fn add_rows(&mut self, Transition { run, events, rows, .. }: &'a Transition) -> Result<(), DbError> {
-        let run_id = Some(run.run_id.as_str());
-        extend(&mut self.events, run_id, events.iter().map(EventRow::of))?;
+    fn add_unread_end(&mut self, end: &'a mw_kernel::run::Transition) -> Result<(), DbError> {
+        self.decisions.push(Moved {
+            run_id: &end.run.run_id,
+            expected_version: end.expected_version,
+            run: Stated::Unread(&end.run),
+            result: end.result.clone(),
+            payload: None,
+            idempotency: None,
+        });
+        let events = end.events.iter().map(|event| EventRow::named(event, &event.event.name));
+        self.add_rows(&end.run.run_id, events, &end.rows)
+    }
+
+    fn add_rows(
+        &mut self,
+        run_id: &str,
+        events: impl Iterator<Item = EventRow<'a>>,
+        rows: &Rows,
+    ) -> Result<(), DbError> {
+        let run_id = Some(run_id);
+        extend(&mut self.events, run_id, events)?;
         extend(&mut self.jobs, run_id, &rows.jobs)?;
         extend(&mut self.gates, run_id, &rows.gates)?;
-        extend(&mut self.votes, run_id, rows.votes.iter().map(|decision: &DecidedGate| json!({"decision": decision})))?;
+        extend(&mut self.votes, run_id, rows.votes.iter().map(vote))?;
         extend(&mut self.artifacts, run_id, &rows.artifacts)?;
         extend(&mut self.effects, run_id, &rows.effects)?;
         extend(&mut self.rearmed, run_id, &rows.rearmed)?;
+        extend(&mut self.released, run_id, rows.resumed.then(|| json!({})))?;
+        extend(&mut self.ended, run_id, &rows.ended)?;
         extend(&mut self.notices, run_id, rows.notifications.iter().map(|notice| json!({"notice": notice})))
     }
 
     /// What became of each decision.
     pub(crate) fn results(&self, decisions: &[Decision], answer: &Answer) -> Vec<Committed> {
         let one = |(place, decision): (usize, &Decision)| {
-            let run_id = decision.transition.as_ref().map(|transition| transition.run.run_id.as_str());
+            let run_id = decision.run_id();
             let refused = run_id.and_then(|run_id| answer.refused.get(run_id));
             let is_fenced = decision.settle.as_ref().is_some_and(|settle| answer.fenced.contains(&settle.effect_id));
             match refused {
@@ -160,7 +202,11 @@ impl<'a> Batch<'a> {
                 Some(refused) => refused.clone(),
                 None if self.postponed.contains(&place) => {
                     let before = self.decisions.iter().find(|moved| Some(moved.run_id) == run_id);
-                    Committed::Conflict { run: before.map(|moved| Box::new(moved.run.clone())) }
+                    let read = before.and_then(|moved| match moved.run {
+                        Stated::Read(run) => Some(Box::new(run.clone())),
+                        Stated::Unread(_) => None,
+                    });
+                    Committed::Conflict { run: read }
                 }
                 None if is_fenced => Committed::Fenced { run: None },
                 None => Committed::Committed,
@@ -168,6 +214,11 @@ impl<'a> Batch<'a> {
         };
         decisions.iter().enumerate().map(one).collect()
     }
+}
+
+/// An approval as its row has it.
+fn vote(decision: &DecidedGate) -> Value {
+    json!({"state": decision.verdict.outcome(), "decision": decision})
 }
 
 fn extend<T: Serialize>(
@@ -185,11 +236,25 @@ fn extend<T: Serialize>(
     Ok(())
 }
 
+impl Stated<'_> {
+    /// Whether a decision on this version builds on the run as it is here, and no gate is left open.
+    fn is_followed_by(self, expected_version: u64) -> bool {
+        match self {
+            Stated::Read(run) => run.gates.is_empty() && run.version == expected_version,
+            Stated::Unread(_) => false,
+        }
+    }
+}
+
 impl<'a> EventRow<'a> {
     fn of(event: &'a Recorded) -> EventRow<'a> {
+        EventRow::named(event, event.event.name())
+    }
+
+    fn named<E: Serialize>(event: &'a mw_kernel::run::Recorded<E>, name: &'a str) -> EventRow<'a> {
         EventRow {
             seq: event.seq,
-            event_type: event.event.name(),
+            event_type: name,
             at: text(event.at),
             actor: &event.actor,
             body: serde_json::to_string(event).unwrap_or_default(),

@@ -4,7 +4,7 @@
 use crate::batch::{Answer, Batch};
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
-use crate::{Database, DbError, metrics, runs};
+use crate::{Database, DbError, metrics, runs, text};
 use mw_media::Timestamp;
 use mw_media::run::{Command, Context, Order, Refusal, Run, Transition, apply};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,26 +14,22 @@ use serde_json::Value;
 const TRIES_MAX: u32 = 20;
 
 /// How an effect ends.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settle {
     pub effect_id: i64,
     /// The token of the claim; an older one changes nothing.
     pub fence: i64,
-    #[serde(flatten)]
     pub outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Done,
     /// Given up; visible, and replayable by an operator.
     Dead,
     /// Due again at a time. `not_sent`: surely nothing reached the provider. `uncounted`: the attempt was not its own.
     Again {
-        #[serde(with = "time::serde::rfc3339")]
         due_at: Timestamp,
         not_sent: bool,
         uncounted: bool,
@@ -42,6 +38,47 @@ pub enum Outcome {
     Hold {
         not_sent: bool,
     },
+}
+
+mw_kernel::words! {
+    /// Where an effect stands after its attempt.
+    OutboxState {
+        Due = "due",
+        Held = "held",
+        Done = "done",
+        Dead = "dead",
+    }
+}
+
+/// What the outbox says of an effect after its attempt.
+#[derive(Serialize)]
+pub(crate) struct SettleRow<'a> {
+    effect_id: i64,
+    fence: i64,
+    state: OutboxState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<String>,
+    /// Whether the attempt does.
+    counts: bool,
+    not_sent: bool,
+    gives_up: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl Settle {
+    pub(crate) fn row(&self) -> SettleRow<'_> {
+        let (state, due_at, counts, not_sent) = match self.outcome {
+            Outcome::Done => (OutboxState::Done, None, true, false),
+            Outcome::Dead => (OutboxState::Dead, None, true, false),
+            Outcome::Again { due_at, not_sent, uncounted } => {
+                (OutboxState::Due, Some(text(due_at)), !uncounted, not_sent)
+            }
+            Outcome::Hold { not_sent } => (OutboxState::Held, None, false, not_sent),
+        };
+        let (effect_id, fence, error) = (self.effect_id, self.fence, self.error.as_deref());
+        SettleRow { effect_id, fence, state, due_at, counts, not_sent, gives_up: state == OutboxState::Dead, error }
+    }
 }
 
 /// A client's Idempotency-Key.
@@ -57,11 +94,21 @@ pub struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     pub transition: Option<Transition>,
+    /// In the place of a transition: the end of a run that cannot be read.
+    pub unread_end: Option<mw_kernel::run::Transition>,
     pub settle: Option<Settle>,
     pub idempotency: Option<Idempotency>,
     pub chat: Option<Turn>,
     /// What the effect taught about its provider.
     pub observed: Option<Observed>,
+}
+
+impl Decision {
+    /// The run that is decided about.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        let readable = self.transition.as_ref().map(|transition| transition.run.run_id.as_str());
+        readable.or_else(|| self.unread_end.as_ref().map(|transition| transition.run.run_id.as_str()))
+    }
 }
 
 /// What became of one decision.

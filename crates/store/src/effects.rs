@@ -1,9 +1,10 @@
 //! The dispatcher's claim, and what effects teach about providers.
 
 use crate::channels::Recipient;
-use crate::{Database, DbError, Readable, call, text};
+use crate::{Database, DbError, call, text};
 use mw_media::Timestamp;
-use mw_media::run::{EffectKind, Run};
+use mw_media::retry::BREAKER_SECONDS_MAX;
+use mw_media::run::{AnyRun, EffectKind, Run};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -67,16 +68,24 @@ pub struct Claim {
     pub effects: Vec<Claimed>,
     /// The runs of the effects, as they stand.
     pub runs: BTreeMap<String, Run>,
-    /// Runs of the effects that this version cannot read, and why.
-    pub unreadable: BTreeMap<String, String>,
+    /// Runs of the effects that this version cannot read.
+    pub unreadable: BTreeMap<String, Unread>,
     /// When to look again: something is due, and a limit that time lifts holds it back.
     pub wait_seconds: Option<f64>,
+}
+
+/// A run that this version cannot read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unread {
+    pub error: String,
+    /// All but its body, where that can be read.
+    pub envelope: Option<Box<AnyRun>>,
 }
 
 #[derive(Deserialize)]
 struct ClaimRow {
     effects: Vec<Claimed>,
-    runs: BTreeMap<String, Readable<Run>>,
+    runs: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     wait_seconds: Option<f64>,
 }
@@ -88,17 +97,20 @@ pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u
     let row: ClaimRow = call(db, "effects_lease", &request)?;
     let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
     // Each by itself: one run of a future version, or a damaged one, must not stop the others.
-    for (run_id, Readable(run)) in row.runs {
-        match run {
+    for (run_id, state) in row.runs {
+        match serde_json::from_str(state.get()) {
             Ok(run) => drop(claim.runs.insert(run_id, run)),
-            Err(error) => drop(claim.unreadable.insert(run_id, error)),
+            Err(error) => {
+                let envelope = serde_json::from_str(state.get()).ok();
+                drop(claim.unreadable.insert(run_id, Unread { error: error.to_string(), envelope }));
+            }
         }
     }
     Ok(claim)
 }
 
 /// What an effect taught about its provider; rides in the commit of the effect's outcome.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     pub effect_id: i64,
     pub provider: String,
@@ -108,11 +120,53 @@ pub struct Observed {
     /// How long it took.
     pub seconds: f64,
     /// What it took of a language model.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
     /// The provider's Retry-After: its lane is left alone for so long.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u64>,
+}
+
+/// The same with what it means to the provider's circuit breaker.
+#[derive(Serialize)]
+pub(crate) struct ObservedRow<'a> {
+    effect_id: i64,
+    provider: &'a str,
+    kind: EffectKind,
+    lane: Lane,
+    contact: Contact,
+    /// Whether the provider was asked at all.
+    asked: bool,
+    /// Whether it counts against the provider.
+    is_failure: bool,
+    retry_seconds_max: u32,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<&'a Used>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_seconds: Option<u64>,
+}
+
+impl Observed {
+    pub(crate) fn row(&self) -> ObservedRow<'_> {
+        let Observed { effect_id, provider, kind, lane, contact, seconds, used, hold_seconds } = self;
+        let (asked, is_failure) = match contact {
+            Contact::None => (false, false),
+            Contact::Answered | Contact::Refused | Contact::RateLimited => (true, false),
+            Contact::Failed => (true, true),
+        };
+        ObservedRow {
+            effect_id: *effect_id,
+            provider,
+            kind: *kind,
+            lane: *lane,
+            contact: *contact,
+            asked,
+            is_failure,
+            retry_seconds_max: BREAKER_SECONDS_MAX,
+            seconds: *seconds,
+            used: used.as_ref(),
+            hold_seconds: *hold_seconds,
+        }
+    }
 }
 
 /// What an answer of a persona took, for the metrics.
@@ -129,26 +183,38 @@ pub struct Used {
     pub refused_calls: u32,
 }
 
-/// How a provider met us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Contact {
-    /// Nothing had to be asked.
-    None,
-    Answered,
-    /// It is well and said no.
-    Refused,
-    RateLimited,
-    /// It is not there: in a row, these open its breaker.
-    Failed,
+mw_kernel::words! {
+    /// How a provider met us.
+    Contact {
+        /// Nothing had to be asked.
+        None = "none",
+        Answered = "answered",
+        /// It is well and said no.
+        Refused = "refused",
+        RateLimited = "rate_limited",
+        /// It is not there: in a row, these open its breaker.
+        Failed = "failed",
+    }
+}
+
+mw_kernel::words! {
+    /// A circuit breaker.
+    Breaker {
+        /// All is well.
+        Closed = "closed",
+        /// Nobody asks the provider.
+        Open = "open",
+        /// One effect tries it.
+        HalfOpen = "half_open",
+    }
 }
 
 /// A circuit breaker that a commit opened or closed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct BreakerChange {
     pub provider: String,
-    /// `open` or `closed`.
-    pub breaker: String,
+    /// Open or closed.
+    pub breaker: Breaker,
     /// Until the next probe, when it opened.
     pub retry_seconds: Option<f64>,
 }

@@ -2,6 +2,7 @@
 
 use crate::{Database, DbError, call, text};
 use mw_media::Timestamp;
+use mw_media::status::End;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -59,5 +60,5 @@ pub struct ErrorRuns {
 
 /// Reads the figures of the last days.
 pub fn read(db: &mut dyn Database, now: Timestamp, days: u32) -> Result<Insight, DbError> {
-    call(db, "insight_read", &json!({"now": text(now), "days": days}))
+    call(db, "insight_read", &json!({"now": text(now), "days": days, "success": End::Done}))
 }

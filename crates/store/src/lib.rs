@@ -3,6 +3,7 @@
 //!
 //! - [`commit`]: the only statement that changes runs, and [`commit::transition`], which decides and retries. `batch`: what that
 //!   statement is told.
+//! - [`unreadable`]: runs that this version cannot read, and their end.
 //! - [`runs`], [`projects`], [`chat`], [`webhooks`], [`readiness`]: what requests need.
 //! - [`console`]: what its pages show, a statement each.
 //! - [`gates`]: the inbox.
@@ -39,6 +40,7 @@ pub mod readiness;
 pub mod retention;
 pub mod runs;
 pub mod sweep;
+pub mod unreadable;
 pub mod upkeep;
 pub mod webhooks;
 

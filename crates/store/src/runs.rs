@@ -2,9 +2,10 @@
 
 use crate::principals::Named;
 use crate::{Database, DbError, Limit, Readable, Taken, call, text};
+use mw_kernel::Kind;
 use mw_media::Timestamp;
 use mw_media::principal::Principal;
-use mw_media::run::{Facts, Run};
+use mw_media::run::{Facts, Media, Run};
 use mw_media::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -131,6 +132,8 @@ pub struct Listed {
     pub run_id: String,
     /// What the list is sorted by, for the next page's key.
     pub at: String,
+    /// Who asked for the run's end in SQL, in a list of such runs.
+    pub end_requested_by: Option<String>,
     pub run: Result<Box<Run>, String>,
 }
 
@@ -142,10 +145,12 @@ impl<'de> Deserialize<'de> for Listed {
             run_id: String,
             #[serde(alias = "created_at")]
             at: String,
+            #[serde(default)]
+            end_requested_by: Option<String>,
             run: Readable<Box<Run>>,
         }
-        let Row { run_id, at, run: Readable(run) } = Row::deserialize(deserializer)?;
-        Ok(Listed { run_id, at, run })
+        let Row { run_id, at, end_requested_by, run: Readable(run) } = Row::deserialize(deserializer)?;
+        Ok(Listed { run_id, at, end_requested_by, run })
     }
 }
 
@@ -177,27 +182,7 @@ pub struct Explained {
 
 /// Reads what explains a run; `None` when unknown.
 pub fn facts(db: &mut dyn Database, run_id: &str) -> Result<Option<Explained>, DbError> {
-    call(db, "run_facts", &json!({"run_id": run_id}))
-}
-
-/// What became of a forced end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ForcedEnd {
-    Ended,
-    /// It had ended before.
-    Terminal,
-    Missing,
-}
-
-/// Ends a run whose state this version cannot read.
-pub fn force_end(db: &mut dyn Database, run_id: &str, actor: &str, message: &str) -> Result<ForcedEnd, DbError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        result: ForcedEnd,
-    }
-    let request = json!({"run_id": run_id, "actor": actor, "message": message});
-    call::<Answer>(db, "run_force_end", &request).map(|answer| answer.result)
+    call(db, "run_facts", &json!({"run_id": run_id, "step_event": Media::STEP_EVENT}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -1,7 +1,8 @@
 //! The reconcilers' statements. Each is bounded, may be repeated and may run twice at once.
 
 use crate::runs::Listed;
-use crate::{Database, DbError, call, text};
+use crate::{Database, DbError, Readable, call, text};
+use mw_media::run::Run;
 use mw_media::{Timestamp, metrics};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub struct Begun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Due {
     pub expired_leases: bool,
+    pub requested_ends: bool,
     pub deadlines: bool,
     pub gate_warnings: bool,
     pub lost_effects: bool,
@@ -109,17 +111,48 @@ pub fn runs_to_warn(
     page(db, "runs_past_warning", now, after, limit)
 }
 
+/// Reads a page of runs whose end somebody asked for in SQL, after the given one by time and id.
+pub fn runs_to_end(
+    db: &mut dyn Database,
+    now: Timestamp,
+    after: Option<&Listed>,
+    limit: u32,
+) -> Result<Vec<Listed>, DbError> {
+    page(db, "runs_past_request", now, after, limit)
+}
+
 /// A page of open jobs that was looked over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Restored {
-    pub acted: u64,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lost {
+    /// Runs with the jobs that nobody works on.
+    pub jobs: Vec<(Run, Vec<String>)>,
+    /// Held effects of runs that go on, which are due again.
+    pub released: u64,
     /// There are more pages in this round.
     pub more: bool,
 }
 
-/// Gives open jobs that nobody works on their effect back: the next page of jobs.
-pub fn restore_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Restored, DbError> {
-    call(db, "effects_restore", &json!({"now": text(now), "limit": limit}))
+/// Looks over the next page of open jobs for those that nobody works on.
+pub fn lost_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result<Lost, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        runs: Vec<Row>,
+        released: u64,
+        more: bool,
+    }
+    #[derive(Deserialize)]
+    struct Row {
+        run: Readable<Run>,
+        job_ids: Vec<String>,
+    }
+    let answer: Answer = call(db, "effects_lost", &json!({"now": text(now), "limit": limit}))?;
+    // One that cannot be read ends when its time is over.
+    let readable = |row: Row| row.run.0.ok().map(|run| (run, row.job_ids));
+    Ok(Lost {
+        jobs: answer.runs.into_iter().filter_map(readable).collect(),
+        released: answer.released,
+        more: answer.more,
+    })
 }
 
 /// Folds metric observations into totals; of what is kept by run, the newest runs' stays.

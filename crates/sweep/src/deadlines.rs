@@ -1,10 +1,11 @@
-//! Overdue runs: a gate or a pause expires, work that did not end fails. A run that this version cannot read is ended in
-//! the database, so that it is not overdue for ever.
+//! Overdue runs: a gate or a pause expires, work that did not end fails. A run that this version cannot read fails too, so that
+//! it is not overdue for ever.
 
-use crate::{Share, runs_by_pages};
+use crate::{SWEEP, Share, runs_by_pages};
 use mw_media::Timestamp;
-use mw_media::run::Command;
-use mw_store::runs::{ForcedEnd, force_end};
+use mw_media::run::{Command, terminated};
+use mw_store::runs::Listed;
+use mw_store::unreadable::Wanted;
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(
@@ -13,11 +14,10 @@ pub(crate) fn reconcile(
     new_id: &mut dyn FnMut() -> String,
     share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
-    let done = runs_by_pages(db, now, new_id, &Command::PassDeadline, sweep::overdue_runs, share)?;
-    let mut ended = done.moved;
-    for (run_id, error) in done.unreadable {
-        let message = format!("overdue, and its state cannot be read: {error}");
-        ended += u64::from(force_end(db, &run_id, "sweep", &message)? == ForcedEnd::Ended);
-    }
-    Ok(ended)
+    let pass = |_: &Listed| (Command::PassDeadline, SWEEP.to_owned());
+    let end = |listed: &Listed, error: &str| {
+        let error = terminated(&format!("overdue, and its state cannot be read: {error}"), SWEEP);
+        Some(Wanted { run_id: listed.run_id.clone(), error, actor: SWEEP.to_owned() })
+    };
+    runs_by_pages(db, now, new_id, (&pass, &end), sweep::overdue_runs, share)
 }

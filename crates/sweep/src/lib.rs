@@ -1,6 +1,7 @@
 //! The sweep: a set of reconcilers, one file each, run under one lease.
 //!
 //! - [`expired_leases`]: effects whose holder went silent are due again.
+//! - [`requested_ends`]: runs that somebody marked as failed in SQL fail.
 //! - [`deadlines`]: overdue gates and pauses expire, overdue work fails. A job's deadline is its step's.
 //! - [`gate_warnings`]: whoever should decide is told when most of a gate's time is over.
 //! - [`lost_effects`]: open jobs that nobody works on get their effect back.
@@ -18,14 +19,16 @@ mod expired_leases;
 mod gate_warnings;
 mod lost_effects;
 mod metrics;
+mod requested_ends;
 mod retention;
 
 use mw_media::Timestamp;
-use mw_media::run::{Command, Context, apply};
+use mw_media::run::{Command, Context, Transition, apply};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::runs::Listed;
 pub use mw_store::sweep::Exports;
 use mw_store::sweep::{begin, finish};
+use mw_store::unreadable::{self, Ended, Wanted};
 use mw_store::{Database, DbError};
 use serde::Serialize;
 use std::time::Duration;
@@ -39,12 +42,16 @@ const PAGES_MAX: u32 = 20;
 /// Nobody begins a second page after this time. Every reconciler has its first, so that none starves behind another.
 const SHARE: Duration = Duration::from_secs(1);
 
+/// Who the sweep is, in timelines.
+const SWEEP: &str = "sweep";
+
 /// What a sweep did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
     /// False when another sweep was at work; then nothing was done.
     pub granted: bool,
     pub expired_leases: u64,
+    pub requested_ends: u64,
     pub deadlines: u64,
     pub gate_warnings: u64,
     pub lost_effects: u64,
@@ -66,7 +73,7 @@ pub fn sweep(
     new_id: &mut dyn FnMut() -> String,
     elapsed: &dyn Fn() -> Duration,
 ) -> Result<Report, DbError> {
-    let mut share = Share { elapsed, more: false };
+    let mut share = Share { elapsed, more: false, kick: false };
     let begun = begin(db, now, holder, LEASE_SECONDS, exports)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());
@@ -79,6 +86,9 @@ pub fn sweep(
     if due.expired_leases {
         report.expired_leases = expired_leases::reconcile(db, now, &mut share)?;
     }
+    if due.requested_ends {
+        report.requested_ends = requested_ends::reconcile(db, now, new_id, &mut share)?;
+    }
     if due.deadlines {
         report.deadlines = deadlines::reconcile(db, now, new_id, &mut share)?;
     }
@@ -86,7 +96,7 @@ pub fn sweep(
         report.gate_warnings = gate_warnings::reconcile(db, now, new_id, &mut share)?;
     }
     if due.lost_effects {
-        report.lost_effects = lost_effects::reconcile(db, now, &mut share)?;
+        report.lost_effects = lost_effects::reconcile(db, now, new_id, &mut share)?;
     }
     if due.dead_letters {
         report.dead_letters = dead_letters::reconcile(db, now, &mut share)?;
@@ -98,16 +108,19 @@ pub fn sweep(
         report.retention = retention::reconcile(db, now, &mut share)?;
     }
     report.kick |= report.expired_leases > 0 || report.dead_letters > 0 || report.lost_effects > 0;
+    report.kick |= share.kick;
     report.more = share.more;
     let text = serde_json::to_value(&report).unwrap_or_default();
     finish(db, now, fence, &text, elapsed().as_secs_f64())?;
     Ok(report)
 }
 
-/// What one sweep may do, and whether it was not enough.
+/// What one sweep may do, and what it came to.
 struct Share<'a> {
     elapsed: &'a dyn Fn() -> Duration,
     more: bool,
+    /// A commit made something due at once.
+    kick: bool,
 }
 
 /// What a statement did, and whether it found as much as it may do at once.
@@ -144,46 +157,64 @@ impl Share<'_> {
 
 type ReadPage = fn(&mut dyn Database, Timestamp, Option<&Listed>, u32) -> Result<Vec<Listed>, DbError>;
 
-/// What became of the runs of a reconciler.
-struct RunsDone {
-    moved: u64,
-    /// Runs whose state cannot be read, with the reason.
-    unreadable: Vec<(String, String)>,
-}
+/// What a run of a list is told, and in whose name.
+type Tell = dyn Fn(&Listed) -> (Command, String);
+/// The end that is wanted of a run of a list which cannot be read, given why; none where it is left alone.
+type EndUnread = dyn Fn(&Listed, &str) -> Option<Wanted>;
 
 /// Tells every run of a list a command, a page in one statement. Goes by key, so that a run which cannot be moved now is
-/// stepped over and starves nobody.
+/// stepped over and starves nobody. Answers with the number of runs that moved.
 fn runs_by_pages(
     db: &mut dyn Database,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
-    command: &Command,
+    (tell, end_unread): (&Tell, &EndUnread),
     read: ReadPage,
     share: &mut Share<'_>,
-) -> Result<RunsDone, DbError> {
-    let mut unreadable = Vec::new();
+) -> Result<u64, DbError> {
     let mut after: Option<Listed> = None;
+    let mut kick = false;
     let moved = share.pages(|| {
         let mut page = read(db, now, after.as_ref(), PAGE)?;
         let full = page.len() >= PAGE as usize;
         let mut context = Context { now, new_id: &mut *new_id };
-        let mut decisions = Vec::new();
+        let (mut decided, mut unread) = (Vec::new(), Vec::new());
         for listed in &page {
             match &listed.run {
                 Ok(run) => {
-                    let transition = apply(run, command, "sweep", &mut context).ok().flatten();
-                    decisions.extend(
-                        transition.map(|transition| Decision { transition: Some(transition), ..Decision::default() }),
-                    );
+                    let (command, actor) = tell(listed);
+                    decided.extend(apply(run, &command, &actor, &mut context).ok().flatten());
                 }
-                Err(error) => unreadable.push((listed.run_id.clone(), error.clone())),
+                Err(error) => unread.extend(end_unread(listed, error)),
             }
         }
         after = page.pop();
-        // A conflict means that somebody moved the run: then it is theirs, or the next sweep's.
-        let results = if decisions.is_empty() { Vec::new() } else { commit(db, now, &decisions)?.results };
-        let acted = results.iter().filter(|result| **result == Committed::Committed).count() as u64;
+        let mut acted = commit_all(db, now, decided, &mut kick)?;
+        if !unread.is_empty() {
+            let ends = unreadable::end(db, now, &unread)?;
+            kick |= ends.kick;
+            acted += ends.ends.iter().filter(|end| **end == Ended::Ended).count() as u64;
+        }
         Ok(Page { acted, full })
-    })?;
-    Ok(RunsDone { moved, unreadable })
+    });
+    share.kick |= kick;
+    moved
+}
+
+/// Commits what was decided, in one statement, and counts what was committed. A conflict means that somebody moved the run: then
+/// it is theirs, or the next sweep's.
+fn commit_all(
+    db: &mut dyn Database,
+    now: Timestamp,
+    decided: Vec<Transition>,
+    kick: &mut bool,
+) -> Result<u64, DbError> {
+    if decided.is_empty() {
+        return Ok(0);
+    }
+    let one = |transition| Decision { transition: Some(transition), ..Decision::default() };
+    let decisions: Vec<Decision> = decided.into_iter().map(one).collect();
+    let answer = commit(db, now, &decisions)?;
+    *kick |= answer.kick;
+    Ok(answer.results.iter().filter(|result| **result == Committed::Committed).count() as u64)
 }

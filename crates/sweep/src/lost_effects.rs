@@ -1,12 +1,30 @@
 //! Open jobs that nobody works on get their effect back. Nothing of ours loses one; a fault or a hand in the tables might.
 
-use crate::{PAGE, Page, Share};
+use crate::{PAGE, Page, SWEEP, Share, commit_all};
 use mw_media::Timestamp;
+use mw_media::run::{Command, Context, apply};
 use mw_store::{Database, DbError, sweep};
 
-pub(crate) fn reconcile(db: &mut dyn Database, now: Timestamp, share: &mut Share<'_>) -> Result<u64, DbError> {
-    share.pages(|| {
-        let looked = sweep::restore_effects(db, now, PAGE)?;
-        Ok(Page { acted: looked.acted, full: looked.more })
-    })
+pub(crate) fn reconcile(
+    db: &mut dyn Database,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> String,
+    share: &mut Share<'_>,
+) -> Result<u64, DbError> {
+    let mut kick = false;
+    let looked = share.pages(|| {
+        let lost = sweep::lost_effects(db, now, PAGE)?;
+        let mut context = Context { now, new_id: &mut *new_id };
+        let mut restored = 0;
+        let mut decided = Vec::new();
+        for (run, job_ids) in lost.jobs {
+            let transition = apply(&run, &Command::RestoreEffects { job_ids }, SWEEP, &mut context).ok().flatten();
+            restored += transition.as_ref().map_or(0, |transition| transition.rows.rearmed.len() as u64);
+            decided.extend(transition);
+        }
+        commit_all(db, now, decided, &mut kick)?;
+        Ok(Page { acted: lost.released + restored, full: lost.more })
+    });
+    share.kick |= kick;
+    looked
 }

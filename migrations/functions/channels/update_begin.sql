@@ -26,12 +26,12 @@ BEGIN
     ON CONFLICT (kind, update_id) DO UPDATE SET received_at = a_now
         WHERE held.state = 'at_work' AND held.received_at <= a_now - interval '30 seconds';
     IF NOT FOUND THEN
-        RETURN jsonb_build_object('result', (SELECT CASE state WHEN 'done' THEN 'duplicate' ELSE 'at_work' END
+        RETURN jsonb_build_object('result', (SELECT CASE state WHEN 'handled' THEN 'duplicate' ELSE 'at_work' END
             FROM channel_updates WHERE kind = a_kind AND update_id = request->>'update_id'));
     END IF;
     IF NOT allowed AND a_chat IS NOT NULL THEN
         INSERT INTO channel_updates (kind, update_id, state, received_at)
-        VALUES (a_kind, 'refused:' || a_chat || CASE WHEN barred THEN ':' || (request->>'identity') ELSE '' END, 'done', a_now)
+        VALUES (a_kind, 'refused:' || a_chat || CASE WHEN barred THEN ':' || (request->>'identity') ELSE '' END, 'handled', a_now)
         ON CONFLICT DO NOTHING;
         refuse := FOUND;
     END IF;

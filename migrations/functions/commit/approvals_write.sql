@@ -4,12 +4,10 @@ LANGUAGE plpgsql AS $$
 BEGIN
     WITH recorded AS (
         INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver_ip, approver, channel, metadata, created_at)
-        SELECT run_id, decision->>'gate', (decision->>'opening')::integer, CASE decision->>'verdict'
-                   WHEN 'approve' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'request_changes' THEN 'changes_requested' END,
-               decision->>'ip', decision->>'approver', decision->>'channel',
+        SELECT run_id, decision->>'gate', (decision->>'opening')::integer, state, decision->>'ip', decision->>'approver', decision->>'channel',
                jsonb_strip_nulls(jsonb_build_object('comment', decision->'comment', 'note', decision->'note',
                                                     'user_agent', decision->'user_agent', 'edits', decision->'edits')), a_now
-          FROM jsonb_to_recordset(rows) AS row (run_id text, decision jsonb) WHERE decision IS NOT NULL
+          FROM jsonb_to_recordset(rows) AS row (run_id text, state text, decision jsonb) WHERE decision IS NOT NULL
         ON CONFLICT (run_id, opening, approver) DO UPDATE
            SET decision = excluded.decision, approver_ip = excluded.approver_ip, channel = excluded.channel,
                metadata = excluded.metadata, created_at = excluded.created_at

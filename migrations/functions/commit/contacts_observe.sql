@@ -5,7 +5,7 @@ BEGIN
     INSERT INTO metric_observations (name, labels, value)
     SELECT 'provider_request_seconds', format('provider="%s",kind="%s"', row->>'provider', row->>'kind'),
            (row->>'seconds')::double precision
-      FROM jsonb_array_elements(observed) AS row WHERE row ? 'seconds' AND row->>'contact' <> 'none'
+      FROM jsonb_array_elements(observed) AS row WHERE (row->>'asked')::boolean
     UNION ALL
     SELECT 'circuit_state_changes_total', format('component="%s",state="%s"', row->>'provider', row->>'breaker'), 1
       FROM jsonb_array_elements(breakers) AS row;

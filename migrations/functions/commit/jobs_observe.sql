@@ -1,12 +1,9 @@
--- How long jobs took that have just ended, from the request of the run to the provider's last word.
+-- How long jobs took that have just ended, from the request of the run to the provider's last word: in the family that the row names.
 CREATE OR REPLACE FUNCTION jobs_observe(rows jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO metric_observations (name, labels, value)
-    SELECT CASE provider_jobs.kind WHEN 'generate' THEN 'kieai_job_seconds' WHEN 'render' THEN 'shotstack_render_seconds'
-                WHEN 'publish' THEN 'upload_post_seconds' END,
-           format('outcome="%s"', provider_jobs.state), greatest(0, extract(epoch FROM a_now - provider_jobs.created_at))
-      FROM provider_jobs WHERE job_id IN (SELECT row.job_id FROM jsonb_to_recordset(rows) AS row (job_id text, state text)
-                                  WHERE row.state IN ('succeeded', 'failed'))
-       AND provider_jobs.state IN ('succeeded', 'failed');
+    SELECT row.metric, format('outcome="%s"', provider_jobs.state), greatest(0, extract(epoch FROM a_now - provider_jobs.created_at))
+      FROM jsonb_to_recordset(rows) AS row (job_id text, metric text) JOIN provider_jobs USING (job_id)
+     WHERE row.metric IS NOT NULL AND NOT provider_jobs.is_open;
 END $$;

@@ -4,7 +4,8 @@
 -- their ids, then starts, then the outbox by its ids, then jobs, then providers.
 --
 -- Entry point: {"now", "decisions"?: [{"run_id", "expected_version", "run", "result", "payload"?, "idempotency"?}], "events"?,
--- "jobs"?, "gates"?, "votes"?, "artifacts"?, "effects"?, "rearmed"?, "notices"?, "settles"?, "observed"?: [{"run_id", ...}],
+-- "jobs"?, "gates"?, "votes"?, "artifacts"?, "effects"?, "rearmed"?, "notices"?, "released"?, "held"?, "ended"?, "settles"?,
+-- "observed"?: [{"run_id", ...}],
 -- "chat"?, "seen"?} → {"refused": {run_id: {"result", ...}}, "fenced": [effect_id], "kick", "breakers", "seen"}. A run has one
 -- decision, and all rows that follow from it; a list that would be empty is left out. An effect that concerns no run's decision is settled by
 -- itself. What is refused leaves no trace, but what was observed at a provider is true whoever holds the effect by now; after a
@@ -21,8 +22,6 @@ DECLARE
     refused jsonb := '{}';
     fenced jsonb;
     run_ids text[];
-    ended_before text[];
-    written record;
     decision jsonb;
     answer jsonb;
     observed jsonb;
@@ -37,12 +36,11 @@ BEGIN
             SELECT * FROM jsonb_to_recordset(request->'decisions') AS row (run_id text, expected_version bigint)
              WHERE expected_version > 0
         ), held AS MATERIALIZED (
-            SELECT run_id, version, finished_at FROM runs
+            SELECT run_id, version FROM runs
              WHERE run_id = ANY (ARRAY(SELECT run_id FROM wanted)) ORDER BY run_id FOR UPDATE
         )
-        SELECT array_agg(run_id) FILTER (WHERE version IS DISTINCT FROM expected_version),
-               array_agg(run_id) FILTER (WHERE finished_at IS NOT NULL)
-          INTO run_ids, ended_before FROM wanted LEFT JOIN held USING (run_id);
+        SELECT array_agg(run_id) FILTER (WHERE version IS DISTINCT FROM expected_version)
+          INTO run_ids FROM wanted LEFT JOIN held USING (run_id);
         IF run_ids IS NOT NULL THEN
             SELECT jsonb_object_agg(run_id, jsonb_build_object('result', 'conflict', 'run', state)) INTO refused
               FROM unnest(run_ids) AS run_id LEFT JOIN runs USING (run_id);
@@ -76,22 +74,16 @@ BEGIN
         END IF;
     END IF;
     IF request ? 'decisions' THEN
-        written := runs_write(request->'decisions', a_now);
+        PERFORM runs_write(request->'decisions', a_now);
         due := runs_write_rows(request, a_now);
-        IF written.paused IS NOT NULL THEN
-            PERFORM runs_hold(written.paused, a_now);
+        IF request ? 'released' THEN
+            due := runs_release(request->'released', a_now) OR due;
         END IF;
-        IF request->'events' @> '[{"type": "run.resumed"}]' THEN
-            due := runs_release(ARRAY(SELECT run_id FROM jsonb_to_recordset(request->'events') AS event (run_id text, type text)
-                                       WHERE type = 'run.resumed'), a_now) OR due;
+        IF request ? 'held' THEN
+            PERFORM runs_hold(request->'held', a_now);
         END IF;
-        -- What is attached to a run that has ended does not end it once more.
-        IF ended_before IS NOT NULL THEN
-            written.ended := (SELECT jsonb_agg(run) FROM jsonb_array_elements(written.ended) AS run
-                               WHERE run->>'run_id' <> ALL (ended_before));
-        END IF;
-        IF written.ended IS NOT NULL THEN
-            due := runs_end(written.ended, a_now) OR due;
+        IF request ? 'ended' THEN
+            due := runs_end(request->'ended', a_now) OR due;
         END IF;
     END IF;
     whole := refused = '{}' AND fenced IS NULL;

@@ -7,6 +7,6 @@ BEGIN
     RETURN wanted <> '{}' AND coalesce((
         SELECT bool_or(export_add(kind, CASE kind WHEN 'report' THEN 'run:' ELSE '' END || run_id, run_id,
                                   CASE kind WHEN 'trace' THEN jsonb_build_object('through', version) ELSE '{}' END, a_now))
-          FROM jsonb_to_recordset(ended) AS run (run_id text, ended text, version bigint), unnest(wanted) AS kind
-         WHERE kind = 'trace' OR run.ended = 'failed'), false);
+          FROM jsonb_to_recordset(ended) AS run (run_id text, reported boolean, version bigint), unnest(wanted) AS kind
+         WHERE kind = 'trace' OR run.reported), false);
 END $$;

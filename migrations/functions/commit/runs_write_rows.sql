@@ -8,17 +8,17 @@ BEGIN
         PERFORM events_append(request->'events');
     END IF;
     IF request ? 'rearmed' THEN
-        PERFORM submissions_rearm(request->'rearmed', a_now);
+        PERFORM effects_rearm(request->'rearmed', a_now);
         due := true;
     END IF;
     IF request ? 'jobs' THEN
         PERFORM jobs_write(request->'jobs', a_now);
     END IF;
     -- What closes comes before what opens, since a gate is open once at a time.
-    IF request->'gates' @? '$[*].state ? (@ != "open")' THEN
+    IF request->'gates' @? '$[*] ? (!exists(@.gate_id))' THEN
         PERFORM gates_write_closed(request->'gates', a_now);
     END IF;
-    IF request->'gates' @> '[{"state": "open"}]' THEN
+    IF request->'gates' @? '$[*].gate_id' THEN
         PERFORM gates_write_opened(request->'gates', a_now);
     END IF;
     IF request->'gates' @? '$[*].decision' THEN

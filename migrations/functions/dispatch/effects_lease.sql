@@ -59,7 +59,6 @@ BEGIN
                starts = CASE WHEN begun = 0 OR starts_max IS NULL THEN starts ELSE
                         starts_recent(starts, make_interval(secs => window_seconds), a_now)
                         || array_fill(taken.start_at, ARRAY[begun::integer]) END,
-               breaker = CASE WHEN probing IS NULL THEN breaker ELSE 'half_open' END,
                retry_at = CASE WHEN probing IS NULL THEN retry_at ELSE a_lease_until END,
                probe_effect_id = coalesce(probing, probe_effect_id)
           FROM (SELECT provider, count(*) FILTER (WHERE lane = 'start') AS begun, max(start_at) AS start_at,

@@ -32,8 +32,8 @@ LANGUAGE sql STABLE AS $$
            CASE WHEN shut_until > a_now THEN 0
                 WHEN lane = 'start' THEN greatest(0, least(1000, flights_left, jobs_left, starts_max - cardinality(recent)))
                 ELSE greatest(0, least(1000, flights_left)) END,
-           least(1000, flights_left, CASE WHEN breaker <> 'closed' THEN 1 END),
-           breaker <> 'closed', breaker <> 'closed' OR failures + 1 >= breaker_failures,
+           least(1000, flights_left, CASE WHEN retry_at IS NOT NULL THEN 1 END),
+           retry_at IS NOT NULL, retry_at IS NOT NULL OR failures + 1 >= breaker_failures,
            greatest(a_now, recent[cardinality(recent)]),
            nullif(greatest(shut_until, CASE lane WHEN 'start' THEN window_full_until END), '-infinity')
       FROM limited

@@ -7,13 +7,13 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'effect_dead', x.run_id, format('%s: %s', x.key, coalesce(x.last_error, 'given up'))
       FROM doctor_expected(page) AS x JOIN runs AS r USING (run_id) LEFT JOIN provider_jobs AS j ON j.job_id = x.job_id
-     WHERE x.state = 'dead' AND (j.state IN ('requested', 'submitted') OR (x.job_id IS NULL AND x.step = r.state->'body'->>'step'))
+     WHERE x.state = 'dead' AND (j.is_open OR (x.job_id IS NULL AND x.step = r.state->'body'->>'step'))
     UNION ALL
     SELECT 'effect_after_end', o.run_id, format('effect %s (%s) is %s, the run is %s', o.effect_id, o.key, o.state, r.status)
       FROM outbox AS o JOIN runs AS r USING (run_id)
-     WHERE o.run_id = ANY (page) AND o.kind NOT IN ('notify', 'trace', 'report') AND o.state IN ('due', 'leased', 'held')
+     WHERE o.run_id = ANY (page) AND o.kind NOT IN ('notify', 'trace', 'report') AND o.is_live AND o.state IN ('due', 'leased', 'held')
        AND r.finished_at IS NOT NULL
     UNION ALL
     SELECT 'effect_abandoned', o.run_id, format('effect %s (%s), lease until %s', o.effect_id, o.key, o.lease_until)
-      FROM outbox AS o WHERE o.run_id = ANY (page) AND o.state = 'leased' AND o.lease_until < overdue
+      FROM outbox AS o WHERE o.run_id = ANY (page) AND o.is_live AND o.state = 'leased' AND o.lease_until < overdue
 $$;

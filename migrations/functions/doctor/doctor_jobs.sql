@@ -22,7 +22,7 @@ LANGUAGE sql STABLE AS $$
     SELECT 'job_orphaned', j.run_id, format('job %s is %s, its effect %s is %s', j.job_id, j.state, x.key, x.state)
       FROM provider_jobs AS j JOIN doctor_expected(page) AS x
         ON x.key = CASE j.state WHEN 'requested' THEN 'submit:' ELSE 'poll:' END || j.job_id
-     WHERE j.run_id = ANY (page) AND j.state IN ('requested', 'submitted') AND x.state IN ('done', 'cancelled')
+     WHERE j.run_id = ANY (page) AND j.is_open AND x.state IN ('done', 'fenced')
     UNION ALL
     SELECT 'job_submitted_twice', e.run_id, format('job %s: %s', e.data->'data'->>'job_id',
            string_agg(e.data->'data'->>'task_id', ', ' ORDER BY e.seq))

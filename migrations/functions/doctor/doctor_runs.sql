@@ -14,9 +14,9 @@ LANGUAGE sql STABLE AS $$
     SELECT 'run_stuck', r.run_id, format('%s, and neither a person, a provider nor an effect is waited for', r.status)
       FROM runs AS r WHERE r.run_id = ANY (page) AND r.finished_at IS NULL AND r.status <> 'paused'
        AND r.awaiting_gate IS NULL
-       AND NOT EXISTS (SELECT FROM provider_jobs AS j WHERE j.run_id = r.run_id AND j.state IN ('requested', 'submitted'))
+       AND NOT EXISTS (SELECT FROM provider_jobs AS j WHERE j.run_id = r.run_id AND j.is_open)
        AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.run_id = r.run_id AND o.kind NOT IN ('notify', 'trace', 'report')
-                          AND o.state IN ('due', 'leased'))
+                          AND o.is_live AND o.state IN ('due', 'leased'))
        AND NOT EXISTS (SELECT FROM doctor_expected(page) AS x WHERE x.run_id = r.run_id AND x.job_id IS NULL
-                          AND x.step = r.state->'body'->>'step' AND (x.state IS NULL OR x.state NOT IN ('done', 'cancelled')))
+                          AND x.step = r.state->'body'->>'step' AND (x.state IS NULL OR x.state NOT IN ('done', 'fenced')))
 $$;

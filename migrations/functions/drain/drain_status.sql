@@ -14,7 +14,7 @@ LANGUAGE sql STABLE AS $$
             'leased', (SELECT count(*) FROM outbox WHERE state = 'leased' AND kind NOT IN ('trace', 'report'))),
         'jobs', (SELECT coalesce(jsonb_object_agg(state, many), '{}')
                    FROM (SELECT provider_jobs.state, count(*) AS many FROM provider_jobs JOIN runs USING (run_id)
-                          WHERE finished_at IS NULL AND provider_jobs.state IN ('requested', 'submitted')
+                          WHERE finished_at IS NULL AND provider_jobs.is_open
                           GROUP BY provider_jobs.state) AS open),
         'dead_letters', dead_letters.many, 'dead_letters_more', dead_letters.many = dead_letters_counted())
       FROM dead_letters

@@ -5,7 +5,7 @@ LANGUAGE sql STABLE AS $$
     WITH page AS MATERIALIZED (
         SELECT gates.deadline, gates.run_id, gates.opening, runs.state, row_number() OVER (ORDER BY gates.deadline, gates.run_id, gates.opening) AS place
           FROM gates JOIN runs ON runs.run_id = gates.run_id AND runs.awaiting_gate IS NOT NULL
-         WHERE gates.state = 'open'
+         WHERE gates.decided_at IS NULL
            AND (request->>'gate' IS NULL OR gates.gate = request->>'gate')
            AND (request->>'project' IS NULL OR runs.project = request->>'project')
            AND (gates.deadline, gates.run_id, gates.opening) > (

@@ -5,7 +5,7 @@ LANGUAGE sql STABLE AS $$
     WITH open_runs AS MATERIALIZED (
         SELECT project, status, updated_at, deadline FROM runs WHERE finished_at IS NULL
     ), open_gates AS MATERIALIZED (
-        SELECT gate, opened_at, deadline FROM gates WHERE state = 'open'
+        SELECT gate, opened_at, deadline FROM gates WHERE decided_at IS NULL
     ), dead_letters AS MATERIALIZED (
         SELECT sender AS provider, counted.many, (
                    SELECT created_at FROM webhook_dlq WHERE provider = sender ORDER BY created_at, id LIMIT 1) AS oldest
@@ -32,7 +32,7 @@ LANGUAGE sql STABLE AS $$
       FROM open_gates GROUP BY gate
     UNION ALL
     SELECT 'jobs_open', format('provider="%s",state="%s"', provider, state), count(*)
-      FROM provider_jobs WHERE state IN ('requested', 'submitted') GROUP BY provider, state
+      FROM provider_jobs WHERE is_open GROUP BY provider, state
     UNION ALL
     SELECT 'webhook_dlq_depth', format('provider="%s"', provider), coalesce(many, 0)
       FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider FULL JOIN dead_letters USING (provider)
@@ -62,7 +62,7 @@ LANGUAGE sql STABLE AS $$
                SELECT due_at FROM outbox WHERE outbox.state = 'due' ORDER BY due_at, effect_id LIMIT 1))), 0)
     UNION ALL
     SELECT 'provider_breaker_state', format('provider="%s"', provider),
-           CASE breaker WHEN 'closed' THEN 0 WHEN 'half_open' THEN 1 WHEN 'open' THEN 2 END
+           CASE WHEN retry_at IS NULL THEN 0 WHEN probe_effect_id IS NOT NULL THEN 1 ELSE 2 END
       FROM provider_states WHERE provider <> 'mock'
     UNION ALL
     SELECT 'sweep_last_success_timestamp_seconds', '', coalesce(extract(epoch FROM last_success_at), 0)

@@ -1,4 +1,4 @@
--- {"now", "days"} → {"since", "counted", "more", "projects": [{"project", "status", "runs"}], "publish_seconds": {"p50", "p95"},
+-- {"now", "days", "success": the end of a run that did its work} → {"since", "counted", "more", "projects": [{"project", "status", "runs"}], "publish_seconds": {"p50", "p95"},
 -- "gates": [{"gate", "state", "openings", "p50_seconds"}], "errors": [{"type", "runs"}], "open_gates", "oldest_open_at"}. Of at most
 -- the 20,000 newest runs of those days, so that a report on a busy system stays quick; "more" says that there were others.
 CREATE OR REPLACE FUNCTION insight_read(request jsonb) RETURNS jsonb
@@ -16,7 +16,7 @@ LANGUAGE sql STABLE AS $$
           FROM newest JOIN gates USING (run_id)
     ), waiting AS (
         SELECT count(*) AS gates, min(opened_at) AS oldest
-          FROM (SELECT opened_at FROM gates WHERE state = 'open' ORDER BY deadline, run_id LIMIT 1000) AS open
+          FROM (SELECT opened_at FROM gates WHERE decided_at IS NULL ORDER BY deadline, run_id LIMIT 1000) AS open
     )
     SELECT jsonb_build_object(
         'since', (SELECT at FROM since),
@@ -28,7 +28,7 @@ LANGUAGE sql STABLE AS $$
         'publish_seconds', (SELECT jsonb_build_object('p50', percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
                                                       'p95', percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds))
                               FROM (SELECT extract(epoch FROM finished_at - created_at) AS seconds FROM newest
-                                     WHERE ended = 'done') AS published),
+                                     WHERE ended = request->>'success') AS published),
         'gates', (SELECT coalesce(jsonb_agg(jsonb_build_object('gate', gate, 'state', state, 'openings', openings,
                              'p50_seconds', p50) ORDER BY gate, state), '[]')
                     FROM (SELECT gate, state, count(*) AS openings,

@@ -5,7 +5,7 @@ BEGIN
     RETURN (SELECT json_build_object('runs', coalesce(json_agg(json_build_object('run_id', run_id, 'at', warn_at,
                'run', (SELECT runs.state FROM runs WHERE runs.run_id = page.run_id)) ORDER BY warn_at, run_id), '[]'))
       FROM (SELECT run_id, warn_at FROM gates
-             WHERE state = 'open' AND warn_at IS NOT NULL AND warn_at <= (request->>'now')::timestamptz
+             WHERE decided_at IS NULL AND warn_at IS NOT NULL AND warn_at <= (request->>'now')::timestamptz
                AND (warn_at, run_id) > (coalesce((request->'after'->>'at')::timestamptz, '-infinity'),
                                         coalesce(request->'after'->>'run_id', ''))
              ORDER BY warn_at, run_id LIMIT (request->>'limit')::integer) AS page);

@@ -7,10 +7,11 @@ DECLARE
     effects boolean := EXISTS (SELECT FROM outbox WHERE state = 'due' AND due_at <= a_now);
     due jsonb := jsonb_build_object(
         'expired_leases', EXISTS (SELECT FROM outbox WHERE state = 'leased' AND lease_until <= a_now),
+        'requested_ends', EXISTS (SELECT FROM runs WHERE end_requested_at IS NOT NULL AND finished_at IS NULL),
         'deadlines', EXISTS (SELECT FROM runs WHERE finished_at IS NULL AND deadline <= a_now),
-        'gate_warnings', EXISTS (SELECT FROM gates WHERE state = 'open' AND warn_at IS NOT NULL AND warn_at <= a_now),
+        'gate_warnings', EXISTS (SELECT FROM gates WHERE decided_at IS NULL AND warn_at IS NOT NULL AND warn_at <= a_now),
         'lost_effects', EXISTS (SELECT FROM leases WHERE name = 'lost_effects' AND held_until <= a_now)
-                    AND (EXISTS (SELECT FROM provider_jobs WHERE state IN ('requested', 'submitted'))
+                    AND (EXISTS (SELECT FROM provider_jobs WHERE is_open)
                          OR EXISTS (SELECT FROM outbox WHERE state = 'held')),
         'dead_letters', EXISTS (SELECT FROM webhook_dlq WHERE next_retry_at <= a_now),
         'metrics', EXISTS (SELECT FROM metric_observations),

@@ -10,7 +10,7 @@ BEGIN
      WHERE job_id = a_job_id AND state IN ('due', 'leased') AND (kind = 'poll' OR sent_at IS NOT NULL);
     awake := FOUND;
     UPDATE provider_jobs SET hint = coalesce(hint, '{}') || a_hint, updated_at = a_now
-     WHERE job_id = a_job_id AND state IN ('requested', 'submitted') AND NOT coalesce(hint, '{}') @> a_hint;
+     WHERE job_id = a_job_id AND is_open AND NOT coalesce(hint, '{}') @> a_hint;
     IF NOT awake THEN
         -- The job's commit may have ended just now: its poll is new. Not waited for, since we hold the job.
         UPDATE outbox SET due_at = least(due_at, a_now), updated_at = a_now

@@ -14,6 +14,6 @@ BEGIN
     END IF;
     IF NOT FOUND THEN
         RETURN QUERY SELECT * FROM provider_jobs WHERE account = a_match->>'account' AND provider = a_provider
-            AND state IN ('requested', 'submitted') LIMIT 2;
+            AND is_open LIMIT 2;
     END IF;
 END $$;

@@ -32,7 +32,7 @@ BEGIN
     IF trusted OR NOT EXISTS (SELECT FROM webhook_events WHERE provider = a_provider
                                  AND idempotency_key = request->>'key' AND outcome <> 'refused') THEN
         IF trusted OR strangers_take(
-            CASE WHEN job.state IN ('requested', 'submitted') THEN 'job ' || (hashtext(job.job_id) & 7) ELSE a_provider END,
+            CASE WHEN job.is_open THEN 'job ' || (hashtext(job.job_id) & 7) ELSE a_provider END,
             receipt_bytes(request->'headers', request->>'query', body) + CASE finding WHEN 'dlq'
                 THEN 512 + pg_column_size(request->'match') + pg_column_size(request->'hint') ELSE 0 END,
             a_now) THEN

@@ -83,7 +83,7 @@ fn called_back(db: &mut Client, run_id: &str, now: Timestamp) -> Result<(), DbEr
     accept(db, now, &delivery, b"{}").map(|_| ())
 }
 
-const HAPPENINGS: [(&str, Happening); 18] = [
+const HAPPENINGS: [(&str, Happening); 20] = [
     ("approve", |db, id, now| told(db, id, now, |run| decide(run, Verdict::Approve))),
     ("reject", |db, id, now| told(db, id, now, |run| decide(run, Verdict::Reject))),
     ("cancel", |db, id, now| ordered(db, id, now, &Order::Cancel)),
@@ -118,7 +118,15 @@ const HAPPENINGS: [(&str, Happening); 18] = [
     ("claim and settle", |db, _, now| claimed_and_settled(db, now)),
     ("leases expire", |db, _, now| sweep::expire_leases(db, now + Duration::hours(1), 100).map(|_| ())),
     ("callback", called_back),
-    ("effects restored", |db, _, now| sweep::restore_effects(db, now + Duration::hours(1), 100).map(|_| ())),
+    ("effects looked for", |db, _, now| sweep::lost_effects(db, now + Duration::hours(1), 100).map(|_| ())),
+    ("effects restored", |db, id, now| {
+        told(db, id, now, |run| Some(Command::RestoreEffects { job_ids: run.body.jobs.keys().cloned().collect() }))
+    }),
+    ("marked failed", |db, id, now| {
+        let by_hand = "UPDATE runs SET status = 'failed' WHERE run_id = $1 AND finished_at IS NULL";
+        db.driver().execute(by_hand, &[&id]).map_err(|error| DbError::Failed(error.to_string()))?;
+        told(db, id, now, |_| Some(Command::MarkFailed { role: "tester".into() }))
+    }),
 ];
 
 /// A run at a gate, at work, or paused at work, in turn.

@@ -306,6 +306,7 @@ fn a_run_that_is_ended_by_hand_is_exported_too() {
     let run = engine.start("test_video_gen", ProvidersMode::Mock, PersonaSource::Rules);
     let by_hand = "UPDATE runs SET status = 'failed' WHERE run_id = $1";
     engine.db().driver().execute(by_hand, &[&run.run_id]).unwrap();
+    engine.sweep();
     export_all(&mut engine);
     assert_eq!(told(&engine, "spans", &run).len(), 3);
     assert_eq!(told(&engine, "errors", &run)[0]["exception"]["values"][0]["type"], "marked_failed");

@@ -12,7 +12,7 @@ fn dispatch_for(engine: &mut Engine, duration: Duration) -> Vec<String> {
     let end = mw_engine::World::now(engine) + duration;
     while mw_engine::World::now(engine) < end {
         let report = engine.dispatch();
-        changes.extend(report.breakers.into_iter().map(|change| change.breaker));
+        changes.extend(report.breakers.into_iter().map(|change| change.breaker.to_string()));
         engine.pass_until_due();
     }
     changes

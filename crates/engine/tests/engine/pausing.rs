@@ -59,6 +59,7 @@ fn an_open_job_that_nobody_works_on_gets_its_effect_back_and_is_looked_for_befor
     assert_eq!(engine.sweep().lost_effects, 2);
     let sent = "SELECT count(*) FROM outbox WHERE state = 'due' AND kind = 'submit' AND sent_at IS NOT NULL";
     assert_eq!(engine.count(sent), 2);
+    assert_eq!(engine.count_events(&run.run_id, "job.effect_restored"), 2, "the timeline says so");
     assert_eq!(engine.sweep().lost_effects, 0, "one round a minute");
     engine.ahead += Duration::minutes(2);
     assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);

@@ -33,7 +33,7 @@ fn a_provider_that_keeps_refusing_fails_the_run_after_five_attempts() {
     let run = engine.generating("test_video_gen");
     let run = engine.carry(&run.run_id);
     assert_eq!(run.status, Status::Failed);
-    let dead = "SELECT count(*) FROM outbox WHERE state IN ('dead', 'cancelled') AND attempt = 5";
+    let dead = "SELECT count(*) FROM outbox WHERE state IN ('dead', 'fenced') AND attempt = 5";
     assert!(engine.count(dead) >= 1);
 }
 

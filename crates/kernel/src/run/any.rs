@@ -176,7 +176,7 @@ pub trait AnyKind: Sync {
     /// As [`Run::briefs`].
     fn briefs(&self, run: &AnyRun) -> Result<Vec<Brief<Value>>, Refusal>;
 
-    /// As [`notification::message`].
+    /// As [`notification::message`]; that a run has failed is told even if nobody here can read its body.
     fn message(&self, run: &AnyRun, occasion: Occasion) -> Result<Option<Message>, Refusal>;
 }
 
@@ -245,7 +245,10 @@ impl<B: Kind> AnyKind for KindOf<B> {
     }
 
     fn message(&self, run: &AnyRun, occasion: Occasion) -> Result<Option<Message>, Refusal> {
-        Ok(notification::message(&run.read::<B>()?, occasion))
+        match run.read::<B>() {
+            Ok(run) => Ok(notification::message(&run, occasion)),
+            Err(refusal) => notification::message_of_unread(run, occasion).map(Some).ok_or(refusal),
+        }
     }
 }
 
@@ -264,10 +267,12 @@ impl AnyCommand {
             }
             Command::Resume { reason } => Command::Resume { reason: reason.clone() },
             Command::Terminate { reason, actor } => Command::Terminate { reason: reason.clone(), actor: actor.clone() },
+            Command::MarkFailed { role } => Command::MarkFailed { role: role.clone() },
             Command::Extend { until, reason } => Command::Extend { until: *until, reason: reason.clone() },
             Command::Retry { reason } => Command::Retry { reason: reason.clone() },
             Command::WarnGate => Command::WarnGate,
             Command::PassDeadline => Command::PassDeadline,
+            Command::RestoreEffects { job_ids } => Command::RestoreEffects { job_ids: job_ids.clone() },
             Command::Attach(attachment) => Command::Attach(attachment.clone()),
             Command::Own(command) => {
                 let unreadable = |_| run.unreadable();

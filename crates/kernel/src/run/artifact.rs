@@ -1,9 +1,10 @@
 //! Artifacts: what a run leaves for people and reports to see. Each follows from an event; the kernel's are those of gates, ends
 //! and attachments.
 
+use crate::Timestamp;
 use crate::run::attach::Attachment;
 use crate::run::event::{Common, Event, Recorded};
-use crate::run::kind::Kind;
+use crate::run::kind::{Body, Kind};
 use crate::run::rfc3339;
 use crate::run::state::{DecidedGate, Run};
 use crate::speech::plain;
@@ -56,25 +57,41 @@ impl Artifact {
 pub(super) fn of<B: Kind>(run: &Run<B>, recorded: &Recorded<Event<B>>) -> Vec<Artifact> {
     let mut artifacts = B::artifacts(run, recorded);
     if let Event::Common(event) = &recorded.event {
-        artifacts.extend(of_common(run, event, recorded));
+        artifacts.extend(of_common(run, event, recorded.at, B::asked_by));
     }
-    for artifact in &mut artifacts {
+    say_mode(run, &mut artifacts);
+    artifacts
+}
+
+/// The artifacts of an end that is not the kind's own, of a run whose body nobody reads.
+pub(super) fn of_end<B: Body>(run: &Run<B>, event: &Common, at: Timestamp) -> Vec<Artifact> {
+    let mut artifacts = of_common(run, event, at, |_| None);
+    say_mode(run, &mut artifacts);
+    artifacts
+}
+
+fn say_mode<B: Body>(run: &Run<B>, artifacts: &mut [Artifact]) {
+    for artifact in artifacts {
         if let Value::Object(metadata) = &mut artifact.metadata {
             metadata.insert("providersMode".to_owned(), json!(run.mode));
         }
     }
-    artifacts
 }
 
-fn of_common<B: Kind>(run: &Run<B>, event: &Common, recorded: &Recorded<Event<B>>) -> Vec<Artifact> {
+fn of_common<B: Body>(
+    run: &Run<B>,
+    event: &Common,
+    at: Timestamp,
+    asked_by: impl FnOnce(&Run<B>) -> Option<String>,
+) -> Vec<Artifact> {
     match event {
         Common::GateOpened(opened) => {
             let metadata = json!({
                 "gate": opened.gate, "project": run.definition.key, "summary": opened.summary,
-                "requested_at": rfc3339(recorded.at),
+                "requested_at": rfc3339(at),
             });
             vec![
-                Artifact::new("hitl.request", "orchestrator", metadata).by(B::asked_by(run).as_deref()),
+                Artifact::new("hitl.request", "orchestrator", metadata).by(asked_by(run).as_deref()),
                 notification(run, &waiting(opened.gate), Some(opened.gate), &opened.summary),
             ]
         }
@@ -159,7 +176,7 @@ pub fn done<B: Kind>(run: &Run<B>) -> Artifact {
 }
 
 /// What is told in the conversation of the run's user in our name, so that others' words in it bring no address.
-fn notification<B: Kind>(run: &Run<B>, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
+fn notification<B: Body>(run: &Run<B>, kind: &str, gate: Option<GateName>, message: &str) -> Artifact {
     Artifact::new(
         NOTIFICATION,
         "orchestrator",

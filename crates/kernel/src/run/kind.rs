@@ -42,6 +42,8 @@ pub trait Kind: Body {
     const NAME: &'static str;
     /// Every status of its runs.
     const STATUSES: &'static [&'static str];
+    /// The event that begins a step, by which the time of steps is measured.
+    const STEP_EVENT: Option<&'static str> = None;
     /// What only this kind's `run.started` says.
     type Plan: Debug + Clone + PartialEq + Serialize + DeserializeOwned;
     type Event: OwnEvent;
@@ -89,6 +91,12 @@ pub trait Kind: Body {
     /// What an operator's retry sets off in a run that has not ended; nothing where nothing failed.
     fn retry(run: &Run<Self>, context: &mut Context<'_>) -> Vec<Event<Self>> {
         let _ = (run, context);
+        Vec::new()
+    }
+
+    /// Gives open jobs that nobody works on their effects back; by default a kind has no jobs.
+    fn restore(run: &Run<Self>, job_ids: &[String]) -> Vec<Event<Self>> {
+        let _ = (run, job_ids);
         Vec::new()
     }
 
@@ -151,6 +159,12 @@ pub trait Kind: Body {
 
     /// What people are told when the run has done what it was started for.
     fn done(run: &Run<Self>) -> Question;
+
+    /// The metric that says how long this run took, when it has done its work.
+    fn done_metric(run: &Run<Self>) -> Option<&'static str> {
+        let _ = run;
+        None
+    }
 
     /// What the run was asked to be, as the API shows it; written once.
     fn payload(run: &Run<Self>) -> Value;

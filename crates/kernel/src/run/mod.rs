@@ -33,6 +33,7 @@ mod successor;
 mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unreadable;
 mod warn;
 mod why;
 
@@ -49,10 +50,11 @@ pub use gate::{GateDecision, ROUNDS_MAX, subject_sha256};
 pub use kind::{Body, Kind, OwnEvent, Question};
 pub use order::Order;
 pub use pause::PAUSE_DAYS;
-pub use rows::{Effect, EffectKind, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
+pub use rows::{Effect, EffectKind, EndRow, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
 pub use state::{DecidedGate, DefinitionRef, GateKey, OpenGate, Parent, Pause, Run, RunError};
 pub use successor::Succession;
-pub use terminate::TERMINATED;
+pub use terminate::{MARKED_FAILED, TERMINATED, marked_failed, terminated};
+pub use unreadable::Remains;
 pub use why::{EffectState, Facts, OpenEffect, Why, Working};
 
 use crate::Timestamp;
@@ -73,6 +75,8 @@ pub enum Command<C> {
     Resume { reason: String },
     /// An operator ends the run, whatever it is doing.
     Terminate { reason: String, actor: String },
+    /// Somebody wrote `failed` into the run's row, as this role of the database.
+    MarkFailed { role: String },
     /// An operator moves the deadline to a later moment.
     Extend { until: Timestamp, reason: String },
     /// An operator asks for what failed in the run again.
@@ -81,6 +85,8 @@ pub enum Command<C> {
     WarnGate,
     /// A deadline passed.
     PassDeadline,
+    /// Nobody works on these open jobs of the run: their effects are lost.
+    RestoreEffects { job_ids: Vec<String> },
     /// Somebody attaches an artifact.
     Attach(Attachment),
     /// What only this kind can be asked.
@@ -169,11 +175,16 @@ pub fn decide<B: Kind>(
         Command::Cancel { reason, actor } => cancel::decide(run, reason, actor),
         Command::Pause { reason, actor, until } => pause::pause(run, reason, actor, *until),
         Command::Resume { reason } => pause::resume(run, reason, context),
-        Command::Terminate { reason, actor } => terminate::decide(run, reason, actor),
+        Command::Terminate { reason, actor } => terminate::decide(run, terminate::terminated(reason, actor)),
+        Command::MarkFailed { role } => terminate::decide(run, terminate::marked_failed(role)),
         Command::Extend { until, reason } => extend::decide(run, *until, reason, context),
         Command::Retry { reason } => retry(run, reason, context),
         Command::WarnGate => warn::decide(run, context.now),
         Command::PassDeadline => deadline::decide(run, context),
+        Command::RestoreEffects { job_ids } => {
+            refuse_ended(run)?;
+            Ok(B::restore(run, job_ids))
+        }
         Command::Attach(attachment) => Ok(attach::decide(attachment)),
         Command::Own(command) => B::decide(run, command, context),
     }
@@ -228,8 +239,12 @@ pub fn record<B: Kind>(mut run: Run<B>, events: Vec<Event<B>>, at: Timestamp, ac
     let mut recorded = Vec::with_capacity(events.len());
     for event in events {
         let entry = Recorded { seq: run.version + 1, at, actor: actor.to_owned(), event };
+        let was_open = !run.is_ended();
         run.evolve(&entry);
         rows.extend(&run, &entry);
+        if was_open && run.is_ended() {
+            rows.ended = Some(EndRow::of(&run));
+        }
         recorded.push(entry);
     }
     Decided { expected_version, run, events: recorded, rows }

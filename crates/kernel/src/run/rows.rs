@@ -8,8 +8,8 @@ use crate::run::event::{Common, Event, Recorded};
 use crate::run::kind::{Body, Kind};
 use crate::run::state::{DecidedGate, OpenGate, Run};
 use crate::run::warn;
-use crate::status::GateName;
-use serde::{Deserialize, Serialize};
+use crate::status::{End, GateName};
+use serde::Serialize;
 use serde_json::Value;
 
 /// The rows of one decision.
@@ -21,17 +21,57 @@ pub struct Rows {
     /// Approvals that do not decide yet, where a gate needs several.
     pub votes: Vec<DecidedGate>,
     pub effects: Vec<Effect>,
-    /// Submissions that ended and go out once more.
+    /// Effects that ended, or were lost, and are to be done once more.
     pub rearmed: Vec<Rearmed>,
     /// What people are told; the database knows whom.
     pub notifications: Vec<Notice>,
+    /// Set where the run is resumed: what was held is due again.
+    pub resumed: bool,
+    /// Set where the run has ended.
+    pub ended: Option<EndRow>,
 }
 
-/// An ended submission that goes out once more.
+/// What the end of a run is counted and exported with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndRow {
+    pub project: String,
+    pub status: String,
+    /// The number of events with the end: a trace goes as far.
+    pub version: u64,
+    /// The error tracker hears of it.
+    pub reported: bool,
+    /// The event that begins a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_event: Option<&'static str>,
+    /// The metric that says how long a run took that has done its work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<&'static str>,
+}
+
+impl EndRow {
+    pub(super) fn of<B: Kind>(run: &Run<B>) -> EndRow {
+        let metric = (run.end == Some(End::Done)).then(|| B::done_metric(run)).flatten();
+        EndRow { step_event: B::STEP_EVENT, metric, ..EndRow::of_unread(run) }
+    }
+
+    /// Of a run whose body nobody reads.
+    fn of_unread<B: Body>(run: &Run<B>) -> EndRow {
+        EndRow {
+            project: run.definition.key.clone(),
+            status: run.status.to_string(),
+            version: run.version,
+            reported: run.end == Some(End::Failed),
+            step_event: None,
+            metric: None,
+        }
+    }
+}
+
+/// An effect that ended, or was lost, and is to be done once more.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rearmed {
-    pub job_id: String,
-    /// It may have reached the provider: reconciled before it is sent.
+    pub effect: Effect,
+    /// A submission that may have reached the provider: reconciled before it is sent.
     pub unanswered: bool,
 }
 
@@ -48,15 +88,19 @@ pub struct JobRow {
     /// The account at the provider, by which an event without a known id is matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The metric that says how long it took; set when it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    Requested,
-    Submitted,
-    Succeeded,
-    Failed,
+crate::words! {
+    /// How a job stands.
+    JobState {
+        Requested = "requested",
+        Submitted = "submitted",
+        Succeeded = "succeeded",
+        Failed = "failed",
+    }
 }
 
 /// A gate, open or closed.
@@ -121,7 +165,22 @@ crate::words! {
     }
 }
 
+impl EffectKind {
+    /// What asks somebody for something new: not while the run is paused. To look, and to tell people, goes on.
+    pub const HELD_WHILE_PAUSED: &'static [EffectKind] = &[EffectKind::Persona, EffectKind::Submit, EffectKind::Own];
+}
+
 impl Rows {
+    /// Of an end that is not the kind's own, of a run whose body nobody reads.
+    pub(super) fn of_end<B: Body>(run: &Run<B>, event: &Common, at: Timestamp) -> Rows {
+        Rows {
+            artifacts: artifact::of_end(run, event, at),
+            notifications: notification::of_end(run, run.version, at).into_iter().collect(),
+            ended: Some(EndRow::of_unread(run)),
+            ..Rows::default()
+        }
+    }
+
     pub(super) fn extend<B: Kind>(&mut self, run: &Run<B>, recorded: &Recorded<Event<B>>) {
         self.artifacts.extend(artifact::of(run, recorded));
         self.notifications.extend(notification::of(run, recorded));
@@ -139,6 +198,7 @@ impl Rows {
             | Common::GateEscalated { opening, .. }
             | Common::GateExtended { opening, .. } => self.gate(run, *opening),
             Common::RunPaused { .. } | Common::RunResumed { .. } | Common::DeadlineExtended { .. } => {
+                self.resumed |= matches!(event, Common::RunResumed { .. });
                 self.gates.extend(run.gates.iter().map(|open| open_row(run, open)));
             }
             Common::GateVoted(vote) => self.votes.push(vote.as_ref().clone()),

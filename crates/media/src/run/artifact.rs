@@ -40,6 +40,7 @@ fn of_own(run: &Run, event: &MediaEvent) -> Vec<Artifact> {
         | MediaEvent::PersonaRequested { .. }
         | MediaEvent::JobRequested { .. }
         | MediaEvent::JobSubmissionRepeated { .. }
+        | MediaEvent::JobEffectRestored { .. }
         | MediaEvent::JobRetried { .. }
         | MediaEvent::JobReplaced { .. } => Vec::new(),
     }

@@ -41,6 +41,9 @@ pub enum MediaEvent {
     /// The one documented exception to "never twice": no answer, and no callback within `adopt_wait_seconds`.
     #[serde(rename = "job.submission_repeated")]
     JobSubmissionRepeated { job_id: String, reason: String },
+    /// Nobody worked on the job: its effect was lost, and is there again.
+    #[serde(rename = "job.effect_restored")]
+    JobEffectRestored { job_id: String },
     #[serde(rename = "job.succeeded")]
     JobSucceeded { job_id: String, url: String },
     #[serde(rename = "job.failed")]
@@ -70,6 +73,7 @@ crate::words! {
         JobRequested = "job.requested",
         JobSubmitted = "job.submitted",
         JobSubmissionRepeated = "job.submission_repeated",
+        JobEffectRestored = "job.effect_restored",
         JobSucceeded = "job.succeeded",
         JobFailed = "job.failed",
         JobRetried = "job.retried",
@@ -89,6 +93,7 @@ impl OwnEvent for MediaEvent {
             MediaEvent::JobRequested { .. } => MediaEventName::JobRequested,
             MediaEvent::JobSubmitted { .. } => MediaEventName::JobSubmitted,
             MediaEvent::JobSubmissionRepeated { .. } => MediaEventName::JobSubmissionRepeated,
+            MediaEvent::JobEffectRestored { .. } => MediaEventName::JobEffectRestored,
             MediaEvent::JobSucceeded { .. } => MediaEventName::JobSucceeded,
             MediaEvent::JobFailed { .. } => MediaEventName::JobFailed,
             MediaEvent::JobRetried { .. } => MediaEventName::JobRetried,

@@ -54,6 +54,7 @@ pub(super) fn evolve(run: &mut Run, event: &MediaEvent, at: Timestamp) {
         | MediaEvent::JobRequested { .. }
         | MediaEvent::JobSubmitted { .. }
         | MediaEvent::JobSubmissionRepeated { .. }
+        | MediaEvent::JobEffectRestored { .. }
         | MediaEvent::JobSucceeded { .. }
         | MediaEvent::JobFailed { .. }
         | MediaEvent::JobRetried { .. }
@@ -94,6 +95,7 @@ impl Media {
             | MediaEvent::PersonaRequested { .. }
             | MediaEvent::PersonaFinished { .. }
             | MediaEvent::JobSubmissionRepeated { .. }
+            | MediaEvent::JobEffectRestored { .. }
             | MediaEvent::RunPublished => {}
         }
     }

@@ -5,14 +5,14 @@ use crate::persona::PersonaOutput;
 use crate::run::advance::{enter, enter_next, leave_when_done};
 use crate::run::body::{Media, Status};
 use crate::run::brief::{self, About};
-use crate::run::event::{MediaEvent, Plan};
+use crate::run::event::{MediaEvent, MediaEventName, Plan};
 use crate::run::{
     Artifact, Change, Context, DecidedGate, Draft, Edit, EditableField, Event, GateKey, OpenGate, Recorded, Refusal,
-    Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission, retry,
-    rows, submit_job, successor, view, why,
+    Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission,
+    restore, retry, rows, submit_job, successor, view, why,
 };
 use mw_kernel::run::{Body, Kind, Question, Working};
-use mw_kernel::status::End;
+use mw_kernel::status::{End, ProvidersMode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,6 +60,7 @@ impl Body for Media {
 impl Kind for Media {
     const NAME: &'static str = "media";
     const STATUSES: &'static [&'static str] = Status::WORDS;
+    const STEP_EVENT: Option<&'static str> = Some(MediaEventName::StepStarted.as_str());
     type Plan = Plan;
     type Event = MediaEvent;
     type Command = MediaCommand;
@@ -109,6 +110,10 @@ impl Kind for Media {
 
     fn retry(run: &Run, context: &mut Context<'_>) -> Vec<Event> {
         retry::decide(run, context)
+    }
+
+    fn restore(run: &Run, job_ids: &[String]) -> Vec<Event> {
+        restore::decide(run, job_ids)
     }
 
     fn overdue_work(run: &Run) -> String {
@@ -174,6 +179,13 @@ impl Kind for Media {
 
     fn done(run: &Run) -> Question {
         Question { title: "Your video is published".to_owned(), lines: run.body.publish_url.iter().cloned().collect() }
+    }
+
+    fn done_metric(run: &Run) -> Option<&'static str> {
+        Some(match run.mode {
+            ProvidersMode::Mock => "mock_publish_seconds",
+            ProvidersMode::Sim | ProvidersMode::Live => "publish_seconds",
+        })
     }
 
     fn payload(run: &Run) -> Value {

@@ -25,6 +25,7 @@ mod kind;
 #[cfg(test)]
 mod model;
 mod repeat_submission;
+mod restore;
 mod retry;
 mod rows;
 mod start;
@@ -47,14 +48,16 @@ pub(crate) use gate::SUMMARY_PLACES;
 pub use guardrail::Check;
 pub use kind::MediaCommand;
 pub use mw_kernel::run::{
-    Artifact, Attachment, Change, Common, CommonName, Context, DecidedGate, DefinitionRef, EXTEND_DAYS_MAX, Edit,
-    EditableField, Effect, EffectKind, EffectState, Facts, FieldError, GateDecision, GateKey, GateRow, JobRow,
-    NOTIFICATION, OpenEffect, OpenGate, Order, PAUSE_DAYS, Parent, Pause, Quorum, Rearmed, Refusal, Rows, RunError,
-    Succession, TERMINATED, Text, Why, rfc3339,
+    AnyRun, Artifact, Attachment, Body, Change, Common, CommonName, Context, DecidedGate, DefinitionRef,
+    EXTEND_DAYS_MAX, Edit, EditableField, Effect, EffectKind, EffectState, Facts, FieldError, GateDecision, GateKey,
+    GateRow, JobRow, MARKED_FAILED, NOTIFICATION, OpenEffect, OpenGate, Order, PAUSE_DAYS, Parent, Pause, Quorum,
+    Rearmed, Refusal, Remains, Rows, RunError, Succession, TERMINATED, Text, Why, marked_failed, rfc3339, terminated,
 };
 pub use retry::SUBMISSION_UNANSWERED;
 pub use start::{Input, InputError, StartRequest, optional_steps};
 pub use successor::Inheritance;
+
+pub use mw_kernel::Run as RunOf;
 
 /// A media run.
 pub type Run = mw_kernel::Run<Media>;

@@ -59,6 +59,8 @@ fn commands(run: &Run) -> Vec<Command> {
         pause_at(T0),
         Command::Resume { reason: reason.clone() },
         Command::Terminate { reason: reason.clone(), actor },
+        Command::MarkFailed { role: "a".into() },
+        Command::RestoreEffects { job_ids: run.body.jobs.keys().cloned().collect() },
         Command::Extend { until: T0 + Duration::days(9), reason: reason.clone() },
         Command::Retry { reason: reason.clone() },
         Command::WarnGate,

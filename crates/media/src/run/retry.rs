@@ -85,8 +85,8 @@ mod tests {
         let transition = with_context(T0, |context| apply(&run, &retry(), "t", context)).unwrap().unwrap();
         assert_eq!(transition.rows.rearmed.len(), 1);
         assert_eq!(
-            (transition.rows.rearmed[0].job_id.as_str(), transition.rows.rearmed[0].unanswered),
-            (&*ids[0], false)
+            (transition.rows.rearmed[0].effect.job_id.as_deref(), transition.rows.rearmed[0].unanswered),
+            (Some(&*ids[0]), false)
         );
         assert_eq!(transition.run.body.jobs[&ids[0]].phase, JobPhase::Requested);
         assert_eq!(transition.run.body.clips[0].state, ClipState::Pending);

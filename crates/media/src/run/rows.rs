@@ -1,9 +1,9 @@
 //! What a media run's own events write beside the run: jobs, and effects for the dispatcher.
 
 use crate::Timestamp;
-use crate::job::JobSpec;
+use crate::job::{JobKind, JobSpec};
 use crate::retry;
-use crate::run::{Effect, EffectKind, JobRow, MediaEvent, Rearmed, Rows, Run};
+use crate::run::{Effect, EffectKind, JobPhase, JobRow, MediaEvent, Rearmed, Rows, Run};
 use crate::status::ProvidersMode;
 use mw_kernel::run::JobState;
 use serde_json::json;
@@ -20,8 +20,9 @@ pub(super) fn extend(run: &Run, event: &MediaEvent, at: Timestamp, rows: &mut Ro
         }
         MediaEvent::JobRetried { job_id, unanswered } => {
             rows.jobs.extend(current_job(run, job_id, JobState::Requested));
-            rows.rearmed.push(Rearmed { job_id: job_id.clone(), unanswered: *unanswered });
+            rows.rearmed.extend(rearmed(run, job_id, *unanswered, at));
         }
+        MediaEvent::JobEffectRestored { job_id } => rows.rearmed.extend(rearmed(run, job_id, true, at)),
         MediaEvent::JobSucceeded { job_id, .. } => rows.jobs.extend(current_job(run, job_id, JobState::Succeeded)),
         MediaEvent::JobFailed { job_id, .. } => rows.jobs.extend(current_job(run, job_id, JobState::Failed)),
         MediaEvent::StepStarted { .. }
@@ -59,6 +60,18 @@ fn submitted(run: &Run, job_id: &str, task_id: &str, at: Timestamp, rows: &mut R
     rows.effects.push(job_effect(EffectKind::Poll, run, job_id, &job.spec, due_at));
 }
 
+/// The effect that an open job is waiting for. `unanswered`: as a submission, it may have reached the provider.
+fn rearmed(run: &Run, job_id: &str, unanswered: bool, at: Timestamp) -> Option<Rearmed> {
+    let job = run.body.jobs.get(job_id)?;
+    let kind = match &job.phase {
+        JobPhase::Requested => EffectKind::Submit,
+        JobPhase::Submitted { .. } => EffectKind::Poll,
+        JobPhase::Succeeded { .. } | JobPhase::Failed { .. } | JobPhase::Replaced { .. } => return None,
+    };
+    let effect = job_effect(kind, run, job_id, &job.spec, at);
+    Some(Rearmed { effect, unanswered: unanswered && kind == EffectKind::Submit })
+}
+
 fn current_job(run: &Run, job_id: &str, state: JobState) -> Option<JobRow> {
     let job = run.body.jobs.get(job_id)?;
     Some(job_row(job_id, &job.spec, state, job.phase.task_id()))
@@ -70,6 +83,14 @@ fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>)
         kind: spec.kind().as_str().to_owned(),
         provider: spec.kind().provider().to_owned(),
         state,
+        metric: match state {
+            JobState::Requested | JobState::Submitted => None,
+            JobState::Succeeded | JobState::Failed => Some(match spec.kind() {
+                JobKind::Generate => "kieai_job_seconds",
+                JobKind::Render => "shotstack_render_seconds",
+                JobKind::Publish => "upload_post_seconds",
+            }),
+        },
         task_id: task_id.map(str::to_owned),
         account: match spec {
             JobSpec::Publish(spec) => Some(spec.account.clone()),

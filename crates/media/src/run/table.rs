@@ -85,6 +85,8 @@ fn outcome(run: &Run, commands: Vec<Command>) -> BTreeSet<String> {
             | Command::Pause { .. }
             | Command::Resume { .. }
             | Command::Terminate { .. }
+            | Command::MarkFailed { .. }
+            | Command::RestoreEffects { .. }
             | Command::Extend { .. }
             | Command::Retry { .. }
             | Command::Own(MediaCommand::FinishPersona { .. })

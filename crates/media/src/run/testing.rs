@@ -237,6 +237,8 @@ fn terminal_states_absorb_every_command() {
             pause_at(T0),
             Command::Resume { reason: "r".into() },
             Command::Terminate { reason: "r".into(), actor: "a".into() },
+            Command::MarkFailed { role: "a".into() },
+            Command::RestoreEffects { job_ids: vec![job_id.clone()] },
             Command::Extend { until: T0 + time::Duration::days(30), reason: "r".into() },
             Command::Retry { reason: "r".into() },
             Command::Own(MediaCommand::FinishPersona {

@@ -150,7 +150,9 @@ impl<'a> Tree<'a> {
                 self.end(&Key::Submit(job_id.to_owned()), at, Outcome::Ok);
                 self.begin(Key::Poll(job_id.to_owned()), "poll".to_owned(), line, []);
             }
-            MediaEventName::JobSubmissionRepeated => self.mark(&Key::Job(job_id.to_owned()), line),
+            MediaEventName::JobSubmissionRepeated | MediaEventName::JobEffectRestored => {
+                self.mark(&Key::Job(job_id.to_owned()), line);
+            }
             MediaEventName::JobSucceeded => self.end_job(job_id, at, Outcome::Ok),
             MediaEventName::JobFailed => self.end_job(job_id, at, Outcome::Error(text(&data.code).to_owned())),
             MediaEventName::JobReplaced => self.end_job(job_id, at, Outcome::Error("replaced".to_owned())),

@@ -9,7 +9,7 @@ use mw_edge::{Context, Problem, clock, ids, problem};
 use mw_media::Timestamp;
 use mw_media::run::{self, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Run};
 use mw_media::status::Verb;
-use mw_store::runs::{ForcedEnd, force_end};
+use mw_store::unreadable::{self, Ended, Wanted};
 use serde_json::{Map, Value, json};
 use time::Duration;
 
@@ -104,18 +104,24 @@ pub fn perform(run_id: &str, request: VerbRequest, context: &mut Context) -> Res
     Ok(Performed { version, after: Some(moved.run), kick: moved.kick })
 }
 
-/// A run that this version cannot read is ended in the database: no run is beyond reach.
+/// A run that this version cannot read is ended on what can be known of it: no run is beyond reach.
 fn end_unreadable(
     run_id: &str,
     request: &VerbRequest,
     context: &mut Context,
     unread: Problem,
 ) -> Result<Performed, Problem> {
-    let message = format!("terminated by {}: {}", request.actor, request.reason);
-    match force_end(context.database()?, run_id, &request.actor, &message)? {
-        ForcedEnd::Ended => Ok(Performed { version: 0, after: None, kick: false }),
-        ForcedEnd::Terminal => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
-        ForcedEnd::Missing => Err(unread),
+    let wanted = Wanted {
+        run_id: run_id.to_owned(),
+        error: run::terminated(&request.reason, &request.actor),
+        actor: request.actor.clone(),
+    };
+    let ended = unreadable::end(context.database()?, clock::now(), &[wanted])?;
+    match ended.ends.first() {
+        Some(Ended::Ended) => Ok(Performed { version: 0, after: None, kick: ended.kick }),
+        Some(Ended::Before) => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
+        Some(Ended::Moved) => Err(mw_store::commit::TransitionError::Contended.into()),
+        Some(Ended::Missing) | None => Err(unread),
     }
 }
 

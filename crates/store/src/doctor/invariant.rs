@@ -85,7 +85,7 @@ impl Invariant {
             Invariant::EffectDead => ("an effect is dead and the open run waits for it", RETRY),
             Invariant::EffectAfterEnd => (
                 "the run has ended and something would still be done for it",
-                "UPDATE outbox SET state = 'cancelled', lease_until = NULL, fence = fence + 1 WHERE run_id = 'RUN' AND \
+                "UPDATE outbox SET state = 'fenced', lease_until = NULL, fence = fence + 1 WHERE run_id = 'RUN' AND \
                  state IN ('due', 'leased', 'held')",
             ),
             Invariant::EffectAbandoned => (

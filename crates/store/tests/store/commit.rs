@@ -139,7 +139,7 @@ fn the_end_of_a_run_fences_everything_around_it() {
     let run = generating(&mut db, ProvidersMode::Sim);
     tell(&mut db, &run, &Command::Cancel { reason: "enough".into(), actor: "me".into() });
     for (sql, rows) in [
-        ("SELECT count(*) FROM outbox WHERE run_id = $1 AND state = 'cancelled'", 2),
+        ("SELECT count(*) FROM outbox WHERE run_id = $1 AND state = 'fenced'", 2),
         ("SELECT count(*) FROM outbox WHERE run_id = $1 AND state IN ('due', 'leased')", 0),
         ("SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND state = 'fenced'", 2),
         ("SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'", 0),

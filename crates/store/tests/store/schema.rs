@@ -3,26 +3,25 @@
 use crate::fixture::*;
 use mw_media::run::Command;
 use mw_media::status::{ProvidersMode, Status};
+use mw_store::sweep;
 
 #[test]
-fn marking_a_run_failed_by_hand_is_the_real_transition() {
+fn marking_a_run_failed_by_hand_asks_for_its_end() {
     let mut db = connect();
-    for run in [started(&mut db, "test_video_gen", ProvidersMode::Mock), generating(&mut db, ProvidersMode::Sim)] {
-        let sql = "UPDATE runs SET status = 'failed', updated_at = now() WHERE run_id = $1";
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let sql =
+        "UPDATE runs SET status = 'failed', updated_at = now(), finished_at = now(), project = 'x' WHERE run_id = $1";
+    for _ in 0..2 {
         assert_eq!(db.driver().execute(sql, &[&run.run_id]).unwrap(), 1);
-        let failed = loaded(&mut db, &run.run_id);
-        assert_eq!(failed.status, Status::Failed);
-        assert_eq!(failed.version, run.version + 1);
-        assert_eq!(folded(&mut db, &run.run_id), failed, "the state is the fold of the timeline");
-        for sql in [
-            "SELECT count(*) FROM outbox WHERE run_id = $1 AND state IN ('due', 'leased')",
-            "SELECT count(*) FROM gates WHERE run_id = $1 AND state = 'open'",
-        ] {
-            assert_eq!(count(&mut db, sql, &run.run_id), 0);
-        }
-        let sql = "SELECT count(*) FROM artifacts WHERE run_id = $1 AND type = 'run.failed'";
-        assert_eq!(count(&mut db, sql, &run.run_id), 1);
+        let asked =
+            "SELECT count(*) FROM runs WHERE run_id = $1 AND end_requested_by = session_user AND status = 'running'
+                        AND project = 'test_video_gen' AND finished_at IS NULL";
+        assert_eq!(count(&mut db, asked, &run.run_id), 1);
+        assert_eq!(loaded(&mut db, &run.run_id), run, "only the engine moves a run");
     }
+    let listed = sweep::runs_to_end(&mut db, now(), None, 10_000).unwrap();
+    let listed = listed.into_iter().find(|listed| listed.run_id == run.run_id).unwrap();
+    assert_eq!((listed.run.map(|run| *run), listed.end_requested_by.is_some()), (Ok(run), true));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use mw_media::run::{Command, Context, EffectState, Order, Run};
 use mw_media::status::{ProvidersMode, Status};
 use mw_store::commit::{order, order_all};
 use mw_store::native::Client;
-use mw_store::runs::{Filter, ForcedEnd, facts, force_end, states};
+use mw_store::runs::{Filter, facts, states};
+use mw_store::unreadable::{self, Ended, Wanted};
 use mw_store::{DbError, Limit};
 use time::Duration;
 
@@ -98,7 +99,7 @@ fn a_terminated_run_leaves_nothing_at_work() {
         }
         let ended = carried_out(&mut db, &run, &Order::Terminate);
         assert_eq!(ended.status, Status::Failed);
-        assert_eq!(effect_states(&mut db, &run.run_id, "submit"), ["cancelled", "cancelled"]);
+        assert_eq!(effect_states(&mut db, &run.run_id, "submit"), ["fenced", "fenced"]);
         assert_eq!(
             count(&mut db, "SELECT count(*) FROM provider_jobs WHERE run_id = $1 AND state <> 'fenced'", &run.run_id),
             0
@@ -153,6 +154,12 @@ fn a_parent_has_one_successor_for_each_step_and_key_however_many_ask_at_once() {
     assert_eq!(count(&mut db, sql, &parent.run_id), 3);
 }
 
+fn ended(db: &mut Client, run_id: &str) -> Ended {
+    let error = mw_media::run::terminated("unreadable", "ann");
+    let wanted = Wanted { run_id: run_id.to_owned(), error, actor: "ann".to_owned() };
+    unreadable::end(db, now(), &[wanted]).unwrap().ends[0]
+}
+
 #[test]
 fn a_run_that_cannot_be_read_is_listed_and_can_be_ended() {
     let mut db = connect();
@@ -166,9 +173,9 @@ fn a_run_that_cannot_be_read_is_listed_and_can_be_ended() {
     let readable: Vec<bool> = page.runs.iter().map(|listed| listed.run.is_ok()).collect();
     assert_eq!((readable.len(), readable.iter().filter(|ok| **ok).count(), page.more), (2, 1, false));
     assert!(states(&mut db, now(), &filter, 10, &limit).unwrap().runs.is_empty(), "the limit is used up");
-    assert_eq!(force_end(&mut db, &run.run_id, "ann", "unreadable").unwrap(), ForcedEnd::Ended);
-    assert_eq!(force_end(&mut db, &run.run_id, "ann", "unreadable").unwrap(), ForcedEnd::Terminal);
-    assert_eq!(force_end(&mut db, &fresh_id(), "ann", "unreadable").unwrap(), ForcedEnd::Missing);
+    assert_eq!(ended(&mut db, &run.run_id), Ended::Ended);
+    assert_eq!(ended(&mut db, &run.run_id), Ended::Before);
+    assert_eq!(ended(&mut db, &fresh_id()), Ended::Missing);
     let sql = "SELECT count(*) FROM runs JOIN run_events USING (run_id) WHERE run_id = $1 AND status = 'failed'
                   AND deadline IS NULL AND actor = 'ann' AND type = 'run.failed'";
     assert_eq!(count(&mut db, sql, &run.run_id), 1);
@@ -194,7 +201,7 @@ fn an_unreadable_run_answers_with_an_error_and_not_with_a_panic() {
     db.driver().execute("UPDATE runs SET state = '{}' WHERE run_id = $1", &[&run.run_id]).unwrap();
     let loaded = mw_store::runs::load(&mut db, now(), &run.run_id, None);
     assert!(matches!(loaded, Err(DbError::Failed(_))));
-    force_end(&mut db, &run.run_id, "test", "done").unwrap();
+    assert_eq!(ended(&mut db, &run.run_id), Ended::Ended);
 }
 
 #[test]

@@ -28,8 +28,13 @@ fn sweep() -> Vec<Statement> {
             sweep::runs_to_warn(db, now(), None, 200).unwrap();
         }),
         // Once a minute: a page of open jobs beside what is open.
-        statement("effects_restore", OPEN, |db, _| {
-            assert!(sweep::restore_effects(db, now(), 200).unwrap().more);
+        statement("effects_lost", OPEN, |db, _| {
+            assert!(sweep::lost_effects(db, now(), 200).unwrap().more);
+        }),
+        statement("runs_past_request", BATCH, |db, run| {
+            let by_hand = "UPDATE runs SET status = 'failed' WHERE run_id = $1";
+            db.driver().execute(by_hand, &[&run.run_id]).unwrap();
+            assert!(!sweep::runs_to_end(db, now(), None, 200).unwrap().is_empty());
         }),
         statement("metrics_fold", OPEN, |db, _| assert_eq!(sweep::fold_metrics(db, 200).unwrap().acted, 200)),
         statement("retention_prune", BATCH, |db, _| {

@@ -8,7 +8,7 @@ use mw_media::status::{Channel, Status, Verdict};
 use mw_store::commit::{Committed, Decision, Idempotency, Outcome, Settle, commit};
 use mw_store::native::Client;
 use mw_store::runs::Filter;
-use mw_store::{effects, gates, insight, projects, runs};
+use mw_store::{effects, gates, insight, projects, runs, unreadable};
 
 /// A page, what is under a lease (bounded by limits), and the marks that earlier claims left in the index.
 const CLAIM: i64 = 1_500;
@@ -112,8 +112,10 @@ fn commits() -> Vec<Statement> {
             let settle = Settle { effect_id, fence, outcome, error: None };
             committed(db, Decision { settle: Some(settle), ..Decision::default() });
         }),
-        statement("run_force_end", PAGE, |db, run| {
-            assert_eq!(runs::force_end(db, &run.run_id, "ann", "odd").unwrap(), runs::ForcedEnd::Ended);
+        statement("runs_remains", PAGE, |db, run| {
+            let error = mw_media::run::terminated("odd", "ann");
+            let wanted = unreadable::Wanted { run_id: run.run_id.clone(), error, actor: "ann".into() };
+            assert_eq!(unreadable::end(db, now(), &[wanted]).unwrap().ends, [unreadable::Ended::Ended]);
         }),
         statement("effects_lease", CLAIM, |db, _| {
             assert_eq!(effects::claim(db, now(), 16, 45).unwrap().effects.len(), 16);
