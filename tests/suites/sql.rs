@@ -57,8 +57,8 @@ fn a_run_marked_failed_by_hand_fails_for_real() {
     let link = run.link("workflow");
     let changed = service().database().execute("UPDATE runs SET status='failed' WHERE run_id = $1", &[&run.id]);
     assert_eq!(changed, 1);
-    let view = run.view();
-    assert_eq!(view["status"], "failed");
+    service().sweep();
+    let view = run.wait_for("failed");
     assert_eq!(view["awaiting_gate"], Value::Null);
     assert!(view["finishedAt"].is_string() && view["deadline"].is_null());
     assert_eq!(view["result"]["error"]["error_type"], "marked_failed");
@@ -66,7 +66,8 @@ fn a_run_marked_failed_by_hand_fails_for_real() {
     let last = run.events().pop().unwrap();
     assert_eq!(last["type"], "run.failed");
     assert!(last["actor"].as_str().unwrap().starts_with("sql:"), "{last}");
-    assert!(run.artifact_names().contains(&"run.failed".to_owned()));
+    let artifacts = run.artifact_names();
+    assert!(["run.failed", "notification"].iter().all(|name| artifacts.contains(&(*name).to_owned())), "{artifacts:?}");
     let gate = service().database().row("SELECT state FROM gates WHERE run_id = $1", &[&run.id]);
     assert_eq!(gate["state"], "closed");
     run.assert_healthy();
@@ -78,6 +79,8 @@ fn the_runbooks_update_with_more_columns_works_too() {
     let run = Run::start();
     let sql = "UPDATE runs SET status = 'failed', updated_at = now() WHERE run_id = $1 AND status NOT IN ('published', 'failed')";
     assert_eq!(service().database().execute(sql, &[&run.id]), 1);
+    service().sweep();
+    run.wait_for("failed");
     assert_eq!(service().database().execute(sql, &[&run.id]), 0);
     assert_eq!(run.count_events("run.failed"), 1);
     run.assert_healthy();
