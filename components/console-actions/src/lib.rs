@@ -1,3 +1,3 @@
 //! What the forms of the console's pages do.
 
-mw_edge::component!(mw_console::actions);
+mw_edge::component!(mw_console::actions, Remote, mw_kinds::KINDS);

@@ -8,6 +8,7 @@ use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
 use mw_edge::{Context, Method, Problem, Request, Response, route};
 use mw_store::effects::Breaker;
+use mw_kinds::KINDS;
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
     if let Some(answer) = route::allow_only(request, &[Method::Post])? {
@@ -17,10 +18,10 @@ fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Pro
 }
 
 fn work(context: &mut Context) {
-    let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|settings| {
+    let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|(settings, media)| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
-        Ok(outbound::block_on(mw_engine::work(&mut world, &http, &settings))?)
+        Ok(outbound::block_on(mw_engine::work(&mut world, &http, KINDS, &[&media], &settings))?)
     });
     match outcome {
         Ok(report) if report.claimed == 0 => {}

@@ -2,20 +2,20 @@
 
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{exports, llm, signing};
-use mw_engine::{Exports, Links, Notify, Settings};
+use mw_engine::{Exports, Links, Notify, Settings, media};
 
-pub(crate) fn read(config: &Config) -> Result<Settings, Misconfigured> {
+/// What every run needs, and what media runs need.
+pub(crate) fn read(config: &Config) -> Result<(Settings, media::Settings), Misconfigured> {
     let adopt_wait_seconds = config.number("adopt_wait_seconds", 90)?;
-    Ok(Settings {
+    let media = media::Settings {
         kieai: provider(config, "kieai")?,
         shotstack: provider(config, "shotstack")?,
         upload_post: provider(config, "upload_post")?,
         llm: llm::llm_settings(config).map_err(Misconfigured)?,
         webhook_base_url: config.base_url("webhook_base_url")?,
-        notify: notify(config)?,
-        exports: exports(config),
         adopt_wait_seconds: u32::try_from(adopt_wait_seconds).unwrap_or(u32::MAX),
-    })
+    };
+    Ok((Settings { notify: notify(config)?, exports: exports(config) }, media))
 }
 
 /// A provider without a key works in mock mode; elsewhere it refuses us, and the run says so.

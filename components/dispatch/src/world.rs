@@ -5,7 +5,7 @@ use mw_edge::database::{Pooled, RequestDatabase, Way};
 use mw_edge::log::{Level, Log};
 use mw_edge::{clock, ids};
 use mw_engine::{Attempt, LinkMade, World};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_operations::gate::link;
 use mw_store::{Database, DbError};
 

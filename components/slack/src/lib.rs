@@ -1,3 +1,3 @@
 //! POST /v1/slack/interactions.
 
-mw_edge::component!(mw_channels::slack::handle);
+mw_edge::component!(mw_channels::slack::handle, Remote, mw_kinds::KINDS);

@@ -4,7 +4,8 @@ use mw_edge::body::{self, Fields};
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;
 use mw_edge::{Context, Problem, Request, Response, auth, clock, idempotency, kick};
-use mw_media::status::Verb;
+use mw_kernel::run::Kinds;
+use mw_kernel::status::Verb;
 use mw_operations::runs::view;
 use mw_operations::verbs::VerbRequest;
 use mw_operations::verbs::bulk::{BulkRequest, perform};
@@ -16,7 +17,7 @@ const PAGE_MAX: u32 = 100;
 
 /// The caller's key and the method have been checked.
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let mut bulk = read(request)?;
+    let mut bulk = read(request, context.kinds)?;
     bulk.verb.actor = context.actor(&bulk.verb.actor)?;
     let caller = auth::limiter_subject(request, context);
     let limit = RUNS_BULK.limit(&context.config, &caller)?;
@@ -31,7 +32,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
     Ok(if kick { response.then(kick::dispatch) } else { response })
 }
 
-fn read(request: &mut Request) -> Result<BulkRequest, Problem> {
+fn read(request: &mut Request, kinds: Kinds) -> Result<BulkRequest, Problem> {
     let key = idempotency::key(request)?.unwrap_or_default();
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
@@ -44,7 +45,7 @@ fn read(request: &mut Request) -> Result<BulkRequest, Problem> {
     let dry_run = fields.boolean("dry_run").unwrap_or(true);
     let page = fields.number("limit", 1, PAGE_MAX).unwrap_or(PAGE_DEFAULT);
     let cursor = fields.text("cursor", 1, 1000);
-    let mut filter = read_filter(&mut fields)?;
+    let mut filter = read_filter(&mut fields, kinds)?;
     let before = cursor.map(|text| Cursor::parse(&text).ok_or(())).transpose();
     match before {
         Ok(before) => filter.before = before.map(|cursor| (cursor.created_at, cursor.run_id)),
@@ -55,11 +56,11 @@ fn read(request: &mut Request) -> Result<BulkRequest, Problem> {
 }
 
 /// At least one condition, so that nobody ends everything by leaving a word out.
-fn read_filter(fields: &mut Fields<'_>) -> Result<Filter, Problem> {
+fn read_filter(fields: &mut Fields<'_>, kinds: Kinds) -> Result<Filter, Problem> {
     let empty = Map::new();
     let members = fields.required_object("filter").unwrap_or(&empty);
     let mut inner = Fields::new(members, "#/filter");
-    let status = inner.text("status", 1, 40).map(|word| view::status_of(&word, "#/filter/status")).transpose()?;
+    let status = inner.text("status", 1, 40).map(|word| view::status_of(kinds, &word, "#/filter/status")).transpose()?;
     let filter = Filter {
         status,
         project: inner.text("project", 1, 200),
@@ -77,16 +78,17 @@ fn read_filter(fields: &mut Fields<'_>) -> Result<Filter, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mw_kinds::KINDS;
 
     fn pointers(body: &str) -> Vec<String> {
-        let problem = read(&mut Request::in_memory("POST", "/v1/runs/bulk", &[], body)).err().unwrap();
+        let problem = read(&mut Request::in_memory("POST", "/v1/runs/bulk", &[], body), KINDS).err().unwrap();
         problem.errors.into_iter().map(|error| error.pointer).collect()
     }
 
     #[test]
     fn a_bulk_needs_verb_and_filter_and_defaults_to_dry_run() {
         let bulk =
-            read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#)).ok();
+            read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#), KINDS).ok();
         assert!(bulk.is_some_and(|bulk| bulk.dry_run && bulk.page == 50));
         assert_eq!(pointers("{}"), ["#/verb", "#/filter"]);
         assert_eq!(pointers(r#"{"verb":"explode","filter":{"project":"a"}}"#), ["#/verb"]);

@@ -41,7 +41,7 @@ fn status(left: &Left) -> Value {
         members.insert("summary".to_owned(), summary(left).into());
         members.insert(
             "left".to_owned(),
-            json!({"runs": left.runs, "waiting_for_people": left.waiting(), "effects": left.effects, "jobs": left.jobs,
+            json!({"runs": left.runs, "waiting_for_people": left.waiting, "effects": left.effects, "jobs": left.jobs,
                    "dead_letters": left.dead_letters}),
         );
     }
@@ -59,16 +59,17 @@ fn shown(drain: &Drain) -> Value {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
-    use mw_media::status::Status;
+    use mw_kernel::status::StatusWord;
     use mw_store::drain::Effects;
     use std::collections::BTreeMap;
 
-    fn left(on: bool, runs: &[(Status, u64)], due: u64) -> Left {
+    fn left(on: bool, runs: &[(&str, u64)], waiting: u64, due: u64) -> Left {
         let drain = Drain { on, reason: None, actor: "ann".into(), since: "2025-11-14T13:00:00+01:00".into() };
         let effects = Effects { due, leased: 0 };
         Left {
             drain,
-            runs: runs.iter().copied().collect(),
+            runs: runs.iter().map(|(status, count)| (StatusWord::of(status), *count)).collect(),
+            waiting,
             effects,
             jobs: BTreeMap::new(),
             dead_letters: 0,
@@ -78,16 +79,16 @@ mod tests {
 
     #[test]
     fn it_says_when_it_is_safe_to_stop() {
-        let waiting = status(&left(true, &[(Status::AwaitingIdeate, 2), (Status::Paused, 1)], 0));
+        let waiting = status(&left(true, &[("awaiting_ideate", 2), ("paused", 1)], 3, 0));
         assert_eq!(waiting["at_work"], false);
         assert_eq!(
             waiting["summary"],
             "nothing is at work; 3 runs wait for people and survive a restart; it is safe to stop"
         );
         assert_eq!(waiting["since"], "2025-11-14T12:00:00.000000Z");
-        let idle = status(&left(false, &[], 0));
+        let idle = status(&left(false, &[], 0, 0));
         assert_eq!(idle["summary"], "nothing is at work; no run waits for people; new runs may start at any time");
-        let busy = status(&left(true, &[(Status::Running, 2), (Status::AwaitingIdeate, 1)], 3));
+        let busy = status(&left(true, &[("running", 2), ("awaiting_ideate", 1)], 1, 3));
         assert_eq!(
             (busy["at_work"].as_bool(), busy["summary"].as_str()),
             (
@@ -98,7 +99,7 @@ mod tests {
                 )
             )
         );
-        assert!(left(true, &[], 1).is_at_work(), "work without a run is work");
+        assert!(left(true, &[], 0, 1).is_at_work(), "work without a run is work");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
 use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
 use mw_integrations::{slack, telegram};
-use mw_media::principal::{NAME_LENGTH_MAX, NAME_RULE, OPERATOR, Principal, Role, is_name, is_word};
+use mw_kernel::principal::{NAME_LENGTH_MAX, NAME_RULE, OPERATOR, Principal, Role, is_name, is_word};
 use mw_store::principals::{self, Identities, KEYS_MAX, Outcome};
 use serde_json::{Map, Value, json};
 

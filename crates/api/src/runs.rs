@@ -3,8 +3,8 @@
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{cursor, invalid_query, page_size, sequence, short_text};
 use mw_edge::{Context, Problem, Request, Response, kick, problem, route};
-use mw_media::principal::OPERATOR;
-use mw_media::run::{Attachment, Command, NOTIFICATION};
+use mw_kernel::principal::OPERATOR;
+use mw_kernel::run::{AnyCommand, Attachment, NOTIFICATION};
 use mw_operations::runs::{self, view};
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let status = match request.query("status") {
         None => None,
-        Some(word) => Some(view::status_of(&word, "query:status")?),
+        Some(word) => Some(view::status_of(context.kinds, &word, "query:status")?),
     };
     let before = cursor(request)?;
     let filter = Filter {
@@ -74,7 +74,7 @@ fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<
     let run = runs::load(context, run_id)?;
     let actor = context.actor("api")?;
     require_own_user(&attachment, &run.user_id, context)?;
-    let attached = runs::apply(context, run, &Command::Attach(attachment), &actor)?;
+    let attached = runs::apply(context, run, &AnyCommand::Attach(attachment), &actor)?;
     let answer = json!({"status": "ok", "runId": attached.run.run_id, "artifactType": artifact_type});
     let response = Response::ok(&answer);
     Ok(if attached.kick { response.then(kick::dispatch) } else { response })

@@ -3,8 +3,8 @@
 use crate::bulk;
 use mw_edge::body::{self, Fields};
 use mw_edge::{Context, Problem, Request, Response, clock, idempotency, kick, problem, route};
-use mw_media::run::Run;
-use mw_media::status::Verb;
+use mw_kernel::run::AnyRun;
+use mw_kernel::status::Verb;
 use mw_operations::verbs::{self, VerbRequest, outcome};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn perform(run_id: &str, wanted: VerbRequest, context: &mut Context) -> Result<R
 }
 
 /// What an order did. Cancel answers as the original did.
-fn answer(verb: Verb, run_id: String, version: u64, after: &Run) -> Value {
+fn answer(verb: Verb, run_id: String, version: u64, after: &AnyRun) -> Value {
     let mut answer = outcome(&run_id, version, after);
     if verb != Verb::Cancel {
         answer.insert("verb".to_owned(), json!(verb));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn cancel_answers_as_the_original_did() {
-        let mut run = Run::empty("r1".to_owned());
+        let mut run = mw_media::run::Run::empty("r1".to_owned()).erase().unwrap();
         run.version = 3;
         let cancelled = answer(Verb::Cancel, "r1".to_owned(), 2, &run);
         assert_eq!(cancelled, json!({"runId": "r1", "status": "running"}));

@@ -2,7 +2,7 @@
 
 use mw_edge::Method;
 use mw_edge::routes::ROUTES;
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

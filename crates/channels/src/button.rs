@@ -2,11 +2,11 @@
 //! signature, and the decision goes where every other channel's goes ([`gate::decide`]).
 
 use mw_edge::{Context, Problem};
-use mw_media::button::{self, Press};
-use mw_media::notification::Occasion;
-use mw_media::principal::Principal;
-use mw_media::run::Run;
-use mw_media::status::{Channel, GateName, Verdict};
+use mw_kernel::button::{self, Press};
+use mw_kernel::notification::Occasion;
+use mw_kernel::principal::Principal;
+use mw_kernel::run::AnyRun;
+use mw_kernel::status::{Channel, GateName, Verdict};
 use mw_operations::gate::{self, Decider, DecisionRequest, GateStanding};
 use mw_store::channels::{self, Kind};
 
@@ -51,7 +51,7 @@ pub(crate) fn decide(context: &mut Context, kind: Kind, token: &str, identity: &
 fn decide_as(
     context: &mut Context,
     kind: Kind,
-    run: Run,
+    run: AnyRun,
     (gate, opening): (GateName, u32),
     press: Press,
     by: Principal,
@@ -106,7 +106,7 @@ fn refused(problem: &Problem) -> PressAnswer {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
-    use mw_media::run::Refusal;
+    use mw_kernel::run::Refusal;
     use mw_operations::gate::refusal::not_committed;
     use mw_store::commit::TransitionError;
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_a_final_refusal_takes_the_buttons_off() {
         let told = |refusal| refused(&not_committed(TransitionError::Refused(refusal)));
-        let (run_id, gate) = (|| "r1".to_owned(), mw_media::gate!("ideate"));
+        let (run_id, gate) = (|| "r1".to_owned(), mw_kernel::gate!("ideate"));
         assert!(told(Refusal::NotWaiting { run_id: run_id(), gate }).is_over);
         assert!(told(Refusal::StaleLink).is_over && told(Refusal::StaleLink).text.contains("use the newest"));
         assert!(!told(Refusal::Paused { run_id: run_id() }).is_over);

@@ -7,7 +7,7 @@ use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, route};
 use mw_integrations::telegram::{self, Incoming, Update};
 use mw_integrations::{Fault, Settings};
-use mw_media::principal::Principal;
+use mw_kernel::principal::Principal;
 use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
 use serde_json::{Value, json};

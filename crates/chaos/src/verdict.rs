@@ -5,6 +5,7 @@ use crate::population::{decide, order};
 use crate::scene::Scene;
 use mw::error::{Error, Result};
 use mw::signals::pause;
+use mw_kinds::KINDS;
 use mw_media::Timestamp;
 use mw_media::status::Verb;
 use mw_store::doctor::{Scope, examine};
@@ -78,7 +79,7 @@ pub(crate) fn judge(scene: &mut Scene<'_>) -> Result<Vec<Broken>> {
 fn ask_the_doctor(scene: &Scene<'_>) -> Result<Vec<Broken>> {
     let failed = |error: mw_store::DbError| Error::failed(error.to_string());
     let mut db = mw_store::native::Client::connect(scene.stack.database().url()).map_err(failed)?;
-    let checkup = examine(&mut db, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).map_err(failed)?;
+    let checkup = examine(&mut db, KINDS, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).map_err(failed)?;
     let findings = checkup.findings.into_iter();
     Ok(findings
         .map(|found| Broken { what: format!("doctor: {}: {}", found.invariant, found.detail), run_id: found.run_id })

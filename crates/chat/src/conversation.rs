@@ -5,7 +5,7 @@ use mw_edge::clock::normalise_times;
 use mw_edge::log::Level;
 use mw_edge::query::{invalid_query, page_size};
 use mw_edge::{Context, Method, Problem, Request, Response, clock, problem, route};
-use mw_media::principal::OPERATOR;
+use mw_kernel::principal::OPERATOR;
 use mw_operations::turn::USER_ID_LENGTH_MAX;
 use mw_store::chat;
 use serde_json::json;
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use mw_edge::auth::Caller;
     use mw_edge::config::Config;
-    use mw_media::principal::{Principal, Role};
+    use mw_kernel::principal::{Principal, Role};
 
     #[test]
     fn a_conversation_is_its_owners_and_the_environments_keys() {

@@ -3,9 +3,9 @@
 
 use mw_edge::{Context, Problem};
 use mw_media::brendan::speech;
-use mw_media::link::{Holder, Waiting};
+use mw_kernel::link::{Holder, Waiting};
 use mw_media::run::Run;
-use mw_media::status::{GateName, Status};
+use mw_kernel::status::GateName;
 use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
 
@@ -208,11 +208,11 @@ pub(crate) fn started(
 
 /// The end of a sentence that begins with the run.
 pub(crate) fn standing(run: &ChatRun) -> String {
-    match (run.known.awaiting_gate, run.known.status) {
+    match (run.known.awaiting_gate, run.known.status.as_str()) {
         (Some(gate), _) => format!("waits at the {gate} gate"),
-        (None, Status::Running) => "is at work".to_owned(),
-        (None, Status::Publishing) => "is being published".to_owned(),
-        (None, status) => format!("is {}", status.as_str().replace('_', " ")),
+        (None, "running") => "is at work".to_owned(),
+        (None, "publishing") => "is being published".to_owned(),
+        (None, status) => format!("is {}", status.replace('_', " ")),
     }
 }
 
@@ -221,6 +221,7 @@ mod tests {
     use super::*;
     use mw_edge::config::Config;
     use mw_media::brendan::KnownRun;
+    use mw_media::status::Status;
     use mw_store::chat::Notice;
 
     fn context() -> Context {
@@ -236,8 +237,8 @@ mod tests {
     }
 
     fn loaded() -> ChatLoaded {
-        let run = |run_id: &str, status, awaiting_gate, opening: Option<u32>| ChatRun {
-            known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status, awaiting_gate },
+        let run = |run_id: &str, status: Status, awaiting_gate, opening: Option<u32>| ChatRun {
+            known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status: status.into(), awaiting_gate },
             gates: opening.map(waiting).into_iter().collect(),
         };
         ChatLoaded {
@@ -247,7 +248,7 @@ mod tests {
             projects: Vec::new(),
             runs: vec![
                 run("r2", Status::Published, None, None),
-                run("r1", Status::AwaitingIdeate, Some(mw_media::gate!("ideate")), Some(2)),
+                run("r1", Status::AwaitingIdeate, Some(mw_kernel::gate!("ideate")), Some(2)),
             ],
             user_id: "ann".to_owned(),
             reader: None,
@@ -297,7 +298,7 @@ mod tests {
     fn a_gate_that_was_decided_is_no_news() {
         let mut loaded = loaded();
         for (gate, content) in
-            [(Some(mw_media::gate!("workflow")), "old"), (Some(mw_media::gate!("ideate")), "new"), (None, "done")]
+            [(Some(mw_kernel::gate!("workflow")), "old"), (Some(mw_kernel::gate!("ideate")), "new"), (None, "done")]
         {
             let content = content.to_owned();
             loaded.notices.push(Notice { message_id: 1, content, run_id: Some("r1".to_owned()), gate });

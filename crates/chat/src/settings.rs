@@ -3,7 +3,7 @@
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{Problem, llm, startup};
 use mw_integrations::llm::Usage;
-use mw_media::status::ProvidersMode;
+use mw_kernel::status::ProvidersMode;
 use std::time::Duration;
 
 const TURN_SECONDS: u64 = 25;

@@ -10,7 +10,7 @@ use mw_edge::response::Afterwards;
 use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, refusal, route};
 use mw_media::brendan::Proposal;
 use mw_media::brendan::conversation::HISTORY_LOADED;
-use mw_media::link::Holder;
+use mw_kernel::link::Holder;
 use mw_operations::turn::{self, Reader, TurnRequest, sealed};
 use mw_store::chat::{Asking, ChatLoaded, Decision};
 use serde_json::Value;

@@ -11,8 +11,9 @@ use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
 use mw_edge::limits::RUNS_BULK;
 use mw_edge::{Context, Problem, clock, kick, problem};
-use mw_media::Timestamp;
-use mw_media::status::{Status, Verb};
+use mw_kernel::Timestamp;
+use mw_kernel::run::Kinds;
+use mw_kernel::status::{StatusWord, Verb};
 use mw_operations::verbs::VerbRequest;
 use mw_operations::verbs::bulk::{self, BulkRequest};
 use serde_json::Value;
@@ -51,19 +52,19 @@ pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> A
         form.set("shown_at", clock::rfc3339(now));
     }
     form.set("actor", visitor.principal.name.clone());
-    let bulk = read(&form, dry_run, now)?;
+    let bulk = read(context.kinds, &form, dry_run, now)?;
     let caller = visitor.caller();
     let limit = RUNS_BULK.limit(&context.config, &caller)?;
     let found = mw_store::runs::states(context.database()?, now, &bulk.filter, bulk.page, &limit)?;
     context.limit(RUNS_BULK, found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
     let (results, wakes) = bulk::perform(&bulk, found, context)?;
-    let response = render(visitor, &form, &bulk, results, next.as_deref())?;
+    let response = render(context.kinds, visitor, &form, &bulk, results, next.as_deref())?;
     Ok(if wakes { response.then(kick::dispatch) } else { response })
 }
 
-fn read(form: &Form, dry_run: bool, now: Timestamp) -> Result<BulkRequest, Problem> {
-    let mut filter = runs::filter(form.members(), now)?;
+fn read(kinds: Kinds, form: &Form, dry_run: bool, now: Timestamp) -> Result<BulkRequest, Problem> {
+    let mut filter = runs::filter(kinds, form.members(), now)?;
     let mut fields = Fields::new(form.members(), "#");
     let verb = Verb::parse(&fields.required_text("verb", 1, 20)).filter(|verb| runs::BULK.contains(verb));
     if verb.is_none() {
@@ -81,6 +82,7 @@ fn read(form: &Form, dry_run: bool, now: Timestamp) -> Result<BulkRequest, Probl
 }
 
 fn render(
+    kinds: Kinds,
     visitor: &Visitor,
     form: &Form,
     bulk: &BulkRequest,
@@ -101,8 +103,8 @@ fn render(
             reason: bulk.verb.reason.clone(),
             dry: bulk.dry_run,
             kept,
-            moved: moved.into_iter().map(line).collect(),
-            left: left.into_iter().map(line).collect(),
+            moved: moved.into_iter().map(|result| line(kinds, result)).collect(),
+            left: left.into_iter().map(|result| line(kinds, result)).collect(),
             back: runs::path_with(form.members(), &[]),
             next: next.map(|cursor| runs::path_with(form.members(), &[("cursor", cursor)])),
         },
@@ -113,7 +115,7 @@ fn text<'a>(result: &'a Value, name: &str) -> &'a str {
     result.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn line(result: &Value) -> Line {
+fn line(kinds: Kinds, result: &Value) -> Line {
     let words = match text(result, "outcome") {
         "changed" => "moves to".to_owned(),
         "successor" => "a successor goes on from it".to_owned(),
@@ -125,7 +127,7 @@ fn line(result: &Value) -> Line {
     Line {
         path: run_path(&run_id),
         run_id,
-        chip: Status::parse(text(result, "status")).map(Chip::of),
+        chip: Some(text(result, "status")).filter(|word| !word.is_empty()).map(|word| Chip::of(kinds, &StatusWord::of(word))),
         words,
         successor,
     }

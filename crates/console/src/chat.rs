@@ -8,7 +8,7 @@ use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use askama::Template;
 use mw_edge::Context;
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::turn::{self, call};
 use mw_store::console::Message;
 

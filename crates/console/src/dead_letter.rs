@@ -9,7 +9,7 @@ use mw_edge::body::Fields;
 use mw_edge::clock::normalise_times;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Request, clock, kick, problem};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, dead_letter_id, explanation, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Order, Reason};
 use serde_json::Value;

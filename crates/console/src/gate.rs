@@ -1,4 +1,4 @@
-//! An open gate as the inbox and the run's page show it, from core's brief, and the decision on it: by the same function
+//! An open gate as the inbox and the run's page show it, from its brief, and the decision on it: by the same function
 //! as every channel.
 
 use super::form::Form;
@@ -8,19 +8,20 @@ use super::visitor::Visitor;
 use super::{Answer, see_other};
 use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{Context, Request, kick, problem};
-use mw_media::principal::Role;
-use mw_media::run::{Brief, ClipState, OpenGate, Run, Text};
-use mw_media::status::{Channel, GateName, Verdict};
+use mw_kernel::principal::Role;
+use mw_kernel::run::{AnyRun, Brief, Kinds, OpenGate, Piece, Pieces};
+use mw_kernel::status::{Channel, GateName, Verdict};
 use mw_operations::gate::policy::Obstacle;
-use mw_operations::gate::{self, Decider, page, request as decision_request};
+use mw_operations::gate::{self, Decider, request as decision_request};
 use mw_operations::runs::load_counted;
+use serde_json::Value;
 
 /// What is asked at a gate.
 pub(super) struct Open {
     /// Unique on a page.
     pub(super) id: String,
     pub(super) question: String,
-    pub(super) brief: Brief,
+    pub(super) brief: Brief<Value>,
     pub(super) run_path: String,
     pub(super) opened: Moment,
     pub(super) decide_by: Moment,
@@ -28,7 +29,6 @@ pub(super) struct Open {
     pub(super) urgent: bool,
     pub(super) clips: Vec<Clip>,
     pub(super) video: Option<String>,
-    pub(super) cost: String,
     pub(super) fields: Vec<Input>,
     pub(super) may: May,
 }
@@ -62,48 +62,37 @@ pub(super) struct Input {
 }
 
 impl Open {
-    /// Every gate of the run at which somebody can decide now.
-    pub(super) fn all_of(run: &Run, visitor: &Visitor) -> Vec<Open> {
+    /// Every gate of the run at which somebody can decide now; none of a run that this version cannot read.
+    pub(super) fn all_of(kinds: Kinds, run: &AnyRun, visitor: &Visitor) -> Option<Vec<Open>> {
         let waiting = run.gates.iter().filter(|_| run.pause.is_none());
-        waiting.map(|open| Open::of(run, open, visitor)).collect()
+        waiting.map(|open| Some(Open::of(gate::brief(kinds, run, open).ok()?, May::of(kinds, run, open, visitor), open))).collect()
     }
 
-    fn of(run: &Run, open: &OpenGate, visitor: &Visitor) -> Open {
-        let brief = run.brief_of(open);
-        let clips = brief.about.clips.iter().map(|clip| Clip {
-            number: clip.index as usize + 1,
-            header: clip.header.clone(),
-            subject: clip.subject.clone(),
-            prompt: clip.prompt.text.clone(),
-            url: clip.url.as_deref().and_then(web_link),
-            failure: None,
-        });
-        let text = |text: &Text| text.text.clone().unwrap_or_default();
+    fn of(brief: Brief<Value>, may: May, open: &OpenGate) -> Open {
         let fields = brief.fields.iter().map(|field| Input {
             name: format!("edit.{}", field.field),
             label: field.label.clone(),
-            text: text(&field.text),
+            text: field.text.text.clone().unwrap_or_default(),
             chars_max: field.chars_max,
         });
         Open {
-            id: format!("gate-{}-{}", run.run_id, open.opening),
+            id: format!("gate-{}-{}", brief.run_id, brief.opening),
             question: brief.question.clone(),
-            run_path: run_path(&run.run_id),
+            run_path: run_path(&brief.run_id),
             opened: Moment::at(brief.opened_at),
             decide_by: Moment::at(brief.deadline),
             urgent: open.warned,
-            clips: clips.collect(),
-            video: brief.about.video_url.as_deref().and_then(web_link),
-            cost: page::cost(&brief),
+            clips: clips(&brief.matter.pieces),
+            video: brief.matter.video.as_deref().and_then(web_link),
             fields: fields.collect(),
-            may: May::of(run, open, visitor),
+            may,
             brief,
         }
     }
 
     /// Whether a check of the guard-rails fails.
     pub(super) fn is_broken(&self) -> bool {
-        self.brief.about.checks.iter().any(|check| !check.kept)
+        self.brief.matter.is_broken()
     }
 
     pub(super) fn may_approve(&self) -> bool {
@@ -112,11 +101,11 @@ impl Open {
 }
 
 impl May {
-    fn of(run: &Run, open: &OpenGate, visitor: &Visitor) -> May {
+    fn of(kinds: Kinds, run: &AnyRun, open: &OpenGate, visitor: &Visitor) -> May {
         if !visitor.may(Role::Approver) {
             return May::Look("Your role looks on here. Approvers decide.".to_owned());
         }
-        match Obstacle::of(run, open.gate, open.opening, &visitor.principal) {
+        match Obstacle::of(kinds, run, open.gate, open.opening, &visitor.principal) {
             None => May::Decide,
             Some(Obstacle::Approval(why)) => May::Object(why),
             Some(Obstacle::Anything(why)) => May::Look(why),
@@ -124,16 +113,14 @@ impl May {
     }
 }
 
-pub(super) fn clips(run: &Run) -> Vec<Clip> {
-    let numbered = run.body.clips.iter().enumerate();
-    let shown = numbered.map(|(index, clip)| {
-        let (url, failure) = match &clip.state {
-            ClipState::Pending => (None, None),
-            ClipState::Generated { url } => (web_link(url), None),
-            ClipState::Failed { code, message } => (None, Some(format!("{code}: {message}"))),
-        };
-        let (header, subject, prompt) = (clip.header.clone(), clip.subject.clone(), clip.prompt.clone());
-        Clip { number: index + 1, header, subject, prompt, url, failure }
+pub(super) fn clips(pieces: &Pieces) -> Vec<Clip> {
+    let shown = pieces.list.iter().map(|Piece { number, header, subject, prompt, url, failure }| Clip {
+        number: *number,
+        header: header.clone(),
+        subject: subject.clone(),
+        prompt: prompt.text.clone(),
+        url: url.as_deref().and_then(web_link),
+        failure: failure.clone(),
     });
     shown.collect()
 }
@@ -147,7 +134,7 @@ pub(super) fn act(
     request: &Request,
     context: &mut Context,
 ) -> Answer {
-    let decision = decision_request::read(&decision_request::form_members(form.pairs())?)?;
+    let decision = decision_request::read(&decision_request::form_members(form.pairs())?, context.kinds)?;
     // A page that is not of this opening decides nothing, and neither does a form without a button.
     if decision.opening.is_none() || form.text("decision").is_empty() {
         return Err(problem::invalid_field("#/decision", "Press a button on the page of the gate").into());

@@ -8,7 +8,8 @@ use askama::Template;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
+use mw_kernel::run::Kinds;
 use mw_store::runs::Listed;
 
 const PAGE: u32 = 20;
@@ -36,7 +37,7 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     let visitor = guest.admit(seen.shell, context)?;
     let next = seen.page.runs.last().filter(|_| seen.page.more);
     let next = next.map(|last| format!("/console?after={}", Cursor::of(&last.at, &last.run_id)));
-    let (gates, unreadable) = sorted(&seen.page.runs, &visitor);
+    let (gates, unreadable) = sorted(context.kinds, &seen.page.runs, &visitor);
     let frame = Frame::of("Inbox", Place::Inbox, &visitor).saying(gate::done(request));
     Ok(page(
         200,
@@ -52,13 +53,13 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
     )?)
 }
 
-fn sorted(runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) {
+fn sorted(kinds: Kinds, runs: &[Listed], visitor: &Visitor) -> (Vec<gate::Open>, Vec<String>) {
     let mut gates = Vec::new();
     let mut unreadable = Vec::new();
     for listed in runs {
-        match &listed.run {
-            Ok(run) => gates.extend(gate::Open::all_of(run, visitor)),
-            Err(_) => unreadable.push(listed.run_id.clone()),
+        match listed.run.as_ref().ok().and_then(|run| gate::Open::all_of(kinds, run, visitor)) {
+            Some(open) => gates.extend(open),
+            None => unreadable.push(listed.run_id.clone()),
         }
     }
     (gates, unreadable)

@@ -40,7 +40,7 @@ use form::Form;
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
 use mw_edge::{Context, Problem, Request, Response, problem};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use route::Route;
 use visitor::Guest;
 

@@ -7,7 +7,7 @@ use askama::Template;
 use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Method, Request, Response, auth, clock, signing};
-use mw_media::principal::OPERATOR;
+use mw_kernel::principal::OPERATOR;
 
 #[derive(Template)]
 #[template(path = "login.html")]

@@ -5,7 +5,7 @@ use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use askama::Template;
 use mw_edge::{Context, startup};
-use mw_media::status::ProvidersMode;
+use mw_kernel::status::ProvidersMode;
 use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
 

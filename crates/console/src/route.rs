@@ -1,8 +1,8 @@
 //! Which page or action a path names, and who may use it.
 
 use mw_edge::{Method, Request};
-use mw_media::principal::Role;
-use mw_media::status::{GateName, Verb};
+use mw_kernel::principal::Role;
+use mw_kernel::status::{GateName, Verb};
 use mw_store::dead_letters::Action;
 
 pub(super) enum Route {

@@ -14,7 +14,7 @@ use askama::Template;
 use mw_edge::clock::normalise_times;
 use mw_edge::query::invalid_query;
 use mw_edge::{Context, Request, Response, clock, ids, problem};
-use mw_media::run::{Facts, JobPhase, Run, Why};
+use mw_kernel::run::{AnyRun, Facts, Kinds, Refusal, Why, Work};
 use mw_store::console::RunShown;
 
 const EVENTS: u32 = 40;
@@ -49,6 +49,9 @@ struct Shown {
     details: Vec<String>,
     gates: Vec<gate::Open>,
     steps: Vec<StepShown>,
+    /// What one part is called, and all of them.
+    noun: &'static str,
+    pieces: String,
     clips: Vec<Clip>,
     video: Option<String>,
     post: Option<String>,
@@ -59,7 +62,7 @@ struct Shown {
 
 struct JobRow {
     id: String,
-    provider: &'static str,
+    provider: String,
     chip: Chip,
     task: Option<String>,
     failure: Option<String>,
@@ -73,10 +76,13 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
         }
     };
     check_id(run_id, context)?;
-    let seen = mw_store::console::run(context.connection()?, guest.visit(), run_id, before, EVENTS)?;
+    let kinds = context.kinds;
+    let seen = mw_store::console::run(context.connection()?, kinds, guest.visit(), run_id, before, EVENTS)?;
     let visitor = guest.admit(seen.shell, context)?;
     let found = seen.page.run.ok_or_else(|| problem::not_found("run not found"))?;
-    let run = serde_json::from_value::<Run>(found.state.clone()).ok();
+    // One that this version cannot read is shown without what only its kind knows.
+    let shown = found.run.as_ref().and_then(|run| Shown::of(kinds, run, &found.facts, &visitor).ok());
+    let run = found.run.as_ref().filter(|_| shown.is_some());
     let done = gate::done(request).or_else(|| verbs::done(request));
     let frame = Frame::of(&title(&found), Place::Runs, &visitor).saying(done);
     let path = run_path(run_id);
@@ -86,12 +92,12 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
         &Page {
             frame,
             token: visitor.token.clone(),
-            row: Row::of(&found.row, clock::now()),
+            row: Row::of(kinds, &found.row, clock::now()),
             parent: found.row.parent_run_id.as_deref().map(with_path),
             successors: found.successors.iter().map(|run_id| with_path(run_id)).collect(),
-            offers: verbs::offers(run.as_ref(), found.row.finished_at.is_some(), &visitor),
-            shown: run.as_ref().map(|run| Shown::of(run, &found.facts, &visitor)),
-            entries: found.events.iter().map(timeline::entry).collect(),
+            offers: verbs::offers(kinds, run, found.row.finished_at.is_some(), &visitor),
+            shown,
+            entries: found.events.iter().map(|event| timeline::entry(kinds, event)).collect(),
             older: older.map(|seq| format!("{path}?before={seq}#timeline")),
             newest: before.map(|_| format!("{path}#timeline")),
             receipts: found.receipts.iter().map(webhooks::Row::of).collect(),
@@ -121,9 +127,11 @@ fn check_id(run_id: &str, context: &mut Context) -> Result<(), PageRefusal> {
 }
 
 impl Shown {
-    fn of(run: &Run, facts: &Facts, visitor: &Visitor) -> Shown {
-        let Why { waiting_for, since, until, then, details, can: _ } = run.why(facts);
-        Shown {
+    fn of(kinds: Kinds, run: &AnyRun, facts: &Facts, visitor: &Visitor) -> Result<Shown, Refusal> {
+        let kind = kinds.of(run)?;
+        let Why { waiting_for, since, until, then, details, can: _ } = kind.why(run, facts)?;
+        let product = kind.product(run)?;
+        Ok(Shown {
             mode: run.mode.as_str(),
             version: run.definition.version.clone(),
             started: Moment::at(run.started_at),
@@ -132,29 +140,24 @@ impl Shown {
             since: since.map(Moment::at),
             until: until.map(Moment::at),
             details,
-            gates: gate::Open::all_of(run, visitor),
-            steps: steps::of(run),
-            clips: gate::clips(run),
-            video: run.body.render_url.as_deref().and_then(web_link),
-            post: run.body.publish_url.as_deref().and_then(web_link),
-            caption: run.body.caption.clone(),
-            concept: run.body.concept.clone(),
-            jobs: run.body.jobs.iter().map(|(id, job)| JobRow::of(id, job)).collect(),
-        }
+            gates: gate::Open::all_of(kinds, run, visitor).unwrap_or_default(),
+            steps: steps::of(run, kind.steps(run)?),
+            noun: product.pieces.noun,
+            pieces: product.pieces.title(),
+            clips: gate::clips(&product.pieces),
+            video: product.video.as_deref().and_then(web_link),
+            post: product.post.as_deref().and_then(web_link),
+            caption: product.caption,
+            concept: product.concept,
+            jobs: product.work.into_iter().map(JobRow::of).collect(),
+        })
     }
 }
 
 impl JobRow {
-    fn of(id: &str, job: &mw_media::run::Job) -> JobRow {
-        let (chip, failure) = match &job.phase {
-            JobPhase::Requested => (Chip::new("asked for", "work"), None),
-            JobPhase::Submitted { .. } => (Chip::new("at the provider", "work"), None),
-            JobPhase::Succeeded { .. } => (Chip::new("done", "good"), None),
-            JobPhase::Failed { code, message, .. } => (Chip::new("failed", "bad"), Some(format!("{code}: {message}"))),
-            JobPhase::Replaced { by } => (Chip::new("replaced", "off"), Some(format!("by {by}"))),
-        };
-        let task = job.phase.task_id().map(str::to_owned);
-        JobRow { id: id.to_owned(), provider: job.spec.kind().provider(), chip, task, failure }
+    fn of(work: Work) -> JobRow {
+        let Work { id, provider, standing, task, note } = work;
+        JobRow { id, provider, chip: Chip::standing(standing), task, failure: note }
     }
 }
 

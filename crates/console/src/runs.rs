@@ -8,9 +8,10 @@ use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Problem, Request, clock};
-use mw_media::Timestamp;
-use mw_media::principal::Role;
-use mw_media::status::{Status, Verb};
+use mw_kernel::Timestamp;
+use mw_kernel::principal::Role;
+use mw_kernel::run::Kinds;
+use mw_kernel::status::{StatusWord, Verb};
 use mw_store::console::{ProjectName, RunRow};
 use mw_store::runs::Filter;
 use serde_json::{Map, Value};
@@ -78,14 +79,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn of(run: &RunRow, now: Timestamp) -> Row {
+    pub(super) fn of(kinds: Kinds, run: &RunRow, now: Timestamp) -> Row {
         Row {
             path: run_path(&run.run_id),
             run_id: run.run_id.clone(),
             title: run.title.clone().unwrap_or_else(|| "(this version cannot read this run)".to_owned()),
             project: run.project.clone(),
             user_id: run.user_id.clone(),
-            chip: Chip::of(run.status),
+            chip: Chip::of(kinds, &run.status),
             created: Moment::read(&run.created_at),
             deadline: Moment::read_some(run.deadline.as_deref()),
             overdue: run.deadline.as_deref().and_then(clock::parse).is_some_and(|at| at <= now),
@@ -100,7 +101,8 @@ pub(super) fn run_path(run_id: &str) -> String {
 pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> Answer {
     let now = clock::now();
     let asked = asked(request);
-    let filter = filter(&asked, now)?;
+    let kinds = context.kinds;
+    let filter = filter(kinds, &asked, now)?;
     let seen = mw_store::console::runs(context.connection()?, guest.visit(), &filter, PAGE)?;
     let visitor = guest.admit(seen.shell, context)?;
     let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -112,9 +114,10 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
         &Page {
             frame: Frame::of("Runs", Place::Runs, &visitor),
             token: visitor.token.clone(),
-            statuses: Status::ALL
-                .iter()
-                .map(|status| choice(status.as_str(), &words(*status), text("status")))
+            statuses: kinds
+                .statuses()
+                .into_iter()
+                .map(|status| choice(status, &status.replace('_', " "), text("status")))
                 .collect(),
             projects: seen.page.projects.iter().map(|project| project_choice(project, text("project"))).collect(),
             ages: AGES.iter().map(|(value, words, _)| choice(value, words, text("age"))).collect(),
@@ -123,7 +126,7 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
             filtered: !asked.keys().all(|name| name == "cursor"),
             kept: kept(&asked),
             verbs,
-            rows: seen.page.runs.iter().map(|run| Row::of(run, now)).collect(),
+            rows: seen.page.runs.iter().map(|run| Row::of(kinds, run, now)).collect(),
             next,
             first: asked.contains_key("cursor").then(|| path_with(&asked, &[])),
             may_start: visitor.may(Role::Approver),
@@ -140,10 +143,6 @@ fn choice(value: &str, text: &str, chosen: &str) -> Choice {
 
 fn project_choice(project: &ProjectName, chosen: &str) -> Choice {
     choice(&project.key, &project.title, chosen)
-}
-
-fn words(status: Status) -> String {
-    status.as_str().replace('_', " ")
 }
 
 /// The filters of the address that say something.
@@ -170,7 +169,7 @@ pub(super) fn path_with(asked: &Map<String, Value>, more: &[(&str, &str)]) -> St
 }
 
 /// The filter that an address or a form means.
-pub(super) fn filter(members: &Map<String, Value>, now: Timestamp) -> Result<Filter, Problem> {
+pub(super) fn filter(kinds: Kinds, members: &Map<String, Value>, now: Timestamp) -> Result<Filter, Problem> {
     let mut fields = Fields::new(members, "query:");
     let status = fields.text("status", 1, 40);
     let project = fields.text("project", 1, 200);
@@ -179,8 +178,8 @@ pub(super) fn filter(members: &Map<String, Value>, now: Timestamp) -> Result<Fil
     let cursor = fields.text("cursor", 1, 1000);
     let mut filter = Filter { project, user_id, ..Filter::default() };
     if let Some(word) = status {
-        filter.status = Status::parse(&word);
-        if filter.status.is_none() {
+        filter.status = Some(StatusWord::of(&word));
+        if !kinds.statuses().contains(&word.as_str()) {
             fields.fail("status", format!("There is no status {word}"));
         }
     }
@@ -213,7 +212,7 @@ mod tests {
     const NOW: Timestamp = time::macros::datetime!(2026-01-02 12:00 UTC);
 
     fn read(target: &str) -> Result<Filter, Problem> {
-        filter(&asked(&Request::in_memory("GET", target, &[], "")), NOW)
+        filter(mw_kinds::KINDS, &asked(&Request::in_memory("GET", target, &[], "")), NOW)
     }
 
     #[test]
@@ -221,7 +220,7 @@ mod tests {
         let found = read("/console/runs?status=failed&project=aismr&user=&age=over-day&stuck=yes").unwrap();
         assert_eq!(
             (found.status, found.project.as_deref(), found.user_id),
-            (Some(Status::Failed), Some("aismr"), None)
+            (Some(StatusWord::of("failed")), Some("aismr"), None)
         );
         assert_eq!(found.created_before.as_deref(), Some("2026-01-01T12:00:00.000000Z"));
         assert_eq!(found.overdue_at.as_deref(), Some("2026-01-02T12:00:00.000000Z"));

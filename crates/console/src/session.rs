@@ -8,8 +8,8 @@ use mw_edge::config::Config;
 use mw_edge::request::origin_of;
 use mw_edge::seal::{is_signed, sign};
 use mw_edge::{Problem, Request, signing};
-use mw_media::Timestamp;
-use mw_media::principal::OPERATOR;
+use mw_kernel::Timestamp;
+use mw_kernel::principal::OPERATOR;
 use serde::{Deserialize, Serialize};
 
 /// A working day and a bit; the end is absolute.

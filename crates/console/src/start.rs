@@ -9,7 +9,7 @@ use askama::Template;
 use mw_edge::limits::RUNS_START;
 use mw_edge::{Context, clock, idempotency, kick};
 use mw_media::definition::{Definition, Step};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::start::{Start, body};
 use mw_store::commit::Idempotency;
 use serde_json::{Map, Value, json};

@@ -1,8 +1,7 @@
 //! A run's steps as a picture: a list that a stylesheet draws, and that reads well without one.
 
-use mw_media::definition::Step;
-use mw_media::run::Run;
-use mw_media::status::Status;
+use mw_kernel::run::{AnyRun, Doer, Progress, Step};
+use mw_kernel::status::End;
 
 /// A step and how it stands.
 pub(super) struct StepShown {
@@ -14,39 +13,35 @@ pub(super) struct StepShown {
     pub(super) words: &'static str,
 }
 
-pub(super) fn of(run: &Run) -> Vec<StepShown> {
-    let here = run.body.step as usize;
-    let numbered = run.body.pipeline.iter().enumerate();
-    let shown = numbered.map(|(index, step)| {
-        let (state, words) = match index.cmp(&here) {
-            std::cmp::Ordering::Less => ("done", "done"),
-            std::cmp::Ordering::Equal => current(run.status),
-            std::cmp::Ordering::Greater => ("ahead", "to come"),
+pub(super) fn of(run: &AnyRun, steps: Vec<Step>) -> Vec<StepShown> {
+    let shown = steps.into_iter().map(|Step { name, doer, progress }| {
+        let (state, words) = match progress {
+            Progress::Done => ("done", "done"),
+            Progress::Now => current(run, doer),
+            Progress::Ahead => ("ahead", "to come"),
         };
-        StepShown { name: step.name().to_owned(), kind: kind(step), state, words }
+        StepShown { name, kind: kind(doer), state, words }
     });
     shown.collect()
 }
 
-fn current(status: Status) -> (&'static str, &'static str) {
-    match status {
-        Status::Published => ("done", "done"),
-        Status::PendingWorkflow | Status::AwaitingIdeate | Status::AwaitingPrepublish | Status::AwaitingApproval => {
-            ("now", "waits for a person")
-        }
-        Status::Running | Status::Publishing => ("now", "at work"),
-        Status::Paused => ("held", "paused"),
-        Status::Failed => ("stopped", "failed here"),
-        Status::Cancelled => ("stopped", "cancelled here"),
-        Status::Rejected => ("stopped", "rejected here"),
-        Status::Expired => ("stopped", "expired here"),
+fn current(run: &AnyRun, doer: Doer) -> (&'static str, &'static str) {
+    match (run.end, &run.pause, doer) {
+        (Some(End::Done), _, _) => ("done", "done"),
+        (Some(End::Failed), _, _) => ("stopped", "failed here"),
+        (Some(End::Cancelled), _, _) => ("stopped", "cancelled here"),
+        (Some(End::Rejected), _, _) => ("stopped", "rejected here"),
+        (Some(End::Expired), _, _) => ("stopped", "expired here"),
+        (None, Some(_), _) => ("held", "paused"),
+        (None, None, Doer::Person) => ("now", "waits for a person"),
+        (None, None, Doer::Model | Doer::Provider) => ("now", "at work"),
     }
 }
 
-fn kind(step: &Step) -> &'static str {
-    match step {
-        Step::Gate { .. } => "gate",
-        Step::Persona { .. } => "persona",
-        Step::Generate { .. } | Step::Render { .. } | Step::Publish { .. } => "provider",
+fn kind(doer: Doer) -> &'static str {
+    match doer {
+        Doer::Person => "gate",
+        Doer::Model => "persona",
+        Doer::Provider => "provider",
     }
 }

@@ -8,7 +8,7 @@ use askama::Template;
 use mw_edge::body::Fields;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Request, clock, problem, startup};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::drain;
 use mw_store::console::{DecisionRow, Sweep};
 use mw_store::drain::Left;

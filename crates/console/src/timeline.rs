@@ -1,6 +1,7 @@
 //! The timeline in words: what happened, who did it, and from where. The event itself unfolds below.
 
 use super::view::Moment;
+use mw_kernel::run::Kinds;
 use serde_json::Value;
 
 /// An event as people read it.
@@ -14,13 +15,13 @@ pub(super) struct Entry {
     pub(super) payload: String,
 }
 
-pub(super) fn entry(event: &Value) -> Entry {
+pub(super) fn entry(kinds: Kinds, event: &Value) -> Entry {
     let kind = text(event, "type");
     let data = event.get("data").unwrap_or(&Value::Null);
     Entry {
         seq: event.get("seq").and_then(Value::as_u64).unwrap_or_default(),
         kind: kind.to_owned(),
-        what: sentence(kind, data).unwrap_or_else(|| kind.to_owned()),
+        what: sentence(kind, data).or_else(|| kinds.sentence(kind, data)).unwrap_or_else(|| kind.to_owned()),
         who: text(event, "actor").to_owned(),
         place: place(data),
         at: Moment::read(text(event, "at")),
@@ -48,13 +49,11 @@ fn place(data: &Value) -> Option<String> {
     })
 }
 
-/// In words; `None` for an event that a later version wrote. Read from its JSON: the typed events would make the
-/// component half as large again.
+/// An event that every kind has, in words. Read from its JSON: the typed events would make the component half as large again.
 fn sentence(kind: &str, data: &Value) -> Option<String> {
     let t = |name: &str| text(data, name);
     Some(match kind {
         "run.started" => format!("Started for {}: {}", t("user_id"), t("title")),
-        "step.started" => format!("Step {} began", t("name")),
         "gate.opened" => format!("Asked at the {} gate: {}", t("gate"), t("summary")),
         "gate.decided" => decided(data),
         "gate.voted" => format!("{}; more approvals are needed", decided(data)),
@@ -64,26 +63,11 @@ fn sentence(kind: &str, data: &Value) -> Option<String> {
         "gate.expired" => format!("Nobody decided at the {} gate in time", t("gate")),
         "gate.withdrawn" => format!("Withdrew the {} gate: {}", t("gate"), t("reason")),
         "gate.warned" => format!("Warned: the time of the {} gate is running out", t("gate")),
-        "persona.requested" => format!("Asked the language model to speak for {}", t("persona")),
-        "persona.finished" => format!("{} answered ({})", capital(t("persona")), t("source")),
-        "job.requested" => format!("Asked for {}", ordered(data)),
-        "job.submitted" if data.get("adopted") == Some(&Value::Bool(true)) => {
-            format!("A callback told us the provider's task: {}", t("task_id"))
-        }
-        "job.submitted" => format!("The provider took it as task {}", t("task_id")),
-        "job.submission_repeated" => format!("Sent once more: {}", t("reason")),
-        "job.succeeded" => "The provider delivered".to_owned(),
-        "job.failed" => format!("The provider failed: {}: {}", t("code"), t("message")),
-        "job.retried" => "Goes out again".to_owned(),
-        "job.replaced" => "Asked for again as another job".to_owned(),
-        "job.adopted" => format!("Follows {} of run {}", ordered(data), t("from_run")),
-        "clip.adopted" => format!("Took a clip over from run {}", t("from_run")),
         "run.paused" => format!("Paused: {}", t("reason")),
         "run.resumed" => format!("Resumed: {}", t("reason")),
         "deadline.extended" => format!("Got more time: {}", t("reason")),
         "run.retried" => format!("Tried again: {}", t("reason")),
         "artifact.attached" => format!("Artifact attached: {}", t("artifact_type")),
-        "run.published" => "Published".to_owned(),
         "run.rejected" => format!("Ended: rejected at the {} gate", t("gate")),
         "run.expired" if t("gate").is_empty() => "Ended: paused for too long".to_owned(),
         "run.expired" => format!("Ended: the {} gate expired", t("gate")),
@@ -105,28 +89,11 @@ fn decided(data: &Value) -> String {
     format!("{verdict} at the {} gate{comment}", text(data, "gate"))
 }
 
-fn ordered(data: &Value) -> String {
-    let spec = data.get("spec").unwrap_or(&Value::Null);
-    match text(spec, "kind") {
-        "generate" => {
-            let number = spec.get("index").and_then(Value::as_u64).unwrap_or_default() + 1;
-            format!("clip {number} ({}) by {}", text(spec, "header"), text(spec, "model"))
-        }
-        "render" => "the final video".to_owned(),
-        "publish" => "the post".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::run::{CommonName, MediaEventName};
+    use mw_kernel::run::CommonName;
+    use mw_kinds::KINDS;
     use serde_json::json;
 
     #[test]
@@ -134,22 +101,22 @@ mod tests {
         let decided = json!({"seq": 3, "at": "2026-01-01T12:00:00Z", "actor": "ann", "type": "gate.decided", "data": {
             "gate": "ideate", "opening": 1, "verdict": "reject", "approver": "ann", "channel": "console",
             "at": "2026-01-01T12:00:00Z", "comment": "too dull", "ip": "10.0.0.7"}});
-        let entry = entry(&decided);
+        let entry = entry(KINDS, &decided);
         assert_eq!(entry.what, "Rejected at the ideate gate: “too dull”");
         assert_eq!((entry.who.as_str(), entry.place.as_deref()), ("ann", Some("in the console, from 10.0.0.7")));
         assert!(entry.payload.contains("\"comment\": \"too dull\""));
     }
 
     #[test]
-    fn every_event_has_a_sentence() {
-        let names = [CommonName::WORDS, MediaEventName::WORDS, &["run.started"]].concat();
+    fn every_event_of_the_kernel_has_a_sentence() {
+        let names = [CommonName::WORDS, &["run.started"]].concat();
         let silent: Vec<&str> = names.into_iter().filter(|name| sentence(name, &Value::Null).is_none()).collect();
         assert!(silent.is_empty(), "{silent:?}");
     }
 
     #[test]
     fn an_event_of_a_later_version_is_shown_by_its_type() {
-        let entry = entry(&json!({"seq": 9, "at": "soon", "actor": "x", "type": "run.teleported"}));
+        let entry = entry(KINDS, &json!({"seq": 9, "at": "soon", "actor": "x", "type": "run.teleported"}));
         assert_eq!((entry.what.as_str(), entry.at.is_none()), ("run.teleported", true));
     }
 }

@@ -7,9 +7,9 @@ use super::visitor::Visitor;
 use super::{Answer, see_other};
 use mw_edge::body::Fields;
 use mw_edge::{Context, Request, clock, ids, kick};
-use mw_media::principal::Role;
-use mw_media::run::{self, Order, PAUSE_DAYS, Run};
-use mw_media::status::Verb;
+use mw_kernel::principal::Role;
+use mw_kernel::run::{self, AnyKind, AnyRun, Kinds, Order, PAUSE_DAYS, Progress};
+use mw_kernel::status::Verb;
 use mw_operations::verbs::{VerbRequest, perform};
 use time::Duration;
 
@@ -36,19 +36,25 @@ const MORE: [(Duration, &str); 4] = [
 ];
 
 /// The verbs of a run; of one that cannot be read only the end.
-pub(super) fn offers(run: Option<&Run>, ended: bool, visitor: &Visitor) -> Vec<Offer> {
+pub(super) fn offers(kinds: Kinds, run: Option<&AnyRun>, ended: bool, visitor: &Visitor) -> Vec<Offer> {
     if !visitor.may(Role::Operator) {
         return Vec::new();
     }
-    let Some(run) = run else {
-        return if ended { Vec::new() } else { vec![offer(Verb::Terminate, None)] };
+    let Some((run, kind)) = run.and_then(|run| Some((run, kinds.of(run).ok()?))) else {
+        return if ended { Vec::new() } else { vec![offer(Verb::Terminate, None, &[])] };
     };
-    Verb::ALL.iter().filter(|verb| changes(run, **verb)).map(|verb| offer(*verb, Some(run))).collect()
+    let steps = reached(kind, run);
+    Verb::ALL.iter().filter(|verb| changes(kind, run, &steps, **verb)).map(|verb| offer(*verb, Some(run), &steps)).collect()
 }
 
-fn changes(run: &Run, verb: Verb) -> bool {
+/// The steps that a successor could begin with.
+fn reached(kind: &dyn AnyKind, run: &AnyRun) -> Vec<String> {
+    let steps = kind.steps(run).unwrap_or_default().into_iter();
+    steps.filter(|step| step.progress != Progress::Ahead).map(|step| step.name).collect()
+}
+
+fn changes(kind: &dyn AnyKind, run: &AnyRun, steps: &[String], verb: Verb) -> bool {
     let now = clock::now();
-    let step = run.body.current_step().map(|step| step.name().to_owned()).unwrap_or_default();
     let order = match verb {
         Verb::Cancel => Order::Cancel,
         Verb::Pause => Order::Pause { until: now + Duration::days(PAUSE_DAYS) },
@@ -56,13 +62,16 @@ fn changes(run: &Run, verb: Verb) -> bool {
         Verb::Terminate => Order::Terminate,
         Verb::Extend => Order::Extend { until: run.deadline.unwrap_or(now).max(now) + Duration::hours(1) },
         Verb::Retry => Order::Retry { key: String::new(), fresh: false },
-        Verb::Rerun => Order::Rerun { from: step, key: String::new(), fresh: false },
+        Verb::Rerun => {
+            Order::Rerun { from: steps.last().cloned().unwrap_or_default(), key: String::new(), fresh: false }
+        }
     };
     let mut new_id = ids::new_id;
-    matches!(order.decide(run, "offer", "console", &mut run::Context { now, new_id: &mut new_id }), Ok(Some(_)))
+    let context = &mut run::Context { now, new_id: &mut new_id };
+    matches!(kind.order(run, &order, "offer", "console", context), Ok(Some(_)))
 }
 
-fn offer(verb: Verb, run: Option<&Run>) -> Offer {
+fn offer(verb: Verb, run: Option<&AnyRun>, steps: &[String]) -> Offer {
     let (label, effect, grave) = match verb {
         Verb::Cancel => ("Cancel", "The run ends; what is in flight is dropped.", true),
         Verb::Pause => {
@@ -79,9 +88,8 @@ fn offer(verb: Verb, run: Option<&Run>) -> Offer {
         Verb::Extend => MORE.iter().map(|(span, words)| (clock::rfc3339(deadline + *span), *words)).collect(),
         Verb::Cancel | Verb::Pause | Verb::Resume | Verb::Terminate | Verb::Retry | Verb::Rerun => Vec::new(),
     };
-    let reached = run.map(|run| run.body.pipeline.iter().take(run.body.step as usize + 1)).into_iter().flatten();
     let steps = match verb {
-        Verb::Rerun => reached.map(|step| step.name().to_owned()).collect(),
+        Verb::Rerun => steps.to_vec(),
         Verb::Cancel | Verb::Pause | Verb::Resume | Verb::Terminate | Verb::Extend | Verb::Retry => Vec::new(),
     };
     Offer { verb, label, effect, grave, moments, steps }

@@ -6,9 +6,10 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use mw_edge::config::Config;
 use mw_edge::{Problem, Response, clock, problem, startup};
-use mw_media::Timestamp;
-use mw_media::principal::Role;
-use mw_media::status::{ProvidersMode, Status};
+use mw_kernel::Timestamp;
+use mw_kernel::principal::Role;
+use mw_kernel::run::{Kinds, Standing, Tone};
+use mw_kernel::status::{ProvidersMode, StatusWord};
 use std::fmt;
 
 /// Where a page stands in the navigation.
@@ -130,42 +131,45 @@ impl HtmlSafe for Moment {}
 
 /// A status in words, with the class that gives it its colour.
 pub(super) struct Chip {
-    word: &'static str,
+    words: String,
     tone: &'static str,
 }
 
 impl Chip {
-    pub(super) fn of(status: Status) -> Chip {
-        let (word, tone) = match status {
-            Status::PendingWorkflow => ("waits: workflow", "wait"),
-            Status::AwaitingIdeate => ("waits: ideate", "wait"),
-            Status::AwaitingPrepublish => ("waits: prepublish", "wait"),
-            Status::AwaitingApproval => ("waiting for approval", "wait"),
-            Status::Running => ("at work", "work"),
-            Status::Publishing => ("publishing", "work"),
-            Status::Paused => ("paused", "off"),
-            Status::Published => ("published", "good"),
-            Status::Failed => ("failed", "bad"),
-            Status::Cancelled => ("cancelled", "off"),
-            Status::Rejected => ("rejected", "off"),
-            Status::Expired => ("expired", "off"),
-        };
-        Chip { word, tone }
+    /// The chip of a status; one that no kind has is shown as it stands.
+    pub(super) fn of(kinds: Kinds, status: &StatusWord) -> Chip {
+        match kinds.standing(status.as_str()) {
+            Some(standing) => Chip::standing(standing),
+            None => {
+                let is_word = |c: &char| c.is_ascii_alphanumeric() || *c == ' ';
+                Chip { words: status.as_str().replace('_', " ").chars().filter(is_word).collect(), tone: "off" }
+            }
+        }
     }
 
-    /// A chip whose word is one of ours.
-    pub(super) fn new(word: &'static str, tone: &'static str) -> Chip {
-        Chip { word, tone }
+    pub(super) fn standing(Standing { words, tone }: Standing) -> Chip {
+        let tone = match tone {
+            Tone::Waits => "wait",
+            Tone::Works => "work",
+            Tone::Done => "good",
+            Tone::Failed => "bad",
+            Tone::Rests => "off",
+        };
+        Chip::new(words, tone)
+    }
+
+    pub(super) fn new(words: &str, tone: &'static str) -> Chip {
+        Chip { words: words.to_owned(), tone }
     }
 }
 
 impl fmt::Display for Chip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<span class=\"chip {}\">{}</span>", self.tone, self.word)
+        write!(f, "<span class=\"chip {}\">{}</span>", self.tone, self.words)
     }
 }
 
-/// Both words are ours.
+/// The words are the code's, or a status of letters and digits only.
 impl HtmlSafe for Chip {}
 
 /// Only web addresses become links or players: a provider's answer could hold any scheme.

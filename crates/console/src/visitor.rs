@@ -7,7 +7,7 @@ use super::session::{self, Session};
 use mw_edge::auth::{Caller, by_name, is_one_of, key_hash};
 use mw_edge::signing::operator_keys;
 use mw_edge::{Context, Request, clock};
-use mw_media::principal::{Principal, Role};
+use mw_kernel::principal::{Principal, Role};
 use mw_store::console::{Shell, Visit};
 
 /// A good cookie.

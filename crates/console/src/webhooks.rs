@@ -8,7 +8,7 @@ use mw_edge::cursor::Cursor;
 use mw_edge::query::invalid_query;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Request};
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::dead_letters::dead_letter_id;
 use mw_store::console::Receipt;
 

@@ -16,7 +16,7 @@ use crate::problem::{self, Problem};
 use crate::request::Request;
 use crate::routes;
 use crate::signing::operator_keys;
-use mw_media::principal::{OPERATOR, Principal, Role};
+use mw_kernel::principal::{OPERATOR, Principal, Role};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 

@@ -1,5 +1,6 @@
 //! The entry of every HTTP component: `mw_edge::component!(handle)` exports a handler as WASI's incoming handler, and
-//! `mw_edge::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]).
+//! `mw_edge::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]); one that decides about runs
+//! or shows them names the kinds that it has, too: `mw_edge::component!(handle, Pooled, KINDS)`.
 //! `mw_edge::private_component!(handle)` exports one that only other components ask, on the way of their own requests.
 //!
 //! ```text
@@ -13,6 +14,7 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
+use mw_kernel::run::Kinds;
 use crate::{incoming, observation, outgoing, request_id, routes, variables};
 use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -29,10 +31,14 @@ macro_rules! component {
         $crate::component!($handler, Remote);
     };
     ($handler:path, $way:ident) => {
+        $crate::component!($handler, $way, $crate::Kinds(&[]));
+    };
+    ($handler:path, $way:ident, $kinds:expr) => {
         const HANDLER: $crate::component::Handler = $handler;
 
         $crate::export!(|request, answer| {
-            $crate::component::serve(request, answer, HANDLER, <$crate::database::$way as $crate::database::Way>::open)
+            let open = <$crate::database::$way as $crate::database::Way>::open;
+            $crate::component::serve(request, answer, HANDLER, open, $kinds)
         });
     };
 }
@@ -75,12 +81,13 @@ macro_rules! export {
 }
 
 /// Serves one request from its first byte to the work after the answer.
-pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler, open: OpenWay) {
+pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handler, open: OpenWay, kinds: Kinds) {
     let mut request = incoming::request(request);
     let request_id = request_id::choose(request.header("x-request-id"));
 
     let mut context = Context::with(open, variables::config(), request_id);
     context.method = request.method;
+    context.kinds = kinds;
     context.route = routes::of(&request).map_or("", |route| route.template);
 
     let mut response = respond(&mut request, &mut context, handler);

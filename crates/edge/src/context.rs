@@ -10,7 +10,8 @@ use crate::log::{Level, Log};
 use crate::observation;
 use crate::problem::{self, Problem};
 use crate::request::Method;
-use mw_media::principal::{OPERATOR, Principal};
+use mw_kernel::principal::{OPERATOR, Principal};
+use mw_kernel::run::Kinds;
 use mw_store::Taken;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub route: &'static str,
     pub(crate) method: Method,
     pub(crate) started: Instant,
+    /// The kinds of runs that the component has; it says so where it exports its handler.
+    pub kinds: Kinds,
     /// Who asks, as far as it is known. Routes whose callers have no key, but a session, say so here.
     pub caller: Caller,
     /// What stands in the answer's head whatever is answered.
@@ -42,7 +45,8 @@ impl Context {
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
         let database = RequestDatabase::new(open(&config, &request_id));
         let headers = Vec::new();
-        Context { config, log, request_id, route: "", method, started, caller, headers, database }
+        let kinds = Kinds::default();
+        Context { config, log, request_id, route: "", method, started, kinds, caller, headers, database }
     }
 
     /// The database, for a caller who is known or whom nobody asks.

@@ -5,7 +5,7 @@
 use crate::problem::Problem;
 use crate::request::Request;
 
-/// The field of the page's form that shows where the form came from (`mw_media::token::form_token`).
+/// The field of the page's form that shows where the form came from (`mw_kernel::token::form_token`).
 pub const FORM_TOKEN: &str = "form_token";
 
 /// Headers by which browsers and unfurlers say that nobody asked for this yet.

@@ -53,4 +53,6 @@ pub use response::Response;
 
 /// For the expansion of [`component!`] only.
 #[doc(hidden)]
+pub use mw_kernel::run::Kinds;
+#[doc(hidden)]
 pub use wasi;

@@ -2,8 +2,8 @@
 //! `detail`, and nothing of our insides. docs/errors.md lists the codes.
 
 use crate::response::Response;
-use mw_media::Timestamp;
-use mw_media::principal::{NAME_LENGTH_MAX, Principal, Role};
+use mw_kernel::Timestamp;
+use mw_kernel::principal::{NAME_LENGTH_MAX, Principal, Role};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::config::Misconfigured;
 use crate::problem::{self, FieldError, Problem};
-use mw_media::run::{self, Refusal};
+use mw_kernel::run::{self, Refusal};
 use mw_store::DbError;
 use mw_store::commit::TransitionError;
 

@@ -195,7 +195,7 @@ pub fn percent_decode(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-pub use mw_media::token::percent_encode;
+pub use mw_kernel::token::percent_encode;
 
 #[cfg(test)]
 mod tests {

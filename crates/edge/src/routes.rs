@@ -5,7 +5,7 @@
 use crate::request::{Method, Request};
 use Guard::{Handler, Key, Open};
 use Method::{Delete, Get, Post};
-use mw_media::principal::Role::{self, Approver, Operator, Viewer};
+use mw_kernel::principal::Role::{self, Approver, Operator, Viewer};
 
 /// Who checks the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,10 @@ use crate::perform::{Again, Met, Performed};
 use mw_integrations::otlp::{self, Collector, Service};
 use mw_integrations::sentry::{self, Dsn, Event, Sent};
 use mw_integrations::{Fault, FaultClass, HttpClient};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyRun, EffectKind, Kinds};
+use mw_kernel::trace::{self, Line};
 use mw_media::retry::RETRY_AFTER_SECONDS_MAX;
-use mw_media::run::{Body, EffectKind, RunError, RunOf};
-use mw_media::status::ProvidersMode;
-use mw_media::trace::{self, Line};
 use mw_store::effects::{Claimed, Contact};
 use mw_store::{Database, DbError, runs};
 use serde::Deserialize;
@@ -33,24 +32,6 @@ pub struct Exports {
     /// `None` without a DSN.
     pub sentry: Option<Dsn>,
     pub service: Service,
-}
-
-/// What a report says of its run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    run_id: &'a str,
-    project: &'a str,
-    mode: ProvidersMode,
-    /// Empty where it is not known.
-    step: &'a str,
-    error: Option<&'a RunError>,
-}
-
-impl<'a> Subject<'a> {
-    pub(crate) fn of<B: Body>(run: &'a RunOf<B>, step: &'a str) -> Subject<'a> {
-        let (run_id, project) = (&run.run_id, &run.definition.key);
-        Subject { run_id, project, mode: run.mode, step, error: run.error.as_ref() }
-    }
 }
 
 #[derive(Deserialize)]
@@ -102,8 +83,10 @@ pub(crate) fn timeline(db: &mut dyn Database, effect: &Claimed) -> Result<Result
 
 pub(crate) async fn trace(
     http: &impl HttpClient,
+    kinds: Kinds,
     exports: &Exports,
     effect: &Claimed,
+    run: &AnyRun,
     timeline: &[Line],
     now: Timestamp,
 ) -> (Performed, Met) {
@@ -112,7 +95,8 @@ pub(crate) async fn trace(
     if is_old(at, now) {
         return too_late();
     }
-    let spans = trace::spans(&effect.run_id, timeline);
+    let Ok(kind) = kinds.of(run) else { return unreadable() };
+    let spans = kind.spans(&effect.run_id, timeline);
     match otlp::export(http, collector, &exports.service, &effect.run_id, &spans).await {
         Ok(note) => (Performed::Told { note }, Met::ANSWER),
         Err(fault) => failed(fault, at, now),
@@ -121,9 +105,10 @@ pub(crate) async fn trace(
 
 pub(crate) async fn report(
     http: &impl HttpClient,
+    kinds: Kinds,
     exports: &Exports,
     effect: &Claimed,
-    subject: &Subject<'_>,
+    run: &AnyRun,
     now: Timestamp,
 ) -> (Performed, Met) {
     let Some(dsn) = &exports.sentry else { return nowhere("no Sentry is configured") };
@@ -133,7 +118,7 @@ pub(crate) async fn report(
     if is_old(at, now) {
         return too_late();
     }
-    match sentry::send(http, dsn, &exports.service, &event(effect, subject, at, given_up), now).await {
+    match sentry::send(http, dsn, &exports.service, &event(kinds, effect, run, at, given_up), now).await {
         Ok(Sent::Taken { hold_seconds }) => {
             (Performed::Told { note: None }, Met { contact: Contact::Answered, hold_seconds: capped(hold_seconds) })
         }
@@ -146,17 +131,19 @@ pub(crate) async fn report(
     }
 }
 
-fn event(effect: &Claimed, subject: &Subject<'_>, at: Timestamp, given_up: Option<GivenUp>) -> Event {
-    let Subject { run_id, project, mode, step, error } = *subject;
-    let id = trace::report_id(run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
+fn event(kinds: Kinds, effect: &Claimed, run: &AnyRun, at: Timestamp, given_up: Option<GivenUp>) -> Event {
+    let id = trace::report_id(&run.run_id, effect.effect_id).iter().map(|byte| format!("{byte:02x}")).collect();
+    // Of a run that this version cannot read, all else is told.
+    let step = kinds.of(run).and_then(|kind| kind.goes_on_at(run)).ok().flatten();
     let mut tags = vec![
-        ("run_id", run_id.to_owned()),
-        ("project", project.to_owned()),
-        ("mode", mode.as_str().to_owned()),
-        ("step", step.to_owned()),
+        ("run_id", run.run_id.clone()),
+        ("project", run.definition.key.clone()),
+        ("mode", run.mode.as_str().to_owned()),
+        ("step", step.unwrap_or_default()),
     ];
     let (logger, error_type, message) = match given_up {
         None => {
+            let error = run.error.as_ref();
             let (error_type, message) = error.map_or(("failed", ""), |e| (&e.error_type, &e.error_message));
             ("myloware.run", error_type.to_owned(), message.to_owned())
         }
@@ -214,7 +201,6 @@ fn unreadable() -> (Performed, Met) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::Timestamp;
 
     #[test]
     fn waits_grow_with_the_age_and_a_retry_after_wins() {

@@ -4,7 +4,7 @@
 use crate::perform::{Met, Performed};
 use crate::{Landed, World};
 use mw_media::retry::{FaultClass, outage_wait_seconds, retry_wait_seconds};
-use mw_media::run::{Command, Context, MediaCommand, Run, apply};
+use mw_kernel::run::{AnyCommand, AnyRun, Context, Kinds};
 use mw_store::DbError;
 use mw_store::commit::{CommitAnswer, Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::{BreakerChange, Claimed, Contact, Observed};
@@ -29,7 +29,8 @@ pub(crate) struct Finalised {
 
 pub(crate) fn finalise(
     world: &mut dyn World,
-    runs: &mut BTreeMap<String, Run>,
+    kinds: Kinds,
+    runs: &mut BTreeMap<String, AnyRun>,
     mut outcomes: Vec<Landed>,
 ) -> Result<Finalised, DbError> {
     let mut finalised = Finalised::default();
@@ -37,7 +38,7 @@ pub(crate) fn finalise(
     for attempt in 1.. {
         let last = attempt >= TRIES_MAX || world.now() >= give_up_at;
         let decisions: Vec<Decision> =
-            outcomes.iter().map(|landed| observing(landed, decide(world, runs, landed, last))).collect();
+            outcomes.iter().map(|landed| observing(landed, decide(world, kinds, runs, landed, last))).collect();
         let answer = commit_patiently(world, &decisions)?;
         finalised.kick |= answer.kick;
         finalised.breakers.extend(answer.breakers);
@@ -102,7 +103,8 @@ fn note(finalised: &mut Finalised, performed: &Performed) {
 
 fn decide(
     world: &mut dyn World,
-    runs: &mut BTreeMap<String, Run>,
+    kinds: Kinds,
+    runs: &mut BTreeMap<String, AnyRun>,
     Landed { effect, performed, .. }: &Landed,
     last: bool,
 ) -> Decision {
@@ -110,7 +112,7 @@ fn decide(
         return settled(effect, later(world, 0.0, false, true), Some("the run is changing too quickly".to_owned()));
     }
     match performed {
-        Performed::Tell(command) => tell(world, runs, effect, command, Outcome::Done),
+        Performed::Tell(command) => tell(world, kinds, runs, effect, command, Outcome::Done),
         Performed::Again(again) => {
             settled(effect, later(world, again.wait_seconds, again.not_sent, again.uncounted), again.error.clone())
         }
@@ -124,7 +126,7 @@ fn decide(
                 Some(wait) => settled(effect, later(world, wait, *not_sent, false), Some(fault.to_string())),
                 None => {
                     let mut decision = match give_up {
-                        Some(give_up) => tell(world, runs, effect, give_up, Outcome::Dead),
+                        Some(give_up) => tell(world, kinds, runs, effect, give_up, Outcome::Dead),
                         None => settled(effect, Outcome::Dead, None),
                     };
                     if let Some(settle) = &mut decision.settle {
@@ -136,11 +138,9 @@ fn decide(
         }
         Performed::Told { note } => settled(effect, Outcome::Done, note.clone()),
         Performed::Untold(fault) => settled(effect, Outcome::Dead, Some(fault.to_string())),
-        Performed::Repeat { job_id, reason } => {
-            let command =
-                Command::Own(MediaCommand::RepeatSubmission { job_id: job_id.clone(), reason: reason.clone() });
+        Performed::Repeat { command, .. } => {
             let outcome = later(world, 0.0, true, true);
-            tell(world, runs, effect, &command, outcome)
+            tell(world, kinds, runs, effect, command, outcome)
         }
         Performed::Held => settled(effect, Outcome::Hold { not_sent: effect.sent_before.is_none() }, None),
         Performed::Stale => settled(effect, Outcome::Done, Some("the run is elsewhere".to_owned())),
@@ -180,9 +180,10 @@ fn settled(effect: &Claimed, outcome: Outcome, error: Option<String>) -> Decisio
 /// Applies a command to the run as we know it; the next decision of the batch builds on it.
 fn tell(
     world: &mut dyn World,
-    runs: &mut BTreeMap<String, Run>,
+    kinds: Kinds,
+    runs: &mut BTreeMap<String, AnyRun>,
     effect: &Claimed,
-    command: &Command,
+    command: &AnyCommand,
     outcome: Outcome,
 ) -> Decision {
     let Some(run) = runs.get(&effect.run_id) else {
@@ -191,7 +192,7 @@ fn tell(
     let now = world.now();
     let mut new_id = || world.new_id();
     let mut context = Context { now, new_id: &mut new_id };
-    match apply(run, command, &effect.provider, &mut context) {
+    match kinds.of(run).and_then(|kind| kind.apply(run, command, &effect.provider, &mut context)) {
         Ok(transition) => {
             if let Some(transition) = &transition {
                 runs.insert(effect.run_id.clone(), transition.run.clone());

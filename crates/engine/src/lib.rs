@@ -4,10 +4,8 @@
 //! claim (1 statement) ─► perform, all at once, no connection held ─► finalise (1 statement) ─► claim …
 //! ```
 //!
-//! - [`submit`]: hands a job to its provider; finds out what became of an unanswered one before it sends again.
-//! - [`poll`]: asks how a job stands; the only path by which a provider's word changes a run.
-//! - [`persona`]: asks the language model. [`notify`]: tells somebody what happened.
-//! - [`export`]: hands traces to a collector, and failures to Sentry.
+//! - [`performer`]: what only a kind of run can do, one trait for all kinds; [`media`]: the performer of media runs.
+//! - [`notify`]: tells somebody what happened. [`export`]: hands traces to a collector, and failures to Sentry.
 //! - [`finalise`]: turns outcomes into decisions and commits them under the fencing token of the claim.
 //!
 //! An instance works until nothing is due, looks once more a moment after its last claim (so that a commit which saw its
@@ -16,26 +14,27 @@
 
 mod export;
 mod finalise;
+pub mod media;
 mod notify;
 mod perform;
-mod persona;
-mod poll;
-mod submit;
+pub mod performer;
 
 pub use export::Exports;
 pub use notify::{LinkMade, Links, Notify};
+pub use perform::{Again, Came, Met, Performed};
+pub use performer::Performer;
 
 use finalise::Finalised;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use mw_integrations::{HttpClient, llm};
-use mw_media::Timestamp;
-use mw_media::run::{EffectKind, Run};
+use mw_integrations::HttpClient;
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyRun, EffectKind, Kinds};
 use mw_store::effects::{self, BreakerChange, Claim, Claimed, Used};
 use mw_store::{Database, DbError};
-use perform::{Came, Known, Loaded, Met, Performed};
-use persona::Talk;
+use perform::Ready;
+use performer::{BoxTask, Performance};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use time::Duration;
@@ -78,20 +77,11 @@ pub struct Attempt<'a> {
     pub seconds: f64,
 }
 
-/// Where the providers are and how they reach us.
-#[derive(Debug, Clone)]
+/// What is told to people, and exported.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
-    pub kieai: mw_integrations::Settings,
-    pub shotstack: mw_integrations::Settings,
-    pub upload_post: mw_integrations::Settings,
-    /// `None` when no language model is configured.
-    pub llm: Option<llm::Settings>,
-    /// Base of the callback URLs.
-    pub webhook_base_url: String,
     pub notify: Notify,
     pub exports: Exports,
-    /// How long an unanswered submission waits for a callback before it is sent once more.
-    pub adopt_wait_seconds: u32,
 }
 
 /// What one instance did.
@@ -125,20 +115,26 @@ impl Landed {
 }
 
 /// How a flight ends.
-enum Flown {
+enum Flown<'p, H> {
     Landed(Box<Landed>),
-    /// A persona wants something looked up, and flies on with it.
-    Asking(Box<Claimed>, Box<Talk>),
+    /// A task wants something looked up, and flies on with it.
+    Asking(Box<Claimed>, BoxTask<'p, H>),
 }
 
-type Flight<'a> = LocalBoxFuture<'a, Flown>;
+type Flight<'a, 'p, H> = LocalBoxFuture<'a, Flown<'p, H>>;
 
 /// Works until nothing is due. Errors leave the effects to their leases.
-pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Settings) -> Result<Report, DbError> {
+pub async fn work<H: HttpClient>(
+    world: &mut dyn World,
+    http: &H,
+    kinds: Kinds,
+    performers: &[&dyn Performer<H>],
+    settings: &Settings,
+) -> Result<Report, DbError> {
     let stop_at = world.now() + Duration::seconds(WORK_SECONDS);
     let mut report = Report::default();
-    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
-    let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
+    let mut runs: BTreeMap<String, AnyRun> = BTreeMap::new();
+    let mut flights: FuturesUnordered<Flight<'_, '_, H>> = FuturesUnordered::new();
     let mut look = true;
     let mut looked_at = None;
     // Whether the newest look found nothing a moment after the one before it.
@@ -148,7 +144,7 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
     loop {
         if look && flights.len() < IN_FLIGHT_MAX && world.now() < stop_at {
             let lingered = looked_at.is_some_and(|at| world.now() - at >= LINGER);
-            let (claim, mut loads) = claim(world, &mut runs, settings)?;
+            let (claim, mut readies) = claim(world, &mut runs, performers)?;
             let now = world.now();
             looked_at = Some(now);
             done = lingered && claim.effects.is_empty();
@@ -156,12 +152,8 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
             look = claim.effects.len() == CLAIM_MAX as usize;
             report.claimed += claim.effects.len();
             for effect in claim.effects {
-                let known = Known {
-                    read: runs.get(&effect.run_id).cloned(),
-                    unread: claim.unreadable.get(&effect.run_id).cloned(),
-                };
-                let loaded = loads.remove(&effect.effect_id).unwrap_or(Ok(Loaded::Nothing));
-                flights.push(fly(http, settings, effect, known, loaded, now));
+                let ready = readies.remove(&effect.effect_id).unwrap_or(Ready::Nothing);
+                flights.push(fly(http, kinds, settings, effect, &runs, ready, now));
             }
         }
         let Some(first) = flights.next().await else {
@@ -188,74 +180,93 @@ pub async fn work(world: &mut dyn World, http: &impl HttpClient, settings: &Sett
         for flown in flown {
             match flown {
                 Flown::Landed(landed) => outcomes.push(*landed),
-                Flown::Asking(effect, talk) => asking.push((*effect, talk)),
+                Flown::Asking(effect, task) => asking.push((*effect, task)),
             }
         }
         if !outcomes.is_empty() {
             outcomes.iter().for_each(|landed| world.attempted(&landed.attempt()));
-            let Finalised { committed, again, kick, breakers } = finalise::finalise(world, &mut runs, outcomes)?;
+            let Finalised { committed, again, kick, breakers } = finalise::finalise(world, kinds, &mut runs, outcomes)?;
             report.committed += committed;
             report.again += again;
             report.breakers.extend(breakers);
             look |= kick || opens_at.is_some_and(|at| at <= world.now());
         }
-        for (effect, mut talk) in asking {
-            if let Some(run) = runs.get(&effect.run_id) {
-                persona::look_up(&mut *world.database()?, run, &mut talk)?;
-            }
+        for (effect, mut task) in asking {
+            task.look_up(&mut *world.database()?)?;
             let now = world.now();
-            let known = Known { read: runs.get(&effect.run_id).cloned(), unread: None };
-            flights.push(fly(http, settings, effect, known, Ok(Loaded::Talk(talk)), now));
+            flights.push(fly(http, kinds, settings, effect, &runs, Ready::Task(task), now));
         }
     }
 }
 
-/// By effect; or why this version cannot read it.
-type Loads = BTreeMap<i64, Result<Loaded, String>>;
+/// By effect.
+type Readies<'p, H> = BTreeMap<i64, Ready<'p, H>>;
 
-fn claim(
+fn claim<'p, H>(
     world: &mut dyn World,
-    runs: &mut BTreeMap<String, Run>,
-    settings: &Settings,
-) -> Result<(Claim, Loads), DbError> {
+    runs: &mut BTreeMap<String, AnyRun>,
+    performers: &[&'p dyn Performer<H>],
+) -> Result<(Claim, Readies<'p, H>), DbError> {
     let now = world.now();
     let mut db = world.database()?;
     let mut claim = effects::claim(&mut *db, now, CLAIM_MAX, LEASE_SECONDS)?;
     runs.append(&mut claim.runs);
-    let mut loads = Loads::new();
+    let mut readies = Readies::new();
     for effect in &claim.effects {
-        let loaded = match effect.kind {
-            EffectKind::Trace => export::timeline(&mut *db, effect)?.map(Loaded::Timeline),
-            EffectKind::Persona => {
-                let talk = persona::prepare(&mut *db, runs.get(&effect.run_id), settings.llm.is_some())?;
-                Ok(talk.map_or(Loaded::Nothing, Loaded::Talk))
-            }
-            EffectKind::Submit | EffectKind::Poll | EffectKind::Own | EffectKind::Notify | EffectKind::Report => {
-                continue;
-            }
+        let ready = match (claim.unreadable.get(&effect.run_id), runs.get(&effect.run_id)) {
+            (Some(error), _) => Ready::Unreadable(error.clone()),
+            (None, None) => Ready::Nothing,
+            (None, Some(run)) => make_ready(&mut *db, effect, run, performers)?,
         };
-        loads.insert(effect.effect_id, loaded);
+        readies.insert(effect.effect_id, ready);
     }
-    Ok((claim, loads))
+    Ok((claim, readies))
 }
 
-fn fly<'a>(
-    http: &'a impl HttpClient,
+/// Begins an effect, and reads what it needs.
+fn make_ready<'p, H>(
+    db: &mut dyn Database,
+    effect: &Claimed,
+    run: &AnyRun,
+    performers: &[&'p dyn Performer<H>],
+) -> Result<Ready<'p, H>, DbError> {
+    match effect.kind {
+        EffectKind::Notify | EffectKind::Report => Ok(Ready::Nothing),
+        EffectKind::Trace => Ok(export::timeline(db, effect)?.map_or_else(Ready::Unreadable, Ready::Timeline)),
+        EffectKind::Persona | EffectKind::Submit | EffectKind::Poll | EffectKind::Own => {
+            if perform::is_held(effect, run) {
+                return Ok(Ready::Nothing);
+            }
+            let Some(performer) = performers.iter().find(|performer| performer.kind() == run.kind) else {
+                return Ok(Ready::Unreadable(format!("nobody carries out the effects of a {} run", run.kind)));
+            };
+            match performer.begin(effect, run) {
+                Err(refusal) => Ok(Ready::Unreadable(refusal.to_string())),
+                Ok(None) => Ok(Ready::Nothing),
+                Ok(Some(mut task)) => {
+                    task.look_up(db)?;
+                    Ok(Ready::Task(task))
+                }
+            }
+        }
+    }
+}
+
+fn fly<'a, 'p: 'a, H: HttpClient>(
+    http: &'a H,
+    kinds: Kinds,
     settings: &'a Settings,
     effect: Claimed,
-    known: Known,
-    loaded: Result<Loaded, String>,
+    runs: &BTreeMap<String, AnyRun>,
+    ready: Ready<'p, H>,
     now: Timestamp,
-) -> Flight<'a> {
+) -> Flight<'a, 'p, H> {
+    let run = runs.get(&effect.run_id).cloned();
     async move {
         let started = Instant::now();
-        let came = match loaded {
-            Err(error) => Ok(Came::new(Performed::Unreadable(error), Met::NOBODY)),
-            Ok(loaded) => perform::perform(http, settings, &effect, &known, loaded, now).await,
-        };
-        match came {
-            Err(talk) => Flown::Asking(Box::new(effect), talk),
-            Ok(Came { performed, met, used, link }) => Flown::Landed(Box::new(Landed {
+        match perform::perform(http, kinds, settings, &effect, run.as_ref(), ready, now).await {
+            Performance::LookUp(task) => Flown::Asking(Box::new(effect), task),
+            Performance::Came(Came { performed, met, used, link }) => Flown::Landed(Box::new(Landed {
                 effect,
                 performed,
                 met,

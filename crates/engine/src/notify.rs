@@ -5,12 +5,12 @@ use crate::Settings;
 use crate::perform::{Came, Met, Performed};
 use mw_integrations::post::{Buttons, Post};
 use mw_integrations::{Fault, FaultClass, HttpClient, slack, telegram};
-use mw_media::Timestamp;
-use mw_media::button::{self, Press};
-use mw_media::link::{self, Holder, NoLink, Signing, Waiting};
-use mw_media::notification::{Asked, Message, Occasion};
-use mw_media::run::Run;
-use mw_media::status::GateName;
+use mw_kernel::Timestamp;
+use mw_kernel::button::{self, Press};
+use mw_kernel::link::{self, Holder, NoLink, Signing, Waiting};
+use mw_kernel::notification::Asked;
+use mw_kernel::run::{AnyRun, Kinds};
+use mw_kernel::status::GateName;
 use mw_store::channels::{Addressed, Kind, Recipient};
 use mw_store::effects::Claimed;
 
@@ -46,18 +46,12 @@ pub struct LinkMade {
     pub approver: String,
 }
 
-/// What a notice is about; `None` for one that this version cannot read.
-pub(crate) fn occasion(effect: &Claimed) -> Option<Occasion> {
-    serde_json::from_str::<Addressed>(&effect.payload).ok().map(|addressed| addressed.notice.occasion)
-}
-
-/// Sends a message, made from the run as it stands; none where the notice was overtaken. A run that cannot be read has no links.
 pub(crate) async fn perform(
     http: &impl HttpClient,
+    kinds: Kinds,
     settings: &Settings,
     effect: &Claimed,
-    message: Option<Message>,
-    run: Option<&Run>,
+    run: &AnyRun,
     now: Timestamp,
 ) -> Came {
     let untold = |note: &str| Came::new(Performed::Told { note: Some(note.to_owned()) }, Met::NOBODY);
@@ -76,15 +70,17 @@ pub(crate) async fn perform(
     if !may_read(&recipient) {
         return untold("the chat is not listed, and not the own one of an enabled principal");
     }
-    let Some(message) = message else {
-        return untold("overtaken: the gate was decided before the message went out");
+    let message = match kinds.message(run, addressed.notice.occasion) {
+        Ok(Some(message)) => message,
+        Ok(None) => return untold("overtaken: the gate was decided before the message went out"),
+        Err(refusal) => return Came::new(Performed::Unreadable(refusal.to_string()), Met::NOBODY),
     };
     if addressed.notice.is_old(now) {
         let fault = Fault::new(FaultClass::Final, "too_late", "it could not be told within a day");
         return Came::new(Performed::Untold(fault), Met::NOBODY);
     }
-    let asked = message.asked.zip(settings.notify.links.as_ref()).zip(run);
-    let ways = asked.map(|((asked, links), run)| links.ways(run, asked, effect, recipient, now)).unwrap_or_default();
+    let asked = message.asked.zip(settings.notify.links.as_ref());
+    let ways = asked.map(|(asked, links)| links.ways(run, asked, effect, recipient, now)).unwrap_or_default();
     let post = Post { message: &message, link: ways.address.as_deref(), buttons: ways.buttons.as_ref() };
     let sent = match kind {
         Kind::Telegram => telegram::send(http, bot, &addressed.address, &post).await,
@@ -123,7 +119,7 @@ struct Ways {
 }
 
 impl Links {
-    fn ways(&self, run: &Run, asked: Asked, effect: &Claimed, recipient: Recipient, now: Timestamp) -> Ways {
+    fn ways(&self, run: &AnyRun, asked: Asked, effect: &Claimed, recipient: Recipient, now: Timestamp) -> Ways {
         let holder = recipient.person.map_or(Holder::Nobody, Holder::Known);
         let nonce = format!("{}-{}", effect.effect_id, effect.attempt);
         let signing = Signing {

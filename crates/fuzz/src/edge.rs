@@ -20,11 +20,17 @@ pub(crate) use mw_edge::request_id::choose as request_id;
 pub(crate) use mw_edge::{Context, Problem, Request, Response, clock, idempotency, ids};
 pub(crate) use mw_mcp::handle as mcp;
 pub(crate) use mw_mcp::message::{Message as RpcMessage, read as rpc_message};
-pub(crate) use mw_operations::gate::request::parse as decision_body;
 pub(crate) use mw_operations::start::body::parse as run_start_body;
 pub(crate) use mw_operations::turn::parse as chat_body;
 
 use mw_api::{health, metrics, not_found, projects, webhooks};
+use mw_operations::gate::DecisionRequest;
+use mw_operations::gate::request::parse;
+
+/// A decision at a gate, of any kind of run that the product has.
+pub(crate) fn decision_body(request: &mut Request) -> Result<DecisionRequest, Problem> {
+    parse(request, mw_kinds::KINDS)
+}
 
 /// The components of webhooks.
 pub(crate) fn webhooks(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {

@@ -60,6 +60,7 @@ fn answer(message: &Message, handler: Handler) -> (u16, Vec<(&'static str, Strin
     let variable =
         |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let mut context = Context::with(Listener::open, Config::new(Box::new(variable)), "request-1".to_owned());
+    context.kinds = mw_kinds::KINDS;
     let response = match handler(&mut message.request(), &mut context) {
         Ok(response) => response,
         Err(problem) => problem.into_response("request-1"),

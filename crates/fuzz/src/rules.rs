@@ -4,7 +4,7 @@ use crate::{Seen, storable};
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
 use mw_media::knowledge::document::{Document, Format, documents};
-use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, fold, start};
+use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Decided, fold, start};
 use mw_media::status::{GateName, ProvidersMode};
 
 fn gate(name: &str) -> GateName {
@@ -98,7 +98,7 @@ pub(crate) fn knowledge_file(bytes: &[u8]) -> Seen {
     Seen::Taken
 }
 
-fn started(definition: Definition) -> Transition {
+fn started(definition: Definition) -> Decided {
     let request = StartRequest {
         run_id: RUN.into(),
         digest: definition.digest(),

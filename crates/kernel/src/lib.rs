@@ -6,6 +6,7 @@
 //! - [`principal`]: who acts, and with what role. [`link`]: who gets a link of a gate. [`token`]: how it is signed.
 //!   [`button`]: what a button under a message carries.
 //! - [`notification`]: what people are told of a run. [`speech`]: what of others' texts reaches people in our name.
+//! - [`trace`]: a timeline as spans, for collectors of traces.
 //! - [`status`]: the words that all kinds share.
 //!
 //! The kernel knows no kind, no provider, no persona and no gate by name.
@@ -19,6 +20,7 @@ pub mod run;
 pub mod speech;
 pub mod status;
 pub mod token;
+pub mod trace;
 mod words;
 
 pub use run::{Body, Kind, Run};

@@ -26,6 +26,10 @@ crate::words! {
 pub struct StatusWord(pub String);
 
 impl StatusWord {
+    pub fn of(word: &str) -> StatusWord {
+        StatusWord(word.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -7,7 +7,7 @@ use mw_edge::Problem;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::sequence;
 use mw_edge::request::{form_value, percent_decode};
-use mw_media::token::percent_encode;
+use mw_kernel::token::percent_encode;
 use mw_operations::runs::view;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};

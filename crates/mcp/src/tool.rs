@@ -5,7 +5,7 @@ use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
 use mw_edge::{Context, Problem, body, problem};
-use mw_media::principal::{Principal, Role};
+use mw_kernel::principal::{Principal, Role};
 use serde_json::{Map, Value, json};
 
 const CATALOGUE: &str = include_str!("tools.json");

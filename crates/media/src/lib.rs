@@ -24,12 +24,11 @@ pub mod persona;
 pub mod retry;
 pub mod run;
 pub mod status;
-pub mod trace;
 
 #[doc(hidden)]
 pub use mw_kernel::gate;
 pub(crate) use mw_kernel::words;
-pub use mw_kernel::{button, gate_policy, link, notification, principal, token};
+pub use mw_kernel::{button, gate_policy, link, notification, principal, token, trace};
 
 /// A moment in UTC. Always given by the caller.
 pub type Timestamp = time::OffsetDateTime;

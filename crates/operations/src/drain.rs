@@ -4,7 +4,7 @@ use mw_store::drain::Left;
 
 /// What is left at work while the service drains.
 pub fn summary(left: &Left) -> String {
-    let waiting = match left.waiting() {
+    let waiting = match left.waiting {
         0 => "no run waits for people".to_owned(),
         1 => "1 run waits for people and survives a restart".to_owned(),
         many => format!("{many} runs wait for people and survive a restart"),
@@ -13,7 +13,7 @@ pub fn summary(left: &Left) -> String {
         let more = if left.drain.on { "it is safe to stop" } else { "new runs may start at any time" };
         return format!("nothing is at work; {waiting}; {more}");
     }
-    let runs: u64 = left.runs.values().sum::<u64>() - left.waiting();
+    let runs = left.working();
     let jobs: u64 = left.jobs.values().sum();
     format!(
         "at work: {runs} runs, {} effects due and {} leased, {jobs} provider jobs open; {waiting}",

@@ -2,7 +2,7 @@
 
 use mw_edge::{Context, Problem};
 use mw_media::definition::Definition;
-use mw_media::status::ProvidersMode;
+use mw_kernel::status::ProvidersMode;
 use serde_json::{Value, json};
 
 /// Every project as clients see it.

@@ -5,9 +5,8 @@ use crate::chat::Turn;
 use crate::commit::{Committed, Decision, Idempotency, Settle};
 use crate::effects::{BreakerChange, Observed};
 use crate::{DbError, text, with_member, write};
-use mw_kernel::Kind;
-use mw_media::Timestamp;
-use mw_media::run::{AnyRun, DecidedGate, EffectKind, Media, Recorded, Rows, Run, Transition};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyRun, DecidedGate, EffectKind, Transition, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -60,20 +59,12 @@ pub(crate) struct Batch<'a> {
 struct Moved<'a> {
     run_id: &'a str,
     expected_version: u64,
-    run: Stated<'a>,
-    result: Value,
+    run: &'a AnyRun,
+    result: &'a Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<Value>,
+    payload: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency: Option<&'a Idempotency>,
-}
-
-/// A run of a kind that is known here, or one whose body nobody here reads.
-#[derive(Clone, Copy, Serialize)]
-#[serde(untagged)]
-enum Stated<'a> {
-    Read(&'a Run),
-    Unread(&'a AnyRun),
 }
 
 /// A row as text, with the id of its run.
@@ -87,7 +78,7 @@ struct EventRow<'a> {
     at: String,
     actor: &'a str,
     /// Hashed as this text; PostgreSQL derives the jsonb from it.
-    body: String,
+    body: &'a str,
 }
 
 /// What `runs_commit` says.
@@ -111,22 +102,16 @@ impl<'a> Batch<'a> {
                     batch.postponed.push(place);
                     continue;
                 }
-                batch.add_rows(&transition.run.run_id, transition.events.iter().map(EventRow::of), &transition.rows)?;
-            }
-            if let Some(end) = &decision.unread_end {
-                batch.add_unread_end(end)?;
+                batch.add_rows(transition)?;
             }
             // What an effect came to goes with its run where that is decided about, and else stands for itself.
             let run_id = decision.run_id();
             extend(&mut batch.settles, run_id, decision.settle.as_ref().map(Settle::row))?;
             extend(&mut batch.observed, run_id, decision.observed.as_ref().map(Observed::row))?;
         }
-        for moved in &mut batch.decisions {
-            if let Stated::Read(run) = moved.run {
-                moved.result = Media::result(run);
-                let held = run.pause.as_ref().map(|_| json!({"kinds": EffectKind::HELD_WHILE_PAUSED}));
-                extend(&mut batch.held, Some(moved.run_id), held)?;
-            }
+        for moved in &batch.decisions {
+            let held = moved.run.pause.as_ref().map(|_| json!({"kinds": EffectKind::HELD_WHILE_PAUSED}));
+            extend(&mut batch.held, Some(moved.run_id), held)?;
         }
         Ok(batch)
     }
@@ -141,16 +126,18 @@ impl<'a> Batch<'a> {
     ) -> bool {
         let run = &transition.run;
         match known.get(run.run_id.as_str()).and_then(|place| self.decisions.get_mut(*place)) {
-            Some(before) if !before.run.is_followed_by(transition.expected_version) => return false,
-            Some(before) => before.run = Stated::Read(run),
+            Some(before) if !before.run.gates.is_empty() || before.run.version != transition.expected_version => {
+                return false;
+            }
+            Some(before) => (before.run, before.result) = (run, &transition.result),
             None => {
                 known.insert(&run.run_id, self.decisions.len());
                 self.decisions.push(Moved {
                     run_id: &run.run_id,
                     expected_version: transition.expected_version,
-                    run: Stated::Read(run),
-                    result: Value::Null,
-                    payload: (transition.expected_version == 0).then(|| Media::payload(run)),
+                    run,
+                    result: &transition.result,
+                    payload: transition.payload.as_ref(),
                     idempotency,
                 });
             }
@@ -158,27 +145,9 @@ impl<'a> Batch<'a> {
         true
     }
 
-    fn add_unread_end(&mut self, end: &'a mw_kernel::run::Transition) -> Result<(), DbError> {
-        self.decisions.push(Moved {
-            run_id: &end.run.run_id,
-            expected_version: end.expected_version,
-            run: Stated::Unread(&end.run),
-            result: end.result.clone(),
-            payload: None,
-            idempotency: None,
-        });
-        let events = end.events.iter().map(|event| EventRow::named(event, &event.event.name));
-        self.add_rows(&end.run.run_id, events, &end.rows)
-    }
-
-    fn add_rows(
-        &mut self,
-        run_id: &str,
-        events: impl Iterator<Item = EventRow<'a>>,
-        rows: &Rows,
-    ) -> Result<(), DbError> {
-        let run_id = Some(run_id);
-        extend(&mut self.events, run_id, events)?;
+    fn add_rows(&mut self, Transition { run, events, rows, .. }: &'a Transition) -> Result<(), DbError> {
+        let run_id = Some(run.run_id.as_str());
+        extend(&mut self.events, run_id, events.iter().map(EventRow::of))?;
         extend(&mut self.jobs, run_id, &rows.jobs)?;
         extend(&mut self.gates, run_id, &rows.gates)?;
         extend(&mut self.votes, run_id, rows.votes.iter().map(vote))?;
@@ -202,11 +171,7 @@ impl<'a> Batch<'a> {
                 Some(refused) => refused.clone(),
                 None if self.postponed.contains(&place) => {
                     let before = self.decisions.iter().find(|moved| Some(moved.run_id) == run_id);
-                    let read = before.and_then(|moved| match moved.run {
-                        Stated::Read(run) => Some(Box::new(run.clone())),
-                        Stated::Unread(_) => None,
-                    });
-                    Committed::Conflict { run: read }
+                    Committed::Conflict { run: before.map(|moved| Box::new(moved.run.clone())) }
                 }
                 None if is_fenced => Committed::Fenced { run: None },
                 None => Committed::Committed,
@@ -236,28 +201,8 @@ fn extend<T: Serialize>(
     Ok(())
 }
 
-impl Stated<'_> {
-    /// Whether a decision on this version builds on the run as it is here, and no gate is left open.
-    fn is_followed_by(self, expected_version: u64) -> bool {
-        match self {
-            Stated::Read(run) => run.gates.is_empty() && run.version == expected_version,
-            Stated::Unread(_) => false,
-        }
-    }
-}
-
 impl<'a> EventRow<'a> {
-    fn of(event: &'a Recorded) -> EventRow<'a> {
-        EventRow::named(event, event.event.name())
-    }
-
-    fn named<E: Serialize>(event: &'a mw_kernel::run::Recorded<E>, name: &'a str) -> EventRow<'a> {
-        EventRow {
-            seq: event.seq,
-            event_type: name,
-            at: text(event.at),
-            actor: &event.actor,
-            body: serde_json::to_string(event).unwrap_or_default(),
-        }
+    fn of(event: &'a Written) -> EventRow<'a> {
+        EventRow { seq: event.seq, event_type: event.name, at: text(event.at), actor: &event.actor, body: &event.body }
     }
 }

@@ -2,10 +2,10 @@
 //! buttons. The fan-out of notices is part of the commit (`notices_write`).
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
-use mw_media::notification::Notice;
-use mw_media::principal::{Named, Principal};
-use mw_media::run::Run;
+use mw_kernel::Timestamp;
+use mw_kernel::notification::Notice;
+use mw_kernel::principal::{Named, Principal};
+use mw_kernel::run::AnyRun;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ pub struct Pressed {
     pub principal: Option<Principal>,
     /// `None`, as the run, when it is no message of this messenger.
     pub notice: Option<Notice>,
-    pub run: Option<Run>,
+    pub run: Option<AnyRun>,
 }
 
 /// Loads what a press of a button is about.

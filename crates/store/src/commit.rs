@@ -5,8 +5,8 @@ use crate::batch::{Answer, Batch};
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
 use crate::{Database, DbError, metrics, runs, text};
-use mw_media::Timestamp;
-use mw_media::run::{Command, Context, Order, Refusal, Run, Transition, apply};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyCommand, AnyRun, Context, Kinds, Order, Refusal, Transition};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -94,8 +94,6 @@ pub struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     pub transition: Option<Transition>,
-    /// In the place of a transition: the end of a run that cannot be read.
-    pub unread_end: Option<mw_kernel::run::Transition>,
     pub settle: Option<Settle>,
     pub idempotency: Option<Idempotency>,
     pub chat: Option<Turn>,
@@ -106,8 +104,7 @@ pub struct Decision {
 impl Decision {
     /// The run that is decided about.
     pub(crate) fn run_id(&self) -> Option<&str> {
-        let readable = self.transition.as_ref().map(|transition| transition.run.run_id.as_str());
-        readable.or_else(|| self.unread_end.as_ref().map(|transition| transition.run.run_id.as_str()))
+        self.transition.as_ref().map(|transition| transition.run.run_id.as_str())
     }
 }
 
@@ -119,12 +116,12 @@ pub enum Committed {
     /// The run moved on; here it is, for another try, unless this version cannot read it.
     Conflict {
         #[serde(default, deserialize_with = "if_readable")]
-        run: Option<Box<Run>>,
+        run: Option<Box<AnyRun>>,
     },
     /// The effect's lease is somebody else's now; the run, if the decision had one and it can be read, is this.
     Fenced {
         #[serde(default, deserialize_with = "if_readable")]
-        run: Option<Box<Run>>,
+        run: Option<Box<AnyRun>>,
     },
     /// The idempotency key is known, or the parent has this successor; this run was made then.
     Replay {
@@ -146,7 +143,7 @@ pub enum Committed {
 }
 
 /// One unreadable run must not make the whole answer, with what was committed, unreadable.
-fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Run>>, D::Error> {
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<AnyRun>>, D::Error> {
     // As text once more, since a second reader for values would be as large as the first.
     Ok(Option::<Value>::deserialize(deserializer)?.and_then(|state| serde_json::from_str(&state.to_string()).ok()))
 }
@@ -190,45 +187,48 @@ pub enum TransitionError {
 /// A committed (or already fulfilled) transition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moved {
-    pub run: Run,
+    pub run: AnyRun,
     pub kick: bool,
 }
 
 /// Decides a command on a loaded run and commits it; decides again when the run moved on meanwhile.
 pub fn transition(
     db: &mut dyn Database,
-    run: Run,
-    command: &Command,
+    kinds: Kinds,
+    run: AnyRun,
+    command: &AnyCommand,
     actor: &str,
     context: &mut Context<'_>,
 ) -> Result<Moved, TransitionError> {
-    decided(db, run, context, |run, context| apply(run, command, actor, context))
+    decided(db, run, context, |run, context| kinds.of(run)?.apply(run, command, actor, context))
 }
 
 /// Carries out an operator's order on a loaded run. The run that comes back is another one when a successor opened, or
 /// was there already.
 pub fn order(
     db: &mut dyn Database,
-    run: Run,
+    kinds: Kinds,
+    run: AnyRun,
     order: &Order,
     reason: &str,
     actor: &str,
     context: &mut Context<'_>,
 ) -> Result<Moved, TransitionError> {
-    decided(db, run, context, |run, context| order.decide(run, reason, actor, context))
+    decided(db, run, context, |run, context| kinds.of(run)?.order(run, order, reason, actor, context))
 }
 
 /// Carries out an operator's order on many runs, in one statement; one that moved on meanwhile is taken again by itself.
 /// The answers are in the runs' order.
 pub fn order_all(
     db: &mut dyn Database,
-    runs: &[&Run],
+    kinds: Kinds,
+    runs: &[&AnyRun],
     wish: &Order,
     reason: &str,
     actor: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Result<Moved, TransitionError>>, DbError> {
-    let planned: Vec<_> = runs.iter().map(|run| wish.decide(run, reason, actor, context)).collect();
+    let planned: Vec<Result<Option<Transition>, Refusal>> = runs.iter().map(|run| kinds.of(run)?.order(run, wish, reason, actor, context)).collect();
     let transitions = planned.iter().filter_map(|plan| plan.as_ref().ok().cloned().flatten());
     let decisions: Vec<Decision> =
         transitions.map(|transition| Decision { transition: Some(transition), ..Decision::default() }).collect();
@@ -244,7 +244,7 @@ pub fn order_all(
             Ok(None) => Ok(Moved { run: (*run).clone(), kick: false }),
             Ok(Some(transition)) => match settled(db, transition.run, answer.kick, results.next(), context.now) {
                 Ok(Try::Done(moved)) => Ok(moved),
-                Ok(Try::Again(fresh)) => order(db, fresh, wish, reason, actor, context),
+                Ok(Try::Again(fresh)) => order(db, kinds, fresh, wish, reason, actor, context),
                 Err(error) => Err(error),
             },
         });
@@ -254,9 +254,9 @@ pub fn order_all(
 
 fn decided(
     db: &mut dyn Database,
-    mut run: Run,
+    mut run: AnyRun,
     context: &mut Context<'_>,
-    decide: impl Fn(&Run, &mut Context<'_>) -> Result<Option<Transition>, Refusal>,
+    decide: impl Fn(&AnyRun, &mut Context<'_>) -> Result<Option<Transition>, Refusal>,
 ) -> Result<Moved, TransitionError> {
     for _ in 0..TRIES_MAX {
         let Some(transition) = decide(&run, context)? else {
@@ -277,12 +277,12 @@ fn decided(
 enum Try {
     Done(Moved),
     /// The run moved on; here it is.
-    Again(Run),
+    Again(AnyRun),
 }
 
 fn settled(
     db: &mut dyn Database,
-    next: Run,
+    next: AnyRun,
     kick: bool,
     result: Option<Committed>,
     now: Timestamp,

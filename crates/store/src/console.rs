@@ -3,14 +3,14 @@
 use crate::drain::Left;
 use crate::metrics::Sample;
 use crate::runs::{Filter, Listed};
-use crate::{Database, DbError, Limit, Param, Taken, call, read, text, write};
-use mw_media::Timestamp;
+use crate::{Database, DbError, Limit, Param, Readable, Taken, call, read, text, write};
+use mw_kernel::Timestamp;
 use mw_media::definition::Definition;
-use mw_media::principal::Principal;
-use mw_media::run::Facts;
-use mw_media::status::{GateName, Status};
-use serde::Deserialize;
+use mw_kernel::principal::Principal;
+use mw_kernel::run::{AnyRun, Facts, Kinds};
+use mw_kernel::status::{GateName, StatusWord};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 /// What stands on every page.
@@ -118,7 +118,8 @@ pub struct ProjectName {
 pub struct RunRow {
     pub run_id: String,
     pub project: String,
-    pub status: Status,
+    /// A word of its kind.
+    pub status: StatusWord,
     pub title: Option<String>,
     pub user_id: String,
     /// Times are as PostgreSQL writes them.
@@ -146,8 +147,9 @@ pub fn runs(db: &mut dyn Database, visit: Visit<'_>, filter: &Filter, limit: u32
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RunShown {
     pub row: RunRow,
-    /// The state, which another version may have written.
-    pub state: Value,
+    /// The run, where this version can read what every run has; its body is another question.
+    #[serde(rename = "state", deserialize_with = "if_readable")]
+    pub run: Option<AnyRun>,
     pub facts: Facts,
     pub successors: Vec<String>,
     /// Newest first.
@@ -155,6 +157,10 @@ pub struct RunShown {
     pub more: bool,
     /// The newest, newest first.
     pub receipts: Vec<Receipt>,
+}
+
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AnyRun>, D::Error> {
+    Ok(Readable::deserialize(deserializer)?.0.ok())
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -166,12 +172,13 @@ pub struct RunPage {
 /// Reads a run with the events before a sequence number, newest first.
 pub fn run(
     db: &mut dyn Database,
+    kinds: Kinds,
     visit: Visit<'_>,
     run_id: &str,
     before: Option<u64>,
     limit: u32,
 ) -> Result<Seen<RunPage>, DbError> {
-    let request = json!({"run_id": run_id, "before": before, "limit": limit});
+    let request = json!({"run_id": run_id, "step_events": kinds.step_events(), "before": before, "limit": limit});
     seen(db, "console_run", visit, request)
 }
 

@@ -3,7 +3,7 @@
 //! by itself after three days ([`crate::retention`]).
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

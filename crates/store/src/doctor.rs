@@ -12,9 +12,8 @@ pub use invariant::Invariant;
 
 use crate::{Database, DbError, call, text};
 use fold::Stored;
-use mw_kernel::Kind;
-use mw_media::Timestamp;
-use mw_media::run::Media;
+use mw_kernel::Timestamp;
+use mw_kernel::run::{Folded, Kinds};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -78,12 +77,13 @@ struct WebhooksPage {
 /// Looks at everything in the scope; `told` hears of the progress after every page.
 pub fn examine(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     scope: &Scope,
     told: &mut dyn FnMut(&Checkup),
 ) -> Result<Checkup, DbError> {
     let mut checkup = Checkup::default();
-    look_at_runs(db, now, scope, &mut checkup, told)?;
+    look_at_runs(db, kinds, now, scope, &mut checkup, told)?;
     if scope.run_id.is_none() && checkup.next.is_none() {
         look_at_webhooks(db, now, &mut checkup, told)?;
     }
@@ -92,6 +92,7 @@ pub fn examine(
 
 fn look_at_runs(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     scope: &Scope,
     checkup: &mut Checkup,
@@ -108,8 +109,13 @@ fn look_at_runs(
         let page = runs_page(db, now, scope.run_id.as_deref(), after.as_deref(), limit)?;
         let count = page.runs.len() as u64;
         checkup.runs += count;
-        checkup.findings.extend(page.findings);
-        checkup.findings.extend(page.runs.iter().flat_map(Stored::findings));
+        let looks: Vec<_> = page.runs.iter().map(|run| (&run.run_id, run.look(kinds))).collect();
+        // Only its kind knows that a run waits for nothing but the clock.
+        let rests = |id: &str| looks.iter().any(|(run_id, (_, rests))| *rests && *run_id == id);
+        let is_resting = |found: &Finding| found.run_id.as_deref().is_some_and(rests);
+        let found = page.findings.into_iter();
+        checkup.findings.extend(found.filter(|it| it.invariant != Invariant::RunStuck || !is_resting(it)));
+        checkup.findings.extend(looks.into_iter().flat_map(|(_, (findings, _))| findings));
         told(checkup);
         if scope.run_id.is_some() || count < limit {
             return Ok(());
@@ -169,20 +175,20 @@ struct Wrote {
 }
 
 /// Writes a run's state and columns anew from its timeline, if the timeline is whole.
-pub fn rebuild(db: &mut dyn Database, now: Timestamp, run_id: &str) -> Result<Rebuilt, DbError> {
+pub fn rebuild(db: &mut dyn Database, kinds: Kinds, now: Timestamp, run_id: &str) -> Result<Rebuilt, DbError> {
     let page = runs_page(db, now, Some(run_id), None, 1)?;
     let Some(stored) = page.runs.first() else { return Ok(Rebuilt::Unknown) };
     let tampered = page.findings.into_iter().filter(|found| found.invariant == Invariant::TimelineTampered);
     let mut damage: Vec<Finding> = tampered.collect();
-    let run = match stored.folded() {
-        Ok(run) if damage.is_empty() => run,
+    let Folded { run, result, .. } = match stored.folded(kinds) {
+        Ok(folded) if damage.is_empty() => folded,
         Ok(_) => return Ok(Rebuilt::Untrusted(damage)),
         Err(finding) => {
             damage.push(finding);
             return Ok(Rebuilt::Untrusted(damage));
         }
     };
-    let request = json!({"run_id": run_id, "run": run, "result": Media::result(&run)});
+    let request = json!({"run_id": run_id, "run": run, "result": result});
     let wrote: Wrote = call(db, "doctor_rebuild", &request)?;
     Ok(if wrote.rebuilt { Rebuilt::Done } else { Rebuilt::Moved })
 }

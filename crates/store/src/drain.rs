@@ -2,8 +2,8 @@
 //! ([`crate::commit::Committed::Draining`]), so that no race starts a run.
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
-use mw_media::status::Status;
+use mw_kernel::Timestamp;
+use mw_kernel::status::StatusWord;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,8 +22,10 @@ pub struct Drain {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Left {
     pub drain: Drain,
-    /// Open runs.
-    pub runs: BTreeMap<Status, u64>,
+    /// Open runs, by status.
+    pub runs: BTreeMap<StatusWord, u64>,
+    /// Of these, runs that wait for a person: they survive any restart.
+    pub waiting: u64,
     pub effects: Effects,
     /// Provider jobs of open runs, by state.
     pub jobs: BTreeMap<String, u64>,
@@ -40,36 +42,14 @@ pub struct Effects {
 }
 
 impl Left {
-    /// Runs that wait for a person: they survive any restart.
-    pub fn waiting(&self) -> u64 {
-        self.count(waits)
-    }
-
     /// Runs that are at work, or work that is due or under way.
     pub fn is_at_work(&self) -> bool {
-        self.count(|status| !waits(status)) + self.effects.due + self.effects.leased > 0
+        self.working() + self.effects.due + self.effects.leased > 0
     }
 
-    fn count(&self, fits: fn(Status) -> bool) -> u64 {
-        self.runs.iter().filter(|(status, _)| fits(**status)).map(|(_, count)| count).sum()
-    }
-}
-
-/// Whether a run in this status goes on only when somebody says so.
-fn waits(status: Status) -> bool {
-    match status {
-        Status::PendingWorkflow
-        | Status::AwaitingIdeate
-        | Status::AwaitingPrepublish
-        | Status::AwaitingApproval
-        | Status::Paused => true,
-        Status::Running
-        | Status::Publishing
-        | Status::Published
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Rejected
-        | Status::Expired => false,
+    /// Open runs that wait for nobody.
+    pub fn working(&self) -> u64 {
+        self.runs.values().sum::<u64>().saturating_sub(self.waiting)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The dispatcher's claim, and what effects teach about providers.
 
 use crate::channels::Recipient;
-use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
+use crate::{Database, DbError, Readable, call, text};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyRun, EffectKind};
 use mw_media::retry::BREAKER_SECONDS_MAX;
-use mw_media::run::{AnyRun, EffectKind, Run};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -67,25 +67,17 @@ pub struct Hint {
 pub struct Claim {
     pub effects: Vec<Claimed>,
     /// The runs of the effects, as they stand.
-    pub runs: BTreeMap<String, Run>,
-    /// Runs of the effects that this version cannot read.
-    pub unreadable: BTreeMap<String, Unread>,
+    pub runs: BTreeMap<String, AnyRun>,
+    /// Runs of the effects of which this version cannot read even what every run has, and why.
+    pub unreadable: BTreeMap<String, String>,
     /// When to look again: something is due, and a limit that time lifts holds it back.
     pub wait_seconds: Option<f64>,
-}
-
-/// A run that this version cannot read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unread {
-    pub error: String,
-    /// All but its body, where that can be read.
-    pub envelope: Option<Box<AnyRun>>,
 }
 
 #[derive(Deserialize)]
 struct ClaimRow {
     effects: Vec<Claimed>,
-    runs: BTreeMap<String, Box<RawValue>>,
+    runs: BTreeMap<String, Readable<AnyRun>>,
     #[serde(default)]
     wait_seconds: Option<f64>,
 }
@@ -97,13 +89,10 @@ pub fn claim(db: &mut dyn Database, now: Timestamp, limit: u32, lease_seconds: u
     let row: ClaimRow = call(db, "effects_lease", &request)?;
     let mut claim = Claim { effects: row.effects, wait_seconds: row.wait_seconds, ..Claim::default() };
     // Each by itself: one run of a future version, or a damaged one, must not stop the others.
-    for (run_id, state) in row.runs {
-        match serde_json::from_str(state.get()) {
+    for (run_id, Readable(run)) in row.runs {
+        match run {
             Ok(run) => drop(claim.runs.insert(run_id, run)),
-            Err(error) => {
-                let envelope = serde_json::from_str(state.get()).ok();
-                drop(claim.unreadable.insert(run_id, Unread { error: error.to_string(), envelope }));
-            }
+            Err(error) => drop(claim.unreadable.insert(run_id, error)),
         }
     }
     Ok(claim)

@@ -1,8 +1,8 @@
 //! The inbox: gates that wait for a person.
 
 use crate::{Database, DbError, Readable, call};
-use mw_media::run::Run;
-use mw_media::status::GateName;
+use mw_kernel::run::AnyRun;
+use mw_kernel::status::GateName;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub struct Place {
 /// A gate that waits, with its run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
-    pub run: Run,
+    pub run: AnyRun,
     pub opening: u32,
 }
 
@@ -50,7 +50,7 @@ struct GateRow {
     deadline: String,
     run_id: String,
     opening: u32,
-    run: Readable<Run>,
+    run: Readable<AnyRun>,
 }
 
 /// Lists runs that wait for a person, the most urgent first, one page by key.

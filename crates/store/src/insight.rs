@@ -1,8 +1,8 @@
 //! What the report on the last days is made from.
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
-use mw_media::status::End;
+use mw_kernel::Timestamp;
+use mw_kernel::status::End;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

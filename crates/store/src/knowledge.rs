@@ -1,7 +1,7 @@
 //! What people wrote for Brendan, the personas and agents: kept by `mw kb ingest`, found by [`search`].
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_media::brendan;
 use mw_media::knowledge::Document;
 use serde::{Deserialize, Serialize};

@@ -24,6 +24,7 @@ pub mod chat;
 pub mod commit;
 pub mod console;
 pub mod dead_letters;
+#[cfg(not(target_family = "wasm"))]
 pub mod doctor;
 pub mod drain;
 pub mod effects;
@@ -44,7 +45,7 @@ pub mod unreadable;
 pub mod upkeep;
 pub mod webhooks;
 
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -151,7 +152,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Readable<T> {
 }
 
 fn text(at: Timestamp) -> String {
-    mw_media::run::rfc3339(at)
+    mw_kernel::run::rfc3339(at)
 }
 
 #[cfg(test)]

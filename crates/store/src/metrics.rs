@@ -2,7 +2,7 @@
 //! anyway (`call_recording`), or by one of their own ([`observe`]).
 
 use crate::{Database, DbError, Param, call, text, with_member, write};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

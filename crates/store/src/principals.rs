@@ -3,10 +3,10 @@
 //! [`of_key`] is for all other routes.
 
 use crate::{Database, DbError, Limit, Taken, call, text};
-use mw_media::Timestamp;
-pub use mw_media::principal::Named;
-use mw_media::principal::{Principal, Role};
-use mw_media::status::Channel;
+use mw_kernel::Timestamp;
+pub use mw_kernel::principal::Named;
+use mw_kernel::principal::{Principal, Role};
+use mw_kernel::status::Channel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

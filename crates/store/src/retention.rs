@@ -1,7 +1,7 @@
 //! Deleting what is old, in bounded batches; never an open dead letter whose sender signed it.
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

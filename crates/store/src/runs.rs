@@ -2,11 +2,10 @@
 
 use crate::principals::Named;
 use crate::{Database, DbError, Limit, Readable, Taken, call, text};
-use mw_kernel::Kind;
-use mw_media::Timestamp;
-use mw_media::principal::Principal;
-use mw_media::run::{Facts, Media, Run};
-use mw_media::status::Status;
+use mw_kernel::Timestamp;
+use mw_kernel::principal::Principal;
+use mw_kernel::run::{AnyRun, Facts, Kinds};
+use mw_kernel::status::StatusWord;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ pub struct Loaded {
     pub principal: Option<Principal>,
     pub limit: Option<Taken>,
     /// `None` when unknown, and when the limit is used up.
-    pub run: Option<Run>,
+    pub run: Option<AnyRun>,
     /// What is known of the approver whom the link names.
     pub approver: Option<Named>,
 }
@@ -90,7 +89,7 @@ pub fn view(db: &mut dyn Database, run_id: &str) -> Result<Option<Value>, DbErro
 /// Filters of a list; all of them must match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
-    pub status: Option<Status>,
+    pub status: Option<StatusWord>,
     pub project: Option<String>,
     pub user_id: Option<String>,
     /// Only runs made before this moment (RFC 3339).
@@ -134,7 +133,7 @@ pub struct Listed {
     pub at: String,
     /// Who asked for the run's end in SQL, in a list of such runs.
     pub end_requested_by: Option<String>,
-    pub run: Result<Box<Run>, String>,
+    pub run: Result<Box<AnyRun>, String>,
 }
 
 impl<'de> Deserialize<'de> for Listed {
@@ -147,7 +146,7 @@ impl<'de> Deserialize<'de> for Listed {
             at: String,
             #[serde(default)]
             end_requested_by: Option<String>,
-            run: Readable<Box<Run>>,
+            run: Readable<Box<AnyRun>>,
         }
         let Row { run_id, at, end_requested_by, run: Readable(run) } = Row::deserialize(deserializer)?;
         Ok(Listed { run_id, at, end_requested_by, run })
@@ -176,13 +175,13 @@ pub fn states(
 /// A run with what is known of its work.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Explained {
-    pub run: Run,
+    pub run: AnyRun,
     pub facts: Facts,
 }
 
 /// Reads what explains a run; `None` when unknown.
-pub fn facts(db: &mut dyn Database, run_id: &str) -> Result<Option<Explained>, DbError> {
-    call(db, "run_facts", &json!({"run_id": run_id, "step_event": Media::STEP_EVENT}))
+pub fn facts(db: &mut dyn Database, kinds: Kinds, run_id: &str) -> Result<Option<Explained>, DbError> {
+    call(db, "run_facts", &json!({"run_id": run_id, "step_events": kinds.step_events()}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

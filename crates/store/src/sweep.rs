@@ -2,7 +2,7 @@
 
 use crate::runs::Listed;
 use crate::{Database, DbError, Readable, call, text};
-use mw_media::run::Run;
+use mw_kernel::run::AnyRun;
 use mw_media::{Timestamp, metrics};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ pub fn runs_to_end(
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lost {
     /// Runs with the jobs that nobody works on.
-    pub jobs: Vec<(Run, Vec<String>)>,
+    pub jobs: Vec<(AnyRun, Vec<String>)>,
     /// Held effects of runs that go on, which are due again.
     pub released: u64,
     /// There are more pages in this round.
@@ -142,7 +142,7 @@ pub fn lost_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result
     }
     #[derive(Deserialize)]
     struct Row {
-        run: Readable<Run>,
+        run: Readable<AnyRun>,
         job_ids: Vec<String>,
     }
     let answer: Answer = call(db, "effects_lost", &json!({"now": text(now), "limit": limit}))?;

@@ -2,8 +2,8 @@
 
 use crate::commit::{CommitAnswer, Committed, Decision, commit};
 use crate::{Database, DbError, call};
-use mw_media::Timestamp;
-use mw_media::run::{Remains, RunError};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{Remains, RunError};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub fn end(db: &mut dyn Database, now: Timestamp, wanted: &[Wanted]) -> Result<E
     for Wanted { run_id, error, actor } in wanted {
         if let Some(row) = rows.get(run_id).filter(|row| !row.has_ended) {
             let end = row.end(error.clone(), actor, now).map_err(|error| DbError::Failed(error.to_string()))?;
-            decisions.push(Decision { unread_end: Some(end), ..Decision::default() });
+            decisions.push(Decision { transition: Some(end), ..Decision::default() });
         }
     }
     let CommitAnswer { results, kick, .. } = match decisions.is_empty() {

@@ -1,7 +1,7 @@
 //! What operators put in and take out by hand: accounts to publish through, and whole runs.
 
 use crate::{Database, DbError, call, text};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use crate::metrics::call_recording;
 use crate::{Database, DbError, text};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

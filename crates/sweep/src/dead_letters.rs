@@ -1,7 +1,7 @@
 //! Webhooks that matched no job, most often because they overtook the answer of the submission, are matched once more.
 
 use crate::{PAGE, Page, Share};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_store::{Database, DbError, dead_letters};
 
 /// Answers with the number of letters that found their job.

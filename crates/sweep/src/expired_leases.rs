@@ -2,7 +2,7 @@
 //! dispatcher reconciles it before it sends anything.
 
 use crate::{PAGE, Page, Share};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(db: &mut dyn Database, now: Timestamp, share: &mut Share<'_>) -> Result<u64, DbError> {

@@ -22,8 +22,8 @@ mod metrics;
 mod requested_ends;
 mod retention;
 
-use mw_media::Timestamp;
-use mw_media::run::{Command, Context, Transition, apply};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyCommand, Context, Kinds, Refusal, Transition};
 use mw_store::commit::{Committed, Decision, commit};
 use mw_store::runs::Listed;
 pub use mw_store::sweep::Exports;
@@ -67,6 +67,7 @@ pub struct Report {
 /// Sweeps once, as one that is configured to export this. `elapsed` says how long this has taken.
 pub fn sweep(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     holder: &str,
     exports: Exports,
@@ -87,16 +88,16 @@ pub fn sweep(
         report.expired_leases = expired_leases::reconcile(db, now, &mut share)?;
     }
     if due.requested_ends {
-        report.requested_ends = requested_ends::reconcile(db, now, new_id, &mut share)?;
+        report.requested_ends = requested_ends::reconcile(db, kinds, now, new_id, &mut share)?;
     }
     if due.deadlines {
-        report.deadlines = deadlines::reconcile(db, now, new_id, &mut share)?;
+        report.deadlines = deadlines::reconcile(db, kinds, now, new_id, &mut share)?;
     }
     if due.gate_warnings {
-        report.gate_warnings = gate_warnings::reconcile(db, now, new_id, &mut share)?;
+        report.gate_warnings = gate_warnings::reconcile(db, kinds, now, new_id, &mut share)?;
     }
     if due.lost_effects {
-        report.lost_effects = lost_effects::reconcile(db, now, new_id, &mut share)?;
+        report.lost_effects = lost_effects::reconcile(db, kinds, now, new_id, &mut share)?;
     }
     if due.dead_letters {
         report.dead_letters = dead_letters::reconcile(db, now, &mut share)?;
@@ -158,7 +159,7 @@ impl Share<'_> {
 type ReadPage = fn(&mut dyn Database, Timestamp, Option<&Listed>, u32) -> Result<Vec<Listed>, DbError>;
 
 /// What a run of a list is told, and in whose name.
-type Tell = dyn Fn(&Listed) -> (Command, String);
+type Tell = dyn Fn(&Listed) -> (AnyCommand, String);
 /// The end that is wanted of a run of a list which cannot be read, given why; none where it is left alone.
 type EndUnread = dyn Fn(&Listed, &str) -> Option<Wanted>;
 
@@ -166,6 +167,7 @@ type EndUnread = dyn Fn(&Listed, &str) -> Option<Wanted>;
 /// stepped over and starves nobody. Answers with the number of runs that moved.
 fn runs_by_pages(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
     (tell, end_unread): (&Tell, &EndUnread),
@@ -183,7 +185,11 @@ fn runs_by_pages(
             match &listed.run {
                 Ok(run) => {
                     let (command, actor) = tell(listed);
-                    decided.extend(apply(run, &command, &actor, &mut context).ok().flatten());
+                    match kinds.of(run).and_then(|kind| kind.apply(run, &command, &actor, &mut context)) {
+                        Ok(transition) => decided.extend(transition),
+                        Err(Refusal::Unreadable { reason, .. }) => unread.extend(end_unread(listed, &reason)),
+                        Err(_) => {}
+                    }
                 }
                 Err(error) => unread.extend(end_unread(listed, error)),
             }

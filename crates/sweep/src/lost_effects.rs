@@ -1,12 +1,13 @@
 //! Open jobs that nobody works on get their effect back. Nothing of ours loses one; a fault or a hand in the tables might.
 
 use crate::{PAGE, Page, SWEEP, Share, commit_all};
-use mw_media::Timestamp;
-use mw_media::run::{Command, Context, apply};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyCommand, Context, Kinds};
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
     share: &mut Share<'_>,
@@ -18,7 +19,10 @@ pub(crate) fn reconcile(
         let mut restored = 0;
         let mut decided = Vec::new();
         for (run, job_ids) in lost.jobs {
-            let transition = apply(&run, &Command::RestoreEffects { job_ids }, SWEEP, &mut context).ok().flatten();
+            let command = AnyCommand::RestoreEffects { job_ids };
+            let transition = kinds.of(&run).and_then(|kind| kind.apply(&run, &command, SWEEP, &mut context));
+            // One that cannot be read ends when its time is over.
+            let transition = transition.ok().flatten();
             restored += transition.as_ref().map_or(0, |transition| transition.rows.rearmed.len() as u64);
             decided.extend(transition);
         }

@@ -2,23 +2,24 @@
 //! role that asked.
 
 use crate::{Share, runs_by_pages};
-use mw_media::Timestamp;
-use mw_media::run::{Command, marked_failed};
+use mw_kernel::Timestamp;
+use mw_kernel::run::{AnyCommand, Kinds, marked_failed};
 use mw_store::runs::Listed;
 use mw_store::unreadable::Wanted;
 use mw_store::{Database, DbError, sweep};
 
 pub(crate) fn reconcile(
     db: &mut dyn Database,
+    kinds: Kinds,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> String,
     share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
-    let mark = |listed: &Listed| (Command::MarkFailed { role: role(listed) }, actor(listed));
+    let mark = |listed: &Listed| (AnyCommand::MarkFailed { role: role(listed) }, actor(listed));
     let end = |listed: &Listed, _: &str| {
         Some(Wanted { run_id: listed.run_id.clone(), error: marked_failed(&role(listed)), actor: actor(listed) })
     };
-    runs_by_pages(db, now, new_id, (&mark, &end), sweep::runs_to_end, share)
+    runs_by_pages(db, kinds, now, new_id, (&mark, &end), sweep::runs_to_end, share)
 }
 
 fn role(listed: &Listed) -> String {

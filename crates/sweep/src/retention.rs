@@ -2,7 +2,7 @@
 //! anybody who signs.
 
 use crate::{PAGE, Page, Share};
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_store::retention::{WEBHOOKS_DAYS, prune};
 use mw_store::{Database, DbError};
 

@@ -1,15 +1,18 @@
 //! A kind of run that exists for tests only: a counter. Two gates are open at once; when both are approved it counts with one
 //! effect for each step, rests until a timer ends, and is done. Whatever takes runs must take it without knowing it.
 
+mod performer;
 mod start;
 
+pub use performer::Counting;
 pub use start::{start, successor};
 
 use mw_kernel::gate_policy::GatePolicy;
 use mw_kernel::run::{
-    Artifact, Body, Change, Context, DecidedGate, Draft, Edit, EditableField, Effect, EffectKind, Event, GateKey,
-    KindOf, Kinds, OpenGate, OwnEvent, Question, Recorded, Refusal, Rows, Run, Started, Succession, Working,
-    deadline_after, done_notification, refuse_ended,
+    Artifact, Body, Change, Context, DecidedGate, Doer, Draft, Edit, EditableField, Effect,
+    EffectKind, Event, GateKey, KindOf, Kinds, Matter, OpenGate, OwnEvent, Piece, Pieces, Product, Progress,
+    Question, Recorded, Refusal, Rows, Run, Standing, Started, Step, Succession, Text, Tone, Working, deadline_after,
+    done_notification, refuse_ended,
 };
 use mw_kernel::status::{End, GateName};
 use mw_kernel::{Kind, Timestamp};
@@ -23,7 +26,7 @@ pub const GATES: [&str; 2] = ["first_check", "second_check"];
 /// The time that a gate has, seconds.
 pub const GATE_SECONDS: u32 = 3600;
 /// The time that one step of counting has, seconds.
-pub const STEP_SECONDS: u32 = 60;
+pub const STEP_SECONDS: u32 = 600;
 /// How long it rests, seconds.
 pub const REST_SECONDS: u32 = 30;
 
@@ -91,7 +94,7 @@ impl OwnEvent for CounterEvent {
 }
 
 /// What only a counting run can be asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CounterCommand {
     /// The effect of this number was carried out.
     Count { number: u32 },
@@ -126,6 +129,7 @@ impl Body for Counter {
 impl Kind for Counter {
     const NAME: &'static str = "counter";
     const STATUSES: &'static [&'static str] = CounterStatus::WORDS;
+    const FIELDS: &'static [&'static str] = &[];
     type Plan = Plan;
     type Event = CounterEvent;
     type Command = CounterCommand;
@@ -267,6 +271,73 @@ impl Kind for Counter {
     fn result(run: &Run<Self>) -> Value {
         json!({"count": run.body.count})
     }
+
+    fn rests(run: &Run<Self>) -> bool {
+        run.body.resting
+    }
+
+    fn standing(status: &str) -> Option<Standing> {
+        Some(match CounterStatus::parse(status)? {
+            CounterStatus::Checking => Standing::new("waits: two checks", Tone::Waits),
+            CounterStatus::Counting => Standing::new("counting", Tone::Works),
+            CounterStatus::Resting => Standing::new("resting", Tone::Rests),
+            CounterStatus::Paused => Standing::new("paused", Tone::Rests),
+            CounterStatus::Counted => Standing::new("counted", Tone::Done),
+            CounterStatus::Failed => Standing::new("failed", Tone::Failed),
+            CounterStatus::Cancelled => Standing::new("cancelled", Tone::Rests),
+            CounterStatus::Rejected => Standing::new("rejected", Tone::Rests),
+            CounterStatus::Expired => Standing::new("expired", Tone::Rests),
+        })
+    }
+
+    fn steps(run: &Run<Self>) -> Vec<Step> {
+        let checked = run.decided.len() + run.gates.len() > 0 && run.gates.is_empty();
+        let gate = |name: &str| match run.gates.iter().any(|open| open.id == name) {
+            true => Progress::Now,
+            false => Progress::Done,
+        };
+        let counting = match (checked, run.body.resting) {
+            (false, _) => Progress::Ahead,
+            (true, false) => Progress::Now,
+            (true, true) => Progress::Done,
+        };
+        let resting = if run.body.resting { Progress::Now } else { Progress::Ahead };
+        let step = |name: &str, doer, progress| Step { name: name.to_owned(), doer, progress };
+        let gates = GATES.iter().map(|name| step(name, Doer::Person, gate(name)));
+        gates.chain([step("count", Doer::Provider, counting), step("rest", Doer::Provider, resting)]).collect()
+    }
+
+    fn matter(run: &Run<Self>, _: GateKey<'_>) -> Matter {
+        Matter { pieces: numbers(run), ..Matter::default() }
+    }
+
+    fn product(run: &Run<Self>) -> Product {
+        Product { pieces: numbers(run), ..Product::default() }
+    }
+
+    fn sentence(event: &str, data: &Value) -> Option<String> {
+        let number = data.get("number").and_then(Value::as_u64).unwrap_or_default();
+        Some(match event {
+            "count.requested" => format!("Asked for number {number}"),
+            "count.counted" => format!("Counted {number}"),
+            "count.rested" => "Rested".to_owned(),
+            "count.done" => "Counted to the end".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// The numbers so far, as parts of a whole.
+fn numbers(run: &Run<Counter>) -> Pieces {
+    let number = |number: u32| Piece {
+        number: number as usize,
+        header: format!("number {number}"),
+        subject: String::new(),
+        prompt: Text { text: None, proposed: false },
+        url: None,
+        failure: None,
+    };
+    Pieces { noun: "number", list: (1..=run.body.count).map(number).collect() }
 }
 
 /// Counts on once no gate is open; rests when it has counted enough.

@@ -1,4 +1,5 @@
--- {} → the switch, and what is left: {"drain", "runs": {status: count}, "effects": {"due", "leased"},
+-- {} → the switch, and what is left: {"drain", "runs": {status: count}, "waiting": of these, those that go on only when a
+-- person says so, "effects": {"due", "leased"},
 -- "jobs": {state: count}, "dead_letters", "dead_letters_more"}. Counts what is open, of which history has no part,
 -- nor what is only exported; and of dead letters so many at most: "dead_letters_more" where there may be more.
 CREATE OR REPLACE FUNCTION drain_status(request jsonb) RETURNS jsonb
@@ -10,6 +11,7 @@ LANGUAGE sql STABLE AS $$
         'drain', drain_state(request),
         'runs', (SELECT coalesce(jsonb_object_agg(status, many), '{}')
                    FROM (SELECT status, count(*) AS many FROM runs WHERE finished_at IS NULL GROUP BY status) AS open),
+        'waiting', (SELECT count(*) FROM runs WHERE finished_at IS NULL AND (awaiting_gate IS NOT NULL OR status = 'paused')),
         'effects', jsonb_build_object('due', (SELECT count(*) FROM outbox WHERE state = 'due' AND kind NOT IN ('trace', 'report')),
             'leased', (SELECT count(*) FROM outbox WHERE state = 'leased' AND kind NOT IN ('trace', 'report'))),
         'jobs', (SELECT coalesce(jsonb_object_agg(state, many), '{}')

@@ -1,10 +1,10 @@
--- {"run_id", "step_event": what begins a step} → {"run", "facts"}: the run with what is known of its work, for the explanation of what it waits for; or null.
+-- {"run_id", "step_events": {kind: what begins a step}} → {"run", "facts"}: the run with what is known of its work, for the explanation of what it waits for; or null.
 CREATE OR REPLACE FUNCTION run_facts(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT coalesce((
         SELECT jsonb_build_object('run', state, 'facts', jsonb_build_object(
-            'step_since', (SELECT at FROM run_events WHERE run_events.run_id = runs.run_id AND type = request->>'step_event'
+            'step_since', (SELECT at FROM run_events WHERE run_events.run_id = runs.run_id AND type = request->'step_events'->>runs.kind
                             ORDER BY seq DESC LIMIT 1),
             'effects', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'provider', provider, 'state', oldest.state,

@@ -170,7 +170,7 @@ impl Run {
         let mut db = mw_store::native::Client::connect(&self.service.database_url).unwrap();
         let now = mw_media::Timestamp::now_utc();
         let checkup =
-            mw_store::doctor::examine(&mut db, now, &mw_store::doctor::Scope::run(&self.id), &mut |_| {}).unwrap();
+            mw_store::doctor::examine(&mut db, mw_kinds::KINDS, now, &mw_store::doctor::Scope::run(&self.id), &mut |_| {}).unwrap();
         assert_eq!(checkup.findings, [], "run {}", self.id);
     }
 }

@@ -3,11 +3,11 @@
 
 use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
-use mw_media::link::{Holder, NoLink};
-use mw_media::principal::{Named, Principal};
-use mw_media::run::Run;
-use mw_media::status::{Channel, GateName};
-use mw_media::token::Claims;
+use mw_kernel::link::{Holder, NoLink};
+use mw_kernel::principal::{Named, Principal};
+use mw_kernel::run::AnyRun;
+use mw_kernel::status::{Channel, GateName};
+use mw_kernel::token::Claims;
 use mw_operations::gate::policy::Obstacle;
 use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, page, refusal};
 use mw_operations::runs;
@@ -38,11 +38,11 @@ fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Resul
     }
     // A body that is no decision is counted before it is refused.
     let decision = match request.method {
-        Method::Post => gate::request::parse(request),
+        Method::Post => gate::request::parse(request, context.kinds),
         _ => Ok(DecisionRequest::approve()),
     };
     let run_id = request.segment(3);
-    let named = token.as_deref().and_then(mw_media::token::claimed_approver);
+    let named = token.as_deref().and_then(mw_kernel::token::claimed_approver);
     let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
     weigh(gate, request, context, token.as_deref(), loaded, decision?)
 }
@@ -95,12 +95,12 @@ fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
 }
 
 /// A token that is sent must be good, key or no key.
-fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
+fn check_token(context: &Context, run: &AnyRun, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
     let Some(token) = token else { return Ok(None) };
     let secrets = signing::secrets(&context.config)?;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let now = clock::now();
-    match mw_media::token::verify(&secrets, &run.run_id, gate, token, now) {
+    match mw_kernel::token::verify(&secrets, &run.run_id, gate, token, now) {
         Ok(claims) => Ok(Some(claims)),
         Err(reason) => Err(problem::invalid_token().because(format!("token refused: {reason}"))),
     }
@@ -109,7 +109,7 @@ fn check_token(context: &Context, run: &Run, gate: GateName, token: Option<&str>
 /// The page of an open gate; nothing is decided.
 fn show(
     context: &Context,
-    run: &Run,
+    run: &AnyRun,
     gate: GateName,
     decider: &Principal,
     claims: Option<Claims>,
@@ -125,12 +125,12 @@ fn show(
     else {
         return Err(problem::invalid_token().because("token refused: other opening"));
     };
-    let brief = run.brief_of(open);
+    let brief = gate::brief(context.kinds, run, open)?;
     let token = token.unwrap_or_default();
     let form = page::DecisionForm {
-        action: mw_media::token::path(&run.run_id, gate, token),
+        action: mw_kernel::token::path(&run.run_id, gate, token),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
-        obstacle: Obstacle::of(run, gate, open.opening, decider),
+        obstacle: Obstacle::of(context.kinds, run, gate, open.opening, decider),
         approver: decider.name.clone(),
     };
     page::answer(&brief, &form)
@@ -139,7 +139,7 @@ fn show(
 fn decide_and_answer(
     request: &Request,
     context: &mut Context,
-    run: Run,
+    run: AnyRun,
     gate: GateName,
     decider: Decider,
     claims: Option<Claims>,
@@ -152,7 +152,7 @@ fn decide_and_answer(
     let decision = DecisionRequest { opening, subject_sha256, ..decision };
     let standing = gate::decide(context, run, gate, decision, decider)?;
     let response = if request.wants_html() {
-        outcome_page::decided(&standing, gate, verdict)?
+        outcome_page::decided(context.kinds, &standing, gate, verdict)?
     } else {
         Response::ok(&standing.to_json(gate))
     };

@@ -11,8 +11,8 @@
 use mw_edge::body::{self, Fields};
 use mw_edge::query::{invalid_query, page_size, short_text};
 use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};
-use mw_media::run::{Brief, Command, OpenGate};
-use mw_media::status::{Channel, GateName, Verdict};
+use mw_kernel::run::{AnyCommand, Brief, Kinds, OpenGate};
+use mw_kernel::status::{Channel, GateName, Verdict};
 use mw_operations::gate::inbox::place;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::request::{self as decision_request, trimmed};
@@ -64,7 +64,7 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
 }
 
 /// An open gate as an inbox shows it.
-fn item(brief: &Brief) -> Value {
+fn item(brief: &Brief<Value>) -> Value {
     let args: Map<String, Value> = brief
         .fields
         .iter()
@@ -89,13 +89,13 @@ fn item(brief: &Brief) -> Value {
 }
 
 /// Markdown, as inboxes render it. What users and models wrote stands in code spans, which cannot be links.
-fn description(brief: &Brief) -> String {
+fn description(brief: &Brief<Value>) -> String {
     let span = |text: &str| format!("`{}`", text.replace(['`', '\n'], " "));
     let mut lines = vec![format!("{} at the {} gate of {}.", span(&brief.summary), brief.gate, brief.project)];
-    for clip in &brief.about.clips {
-        lines.push(format!("{}. {}: {}", clip.index + 1, span(&clip.subject), span(&clip.header)));
+    for piece in &brief.matter.pieces.list {
+        lines.push(format!("{}. {}: {}", piece.number, span(&piece.subject), span(&piece.header)));
     }
-    if let Some(disclosure) = &brief.about.disclosure {
+    if let Some(disclosure) = &brief.matter.disclosure {
         lines.push(disclosure.summary.clone());
     }
     lines.push(format!("After approval: {}.", brief.releases));
@@ -107,14 +107,17 @@ fn description(brief: &Brief) -> String {
 
 fn show(run_id: &str, gate: GateName, context: &mut Context) -> Result<Response, Problem> {
     let run = runs::load(context, run_id)?;
-    let brief = run.brief_at(gate).filter(|_| run.pause.is_none());
-    let brief = brief.ok_or_else(|| nothing_to_decide(&run, gate))?;
-    Ok(Response::ok(&item(&brief)))
+    let open = run.open_gate(gate).filter(|_| run.pause.is_none());
+    let open = open.ok_or_else(|| nothing_to_decide(&run, gate))?;
+    Ok(Response::ok(&item(&gate::brief(context.kinds, &run, open)?)))
 }
 
 fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
-    let decision = if members.contains_key("type") { read_inbox(&members)? } else { decision_request::read(&members)? };
+    let decision = match members.contains_key("type") {
+        true => read_inbox(&members, context.kinds)?,
+        false => decision_request::read(&members, context.kinds)?,
+    };
     let run = runs::load(context, run_id)?;
     let by = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let decider = Decider::of(request, by, Channel::Api);
@@ -124,7 +127,7 @@ fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Co
 }
 
 /// The four verbs. `args` is nothing, a text, or an action with its arguments.
-fn read_inbox(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
+fn read_inbox(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let word = fields.required_text("type", 1, 20);
     let verdict = match word.as_str() {
@@ -137,14 +140,14 @@ fn read_inbox(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> 
         }
     };
     // What stands beside the inbox's words is in ours.
-    let mut decision = DecisionRequest { verdict, ..decision_request::read(members)? };
+    let mut decision = DecisionRequest { verdict, ..decision_request::read(members, kinds)? };
     match (word.as_str(), members.get("args")) {
         ("edit", Some(Value::Object(args))) => {
             let texts = args.get("args").and_then(Value::as_object).unwrap_or(args);
             // What an inbox was shown and no edit may change comes back with the rest.
             let texts = texts.iter().filter(|(name, _)| *name != "summary" && *name != "action");
             let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
-            decision.edit = decision_request::read_edit(&texts, &mut fields);
+            decision.edit = decision_request::read_edit(&texts, &mut fields, kinds);
         }
         ("edit", _) => fields.fail("args", "Input should be a valid dictionary"),
         ("respond" | "response", Some(Value::String(text))) => decision.comment = trimmed(Some(text.clone())),
@@ -169,7 +172,7 @@ fn reopen(run_id: &str, gate: GateName, request: &mut Request, context: &mut Con
     let run = runs::load(context, run_id)?;
     let actor = context.actor("api")?;
     let reason = reason.unwrap_or_else(|| format!("reopened by {actor}"));
-    let reopened = runs::apply(context, run, &Command::ReopenGate { gate, reason }, &actor)?;
+    let reopened = runs::apply(context, run, &AnyCommand::ReopenGate { gate, reason }, &actor)?;
     let opening = reopened.run.open_gate(gate).map(|open| open.opening);
     let response = Response::ok(&json!({"runId": reopened.run.run_id, "gate": gate, "opening": opening}));
     Ok(if reopened.kick { response.then(kick::dispatch) } else { response })
@@ -180,7 +183,7 @@ mod tests {
     use super::*;
 
     fn read(body: Value) -> Result<DecisionRequest, Problem> {
-        read_inbox(body.as_object().unwrap())
+        read_inbox(body.as_object().unwrap(), mw_kinds::KINDS)
     }
 
     #[test]

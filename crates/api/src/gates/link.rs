@@ -1,9 +1,9 @@
 //! GET /v1/hitl/link/:run/:gate: a fresh signed link of the open gate. Changes nothing.
 
 use mw_edge::{Context, Problem, Request, Response, problem, route, signing};
-use mw_media::link::{Holder, Waiting};
-use mw_media::principal::{NAME_RULE, Named, Principal, Role, is_name};
-use mw_media::status::GateName;
+use mw_kernel::link::{Holder, Waiting};
+use mw_kernel::principal::{NAME_RULE, Named, Principal, Role, is_name};
+use mw_kernel::status::GateName;
 use mw_operations::gate::link;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::runs;

@@ -29,8 +29,10 @@ fn sweep(context: &mut Context) -> Result<Report, Problem> {
         trace: exports::collector(&context.config).is_ok_and(|collector| collector.is_some()),
         report: exports::sentry(&context.config).is_ok_and(|dsn| dsn.is_some()),
     };
+    let (kinds, now) = (context.kinds, clock::now());
+    let database = context.database()?;
     let report =
-        mw_sweep::sweep(context.database()?, clock::now(), &holder, wanted, &mut ids::new_id, &|| started.elapsed())?;
+        mw_sweep::sweep(database, kinds, now, &holder, wanted, &mut ids::new_id, &|| started.elapsed())?;
     if report.granted {
         let report = serde_json::to_value(&report).unwrap_or_default();
         context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);

@@ -25,17 +25,17 @@ fn told(
     command: impl Fn(&Run) -> Option<Command>,
 ) -> Result<(), DbError> {
     let Some(run) = runs::load(db, now, run_id, None)?.run else { return Ok(()) };
-    let Some(command) = command(&run) else { return Ok(()) };
+    let Some(command) = command(&typed(&run)).map(Command::erase) else { return Ok(()) };
     let mut new_id = fresh_id;
     let mut context = Context { now, new_id: &mut new_id };
-    judged(commit::transition(db, run, &command, "tester", &mut context).map(|_| ()))
+    judged(commit::transition(db, KINDS, run, &command, "tester", &mut context).map(|_| ()))
 }
 
 fn ordered(db: &mut Client, run_id: &str, now: Timestamp, order: &Order) -> Result<(), DbError> {
     let Some(run) = runs::load(db, now, run_id, None)?.run else { return Ok(()) };
     let mut new_id = fresh_id;
     let mut context = Context { now, new_id: &mut new_id };
-    judged(commit::order(db, run, order, "why", "tester", &mut context).map(|_| ()))
+    judged(commit::order(db, KINDS, run, order, "why", "tester", &mut context).map(|_| ()))
 }
 
 /// A refusal is an answer; only the database may not fail.
@@ -68,7 +68,7 @@ fn claimed_and_settled(db: &mut Client, now: Timestamp) -> Result<(), DbError> {
 }
 
 fn called_back(db: &mut Client, run_id: &str, now: Timestamp) -> Result<(), DbError> {
-    let job_id = runs::load(db, now, run_id, None)?.run.as_ref().and_then(first_job);
+    let job_id = runs::load(db, now, run_id, None)?.run.as_ref().map(typed).as_ref().and_then(first_job);
     let delivery = Delivery {
         provider: "kieai",
         key: &fresh_id(),

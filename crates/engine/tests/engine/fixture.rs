@@ -1,7 +1,7 @@
 //! One test's world: a database, a simulator, a clock, and the runs in it.
 
 use crate::migrated::migrate;
-use mw_engine::{Links, Notify, Report, Settings, World};
+use mw_engine::{Links, Notify, Report, Settings, World, media};
 use mw_integrations::otlp::{Collector, Service};
 use mw_integrations::sentry::Dsn;
 use mw_integrations::{HttpClient, TransportError, llm};
@@ -9,8 +9,9 @@ use mw_media::Timestamp;
 use mw_media::definition::{Definition, Step};
 use mw_media::gate_policy::GatePolicy;
 use mw_media::principal::Principal;
+use mw_kernel::run::{AnyRun, KindOf, Kinds, Transition};
 use mw_media::run::{
-    Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
+    Command, Context, Decided, GateDecision, Input, Media, PersonaSource, Recorded, Run, StartRequest, start,
 };
 use mw_media::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_store::commit::{Committed, Decision, commit, transition};
@@ -20,7 +21,11 @@ use mw_store::sweep::Exports;
 use mw_store::webhooks::{Accepted, Delivery, Match, accept};
 use mw_store::{Database, DbError, runs};
 use serde_json::{Value, json};
+use mw_toy::Counting;
 use time::Duration;
+
+/// The kinds of these tests: the product's, and one that it does not know.
+pub(crate) const KINDS: Kinds = Kinds(&[&KindOf::<Media>::new(), &KindOf::<mw_toy::Counter>::new()]);
 
 pub(crate) struct Engine {
     pub(crate) database_url: String,
@@ -30,6 +35,8 @@ pub(crate) struct Engine {
     /// How far the clock is ahead of the wall.
     pub(crate) ahead: Duration,
     pub(crate) settings: Settings,
+    /// What performs the effects of media runs.
+    pub(crate) media: media::Settings,
     /// What its sweeps say is exported: nothing, unless a test wants it.
     pub(crate) exports: Exports,
     /// What its sweeps are told of how long they take.
@@ -50,7 +57,7 @@ impl Engine {
         let sim = start_simulator();
         let provider =
             |path: &str| mw_integrations::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
-        let settings = Settings {
+        let media = media::Settings {
             kieai: provider("/kieai"),
             shotstack: provider("/shotstack/edit/v1"),
             upload_post: provider("/upload-post/api"),
@@ -62,6 +69,9 @@ impl Engine {
             }),
             // Nobody listens there: callbacks are brought by the tests.
             webhook_base_url: "http://127.0.0.1:1".into(),
+            adopt_wait_seconds: 90,
+        };
+        let settings = Settings {
             notify: Notify {
                 telegram: Some(provider("/telegram")),
                 slack: Some(provider("/slack/api")),
@@ -79,10 +89,9 @@ impl Engine {
                 sentry: Dsn::parse(&format!("{}/sentry/42", sim.replace("://", "://publickey@"))),
                 service: Service { version: "1.2.3".into(), environment: "local".into() },
             },
-            adopt_wait_seconds: 90,
         };
         let (ahead, exports, sweep_takes) = Default::default();
-        Engine { database_url, admin_url, name, sim, ahead, settings, exports, sweep_takes, opened: 0, outage: 0..0 }
+        Engine { database_url, admin_url, name, sim, ahead, settings, media, exports, sweep_takes, opened: 0, outage: 0..0 }
     }
 
     pub(crate) fn db(&self) -> Client {
@@ -111,19 +120,26 @@ impl Engine {
         self.commit_start(transition)
     }
 
-    pub(crate) fn commit_start(&mut self, transition: Transition) -> Run {
+    pub(crate) fn commit_start(&mut self, transition: Decided) -> Run {
         let run = transition.run.clone();
-        let decision = Decision { transition: Some(transition), ..Decision::default() };
-        assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
+        self.commit_any(transition.erase().unwrap());
         run
     }
 
+    /// A run of any kind begins.
+    pub(crate) fn commit_any(&mut self, transition: Transition) -> String {
+        let run_id = transition.run.run_id.clone();
+        let decision = Decision { transition: Some(transition), ..Decision::default() };
+        assert_eq!(commit(&mut self.db(), self.now(), &[decision]).unwrap().results, [Committed::Committed]);
+        run_id
+    }
+
     /// A run's start, not yet committed.
-    pub(crate) fn born(&self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Transition {
+    pub(crate) fn born(&self, project: &str, mode: ProvidersMode, personas: PersonaSource) -> Decided {
         self.born_of(definition(project), mode, personas)
     }
 
-    fn born_of(&self, definition: Definition, mode: ProvidersMode, personas: PersonaSource) -> Transition {
+    fn born_of(&self, definition: Definition, mode: ProvidersMode, personas: PersonaSource) -> Decided {
         let request = StartRequest {
             run_id: fresh_id(),
             digest: definition.digest(),
@@ -148,10 +164,11 @@ impl Engine {
     }
 
     pub(crate) fn tell(&mut self, run_id: &str, command: &Command) -> Run {
-        let run = self.run(run_id);
-        let now = self.now();
+        let run = self.any_run(run_id);
+        let (now, command) = (self.now(), command.clone().erase());
         let mut new_id = fresh_id;
-        transition(&mut self.db(), run, command, "tester", &mut Context { now, new_id: &mut new_id }).unwrap().run
+        let mut context = Context { now, new_id: &mut new_id };
+        typed(&transition(&mut self.db(), KINDS, run, &command, "tester", &mut context).unwrap().run)
     }
 
     pub(crate) fn approve(&mut self, run_id: &str, gate: GateName) -> Run {
@@ -159,13 +176,17 @@ impl Engine {
     }
 
     pub(crate) fn run(&self, run_id: &str) -> Run {
+        typed(&self.any_run(run_id))
+    }
+
+    pub(crate) fn any_run(&self, run_id: &str) -> AnyRun {
         runs::load(&mut self.db(), self.now(), run_id, None).unwrap().run.unwrap()
     }
 
     /// Dispatches once: everything that is due now.
     pub(crate) fn dispatch(&mut self) -> Report {
-        let (settings, http) = (self.settings.clone(), Http);
-        futures::executor::block_on(mw_engine::work(self, &http, &settings)).unwrap()
+        let (settings, media) = (self.settings.clone(), self.media.clone());
+        futures::executor::block_on(mw_engine::work(self, &Http, KINDS, &[&media, &Counting], &settings)).unwrap()
     }
 
     /// Dispatches, and lets the time pass until the next effect is due, until the run waits for a person or has ended.
@@ -193,7 +214,7 @@ impl Engine {
 
     pub(crate) fn sweep(&mut self) -> mw_sweep::Report {
         let (now, takes) = (self.now(), self.sweep_takes);
-        mw_sweep::sweep(&mut self.db(), now, "tester", self.exports, &mut fresh_id, &|| takes).unwrap()
+        mw_sweep::sweep(&mut self.db(), KINDS, now, "tester", self.exports, &mut fresh_id, &|| takes).unwrap()
     }
 
     pub(crate) fn fault(&self, rule: &Value) {
@@ -236,9 +257,15 @@ impl Engine {
         events
     }
 
+    /// Names of the events of a run of any kind.
+    pub(crate) fn names(&self, run_id: &str) -> Vec<String> {
+        let sql = "SELECT type FROM run_events WHERE run_id = $1 ORDER BY seq";
+        self.db().driver().query(sql, &[&run_id]).unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
     /// What the doctor finds.
     pub(crate) fn findings(&self, scope: Scope) -> Vec<Finding> {
-        examine(&mut self.db(), self.now(), &scope, &mut |_| {}).unwrap().findings
+        examine(&mut self.db(), KINDS, self.now(), &scope, &mut |_| {}).unwrap().findings
     }
 
     pub(crate) fn count_events(&self, run_id: &str, name: &str) -> usize {
@@ -269,6 +296,13 @@ pub(crate) struct Twin {
     ahead: Duration,
     opened: u32,
     outage: std::ops::Range<u32>,
+}
+
+impl Twin {
+    /// Dispatches once.
+    pub(crate) fn work(&mut self, settings: &Settings, media: &media::Settings) -> Report {
+        futures::executor::block_on(mw_engine::work(self, &Http, KINDS, &[media, &Counting], settings)).unwrap()
+    }
 }
 
 macro_rules! world {
@@ -330,6 +364,16 @@ pub(crate) fn fresh_id() -> String {
 
 pub(crate) fn approval(gate: GateName) -> Command {
     Command::DecideGate(GateDecision::new(gate, Verdict::Approve, Principal::operator(), Channel::Api))
+}
+
+/// A decision about a media run, ready to be committed.
+pub(crate) fn of(decided: Decided) -> Decision {
+    Decision { transition: Some(decided.erase().unwrap()), ..Decision::default() }
+}
+
+/// A media run that was loaded.
+pub(crate) fn typed(run: &AnyRun) -> Run {
+    run.read().unwrap()
 }
 
 pub(crate) fn is_published(run: &Run) -> bool {

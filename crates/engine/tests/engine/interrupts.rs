@@ -1,20 +1,21 @@
-//! Interrupt everywhere: a run is carried from its start to its publication by a client, a person, dispatchers, sweeps
+//! Interrupt everywhere: a run of any kind is carried from its start to its good end by a client, a person, dispatchers, sweeps
 //! and the provider's callbacks, one of which is killed at the k-th point, for every k. Time passes, others come, and
-//! the run is published, healthy, and made once.
-
-use mw_media::run::MediaCommand;
+//! the run is done, healthy, and made once.
 
 use crate::fixture::*;
 use crate::fuse::{Fuse, Fused, FusedHttp, Mortal};
 use crate::personas::canned;
-use mw_engine::World;
-use mw_media::run::{Command, Context, Event, MediaEvent, PersonaSource, Run};
+use mw_engine::{Performer, World};
+use mw_kernel::run::{AnyCommand, AnyRun, Context, Transition};
+use mw_kernel::status::End;
+use mw_media::run::{Command, Event, MediaCommand, MediaEvent, PersonaSource, Run};
 use mw_media::status::{GateName, ProvidersMode};
 use mw_store::commit::{Committed, Decision, Idempotency, TransitionError, commit, transition};
 use mw_store::doctor::Scope;
 use mw_store::native::Client;
 use mw_store::webhooks::{Delivery, Match, accept};
 use mw_store::{runs, sweep};
+use mw_toy::Counting;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use time::Duration;
@@ -25,6 +26,9 @@ enum Callbacks {
     Come,
     AreLost,
 }
+
+/// How a run begins, anew at each try.
+type Begin<'a> = &'a dyn Fn(&Engine) -> Transition;
 
 struct Story<'a> {
     engine: &'a mut Engine,
@@ -37,9 +41,9 @@ struct Story<'a> {
 
 impl Story<'_> {
     /// From the start to the end, whoever dies on the way.
-    fn tell(&mut self, personas: PersonaSource) -> Run {
+    fn tell(&mut self, begin: Begin<'_>) -> AnyRun {
         let key = fresh_id();
-        let run_id = self.insist(|story| story.start(&key, personas));
+        let run_id = self.insist(|story| story.start(&key, begin));
         for _ in 0..400 {
             self.dispatch();
             self.sweep();
@@ -47,7 +51,7 @@ impl Story<'_> {
                 self.call_back();
             }
             let run = runs::load(&mut self.db, self.engine.now(), &run_id, None).unwrap().run.unwrap();
-            if run.status.is_terminal() {
+            if run.is_ended() {
                 return run;
             }
             match run.gates.first() {
@@ -73,9 +77,9 @@ impl Story<'_> {
         (0..5).find_map(|_| ask(self)).expect("an answer")
     }
 
-    fn start(&mut self, key: &str, personas: PersonaSource) -> Option<String> {
+    fn start(&mut self, key: &str, begin: Begin<'_>) -> Option<String> {
         self.live(|engine, db, fuse| {
-            let transition = engine.born("test_video_gen", ProvidersMode::Sim, personas);
+            let transition = begin(engine);
             let run_id = transition.run.run_id.clone();
             let idempotency = Idempotency { caller: "client".into(), key: key.into(), fingerprint: "same".into() };
             let decision =
@@ -93,15 +97,18 @@ impl Story<'_> {
         self.live(|engine, db, fuse| {
             let (mut db, now) = (Fused { db, fuse }, engine.now());
             let run = runs::load(&mut db, now, run_id, None).unwrap().run.unwrap();
-            transition(&mut db, run, &approval(gate), "tester", &mut Context { now, new_id: &mut fresh_id }).unwrap();
+            let (approval, mut context) = (approval(gate).erase(), Context { now, new_id: &mut fresh_id });
+            transition(&mut db, KINDS, run, &approval, "tester", &mut context).unwrap();
         })
     }
 
     fn dispatch(&mut self) -> Option<()> {
         self.live(|engine, db, fuse| {
-            let settings = engine.settings.clone();
-            let mut world = Mortal { engine, db, fuse };
-            futures::executor::block_on(mw_engine::work(&mut world, &FusedHttp(fuse), &settings)).unwrap();
+            let (settings, media) = (engine.settings.clone(), engine.media.clone());
+            let (mut world, http) = (Mortal { engine, db, fuse }, FusedHttp(fuse));
+            let performers: [&dyn Performer<_>; 2] = [&media, &Counting];
+            let work = mw_engine::work(&mut world, &http, KINDS, &performers, &settings);
+            futures::executor::block_on(work).unwrap();
         })
     }
 
@@ -109,6 +116,7 @@ impl Story<'_> {
         self.live(|engine, db, fuse| {
             mw_sweep::sweep(
                 &mut Fused { db, fuse },
+                KINDS,
                 engine.now(),
                 "tester",
                 engine.exports,
@@ -149,17 +157,22 @@ impl Story<'_> {
 }
 
 /// Tells the story once for every point at which somebody can die; returns how many there are.
-fn die_everywhere(callbacks: Callbacks, personas: PersonaSource, again: impl Fn(u64) -> Option<u64>) -> u64 {
+fn die_everywhere(
+    callbacks: Callbacks,
+    begin: Begin<'_>,
+    again: impl Fn(u64) -> Option<u64>,
+    made_once: impl Fn(&Engine, &AnyRun, u64),
+) -> u64 {
     let mut engine = Engine::new();
     for point in 1.. {
         ureq::post(format!("{}/_sim/reset", engine.sim)).send_empty().unwrap();
         canned(&engine);
         let (db, fuse) = (engine.db(), Fuse::at(point, again(point)));
         let mut story = Story { engine: &mut engine, db, fuse: fuse.clone(), callbacks, told: BTreeSet::new() };
-        let run = story.tell(personas);
-        assert!(is_published(&run), "killed at point {point}: {run:?}");
+        let run = story.tell(begin);
+        assert_eq!(run.end, Some(End::Done), "killed at point {point}: {run:?}");
         assert_eq!(engine.findings(Scope::run(&run.run_id)), [], "killed at point {point}");
-        assert_made_once(&engine, &run, callbacks, point);
+        made_once(&engine, &run, point);
         if !fuse.is_burnt() {
             assert_eq!(engine.findings(Scope::default()), []);
             return point - 1;
@@ -191,16 +204,41 @@ fn assert_made_once(engine: &Engine, run: &Run, callbacks: Callbacks, point: u64
     }
 }
 
+/// The same for a media run.
+fn die_everywhere_in_media(callbacks: Callbacks, personas: PersonaSource, again: impl Fn(u64) -> Option<u64>) -> u64 {
+    let begin = |engine: &Engine| engine.born("test_video_gen", ProvidersMode::Sim, personas).erase().unwrap();
+    let made_once = |engine: &Engine, run: &AnyRun, point| assert_made_once(engine, &typed(run), callbacks, point);
+    die_everywhere(callbacks, &begin, again, made_once)
+}
+
+#[test]
+fn a_kind_that_nobody_here_knows_survives_every_death() {
+    let begin = |engine: &Engine| {
+        let (now, mut new_id) = (engine.now(), fresh_id);
+        let mut context = Context { now, new_id: &mut new_id };
+        mw_toy::start(&fresh_id(), 2, &Default::default(), &mut context).erase().unwrap()
+    };
+    let counted_once = |engine: &Engine, run: &AnyRun, point| {
+        let counted = engine.names(&run.run_id).iter().filter(|name| *name == "count.counted").count();
+        assert_eq!(counted, 2, "killed at point {point}");
+    };
+    for again in [None, Some(7)] {
+        let points = die_everywhere(Callbacks::AreLost, &begin, |_| again, counted_once);
+        println!("{points} points of interruption of a counting run");
+        assert!(points > 30, "{points}");
+    }
+}
+
 #[test]
 fn whoever_is_killed_anywhere_the_run_is_published_and_nothing_is_made_twice() {
-    let points = die_everywhere(Callbacks::Come, PersonaSource::Model, |_| None);
+    let points = die_everywhere_in_media(Callbacks::Come, PersonaSource::Model, |_| None);
     println!("{points} points of interruption, callbacks delivered");
     assert!(points > 90, "{points}");
 }
 
 #[test]
 fn without_callbacks_too_and_what_had_to_be_repeated_is_in_the_timeline() {
-    let points = die_everywhere(Callbacks::AreLost, PersonaSource::Rules, |_| None);
+    let points = die_everywhere_in_media(Callbacks::AreLost, PersonaSource::Rules, |_| None);
     println!("{points} points of interruption, callbacks lost");
     assert!(points > 90, "{points}");
 }
@@ -208,7 +246,7 @@ fn without_callbacks_too_and_what_had_to_be_repeated_is_in_the_timeline() {
 #[test]
 fn whoever_comes_to_help_may_be_killed_too() {
     // The second death comes soon after the first, while that is mended; each first death has another second one.
-    let points = die_everywhere(Callbacks::Come, PersonaSource::Rules, |point| Some(1 + point * 7 % 23));
+    let points = die_everywhere_in_media(Callbacks::Come, PersonaSource::Rules, |point| Some(1 + point * 7 % 23));
     println!("{points} points of interruption, with a second death each");
     assert!(points > 70, "{points}");
 }
@@ -275,10 +313,11 @@ fn a_sweep_killed_anywhere_is_finished_by_a_later_one() {
 /// What is still open would be work for the next point.
 fn end(engine: &mut Engine, run_ids: &[String]) {
     for run_id in run_ids {
-        let run = engine.run(run_id);
-        let cancel = Command::Cancel { reason: "done".into(), actor: "tester".into() };
+        let run = engine.any_run(run_id);
+        let cancel = AnyCommand::Cancel { reason: "done".into(), actor: "tester".into() };
         let now = engine.now();
-        let ended = transition(&mut engine.db(), run, &cancel, "tester", &mut Context { now, new_id: &mut fresh_id });
+        let mut context = Context { now, new_id: &mut fresh_id };
+        let ended = transition(&mut engine.db(), KINDS, run, &cancel, "tester", &mut context);
         assert!(matches!(ended, Ok(_) | Err(TransitionError::Refused(_))), "{ended:?}");
     }
     sweep::fold_metrics(&mut engine.db(), 1000).unwrap();

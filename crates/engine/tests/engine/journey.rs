@@ -44,11 +44,11 @@ fn four_dispatchers_at_once_lose_no_clip_and_make_none_twice() {
         if !engine.run(&run.run_id).gates.is_empty() {
             break;
         }
-        let settings = &engine.settings;
+        let (settings, media) = (&engine.settings, &engine.media);
         let twins: Vec<Twin> = (0..4).map(|_| engine.twin()).collect();
         std::thread::scope(|scope| {
             for mut twin in twins {
-                scope.spawn(move || futures::executor::block_on(mw_engine::work(&mut twin, &Http, settings)).unwrap());
+                scope.spawn(move || twin.work(settings, media));
             }
         });
         engine.pass_until_due();

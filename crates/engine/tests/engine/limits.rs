@@ -36,12 +36,12 @@ fn four_dispatchers_keep_the_window_together() {
     for _ in 0..6 {
         engine.generating("aismr");
     }
-    let settings = engine.settings.clone();
+    let (settings, media) = (engine.settings.clone(), engine.media.clone());
     let twins: Vec<Twin> = (0..4).map(|_| engine.twin()).collect();
     std::thread::scope(|scope| {
         for mut twin in twins {
-            let settings = &settings;
-            scope.spawn(move || futures::executor::block_on(mw_engine::work(&mut twin, &Http, settings)).unwrap());
+            let (settings, media) = (&settings, &media);
+            scope.spawn(move || twin.work(settings, media));
         }
     });
     let most = "SELECT max((SELECT count(*) FROM outbox AS other WHERE other.kind = 'submit'

@@ -19,6 +19,7 @@ mod notify;
 mod outages;
 mod pausing;
 mod personas;
+mod random;
 mod refusals;
 mod sweeper;
 mod sweeping;

@@ -112,12 +112,11 @@ fn of_two_decisions_on_one_version_one_happens(engine: &mut Engine) -> bool {
     let mut new_id = fresh_id;
     let mut context = Context { now, new_id: &mut new_id };
     let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
-    let stale = apply(&run, &cancel, "late", &mut context).unwrap();
+    let stale = of(apply(&run, &cancel, "late", &mut context).unwrap().unwrap());
     let pause = Order::Pause { until: now + Duration::days(7) };
-    order(&mut engine.db(), run.clone(), &pause, "r", "a", &mut context).unwrap();
-    let decision = Decision { transition: stale, ..Decision::default() };
+    order(&mut engine.db(), KINDS, run.erase().unwrap(), &pause, "r", "a", &mut context).unwrap();
     // Without the guard the second write takes the place of the first, or breaks on its sequence number.
-    let answer = commit(&mut engine.db(), now, &[decision]);
+    let answer = commit(&mut engine.db(), now, &[stale]);
     matches!(answer.map(|answer| answer.results), Ok(results) if matches!(results.as_slice(), [Committed::Conflict { .. }]))
 }
 
@@ -145,12 +144,7 @@ fn two_told_of_which_one_is_lost(engine: &mut Engine) -> (Run, Vec<Committed>) {
             used: None,
             hold_seconds: None,
         };
-        decisions.push(Decision {
-            transition: Some(transition),
-            settle: Some(settle),
-            observed: Some(observed),
-            ..Decision::default()
-        });
+        decisions.push(Decision { settle: Some(settle), observed: Some(observed), ..of(transition) });
     }
     (run, commit(&mut engine.db(), now, &decisions).unwrap().results)
 }
@@ -183,7 +177,7 @@ fn what_was_built_on_a_refused_decision_does_not_happen() {
     let second = apply(&first.run, &extend(20), "a", &mut context).unwrap().unwrap();
     // Somebody else moves the run to the very version that the second one was built on.
     engine.tell(&run.run_id, &extend(15));
-    let decisions = [first, second].map(|transition| Decision { transition: Some(transition), ..Decision::default() });
+    let decisions = [first, second].map(of);
     let results = commit(&mut engine.db(), now, &decisions).unwrap().results;
     assert!(results.iter().all(|result| matches!(result, Committed::Conflict { .. })), "{results:?}");
 }
@@ -199,12 +193,12 @@ fn what_closes_a_gate_is_committed_after_what_opened_it() {
     let first = apply(&run, &extend, "a", &mut context).unwrap().unwrap();
     let cancel = Command::Cancel { reason: "r".into(), actor: "a".into() };
     let second = apply(&first.run, &cancel, "a", &mut context).unwrap().unwrap();
-    let decisions = [first, second].map(|transition| Decision { transition: Some(transition), ..Decision::default() });
+    let decisions = [first, second].map(of);
     let results = commit(&mut engine.db(), now, &decisions).unwrap().results;
     let [Committed::Committed, Committed::Conflict { run: Some(known) }] = results.as_slice() else {
         panic!("{results:?}");
     };
-    assert_eq!(**known, engine.run(&run.run_id), "the other decision is made again on what was committed");
+    assert_eq!(typed(known), engine.run(&run.run_id), "the other decision is made again on what was committed");
 }
 
 fn a_delivery_counts_once(engine: &mut Engine) -> bool {

@@ -45,7 +45,7 @@ fn system(request: &Value) -> &str {
 
 fn engine(api: Api) -> Engine {
     let mut engine = Engine::new();
-    if let (Api::Anthropic, Some(llm)) = (api, &mut engine.settings.llm) {
+    if let (Api::Anthropic, Some(llm)) = (api, &mut engine.media.llm) {
         llm.api = Api::Anthropic;
         llm.base_url = format!("{}/anthropic", engine.sim);
     }

@@ -30,7 +30,7 @@ fn timeline() -> Vec<Line> {
 }
 
 fn sent(client: &Client) -> Result<Option<String>, Fault> {
-    sent_spans(client, &spans("run-1", &timeline()))
+    sent_spans(client, &spans::<mw_media::run::Media>("run-1", &timeline()))
 }
 
 fn sent_spans(client: &Client, spans: &[Span]) -> Result<Option<String>, Fault> {
@@ -82,7 +82,7 @@ fn what_is_sent_is_what_opentelemetrys_own_messages_read() {
 
 #[test]
 fn a_long_trace_goes_in_several_requests() {
-    let one = spans("run-1", &timeline()).remove(0);
+    let one = spans::<mw_media::run::Media>("run-1", &timeline()).remove(0);
     let client = Client::answering((0..3).map(|_| protobuf(None)));
     assert_eq!(sent_spans(&client, &vec![one; 1001]), Ok(None));
     assert_eq!(client.requests.borrow().len(), 3);

@@ -3,6 +3,7 @@
 use crate::Timestamp;
 use crate::gate_policy::OnExpiry;
 use crate::run::kind::Kind;
+use crate::run::page::Matter;
 use crate::run::state::{DecidedGate, OpenGate, Run};
 use crate::status::GateName;
 use serde::Serialize;
@@ -45,6 +46,9 @@ pub struct Brief<A> {
     pub earlier: Vec<DecidedGate>,
     #[serde(flatten)]
     pub about: A,
+    /// The same for pages, which draw it whatever the run's kind.
+    #[serde(skip)]
+    pub matter: Matter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,6 +105,7 @@ impl<A: Serialize> Brief<A> {
             changes_go_to: self.changes_go_to,
             earlier: self.earlier,
             about,
+            matter: self.matter,
         }
     }
 }
@@ -147,6 +152,7 @@ impl<B: Kind> Run<B> {
             changes_go_to: B::changes_go_to(self, open.key()),
             earlier: self.decided.iter().filter(|decided| decided.gate == open.gate).cloned().collect(),
             about: B::about(self, open.key()),
+            matter: B::matter(self, open.key()),
         }
     }
 }

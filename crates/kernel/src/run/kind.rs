@@ -7,12 +7,14 @@ use crate::run::deadline::STEP_TIMEOUT;
 use crate::run::draft::Draft;
 use crate::run::edit::{Change, Edit};
 use crate::run::event::{Common, Event, Recorded, Started};
+use crate::run::page::{Matter, Product, Standing, Step};
 use crate::run::rows::Rows;
 use crate::run::state::{DecidedGate, GateKey, OpenGate, Run};
 use crate::run::successor::Succession;
 use crate::run::why::Working;
 use crate::run::{Context, Refusal};
 use crate::status::GateName;
+use crate::trace::{Line, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -44,10 +46,12 @@ pub trait Kind: Body {
     const STATUSES: &'static [&'static str];
     /// The event that begins a step, by which the time of steps is measured.
     const STEP_EVENT: Option<&'static str> = None;
+    /// Names of the texts that its gates let people change, as examples for whoever names another.
+    const FIELDS: &'static [&'static str];
     /// What only this kind's `run.started` says.
     type Plan: Debug + Clone + PartialEq + Serialize + DeserializeOwned;
     type Event: OwnEvent;
-    type Command: Debug + Clone + PartialEq + Serialize + DeserializeOwned;
+    type Command: Debug + Clone + PartialEq + Send + Sync + 'static;
     /// What people are shown at a gate beside what every gate has.
     type About: Debug + Clone + PartialEq + Serialize;
 
@@ -133,6 +137,12 @@ pub trait Kind: Body {
     /// The changes that the gate's policy allows; fields that keep their text are no changes.
     fn changes(run: &Run<Self>, open: &OpenGate, edit: &Edit) -> Result<Vec<Change>, Refusal>;
 
+    /// A text's name for people; none where the kind has no such text.
+    fn field_label(field: &str) -> Option<String> {
+        let _ = field;
+        None
+    }
+
     /// What a run waits for that waits for no person.
     fn working(run: &Run<Self>) -> Working;
 
@@ -171,6 +181,44 @@ pub trait Kind: Body {
 
     /// What has been made so far, as the API shows it.
     fn result(run: &Run<Self>) -> Value;
+
+    /// Whether the run only waits for its deadline: a timer, and no effect is due.
+    fn rests(run: &Run<Self>) -> bool {
+        let _ = run;
+        false
+    }
+
+    /// A status for people; none for another kind's word.
+    fn standing(status: &str) -> Option<Standing>;
+
+    /// Its steps, in their order: what is behind it, where it is, and what is to come.
+    fn steps(run: &Run<Self>) -> Vec<Step>;
+
+    /// What a gate decides about, for its page.
+    fn matter(run: &Run<Self>, key: GateKey<'_>) -> Matter {
+        let _ = (run, key);
+        Matter::default()
+    }
+
+    /// What has been made so far, for the run's page.
+    fn product(run: &Run<Self>) -> Product {
+        let _ = run;
+        Product::default()
+    }
+
+    /// An event of this kind in one sentence, from the members of its JSON: typed events would make every component that shows
+    /// them half as large again. None for what a later version wrote.
+    fn sentence(event: &str, data: &Value) -> Option<String>;
+
+    /// What of the run's trace begins with the run itself.
+    fn trace_started(tree: &mut Tree<'_>, line: &Line) {
+        let _ = (tree, line);
+    }
+
+    /// What an event of this kind is in the run's trace.
+    fn trace(tree: &mut Tree<'_>, line: &Line) {
+        tree.mark_run(line);
+    }
 }
 
 /// A question or a piece of news, for people.

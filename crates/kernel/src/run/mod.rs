@@ -26,6 +26,7 @@ mod extend;
 mod gate;
 mod kind;
 mod order;
+mod page;
 mod pause;
 mod rows;
 mod state;
@@ -37,7 +38,9 @@ mod unreadable;
 mod warn;
 mod why;
 
-pub use any::{AnyBody, AnyCommand, AnyKind, AnyRun, KindOf, Kinds, Transition};
+pub use any::{AnyBody, AnyCommand, AnyKind, AnyRun, KindOf, Kinds, OwnCommand, Transition, Written};
+#[cfg(not(target_family = "wasm"))]
+pub use any::{Folded, UnreadableEvent};
 pub use artifact::{Artifact, NOTIFICATION, done as done_notification};
 pub use attach::Attachment;
 pub use brief::{Brief, EditableField, Quorum, Text};
@@ -49,6 +52,9 @@ pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
 pub use gate::{GateDecision, ROUNDS_MAX, subject_sha256};
 pub use kind::{Body, Kind, OwnEvent, Question};
 pub use order::Order;
+pub use page::{
+    Check, Disclosure, Doer, Matter, Piece, Pieces, Post, Product, Progress, Standing, Step, Tone, Work,
+};
 pub use pause::PAUSE_DAYS;
 pub use rows::{Effect, EffectKind, EndRow, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
 pub use state::{DecidedGate, DefinitionRef, GateKey, OpenGate, Parent, Pause, Run, RunError};
@@ -151,8 +157,8 @@ pub enum Refusal {
     StepNotReached { step: String, reached: String },
     #[error("the deadline may be {latest} at the latest")]
     DeadlineTooFar { latest: String },
-    #[error("run {run_id} cannot be read by this version: terminate ends it")]
-    Unreadable { run_id: String },
+    #[error("run {run_id} cannot be read by this version ({reason}): terminate ends it")]
+    Unreadable { run_id: String, reason: String },
 }
 
 fn edits_allowed(allowed: &[String]) -> String {
@@ -168,6 +174,16 @@ pub fn decide<B: Kind>(
     run: &Run<B>,
     command: &Command<B::Command>,
     context: &mut Context<'_>,
+) -> Result<Vec<Event<B>>, Refusal> {
+    decide_with(run, command, context, |command, context| B::decide(run, command, context))
+}
+
+/// The same, where `own` decides what only the kind can be asked.
+fn decide_with<B: Kind, C>(
+    run: &Run<B>,
+    command: &Command<C>,
+    context: &mut Context<'_>,
+    own: impl FnOnce(&C, &mut Context<'_>) -> Result<Vec<Event<B>>, Refusal>,
 ) -> Result<Vec<Event<B>>, Refusal> {
     match command {
         Command::DecideGate(decision) => gate::decide(run, decision, context),
@@ -186,7 +202,7 @@ pub fn decide<B: Kind>(
             Ok(B::restore(run, job_ids))
         }
         Command::Attach(attachment) => Ok(attach::decide(attachment)),
-        Command::Own(command) => B::decide(run, command, context),
+        Command::Own(command) => own(command, context),
     }
 }
 

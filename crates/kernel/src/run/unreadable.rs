@@ -3,8 +3,8 @@
 //! whoever can read it.
 
 use crate::Timestamp;
-use crate::run::any::{AnyRun, Transition};
-use crate::run::event::{AnyEvent, Recorded};
+use crate::run::any::{AnyRun, Transition, Written};
+use crate::run::event::Recorded;
 use crate::run::rows::Rows;
 use crate::run::state::RunError;
 use crate::run::{Refusal, rfc3339, terminate};
@@ -30,7 +30,10 @@ pub struct Remains {
 impl Remains {
     /// Ends the run with this error.
     pub fn end(&self, error: RunError, actor: &str, now: Timestamp) -> Result<Transition, Refusal> {
-        let unreadable = |_: serde_json::Error| Refusal::Unreadable { run_id: self.run_id.clone() };
+        let unreadable = |error: serde_json::Error| Refusal::Unreadable {
+            run_id: self.run_id.clone(),
+            reason: error.to_string(),
+        };
         let mut run = self.envelope().map_err(unreadable)?;
         let mut result = match &self.result {
             Value::Object(result) => result.clone(),
@@ -43,16 +46,13 @@ impl Remains {
         run.version += 1;
         run.evolve_common(&event, now);
         run.settle();
-        let body = serde_json::to_string(&event).and_then(|text| serde_json::from_str::<AnyEvent>(&text));
+        let (seq, name, actor, rows) = (run.version, event.name().as_str(), actor.to_owned(), Rows::of_end(&run, &event, now));
+        let recorded = Recorded { seq, at: now, actor: actor.clone(), event };
+        let body = serde_json::to_string(&recorded).map_err(unreadable)?;
         Ok(Transition {
             expected_version: self.version,
-            rows: Rows::of_end(&run, &event, now),
-            events: vec![Recorded {
-                seq: run.version,
-                at: now,
-                actor: actor.to_owned(),
-                event: body.map_err(unreadable)?,
-            }],
+            rows,
+            events: vec![Written { seq, name, at: now, actor, body }],
             run,
             result: Value::Object(result),
             payload: None,

@@ -4,7 +4,7 @@
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::turn::{self, call};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn conversation(owner: &str, part: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::principal::{NAME_LENGTH_MAX, is_name};
+    use mw_kernel::principal::{NAME_LENGTH_MAX, is_name};
 
     #[test]
     fn a_user_id_never_leads_out_of_the_owners_own() {

@@ -5,9 +5,9 @@ use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::config::Config;
-use mw_media::principal::Role;
-use mw_media::run::Brief;
-use mw_media::status::{GATE_NAME_LENGTH_MAX, GateName};
+use mw_kernel::principal::Role;
+use mw_kernel::run::Brief;
+use mw_kernel::status::{GATE_NAME_LENGTH_MAX, GateName};
 use mw_operations::gate::inbox::{list as list_open, place};
 use mw_operations::gate::link;
 use mw_store::gates::Filter;
@@ -33,7 +33,7 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Probl
 }
 
 /// A gate that waits, and where a person goes.
-pub(super) fn shown(brief: &Brief, config: &Config) -> Result<Value, Problem> {
+pub(super) fn shown(brief: &Brief<Value>, config: &Config) -> Result<Value, Problem> {
     Ok(json!({
         "runId": brief.run_id,
         "project": brief.project,

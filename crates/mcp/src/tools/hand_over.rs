@@ -8,10 +8,10 @@ use crate::protocol::Ask;
 use crate::state::State;
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::{Problem, clock};
-use mw_media::brendan::speech::plain;
-use mw_media::principal::Role;
-use mw_media::run::{DecidedGate, Run};
-use mw_operations::runs;
+use mw_kernel::speech::plain;
+use mw_kernel::principal::Role;
+use mw_kernel::run::{AnyRun, DecidedGate};
+use mw_operations::{gate, runs};
 use serde_json::{Value, json};
 
 pub(crate) const HAND_OVER_GATE: Tool = Tool { name: "hand_over_gate", role: Role::Viewer, call: hand_over };
@@ -23,7 +23,8 @@ fn hand_over(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, 
     let run_id = run_id(call)?;
     let asked_before = call.state.filter(|state| state.run_id == run_id);
     let run = runs::load(session.context, &run_id)?;
-    let brief = run.briefs().next().filter(|_| run.pause.is_none());
+    let open = run.gates.first().filter(|_| run.pause.is_none());
+    let brief = open.map(|open| gate::brief(session.context.kinds, &run, open)).transpose()?;
     let waiting = brief.as_ref().map(|brief| gates::shown(brief, &session.context.config)).transpose()?;
     let Some((brief, waiting)) = brief.zip(waiting) else {
         return Ok(ToolOutcome::facts(standing(&run, asked_before, None)));
@@ -48,7 +49,7 @@ fn opens_pages(ask: &Ask<'_>) -> bool {
     ask.capability("elicitation").is_some_and(|capability| capability.get("url").is_some_and(Value::is_object))
 }
 
-fn standing(run: &Run, asked_before: Option<&State>, waiting: Option<&Value>) -> Value {
+fn standing(run: &AnyRun, asked_before: Option<&State>, waiting: Option<&Value>) -> Value {
     let of = |name: &str| waiting.and_then(|gate| gate.get(name)).cloned();
     let decided = match asked_before {
         Some(state) => run.decided.iter().rev().find(|decided| decided.opening == state.opening),

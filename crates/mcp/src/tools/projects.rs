@@ -2,7 +2,7 @@
 
 use crate::tool::{Tool, ToolOutcome};
 use mw_edge::startup;
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::projects;
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::Problem;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
-use mw_media::principal::Role;
+use mw_kernel::principal::Role;
 use mw_operations::runs::view;
 use mw_store::runs::Filter;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Probl
     let limit = limit(&mut fields);
     let before = cursor(&mut fields, Cursor::parse).map(|cursor| (cursor.created_at, cursor.run_id));
     fields.finish()?;
-    let status = status.map(|word| view::status_of(&word, "#/status")).transpose()?;
+    let status = status.map(|word| view::status_of(session.context.kinds, &word, "#/status")).transpose()?;
     let filter = Filter { status, project, before, ..Filter::default() };
     let (page, _) = view::page(session.context, &filter, limit)?;
     Ok(ToolOutcome::facts(page))

@@ -15,7 +15,7 @@ pub mod tools;
 
 use crate::definition::StepRequest;
 use crate::run::Input;
-use crate::status::{GateName, Status};
+use crate::status::{GateName, StatusWord};
 use serde::{Deserialize, Serialize};
 
 /// At or above: the run is started.
@@ -53,7 +53,8 @@ pub struct KnownProject {
 pub struct KnownRun {
     pub run_id: String,
     pub project: String,
-    pub status: Status,
+    /// A word of the run's kind.
+    pub status: StatusWord,
     #[serde(default)]
     pub awaiting_gate: Option<GateName>,
 }

@@ -153,7 +153,7 @@ mod tests {
         vec![KnownRun {
             run_id: "run-abc".into(),
             project: "aismr".into(),
-            status: Status::AwaitingIdeate,
+            status: Status::AwaitingIdeate.into(),
             awaiting_gate: Some(gate("ideate")),
         }]
     }

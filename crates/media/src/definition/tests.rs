@@ -95,14 +95,14 @@ mod another_project {
     use crate::brendan::rules::{Intent, plan};
     use crate::principal::{Principal, Role as PrincipalRole};
     use crate::run::testing::{T0, decide_with, request, with_context};
-    use crate::run::{Command, GateDecision, JobPhase, MediaCommand, Run, StartRequest, Transition, apply, start};
+    use crate::run::{Command, GateDecision, JobPhase, MediaCommand, Run, StartRequest, Decided, apply, start};
     use crate::status::{Channel, Status, Verdict};
 
     fn harbour() -> Definition {
         Definition::from_json(include_str!("../../fixtures/harbour.json")).unwrap()
     }
 
-    fn requested(skip: &[&str], add: &[&str]) -> Transition {
+    fn requested(skip: &[&str], add: &[&str]) -> Decided {
         let definition = harbour();
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let request = StartRequest {

@@ -5,6 +5,7 @@ use crate::definition::{Settings, Step};
 use crate::job::JobSpec;
 use crate::persona::likeness::Likeness;
 use crate::run::successor::Inheritance;
+use mw_kernel::status::StatusWord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +75,12 @@ crate::words! {
         Rejected = "rejected",
         /// Ended: nobody decided in time.
         Expired = "expired",
+    }
+}
+
+impl From<Status> for StatusWord {
+    fn from(status: Status) -> StatusWord {
+        StatusWord::of(status.as_str())
     }
 }
 

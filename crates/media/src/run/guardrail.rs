@@ -4,18 +4,8 @@
 use crate::definition::guardrail::words;
 use crate::persona::likeness::Likeness;
 use crate::run::{Clip, Run};
-use serde::Serialize;
+pub use mw_kernel::run::Check;
 use std::collections::BTreeSet;
-
-/// One rule, and whether the run keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    pub rule: String,
-    pub kept: bool,
-    /// What breaks it; empty when it is kept.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-}
 
 /// The longest time of which a prompt speaks, in seconds: `8 seconds`, `3.0s`.
 fn longest_seconds(prompt: &str) -> f64 {

@@ -8,17 +8,16 @@ use crate::run::brief::{self, About};
 use crate::run::event::{MediaEvent, MediaEventName, Plan};
 use crate::run::{
     Artifact, Change, Context, DecidedGate, Draft, Edit, EditableField, Event, GateKey, OpenGate, Recorded, Refusal,
-    Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, repeat_submission,
-    restore, retry, rows, submit_job, successor, view, why,
+    Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, page, repeat_submission,
+    restore, retry, rows, submit_job, successor, trace, view, why,
 };
-use mw_kernel::run::{Body, Kind, Question, Working};
+use mw_kernel::run::{Body, Kind, Matter, Product, Question, Standing, Step, Working};
 use mw_kernel::status::{End, ProvidersMode};
-use serde::{Deserialize, Serialize};
+use mw_kernel::trace::{Line, Tree};
 use serde_json::Value;
 
 /// What only a media run can be asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a command lives as long as one decision; there is never a list of them")]
 pub enum MediaCommand {
     /// A persona's answer came.
@@ -61,6 +60,8 @@ impl Kind for Media {
     const NAME: &'static str = "media";
     const STATUSES: &'static [&'static str] = Status::WORDS;
     const STEP_EVENT: Option<&'static str> = Some(MediaEventName::StepStarted.as_str());
+    const FIELDS: &'static [&'static str] =
+        &["title", "clips.0.subject", "clips.0.header", "clips.0.prompt", "caption", "post_title"];
     type Plan = Plan;
     type Event = MediaEvent;
     type Command = MediaCommand;
@@ -149,6 +150,10 @@ impl Kind for Media {
         edit::changes(run, &open.policy, edit)
     }
 
+    fn field_label(field: &str) -> Option<String> {
+        edit::Field::parse(field).map(edit::Field::label)
+    }
+
     fn working(run: &Run) -> Working {
         why::working(run)
     }
@@ -194,5 +199,33 @@ impl Kind for Media {
 
     fn result(run: &Run) -> Value {
         view::result(run)
+    }
+
+    fn standing(status: &str) -> Option<Standing> {
+        Status::parse(status).map(page::standing)
+    }
+
+    fn steps(run: &Run) -> Vec<Step> {
+        page::steps(run)
+    }
+
+    fn matter(run: &Run, _: GateKey<'_>) -> Matter {
+        page::matter(run)
+    }
+
+    fn product(run: &Run) -> Product {
+        page::product(run)
+    }
+
+    fn sentence(event: &str, data: &Value) -> Option<String> {
+        page::sentence(event, data)
+    }
+
+    fn trace_started(tree: &mut Tree<'_>, line: &Line) {
+        trace::started(tree, line);
+    }
+
+    fn trace(tree: &mut Tree<'_>, line: &Line) {
+        trace::take(tree, line);
     }
 }

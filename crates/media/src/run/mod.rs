@@ -8,6 +8,7 @@
 //! event   ─► evolve        the next body (body.rs)
 //! event   ─► rows          jobs and effects; artifact: what people and reports see
 //! run     ─► brief, why, view, guardrail   what a gate decides about, what the run waits for, what the API shows
+//!         ─► page, trace   what pages show, and what collectors of traces get
 //! ```
 
 mod advance;
@@ -24,6 +25,7 @@ pub(crate) mod guardrail;
 mod kind;
 #[cfg(test)]
 mod model;
+mod page;
 mod repeat_submission;
 mod restore;
 mod retry;
@@ -37,6 +39,7 @@ mod table;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod view;
 mod why;
 
@@ -70,7 +73,7 @@ pub type Started = mw_kernel::run::Started<Plan>;
 /// An event with its place in the timeline.
 pub type Recorded = mw_kernel::run::Recorded<Event>;
 /// A decision about a media run.
-pub type Transition = mw_kernel::run::Decided<Media>;
+pub type Decided = mw_kernel::run::Decided<Media>;
 /// What an open gate of a media run decides about.
 pub type Brief = mw_kernel::run::Brief<About>;
 pub(crate) type Draft = mw_kernel::run::Draft<Media>;
@@ -78,7 +81,7 @@ pub(crate) type Draft = mw_kernel::run::Draft<Media>;
 pub use mw_kernel::run::{apply, decide, fold, succeed};
 
 /// Starts a run.
-pub fn start(request: StartRequest, context: &mut Context<'_>) -> Result<Transition, InputError> {
+pub fn start(request: StartRequest, context: &mut Context<'_>) -> Result<Decided, InputError> {
     let actor = request.user_id.clone();
     let run_id = request.run_id.clone();
     let events = start::decide(request, context)?;

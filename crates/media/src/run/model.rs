@@ -1,8 +1,5 @@
-//! The model: every state that a run can reach, found by applying every command at several moments to every state found
-//! so far, until there is nothing new. What must hold is checked in each of them, and each rule is shown to notice the
-//! fault that it is there for.
+//! The model of media runs ([`mw_model`]): what only they promise, and each rule shown to notice the fault that it is there for.
 
-use crate::Timestamp;
 use crate::definition::{Role, Step};
 use crate::gate_policy::{Escalation, GatePolicy, OnExpiry};
 use crate::job::JobSpec;
@@ -14,15 +11,41 @@ use crate::run::MediaEvent;
 use crate::run::testing::gates;
 use crate::run::testing::{T0, approve, attachment, pause_at, request, with_context};
 use crate::run::{
-    Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, OpenGate, PersonaSource, Recorded,
-    Refusal, Run, decide, start,
+    Command, Context, DecidedGate, Edit, Event, Field, GateDecision, JobPhase, Media, OpenGate, PersonaSource, Refusal,
+    Run, decide, start,
 };
 use crate::status::{GateName, Status, Verdict};
-use mw_kernel::run::subject_sha256;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use mw_model::{Model, broken, visit};
+use std::collections::BTreeSet;
 use time::Duration;
 
-type Decide = fn(&Run, &Command, &mut Context<'_>) -> Result<Vec<Event>, Refusal>;
+type Decide = mw_model::Decide<Media>;
+
+struct MediaModel;
+
+impl Model for MediaModel {
+    type Kind = Media;
+
+    fn first_run() -> Run {
+        first_run()
+    }
+
+    fn commands(run: &Run) -> Vec<Command> {
+        commands(run)
+    }
+
+    fn shape(run: &Run) -> String {
+        shape(run)
+    }
+
+    fn state_faults(run: &Run) -> Vec<&'static str> {
+        state_faults(run)
+    }
+
+    fn step_faults(run: &Run, command: &Command, events: &[Event]) -> Vec<&'static str> {
+        step_faults(run, command, events)
+    }
+}
 
 /// A run without the step that only repeats others, so that all its states can be visited. Its first gate has everything
 /// that a policy can ask for; at its second one changes can be asked for.
@@ -157,14 +180,9 @@ fn state_faults(run: &Run) -> Vec<&'static str> {
         Some(Step::Gate { waiting_status, .. }) => Some(Status::from(*waiting_status)),
         _ => None,
     };
-    let is_about_what_was_shown = |open: &OpenGate| subject_sha256(run, open.key()) == open.subject_sha256;
     let rules = [
-        (ended == run.finished_at.is_some() && ended == run.is_ended(), "an end and a terminal state go together"),
-        (ended == run.deadline.is_none(), "every open state has a deadline, no ended one has"),
-        ((run.status == Status::Paused) == run.pause.is_some(), "paused means held"),
+        (ended == run.is_ended(), "an end and a terminal state go together"),
         (ended || run.pause.is_some() || waits.is_none_or(|status| status == run.status), "a gate waits in its status"),
-        (run.gates.iter().all(is_about_what_was_shown), "what a gate decides about changes with a new opening only"),
-        (!ended || run.gates.is_empty(), "no gate is open in an ended run"),
         (gates_passed.clone().all(approved), "no gate is passed without an approval"),
         (
             run.decided.iter().all(|decided| satisfies_policy(run, decided)),
@@ -173,7 +191,7 @@ fn state_faults(run: &Run) -> Vec<&'static str> {
         (run.status != Status::Published || run.body.publish_url.is_some(), "published means that the post is out"),
         (run.body.publish_url.is_none() || run.body.render_url.is_some(), "only a final render is published"),
     ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
+    broken(rules)
 }
 
 /// Whether enough different people whom the policy admits have approved; to stop a run takes one of them.
@@ -190,9 +208,7 @@ fn satisfies_policy(run: &Run, decided: &DecidedGate) -> bool {
 }
 
 /// What must hold of a step from one state to the next.
-fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Vec<&'static str> {
-    let attach = matches!(command, Command::Attach(_));
-    let same = Run { version: run.version, ..next.clone() } == *run;
+fn step_faults(run: &Run, command: &Command, events: &[Event]) -> Vec<&'static str> {
     let submitted_twice = events.iter().any(|event| match event {
         Event::Own(MediaEvent::JobSubmitted { job_id, .. }) => {
             run.body.jobs.get(job_id).is_none_or(|job| job.phase != JobPhase::Requested)
@@ -205,69 +221,15 @@ fn step_faults(run: &Run, command: &Command, next: &Run, events: &[Event]) -> Ve
             matches!(event, Event::Own(MediaEvent::JobRequested { .. }) | Event::Common(Common::GateDecided(_)))
         });
     let rules = [
-        (!run.status.is_terminal() || same, "an ended run never moves"),
-        (!run.status.is_terminal() || attach || events.is_empty(), "an ended run's timeline only grows by notes"),
         (!submitted_twice, "a job is submitted once"),
         (!sent_while_held, "a held run sends nothing and decides nothing"),
-        (next.version == run.version + events.len() as u64, "the version counts the events"),
     ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()
-}
-
-/// The moments at which a command may come.
-fn moments(run: &Run) -> Vec<Timestamp> {
-    let Some(deadline) = run.deadline else { return vec![T0] };
-    vec![T0, T0 + Duration::hours(1), deadline - Duration::seconds(1), deadline]
-}
-
-#[derive(Default)]
-struct Visit {
-    states: usize,
-    steps: usize,
-    faults: BTreeSet<String>,
-    unendable: Vec<String>,
-}
-
-/// Visits every reachable state with a decision function.
-fn visit(decide: Decide, states_max: usize) -> Visit {
-    let mut found = BTreeMap::from([(shape(&first_run()), ())]);
-    let mut queue = VecDeque::from([first_run()]);
-    let mut visit = Visit::default();
-    while let Some(run) = queue.pop_front() {
-        visit.states += 1;
-        visit.faults.extend(state_faults(&run).into_iter().map(str::to_owned));
-        let mut ends = run.status.is_terminal();
-        for command in commands(&run) {
-            for now in moments(&run) {
-                let Ok(events) = with_context(now, |context| decide(&run, &command, context)) else { continue };
-                let next = follow(&run, &events, now);
-                visit.steps += 1;
-                visit.faults.extend(step_faults(&run, &command, &next, &events).into_iter().map(str::to_owned));
-                ends |= matches!(command, Command::Terminate { .. }) && next.status.is_terminal();
-                if found.len() < states_max && found.insert(shape(&next), ()).is_none() {
-                    queue.push_back(next);
-                }
-            }
-        }
-        if !ends {
-            visit.unendable.push(shape(&run));
-        }
-    }
-    visit
-}
-
-fn follow(run: &Run, events: &[Event], at: Timestamp) -> Run {
-    let mut next = run.clone();
-    for event in events {
-        let recorded = Recorded { seq: next.version + 1, at, actor: "model".into(), event: event.clone() };
-        next.evolve(&recorded);
-    }
-    next
+    broken(rules)
 }
 
 #[test]
 fn every_reachable_state_keeps_the_rules_and_can_be_ended() {
-    let visit = visit(decide, 100_000);
+    let visit = visit::<MediaModel>(decide, 100_000);
     println!("{} states, {} steps", visit.states, visit.steps);
     assert_eq!(visit.faults, BTreeSet::new());
     assert_eq!(visit.unendable, Vec::<String>::new());
@@ -323,7 +285,7 @@ fn each_guard_that_is_taken_away_is_noticed() {
         ("gate", without_gates, "no gate is passed without an approval"),
     ];
     for (name, mutant, rule) in mutants {
-        let faults = visit(mutant, 2_000).faults;
+        let faults = visit::<MediaModel>(mutant, 2_000).faults;
         assert!(faults.contains(rule), "without its {name} the model should notice: {rule}; it noticed {faults:?}");
     }
 }

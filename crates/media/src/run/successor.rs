@@ -219,14 +219,14 @@ mod tests {
     use crate::run::testing::{
         T0, at_gate, at_generate, decide_with, every_state, job_ids, started, step_on, try_command, with_context,
     };
-    use crate::run::{Command, Transition, succeed};
+    use crate::run::{Command, Decided, succeed};
     use crate::status::Status;
 
     fn wish(from: Option<&str>) -> Succession {
         Succession { run_id: "run-2".into(), from: from.map(str::to_owned), fresh: false, key: String::new() }
     }
 
-    fn succeeded(parent: &Run, from: Option<&str>) -> Result<Transition, Refusal> {
+    fn succeeded(parent: &Run, from: Option<&str>) -> Result<Decided, Refusal> {
         with_context(T0, |context| succeed(parent, &wish(from), "tester", context))
     }
 

@@ -6,6 +6,7 @@ use crate::{
     progress::Step,
 };
 use clap::Args;
+use mw_kinds::KINDS;
 use mw_media::Timestamp;
 use mw_store::{
     DbError,
@@ -59,7 +60,7 @@ pub(crate) fn run(context: &Context, options: Options) -> Result<u8> {
     let progress = |so_far: &Checkup| {
         step.note(&format!("{}, {} findings", looked_at(so_far), so_far.findings.len()));
     };
-    let checkup = examine(&mut db, Timestamp::now_utc(), &scope, &mut { progress }).map_err(failed)?;
+    let checkup = examine(&mut db, KINDS, Timestamp::now_utc(), &scope, &mut { progress }).map_err(failed)?;
     step.done(&looked_at(&checkup));
     if let (Some(run_id), 0) = (&scope.run_id, checkup.runs) {
         return Err(Error::misuse(format!("there is no run {run_id}")));
@@ -122,7 +123,7 @@ fn explain(context: &Context) -> Result<u8> {
 }
 
 fn rebuild_run(context: &Context, db: &mut Client, run_id: &str) -> Result<u8> {
-    match rebuild(db, Timestamp::now_utc(), run_id).map_err(failed)? {
+    match rebuild(db, KINDS, Timestamp::now_utc(), run_id).map_err(failed)? {
         Rebuilt::Done => {
             context.print(&json!({"rebuilt": run_id}), |_| println!("{run_id} is what its timeline says again"))
         }

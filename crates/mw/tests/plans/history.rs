@@ -3,7 +3,7 @@
 use mw::{folder, migrations};
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
-use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Transition, start};
+use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Decided, start};
 use mw_media::status::ProvidersMode;
 use mw_stack::{database::Database, history::fill};
 use mw_store::commit::{Decision, commit};
@@ -28,7 +28,7 @@ impl History {
         }
         let transition = new_run();
         let run = transition.run.clone();
-        commit(&mut db, now(), &[Decision { transition: Some(transition), ..Decision::default() }]).unwrap();
+        commit(&mut db, now(), &[Decision { transition: Some(transition.erase().unwrap()), ..Decision::default() }]).unwrap();
         fill(db.driver(), &run.run_id, 1_000_000).unwrap();
         History { db, run, _scratch: scratch }
     }
@@ -39,7 +39,7 @@ fn definition(key: &str) -> Definition {
     Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-pub(crate) fn new_run() -> Transition {
+pub(crate) fn new_run() -> Decided {
     let definition = definition("test_video_gen");
     let request = StartRequest {
         run_id: new_id(),

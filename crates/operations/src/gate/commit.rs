@@ -1,14 +1,14 @@
 //! A decision is made and committed: whoever calls has established who decides; the policy, first write wins and everything
-//! else is the core's (`mw_media::run`, gate.rs).
+//! else is the kernel's (`mw_kernel::run`, gate.rs).
 
 use super::request::DecisionRequest;
 use super::{policy, refusal};
 use crate::runs;
 use mw_edge::log::Level;
 use mw_edge::{Context, Problem, Request};
-use mw_media::principal::Principal;
-use mw_media::run::{Command, GateDecision, OpenGate, Run};
-use mw_media::status::{Channel, GateName, Verdict};
+use mw_kernel::principal::Principal;
+use mw_kernel::run::{AnyCommand, AnyRun, GateDecision, OpenGate};
+use mw_kernel::status::{Channel, GateName, Verdict};
 use serde_json::{Value, json};
 
 const USER_AGENT_CHARS_MAX: usize = 200;
@@ -32,7 +32,7 @@ impl Decider {
 
 /// How a gate stands after somebody has decided.
 pub struct GateStanding {
-    pub run: Run,
+    pub run: AnyRun,
     /// `approved`, `rejected`, `changes_requested`; `pending` for an approval that others must join.
     pub status: &'static str,
     /// Approvals so far and needed, while it is pending.
@@ -55,7 +55,7 @@ impl GateStanding {
 /// Decides and commits.
 pub fn decide(
     context: &mut Context,
-    run: Run,
+    run: AnyRun,
     gate: GateName,
     request: DecisionRequest,
     decider: Decider,
@@ -76,7 +76,7 @@ pub fn decide(
         user_agent: decider.user_agent,
         ..GateDecision::new(gate, verdict, decider.by, decider.channel)
     };
-    let applied = runs::apply(context, run, &Command::DecideGate(decision), &approver);
+    let applied = runs::apply(context, run, &AnyCommand::DecideGate(decision), &approver);
     let applied = applied.map_err(refusal::not_committed)?;
     let (status, quorum) = standing(gate, verdict, &applied.run);
     let fields = [
@@ -92,7 +92,7 @@ pub fn decide(
     Ok(GateStanding { status, quorum, kick: applied.kick, run: applied.run })
 }
 
-fn standing(gate: GateName, verdict: Verdict, run: &Run) -> (&'static str, Option<(usize, u32)>) {
+fn standing(gate: GateName, verdict: Verdict, run: &AnyRun) -> (&'static str, Option<(usize, u32)>) {
     let voted = |open: &&OpenGate| open.gate == gate && !open.votes.is_empty() && verdict == Verdict::Approve;
     match run.gates.iter().find(voted) {
         Some(open) => ("pending", Some((open.votes.len(), open.policy.approvals))),

@@ -2,12 +2,13 @@
 
 use mw_edge::cursor::Cursor;
 use mw_edge::{Context, Problem};
-use mw_media::run::{Brief, OpenGate};
+use mw_kernel::run::{Brief, OpenGate};
 use mw_store::gates::{Filter, Place, Waiting, open};
+use serde_json::Value;
 
 /// What is listed, and where it goes on.
 pub struct Listed {
-    pub briefs: Vec<Brief>,
+    pub briefs: Vec<Brief<Value>>,
     pub next: Option<String>,
 }
 
@@ -18,10 +19,11 @@ pub fn list(
     limit: u32,
     may_show: impl Fn(&OpenGate) -> bool,
 ) -> Result<Listed, Problem> {
+    let kinds = context.kinds;
     let page = open(context.database()?, filter, limit)?;
     let brief = |waiting: &Waiting| {
         let open = waiting.run.opening(waiting.opening).filter(|open| may_show(open))?;
-        Some(waiting.run.brief_of(open))
+        super::brief(kinds, &waiting.run, open).ok()
     };
     let briefs = page.gates.iter().filter_map(brief).collect();
     Ok(Listed { briefs, next: page.next.as_ref().map(cursor) })

@@ -10,7 +10,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    pub fn of(at: mw_media::Timestamp) -> Moment {
+    pub fn of(at: mw_kernel::Timestamp) -> Moment {
         Moment { machine: clock::rfc3339(at), people: clock::minute(at) }
     }
 }

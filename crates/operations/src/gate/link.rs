@@ -1,11 +1,11 @@
-//! Links of gates, as the configuration has them signed: who gets one is core's to say ([`mw_media::link`]).
+//! Links of gates, as the configuration has them signed: who gets one is core's to say ([`mw_kernel::link`]).
 
 use mw_edge::config::Config;
 use mw_edge::log::{Level, Log};
 use mw_edge::{Context, Problem, clock, signing};
-use mw_media::link::{self, Holder, Link, NoLink, Signing, Waiting};
-use mw_media::status::GateName;
-use mw_media::token;
+use mw_kernel::link::{self, Holder, Link, NoLink, Signing, Waiting};
+use mw_kernel::status::GateName;
+use mw_kernel::token;
 
 /// Where a reader goes, or sends somebody, to have a gate decided: their own link, or the page where it is asked who comes.
 /// `asked_by` is for the log.

@@ -18,3 +18,13 @@ pub mod request;
 
 pub use commit::{Decider, GateStanding, decide};
 pub use request::DecisionRequest;
+
+use mw_edge::Problem;
+use mw_edge::refusal::of_run;
+use mw_kernel::run::{AnyRun, Brief, Kinds, OpenGate};
+use serde_json::Value;
+
+/// What is decided about at an open gate.
+pub fn brief(kinds: Kinds, run: &AnyRun, open: &OpenGate) -> Result<Brief<Value>, Problem> {
+    kinds.of(run).and_then(|kind| kind.brief(run, open)).map_err(|refusal| of_run(&refusal))
+}

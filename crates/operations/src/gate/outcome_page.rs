@@ -4,8 +4,8 @@ use super::GateStanding;
 use super::layout::{self, Moment};
 use askama::Template;
 use mw_edge::{Problem, Response, clock};
-use mw_media::run::{Change, Facts, Field, Run};
-use mw_media::status::{GateName, Verdict};
+use mw_kernel::run::{AnyRun, Change, Facts, Kinds};
+use mw_kernel::status::{GateName, Verdict};
 
 #[derive(Template)]
 #[template(path = "decided.html")]
@@ -15,7 +15,7 @@ struct Decided<'a> {
     heading: &'static str,
     follows: String,
     gate: &'a str,
-    run: &'a Run,
+    run: &'a AnyRun,
     /// What the approver changed, each with its name for people.
     changes: Vec<(String, &'a Change)>,
 }
@@ -47,14 +47,14 @@ impl DecidedBefore<'_> {
 }
 
 /// The page after a decision: how the gate stands now.
-pub fn decided(standing: &GateStanding, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
+pub fn decided(kinds: Kinds, standing: &GateStanding, gate: GateName, verdict: Verdict) -> Result<Response, Problem> {
     let nonce = layout::nonce();
     let (heading, follows) = match (standing.quorum, verdict) {
         (Some((approvals, needed)), _) => (
             "Thank you. Yours is counted.",
             format!("{approvals} of {needed} approvals are there; it goes on with the last."),
         ),
-        (None, Verdict::Approve) => ("Thank you. It goes on.", goes_on(&standing.run)),
+        (None, Verdict::Approve) => ("Thank you. It goes on.", goes_on(kinds, &standing.run)),
         (None, Verdict::Reject) => ("Stopped.", "The run has ended. Nothing further is made or posted.".to_owned()),
         (None, Verdict::RequestChanges) => {
             ("Sent back.", "The persona works on it with your comment; then the gate opens again.".to_owned())
@@ -67,22 +67,23 @@ pub fn decided(standing: &GateStanding, gate: GateName, verdict: Verdict) -> Res
         follows,
         gate: gate.as_str(),
         run: &standing.run,
-        changes: changes(&standing.run, gate),
+        changes: changes(kinds, &standing.run, gate),
     };
     layout::answer(200, page.render(), &nonce)
 }
 
 /// What the run does next.
-fn goes_on(run: &Run) -> String {
-    match run.is_ended() {
-        true => format!("The run is {}.", run.status),
-        false => format!("The run now waits for {}.", run.why(&Facts::default()).waiting_for),
+fn goes_on(kinds: Kinds, run: &AnyRun) -> String {
+    let why = kinds.of(run).and_then(|kind| kind.why(run, &Facts::default()));
+    match why.ok().filter(|_| !run.is_ended()) {
+        Some(why) => format!("The run now waits for {}.", why.waiting_for),
+        None => format!("The run is {}.", run.status),
     }
 }
 
-fn changes(run: &Run, gate: GateName) -> Vec<(String, &Change)> {
+fn changes(kinds: Kinds, run: &AnyRun, gate: GateName) -> Vec<(String, &Change)> {
     let edits = run.decided.last().filter(|last| last.gate == gate).into_iter().flat_map(|last| &last.edits);
-    let label = |field: &str| Field::parse(field).map_or_else(|| field.to_owned(), Field::label);
+    let label = |field: &str| kinds.field_label(field).unwrap_or_else(|| field.to_owned());
     edits.map(|change| (label(&change.field), change)).collect()
 }
 
@@ -121,7 +122,7 @@ mod tests {
     fn the_policy_lets_in_our_styles_and_nothing_else() {
         let run = Run::empty("run-1".to_owned());
         let standing = GateStanding { run, status: "rejected", quorum: None, kick: false };
-        let page = decided(&standing, mw_media::gate!("workflow"), Verdict::Reject).unwrap();
+        let page = decided(&standing, mw_kernel::gate!("workflow"), Verdict::Reject).unwrap();
         let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();

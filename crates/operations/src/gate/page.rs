@@ -1,22 +1,24 @@
-//! The page of an open gate: all that core's brief says about what is being decided, and a form for each thing that may be
+//! The page of an open gate: all that its brief says about what is being decided, and a form for each thing that may be
 //! said. It works without scripts; what is long unfolds.
 
 use super::layout::{self, Moment, is_web_link};
 use super::policy::Obstacle;
 use askama::Template;
 use mw_edge::{Problem, Response, csrf};
-use mw_media::gate_policy::OnExpiry;
-use mw_media::run::{Brief, DecidedGate, Text};
+use mw_kernel::gate_policy::OnExpiry;
+use mw_kernel::run::{Brief, DecidedGate, Matter, Piece, Pieces, Text};
+use serde_json::Value;
 
 #[derive(Template)]
 #[template(path = "decision.html")]
 struct Page<'a> {
     nonce: String,
     heading: &'a str,
-    brief: &'a Brief,
+    brief: &'a Brief<Value>,
+    matter: &'a Matter,
     video: Option<&'a str>,
+    pieces: &'a Pieces,
     clips: Vec<Clip<'a>>,
-    cost: String,
     opened_at: Moment,
     decide_by: Moment,
     then: &'static str,
@@ -41,7 +43,7 @@ pub struct DecisionForm {
 }
 
 struct Clip<'a> {
-    number: u32,
+    number: usize,
     subject: &'a str,
     header: &'a str,
     prompt: &'a Text,
@@ -62,15 +64,16 @@ struct Input<'a> {
 }
 
 /// The page of the gate that the brief is about.
-pub fn answer(brief: &Brief, form: &DecisionForm) -> Result<Response, Problem> {
-    let nonce = layout::nonce();
+pub fn answer(brief: &Brief<Value>, form: &DecisionForm) -> Result<Response, Problem> {
+    let (nonce, matter) = (layout::nonce(), &brief.matter);
     let page = Page {
         nonce: nonce.clone(),
         heading: &brief.question,
         brief,
-        video: brief.about.video_url.as_deref().filter(|url| is_web_link(url)),
-        clips: brief.about.clips.iter().map(clip).collect(),
-        cost: cost(brief),
+        matter,
+        video: matter.video.as_deref().filter(|url| is_web_link(url)),
+        pieces: &matter.pieces,
+        clips: matter.pieces.list.iter().map(clip).collect(),
         opened_at: Moment::of(brief.opened_at),
         decide_by: Moment::of(brief.deadline),
         then: match brief.on_expiry {
@@ -88,9 +91,9 @@ pub fn answer(brief: &Brief, form: &DecisionForm) -> Result<Response, Problem> {
     layout::answer(200, page.render(), &nonce)
 }
 
-fn clip(clip: &mw_media::run::ClipBrief) -> Clip<'_> {
+fn clip(clip: &Piece) -> Clip<'_> {
     Clip {
-        number: clip.index.saturating_add(1),
+        number: clip.number,
         subject: &clip.subject,
         header: &clip.header,
         prompt: &clip.prompt,
@@ -98,7 +101,7 @@ fn clip(clip: &mw_media::run::ClipBrief) -> Clip<'_> {
     }
 }
 
-fn input(field: &mw_media::run::EditableField) -> Input<'_> {
+fn input(field: &mw_kernel::run::EditableField) -> Input<'_> {
     let text = field.text.text.as_deref().unwrap_or_default();
     Input {
         name: format!("edit.{}", field.field),
@@ -110,27 +113,19 @@ fn input(field: &mw_media::run::EditableField) -> Input<'_> {
     }
 }
 
-/// What the run takes, in words: `2 clips, 16 s, 0.80`.
-pub fn cost(brief: &Brief) -> String {
-    let cost = &brief.about.cost;
-    let clips = if cost.clips == 1 { "1 clip".to_owned() } else { format!("{} clips", cost.clips) };
-    let money = cost.cents.map(|cents| format!(", {}.{:02} in all", cents / 100, cents % 100)).unwrap_or_default();
-    let spent = if cost.spent { "; already spent" } else { "" };
-    format!("{clips}, {} s of video{money}{spent}", cost.seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::run::{OpenGate, Run};
+    use mw_kernel::run::OpenGate;
+    use mw_media::run::Run;
 
-    fn brief() -> Brief {
+    fn run() -> Run {
         let mut run = Run::empty("run-<1>".to_owned());
         run.title = "<script>alert(1)</script>".to_owned();
         run.body.render_url = Some("javascript:alert(1)".to_owned());
         run.gates.push(OpenGate {
             id: "gate-1".to_owned(),
-            gate: mw_media::gate!("ideate"),
+            gate: mw_kernel::gate!("ideate"),
             opening: 3,
             summary: "<b>idea</b>".to_owned(),
             subject_sha256: "5".repeat(64),
@@ -143,18 +138,20 @@ mod tests {
             extended: false,
             votes: Vec::new(),
         });
-        run.briefs().next().unwrap()
+        run
     }
 
-    fn html(brief: &Brief) -> String {
+    fn html(brief: impl FnOnce(Brief<Value>) -> Brief<Value>) -> String {
+        let run = run();
+        let brief = brief(run.brief_of(&run.gates[0]).erase());
         let action = "/v1/hitl/approve/run-1/ideate?token=\"><script>".to_owned();
         let form = DecisionForm { action, token: "f0rm".to_owned(), approver: "<i>ann</i>".to_owned(), obstacle: None };
-        String::from_utf8(answer(brief, &form).unwrap().body).unwrap()
+        String::from_utf8(answer(&brief, &form).unwrap().body).unwrap()
     }
 
     #[test]
     fn what_users_and_models_wrote_is_escaped() {
-        let html = html(&brief());
+        let html = html(|brief| brief);
         for hostile in ["<script>", "<b>idea", "javascript:", "<i>ann"] {
             assert!(!html.contains(hostile), "{hostile}");
         }
@@ -162,24 +159,14 @@ mod tests {
 
     #[test]
     fn every_form_carries_the_pages_token_and_the_opening() {
-        let mut brief = brief();
-        brief.changes_go_to = Some("iggy".to_owned());
-        let html = html(&brief);
+        let html = html(|brief| Brief { changes_go_to: Some("iggy".to_owned()), ..brief });
         let forms = html.matches("method=\"post\"").count();
         assert_eq!(forms, 3);
         for field in ["name=\"form_token\" value=\"f0rm\"", "name=\"opening\" value=\"3\""] {
             assert_eq!(html.matches(field).count(), forms, "{field}");
         }
-        for verdict in mw_media::status::Verdict::ALL {
+        for verdict in mw_kernel::status::Verdict::ALL {
             assert!(html.contains(&format!("name=\"decision\" value=\"{verdict}\"")), "{verdict}");
         }
-    }
-
-    #[test]
-    fn money_is_shown_where_the_project_says_what_a_clip_costs() {
-        let mut brief = brief();
-        assert_eq!(cost(&brief), "0 clips, 0 s of video");
-        brief.about.cost = mw_media::run::Cost { clips: 1, seconds: 8.0, cents: Some(105), spent: true };
-        assert_eq!(cost(&brief), "1 clip, 8 s of video, 1.05 in all; already spent");
     }
 }

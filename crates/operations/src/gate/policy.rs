@@ -1,17 +1,17 @@
 //! What a gate's policy has against somebody: against an approval now, and against earlier ones.
 
 use mw_edge::{Context, Problem, clock, ids};
-use mw_media::link::{Holder, Waiting};
-use mw_media::principal::Principal;
-use mw_media::run::{self, Command, GateDecision, Refusal, Run};
-use mw_media::status::{Channel, GateName, Verdict};
+use mw_kernel::link::{Holder, Waiting};
+use mw_kernel::principal::Principal;
+use mw_kernel::run::{self, AnyCommand, AnyRun, GateDecision, Kinds, Refusal};
+use mw_kernel::status::{Channel, GateName, Verdict};
 use mw_store::principals;
 
 /// Whose earlier approvals the gate's policy would not take today, by the rule of links: they may have been disabled since.
 /// Gates of one approval have none, and cost no statement here.
 pub(super) fn lapsed_approvals(
     context: &mut Context,
-    run: &Run,
+    run: &AnyRun,
     gate: GateName,
     opening: Option<u32>,
 ) -> Result<Vec<String>, Problem> {
@@ -37,14 +37,15 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// Asks the core what it would say to an approval; nothing is decided.
-    pub fn of(run: &Run, gate: GateName, opening: u32, by: &Principal) -> Option<Obstacle> {
+    /// Asks the kernel what it would say to an approval; nothing is decided.
+    pub fn of(kinds: Kinds, run: &AnyRun, gate: GateName, opening: u32, by: &Principal) -> Option<Obstacle> {
         let approval = GateDecision {
             opening: Some(opening),
             ..GateDecision::new(gate, Verdict::Approve, by.clone(), Channel::Link)
         };
         let mut context = run::Context { now: clock::now(), new_id: &mut ids::new_id };
-        match run::decide(run, &Command::DecideGate(approval), &mut context) {
+        let approval = AnyCommand::DecideGate(approval);
+        match kinds.of(run).and_then(|kind| kind.apply(run, &approval, &by.name, &mut context)) {
             Err(refusal @ Refusal::SelfApproval { .. }) => Some(Obstacle::Approval(refusal.to_string())),
             Err(refusal) => Some(Obstacle::Anything(refusal.to_string())),
             Ok(_) => None,

@@ -1,8 +1,8 @@
 //! What a gate refuses, in HTTP.
 
 use mw_edge::{Problem, problem, refusal};
-use mw_media::run::{Refusal, Run};
-use mw_media::status::GateName;
+use mw_kernel::run::{Body, Refusal, Run};
+use mw_kernel::status::GateName;
 use mw_store::commit::TransitionError;
 
 /// At a gate, a decision that could not be committed is the original's 502: nothing is recorded, a retry does it.
@@ -14,7 +14,7 @@ pub fn not_committed(error: TransitionError) -> Problem {
 }
 
 /// Why a gate that isn't open has nothing to show or link to.
-pub fn nothing_to_decide(run: &Run, gate: GateName) -> Problem {
+pub fn nothing_to_decide<B: Body>(run: &Run<B>, gate: GateName) -> Problem {
     let run_id = run.run_id.clone();
     let decided = run.decided.iter().rev().find(|decided| decided.gate == gate);
     refusal::of_run(&match decided {
@@ -35,17 +35,17 @@ pub fn unknown_gate() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_media::status::Status;
+    use mw_media::run::{Media, Status};
     use mw_store::DbError;
 
     #[test]
     fn texts_of_refusals_are_the_contracts() {
-        let mut run = Run::empty("r1".to_owned());
-        let waiting = nothing_to_decide(&run, mw_media::gate!("ideate"));
+        let mut run = Run::<Media>::empty("r1".to_owned());
+        let waiting = nothing_to_decide(&run, mw_kernel::gate!("ideate"));
         assert_eq!((waiting.status, waiting.detail.as_str()), (409, "Run r1 is not waiting at gate ideate"));
-        run.end = Some(mw_media::status::End::Cancelled);
+        run.end = Some(mw_kernel::status::End::Cancelled);
         run.status = Status::Cancelled;
-        let ended = nothing_to_decide(&run, mw_media::gate!("ideate"));
+        let ended = nothing_to_decide(&run, mw_kernel::gate!("ideate"));
         assert_eq!((ended.status, ended.detail.as_str()), (409, "Run r1 is already cancelled"));
     }
 

@@ -4,8 +4,8 @@ use mw_edge::body::{self, Fields};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
 use mw_edge::{Problem, Request, problem};
-use mw_media::run::{Edit, Field};
-use mw_media::status::Verdict;
+use mw_kernel::run::{Edit, Kinds};
+use mw_kernel::status::Verdict;
 use serde_json::{Map, Value};
 
 const COMMENT_LENGTH_MAX: usize = 2000;
@@ -51,16 +51,16 @@ impl DecisionRequest {
 }
 
 /// Reads the body.
-pub fn parse(request: &mut Request) -> Result<DecisionRequest, Problem> {
+pub fn parse(request: &mut Request, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let members = match request.media_type().as_deref() {
         Some("application/x-www-form-urlencoded") => form(request)?,
         _ => body::json_object(request)?,
     };
-    read(&members)
+    read(&members, kinds)
 }
 
 /// Reads `decision`, `comment`, `edit`, `opening`, `subject_sha256` and `approver`.
-pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
+pub fn read(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let decision = fields.text("decision", 0, 20);
     let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
@@ -68,7 +68,7 @@ pub fn read(members: &Map<String, Value>) -> Result<DecisionRequest, Problem> {
     let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
     let opening = fields.number("opening", 1, u32::MAX);
     let subject_sha256 = fields.text("subject_sha256", 64, 64);
-    let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields)).unwrap_or_default();
+    let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields, kinds)).unwrap_or_default();
     let verdict = match decision.as_deref() {
         None => Some(Verdict::Approve),
         Some(word) => Verdict::parse(word),
@@ -88,18 +88,24 @@ pub fn trimmed(text: Option<String>) -> Option<String> {
 }
 
 /// Texts by the names of their fields.
-pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>) -> Edit {
+pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>, kinds: Kinds) -> Edit {
     let mut edit = Edit::new();
     for (name, text) in texts {
-        match (Field::parse(name), text) {
-            (Some(field), Value::String(text)) if text.chars().count() <= EDIT_LENGTH_MAX => {
-                edit.insert(field.to_string(), text.clone());
+        let is_known = kinds.field_label(name).is_some();
+        match text {
+            _ if !is_known => {
+                let names: Vec<&str> = kinds.fields().collect();
+                fields.fail("edit", format!("there is no such field: names are {}", names.join(", ")));
             }
-            (Some(_), Value::String(_)) => {
+            Value::String(text) if text.chars().count() <= EDIT_LENGTH_MAX => {
+                edit.insert(name.clone(), text.clone());
+            }
+            Value::String(_) => {
                 fields.fail(&format!("edit/{name}"), format!("String should have at most {EDIT_LENGTH_MAX} characters"))
             }
-            (Some(_), _) => fields.fail(&format!("edit/{name}"), "Input should be a valid string"),
-            (None, _) => fields.fail("edit", "there is no such field: names are title, clips.0.subject, clips.0.header, clips.0.prompt, caption, post_title"),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                fields.fail(&format!("edit/{name}"), "Input should be a valid string");
+            }
         }
     }
     edit
@@ -148,9 +154,10 @@ pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mw_kinds::KINDS;
 
     fn parse_as(content_type: &str, body: &str) -> Result<DecisionRequest, Problem> {
-        parse(&mut Request::in_memory("POST", "/", &[("content-type", content_type)], body))
+        parse(&mut Request::in_memory("POST", "/", &[("content-type", content_type)], body), KINDS)
     }
 
     #[test]
@@ -170,7 +177,7 @@ mod tests {
     #[test]
     fn edits_travel_by_field_and_only_with_an_approval() {
         let mut expected = DecisionRequest::approve();
-        expected.edit.insert(Field::Prompt(0).to_string(), "a\nb".to_owned());
+        expected.edit.insert("clips.0.prompt".to_owned(), "a\nb".to_owned());
         expected.opening = Some(3);
         let form = "edit.clips.0.prompt=a%0D%0Ab&opening=3&other=x";
         assert_eq!(parse_as("application/x-www-form-urlencoded", form).unwrap(), expected);

@@ -5,19 +5,19 @@ pub mod view;
 use mw_edge::ids::{is_run_id, new_id};
 use mw_edge::limits::Limiter;
 use mw_edge::{Context, Problem, Request, auth, clock, problem};
-use mw_media::principal::Named;
-use mw_media::run::{self, Command, Run};
+use mw_kernel::principal::Named;
+use mw_kernel::run::{self, AnyCommand, AnyRun};
 use mw_store::DbError;
 use mw_store::commit::TransitionError;
 use mw_store::runs::{Asking, Loaded};
 
 /// Loads a run or answers 404.
-pub fn load(context: &mut Context, run_id: &str) -> Result<Run, Problem> {
+pub fn load(context: &mut Context, run_id: &str) -> Result<AnyRun, Problem> {
     load_for(context, run_id, None).map(|(run, _)| run)
 }
 
 /// The same, with what is known of whoever a link is to be made for.
-pub fn load_for(context: &mut Context, run_id: &str, approver: Option<&str>) -> Result<(Run, Option<Named>), Problem> {
+pub fn load_for(context: &mut Context, run_id: &str, approver: Option<&str>) -> Result<(AnyRun, Option<Named>), Problem> {
     let not_found = || problem::not_found("run not found");
     if !is_run_id(run_id) {
         return Err(not_found());
@@ -57,7 +57,7 @@ fn loaded(context: &mut Context, run_id: &str, by: Asking<'_>) -> Result<Loaded,
 
 /// What a command did.
 pub struct Applied {
-    pub run: Run,
+    pub run: AnyRun,
     /// False when it had been done before.
     pub changed: bool,
     /// Whether to wake the dispatcher.
@@ -65,13 +65,13 @@ pub struct Applied {
 }
 
 /// Decides a command on a loaded run and commits it, again and again while others are faster.
-pub fn apply(context: &mut Context, run: Run, command: &Command, actor: &str) -> Result<Applied, TransitionError> {
-    let version = run.version;
+pub fn apply(context: &mut Context, run: AnyRun, command: &AnyCommand, actor: &str) -> Result<Applied, TransitionError> {
+    let (version, kinds) = (run.version, context.kinds);
     let database = context.database().map_err(|problem| {
         TransitionError::Database(DbError::Failed(problem.cause.map_or(problem.detail, String::from)))
     })?;
     let mut new_id = new_id;
     let mut decision_context = run::Context { now: clock::now(), new_id: &mut new_id };
-    let moved = mw_store::commit::transition(database, run, command, actor, &mut decision_context)?;
+    let moved = mw_store::commit::transition(database, kinds, run, command, actor, &mut decision_context)?;
     Ok(Applied { changed: moved.run.version != version, run: moved.run, kick: moved.kick })
 }

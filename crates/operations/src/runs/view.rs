@@ -3,8 +3,9 @@
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::ids::is_run_id;
-use mw_edge::{Context, Problem, clock, problem};
-use mw_media::status::Status;
+use mw_edge::{Context, Problem, clock, problem, refusal};
+use mw_kernel::run::Kinds;
+use mw_kernel::status::StatusWord;
 use mw_store::runs::{Explained, Filter};
 use serde_json::{Value, json};
 
@@ -17,9 +18,10 @@ pub fn page(context: &mut Context, filter: &Filter, limit: u32) -> Result<(Value
 }
 
 /// The status that a word names.
-pub fn status_of(word: &str, pointer: &str) -> Result<Status, Problem> {
-    Status::parse(word).ok_or_else(|| {
-        let words: Vec<String> = Status::ALL.iter().map(|status| format!("'{status}'")).collect();
+pub fn status_of(kinds: Kinds, word: &str, pointer: &str) -> Result<StatusWord, Problem> {
+    let known = kinds.statuses();
+    known.contains(&word).then(|| StatusWord::of(word)).ok_or_else(|| {
+        let words: Vec<String> = known.iter().map(|status| format!("'{status}'")).collect();
         problem::invalid_field(pointer, format!("Input should be one of {}", words.join(", ")))
     })
 }
@@ -58,8 +60,11 @@ pub fn why(run_id: &str, context: &mut Context) -> Result<Value, Problem> {
         return Err(not_found());
     }
     context.log.about_run(run_id);
-    let Explained { run, facts } = mw_store::runs::facts(context.database()?, run_id)?.ok_or_else(not_found)?;
-    let why = run.why(&facts);
+    let kinds = context.kinds;
+    let explained = mw_store::runs::facts(context.database()?, kinds, run_id)?;
+    let Explained { run, facts } = explained.ok_or_else(not_found)?;
+    let why = kinds.of(&run).and_then(|kind| kind.why(&run, &facts));
+    let why = why.map_err(|refusal| refusal::of_run(&refusal))?;
     Ok(json!({
         "runId": run.run_id, "status": run.status, "waitingFor": why.waiting_for,
         "since": why.since.map(clock::rfc3339), "until": why.until.map(clock::rfc3339),

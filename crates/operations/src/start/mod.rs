@@ -7,10 +7,10 @@ pub use body::StartBody;
 
 use mw_edge::config::Config;
 use mw_edge::ids::new_id;
-use mw_edge::refusal::{draining, field_errors};
+use mw_edge::refusal::{draining, field_errors, of_run};
 use mw_edge::{Context, Problem, clock, llm, problem, startup};
 use mw_media::run::{self, Input, InputError, PersonaSource, Run, StartRequest};
-use mw_media::status::ProvidersMode;
+use mw_kernel::status::ProvidersMode;
 use mw_store::chat::Turn;
 use mw_store::commit::{Committed, Decision, Idempotency};
 use mw_store::runs::{ProjectVersion, StartLoaded};
@@ -74,6 +74,7 @@ impl Start {
         let transition = run::start(request, &mut run::Context { now, new_id: &mut new_id }).map_err(invalid_input)?;
         let run = transition.run.clone();
         let chat = chat.map(|turn| turn(&run));
+        let transition = transition.erase().map_err(|refusal| of_run(&refusal))?;
         let decision = Decision { transition: Some(transition), idempotency, chat, ..Decision::default() };
         let answer = mw_store::commit::commit(context.database()?, now, std::slice::from_ref(&decision))?;
         match answer.results.into_iter().next() {

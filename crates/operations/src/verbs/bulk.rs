@@ -3,7 +3,7 @@
 
 use super::VerbRequest;
 use mw_edge::{Context, Problem, clock, ids};
-use mw_media::run::{self, Run};
+use mw_kernel::run::{self, AnyRun};
 use mw_store::commit::{TransitionError, order_all};
 use mw_store::runs::{Filter, Listed, States};
 use serde_json::{Value, json};
@@ -22,12 +22,13 @@ pub fn perform(bulk: &BulkRequest, found: States, context: &mut Context) -> Resu
     let mut new_id = ids::new_id;
     let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
     let VerbRequest { order, reason, actor } = &bulk.verb;
-    let readable: Vec<&Run> = found.runs.iter().filter_map(|row| row.run.as_deref().ok()).collect();
+    let kinds = context.kinds;
+    let readable: Vec<&AnyRun> = found.runs.iter().filter_map(|row| row.run.as_deref().ok()).collect();
     let mut outcomes: Vec<Value> = Vec::with_capacity(readable.len());
     let mut kick = false;
     if bulk.dry_run {
         for run in readable {
-            let planned = order.decide(run, reason, actor, &mut decision);
+            let planned = kinds.of(run).and_then(|kind| kind.order(run, order, reason, actor, &mut decision));
             let after = planned.map(|transition| transition.map_or_else(|| run.clone(), |moved| moved.run));
             let mut outcome = result(run, after.map_err(TransitionError::from));
             // The successor of a dry run will never be.
@@ -35,7 +36,7 @@ pub fn perform(bulk: &BulkRequest, found: States, context: &mut Context) -> Resu
             outcomes.push(outcome);
         }
     } else {
-        let moved = order_all(context.database()?, &readable, order, reason, actor, &mut decision)?;
+        let moved = order_all(context.database()?, kinds, &readable, order, reason, actor, &mut decision)?;
         for (run, moved) in readable.iter().zip(moved) {
             kick |= moved.as_ref().is_ok_and(|moved| moved.kick);
             outcomes.push(result(run, moved.map(|moved| moved.run)));
@@ -49,7 +50,7 @@ pub fn perform(bulk: &BulkRequest, found: States, context: &mut Context) -> Resu
     Ok((results.collect(), kick))
 }
 
-fn result(before: &Run, after: Result<Run, TransitionError>) -> Value {
+fn result(before: &AnyRun, after: Result<AnyRun, TransitionError>) -> Value {
     match after {
         Ok(after) => Value::Object(super::outcome(&before.run_id, before.version, &after)),
         Err(error) => {
@@ -75,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_refused_run_says_why() {
-        let run = Run::empty("r1".to_owned());
-        let refused = mw_media::run::Refusal::Paused { run_id: "r1".to_owned() };
+        let run = mw_media::run::Run::empty("r1".to_owned()).erase().unwrap();
+        let refused = run::Refusal::Paused { run_id: "r1".to_owned() };
         let answer = result(&run, Err(refused.into()));
         assert_eq!((&answer["outcome"], &answer["code"]), (&json!("refused"), &json!("run-paused")));
     }

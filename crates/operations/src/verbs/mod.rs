@@ -6,9 +6,10 @@ pub mod bulk;
 use crate::runs;
 use mw_edge::body::Fields;
 use mw_edge::{Context, Problem, clock, ids, problem};
-use mw_media::Timestamp;
-use mw_media::run::{self, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Run};
-use mw_media::status::Verb;
+use mw_kernel::Timestamp;
+use mw_kernel::run::{self, AnyRun, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Refusal};
+use mw_kernel::status::Verb;
+use mw_store::commit::TransitionError;
 use mw_store::unreadable::{self, Ended, Wanted};
 use serde_json::{Map, Value, json};
 use time::Duration;
@@ -81,7 +82,7 @@ pub struct Performed {
     /// The run's version before.
     pub version: u64,
     /// The run, or its successor; `None` for one that could not be read and was ended.
-    pub after: Option<Run>,
+    pub after: Option<AnyRun>,
     pub kick: bool,
 }
 
@@ -99,9 +100,14 @@ pub fn perform(run_id: &str, request: VerbRequest, context: &mut Context) -> Res
     let version = run.version;
     let mut new_id = ids::new_id;
     let mut decision = run::Context { now: clock::now(), new_id: &mut new_id };
-    let database = context.database()?;
-    let moved = mw_store::commit::order(database, run, &request.order, &request.reason, &request.actor, &mut decision)?;
-    Ok(Performed { version, after: Some(moved.run), kick: moved.kick })
+    let (kinds, VerbRequest { order, reason, actor }) = (context.kinds, &request);
+    match mw_store::commit::order(context.database()?, kinds, run, order, reason, actor, &mut decision) {
+        Ok(moved) => Ok(Performed { version, after: Some(moved.run), kick: moved.kick }),
+        Err(error @ TransitionError::Refused(Refusal::Unreadable { .. })) if *order == Order::Terminate => {
+            end_unreadable(run_id, &request, context, error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A run that this version cannot read is ended on what can be known of it: no run is beyond reach.
@@ -120,13 +126,13 @@ fn end_unreadable(
     match ended.ends.first() {
         Some(Ended::Ended) => Ok(Performed { version: 0, after: None, kick: ended.kick }),
         Some(Ended::Before) => Err(problem::conflict("run-already-ended", format!("Run {run_id} has ended already"))),
-        Some(Ended::Moved) => Err(mw_store::commit::TransitionError::Contended.into()),
+        Some(Ended::Moved) => Err(TransitionError::Contended.into()),
         Some(Ended::Missing) | None => Err(unread),
     }
 }
 
 /// `changed`, `unchanged`, or `successor` with the run that opened, or was there already.
-pub fn outcome(run_id: &str, version: u64, after: &Run) -> Map<String, Value> {
+pub fn outcome(run_id: &str, version: u64, after: &AnyRun) -> Map<String, Value> {
     let mut outcome = Map::new();
     outcome.insert("runId".to_owned(), json!(run_id));
     outcome.insert("status".to_owned(), json!(after.status));
@@ -163,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_answer_says_what_happened() {
-        let mut run = Run::empty("r1".to_owned());
+        let mut run = mw_media::run::Run::empty("r1".to_owned()).erase().unwrap();
         run.version = 3;
         assert_eq!(outcome("r1", 3, &run)["outcome"], "unchanged");
         assert_eq!(outcome("r1", 2, &run)["outcome"], "changed");

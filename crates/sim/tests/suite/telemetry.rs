@@ -20,7 +20,7 @@ fn timeline() -> Vec<Line> {
 fn exported(sim: &Sim, key: &str) -> Result<Option<String>, mw_integrations::Fault> {
     let headers = vec![("x-api-key".to_owned(), key.to_owned())];
     let collector = Collector { endpoint: format!("{}/otlp", sim.url), headers };
-    let spans = spans("run-1", &timeline());
+    let spans = spans::<mw_media::run::Media>("run-1", &timeline());
     sim.run(export(&sim.client, &collector, &Service::default(), "run-1", &spans))
 }
 

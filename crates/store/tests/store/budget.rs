@@ -2,14 +2,14 @@
 
 use crate::fixture::*;
 use mw_media::Timestamp;
-use mw_media::run::{Parent, Transition};
+use mw_media::run::{Decided, Parent};
 use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use mw_store::native::Client;
 use time::Duration;
 
 /// A start of a run of two clips, in a project that may have so many a day.
-fn start_of(project: &str, clips_per_day: u32) -> Transition {
+fn start_of(project: &str, clips_per_day: u32) -> Decided {
     let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
     transition.run.definition.key = project.to_owned();
     transition.run.body.settings.as_mut().unwrap().clips_per_day = Some(clips_per_day);

@@ -121,7 +121,7 @@ fn people_are_told_of_the_end_and_of_what_came_before_it() {
     assert_eq!(states, ["due", "due"], "neither held nor cancelled");
     let claimed = effects::claim(&mut db, now(), 16, 45).unwrap().effects;
     assert_eq!(claimed.iter().filter(|effect| effect.run_id == run.run_id).count(), 2);
-    let findings = mw_store::doctor::examine(&mut db, now(), &mw_store::doctor::Scope::run(&run.run_id), &mut |_| {});
+    let findings = mw_store::doctor::examine(&mut db, mw_kinds::KINDS, now(), &mw_store::doctor::Scope::run(&run.run_id), &mut |_| {});
     assert_eq!(findings.unwrap().findings, []);
 }
 
@@ -339,7 +339,7 @@ fn a_press_is_about_its_own_message_in_its_own_messenger() {
         db.driver().query_one("SELECT max(effect_id) FROM outbox WHERE kind = 'notify'", &[]).unwrap().get(0);
     let press = channels::pressed(&mut db, Kind::Telegram, effect_id, "11").unwrap();
     assert_eq!(press.principal.unwrap().name, "ann");
-    assert_eq!(press.run.unwrap(), run);
+    assert_eq!(typed(&press.run.unwrap()), run);
     assert_eq!(press.notice.unwrap().occasion, Occasion::GateOpened { gate: mw_media::gate!("workflow"), opening: 1 });
     assert_eq!(pressed(&mut db, Kind::Telegram, effect_id, "99").unwrap().principal, None);
     db.driver().batch_execute("UPDATE principals SET disabled_at = now()").unwrap();

@@ -27,7 +27,7 @@ fn a_decision_on_an_old_version_changes_nothing_and_answers_with_the_fresh_run()
     let cancel = Command::Cancel { reason: "late".into(), actor: "me".into() };
     let late = apply(&run, &cancel, "me", &mut context).unwrap().unwrap();
     match commit_one(&mut db, of(late)) {
-        Committed::Conflict { run: Some(fresh) } => assert_eq!(*fresh, moved),
+        Committed::Conflict { run: Some(fresh) } => assert_eq!(typed(&fresh), moved),
         other => panic!("{other:?}"),
     }
     assert_eq!(loaded(&mut db, &run.run_id), moved);
@@ -47,7 +47,7 @@ fn twenty_people_at_one_gate_make_one_decision() {
                     let mut new_id = fresh_id;
                     let mut context = Context { now: now(), new_id: &mut new_id };
                     let command = approve(mw_media::gate!("workflow"), &format!("person {index}"));
-                    mw_store::commit::transition(&mut db, run.clone(), &command, "t", &mut context).is_ok()
+                    transition(&mut db, run, &command, "t", &mut context).is_ok()
                 })
             })
             .collect();
@@ -88,7 +88,7 @@ fn of_two_decisions_on_one_version_in_one_commit_the_second_is_made_again_on_the
     let [Committed::Committed, Committed::Conflict { run: Some(known) }] = results.as_slice() else {
         panic!("{results:?}");
     };
-    assert_eq!(**known, loaded(&mut db, &run.run_id));
+    assert_eq!(typed(known), loaded(&mut db, &run.run_id));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use mw_media::gate_policy::{GatePolicy, OnExpiry};
 use mw_media::persona::PersonaOutput;
 use mw_media::principal::{Principal, Role};
 use mw_media::run::{
-    Command, Context, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, Transition, apply,
+    Command, Context, Decided, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, apply,
 };
 use mw_media::status::{Channel, GateName, ProvidersMode, Status, Verdict};
-use mw_store::commit::{Committed, TransitionError, order, transition};
+use mw_store::commit::{Committed, TransitionError};
 use mw_store::doctor::{Scope, examine};
 use mw_store::native::Client;
 use proptest::prelude::*;
@@ -119,7 +119,7 @@ fn told<'a>(run: &Run, happening: &'a Happening) -> Told<'a> {
 }
 
 /// What happens to a run, decided and not committed.
-fn decide(run: &Run, told: &Told<'_>, context: &mut Context<'_>) -> Result<Option<Transition>, Refusal> {
+fn decide(run: &Run, told: &Told<'_>, context: &mut Context<'_>) -> Result<Option<Decided>, Refusal> {
     match told {
         Told::Command(command) => apply(run, command, "tester", context),
         Told::Order(wish) => wish.decide(run, "why", "tester", context),
@@ -147,22 +147,22 @@ fn tell_both(db: &mut Client, model: &Run, stored: &Run, happening: &Happening, 
     let told = told(&known, happening);
     let expected = decide(model, &told, &mut model_context);
     let answer = match &told {
-        Told::Command(command) => transition(db, known, command, "tester", &mut stored_context),
-        Told::Order(wish) => order(db, known, wish, "why", "tester", &mut stored_context),
+        Told::Command(command) => transition(db, &known, command, "tester", &mut stored_context),
+        Told::Order(wish) => order(db, &known, wish, "tester", &mut stored_context),
     };
     match (expected, answer) {
         // A successor; the same one when it is asked for again.
         (Ok(Some(transition)), Ok(moved)) if transition.expected_version == 0 => {
-            assert_eq!(moved.run.body.inheritance, transition.run.body.inheritance);
+            assert_eq!(moved.body.inheritance, transition.run.body.inheritance);
             assert_eq!(&loaded(db, &model.run_id), model, "the parent does not move");
-            moved.run
+            moved
         }
         (Ok(Some(transition)), Ok(moved)) => {
-            assert_eq!(shape(&moved.run), shape(&transition.run));
-            moved.run
+            assert_eq!(shape(&moved), shape(&transition.run));
+            moved
         }
         (Ok(None), Ok(moved)) => {
-            assert_eq!(moved.run, *model);
+            assert_eq!(moved, *model);
             model.clone()
         }
         (Err(expected), Err(TransitionError::Refused(refusal))) => {
@@ -242,7 +242,7 @@ proptest! {
             }
             prop_assert_eq!(&loaded(&mut db, &model.run_id), &model);
         }
-        let findings = examine(&mut db, now(), &Scope::run(&model.run_id), &mut |_| {}).unwrap().findings;
+        let findings = examine(&mut db, mw_kinds::KINDS, now(), &Scope::run(&model.run_id), &mut |_| {}).unwrap().findings;
         prop_assert_eq!(findings, Vec::new());
         prop_assert_eq!(folded(&mut db, &model.run_id), model.clone());
         check_rows(&mut db, &model);
@@ -257,6 +257,6 @@ fn a_decision_of_yesterday_changes_nothing_by_itself() {
     let mut context = Context { now: now(), new_id: &mut new_id };
     let late = apply(&run, &approve(mw_media::gate!("workflow"), "ann"), "ann", &mut context).unwrap().unwrap();
     let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
-    assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if *fresh == ended));
+    assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if typed(&fresh) == ended));
     assert_eq!(loaded(&mut db, &run.run_id), ended);
 }

@@ -58,7 +58,7 @@ impl Ward {
     }
 
     fn examine(&mut self) -> Checkup {
-        examine(&mut self.db, now(), &Scope::default(), &mut |_| {}).unwrap()
+        examine(&mut self.db, mw_kinds::KINDS, now(), &Scope::default(), &mut |_| {}).unwrap()
     }
 
     /// What the doctor says after `harm`, which is then undone.
@@ -300,15 +300,15 @@ fn a_damaged_state_is_rebuilt_from_the_timeline_and_a_tampered_timeline_is_not_b
     }
     assert!(ward.examine().findings.iter().filter(|found| found.invariant == Invariant::StateUnreadable).count() == 3);
     for run in &runs {
-        assert_eq!(rebuild(&mut ward.db, now(), &run.run_id).unwrap(), Rebuilt::Done);
+        assert_eq!(rebuild(&mut ward.db, mw_kinds::KINDS, now(), &run.run_id).unwrap(), Rebuilt::Done);
         assert_eq!(loaded(&mut ward.db, &run.run_id), *run);
     }
     assert_eq!(ward.examine().findings, []);
-    assert_eq!(rebuild(&mut ward.db, now(), "nobody").unwrap(), Rebuilt::Unknown);
+    assert_eq!(rebuild(&mut ward.db, mw_kinds::KINDS, now(), "nobody").unwrap(), Rebuilt::Unknown);
     let forge =
         "ALTER TABLE run_events DISABLE TRIGGER run_events_guard; UPDATE run_events SET hash = '\\x00' WHERE seq = 1";
     ward.db.driver().batch_execute(forge).unwrap();
-    let refused = rebuild(&mut ward.db, now(), &runs[0].run_id).unwrap();
+    let refused = rebuild(&mut ward.db, mw_kinds::KINDS, now(), &runs[0].run_id).unwrap();
     assert!(matches!(refused, Rebuilt::Untrusted(findings) if !findings.is_empty()));
 }
 
@@ -319,7 +319,7 @@ fn pages_follow_each_other_and_a_limit_says_where_to_go_on() {
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let scope = Scope { after, runs_max: Some(2), ..Scope::default() };
-        let checkup = examine(&mut ward.db, now(), &scope, &mut |_| {}).unwrap();
+        let checkup = examine(&mut ward.db, mw_kinds::KINDS, now(), &scope, &mut |_| {}).unwrap();
         seen.extend(checkup.findings.into_iter().filter_map(|found| found.run_id));
         after = checkup.next;
         if after.is_none() {
@@ -328,7 +328,7 @@ fn pages_follow_each_other_and_a_limit_says_where_to_go_on() {
     }
     let all: BTreeSet<_> = seen.iter().collect();
     assert_eq!((seen.len(), all.len()), (5, 5));
-    let one = examine(&mut ward.db, now(), &Scope::run(&ward.waiting.run_id.clone()), &mut |_| {}).unwrap();
+    let one = examine(&mut ward.db, mw_kinds::KINDS, now(), &Scope::run(&ward.waiting.run_id.clone()), &mut |_| {}).unwrap();
     assert_eq!((one.runs, one.findings.len()), (1, 1));
 }
 
@@ -337,7 +337,7 @@ fn a_sweep_that_is_a_little_late_is_no_finding() {
     let mut ward = Ward::new();
     let deadline = ward.waiting.deadline.unwrap();
     let scope = Scope::run(&ward.waiting.run_id.clone());
-    let mut at = |late: Duration| examine(&mut ward.db, deadline + late, &scope, &mut |_| {}).unwrap().findings;
+    let mut at = |late: Duration| examine(&mut ward.db, mw_kinds::KINDS, deadline + late, &scope, &mut |_| {}).unwrap().findings;
     assert_eq!(at(Duration::seconds(50)), []);
     assert_eq!(at(Duration::seconds(70))[0].invariant, Invariant::RunOverdue);
 }

@@ -47,11 +47,11 @@ fn what_is_in_flight_goes_on_and_is_counted() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Sim);
     switch(&mut db, now(), true, "ann", None).unwrap();
     let waits = left(&mut db).unwrap();
-    assert_eq!(waits.waiting(), before.waiting() + 1);
+    assert_eq!(waits.waiting, before.waiting + 1);
     let run = tell(&mut db, &run, &approve(mw_media::gate!("workflow"), "operator"));
     let run = tell(&mut db, &run, &approve(mw_media::gate!("ideate"), "operator"));
     let works = left(&mut db).unwrap();
-    let of = |left: &mw_store::drain::Left, status| left.runs.get(&status).copied().unwrap_or_default();
+    let of = |left: &mw_store::drain::Left, status: Status| left.runs.get(&status.into()).copied().unwrap_or_default();
     assert_eq!(of(&works, Status::Running), of(&before, Status::Running) + 1);
     assert_eq!(works.effects.due, before.effects.due + 2);
     let requested = |left: &mw_store::drain::Left| left.jobs.get("requested").copied().unwrap_or_default();

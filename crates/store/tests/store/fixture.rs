@@ -4,11 +4,13 @@ use crate::migrated::migrate;
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
 use mw_media::principal::{Principal, Role};
+use mw_kernel::run::AnyRun;
+use mw_kinds::KINDS;
 use mw_media::run::{
-    Command, Context, GateDecision, Input, PersonaSource, Recorded, Run, StartRequest, Transition, start,
+    Command, Context, Decided, GateDecision, Input, Order, PersonaSource, Recorded, Run, StartRequest, start,
 };
 use mw_media::status::{Channel, GateName, ProvidersMode, Verdict};
-use mw_store::commit::{Committed, Decision, commit, transition};
+use mw_store::commit::{Committed, Decision, TransitionError, commit};
 use mw_store::native::Client;
 use mw_store::{Database, projects, runs};
 
@@ -65,11 +67,11 @@ pub(crate) fn definition(key: &str) -> Definition {
     Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-pub(crate) fn start_transition(project: &str, mode: ProvidersMode) -> Transition {
+pub(crate) fn start_transition(project: &str, mode: ProvidersMode) -> Decided {
     start_of(definition(project), mode)
 }
 
-pub(crate) fn start_of(definition: Definition, mode: ProvidersMode) -> Transition {
+pub(crate) fn start_of(definition: Definition, mode: ProvidersMode) -> Decided {
     let request = StartRequest {
         run_id: fresh_id(),
         digest: definition.digest(),
@@ -91,8 +93,8 @@ pub(crate) fn commit_one(db: &mut dyn Database, decision: Decision) -> Committed
     commit(db, now(), &[decision]).unwrap().results.remove(0)
 }
 
-pub(crate) fn of(transition: Transition) -> Decision {
-    Decision { transition: Some(transition), ..Decision::default() }
+pub(crate) fn of(transition: Decided) -> Decision {
+    Decision { transition: Some(transition.erase().unwrap()), ..Decision::default() }
 }
 
 /// A committed run at its first gate.
@@ -102,7 +104,7 @@ pub(crate) fn started(db: &mut dyn Database, project: &str, mode: ProvidersMode)
 }
 
 /// Commits a run's birth.
-pub(crate) fn born(db: &mut dyn Database, transition: Transition) -> Run {
+pub(crate) fn born(db: &mut dyn Database, transition: Decided) -> Run {
     let run = transition.run.clone();
     assert_eq!(commit_one(db, of(transition)), Committed::Committed);
     run
@@ -117,9 +119,37 @@ pub(crate) fn approve(gate: GateName, approver: &str) -> Command {
     ))
 }
 
+/// What [`mw_store::commit::transition`] does, for a media run.
+pub(crate) fn transition(
+    db: &mut dyn Database,
+    run: &Run,
+    command: &Command,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Run, TransitionError> {
+    let command = command.clone().erase();
+    mw_store::commit::transition(db, KINDS, run.erase()?, &command, actor, context).map(|moved| typed(&moved.run))
+}
+
+/// What [`mw_store::commit::order`] does, for a media run.
+pub(crate) fn order(
+    db: &mut dyn Database,
+    run: &Run,
+    wish: &Order,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Run, TransitionError> {
+    mw_store::commit::order(db, KINDS, run.erase()?, wish, "why", actor, context).map(|moved| typed(&moved.run))
+}
+
+/// A media run that was loaded.
+pub(crate) fn typed(run: &AnyRun) -> Run {
+    run.read().unwrap()
+}
+
 pub(crate) fn tell(db: &mut dyn Database, run: &Run, command: &Command) -> Run {
     let mut new_id = fresh_id;
-    transition(db, run.clone(), command, "tester", &mut Context { now: now(), new_id: &mut new_id }).unwrap().run
+    transition(db, run, command, "tester", &mut Context { now: now(), new_id: &mut new_id }).unwrap()
 }
 
 /// A committed run whose clips are requested of kie.ai.
@@ -135,7 +165,7 @@ pub(crate) fn job_id(run: &Run, place: usize) -> String {
 }
 
 pub(crate) fn loaded(db: &mut dyn Database, run_id: &str) -> Run {
-    runs::load(db, now(), run_id, None).unwrap().run.unwrap()
+    typed(&runs::load(db, now(), run_id, None).unwrap().run.unwrap())
 }
 
 /// The run rebuilt from its stored timeline.

@@ -58,7 +58,7 @@ fn pages_of_runs_follow_each_other_without_gap_or_repetition() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let mut filter = Filter {
-        status: Some(Status::PendingWorkflow),
+        status: Some(Status::PendingWorkflow.into()),
         project: Some("test_video_gen".into()),
         user_id: Some(run.user_id.clone()),
         ..Filter::default()

@@ -5,7 +5,7 @@ use mw_media::run::MediaCommand;
 use crate::fixture::*;
 use mw_media::run::{Command, Context, EffectState, Order, Run};
 use mw_media::status::{ProvidersMode, Status};
-use mw_store::commit::{order, order_all};
+use mw_store::commit::order_all;
 use mw_store::native::Client;
 use mw_store::runs::{Filter, facts, states};
 use mw_store::unreadable::{self, Ended, Wanted};
@@ -14,7 +14,7 @@ use time::Duration;
 
 fn carried_out(db: &mut Client, run: &Run, wish: &Order) -> Run {
     let mut new_id = fresh_id;
-    order(db, run.clone(), wish, "why", "ann", &mut Context { now: now(), new_id: &mut new_id }).unwrap().run
+    order(db, run, wish, "ann", &mut Context { now: now(), new_id: &mut new_id }).unwrap()
 }
 
 fn pause() -> Order {
@@ -186,11 +186,11 @@ fn what_a_run_waits_for_is_told_with_its_effects() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
     let found = facts(&mut db, &run.run_id).unwrap().unwrap();
-    assert_eq!(found.run, run);
+    assert_eq!(typed(&found.run), run);
     assert!(found.facts.step_since.is_some());
     let states: Vec<_> = found.facts.effects.iter().map(|effect| effect.state).collect();
     assert_eq!(states, [EffectState::Due, EffectState::Due]);
-    assert_eq!(found.run.why(&found.facts).details.len(), 2);
+    assert_eq!(typed(&found.run).why(&found.facts).details.len(), 2);
     assert_eq!(facts(&mut db, "nobody").unwrap(), None);
 }
 
@@ -220,7 +220,9 @@ fn two_bulks_over_the_same_ended_runs_at_once_open_each_successor_once_and_never
         let mut new_id = fresh_id;
         let mut context = Context { now: now(), new_id: &mut new_id };
         together.wait();
-        let moved = order_all(&mut db, &runs, &retry(), "why", "ann", &mut context).unwrap();
+        let runs: Vec<_> = runs.into_iter().map(|run| run.erase().unwrap()).collect();
+        let runs: Vec<_> = runs.iter().collect();
+        let moved = order_all(&mut db, mw_kinds::KINDS, &runs, &retry(), "why", "ann", &mut context).unwrap();
         moved.into_iter().map(|moved| moved.unwrap().run.run_id).collect::<std::collections::BTreeSet<_>>()
     };
     let [one, other] = std::thread::scope(|scope| {

@@ -93,7 +93,7 @@ fn a_callback_about_a_task_that_a_successor_follows_wakes_the_successor() {
     let mut new_id = fresh_id;
     let mut context = mw_media::run::Context { now: now(), new_id: &mut new_id };
     let retry = mw_media::run::Order::Retry { key: String::new(), fresh: false };
-    let successor = mw_store::commit::order(&mut db, run, &retry, "r", "a", &mut context).unwrap().run;
+    let successor = order(&mut db, &run, &retry, "a", &mut context).unwrap();
     let by_task = Match { task_id: Some(task_id), ..Match::default() };
     let accepted = accept(&mut db, now(), &delivery(&fresh_id(), by_task), b"{}").unwrap();
     assert_eq!((accepted.status, accepted.run_id), (Receipt::Accepted, Some(successor.run_id)));

@@ -8,5 +8,6 @@ mod notification;
 pub(crate) mod order;
 mod pause;
 mod terminate;
+mod trace;
 mod warn;
 mod why;

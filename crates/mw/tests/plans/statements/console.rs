@@ -39,7 +39,7 @@ fn pages() -> Vec<Statement> {
             assert!(console::inbox(db, visit(), Some((&last.at, &last.run_id)), 20).unwrap().page.more);
         }),
         statement("console_run", SHELL + PAGE, |db, run| {
-            let seen = console::run(db, visit(), &run.run_id, None, 40).unwrap();
+            let seen = console::run(db, KINDS, visit(), &run.run_id, None, 40).unwrap();
             assert!(!seen.page.run.unwrap().events.is_empty());
         }),
         statement("console_webhooks", SHELL + PAGE, |db, _| {
@@ -81,7 +81,7 @@ fn lists() -> Vec<Statement> {
         ("console_runs by project", Filter { project: project(), ..Filter::default() }, 50, PAGE),
         ("console_runs that are stuck", stuck.clone(), 50, 6 * PAGE),
         ("console_runs that are stuck, of a project", Filter { project: project(), ..stuck.clone() }, 0, 6 * PAGE),
-        ("console_runs that are stuck and ended", Filter { status: Some(Status::Failed), ..stuck }, 0, 6 * PAGE),
+        ("console_runs that are stuck and ended", Filter { status: Some(Status::Failed.into()), ..stuck }, 0, 6 * PAGE),
         (
             "console_runs since",
             Filter { created_after: Some("2999-01-01T00:00:00Z".into()), ..Filter::default() },

@@ -32,7 +32,7 @@ fn reads() -> Vec<Statement> {
         // The newest 20,000 runs of 90 days with their gates: an operator or an agent waits for a report.
         statement("insight_read", HISTORY, |db, _| assert!(insight::read(db, now(), 90).unwrap().counted > 0)),
         statement("run_facts", FEW, |db, run| {
-            assert!(runs::facts(db, &run.run_id).unwrap().unwrap().facts.step_since.is_some());
+            assert!(runs::facts(db, KINDS, &run.run_id).unwrap().unwrap().facts.step_since.is_some());
         }),
         statement("run_states", PAGE, |db, _| {
             let filter = Filter { project: Some("aismr".into()), ..Filter::default() };

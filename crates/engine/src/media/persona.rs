@@ -3,7 +3,7 @@
 //! An answer of the wrong shape counts as a failed attempt; a persona that cannot answer fails its run, and no rule speaks in
 //! its place.
 
-use crate::Settings;
+use super::{Settings, command};
 use crate::perform::{Came, Met, Performed};
 use mw_integrations::llm::{self, Answered, Arguments, Ask, Message, Shape, Tool, ToolAnswer, ToolCall, converse};
 use mw_integrations::{Fault, FaultClass, HttpClient};
@@ -12,7 +12,7 @@ use mw_media::persona::likeness::likenesses;
 use mw_media::persona::memory::{Cited, Memory, Passage, Recalled, idea_runs, question};
 use mw_media::persona::tool::{CallError, PersonaCall, PersonaTool, read};
 use mw_media::persona::{Brief, PersonaOutput, Tokens, brief};
-use mw_media::run::{Command, MediaCommand, Run};
+use mw_media::run::{MediaCommand, Run};
 use mw_store::effects::Used;
 use mw_store::personas::{Recall, recall};
 use mw_store::{Database, DbError};
@@ -30,7 +30,7 @@ const SEARCHES_MAX: usize = 4;
 const PREPARED_WORDS_MIN: u32 = 2;
 
 /// A conversation with the model about one step, between two of its answers.
-pub(crate) struct Talk {
+pub(super) struct Talk {
     memory: Memory,
     query: String,
     messages: Vec<Message>,
@@ -50,50 +50,57 @@ struct Search {
     query: String,
 }
 
-/// Looks up what the persona needs before it is asked. `None` where the run is not at a persona.
-pub(crate) fn prepare(db: &mut dyn Database, run: Option<&Run>, is_asked: bool) -> Result<Option<Box<Talk>>, DbError> {
-    let Some((run, Step::Persona { persona, role, tools, .. })) =
-        run.and_then(|run| Some((run, run.body.current_step()?)))
-    else {
-        return Ok(None);
-    };
-    let query = question(run, *role);
-    let memory = if is_asked && run.pause.is_none() && may_search(tools) {
-        let idea_runs = idea_runs(run, *role);
-        recall(db, &Recall { idea_runs, words_min: PREPARED_WORDS_MIN, ..recalling(run, persona, &query) })?
-    } else {
-        Memory::default()
-    };
-    Ok(Some(Box::new(Talk {
-        memory,
-        query,
-        messages: Vec::new(),
-        rounds: 0,
-        began: Instant::now(),
-        used: Used {
-            project: run.definition.key.clone(),
-            persona: persona.clone(),
-            mode: run.mode.as_str().to_owned(),
-            ..Used::default()
-        },
-        found: Vec::new(),
-        answers: Vec::new(),
-        searches: Vec::new(),
-        searched: 0,
-    })))
-}
-
-/// Carries out the searches that the model asked for.
-pub(crate) fn look_up(db: &mut dyn Database, run: &Run, talk: &mut Talk) -> Result<(), DbError> {
-    for Search { call_id, query } in std::mem::take(&mut talk.searches) {
-        let found = recall(db, &recalling(run, &talk.used.persona, &query))?;
-        let told: Vec<Value> = found.passages.iter().map(Passage::told).collect();
-        talk.found.extend(found.passages.iter().map(Passage::cited));
-        talk.memory.milliseconds += found.milliseconds;
-        let content = json!({"passages": told}).to_string();
-        talk.answers.push(ToolAnswer { call_id, content, is_error: false });
+impl Talk {
+    /// A talk that has not begun; none where the run is not at a persona.
+    pub(super) fn of(run: &Run) -> Option<Talk> {
+        let Some(Step::Persona { persona, role, .. }) = run.body.current_step() else { return None };
+        Some(Talk {
+            memory: Memory::default(),
+            query: question(run, *role),
+            messages: Vec::new(),
+            rounds: 0,
+            began: Instant::now(),
+            used: Used {
+                project: run.definition.key.clone(),
+                persona: persona.clone(),
+                mode: run.mode.as_str().to_owned(),
+                ..Used::default()
+            },
+            found: Vec::new(),
+            answers: Vec::new(),
+            searches: Vec::new(),
+            searched: 0,
+        })
     }
-    Ok(())
+
+    /// Looks up what the persona needs before it is asked, and later what the model asked for.
+    pub(super) fn look_up(&mut self, db: &mut dyn Database, run: &Run) -> Result<(), DbError> {
+        if self.messages.is_empty() { self.remember(db, run) } else { self.search(db, run) }
+    }
+
+    fn remember(&mut self, db: &mut dyn Database, run: &Run) -> Result<(), DbError> {
+        if let Some(Step::Persona { persona, role, tools, .. }) = run.body.current_step()
+            && may_search(tools)
+        {
+            let idea_runs = idea_runs(run, *role);
+            let wanted = Recall { idea_runs, words_min: PREPARED_WORDS_MIN, ..recalling(run, persona, &self.query) };
+            self.memory = recall(db, &wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Carries out the searches that the model asked for.
+    fn search(&mut self, db: &mut dyn Database, run: &Run) -> Result<(), DbError> {
+        for Search { call_id, query } in std::mem::take(&mut self.searches) {
+            let found = recall(db, &recalling(run, &self.used.persona, &query))?;
+            let told: Vec<Value> = found.passages.iter().map(Passage::told).collect();
+            self.found.extend(found.passages.iter().map(Passage::cited));
+            self.memory.milliseconds += found.milliseconds;
+            let content = json!({"passages": told}).to_string();
+            self.answers.push(ToolAnswer { call_id, content, is_error: false });
+        }
+        Ok(())
+    }
 }
 
 fn recalling<'a>(run: &'a Run, persona: &'a str, query: &'a str) -> Recall<'a> {
@@ -105,7 +112,7 @@ fn may_search(tools: &[PersonaTool]) -> bool {
 }
 
 /// Asks until the model has answered, or wants something looked up: then the talk comes back.
-pub(crate) async fn perform(
+pub(super) async fn perform(
     http: &impl HttpClient,
     settings: &Settings,
     run: &Run,
@@ -205,7 +212,7 @@ impl Talk {
         let passages: Vec<Cited> = self.memory.passages.iter().map(Passage::cited).chain(self.found.clone()).collect();
         let (query, milliseconds) = (self.query.clone(), self.memory.milliseconds);
         output.recalled = (!passages.is_empty()).then_some(Recalled { query, passages, milliseconds });
-        Performed::Tell(Command::Own(MediaCommand::FinishPersona {
+        Performed::Tell(command(MediaCommand::FinishPersona {
             step: run.body.step,
             output,
             source: format!("model:{}", llm.model),
@@ -232,7 +239,7 @@ fn schema_name(role: Role) -> &'static str {
 }
 
 fn give_up(run: &Run, fault: Fault) -> Performed {
-    Performed::Tell(Command::Own(MediaCommand::FailPersona {
+    Performed::Tell(command(MediaCommand::FailPersona {
         step: run.body.step,
         code: fault.code,
         message: fault.message,
@@ -240,7 +247,7 @@ fn give_up(run: &Run, fault: Fault) -> Performed {
 }
 
 fn retry(run: &Run, fault: Fault) -> Performed {
-    let give_up = Command::Own(MediaCommand::FailPersona {
+    let give_up = command(MediaCommand::FailPersona {
         step: run.body.step,
         code: fault.code.clone(),
         message: fault.message.clone(),

@@ -2,14 +2,15 @@
 //! task, which the provider must confirm as ours; upload-post can be asked by our own id. Only when the waiting time
 //! has passed is it sent once more.
 
-use crate::perform::{Again, JobEffect, Met, Performed};
+use super::{JobEffect, command};
+use crate::perform::{Again, Met, Performed};
 use mw_integrations::{
     Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
 };
-use mw_media::Timestamp;
+use mw_kernel::Timestamp;
 use mw_media::job::JobSpec;
-use mw_media::run::{Command, JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
-use mw_media::status::ProvidersMode;
+use mw_media::run::{JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
+use mw_kernel::status::ProvidersMode;
 use time::Duration;
 
 /// Sends of one job: the first, and two repetitions.
@@ -17,7 +18,7 @@ const SENDS_MAX: u32 = 3;
 /// Between two looks at an unanswered submission; a callback ends the wait at once.
 const LOOK_SECONDS: f64 = 5.0;
 
-pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+pub(super) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
     match task.job.phase {
         JobPhase::Requested => {}
         JobPhase::Submitted { .. }
@@ -59,7 +60,7 @@ fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
         Submission::Accepted { task_id } => (submitted(job_id, task_id, false), Met::ANSWER),
         Submission::Refused(fault) => {
             let met = Met::fault(&fault);
-            let give_up = Command::Own(MediaCommand::FailJob {
+            let give_up = command(MediaCommand::FailJob {
                 job_id: job_id.to_owned(),
                 code: fault.code.clone(),
                 message: fault.message.clone(),
@@ -81,7 +82,7 @@ fn answered(submission: Submission, job_id: &str) -> (Performed, Met) {
 }
 
 fn submitted(job_id: &str, task_id: String, adopted: bool) -> Performed {
-    Performed::Tell(Command::Own(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id, adopted }))
+    Performed::Tell(command(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id, adopted }))
 }
 
 /// The task that a callback named, and whether its provider confirms it as this job's. upload-post needs none: it is
@@ -133,11 +134,12 @@ fn repeat<H>(task: &JobEffect<'_, H>, reason: &str) -> Performed {
     let job_id = task.job_id.to_owned();
     // This look is an attempt too.
     if task.effect.attempt > SENDS_MAX {
-        return Performed::Tell(Command::Own(MediaCommand::FailJob {
+        return Performed::Tell(command(MediaCommand::FailJob {
             job_id,
             code: SUBMISSION_UNANSWERED.to_owned(),
             message: format!("the provider did not answer {SENDS_MAX} submissions"),
         }));
     }
-    Performed::Repeat { job_id, reason: reason.to_owned() }
+    let reason = reason.to_owned();
+    Performed::Repeat { command: command(MediaCommand::RepeatSubmission { job_id, reason: reason.clone() }), reason }
 }

@@ -1,10 +1,11 @@
 //! Spans of whole runs, on their good way and on any other.
 
-use super::{Attribute, Line, Outcome, Span, spans, trace_id};
+use mw_kernel::trace::{Attribute, Line, Outcome, Span, spans, trace_id};
+use crate::run::Media;
 use crate::Timestamp;
 use crate::run::testing::gate;
 use crate::run::testing::{T0, approve, at_gate, attachment, pause_at, request, with_context};
-use crate::run::{Command, MediaCommand, PersonaSource, Recorded, Run, StartRequest, Transition, apply, start};
+use crate::run::{Command, MediaCommand, PersonaSource, Recorded, Run, StartRequest, Decided, apply, start};
 use crate::status::ProvidersMode;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ struct Told {
 
 impl Told {
     fn begin(request: StartRequest) -> Told {
-        let Transition { run, events, .. } = with_context(T0, |context| start(request, context)).unwrap();
+        let Decided { run, events, .. } = with_context(T0, |context| start(request, context)).unwrap();
         Told { run, events, now: T0 }
     }
 
@@ -43,7 +44,7 @@ impl Told {
     }
 
     fn spans(&self) -> Vec<Span> {
-        spans(&self.run.run_id, &lines(&self.events))
+        spans::<Media>(&self.run.run_id, &lines(&self.events))
     }
 }
 
@@ -226,7 +227,7 @@ proptest! {
         // A span that has ended stays as it is, whatever comes later.
         let before = told.events.len();
         told = told.published_or_cancelled();
-        let ended: Vec<_> = spans("run-1", &lines(&told.events[..before]));
+        let ended: Vec<_> = spans::<Media>("run-1", &lines(&told.events[..before]));
         let later = told.spans();
         let ids: BTreeSet<_> = later.iter().map(|span| span.id).collect();
         prop_assert!(ended.iter().all(|span| ids.contains(&span.id)));

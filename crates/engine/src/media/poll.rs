@@ -1,14 +1,15 @@
 //! Asks a provider how a job stands. What a callback said is only a hint; this answer, got with our key, decides.
 
-use crate::perform::{Again, JobEffect, Met, Performed};
+use super::{JobEffect, command};
+use crate::perform::{Again, Met, Performed};
 use mw_integrations::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
 use mw_media::job::JobSpec;
 use mw_media::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
-use mw_media::run::{Command, JobPhase, MediaCommand};
-use mw_media::status::ProvidersMode;
+use mw_media::run::{JobPhase, MediaCommand};
+use mw_kernel::status::ProvidersMode;
 use mw_store::effects::Claimed;
 
-pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
+pub(super) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
     let JobEffect { http, settings, effect, job_id, job, .. } = *task;
     let JobPhase::Submitted { task_id } = &job.phase else { return (Performed::Stale, Met::NOBODY) };
     let progress = match task.run.mode {
@@ -29,10 +30,10 @@ pub(crate) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed
         Ok(Progress::Done(output)) => {
             let hinted = effect.hint.as_ref().and_then(|hint| hint.url.clone());
             let url = if output.url.is_empty() { hinted.unwrap_or_default() } else { output.url };
-            Performed::Tell(Command::Own(MediaCommand::FinishJob { job_id: job_id.to_owned(), url }))
+            Performed::Tell(command(MediaCommand::FinishJob { job_id: job_id.to_owned(), url }))
         }
         Ok(Progress::Failed(fault)) if fault.is_final() => failed(job_id, fault),
-        Ok(Progress::Failed(fault)) => Performed::Tell(Command::Own(MediaCommand::ReplaceJob {
+        Ok(Progress::Failed(fault)) => Performed::Tell(command(MediaCommand::ReplaceJob {
             job_id: job_id.to_owned(),
             code: fault.code,
             message: fault.message,
@@ -56,7 +57,7 @@ fn again(effect: &Claimed, fault: Option<Fault>) -> Performed {
 }
 
 fn failed(job_id: &str, fault: Fault) -> Performed {
-    Performed::Tell(Command::Own(MediaCommand::FailJob {
+    Performed::Tell(command(MediaCommand::FailJob {
         job_id: job_id.to_owned(),
         code: fault.code,
         message: fault.message,

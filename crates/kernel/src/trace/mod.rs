@@ -2,11 +2,9 @@
 //!
 //! ```text
 //! <project>-graph                        the run
-//! ├── brendan-chat                       the turn of the conversation that started it
 //! ├── step <name>
 //! │   ├── gate <name> ── decision        one for each approval and refusal
-//! │   ├── persona <name>
-//! │   └── <provider> <kind> ── submit, poll
+//! │   └── work, jobs with their calls    what only a kind has ([`Kind::trace`])
 //! └── paused
 //! ```
 //!
@@ -18,8 +16,10 @@ mod line;
 mod tree;
 
 pub use line::Line;
+pub use tree::{Key, Tree};
 
 use crate::Timestamp;
+use crate::run::Kind;
 use sha2::{Digest, Sha256};
 
 /// The id of a run's trace.
@@ -85,8 +85,8 @@ pub fn report_id(run_id: &str, effect_id: i64) -> [u8; 16] {
 }
 
 /// The spans of a timeline, which begins with the run's first event. What is open at its end, ends there.
-pub fn spans(run_id: &str, timeline: &[Line]) -> Vec<Span> {
-    tree::grow(run_id, timeline)
+pub fn spans<B: Kind>(run_id: &str, timeline: &[Line]) -> Vec<Span> {
+    tree::grow::<B>(run_id, timeline)
 }
 
 /// The id of the span that an event begins; an event begins one span of a role.
@@ -107,6 +107,3 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 fn head<const N: usize>(digest: &[u8; 32]) -> [u8; N] {
     std::array::from_fn(|place| digest.get(place).copied().unwrap_or_default())
 }
-
-#[cfg(test)]
-mod tests;
