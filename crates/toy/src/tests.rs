@@ -192,6 +192,8 @@ fn a_command_of_another_kind_is_not_understood() {
 #[test]
 fn a_run_of_an_unknown_kind_is_unreadable_and_says_so() {
     let mut erased = started().run.erase().unwrap();
+    erased.status.0 = "levitating".to_owned();
+    assert!(matches!(erased.read::<Counter>(), Err(Refusal::Unreadable { .. })));
     erased.kind = "sculpture".to_owned();
     assert!(matches!(KINDS.of(&erased), Err(Refusal::Unreadable { .. })));
 }

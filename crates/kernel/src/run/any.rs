@@ -105,6 +105,9 @@ impl AnyRun {
         if self.kind != B::NAME {
             return Err(self.unreadable(format!("it is a {} run", self.kind)));
         }
+        if !B::STATUSES.contains(&self.status.as_str()) {
+            return Err(self.unreadable(format!("{} is no status of {} runs", self.status, self.kind)));
+        }
         let body = serde_json::from_str(self.body.0.get()).map_err(|error| self.unreadable(error))?;
         let mut run = self.with_body(body, B::Status::default());
         run.settle();

@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn the_policy_lets_in_our_styles_and_nothing_else() {
-        let run = Run::empty("run-1".to_owned());
+        let run = mw_media::run::Run::empty("run-1".to_owned()).erase().unwrap();
         let standing = GateStanding { run, status: "rejected", quorum: None, kick: false };
-        let page = decided(&standing, mw_kernel::gate!("workflow"), Verdict::Reject).unwrap();
+        let page = decided(mw_kinds::KINDS, &standing, mw_kernel::gate!("workflow"), Verdict::Reject).unwrap();
         let policy = &page.headers.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
         assert!(policy.starts_with("default-src 'none'"));
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();

@@ -208,7 +208,7 @@ fn a_run_of_another_version_does_not_hide_the_others() {
     let mut db = own.connect();
     let odd = generating(&mut db, ProvidersMode::Sim);
     let fine = generating(&mut db, ProvidersMode::Sim);
-    let damage = "UPDATE runs SET state = state || '{\"status\": \"levitating\"}' WHERE run_id = $1";
+    let damage = "UPDATE runs SET state = state || '{\"version\": \"levitating\"}' WHERE run_id = $1";
     db.driver().execute(damage, &[&odd.run_id]).unwrap();
     let claimed = take(&mut db, now(), 16);
     assert_eq!(claimed.effects.len(), 4);

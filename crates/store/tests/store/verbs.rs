@@ -165,7 +165,7 @@ fn a_run_that_cannot_be_read_is_listed_and_can_be_ended() {
     let mut db = connect();
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let sound = started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    let damage = "UPDATE runs SET state = state #- '{body,pipeline}', user_id = $2 WHERE run_id = $1";
+    let damage = "UPDATE runs SET state = state - 'title', user_id = $2 WHERE run_id = $1";
     db.driver().execute(damage, &[&run.run_id, &sound.user_id]).unwrap();
     let filter = Filter { user_id: Some(sound.user_id.clone()), ..Filter::default() };
     let limit = Limit { name: "test", caller: &fresh_id(), limit: 1, window_seconds: 60 };
