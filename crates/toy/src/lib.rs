@@ -165,7 +165,8 @@ impl Kind for Counter {
         if *number <= run.body.count {
             return Ok(Vec::new());
         }
-        if !run.gates.is_empty() || run.body.resting || *number != run.body.count + 1 {
+        let is_next = *number == run.body.count + 1 && *number <= run.body.target;
+        if !run.gates.is_empty() || run.body.resting || !is_next {
             return Err(Refusal::StaleStep { run_id: run.run_id.clone(), step: *number });
         }
         let mut draft = Draft::of(run);

@@ -185,13 +185,13 @@ fn a_run_that_cannot_be_read_is_listed_and_can_be_ended() {
 fn what_a_run_waits_for_is_told_with_its_effects() {
     let mut db = connect();
     let run = generating(&mut db, ProvidersMode::Sim);
-    let found = facts(&mut db, &run.run_id).unwrap().unwrap();
+    let found = facts(&mut db, mw_kinds::KINDS, &run.run_id).unwrap().unwrap();
     assert_eq!(typed(&found.run), run);
     assert!(found.facts.step_since.is_some());
     let states: Vec<_> = found.facts.effects.iter().map(|effect| effect.state).collect();
     assert_eq!(states, [EffectState::Due, EffectState::Due]);
     assert_eq!(typed(&found.run).why(&found.facts).details.len(), 2);
-    assert_eq!(facts(&mut db, "nobody").unwrap(), None);
+    assert_eq!(facts(&mut db, mw_kinds::KINDS, "nobody").unwrap(), None);
 }
 
 #[test]

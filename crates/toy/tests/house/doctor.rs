@@ -33,7 +33,7 @@ fn runs_in_every_state_are_well() {
     assert_eq!(house.findings(&Scope::default()), []);
     // A run that rests has nothing due, and only its kind knows that this is well.
     assert_eq!(house.status(&resting), "resting");
-    let lost = "UPDATE outbox SET state = 'cancelled' WHERE run_id = $1";
+    let lost = "UPDATE outbox SET state = 'fenced' WHERE run_id = $1";
     sql(&house, lost, &working);
     assert_eq!(found(&house, &working), [Invariant::RunStuck]);
     assert_eq!(found(&house, &waiting), []);

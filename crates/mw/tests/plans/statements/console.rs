@@ -1,5 +1,6 @@
 //! What the pages of the console read, as the console calls it.
 
+use mw_kinds::KINDS;
 use super::{FEW, OPEN, PAGE, Statement, statement};
 use crate::history::now;
 use mw_media::status::Status;

@@ -1,5 +1,6 @@
 //! The sweep, and what operators ask for: by `mw`, by /metrics, by hand in psql.
 
+use mw_kinds::KINDS;
 use super::{BATCH, FEW, HISTORY, OPEN, PAGE, Statement, statement};
 use crate::history::now;
 use mw_store::doctor::{self, Rebuilt, Scope};
@@ -87,15 +88,15 @@ fn doctor() -> Vec<Statement> {
         // A page of a hundred runs, with all that belongs to them.
         statement("doctor_page", 20 * BATCH, |db, _| {
             let scope = Scope { after: Some("old-5".into()), runs_max: Some(100), ..Scope::default() };
-            assert_eq!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().runs, 100);
+            assert_eq!(doctor::examine(db, KINDS, now(), &scope, &mut |_| {}).unwrap().runs, 100);
         }),
         // All receipts, a thousand at a time, each with its letter.
         statement("doctor_webhooks", RECEIPTS, |db, _| {
             let scope = Scope { after: Some("~".into()), ..Scope::default() };
-            assert!(doctor::examine(db, now(), &scope, &mut |_| {}).unwrap().webhooks > 100_000);
+            assert!(doctor::examine(db, KINDS, now(), &scope, &mut |_| {}).unwrap().webhooks > 100_000);
         }),
         statement("doctor_rebuild", PAGE, |db, run| {
-            assert_eq!(doctor::rebuild(db, now(), &run.run_id).unwrap(), Rebuilt::Done);
+            assert_eq!(doctor::rebuild(db, KINDS, now(), &run.run_id).unwrap(), Rebuilt::Done);
         }),
     ]
 }

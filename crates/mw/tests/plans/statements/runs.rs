@@ -1,5 +1,6 @@
 //! Reading and committing runs, their gates and their projects.
 
+use mw_kinds::KINDS;
 use super::{FEW, HISTORY, PAGE, Statement, limit, statement};
 use crate::history::{new_id, new_run, now};
 use mw_media::principal::Principal;
@@ -58,7 +59,7 @@ fn reads() -> Vec<Statement> {
 
 fn lists() -> Vec<Statement> {
     let filter = |status: Option<Status>, project: Option<&str>, user: Option<&str>| Filter {
-        status,
+        status: status.map(Into::into),
         project: project.map(str::to_owned),
         user_id: user.map(str::to_owned),
         ..Filter::default()
@@ -94,7 +95,7 @@ fn commits() -> Vec<Statement> {
             let idempotency = Idempotency { caller: "ann".into(), key: new_id(), fingerprint: "f".into() };
             committed(
                 db,
-                Decision { transition: Some(new_run()), idempotency: Some(idempotency), ..Decision::default() },
+                Decision { transition: Some(new_run().erase().unwrap()), idempotency: Some(idempotency), ..Decision::default() },
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
@@ -125,6 +126,7 @@ fn commits() -> Vec<Statement> {
 
 fn act(db: &mut Client, run: &Run, command: &Command) {
     let transition = apply(run, command, "ann", &mut Context { now: now(), new_id: &mut new_id }).unwrap();
+    let transition = transition.map(|decided| decided.erase().unwrap());
     committed(db, Decision { transition, ..Decision::default() });
 }
 
