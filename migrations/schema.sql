@@ -851,7 +851,7 @@ CREATE TABLE metric_histograms (
 -- rate_take(a_limit jsonb, a_now timestamptz) RETURNS jsonb
 
 -- projects
--- budget_take(run jsonb, a_now timestamptz) RETURNS jsonb
+-- budget_take(a_project text, budget jsonb, a_now timestamptz) RETURNS jsonb
 -- project_apply(request jsonb) RETURNS jsonb
 -- project_definition(request jsonb) RETURNS jsonb
 -- project_list(request jsonb) RETURNS jsonb

@@ -6,7 +6,7 @@ use crate::commit::{Committed, Decision, Idempotency, Settle};
 use crate::effects::{BreakerChange, Observed};
 use crate::{DbError, text, with_member, write};
 use mw_kernel::Timestamp;
-use mw_kernel::run::{AnyRun, DecidedGate, EffectKind, Transition, Written};
+use mw_kernel::run::{AnyRun, Budget, DecidedGate, EffectKind, Transition, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -63,6 +63,8 @@ struct Moved<'a> {
     result: &'a Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency: Option<&'a Idempotency>,
 }
@@ -138,6 +140,7 @@ impl<'a> Batch<'a> {
                     run,
                     result: &transition.result,
                     payload: transition.payload.as_ref(),
+                    budget: transition.rows.budget,
                     idempotency,
                 });
             }

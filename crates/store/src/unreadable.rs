@@ -3,7 +3,7 @@
 use crate::commit::{CommitAnswer, Committed, Decision, commit};
 use crate::{Database, DbError, call};
 use mw_kernel::Timestamp;
-use mw_kernel::run::{Remains, RunError};
+use mw_kernel::run::{Remains, RunError, Transition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub enum Ended {
     Ended,
     /// It had ended before.
     Before,
-    /// It moved on meanwhile: somebody reads it.
+    /// It moved on meanwhile, since somebody reads it; or nothing can be known of it.
     Moved,
     Missing,
 }
@@ -43,23 +43,24 @@ pub fn end(db: &mut dyn Database, now: Timestamp, wanted: &[Wanted]) -> Result<E
     }
     let run_ids: Vec<&str> = wanted.iter().map(|wanted| wanted.run_id.as_str()).collect();
     let rows = call::<Answer>(db, "runs_remains", &json!({"run_ids": run_ids}))?.runs;
-    let mut decisions = Vec::with_capacity(wanted.len());
-    for Wanted { run_id, error, actor } in wanted {
-        if let Some(row) = rows.get(run_id).filter(|row| !row.has_ended) {
-            let end = row.end(error.clone(), actor, now).map_err(|error| DbError::Failed(error.to_string()))?;
-            decisions.push(Decision { transition: Some(end), ..Decision::default() });
-        }
-    }
+    // Each by itself: one that cannot be ended must not hide the others.
+    let decide = |wanted: &Wanted| {
+        let row = rows.get(&wanted.run_id).filter(|row| !row.has_ended)?;
+        row.end(wanted.error.clone(), &wanted.actor, now).ok()
+    };
+    let ends: Vec<_> = wanted.iter().map(decide).collect();
+    let one = |end: &Transition| Decision { transition: Some(end.clone()), ..Decision::default() };
+    let decisions: Vec<Decision> = ends.iter().flatten().map(one).collect();
     let CommitAnswer { results, kick, .. } = match decisions.is_empty() {
         true => CommitAnswer { results: Vec::new(), kick: false, breakers: Vec::new() },
         false => commit(db, now, &decisions)?,
     };
     let mut results = results.into_iter();
-    let became = |wanted: &Wanted| match rows.get(&wanted.run_id) {
-        None => Ended::Missing,
-        Some(row) if row.has_ended => Ended::Before,
-        Some(_) if results.next() == Some(Committed::Committed) => Ended::Ended,
-        Some(_) => Ended::Moved,
+    let became = |(wanted, end): (&Wanted, &Option<Transition>)| match (rows.get(&wanted.run_id), end) {
+        (None, _) => Ended::Missing,
+        (Some(row), _) if row.has_ended => Ended::Before,
+        (Some(_), Some(_)) if results.next() == Some(Committed::Committed) => Ended::Ended,
+        (Some(_), _) => Ended::Moved,
     };
-    Ok(Ends { ends: wanted.iter().map(became).collect(), kick })
+    Ok(Ends { ends: wanted.iter().zip(&ends).map(became).collect(), kick })
 }

@@ -67,7 +67,7 @@ fn words() -> BTreeSet<&'static str> {
         Breaker::WORDS,
     ];
     let outcomes = Verdict::ALL.iter().map(|verdict| verdict.outcome());
-    // Of gates, of faults, and of errors.
+    // Of gates, of faults, of errors, and of a clip that cost something.
     let others = [
         "withdrawn",
         "open",
@@ -79,6 +79,7 @@ fn words() -> BTreeSet<&'static str> {
         SUBMISSION_UNANSWERED,
         mw_kernel::run::STEP_TIMEOUT,
         RUN_STARTED,
+        "generated",
     ];
     let mut words: BTreeSet<&str> = lists.iter().flat_map(|list| list.iter().copied()).collect();
     words.extend(outcomes.chain(others));

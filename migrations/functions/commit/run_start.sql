@@ -37,7 +37,7 @@ BEGIN
             SELECT run_id FROM runs WHERE parent_run_id = run->'parent'->>'run_id'
                AND successor_key = run->'parent'->>'key'));
     END IF;
-    refused := budget_take(run, a_now);
+    refused := budget_take(run->'definition'->>'key', decision->'budget', a_now);
     IF refused IS NOT NULL THEN
         -- Nothing stays of a refused start, and whoever is refused may come again with the same key.
         DELETE FROM runs WHERE run_id = run->>'run_id';

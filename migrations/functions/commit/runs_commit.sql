@@ -3,7 +3,7 @@
 -- of all, {"run_id", ...} each, so that a commit of many runs is one statement a table. Lock order in here and everywhere: runs by
 -- their ids, then starts, then the outbox by its ids, then jobs, then providers.
 --
--- Entry point: {"now", "decisions"?: [{"run_id", "expected_version", "run", "result", "payload"?, "idempotency"?}], "events"?,
+-- Entry point: {"now", "decisions"?: [{"run_id", "expected_version", "run", "result", "payload"?, "budget"?, "idempotency"?}], "events"?,
 -- "jobs"?, "gates"?, "votes"?, "artifacts"?, "effects"?, "rearmed"?, "notices"?, "released"?, "held"?, "ended"?, "settles"?,
 -- "observed"?: [{"run_id", ...}],
 -- "chat"?, "seen"?} → {"refused": {run_id: {"result", ...}}, "fenced": [effect_id], "kick", "breakers", "seen"}. A run has one

@@ -1,14 +1,12 @@
--- Takes a new run's clips from its project's budget of the UTC day, where it has one; clips that it has from its parent cost
--- nothing. NULL when there is room, else {"result": "over_budget", "used", "limit"}. One statement per project's row, so
+-- Takes what a new run makes, {"wanted", "per_day"}, from its project's budget of the UTC day, where it has one. NULL when there is
+-- room, else {"result": "over_budget", "used", "limit"}. One statement per project's row, so
 -- that starts at the same time never exceed it together; a clock that lags counts for the newest day.
-CREATE OR REPLACE FUNCTION budget_take(run jsonb, a_now timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION budget_take(a_project text, budget jsonb, a_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    a_project text := run->'definition'->>'key';
-    allowed integer := (run->'body'->'settings'->>'clips_per_day')::integer;
+    allowed integer := (budget->>'per_day')::integer;
     a_day date := (a_now AT TIME ZONE 'UTC')::date;
-    wanted integer := (SELECT count(*) FROM jsonb_array_elements(run->'body'->'clips') AS clip
-                        WHERE clip->'state'->>'state' <> 'generated');
+    wanted integer := (budget->>'wanted')::integer;
 BEGIN
     IF allowed IS NULL THEN
         RETURN NULL;

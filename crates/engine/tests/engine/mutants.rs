@@ -63,7 +63,7 @@ const MUTANTS: [Mutant; 7] = [
     Mutant {
         guard: "the hold on a paused run",
         function: "runs_commit",
-        text: "PERFORM runs_hold(written.paused, a_now);",
+        text: "PERFORM runs_hold(request->'held', a_now);",
         instead: "",
         promise: a_paused_run_has_nothing_to_claim,
     },

@@ -8,7 +8,7 @@ use crate::run::draft::Draft;
 use crate::run::edit::{Change, Edit};
 use crate::run::event::{Common, Event, Recorded, Started};
 use crate::run::page::{Matter, Product, Standing, Step};
-use crate::run::rows::Rows;
+use crate::run::rows::{Budget, Rows};
 use crate::run::state::{DecidedGate, GateKey, OpenGate, Run};
 use crate::run::successor::Succession;
 use crate::run::why::Working;
@@ -172,6 +172,12 @@ pub trait Kind: Body {
 
     /// The metric that says how long this run took, when it has done its work.
     fn done_metric(run: &Run<Self>) -> Option<&'static str> {
+        let _ = run;
+        None
+    }
+
+    /// What a new run takes of its project's budget of the day; none where the project has none.
+    fn budget(run: &Run<Self>) -> Option<Budget> {
         let _ = run;
         None
     }

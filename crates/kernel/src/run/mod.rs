@@ -56,7 +56,7 @@ pub use page::{
     Check, Disclosure, Doer, Matter, Piece, Pieces, Post, Product, Progress, Standing, Step, Tone, Work,
 };
 pub use pause::PAUSE_DAYS;
-pub use rows::{Effect, EffectKind, EndRow, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
+pub use rows::{Budget, Effect, EffectKind, EndRow, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
 pub use state::{DecidedGate, DefinitionRef, GateKey, OpenGate, Parent, Pause, Run, RunError};
 pub use successor::Succession;
 pub use terminate::{MARKED_FAILED, TERMINATED, marked_failed, terminated};
@@ -262,6 +262,9 @@ pub fn record<B: Kind>(mut run: Run<B>, events: Vec<Event<B>>, at: Timestamp, ac
             rows.ended = Some(EndRow::of(&run));
         }
         recorded.push(entry);
+    }
+    if expected_version == 0 {
+        rows.budget = B::budget(&run);
     }
     Decided { expected_version, run, events: recorded, rows }
 }

@@ -29,6 +29,15 @@ pub struct Rows {
     pub resumed: bool,
     /// Set where the run has ended.
     pub ended: Option<EndRow>,
+    /// Of a run that starts, in a project with a budget.
+    pub budget: Option<Budget>,
+}
+
+/// What a new run takes of its project's budget of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    pub wanted: u32,
+    pub per_day: u32,
 }
 
 /// What the end of a run is counted and exported with.

@@ -3,7 +3,7 @@
 use crate::Timestamp;
 use crate::persona::PersonaOutput;
 use crate::run::advance::{enter, enter_next, leave_when_done};
-use crate::run::body::{Media, Status};
+use crate::run::body::{Clip, ClipState, Media, Status};
 use crate::run::brief::{self, About};
 use crate::run::event::{MediaEvent, MediaEventName, Plan};
 use crate::run::{
@@ -11,7 +11,7 @@ use crate::run::{
     Rows, Run, Started, Succession, artifact, edit, evolve, finish_job, finish_persona, gate, page, repeat_submission,
     restore, retry, rows, submit_job, successor, trace, view, why,
 };
-use mw_kernel::run::{Body, Kind, Matter, Product, Question, Standing, Step, Working};
+use mw_kernel::run::{Body, Budget, Kind, Matter, Product, Question, Standing, Step, Working};
 use mw_kernel::status::{End, ProvidersMode};
 use mw_kernel::trace::{Line, Tree};
 use serde_json::Value;
@@ -191,6 +191,13 @@ impl Kind for Media {
             ProvidersMode::Mock => "mock_publish_seconds",
             ProvidersMode::Sim | ProvidersMode::Live => "publish_seconds",
         })
+    }
+
+    /// Clips that it has from its parent cost nothing.
+    fn budget(run: &Run) -> Option<Budget> {
+        let per_day = run.body.settings.as_ref()?.clips_per_day?;
+        let is_wanted = |clip: &&Clip| !matches!(clip.state, ClipState::Generated { .. });
+        Some(Budget { wanted: run.body.clips.iter().filter(is_wanted).count() as u32, per_day })
     }
 
     fn payload(run: &Run) -> Value {

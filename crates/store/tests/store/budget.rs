@@ -1,8 +1,9 @@
 //! A project's clips per day: never exceeded, and a refused start leaves nothing.
 
 use crate::fixture::*;
+use mw_kernel::Kind;
 use mw_media::Timestamp;
-use mw_media::run::{Decided, Parent};
+use mw_media::run::{Decided, Media, Parent};
 use mw_media::status::ProvidersMode;
 use mw_store::commit::{Committed, Decision, Idempotency, commit};
 use mw_store::native::Client;
@@ -13,6 +14,7 @@ fn start_of(project: &str, clips_per_day: u32) -> Decided {
     let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
     transition.run.definition.key = project.to_owned();
     transition.run.body.settings.as_mut().unwrap().clips_per_day = Some(clips_per_day);
+    transition.rows.budget = Media::budget(&transition.run);
     transition
 }
 
@@ -79,6 +81,7 @@ fn clips_that_a_run_is_born_with_cost_nothing() {
     let project = fresh_id();
     let mut transition = start_of(&project, 2);
     transition.run.body.clips[0].state = mw_media::run::ClipState::Generated { url: "https://clips.test/0.mp4".into() };
+    transition.rows.budget = Media::budget(&transition.run);
     assert_eq!(commit(&mut db, noon(), &[of(transition)]).unwrap().results, [Committed::Committed]);
     assert_eq!(begin(&mut db, noon(), &project, 2), Committed::OverBudget { used: 1, limit: 2 });
 }

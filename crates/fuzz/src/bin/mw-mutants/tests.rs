@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(180);
 const JUDGES: [(&str, &[&str], &[&str]); 16] = [
     ("channels", &["channels::", "attackers::"], &[]),
     ("chat", &["chat::", "budget::"], &[]),
-    ("commit", &["commit::", "effects::", "verbs::", "budget::"], &["mutants::"]),
+    ("commit", &["commit::", "effects::", "verbs::", "budget::"], &["mutants::", "pausing::"]),
     ("dead_letters", &["dead_letters::"], &[]),
     ("dispatch", &["effects::", "breaker::", "limits::"], &["limits::"]),
     ("doctor", &["doctor::"], &[]),
@@ -24,8 +24,8 @@ const JUDGES: [(&str, &[&str], &[&str]); 16] = [
     ("principals", &["principals::", "limits::"], &[]),
     ("projects", &["requests::", "budget::", "upkeep::"], &[]),
     ("retention", &["retention::", "upkeep::"], &[]),
-    ("runs", &["requests::", "verbs::", "sweep::"], &["sweeping::"]),
-    ("sweep", &["sweep::", "effects::"], &["sweeper::", "sweeping::"]),
+    ("runs", &["requests::", "verbs::", "sweep::", "schema::"], &["sweeping::", "ends::"]),
+    ("sweep", &["sweep::", "effects::"], &["sweeper::", "sweeping::", "ends::", "pausing::"]),
     ("webhooks", &["webhooks::", "attackers::"], &[]),
 ];
 
