@@ -56,7 +56,7 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'outbox_depth', format('state="%s"', word), count(outbox.effect_id)
       FROM unnest(ARRAY['due', 'leased']) AS word
-      LEFT JOIN outbox ON outbox.state = word AND outbox.state IN ('due', 'leased') GROUP BY word
+      LEFT JOIN outbox ON outbox.state = word AND outbox.is_live AND outbox.state IN ('due', 'leased') GROUP BY word
     UNION ALL
     SELECT 'outbox_oldest_due_seconds', '', coalesce(greatest(0, extract(epoch FROM a_now - (
                SELECT due_at FROM outbox WHERE outbox.state = 'due' ORDER BY due_at, effect_id LIMIT 1))), 0)
