@@ -67,7 +67,10 @@ fn a_run_marked_failed_by_hand_fails_for_real() {
     assert_eq!(last["type"], "run.failed");
     assert!(last["actor"].as_str().unwrap().starts_with("sql:"), "{last}");
     let artifacts = run.artifact_names();
-    assert!(["run.failed", "notification"].iter().all(|name| artifacts.contains(&(*name).to_owned())), "{artifacts:?}");
+    assert!(
+        ["run.failed", "notification(failed)"].iter().all(|name| artifacts.contains(&(*name).to_owned())),
+        "{artifacts:?}"
+    );
     let gate = service().database().row("SELECT state FROM gates WHERE run_id = $1", &[&run.id]);
     assert_eq!(gate["state"], "closed");
     run.assert_healthy();
