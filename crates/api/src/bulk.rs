@@ -60,7 +60,8 @@ fn read_filter(fields: &mut Fields<'_>, kinds: Kinds) -> Result<Filter, Problem>
     let empty = Map::new();
     let members = fields.required_object("filter").unwrap_or(&empty);
     let mut inner = Fields::new(members, "#/filter");
-    let status = inner.text("status", 1, 40).map(|word| view::status_of(kinds, &word, "#/filter/status")).transpose()?;
+    let status =
+        inner.text("status", 1, 40).map(|word| view::status_of(kinds, &word, "#/filter/status")).transpose()?;
     let filter = Filter {
         status,
         project: inner.text("project", 1, 200),
@@ -87,8 +88,11 @@ mod tests {
 
     #[test]
     fn a_bulk_needs_verb_and_filter_and_defaults_to_dry_run() {
-        let bulk =
-            read(&mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#), KINDS).ok();
+        let bulk = read(
+            &mut Request::in_memory("POST", "/", &[], r#"{"verb":"cancel","filter":{"status":"running"}}"#),
+            KINDS,
+        )
+        .ok();
         assert!(bulk.is_some_and(|bulk| bulk.dry_run && bulk.page == 50));
         assert_eq!(pointers("{}"), ["#/verb", "#/filter"]);
         assert_eq!(pointers(r#"{"verb":"explode","filter":{"project":"a"}}"#), ["#/verb"]);

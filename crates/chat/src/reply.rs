@@ -2,10 +2,10 @@
 //! gate.
 
 use mw_edge::{Context, Problem};
-use mw_media::brendan::speech;
 use mw_kernel::link::{Holder, Waiting};
-use mw_media::run::Run;
 use mw_kernel::status::GateName;
+use mw_media::brendan::speech;
+use mw_media::run::Run;
 use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
 
@@ -238,7 +238,12 @@ mod tests {
 
     fn loaded() -> ChatLoaded {
         let run = |run_id: &str, status: Status, awaiting_gate, opening: Option<u32>| ChatRun {
-            known: KnownRun { run_id: run_id.to_owned(), project: "aismr".to_owned(), status: status.into(), awaiting_gate },
+            known: KnownRun {
+                run_id: run_id.to_owned(),
+                project: "aismr".to_owned(),
+                status: status.into(),
+                awaiting_gate,
+            },
             gates: opening.map(waiting).into_iter().collect(),
         };
         ChatLoaded {

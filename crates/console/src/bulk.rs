@@ -127,7 +127,9 @@ fn line(kinds: Kinds, result: &Value) -> Line {
     Line {
         path: run_path(&run_id),
         run_id,
-        chip: Some(text(result, "status")).filter(|word| !word.is_empty()).map(|word| Chip::of(kinds, &StatusWord::of(word))),
+        chip: Some(text(result, "status"))
+            .filter(|word| !word.is_empty())
+            .map(|word| Chip::of(kinds, &StatusWord::of(word))),
         words,
         successor,
     }

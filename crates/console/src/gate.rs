@@ -65,7 +65,9 @@ impl Open {
     /// Every gate of the run at which somebody can decide now; none of a run that this version cannot read.
     pub(super) fn all_of(kinds: Kinds, run: &AnyRun, visitor: &Visitor) -> Option<Vec<Open>> {
         let waiting = run.gates.iter().filter(|_| run.pause.is_none());
-        waiting.map(|open| Some(Open::of(gate::brief(kinds, run, open).ok()?, May::of(kinds, run, open, visitor), open))).collect()
+        waiting
+            .map(|open| Some(Open::of(gate::brief(kinds, run, open).ok()?, May::of(kinds, run, open, visitor), open)))
+            .collect()
     }
 
     fn of(brief: Brief<Value>, may: May, open: &OpenGate) -> Open {

@@ -44,7 +44,11 @@ pub(super) fn offers(kinds: Kinds, run: Option<&AnyRun>, ended: bool, visitor: &
         return if ended { Vec::new() } else { vec![offer(Verb::Terminate, None, &[])] };
     };
     let steps = reached(kind, run);
-    Verb::ALL.iter().filter(|verb| changes(kind, run, &steps, **verb)).map(|verb| offer(*verb, Some(run), &steps)).collect()
+    Verb::ALL
+        .iter()
+        .filter(|verb| changes(kind, run, &steps, **verb))
+        .map(|verb| offer(*verb, Some(run), &steps))
+        .collect()
 }
 
 /// The steps that a successor could begin with.

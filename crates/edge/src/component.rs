@@ -14,8 +14,8 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
-use mw_kernel::run::Kinds;
 use crate::{incoming, observation, outgoing, request_id, routes, variables};
+use mw_kernel::run::Kinds;
 use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 

@@ -3,8 +3,8 @@
 
 use crate::perform::{Met, Performed};
 use crate::{Landed, World};
-use mw_media::retry::{FaultClass, outage_wait_seconds, retry_wait_seconds};
 use mw_kernel::run::{AnyCommand, AnyRun, Context, Kinds};
+use mw_media::retry::{FaultClass, outage_wait_seconds, retry_wait_seconds};
 use mw_store::DbError;
 use mw_store::commit::{CommitAnswer, Committed, Decision, Outcome, Settle, commit};
 use mw_store::effects::{BreakerChange, Claimed, Contact, Observed};

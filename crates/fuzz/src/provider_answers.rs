@@ -117,8 +117,12 @@ pub(crate) fn tool_call(bytes: &[u8]) -> Seen {
         requests: Vec::new(),
         has_runs: true,
     };
-    let run =
-        KnownRun { run_id: "run-1".into(), project: "aismr".into(), status: Status::Running.into(), awaiting_gate: None };
+    let run = KnownRun {
+        run_id: "run-1".into(),
+        project: "aismr".into(),
+        status: Status::Running.into(),
+        awaiting_gate: None,
+    };
     let call = tools::read(name, arguments, &[project], &[run]);
     match &call {
         Ok(tools::Call::ExplainRun { run_id } | tools::Call::ResendLink { run_id }) => assert_eq!(run_id, "run-1"),

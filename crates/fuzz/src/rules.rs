@@ -4,7 +4,7 @@ use crate::{Seen, storable};
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
 use mw_media::knowledge::document::{Document, Format, documents};
-use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Decided, fold, start};
+use mw_media::run::{Context, Decided, Input, PersonaSource, Run, StartRequest, fold, start};
 use mw_media::status::{GateName, ProvidersMode};
 
 fn gate(name: &str) -> GateName {

@@ -8,8 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use time::Duration;
 
 /// The kernel's decision function, or one without some guard.
-pub type Decide<B> =
-    fn(&Run<B>, &Command<<B as Kind>::Command>, &mut Context<'_>) -> Result<Vec<Event<B>>, Refusal>;
+pub type Decide<B> = fn(&Run<B>, &Command<<B as Kind>::Command>, &mut Context<'_>) -> Result<Vec<Event<B>>, Refusal>;
 
 /// What the model needs to know of a kind.
 pub trait Model {
@@ -55,8 +54,7 @@ pub fn visit<M: Model>(decide: Decide<M::Kind>, states_max: usize) -> Visit {
     let mut found = BTreeSet::from([M::shape(&M::first_run())]);
     let mut queue = VecDeque::from([M::first_run()]);
     let mut visit = Visit::default();
-    let note =
-        |faults: &mut BTreeSet<String>, broken: Vec<&str>| faults.extend(broken.into_iter().map(str::to_owned));
+    let note = |faults: &mut BTreeSet<String>, broken: Vec<&str>| faults.extend(broken.into_iter().map(str::to_owned));
     while let Some(run) = queue.pop_front() {
         visit.states += 1;
         note(&mut visit.faults, state_faults(&run));

@@ -1,8 +1,8 @@
 //! Projects as clients see them: what is loaded, and how providers are talked to.
 
 use mw_edge::{Context, Problem};
-use mw_media::definition::Definition;
 use mw_kernel::status::ProvidersMode;
+use mw_media::definition::Definition;
 use serde_json::{Value, json};
 
 /// Every project as clients see it.

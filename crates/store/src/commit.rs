@@ -228,7 +228,8 @@ pub fn order_all(
     actor: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Result<Moved, TransitionError>>, DbError> {
-    let planned: Vec<Result<Option<Transition>, Refusal>> = runs.iter().map(|run| kinds.of(run)?.order(run, wish, reason, actor, context)).collect();
+    let planned: Vec<Result<Option<Transition>, Refusal>> =
+        runs.iter().map(|run| kinds.of(run)?.order(run, wish, reason, actor, context)).collect();
     let transitions = planned.iter().filter_map(|plan| plan.as_ref().ok().cloned().flatten());
     let decisions: Vec<Decision> =
         transitions.map(|transition| Decision { transition: Some(transition), ..Decision::default() }).collect();

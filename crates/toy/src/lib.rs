@@ -9,10 +9,9 @@ pub use start::{start, successor};
 
 use mw_kernel::gate_policy::GatePolicy;
 use mw_kernel::run::{
-    Artifact, Body, Change, Context, DecidedGate, Doer, Draft, Edit, EditableField, Effect,
-    EffectKind, Event, GateKey, KindOf, Kinds, Matter, OpenGate, OwnEvent, Piece, Pieces, Product, Progress,
-    Question, Recorded, Refusal, Rows, Run, Standing, Started, Step, Succession, Text, Tone, Working, deadline_after,
-    done_notification, refuse_ended,
+    Artifact, Body, Change, Context, DecidedGate, Doer, Draft, Edit, EditableField, Effect, EffectKind, Event, GateKey,
+    KindOf, Kinds, Matter, OpenGate, OwnEvent, Piece, Pieces, Product, Progress, Question, Recorded, Refusal, Rows,
+    Run, Standing, Started, Step, Succession, Text, Tone, Working, deadline_after, done_notification, refuse_ended,
 };
 use mw_kernel::status::{End, GateName};
 use mw_kernel::{Kind, Timestamp};

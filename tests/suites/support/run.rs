@@ -169,8 +169,14 @@ impl Run {
     pub(crate) fn assert_healthy(&self) {
         let mut db = mw_store::native::Client::connect(&self.service.database_url).unwrap();
         let now = mw_media::Timestamp::now_utc();
-        let checkup =
-            mw_store::doctor::examine(&mut db, mw_kinds::KINDS, now, &mw_store::doctor::Scope::run(&self.id), &mut |_| {}).unwrap();
+        let checkup = mw_store::doctor::examine(
+            &mut db,
+            mw_kinds::KINDS,
+            now,
+            &mw_store::doctor::Scope::run(&self.id),
+            &mut |_| {},
+        )
+        .unwrap();
         assert_eq!(checkup.findings, [], "run {}", self.id);
     }
 }

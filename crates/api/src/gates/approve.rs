@@ -95,7 +95,12 @@ fn approver(name: &str, known: Option<Named>) -> Result<Principal, Problem> {
 }
 
 /// A token that is sent must be good, key or no key.
-fn check_token(context: &Context, run: &AnyRun, gate: GateName, token: Option<&str>) -> Result<Option<Claims>, Problem> {
+fn check_token(
+    context: &Context,
+    run: &AnyRun,
+    gate: GateName,
+    token: Option<&str>,
+) -> Result<Option<Claims>, Problem> {
     let Some(token) = token else { return Ok(None) };
     let secrets = signing::secrets(&context.config)?;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();

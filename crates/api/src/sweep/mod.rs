@@ -31,8 +31,7 @@ fn sweep(context: &mut Context) -> Result<Report, Problem> {
     };
     let (kinds, now) = (context.kinds, clock::now());
     let database = context.database()?;
-    let report =
-        mw_sweep::sweep(database, kinds, now, &holder, wanted, &mut ids::new_id, &|| started.elapsed())?;
+    let report = mw_sweep::sweep(database, kinds, now, &holder, wanted, &mut ids::new_id, &|| started.elapsed())?;
     if report.granted {
         let report = serde_json::to_value(&report).unwrap_or_default();
         context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);

@@ -43,9 +43,8 @@ impl<H: HttpClient> Performer<H> for Settings {
     fn begin<'p>(&'p self, effect: &Claimed, run: &AnyRun) -> Result<Option<BoxTask<'p, H>>, Refusal> {
         let run = run.read::<Media>()?;
         Ok(match effect.kind {
-            EffectKind::Persona => Talk::of(&run).map(|talk| -> BoxTask<'p, H> {
-                Box::new(PersonaTask { settings: self, run, talk: Box::new(talk) })
-            }),
+            EffectKind::Persona => Talk::of(&run)
+                .map(|talk| -> BoxTask<'p, H> { Box::new(PersonaTask { settings: self, run, talk: Box::new(talk) }) }),
             EffectKind::Submit | EffectKind::Poll => Some(Box::new(JobTask { settings: self, run })),
             EffectKind::Own | EffectKind::Notify | EffectKind::Trace | EffectKind::Report => None,
         })
@@ -71,12 +70,7 @@ impl<'p, H: HttpClient> Task<'p, H> for PersonaTask<'p> {
         self.talk.look_up(db, &self.run)
     }
 
-    fn perform<'a>(
-        self: Box<Self>,
-        http: &'a H,
-        _: &'a Claimed,
-        _: Timestamp,
-    ) -> LocalBoxFuture<'a, Performance<'p, H>>
+    fn perform<'a>(self: Box<Self>, http: &'a H, _: &'a Claimed, _: Timestamp) -> LocalBoxFuture<'a, Performance<'p, H>>
     where
         'p: 'a,
     {

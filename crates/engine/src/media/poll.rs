@@ -3,10 +3,10 @@
 use super::{JobEffect, command};
 use crate::perform::{Again, Met, Performed};
 use mw_integrations::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
+use mw_kernel::status::ProvidersMode;
 use mw_media::job::JobSpec;
 use mw_media::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
 use mw_media::run::{JobPhase, MediaCommand};
-use mw_kernel::status::ProvidersMode;
 use mw_store::effects::Claimed;
 
 pub(super) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {

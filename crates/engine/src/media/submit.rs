@@ -8,9 +8,9 @@ use mw_integrations::{
     Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
 };
 use mw_kernel::Timestamp;
+use mw_kernel::status::ProvidersMode;
 use mw_media::job::JobSpec;
 use mw_media::run::{JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
-use mw_kernel::status::ProvidersMode;
 use time::Duration;
 
 /// Sends of one job: the first, and two repetitions.

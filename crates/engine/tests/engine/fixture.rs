@@ -5,11 +5,11 @@ use mw_engine::{Links, Notify, Report, Settings, World, media};
 use mw_integrations::otlp::{Collector, Service};
 use mw_integrations::sentry::Dsn;
 use mw_integrations::{HttpClient, TransportError, llm};
+use mw_kernel::run::{AnyRun, KindOf, Kinds, Transition};
 use mw_media::Timestamp;
 use mw_media::definition::{Definition, Step};
 use mw_media::gate_policy::GatePolicy;
 use mw_media::principal::Principal;
-use mw_kernel::run::{AnyRun, KindOf, Kinds, Transition};
 use mw_media::run::{
     Command, Context, Decided, GateDecision, Input, Media, PersonaSource, Recorded, Run, StartRequest, start,
 };
@@ -20,8 +20,8 @@ use mw_store::native::Client;
 use mw_store::sweep::Exports;
 use mw_store::webhooks::{Accepted, Delivery, Match, accept};
 use mw_store::{Database, DbError, runs};
-use serde_json::{Value, json};
 use mw_toy::Counting;
+use serde_json::{Value, json};
 use time::Duration;
 
 /// The kinds of these tests: the product's, and one that it does not know.
@@ -91,7 +91,19 @@ impl Engine {
             },
         };
         let (ahead, exports, sweep_takes) = Default::default();
-        Engine { database_url, admin_url, name, sim, ahead, settings, media, exports, sweep_takes, opened: 0, outage: 0..0 }
+        Engine {
+            database_url,
+            admin_url,
+            name,
+            sim,
+            ahead,
+            settings,
+            media,
+            exports,
+            sweep_takes,
+            opened: 0,
+            outage: 0..0,
+        }
     }
 
     pub(crate) fn db(&self) -> Client {

@@ -157,9 +157,10 @@ fn a_post_whose_answer_was_lost_when_its_run_ended_is_not_made_again_by_the_succ
     let mut new_id = fresh_id;
     let mut context = mw_media::run::Context { now, new_id: &mut new_id };
     let retry = mw_media::run::Order::Retry { key: String::new(), fresh: false };
-    let successor = mw_store::commit::order(&mut engine.db(), KINDS, ended.erase().unwrap(), &retry, "r", "a", &mut context)
-        .map(|moved| typed(&moved.run))
-        .unwrap();
+    let successor =
+        mw_store::commit::order(&mut engine.db(), KINDS, ended.erase().unwrap(), &retry, "r", "a", &mut context)
+            .map(|moved| typed(&moved.run))
+            .unwrap();
     assert!(is_published(&engine.carry(&successor.run_id)));
     assert_eq!(posts(&engine), 1);
 }

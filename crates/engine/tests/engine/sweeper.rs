@@ -53,7 +53,8 @@ fn two_sweeps_at_once_do_everything_once() {
         let sweep = |holder: &'static str| {
             let mut db = engine.db();
             scope.spawn(move || {
-                mw_sweep::sweep(&mut db, KINDS, now, holder, Exports::default(), &mut fresh_id, &Default::default).unwrap()
+                mw_sweep::sweep(&mut db, KINDS, now, holder, Exports::default(), &mut fresh_id, &Default::default)
+                    .unwrap()
             })
         };
         [sweep("one"), sweep("two")].map(|thread| thread.join().unwrap()).to_vec()

@@ -1,6 +1,7 @@
 //! Runs of any kind. Whoever stores, claims, sweeps or shows runs knows a run's envelope and not its body: [`AnyRun`]. What only
 //! the kind knows is asked of it through [`Kinds`], the registry of all kinds that a program has.
 
+use crate::Timestamp;
 use crate::notification::{self, Message, Occasion};
 use crate::run::brief::Brief;
 use crate::run::edit::Change;
@@ -14,7 +15,6 @@ use crate::run::why::{Facts, Why};
 use crate::run::{Command, Context, Decided, Refusal, decide_with, record};
 use crate::status::{End, StatusWord};
 use crate::trace::{self, Line, Span};
-use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};

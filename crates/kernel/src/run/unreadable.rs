@@ -30,10 +30,8 @@ pub struct Remains {
 impl Remains {
     /// Ends the run with this error.
     pub fn end(&self, error: RunError, actor: &str, now: Timestamp) -> Result<Transition, Refusal> {
-        let unreadable = |error: serde_json::Error| Refusal::Unreadable {
-            run_id: self.run_id.clone(),
-            reason: error.to_string(),
-        };
+        let unreadable =
+            |error: serde_json::Error| Refusal::Unreadable { run_id: self.run_id.clone(), reason: error.to_string() };
         let mut run = self.envelope().map_err(unreadable)?;
         let mut result = match &self.result {
             Value::Object(result) => result.clone(),
@@ -46,7 +44,8 @@ impl Remains {
         run.version += 1;
         run.evolve_common(&event, now);
         run.settle();
-        let (seq, name, actor, rows) = (run.version, event.name().as_str(), actor.to_owned(), Rows::of_end(&run, &event, now));
+        let (seq, name, actor, rows) =
+            (run.version, event.name().as_str(), actor.to_owned(), Rows::of_end(&run, &event, now));
         let recorded = Recorded { seq, at: now, actor: actor.clone(), event };
         let body = serde_json::to_string(&recorded).map_err(unreadable)?;
         Ok(Transition {

@@ -53,13 +53,9 @@ impl Key {
     fn kind(&self) -> &'static str {
         match self {
             Key::Job(_) | Key::Call(..) => "tool",
-            Key::Run
-            | Key::Step
-            | Key::Pause
-            | Key::Gate(_)
-            | Key::Decision(_)
-            | Key::Beside(_)
-            | Key::Within(_) => "chain",
+            Key::Run | Key::Step | Key::Pause | Key::Gate(_) | Key::Decision(_) | Key::Beside(_) | Key::Within(_) => {
+                "chain"
+            }
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::protocol::Ask;
 use crate::state::State;
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::{Problem, clock};
-use mw_kernel::speech::plain;
 use mw_kernel::principal::Role;
 use mw_kernel::run::{AnyRun, DecidedGate};
+use mw_kernel::speech::plain;
 use mw_operations::{gate, runs};
 use serde_json::{Value, json};
 

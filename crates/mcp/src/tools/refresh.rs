@@ -4,8 +4,8 @@
 use crate::tool::{Call, Session, Tool, ToolOutcome};
 use mw_edge::body::Fields;
 use mw_edge::{Problem, clock, problem};
-use mw_media::knowledge::Document;
 use mw_kernel::principal::Role;
+use mw_media::knowledge::Document;
 use mw_store::knowledge::{self, Whole};
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -95,7 +95,7 @@ mod another_project {
     use crate::brendan::rules::{Intent, plan};
     use crate::principal::{Principal, Role as PrincipalRole};
     use crate::run::testing::{T0, decide_with, request, with_context};
-    use crate::run::{Command, GateDecision, JobPhase, MediaCommand, Run, StartRequest, Decided, apply, start};
+    use crate::run::{Command, Decided, GateDecision, JobPhase, MediaCommand, Run, StartRequest, apply, start};
     use crate::status::{Channel, Status, Verdict};
 
     fn harbour() -> Definition {

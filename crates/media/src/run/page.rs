@@ -62,10 +62,9 @@ pub(super) fn matter(run: &Run) -> Matter {
         video: about.video_url,
         cost: Some(cost(&about.cost)),
         post: about.caption.text.map(|text| Post { title, text, proposed }),
-        disclosure: about.disclosure.map(|disclosed| Disclosure {
-            is_incomplete: !disclosed.unflagged.is_empty(),
-            summary: disclosed.summary,
-        }),
+        disclosure: about
+            .disclosure
+            .map(|disclosed| Disclosure { is_incomplete: !disclosed.unflagged.is_empty(), summary: disclosed.summary }),
         checks: about.checks,
         guardrails: about.guardrails,
     }

@@ -165,7 +165,8 @@ pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8>
     replace(&Programs::for_server(&url, server)?, &options.file, &comparison(&manifest.contents)?)?;
     let migrated = migrations::migrate(&mut client, &migrations::embedded()?)?;
     let mut db = native::Client::connect(&url).while_doing("connect for the doctor")?;
-    let checkup = examine(&mut db, KINDS, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).while_doing("examine")?;
+    let checkup =
+        examine(&mut db, KINDS, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).while_doing("examine")?;
     let report = json!({
         "file": options.file, "created_at": manifest.created_at, "replaced_runs": runs,
         "contents": manifest.contents, "migrations_applied": migrated, "doctor_findings": checkup.findings,

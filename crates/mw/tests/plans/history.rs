@@ -3,7 +3,7 @@
 use mw::{folder, migrations};
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
-use mw_media::run::{Context, Input, PersonaSource, Run, StartRequest, Decided, start};
+use mw_media::run::{Context, Decided, Input, PersonaSource, Run, StartRequest, start};
 use mw_media::status::ProvidersMode;
 use mw_stack::{database::Database, history::fill};
 use mw_store::commit::{Decision, commit};
@@ -28,7 +28,8 @@ impl History {
         }
         let transition = new_run();
         let run = transition.run.clone();
-        commit(&mut db, now(), &[Decision { transition: Some(transition.erase().unwrap()), ..Decision::default() }]).unwrap();
+        commit(&mut db, now(), &[Decision { transition: Some(transition.erase().unwrap()), ..Decision::default() }])
+            .unwrap();
         fill(db.driver(), &run.run_id, 1_000_000).unwrap();
         History { db, run, _scratch: scratch }
     }

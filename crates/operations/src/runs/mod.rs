@@ -17,7 +17,11 @@ pub fn load(context: &mut Context, run_id: &str) -> Result<AnyRun, Problem> {
 }
 
 /// The same, with what is known of whoever a link is to be made for.
-pub fn load_for(context: &mut Context, run_id: &str, approver: Option<&str>) -> Result<(AnyRun, Option<Named>), Problem> {
+pub fn load_for(
+    context: &mut Context,
+    run_id: &str,
+    approver: Option<&str>,
+) -> Result<(AnyRun, Option<Named>), Problem> {
     let not_found = || problem::not_found("run not found");
     if !is_run_id(run_id) {
         return Err(not_found());
@@ -65,7 +69,12 @@ pub struct Applied {
 }
 
 /// Decides a command on a loaded run and commits it, again and again while others are faster.
-pub fn apply(context: &mut Context, run: AnyRun, command: &AnyCommand, actor: &str) -> Result<Applied, TransitionError> {
+pub fn apply(
+    context: &mut Context,
+    run: AnyRun,
+    command: &AnyCommand,
+    actor: &str,
+) -> Result<Applied, TransitionError> {
     let (version, kinds) = (run.version, context.kinds);
     let database = context.database().map_err(|problem| {
         TransitionError::Database(DbError::Failed(problem.cause.map_or(problem.detail, String::from)))

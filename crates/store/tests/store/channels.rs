@@ -121,7 +121,13 @@ fn people_are_told_of_the_end_and_of_what_came_before_it() {
     assert_eq!(states, ["due", "due"], "neither held nor cancelled");
     let claimed = effects::claim(&mut db, now(), 16, 45).unwrap().effects;
     assert_eq!(claimed.iter().filter(|effect| effect.run_id == run.run_id).count(), 2);
-    let findings = mw_store::doctor::examine(&mut db, mw_kinds::KINDS, now(), &mw_store::doctor::Scope::run(&run.run_id), &mut |_| {});
+    let findings = mw_store::doctor::examine(
+        &mut db,
+        mw_kinds::KINDS,
+        now(),
+        &mw_store::doctor::Scope::run(&run.run_id),
+        &mut |_| {},
+    );
     assert_eq!(findings.unwrap().findings, []);
 }
 

@@ -8,9 +8,7 @@ use mw_media::definition::Step;
 use mw_media::gate_policy::{GatePolicy, OnExpiry};
 use mw_media::persona::PersonaOutput;
 use mw_media::principal::{Principal, Role};
-use mw_media::run::{
-    Command, Context, Decided, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, apply,
-};
+use mw_media::run::{Command, Context, Decided, EffectKind, Field, GateDecision, JobPhase, Order, Refusal, Run, apply};
 use mw_media::status::{Channel, GateName, ProvidersMode, Status, Verdict};
 use mw_store::commit::{Committed, TransitionError};
 use mw_store::doctor::{Scope, examine};
@@ -257,6 +255,8 @@ fn a_decision_of_yesterday_changes_nothing_by_itself() {
     let mut context = Context { now: now(), new_id: &mut new_id };
     let late = apply(&run, &approve(mw_media::gate!("workflow"), "ann"), "ann", &mut context).unwrap().unwrap();
     let ended = tell(&mut db, &run, &Command::Cancel { reason: "r".into(), actor: "a".into() });
-    assert!(matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if typed(&fresh) == ended));
+    assert!(
+        matches!(commit_one(&mut db, of(late)), Committed::Conflict { run: Some(fresh) } if typed(&fresh) == ended)
+    );
     assert_eq!(loaded(&mut db, &run.run_id), ended);
 }

@@ -328,7 +328,8 @@ fn pages_follow_each_other_and_a_limit_says_where_to_go_on() {
     }
     let all: BTreeSet<_> = seen.iter().collect();
     assert_eq!((seen.len(), all.len()), (5, 5));
-    let one = examine(&mut ward.db, mw_kinds::KINDS, now(), &Scope::run(&ward.waiting.run_id.clone()), &mut |_| {}).unwrap();
+    let one =
+        examine(&mut ward.db, mw_kinds::KINDS, now(), &Scope::run(&ward.waiting.run_id.clone()), &mut |_| {}).unwrap();
     assert_eq!((one.runs, one.findings.len()), (1, 1));
 }
 
@@ -337,7 +338,8 @@ fn a_sweep_that_is_a_little_late_is_no_finding() {
     let mut ward = Ward::new();
     let deadline = ward.waiting.deadline.unwrap();
     let scope = Scope::run(&ward.waiting.run_id.clone());
-    let mut at = |late: Duration| examine(&mut ward.db, mw_kinds::KINDS, deadline + late, &scope, &mut |_| {}).unwrap().findings;
+    let mut at =
+        |late: Duration| examine(&mut ward.db, mw_kinds::KINDS, deadline + late, &scope, &mut |_| {}).unwrap().findings;
     assert_eq!(at(Duration::seconds(50)), []);
     assert_eq!(at(Duration::seconds(70))[0].invariant, Invariant::RunOverdue);
 }

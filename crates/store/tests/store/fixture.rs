@@ -1,11 +1,11 @@
 //! A database, and runs in it.
 
 use crate::migrated::migrate;
+use mw_kernel::run::AnyRun;
+use mw_kinds::KINDS;
 use mw_media::Timestamp;
 use mw_media::definition::Definition;
 use mw_media::principal::{Principal, Role};
-use mw_kernel::run::AnyRun;
-use mw_kinds::KINDS;
 use mw_media::run::{
     Command, Context, Decided, GateDecision, Input, Order, PersonaSource, Recorded, Run, StartRequest, start,
 };

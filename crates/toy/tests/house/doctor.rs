@@ -24,7 +24,9 @@ fn runs_in_every_state_are_well() {
     let mut house = House::new();
     let waiting = house.start(2);
     let paused = house.start(2);
-    house.order(&paused, &mw_kernel::run::Order::Pause { until: mw_engine::World::now(&house) + Duration::days(1) }).unwrap();
+    house
+        .order(&paused, &mw_kernel::run::Order::Pause { until: mw_engine::World::now(&house) + Duration::days(1) })
+        .unwrap();
     let resting = counting(&house, 1);
     house.dispatch();
     let working = counting(&house, 2);
@@ -43,7 +45,11 @@ fn runs_in_every_state_are_well() {
 fn a_tampered_event_is_found() {
     let house = House::new();
     let run_id = counting(&house, 2);
-    sql(&house, "UPDATE run_events SET body = replace(body, '\"target\":2', '\"target\":9') WHERE run_id = $1 AND seq = 1", &run_id);
+    sql(
+        &house,
+        "UPDATE run_events SET body = replace(body, '\"target\":2', '\"target\":9') WHERE run_id = $1 AND seq = 1",
+        &run_id,
+    );
     assert!(found(&house, &run_id).contains(&Invariant::TimelineTampered));
     assert!(found(&house, &run_id).contains(&Invariant::StateDiffers));
     let now = mw_engine::World::now(&house);

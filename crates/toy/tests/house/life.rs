@@ -53,7 +53,8 @@ fn two_channels_decide_then_it_counts_rests_and_is_done() {
     let run = house.run(&run_id);
     assert_eq!((run.end, run.status.as_str()), (Some(End::Done), "counted"));
     let counted = house.events(&run_id).into_iter().filter(|name| name.starts_with("count.")).collect::<Vec<_>>();
-    let expected = ["requested", "counted", "requested", "counted", "rested", "done"].map(|name| format!("count.{name}"));
+    let expected =
+        ["requested", "counted", "requested", "counted", "rested", "done"].map(|name| format!("count.{name}"));
     assert_eq!(counted, expected);
     assert_eq!(house.findings(&Scope::default()), []);
 }

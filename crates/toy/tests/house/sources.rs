@@ -8,7 +8,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|ext| ["rs", "sql", "html", "toml", "json"].iter().any(|known| ext == *known)) {
+        } else if path
+            .extension()
+            .is_some_and(|ext| ["rs", "sql", "html", "toml", "json"].iter().any(|known| ext == *known))
+        {
             let text = std::fs::read_to_string(&path).unwrap();
             found.push((path, text));
         }

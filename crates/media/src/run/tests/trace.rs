@@ -1,12 +1,12 @@
 //! Spans of whole runs, on their good way and on any other.
 
-use mw_kernel::trace::{Attribute, Line, Outcome, Span, spans, trace_id};
-use crate::run::Media;
 use crate::Timestamp;
+use crate::run::Media;
 use crate::run::testing::gate;
 use crate::run::testing::{T0, approve, at_gate, attachment, pause_at, request, with_context};
-use crate::run::{Command, MediaCommand, PersonaSource, Recorded, Run, StartRequest, Decided, apply, start};
+use crate::run::{Command, Decided, MediaCommand, PersonaSource, Recorded, Run, StartRequest, apply, start};
 use crate::status::ProvidersMode;
+use mw_kernel::trace::{Attribute, Line, Outcome, Span, spans, trace_id};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use time::Duration;
