@@ -246,9 +246,10 @@ fn a_notice_is_told_once() {
     let user = fresh_id();
     let insert = "INSERT INTO chat_messages (user_id, role, content, created_at) VALUES ($1, 'notice', 'ready', now())";
     db.driver().execute(insert, &[&user]).unwrap();
-    let notices = loaded(&mut db, now(), None, &user).notices;
-    assert_eq!(notices.len(), 1);
-    save(&mut db, now(), &Turn { told_until: notices[0].message_id, ..turn(&user, "hello") }).unwrap();
+    let before = loaded(&mut db, now(), None, &user);
+    assert_eq!((before.notices.len(), before.history.len()), (1, 0), "a notice is nobody's words");
+    assert!(before.is_new, "and no answer");
+    save(&mut db, now(), &Turn { told_until: before.notices[0].message_id, ..turn(&user, "hello") }).unwrap();
     assert_eq!(loaded(&mut db, now(), None, &user).notices, []);
 }
 
@@ -260,4 +261,47 @@ fn at_most_twenty_notices_are_told_at_once() {
                   SELECT $1, 'notice', 'ready', now() FROM generate_series(1, 21)";
     db.driver().execute(insert, &[&user]).unwrap();
     assert_eq!(loaded(&mut db, now(), None, &user).notices.len(), 20);
+}
+
+#[test]
+fn a_conversation_is_new_until_brendan_has_answered_in_it() {
+    let mut db = connect();
+    let (user, other) = (fresh_id(), fresh_id());
+    save(&mut db, now(), &turn(&other, "hello")).unwrap();
+    let until_id = loaded(&mut db, now(), None, &other).history[1].message_id;
+    let made = Summary { user_id: &other, after_id: 0, until_id, summary: Some("theirs"), used: &used(1) };
+    assert!(summarise(&mut db, now(), &made).unwrap());
+    let first = loaded(&mut db, now(), None, &user);
+    assert!(first.is_new && first.summary.is_none(), "whatever others have said");
+    save(&mut db, now(), &turn(&user, "hello")).unwrap();
+    assert!(!loaded(&mut db, now(), None, &user).is_new);
+}
+
+#[test]
+fn a_turn_knows_the_newest_fifty_runs() {
+    let mut db = connect();
+    started(&mut db, "test_video_gen", ProvidersMode::Mock);
+    let user = fresh_id();
+    let start = || {
+        let mut transition = start_transition("test_video_gen", ProvidersMode::Mock);
+        transition.run.user_id.clone_from(&user);
+        of(transition)
+    };
+    let starts: Vec<_> = (0..51).map(|_| start()).collect();
+    mw_store::commit::commit(&mut db, now(), &starts).unwrap();
+    assert_eq!(loaded(&mut db, now(), None, &user).runs.len(), 50);
+}
+
+#[test]
+fn without_a_model_nothing_of_a_conversation_is_read() {
+    let mut db = connect();
+    let user = fresh_id();
+    save(&mut db, now(), &Turn { used: Some(used(9)), ..turn(&user, "hello") }).unwrap();
+    let until_id = loaded(&mut db, now(), None, &user).history[0].message_id;
+    let made = Summary { user_id: &user, after_id: 0, until_id, summary: Some("hello"), used: &used(1) };
+    assert!(summarise(&mut db, now(), &made).unwrap());
+    let limit = Limit { name: "test", caller: &user, limit: 1_000_000, window_seconds: 60 };
+    let asking = Asking { key_hash: None, user_id: &user, reader: None, history: 0 };
+    let found = load(&mut db, now(), asking, &limit).unwrap();
+    assert_eq!((found.history, found.summary, found.tokens_today), (Vec::new(), None, None));
 }

@@ -346,3 +346,62 @@ fn the_words_of_the_reasons_are_the_schemas() {
         assert!(reason.explanation().len() > 40);
     }
 }
+
+#[test]
+fn a_retry_locks_the_run_before_its_effects() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let task_id = fresh_id();
+    letter(&mut db, now(), &delivery(&fresh_id(), by_task(&task_id)));
+    learns(&mut db, &run, &task_id);
+    let later = "UPDATE outbox SET due_at = now() + interval '1 day' WHERE run_id = $1";
+    db.driver().execute(later, &[&run.run_id]).unwrap();
+    let (mut holder, mut watch) = (own.connect(), own.connect());
+    holder.driver().batch_execute("BEGIN").unwrap();
+    holder.driver().execute("SELECT FROM runs WHERE run_id = $1 FOR UPDATE", &[&run.run_id]).unwrap();
+    let pid: i32 = db.driver().query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let processed = std::thread::scope(|scope| {
+        let retried = scope.spawn(move || retry(&mut db, now() + Duration::hours(2), 10).unwrap().processed);
+        blocked(&mut watch, pid);
+        // A transition locks the run first, too, and then these.
+        holder.driver().execute("SELECT FROM outbox WHERE run_id = $1 FOR UPDATE NOWAIT", &[&run.run_id]).unwrap();
+        holder.driver().batch_execute("COMMIT").unwrap();
+        retried.join().unwrap()
+    });
+    assert_eq!(processed, 1);
+    let poked =
+        "SELECT count(*) FROM outbox WHERE run_id = $1 AND kind = 'poll' AND due_at < now() + interval '3 hours'";
+    assert_eq!(count(&mut watch, poked, &run.run_id), 1, "its provider is asked at once");
+}
+
+#[test]
+fn a_letter_that_was_tried_meanwhile_is_not_tried_again() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let id = letter(&mut db, now(), &delivery(&fresh_id(), by_task(&fresh_id())));
+    let (mut holder, mut watch) = (own.connect(), own.connect());
+    holder.driver().batch_execute("BEGIN").unwrap();
+    let tried = "UPDATE webhook_dlq SET next_retry_at = now() + interval '1 day'";
+    holder.driver().execute(tried, &[]).unwrap();
+    let pid: i32 = db.driver().query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    std::thread::scope(|scope| {
+        let retried = scope.spawn(move || retry(&mut db, now() + Duration::seconds(10), 10).unwrap());
+        blocked(&mut watch, pid);
+        holder.driver().batch_execute("COMMIT").unwrap();
+        retried.join().unwrap()
+    });
+    assert_eq!(seen(&mut watch, &id)["attempts"], 0);
+}
+
+#[test]
+fn a_retry_takes_a_page_of_letters() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    for _ in 0..3 {
+        letter(&mut db, now(), &delivery(&fresh_id(), by_task(&fresh_id())));
+    }
+    let soon = now() + Duration::seconds(10);
+    let pages: Vec<u64> = (0..3).map(|_| retry(&mut db, soon, 2).unwrap().acted).collect();
+    assert_eq!(pages, [2, 1, 0]);
+}

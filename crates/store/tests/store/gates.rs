@@ -73,3 +73,14 @@ fn a_gate_whose_run_has_ended_waits_no_more() {
     tell(&mut db, &ended, &Command::Cancel { reason: "r".into(), actor: "a".into() });
     assert_eq!(waiting(&mut db, &Filter::default(), 9).concat(), &runs[1..]);
 }
+
+#[test]
+fn nobody_is_asked_about_a_paused_run() {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let runs = at_first_gates(&mut db, &["aismr", "aismr"]);
+    let held = loaded(&mut db, &runs[0]);
+    let pause = Command::Pause { reason: "r".into(), actor: "a".into(), until: now() + time::Duration::DAY };
+    tell(&mut db, &held, &pause);
+    assert_eq!(waiting(&mut db, &Filter::default(), 9).concat(), &runs[1..]);
+}
