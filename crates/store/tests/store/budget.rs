@@ -135,13 +135,11 @@ fn a_start_takes_its_budget_before_its_place_as_successor() {
         [of(transition)]
     };
     holding(&mut db, &project);
+    let (mut other, mut watch) = (own.connect(), own.connect());
+    let pid: i32 = other.driver().query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let late = std::thread::scope(|scope| {
-        let late = scope.spawn(|| commit(&mut own.connect(), noon(), &successor()).unwrap().results);
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = $1";
-        let mut watch = own.connect();
-        while count(&mut watch, waits, "Lock") == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let late = scope.spawn(move || commit(&mut other, noon(), &successor()).unwrap().results);
+        blocked(&mut watch, pid);
         // Had the other one taken the place already, the two would wait for each other.
         let first = commit(&mut db, noon(), &successor()).unwrap().results;
         assert_eq!(first, [Committed::Committed]);

@@ -265,7 +265,8 @@ fn at_most_twenty_notices_are_told_at_once() {
 
 #[test]
 fn a_conversation_is_new_until_brendan_has_answered_in_it() {
-    let mut db = connect();
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
     let (user, other) = (fresh_id(), fresh_id());
     save(&mut db, now(), &turn(&other, "hello")).unwrap();
     let until_id = loaded(&mut db, now(), None, &other).history[1].message_id;
@@ -273,6 +274,7 @@ fn a_conversation_is_new_until_brendan_has_answered_in_it() {
     assert!(summarise(&mut db, now(), &made).unwrap());
     let first = loaded(&mut db, now(), None, &user);
     assert!(first.is_new && first.summary.is_none(), "whatever others have said");
+    assert!(first.draining.is_none());
     save(&mut db, now(), &turn(&user, "hello")).unwrap();
     assert!(!loaded(&mut db, now(), None, &user).is_new);
 }
@@ -304,4 +306,15 @@ fn without_a_model_nothing_of_a_conversation_is_read() {
     let asking = Asking { key_hash: None, user_id: &user, reader: None, history: 0 };
     let found = load(&mut db, now(), asking, &limit).unwrap();
     assert_eq!((found.history, found.summary, found.tokens_today), (Vec::new(), None, None));
+}
+
+#[test]
+fn a_project_without_steps_has_no_runs() {
+    let mut db = connect();
+    for project in ["general", "aismr"] {
+        mw_store::projects::apply(&mut db, &definition(project)).unwrap();
+    }
+    let found = loaded(&mut db, now(), None, &fresh_id()).projects;
+    let has_runs = |key: &str| found.iter().find(|project| project.known.key == key).unwrap().known.has_runs;
+    assert!(has_runs("aismr") && !has_runs("general"));
 }

@@ -90,14 +90,6 @@ fn three_batches_without_a_job_do_not_hide_the_letter_behind_them() {
     assert_eq!((processed, &seen(&mut db, &last)["outcome"]), (1, &json!("accepted")));
 }
 
-/// Waits until this backend waits for a lock.
-fn blocked(db: &mut Client, pid: i32) {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
-    while db.driver().query_one(sql, &[&pid]).unwrap().get::<_, i64>(0) == 0 {
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_retry_locks_runs_in_the_order_of_transitions_and_so_never_deadlocks_with_them() {
     let _alone = alone();

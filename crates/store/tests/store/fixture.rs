@@ -179,3 +179,13 @@ pub(crate) fn folded(db: &mut Client, run_id: &str) -> Run {
 pub(crate) fn count(db: &mut Client, sql: &str, run_id: &str) -> i64 {
     db.driver().query_one(sql, &[&run_id]).unwrap().get(0)
 }
+
+/// Waits until this backend waits for a lock.
+pub(crate) fn blocked(db: &mut Client, pid: i32) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while db.driver().query_one(sql, &[&pid]).unwrap().get::<_, i64>(0) == 0 {
+        assert!(std::time::Instant::now() < until, "it waits for no lock");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}

@@ -127,3 +127,19 @@ fn each_project_has_a_primary_account_of_its_own() {
         assert_eq!(seed_social(&mut db, now(), "AISMR", project).unwrap(), Seeded::Unchanged);
     }
 }
+
+#[test]
+fn two_seeds_of_a_project_wait_for_each_other() {
+    let own = OwnDatabase::new();
+    let (mut db, mut holder, mut watch) = (own.connect(), own.connect(), own.connect());
+    started(&mut db, "aismr", ProvidersMode::Mock);
+    let pid: i32 = db.driver().query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    // What another seed holds; a row that only refers to the project would not wait for it.
+    holder.driver().batch_execute("BEGIN; SELECT FROM projects WHERE key = 'aismr' FOR NO KEY UPDATE").unwrap();
+    std::thread::scope(|scope| {
+        let seeded = scope.spawn(move || seed_social(&mut db, now(), "AISMR", "aismr").unwrap());
+        blocked(&mut watch, pid);
+        holder.driver().batch_execute("COMMIT").unwrap();
+        assert_eq!(seeded.join().unwrap(), Seeded::Added);
+    });
+}
