@@ -109,7 +109,7 @@ const AGED: [(&str, &str); 5] = [
          VALUES ($1, 'kieai', '{}', '', 'valid', 'accepted', $2)",
     ),
     ("10 minutes", "INSERT INTO rate_limits (name, caller, window_start, count) VALUES ('test', $1, $2, 1)"),
-    ("7 days", "INSERT INTO channel_updates VALUES ('telegram', $1, 'done', $2)"),
+    ("7 days", "INSERT INTO channel_updates VALUES ('telegram', $1, 'handled', $2)"),
     (
         "7 days",
         "INSERT INTO idempotency_keys (caller, key, fingerprint, run_id, created_at)
