@@ -21,7 +21,7 @@ fn marking_a_run_failed_by_hand_asks_for_its_end() {
     }
     let listed = sweep::runs_to_end(&mut db, now(), None, 10_000).unwrap();
     let listed = listed.into_iter().find(|listed| listed.run_id == run.run_id).unwrap();
-    assert_eq!((listed.run.map(|run| *run), listed.end_requested_by.is_some()), (Ok(run), true));
+    assert_eq!((listed.run.map(|run| typed(&run)), listed.end_requested_by.is_some()), (Ok(run), true));
 }
 
 #[test]

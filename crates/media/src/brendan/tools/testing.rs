@@ -13,7 +13,12 @@ fn projects() -> Vec<KnownProject> {
 }
 
 fn runs() -> Vec<KnownRun> {
-    vec![KnownRun { run_id: "mine".into(), project: "aismr".into(), status: Status::Running.into(), awaiting_gate: None }]
+    vec![KnownRun {
+        run_id: "mine".into(),
+        project: "aismr".into(),
+        status: Status::Running.into(),
+        awaiting_gate: None,
+    }]
 }
 
 pub(super) fn called(name: &str, arguments: Value) -> Result<Call, ToolError> {

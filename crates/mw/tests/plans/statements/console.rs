@@ -1,8 +1,8 @@
 //! What the pages of the console read, as the console calls it.
 
-use mw_kinds::KINDS;
 use super::{FEW, OPEN, PAGE, Statement, statement};
 use crate::history::now;
+use mw_kinds::KINDS;
 use mw_media::status::Status;
 use mw_store::console::{self, Visit};
 use mw_store::dead_letters;

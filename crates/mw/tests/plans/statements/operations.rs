@@ -1,8 +1,8 @@
 //! The sweep, and what operators ask for: by `mw`, by /metrics, by hand in psql.
 
-use mw_kinds::KINDS;
 use super::{BATCH, FEW, HISTORY, OPEN, PAGE, Statement, statement};
 use crate::history::now;
+use mw_kinds::KINDS;
 use mw_store::doctor::{self, Rebuilt, Scope};
 use mw_store::{drain, metrics, readiness, retention, sweep, upkeep};
 use serde_json::json;

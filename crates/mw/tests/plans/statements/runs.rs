@@ -1,8 +1,8 @@
 //! Reading and committing runs, their gates and their projects.
 
-use mw_kinds::KINDS;
 use super::{FEW, HISTORY, PAGE, Statement, limit, statement};
 use crate::history::{new_id, new_run, now};
+use mw_kinds::KINDS;
 use mw_media::principal::Principal;
 use mw_media::run::{Command, Context, GateDecision, Run, apply};
 use mw_media::status::{Channel, Status, Verdict};
@@ -95,7 +95,11 @@ fn commits() -> Vec<Statement> {
             let idempotency = Idempotency { caller: "ann".into(), key: new_id(), fingerprint: "f".into() };
             committed(
                 db,
-                Decision { transition: Some(new_run().erase().unwrap()), idempotency: Some(idempotency), ..Decision::default() },
+                Decision {
+                    transition: Some(new_run().erase().unwrap()),
+                    idempotency: Some(idempotency),
+                    ..Decision::default()
+                },
             );
         }),
         statement("runs_commit of a gate", PAGE, |db, run| {
