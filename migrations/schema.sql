@@ -76,8 +76,6 @@
 --     contacts_observe
 --       personas_observe
 --         llm_observe
---     request_seen
---       seen_seconds
 --     kick_take
 --
 -- A claim calls (a function that stands above already is not drawn again):
@@ -827,10 +825,8 @@ CREATE TABLE metric_histograms (
 -- metrics_fold(request jsonb) RETURNS jsonb
 -- metrics_gauges(a_now timestamptz) RETURNS TABLE (name text, labels text, value double precision)
 -- metrics_read(request jsonb) RETURNS jsonb
--- request_observe(request jsonb) RETURNS jsonb
--- request_seen(seen jsonb, a_run_id text) RETURNS void
+-- request_observe(observation jsonb, beside jsonb DEFAULT NULL) RETURNS boolean
 -- request_without(request jsonb, run_ids text[]) RETURNS jsonb
--- seen_seconds(seen jsonb) RETURNS double precision
 
 -- principals
 -- caller_admit(request jsonb) RETURNS jsonb

@@ -2,6 +2,7 @@
 //! same one as the product.
 
 use anyhow::{Context, Result};
+use mw_store::metrics::{Beside, Observation};
 use mw_store::{Database, DbError, Param};
 
 /// A statement with its parameters.
@@ -19,20 +20,32 @@ impl Database for Catcher {
     fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let json = params.iter().find_map(|param| match param {
             Param::Json(text) => Some((*text).to_owned()),
-            Param::Bytes(_) => None,
+            Param::Bytes(_) | Param::Observation(_) => None,
         });
         let bytes = params.iter().find_map(|param| match param {
             Param::Bytes(bytes) => Some(bytes.to_vec()),
-            Param::Json(_) => None,
+            Param::Json(_) | Param::Observation(_) => None,
         });
-        self.0 = Some(Statement { sql: mw_store::statement(function, params), json: json.unwrap_or_default(), bytes });
+        let mut sql = mw_store::statement(function, params);
+        // An observation is the same each time, so it stands in the statement itself.
+        if let Some(Param::Observation(text)) = params.last() {
+            sql = sql.replace(&format!("${}::text::jsonb, answer", params.len()), &format!("'{text}'::jsonb, answer"));
+        }
+        self.0 = Some(Statement { sql, json: json.unwrap_or_default(), bytes });
         Err(DbError::Failed("caught".to_owned()))
     }
 
-    fn observation(&self) -> Option<mw_store::metrics::Observation> {
+    fn query_beside(
+        &mut self,
+        function: &'static str,
+        params: &[Param<'_>],
+        beside: Beside<'_>,
+    ) -> Result<String, DbError> {
         // A request of the product is recorded with its write.
-        let labels = r#"service="myloware-api",path="/v1/webhooks/upload-post",method="POST",status="200""#.to_owned();
-        Some(mw_store::metrics::Observation { labels, seconds: 0.001 })
+        let labels = r#"service="myloware-api",path="/v1/webhooks/upload-post",method="POST",status="200""#;
+        let observation = Observation { labels, seconds: 0.001, run_id: beside.run_id, unless: beside.unless };
+        let observation = serde_json::to_string(&observation).unwrap_or_default();
+        self.query(function, &[params, &[Param::Observation(&observation)]].concat())
     }
 }
 
@@ -60,7 +73,7 @@ impl Statement {
             format!("'{}'", text.replace(unique, "' || :n::text || '"))
         };
         let json = quoted(&self.json);
-        let call = self.sql.replace("$1", &format!("({json})"));
+        let call = self.sql.replace("\":", "\": ").replace("$1", &format!("({json})"));
         let bytes = self.bytes.as_deref().map(|bytes| quoted(&String::from_utf8_lossy(bytes)));
         let call = bytes.map_or(call.clone(), |text| call.replace("$2", &format!("convert_to({text}, 'UTF8')")));
         format!("\\set n random(1, 9000000000000000000)\n{call};\n")
@@ -84,10 +97,11 @@ mod tests {
             mw_store::webhooks::refuse(db, Timestamp::UNIX_EPOCH, &refusal, b"{U}")
         });
         let caught = caught.unwrap();
-        assert_eq!(caught.sql, "SELECT webhook_refuse($1::text::jsonb, $2)::text");
+        assert!(caught.sql.starts_with("SELECT answer::text, request_observe('{"), "{}", caught.sql);
+        assert!(caught.sql.ends_with("'::jsonb, answer) FROM webhook_refuse($1::text::jsonb, $2) AS answer"));
         let script = caught.script("U");
         assert!(script.contains("hash-' || :n::text || '") && script.contains("it''s"), "{script}");
-        assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8'))::text;\n"), "{script}");
+        assert!(script.ends_with("convert_to('{' || :n::text || '}', 'UTF8')) AS answer;\n"), "{script}");
         assert_eq!(caught.request().headers()["x-json-bytes"], caught.json.len().to_string());
     }
 }

@@ -34,10 +34,11 @@ pub(crate) fn record(context: &mut Context, status: u16, lasted: Duration) {
     if records_itself || context.is_recorded() {
         return;
     }
-    let observation = Observation { labels: labels(route, context.method, status), seconds: lasted.as_secs_f64() };
-    let run_id = context.log.run_id().map(str::to_owned);
+    let (labels, run_id) = (labels(route, context.method, status), context.log.run_id().map(str::to_owned));
+    let seconds = lasted.as_secs_f64();
+    let observation = Observation { labels: &labels, seconds, run_id: run_id.as_deref(), unless: None };
     let Ok(database) = context.connection() else { return };
-    if let Err(error) = observe(database, &observation, run_id.as_deref()) {
+    if let Err(error) = observe(database, &observation) {
         context.log.write(
             Level::Warn,
             "myloware.metrics",

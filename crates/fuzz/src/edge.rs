@@ -14,7 +14,7 @@ pub(crate) use mw_console::{actions as console_actions, pages as console_pages};
 pub(crate) use mw_edge::component::Handler;
 pub(crate) use mw_edge::config::Config;
 pub(crate) use mw_edge::cursor::Cursor;
-pub(crate) use mw_edge::database::Way;
+pub(crate) use mw_edge::database::{Answer, Way};
 pub(crate) use mw_edge::request::{form_pairs, form_value, percent_decode, percent_encode};
 pub(crate) use mw_edge::request_id::choose as request_id;
 pub(crate) use mw_edge::{Context, Problem, Request, Response, clock, idempotency, ids};

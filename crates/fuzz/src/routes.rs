@@ -3,7 +3,7 @@
 //!
 //! For any bytes: no panic, no 500, headers that cannot be split, and statements that PostgreSQL can take.
 
-use crate::edge::{self, Config, Context, Handler, Way};
+use crate::edge::{self, Answer, Config, Context, Handler, Way};
 use crate::message::Message;
 use crate::{Seen, storable};
 use mw_store::{DbError, Param};
@@ -45,14 +45,15 @@ impl Way for Listener {
         Box::new(Listener)
     }
 
-    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError> {
         for param in params {
             if let Param::Json(text) = param {
                 storable(&serde_json::from_str(text).unwrap());
             }
         }
         let answer = ADMITTED.iter().find(|(name, _)| *name == function);
-        answer.map(|(_, answer)| (*answer).to_owned()).ok_or_else(|| DbError::Unavailable("only listening".into()))
+        let answer = answer.map(|(_, answer)| Answer { text: (*answer).to_owned(), recorded: false });
+        answer.ok_or_else(|| DbError::Unavailable("only listening".into()))
     }
 }
 

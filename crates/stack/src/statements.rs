@@ -29,8 +29,8 @@ impl Statements {
 
     /// Calls by function. What a host's pool sends to clean a connection for the next request is no function of ours.
     pub fn counted(&mut self) -> Result<BTreeMap<String, i64>> {
-        let sql = "SELECT split_part(substr(query, 8), '(', 1), sum(calls)::bigint FROM pg_stat_statements
-            WHERE query ~ '^SELECT [a-z_]+[(][$]1' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        let sql = "SELECT substring(query, '([a-z_]+)[(][$]1::'), sum(calls)::bigint FROM pg_stat_statements
+            WHERE query ~ '^SELECT (answer::text, request_observe.* FROM )?[a-z_]+[(][$]1::' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
             GROUP BY 1";
         let rows = self.0.query(sql, &[]).while_doing("read pg_stat_statements")?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())

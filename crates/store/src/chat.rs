@@ -1,9 +1,9 @@
 //! Conversations with Brendan.
 
 use crate::channels::UpdateKey;
-use crate::metrics::call_recording;
+use crate::metrics::Beside;
 use crate::runs::ProjectVersion;
-use crate::{Database, DbError, Limit, Taken, call, text};
+use crate::{Database, DbError, Limit, Taken, call, call_beside, text};
 use mw_kernel::Timestamp;
 use mw_kernel::link::Waiting;
 use mw_kernel::principal::{Named, Principal};
@@ -183,7 +183,8 @@ pub fn run(db: &mut dyn Database, user_id: &str, run_id: &str) -> Result<Option<
 
 /// Keeps a turn that starts nothing.
 pub fn save(db: &mut dyn Database, now: Timestamp, turn: &Turn) -> Result<(), DbError> {
-    call_recording::<IgnoredAny>(db, "chat_save", &json!({"now": text(now), "chat": turn}), None).map(|_| ())
+    let request = json!({"now": text(now), "chat": turn});
+    call_beside::<IgnoredAny>(db, "chat_save", &request, None, Beside::default()).map(|_| ())
 }
 
 /// What a model made of the messages after one and until another.

@@ -4,7 +4,8 @@
 use crate::batch::{Answer, Batch};
 use crate::chat::Turn;
 use crate::effects::{BreakerChange, Observed};
-use crate::{Database, DbError, metrics, runs, text};
+use crate::metrics::Beside;
+use crate::{Database, DbError, call_beside, runs, text};
 use mw_kernel::Timestamp;
 use mw_kernel::run::{AnyCommand, AnyRun, Context, Kinds, Order, Refusal, Transition};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -161,7 +162,10 @@ pub struct CommitAnswer {
 /// Commits decisions, each with its own guard.
 pub fn commit(db: &mut dyn Database, now: Timestamp, decisions: &[Decision]) -> Result<CommitAnswer, DbError> {
     let batch = Batch::of(now, decisions)?;
-    let answer: Answer = metrics::call_recording(db, "runs_commit", &batch, None)?;
+    let run_id =
+        decisions.first().and_then(|decision| decision.transition.as_ref()).map(|moved| moved.run.run_id.as_str());
+    let beside = Beside { run_id, unless: Some("exists($.refused.*) || exists($.fenced[*])") };
+    let answer: Answer = call_beside(db, "runs_commit", &batch, None, beside)?;
     let results = batch.results(decisions, &answer);
     Ok(CommitAnswer { results, kick: answer.kick, breakers: answer.breakers })
 }

@@ -59,6 +59,8 @@ pub const MIGRATION: u64 = include!(concat!(env!("OUT_DIR"), "/migration.rs"));
 pub enum Param<'a> {
     Json(&'a str),
     Bytes(&'a [u8]),
+    /// An observation ([`metrics::Observation`]) that the statement records beside its own work.
+    Observation(&'a str),
 }
 
 /// The database, as components (over Spin) and native programs (over a driver) both have it.
@@ -66,14 +68,15 @@ pub trait Database {
     /// Calls a function of `migrations/` in one statement that answers with exactly one row of one JSON: its text.
     fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError>;
 
-    /// The observation of the request that is served, for a writing statement to record beside its own work; `None` where there
-    /// is no request, or it is recorded already, or what it will be answered is not known before its statement.
-    fn observation(&self) -> Option<metrics::Observation> {
-        None
+    /// The same for a statement that writes, by which whoever serves a request may have it recorded.
+    fn query_beside(
+        &mut self,
+        function: &'static str,
+        params: &[Param<'_>],
+        _beside: metrics::Beside<'_>,
+    ) -> Result<String, DbError> {
+        self.query(function, params)
     }
-
-    /// A statement has recorded the request.
-    fn recorded(&mut self) {}
 }
 
 /// Why the database did not answer.
@@ -107,13 +110,24 @@ pub struct Taken {
     pub reset_seconds: u32,
 }
 
-/// The statement that calls a function. JSON goes both ways as text: Spin parses and writes anew whatever is `jsonb` for it.
+/// The statement that calls a function, and beside it the one that records a request, where there is an observation. JSON goes
+/// both ways as text: Spin parses and writes anew whatever is `jsonb` for it.
 pub fn statement(function: &str, params: &[Param<'_>]) -> String {
-    let arguments = params.iter().zip(1..).map(|(param, number)| match param {
-        Param::Json(_) => format!("${number}::text::jsonb"),
-        Param::Bytes(_) => format!("${number}"),
-    });
-    format!("SELECT {function}({})::text", arguments.collect::<Vec<_>>().join(", "))
+    let (mut arguments, mut observation) = (Vec::new(), None);
+    for (param, number) in params.iter().zip(1..) {
+        match param {
+            Param::Json(_) => arguments.push(format!("${number}::text::jsonb")),
+            Param::Bytes(_) => arguments.push(format!("${number}")),
+            Param::Observation(_) => observation = Some(number),
+        }
+    }
+    let call = format!("{function}({})", arguments.join(", "));
+    match observation {
+        None => format!("SELECT {call}::text"),
+        Some(number) => {
+            format!("SELECT answer::text, request_observe(${number}::text::jsonb, answer) FROM {call} AS answer")
+        }
+    }
 }
 
 /// Calls an SQL function that takes one JSON.
@@ -137,6 +151,20 @@ fn with_member(object: &str, name: &str, value: &str) -> String {
     format!("{{\"{name}\":{value}{comma}{members}")
 }
 
+/// The same for one that writes, and so may record the request that is served.
+fn call_beside<A: DeserializeOwned>(
+    db: &mut dyn Database,
+    function: &'static str,
+    request: &impl Serialize,
+    bytes: Option<&[u8]>,
+    beside: metrics::Beside<'_>,
+) -> Result<A, DbError> {
+    let json = write(request)?;
+    let params = [Some(Param::Json(&json)), bytes.map(Param::Bytes)];
+    let params: Vec<Param<'_>> = params.into_iter().flatten().collect();
+    read(&db.query_beside(function, &params, beside)?)
+}
+
 fn read<A: DeserializeOwned>(answer: &str) -> Result<A, DbError> {
     serde_json::from_str(answer).map_err(|error| DbError::Failed(format!("unexpected answer: {error}")))
 }
@@ -157,11 +185,21 @@ fn text(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_member;
+    use super::*;
 
     #[test]
     fn an_object_has_one_more_member() {
         assert_eq!(with_member(r#"{"b":[{}]}"#, "a", "1"), r#"{"a":1,"b":[{}]}"#);
         assert_eq!(with_member("{}", "a", r#""x""#), r#"{"a":"x"}"#);
+    }
+
+    #[test]
+    fn an_observation_is_a_second_call_in_the_same_statement() {
+        let params = [Param::Json("{}"), Param::Bytes(b""), Param::Observation("{}")];
+        assert_eq!(statement("f", &params[..2]), "SELECT f($1::text::jsonb, $2)::text");
+        assert_eq!(
+            statement("f", &params),
+            "SELECT answer::text, request_observe($3::text::jsonb, answer) FROM f($1::text::jsonb, $2) AS answer"
+        );
     }
 }

@@ -1,19 +1,32 @@
-//! What /metrics reads: stored totals and cheap gauges of what is open. Requests are recorded by the statement that they make
-//! anyway (`call_recording`), or by one of their own ([`observe`]).
+//! What /metrics reads: stored totals and cheap gauges of what is open. A request is recorded beside what it writes anyway
+//! ([`Database::query_beside`]), or by a statement of its own ([`observe`]).
 
-use crate::{Database, DbError, Param, call, text, with_member, write};
+use crate::{Database, DbError, call, text};
 use mw_kernel::Timestamp;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// An answered request, or one that is about to be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Observation {
+pub struct Observation<'a> {
     /// Ready for the text format: `a="b",c="d"`.
-    pub labels: String,
-    /// Since it came.
+    pub labels: &'a str,
+    /// Since it came, until now.
     pub seconds: f64,
+    /// The run that it is about.
+    pub run_id: Option<&'a str>,
+    /// See [`Beside::unless`].
+    pub unless: Option<&'static str>,
+}
+
+/// What a statement knows of the request that is recorded beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Beside<'a> {
+    /// The run that it is about, unless the statement's answer names it (`run_id`).
+    pub run_id: Option<&'a str>,
+    /// A JSON path that fits the statement's answer when the request is not answered as was thought; it is recorded later then.
+    pub unless: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -49,33 +62,6 @@ pub fn read(db: &mut dyn Database, now: Timestamp, runs: u32) -> Result<Metrics,
 }
 
 /// Records a request that no statement of its own has recorded.
-pub fn observe(db: &mut dyn Database, observation: &Observation, run_id: Option<&str>) -> Result<(), DbError> {
-    let request = json!({"seen": observation, "run_id": run_id});
-    call::<IgnoredAny>(db, "request_observe", &request).map(|_| ())
-}
-
-/// Calls an SQL function that records the request which is served beside its own work; with bytes, where it takes some.
-pub(crate) fn call_recording<A: DeserializeOwned>(
-    db: &mut dyn Database,
-    function: &'static str,
-    request: &impl Serialize,
-    bytes: Option<&[u8]>,
-) -> Result<A, DbError> {
-    #[derive(Deserialize)]
-    struct Recorded {
-        #[serde(default)]
-        seen: bool,
-    }
-    let mut json = write(request)?;
-    if let Some(observation) = db.observation() {
-        json = with_member(&json, "seen", &write(&observation)?);
-    }
-    let answer = match bytes {
-        Some(bytes) => db.query(function, &[Param::Json(&json), Param::Bytes(bytes)])?,
-        None => db.query(function, &[Param::Json(&json)])?,
-    };
-    if crate::read::<Recorded>(&answer)?.seen {
-        db.recorded();
-    }
-    crate::read(&answer)
+pub fn observe(db: &mut dyn Database, observation: &Observation<'_>) -> Result<(), DbError> {
+    call::<IgnoredAny>(db, "request_observe", observation).map(|_| ())
 }

@@ -31,7 +31,7 @@ impl Database for Client {
         let values: Vec<&(dyn ToSql + Sync)> = params
             .iter()
             .map(|param| match param {
-                Param::Json(text) => text as &(dyn ToSql + Sync),
+                Param::Json(text) | Param::Observation(text) => text as &(dyn ToSql + Sync),
                 Param::Bytes(bytes) => bytes,
             })
             .collect();

@@ -1,8 +1,8 @@
 //! Receipts of webhooks. How much of a delivery is kept is decided here; for how many, by budgets in the database
 //! (migrations/functions/webhooks).
 
-use crate::metrics::call_recording;
-use crate::{Database, DbError, text};
+use crate::metrics::Beside;
+use crate::{Database, DbError, call_beside, text};
 use mw_kernel::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,8 @@ pub fn accept(
         "query": delivery.query, "signature_status": delivery.signature_status, "trusted": delivery.trusted,
         "ignore": delivery.ignore, "match": delivery.matching, "hint": delivery.hint, "payload_bytes": body.len(),
     });
-    call_recording(db, "webhook_accept", &request, Some(delivery.kept(body)))
+    let beside = Beside { run_id: None, unless: Some("$.status == \"busy\"") };
+    call_beside(db, "webhook_accept", &request, Some(delivery.kept(body)), beside)
 }
 
 /// A delivery whose signature is missing or wrong.
@@ -106,5 +107,5 @@ pub fn refuse(db: &mut dyn Database, now: Timestamp, refusal: &Refusal<'_>, body
         "now": text(now), "provider": refusal.provider, "signature_status": refusal.signature_status,
         "body_hash": refusal.body_hash, "headers": refusal.headers, "payload_bytes": body.len(),
     });
-    call_recording::<IgnoredAny>(db, "webhook_refuse", &request, Some(beginning(body))).map(|_| ())
+    call_beside::<IgnoredAny>(db, "webhook_refuse", &request, Some(beginning(body)), Beside::default()).map(|_| ())
 }

@@ -5,11 +5,10 @@
 --
 -- Entry point: {"now", "decisions"?: [{"run_id", "expected_version", "run", "result", "payload"?, "budget"?, "idempotency"?}], "events"?,
 -- "jobs"?, "gates"?, "votes"?, "artifacts"?, "effects"?, "rearmed"?, "notices"?, "released"?, "held"?, "ended"?, "settles"?,
--- "observed"?: [{"run_id", ...}],
--- "chat"?, "seen"?} → {"refused": {run_id: {"result", ...}}, "fenced": [effect_id], "kick", "breakers", "seen"}. A run has one
+-- "observed"?: [{"run_id", ...}], "chat"?} → {"refused": {run_id: {"result", ...}}, "fenced": [effect_id], "kick", "breakers"}. A run has one
 -- decision, and all rows that follow from it; a list that would be empty is left out. An effect that concerns no run's decision is settled by
 -- itself. What is refused leaves no trace, but what was observed at a provider is true whoever holds the effect by now; after a
--- conflict it is told again. A turn of chat, and the request that is served, are recorded when everything was committed as it wished.
+-- conflict it is told again. A turn of chat is recorded when everything was committed as it wished.
 --
 -- It knows its rows by their keys, so its plans need no statistics: made once for a connection's life, never a scan or a hash of a
 -- table that happened to be small then. (Such plans look expensive enough to be compiled.)
@@ -27,7 +26,6 @@ DECLARE
     observed jsonb;
     breakers jsonb := '[]';
     due boolean := false;
-    whole boolean;
 BEGIN
     -- Tells runs_guard that this is the real thing; ends with the statement's transaction.
     PERFORM set_config('mw.commit', 'on', true);
@@ -86,8 +84,7 @@ BEGIN
             due := runs_end(request->'ended', a_now) OR due;
         END IF;
     END IF;
-    whole := refused = '{}' AND fenced IS NULL;
-    IF whole AND request ? 'chat' THEN
+    IF refused = '{}' AND fenced IS NULL AND request ? 'chat' THEN
         PERFORM chat_append(request->'chat', a_now);
     END IF;
     -- Last, since the providers' rows come after all others in the lock order.
@@ -95,9 +92,6 @@ BEGIN
         breakers := providers_observe(observed, a_now);
         PERFORM contacts_observe(observed, breakers);
     END IF;
-    IF whole AND request ? 'seen' THEN
-        PERFORM request_seen(request->'seen', request->'decisions'->0->>'run_id');
-    END IF;
     RETURN jsonb_build_object('refused', refused, 'fenced', coalesce(jsonb_path_query_array(fenced, '$[*].effect_id'), '[]'),
-                              'kick', due AND kick_take(a_now), 'breakers', breakers, 'seen', whole AND request ? 'seen');
+                              'kick', due AND kick_take(a_now), 'breakers', breakers);
 END $$;

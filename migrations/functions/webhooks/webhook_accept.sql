@@ -1,6 +1,5 @@
--- {"now", "provider", "key", "headers", "query", "signature_status", "trusted", "ignore", "match", "hint", "payload_bytes",
--- "seen"?} and of the raw body what may be kept → {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick",
--- "seen"}. "trusted" says that a signature covers the body. A repetition pokes its job again, and where the first delivery is a
+-- {"now", "provider", "key", "headers", "query", "signature_status", "trusted", "ignore", "match", "hint", "payload_bytes"} and of
+-- the raw body what may be kept → {"status": "accepted" | "duplicate" | "dlq" | "busy", "run_id", "kick"}. "trusted" says that a signature covers the body. A repetition pokes its job again, and where the first delivery is a
 -- dead letter and the job is known by now, it closes the dead letter. Over its budget, a stranger's delivery that names a job, or
 -- has no effect, is answered as accepted without a receipt: the poke is what is committed. One that matches nothing is to come
 -- again. The budget is taken when the job is held already, so that nobody holds it while waiting for a job.
@@ -64,12 +63,8 @@ BEGIN
     UNION ALL
     SELECT 'webhook_deliveries_total', format('provider="%s",outcome="%s"', a_provider, became), 1, NULL
     UNION ALL
-    SELECT 'api_rate_limited_requests_total', 'name="strangers"', 1, NULL WHERE became = 'busy'
-    UNION ALL
-    -- The request was to be answered with 200.
-    SELECT 'http_request_duration_seconds', request->'seen'->>'labels', seen_seconds(request->'seen'), job.run_id
-     WHERE request ? 'seen' AND became <> 'busy';
+    SELECT 'api_rate_limited_requests_total', 'name="strangers"', 1, NULL WHERE became = 'busy';
     RETURN jsonb_build_object(
         'status', CASE WHEN became IN ('ignored', 'unrecorded') THEN 'accepted' ELSE became END,
-        'run_id', job.run_id, 'kick', awake AND kick_take(a_now), 'seen', request ? 'seen' AND became <> 'busy');
+        'run_id', job.run_id, 'kick', awake AND kick_take(a_now));
 END $$;

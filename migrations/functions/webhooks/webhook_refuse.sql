@@ -1,5 +1,5 @@
--- {"now", "provider", "body_hash", "headers", "signature_status", "payload_bytes", "seen"?} and the beginning of the body →
--- {"stored", "seen"}. What is refused burns no key; each body is one row, counted as long as the budget lasts.
+-- {"now", "provider", "body_hash", "headers", "signature_status", "payload_bytes"} and the beginning of the body →
+-- {"stored"}. What is refused burns no key; each body is one row, counted as long as the budget lasts.
 CREATE OR REPLACE FUNCTION webhook_refuse(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -10,10 +10,7 @@ BEGIN
     SELECT 'webhook_verify_total', format('provider="%s",status="%s"', request->>'provider',
                                           request->>'signature_status'), 1
     UNION ALL
-    SELECT 'webhook_deliveries_total', format('provider="%s",outcome="refused"', request->>'provider'), 1
-    UNION ALL
-    SELECT 'http_request_duration_seconds', request->'seen'->>'labels', seen_seconds(request->'seen')
-     WHERE request ? 'seen';
+    SELECT 'webhook_deliveries_total', format('provider="%s",outcome="refused"', request->>'provider'), 1;
     kept := strangers_take('refused', receipt_bytes(request->'headers', '', body), a_now);
     IF kept THEN
         INSERT INTO webhook_events AS held (idempotency_key, provider, headers, payload, payload_bytes, signature_status,
@@ -24,5 +21,5 @@ BEGIN
         ON CONFLICT (provider, idempotency_key) WHERE outcome = 'refused'
         DO UPDATE SET count = held.count + 1, received_at = a_now, signature_status = excluded.signature_status;
     END IF;
-    RETURN jsonb_build_object('stored', kept, 'seen', request ? 'seen');
+    RETURN jsonb_build_object('stored', kept);
 END $$;

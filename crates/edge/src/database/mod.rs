@@ -13,7 +13,7 @@ pub use pooled::Pooled;
 pub use remote::Remote;
 
 use crate::config::Config;
-use mw_store::metrics::Observation;
+use mw_store::metrics::{Beside, Observation};
 use mw_store::{Database, DbError, Param};
 use std::time::Instant;
 
@@ -24,10 +24,17 @@ pub trait Way {
     where
         Self: Sized;
 
-    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError>;
+    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError>;
 
     /// Gives the connection back, where one is held; the next statement opens again.
     fn release(&mut self) {}
+}
+
+/// What a statement answered.
+pub struct Answer {
+    pub text: String,
+    /// The observation that was sent along is recorded.
+    pub recorded: bool,
 }
 
 /// [`Way::open`] of the way that a component has chosen.
@@ -65,16 +72,24 @@ impl RequestDatabase {
 
 impl Database for RequestDatabase {
     fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
-        self.way.query(function, params)
+        self.way.query(function, params).map(|answer| answer.text)
     }
 
-    fn observation(&self) -> Option<Observation> {
-        let unrecorded = self.unrecorded.as_ref().filter(|_| !self.recorded);
-        unrecorded
-            .map(|(labels, started)| Observation { labels: labels.clone(), seconds: started.elapsed().as_secs_f64() })
-    }
-
-    fn recorded(&mut self) {
-        self.recorded = true;
+    fn query_beside(
+        &mut self,
+        function: &'static str,
+        params: &[Param<'_>],
+        beside: Beside<'_>,
+    ) -> Result<String, DbError> {
+        let Some((labels, started)) = self.unrecorded.as_ref().filter(|_| !self.recorded) else {
+            return self.query(function, params);
+        };
+        let Beside { run_id, unless } = beside;
+        let observation = Observation { labels, seconds: started.elapsed().as_secs_f64(), run_id, unless };
+        let observation = serde_json::to_string(&observation).map_err(|error| DbError::Failed(error.to_string()))?;
+        let params = [params, &[Param::Observation(&observation)]].concat();
+        let answer = self.way.query(function, &params)?;
+        self.recorded = answer.recorded;
+        Ok(answer.text)
     }
 }

@@ -1,7 +1,7 @@
 //! Statements on a connection of the component's own pool, by `spin:postgres@4`. Never a second connection beside it: Spin's
 //! pool waits for ever when it is empty, and two requests that each wait for the other's never end.
 
-use super::Way;
+use super::{Answer, Way};
 use crate::config::Config;
 use mw_store::{DbError, Param, statement};
 use spin_sdk::pg4::{Connection, DbValue, ParameterValue, PgError as Error, QueryError};
@@ -23,7 +23,7 @@ impl Way for Pooled {
         Box::new(Pooled { address: config.optional("database_url"), connection: None })
     }
 
-    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError> {
         match self.query_once(function, params) {
             // The server ended the connection while nothing was asked of it, so that nothing was done.
             Err(error) if has_rested_too_long(&error) => self.query_once(function, params),
@@ -37,7 +37,7 @@ impl Way for Pooled {
 }
 
 impl Pooled {
-    fn query_once(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query_once(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError> {
         let values: Vec<ParameterValue> = params.iter().map(value).collect();
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -49,9 +49,11 @@ impl Pooled {
         let rows = connection.query(&statement(function, params), &values).map_err(classify)?;
         // Only a connection that has just worked is used again.
         self.connection = Some(connection);
-        let cell = rows.rows.into_iter().next().and_then(|row| row.into_iter().next());
-        match cell {
-            Some(DbValue::Str(answer)) => Ok(answer),
+        let mut row = rows.rows.into_iter().next().unwrap_or_default().into_iter();
+        match row.next() {
+            Some(DbValue::Str(text)) => {
+                Ok(Answer { text, recorded: matches!(row.next(), Some(DbValue::Boolean(true))) })
+            }
             Some(_) => Err(DbError::Failed("statement gave no text".to_owned())),
             None => Err(DbError::Failed("statement gave no row".to_owned())),
         }
@@ -94,7 +96,7 @@ fn is_full(error: &DbError) -> bool {
 fn value(param: &Param<'_>) -> ParameterValue {
     match param {
         Param::Bytes(bytes) => ParameterValue::Binary(bytes.to_vec()),
-        Param::Json(text) => ParameterValue::Str((*text).to_owned()),
+        Param::Json(text) | Param::Observation(text) => ParameterValue::Str((*text).to_owned()),
     }
 }
 

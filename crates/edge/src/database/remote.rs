@@ -1,7 +1,7 @@
 //! Asks the component `database` for a statement: `POST http://database.spin.internal/`, which never leaves the host. The wire
 //! is that of `encoded`, read on the other side by [`super::service`].
 
-use super::Way;
+use super::{Answer, Way};
 use crate::config::Config;
 use crate::outbound::{self, Timeouts};
 use mw_integrations::TransportError;
@@ -17,10 +17,13 @@ const TIMEOUTS: Timeouts = Timeouts {
     between_bytes: Duration::from_secs(10),
 };
 
-/// How many bytes of the body are each parameter, in their order: `j12,b7` is JSON of 12 bytes, then 7 bytes as they are.
+/// How many bytes of the body are each parameter, in their order: `j12,b7` is JSON of 12 bytes, then 7 bytes as they are; `o` an
+/// observation.
 pub(super) const PARAMETERS: &str = "x-parameters";
 /// The SQL function.
 pub(super) const FUNCTION: &str = "x-function";
+/// Done, and the observation is recorded.
+pub(super) const RECORDED: u16 = 201;
 pub(super) const FAILED: u16 = 500;
 pub(super) const UNAVAILABLE: u16 = 503;
 
@@ -34,7 +37,7 @@ impl Way for Remote {
         Box::new(Remote { request_id: request_id.to_owned() })
     }
 
-    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError> {
         let (parameters, body) = encoded(params);
         let request = http::Request::post(DATABASE_URL)
             .header(FUNCTION, function)
@@ -46,7 +49,7 @@ impl Way for Remote {
         let (status, body) = outbound::send_blocking(request, TIMEOUTS).map_err(unreachable)?;
         let text = String::from_utf8(body).map_err(|error| DbError::Failed(error.to_string()))?;
         match status {
-            200 => Ok(text),
+            200 | RECORDED => Ok(Answer { text, recorded: status == RECORDED }),
             FAILED => Err(DbError::Failed(text)),
             UNAVAILABLE => Err(DbError::Unavailable(text)),
             other => Err(DbError::Unavailable(format!("the database component answered {other}"))),
@@ -61,6 +64,7 @@ fn encoded(params: &[Param<'_>]) -> (String, Vec<u8>) {
         let letter = match param {
             Param::Json(_) => 'j',
             Param::Bytes(_) => 'b',
+            Param::Observation(_) => 'o',
         };
         let bytes = bytes_of(param);
         lengths.push(format!("{letter}{}", bytes.len()));
@@ -71,7 +75,7 @@ fn encoded(params: &[Param<'_>]) -> (String, Vec<u8>) {
 
 fn bytes_of<'a>(param: &'a Param<'_>) -> &'a [u8] {
     match param {
-        Param::Json(text) => text.as_bytes(),
+        Param::Json(text) | Param::Observation(text) => text.as_bytes(),
         Param::Bytes(bytes) => bytes,
     }
 }
@@ -85,6 +89,7 @@ pub(super) fn decoded<'a>(parameters: &str, mut body: &'a [u8]) -> Option<Vec<Pa
         params.push(match part.get(..1)? {
             "j" => Param::Json(std::str::from_utf8(bytes).ok()?),
             "b" => Param::Bytes(bytes),
+            "o" => Param::Observation(std::str::from_utf8(bytes).ok()?),
             _ => return None,
         });
         body = rest;
@@ -96,23 +101,25 @@ pub(super) fn decoded<'a>(parameters: &str, mut body: &'a [u8]) -> Option<Vec<Pa
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::mem::discriminant;
 
     fn same(one: &[Param<'_>], other: &[Param<'_>]) -> bool {
-        let kind = |param: &Param<'_>| matches!(param, Param::Json(_));
-        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| kind(a) == kind(b) && bytes_of(a) == bytes_of(b))
+        one.len() == other.len()
+            && one.iter().zip(other).all(|(a, b)| discriminant(a) == discriminant(b) && bytes_of(a) == bytes_of(b))
     }
 
     proptest! {
         #[test]
         fn parameters_survive_the_wire(json in ".{0,40}", bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            for params in [vec![], vec![Param::Json(&json)], vec![Param::Json(&json), Param::Bytes(&bytes)]] {
-                let (parameters, body) = encoded(&params);
-                prop_assert!(decoded(&parameters, &body).is_some_and(|read| same(&read, &params)));
+            let all = [Param::Json(&json), Param::Bytes(&bytes), Param::Observation(&json)];
+            for params in [&[], &all[..1], &all[..2], &all[..]] {
+                let (parameters, body) = encoded(params);
+                prop_assert!(decoded(&parameters, &body).is_some_and(|read| same(&read, params)));
             }
         }
 
         #[test]
-        fn nothing_else_is_read(parameters in "[jbx0-9,-]{0,12}", body in prop::collection::vec(any::<u8>(), 0..9)) {
+        fn nothing_else_is_read(parameters in "[jbox0-9,-]{0,12}", body in prop::collection::vec(any::<u8>(), 0..9)) {
             if let Some(params) = decoded(&parameters, &body) {
                 prop_assert_eq!(params.iter().map(|param| bytes_of(param).len()).sum::<usize>(), body.len());
             }

@@ -3,8 +3,8 @@
 //!
 //! What is asked for is a function of ours by name; a statement cannot be sent.
 
-use super::remote::{FAILED, FUNCTION, PARAMETERS, UNAVAILABLE, decoded};
-use super::{Pooled, Way};
+use super::remote::{FAILED, FUNCTION, PARAMETERS, RECORDED, UNAVAILABLE, decoded};
+use super::{Answer, Pooled, Way};
 use crate::config::Config;
 use crate::request::Request;
 use crate::response::Response;
@@ -17,13 +17,13 @@ const FUNCTION_LENGTH_MAX: usize = 63;
 /// Runs one statement.
 pub fn handle(request: &mut Request, config: &Config) -> Response {
     match run(request, config) {
-        Ok(text) => Response::new(200, "application/json", text),
+        Ok(answer) => Response::new(if answer.recorded { RECORDED } else { 200 }, "application/json", answer.text),
         Err(DbError::Unavailable(reason)) => Response::text(UNAVAILABLE, reason),
         Err(DbError::Failed(reason)) => Response::text(FAILED, reason),
     }
 }
 
-fn run(request: &mut Request, config: &Config) -> Result<String, DbError> {
+fn run(request: &mut Request, config: &Config) -> Result<Answer, DbError> {
     let failed = |reason: &str| DbError::Failed(reason.to_owned());
     let body = request.body(BODY_LIMIT_BYTES).map_err(|problem| DbError::Failed(problem.detail))?;
     let function = request.header(FUNCTION).filter(|name| is_function(name)).ok_or_else(|| failed("no function"))?;
@@ -44,7 +44,7 @@ mod tests {
 
     fn refusal(headers: &[(&str, &str)]) -> DbError {
         let configured = Config::of(&[("database_url", "postgres://nowhere.invalid/x")]);
-        run(&mut Request::in_memory("POST", "/", headers, "{}"), &configured).unwrap_err()
+        run(&mut Request::in_memory("POST", "/", headers, "{}"), &configured).err().unwrap()
     }
 
     #[test]

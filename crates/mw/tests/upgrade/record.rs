@@ -116,7 +116,8 @@ impl Release {
     }
 }
 
-/// What the log says was executed: `execute …: SELECT f($1::text::jsonb)::text`, then `parameters: $1 = '…', $2 = '\x…'`.
+/// What the log says was executed: `execute …: SELECT f($1::text::jsonb)::text`, then `parameters: $1 = '…', $2 = '\x…'`; with the
+/// request's observation beside it `SELECT answer::text, request_observe($2…) FROM f(…) AS answer`, whose parameter is the last.
 fn calls(log: &str) -> Vec<Call> {
     let mut lines = log.lines();
     let mut calls = Vec::new();
@@ -125,7 +126,9 @@ fn calls(log: &str) -> Vec<Call> {
             continue;
         };
         let sql = sql.replace("::text::jsonb", "");
-        let sql = sql.trim_end_matches("::text");
+        let beside = sql.strip_prefix("answer::text, request_observe(").and_then(|rest| rest.split_once(" FROM "));
+        let (is_observed, sql) = beside.map_or((false, sql.as_str()), |(_, call)| (true, call));
+        let sql = sql.trim_end_matches(" AS answer").trim_end_matches("::text");
         let Some(name) = sql.strip_suffix("($1)").or_else(|| sql.strip_suffix("($1, $2)")) else { continue };
         if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') || name.starts_with("pg_") {
             continue;
@@ -133,6 +136,8 @@ fn calls(log: &str) -> Vec<Call> {
         let Some((_, parameters)) = lines.next().and_then(|line| line.split_once("arameters: $1 = '")) else {
             continue;
         };
+        let observed = parameters.rsplit_once("', $").filter(|_| is_observed).map(|(others, _)| format!("{others}'"));
+        let parameters = observed.as_deref().unwrap_or(parameters);
         let (request, body) = match parameters.split_once("', $2 = '\\x") {
             Some((request, hex)) => (request, Some(unhex(hex.trim_end_matches('\'')))),
             None => (parameters.strip_suffix('\'').unwrap(), None),

@@ -4,7 +4,7 @@ use mw_store::commit::Committed;
 use mw_store::projects::{Applied, apply, definition as stored, list};
 use mw_store::readiness::readiness;
 use mw_store::runs::{Filter, list as list_runs, load, start_load, timeline, view};
-use mw_store::{Limit, MIGRATION, chat, metrics};
+use mw_store::{Database, Limit, MIGRATION, Param, chat, metrics};
 use serde_json::json;
 use time::Duration;
 
@@ -135,6 +135,23 @@ fn a_database_of_an_older_release_is_not_current() {
     assert!(!migrated_by(MIGRATION - 1, release), "a version of the tables is missing");
     assert!(!migrated_by(MIGRATION, "0.0.99"), "its functions are older");
     assert!(readiness(&mut connect()).unwrap().is_current());
+}
+
+#[test]
+fn a_request_is_recorded_beside_its_write_unless_that_went_otherwise() {
+    let mut db = connect();
+    let labels = format!("path=\"/{}\"", fresh_id());
+    let turn =
+        json!({"now": "2026-01-01T00:00:00Z", "chat": chat::Turn { user_id: fresh_id(), ..chat::Turn::default() }});
+    for (unless, recorded) in [(Some("$.saved == true"), 0), (Some("$.saved == false"), 1), (None, 2)] {
+        let observation = metrics::Observation { labels: &labels, seconds: 0.5, run_id: Some("run-1"), unless };
+        let observation = serde_json::to_string(&observation).unwrap();
+        let params = [Param::Json(&turn.to_string()), Param::Observation(&observation)];
+        assert_eq!(db.query("chat_save", &params).unwrap(), r#"{"saved": true}"#);
+        let sql = "SELECT count(*) FILTER (WHERE value BETWEEN 0.5 AND 60 AND run_id = 'run-1')
+                     FROM metric_observations WHERE labels = $1";
+        assert_eq!(db.driver().query_one(sql, &[&labels]).unwrap().get::<_, i64>(0), recorded, "{unless:?}");
+    }
 }
 
 #[test]

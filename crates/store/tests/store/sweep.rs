@@ -47,9 +47,9 @@ fn observations_of_a_histogram_fall_into_its_buckets_together_and_by_run() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Mock);
     let labels = format!("path=\"/{}\"", fresh_id());
     for seconds in [0.05, 0.06, 7.0] {
-        observe(&mut db, &Observation { labels: labels.clone(), seconds }, Some(&run.run_id)).unwrap();
+        observe(&mut db, &Observation { labels: &labels, seconds, run_id: Some(&run.run_id), unless: None }).unwrap();
     }
-    observe(&mut db, &Observation { labels: labels.clone(), seconds: 0.01 }, None).unwrap();
+    observe(&mut db, &Observation { labels: &labels, seconds: 0.01, run_id: None, unless: None }).unwrap();
     let all = |db: &mut Client, runs: u32| -> Vec<_> {
         let mut read = metrics::read(db, now(), runs).unwrap().histograms;
         read.retain(|histogram| histogram.labels == labels);

@@ -62,8 +62,8 @@ fn operators() -> Vec<Statement> {
             drain::switch(db, now(), true, "ann", None).unwrap();
         }),
         statement("request_observe", FEW, |db, _| {
-            let observation = metrics::Observation { labels: "path=\"/x\"".into(), seconds: 0.1 };
-            metrics::observe(db, &observation, None).unwrap();
+            let observation = metrics::Observation { labels: "path=\"/x\"", seconds: 0.1, run_id: None, unless: None };
+            metrics::observe(db, &observation).unwrap();
         }),
         // Counts what it names: the old artifacts.
         statement("retention_count", HISTORY, |db, _| {
