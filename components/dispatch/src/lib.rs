@@ -6,13 +6,13 @@ mod world;
 
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
-use mw_edge::{Context, Method, Problem, Request, Response, route};
+use mw_edge::{Context, Method, Problem, Request, Response, problem};
 use mw_kinds::KINDS;
 use mw_store::effects::Breaker;
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::allow_only(request, &[Method::Post])? {
-        return Ok(answer);
+    if request.method != Method::Post {
+        return Err(problem::method_not_allowed("POST"));
     }
     Ok(Response::empty(202).then(work))
 }

@@ -1,3 +1,3 @@
 //! GET /v1/hitl/link/:run/:gate.
 
-mw_edge::component!(mw_api::gates::link::handle);
+mw_edge::component!([mw_api::gates::link::ROUTES]);

@@ -1,3 +1,3 @@
 //! GET and POST /v1/hitl/approve/:run/workflow.
 
-mw_edge::component!(mw_api::gates::approve::handle, Pooled, mw_kinds::KINDS);
+mw_edge::component!([mw_api::gates::approve::ROUTES], Pooled, mw_kinds::KINDS);

@@ -1,3 +1,3 @@
 //! GET /health, /ready, /openapi.json (open); GET /version, /v1/ping (key).
 
-mw_edge::component!(mw_api::health::handle);
+mw_edge::component!([mw_api::health::ROUTES]);

@@ -1,3 +1,3 @@
 //! /mcp: tools and resources for agents, over the Model Context Protocol and as plain calls.
 
-mw_edge::component!(mw_mcp::handle, Remote, mw_kinds::KINDS);
+mw_edge::component!([mw_mcp::ROUTES], Remote, mw_kinds::KINDS);

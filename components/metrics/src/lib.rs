@@ -1,3 +1,3 @@
 //! GET /metrics.
 
-mw_edge::component!(mw_api::metrics::handle);
+mw_edge::component!([mw_api::metrics::ROUTES]);

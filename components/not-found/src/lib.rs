@@ -1,3 +1,3 @@
-//! Everything that no other component takes: 401, 404 and 422 in our shape.
+//! Everything that no other component takes: 401 for strangers, else 404, in our shape.
 
-mw_edge::component!(mw_api::not_found::handle);
+mw_edge::component!([]);

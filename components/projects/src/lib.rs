@@ -1,3 +1,3 @@
 //! GET /v1/projects, /v1/projects/:key.
 
-mw_edge::component!(mw_api::projects::handle);
+mw_edge::component!([mw_api::projects::ROUTES]);

@@ -1,3 +1,3 @@
 //! POST /v1/runs/start.
 
-mw_edge::component!(mw_api::start::handle, Pooled);
+mw_edge::component!([mw_api::start::ROUTES], Pooled);

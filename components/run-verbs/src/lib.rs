@@ -1,3 +1,3 @@
 //! POST /v1/runs/:id/{cancel,pause,resume,terminate,extend,retry,rerun} and POST /v1/runs/bulk.
 
-mw_edge::component!(mw_api::verbs::handle, Remote, mw_kinds::KINDS);
+mw_edge::component!([mw_api::verbs::ROUTES], Remote, mw_kinds::KINDS);

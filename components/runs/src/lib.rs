@@ -1,3 +1,3 @@
 //! GET /v1/runs, /v1/runs/:id, /v1/runs/:id/events, /v1/runs/:id/why; POST /v1/runs/:id/artifacts.
 
-mw_edge::component!(mw_api::runs::handle, Pooled, mw_kinds::KINDS);
+mw_edge::component!([mw_api::runs::ROUTES], Pooled, mw_kinds::KINDS);

@@ -1,3 +1,3 @@
 //! POST /v1/slack/interactions.
 
-mw_edge::component!(mw_channels::slack::handle, Remote, mw_kinds::KINDS);
+mw_edge::component!([mw_channels::slack::ROUTES], Remote, mw_kinds::KINDS);

@@ -1,3 +1,3 @@
 //! POST /v1/sweep: calls every reconciler once.
 
-mw_edge::component!(mw_api::sweep::handle, Pooled, mw_kinds::KINDS);
+mw_edge::component!([mw_api::sweep::ROUTES], Pooled, mw_kinds::KINDS);

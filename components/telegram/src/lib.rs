@@ -1,3 +1,3 @@
 //! POST /v1/telegram/webhook.
 
-mw_edge::component!(mw_channels::telegram::handle, Remote, mw_kinds::KINDS);
+mw_edge::component!([mw_channels::telegram::ROUTES], Remote, mw_kinds::KINDS);

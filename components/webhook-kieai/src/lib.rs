@@ -1,3 +1,3 @@
 //! POST /v1/webhooks/kieai.
 
-mw_edge::component!(mw_api::webhooks::kieai, Pooled);
+mw_edge::component!([mw_api::webhooks::KIEAI_ROUTES], Pooled);

@@ -1,3 +1,3 @@
 //! POST /v1/webhooks/shotstack.
 
-mw_edge::component!(mw_api::webhooks::shotstack, Pooled);
+mw_edge::component!([mw_api::webhooks::SHOTSTACK_ROUTES], Pooled);

@@ -1,3 +1,3 @@
 //! POST /v1/webhooks/std/:source.
 
-mw_edge::component!(mw_api::webhooks::standard::handle, Pooled);
+mw_edge::component!([mw_api::webhooks::standard::ROUTES], Pooled);

@@ -1,3 +1,3 @@
 //! POST /v1/webhooks/upload-post.
 
-mw_edge::component!(mw_api::webhooks::upload_post, Pooled);
+mw_edge::component!([mw_api::webhooks::UPLOAD_POST_ROUTES], Pooled);

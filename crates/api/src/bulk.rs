@@ -1,34 +1,74 @@
 //! POST /v1/runs/bulk: a verb and a filter, a page of runs at a time; a dry run unless the body says otherwise.
 
-use mw_edge::body::{self, Fields};
+use mw_edge::body::{After, Body, Choice, Fields, Moment, Nested, Required, Text, Whole};
 use mw_edge::cursor::Cursor;
-use mw_edge::limits::RUNS_BULK;
-use mw_edge::{Context, Problem, Request, Response, auth, clock, idempotency, kick};
+use mw_edge::{Context, Problem, Request, Response, auth, body, clock, idempotency, kick, shape};
 use mw_kernel::run::Kinds;
 use mw_kernel::status::Verb;
 use mw_operations::runs::view;
 use mw_operations::verbs::VerbRequest;
-use mw_operations::verbs::bulk::{BulkRequest, perform};
+use mw_operations::verbs::body::AnyOrder;
+use mw_operations::verbs::bulk::{BulkRequest, BulkResult, perform};
 use mw_store::runs::{Filter, states};
-use serde_json::{Map, json};
 
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 100;
+
+body! {
+    /// Which runs, and whether anything is done to them.
+    pub struct Bulk {
+        #[schemars(extend("default" = true))]
+        pub dry_run: Option<bool>,
+        #[schemars(extend("default" = PAGE_DEFAULT))]
+        pub limit: Option<Whole<1, PAGE_MAX>>,
+        pub filter: Required<Nested<RunFilter>>,
+        pub cursor: Option<After<1000>>,
+    }
+
+    /// All conditions must hold; at least one is needed.
+    #[schemars(inline, extend("minProperties" = 1))]
+    pub struct RunFilter {
+        #[schemars(with = "Option<mw_media::status::Status>")]
+        pub status: Option<Text<1, 40>>,
+        pub project: Option<Text<1, 200>>,
+        pub user_id: Option<Text<1, 200>>,
+        pub created_before: Option<Moment>,
+    }
+}
+
+/// The whole body: the verb, what it asks for, and which runs.
+#[cfg_attr(not(target_family = "wasm"), derive(mw_edge::schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(crate = "mw_edge::schemars"))]
+pub struct BulkOrder {
+    pub verb: Required<Choice<Verb>>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(flatten))]
+    pub order: AnyOrder,
+    #[cfg_attr(not(target_family = "wasm"), schemars(flatten))]
+    pub bulk: Bulk,
+}
+
+shape! {
+    pub struct BulkOutcome {
+        pub verb: Verb,
+        pub dry_run: bool,
+        #[schemars(length(max = 100))]
+        pub results: Vec<BulkResult>,
+        pub next_cursor: Option<String>,
+    }
+}
 
 /// The caller's key and the method have been checked.
 pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let mut bulk = read(request, context.kinds)?;
     bulk.verb.actor = context.actor(&bulk.verb.actor)?;
     let caller = auth::limiter_subject(request, context);
-    let limit = RUNS_BULK.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     let found = states(context.database()?, clock::now(), &bulk.filter, bulk.page, &limit)?;
-    context.limit(RUNS_BULK, found.limit.as_ref())?;
+    context.count(found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
     let (results, kick) = perform(&bulk, found, context)?;
-    let answer = json!({
-        "verb": bulk.verb.order.verb(), "dry_run": bulk.dry_run, "results": results, "next_cursor": next,
-    });
-    let response = Response::ok(&answer);
+    let (verb, dry_run) = (bulk.verb.order.verb(), bulk.dry_run);
+    let response = Response::ok(&BulkOutcome { verb, dry_run, results, next_cursor: next });
     Ok(if kick { response.then(kick::dispatch) } else { response })
 }
 
@@ -36,44 +76,31 @@ fn read(request: &mut Request, kinds: Kinds) -> Result<BulkRequest, Problem> {
     let key = idempotency::key(request)?.unwrap_or_default();
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let verb = Verb::parse(&fields.required_text("verb", 1, 20));
-    if verb.is_none() && fields.errors.is_empty() {
-        let words: Vec<String> = Verb::ALL.iter().map(|verb| format!("'{verb}'")).collect();
-        fields.fail("verb", format!("Input should be one of {}", words.join(", ")));
-    }
-    let verb = VerbRequest::read(verb.unwrap_or(Verb::Resume), &mut fields, key, clock::now());
-    let dry_run = fields.boolean("dry_run").unwrap_or(true);
-    let page = fields.number("limit", 1, PAGE_MAX).unwrap_or(PAGE_DEFAULT);
-    let cursor = fields.text("cursor", 1, 1000);
-    let mut filter = read_filter(&mut fields, kinds)?;
-    let before = cursor.map(|text| Cursor::parse(&text).ok_or(())).transpose();
-    match before {
-        Ok(before) => filter.before = before.map(|cursor| (cursor.created_at, cursor.run_id)),
-        Err(()) => fields.fail("cursor", "is not one of ours"),
-    }
-    fields.finish()?;
-    Ok(BulkRequest { verb, filter, page, dry_run })
-}
-
-/// At least one condition, so that nobody ends everything by leaving a word out.
-fn read_filter(fields: &mut Fields<'_>, kinds: Kinds) -> Result<Filter, Problem> {
-    let empty = Map::new();
-    let members = fields.required_object("filter").unwrap_or(&empty);
-    let mut inner = Fields::new(members, "#/filter");
-    let status =
-        inner.text("status", 1, 40).map(|word| view::status_of(kinds, &word, "#/filter/status")).transpose()?;
-    let filter = Filter {
-        status,
-        project: inner.text("project", 1, 200),
-        user_id: inner.text("user_id", 1, 200),
-        created_before: inner.moment("created_before").map(clock::rfc3339),
-        ..Filter::default()
-    };
-    fields.errors.append(&mut inner.errors);
+    let verb: Required<Choice<Verb>> = body::Member::read(&mut fields, "verb");
+    let verb = verb.0.map_or(Verb::Resume, |verb| verb.0);
+    let verb = VerbRequest::read(verb, &mut fields, key, clock::now());
+    let Bulk { dry_run, limit, filter, cursor } = Body::read(&mut fields);
+    let filter = filter.0.map(|filter| filter_of(filter.0, kinds)).transpose()?;
+    let mut filter = filter.unwrap_or_default();
+    // At least one condition, so that nobody ends everything by leaving a word out.
     if filter == Filter::default() && fields.errors.is_empty() {
         fields.fail("filter", "needs at least one of status, project, user_id, created_before");
     }
-    Ok(filter)
+    fields.finish()?;
+    filter.before = cursor.map(|after| (after.0.created_at, after.0.run_id));
+    let page = limit.map_or(PAGE_DEFAULT, |limit| limit.0);
+    Ok(BulkRequest { verb, filter, page, dry_run: dry_run.unwrap_or(true) })
+}
+
+fn filter_of(filter: RunFilter, kinds: Kinds) -> Result<Filter, Problem> {
+    let status = filter.status.map(|word| view::status_of(kinds, &word, "#/filter/status")).transpose()?;
+    Ok(Filter {
+        status,
+        project: filter.project.map(|project| project.0),
+        user_id: filter.user_id.map(|user_id| user_id.0),
+        created_before: filter.created_before.map(|moment| clock::rfc3339(moment.0)),
+        ..Filter::default()
+    })
 }
 
 #[cfg(test)]

@@ -1,33 +1,96 @@
 //! /v1/channels: the chats and channels that are notified of what happens, for operators; and notices that could not be delivered.
 
-use mw_edge::body::{self, Fields};
+use mw_edge::about::Tag::Operations;
+use mw_edge::body::{Body, Choice, Fields, Required, Text};
 use mw_edge::clock::normalise_times;
-use mw_edge::{Context, Method, Problem, Request, Response, clock, ids, kick, problem, route};
+use mw_edge::route::{Route, get, post};
+use mw_edge::{Context, Problem, Request, Response, body, clock, ids, kick, problem, shape};
 use mw_integrations::{slack, telegram};
+use mw_kernel::principal::Role::{Operator, Viewer};
 use mw_store::channels::{self, Adding, Kind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Notices of one call.
 const REPLAY_MAX: u32 = 200;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::enter(request, context)? {
-        return Ok(answer);
+pub const ROUTES: &[Route] = &[
+    get("/v1/channels", Viewer, list)
+        .is(Operations, "list_channels", "List the chats and channels that are told what happens")
+        .more("There are 200 at most.")
+        .gives::<Channels>("All of them."),
+    post("/v1/channels", Operator, add)
+        .is(Operations, "add_channel", "Tell a chat or channel what happens")
+        .more("To runs of one project, or to all. A chat that is listed may also talk to the bot. Adding it twice is adding it once.")
+        .takes::<AddChannel>()
+        .gives::<Channel>("The channel.")
+        .refuses(&[409]),
+    post("/v1/channels/replay", Operator, replay)
+        .is(Operations, "replay_notices", "Send what could not be delivered once more")
+        .more("Up to 200 messages that were given up, newest first. One that was overtaken meanwhile is not sent.")
+        .may_take::<ReplayNotices>()
+        .gives::<ReplayedNotices>("How many are due again."),
+    post("/v1/channels/{id}/remove", Operator, remove)
+        .is(Operations, "remove_channel", "Tell a chat or channel nothing more")
+        .path::<ChannelPath>()
+        .gives::<RemovedChannel>("It is gone."),
+];
+
+body! {
+    pub struct AddChannel {
+        pub kind: Required<Choice<Kind>>,
+        /// A chat's id on Telegram, a channel's on Slack.
+        #[schemars(regex(pattern = "^(-?[1-9][0-9]{0,17}|[CDGUW][A-Z0-9]{2,20})$"))]
+        pub address: Text<1, 30>,
+        /// Only runs of this project.
+        #[schemars(regex(pattern = r"^[^\u0000]*$"))]
+        pub project: Option<Text<1, 64>>,
     }
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match path.as_slice() {
-        ["v1", "channels", "replay"] => replay(request, context),
-        ["v1", "channels", id, "remove"] => remove(id, context),
-        ["v1", "channels"] if request.method == Method::Post => add(request, context),
-        ["v1", "channels"] => list(context),
-        _ => Err(problem::not_found("Not Found")),
+
+    pub struct ReplayNotices {
+        /// Only those of this run.
+        #[schemars(regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
+        pub run_id: Option<Text<1, 128>>,
     }
 }
 
-fn list(context: &mut Context) -> Result<Response, Problem> {
+shape! {
+    pub struct ChannelPath {
+        /// The channel's id.
+        pub id: String,
+    }
+
+    #[serde(rename_all = "camelCase")]
+    pub struct Channel {
+        #[schemars(extend("format" = "uuid"))]
+        pub id: String,
+        pub kind: Kind,
+        pub address: String,
+        pub project: Option<String>,
+        #[schemars(extend("format" = "date-time"))]
+        pub created_at: String,
+    }
+
+    pub struct Channels {
+        /// As the database has them.
+        #[schemars(with = "Vec<Channel>", length(max = 200))]
+        pub channels: Vec<Value>,
+    }
+
+    pub struct RemovedChannel {
+        pub id: String,
+        #[schemars(extend("const" = true))]
+        pub removed: bool,
+    }
+
+    pub struct ReplayedNotices {
+        #[schemars(range(max = 200))]
+        pub replayed: u64,
+    }
+}
+
+fn list(_request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let channels: Vec<Value> = channels::list(context.database()?)?.into_iter().map(shown).collect();
-    Ok(Response::ok(&json!({"channels": channels})))
+    Ok(Response::ok(&Channels { channels }))
 }
 
 fn shown(mut channel: Value) -> Value {
@@ -38,17 +101,15 @@ fn shown(mut channel: Value) -> Value {
 fn add(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let kind = Kind::parse(&fields.required_text("kind", 1, 20));
-    let address = fields.required_text("address", 1, 30);
-    let project = fields.text("project", 1, 64);
-    match kind {
-        None => fields.fail("kind", "Input should be 'telegram' or 'slack'"),
-        Some(kind) if !is_address(kind, &address) => fields.fail("address", what_an_address_is(kind)),
-        Some(_) => {}
+    let AddChannel { kind, address, project } = Body::read(&mut fields);
+    match kind.0 {
+        Some(Choice(kind)) if !is_address(kind, &address) => fields.fail("address", what_an_address_is(kind)),
+        None | Some(_) => {}
     }
     fields.finish()?;
-    let kind = kind.ok_or_else(problem::internal)?;
-    match channels::add(context.database()?, clock::now(), kind, &address, project.as_deref())? {
+    let Choice(kind) = kind.0.ok_or_else(problem::internal)?;
+    let project = project.as_ref().map(|project| project.as_str());
+    match channels::add(context.database()?, clock::now(), kind, &address, project)? {
         Adding::Added { channel } | Adding::Known { channel } => Ok(Response::ok(&shown(channel))),
         Adding::UnknownProject => Err(problem::invalid_field("#/project", "there is no such project")),
         Adding::Full => Err(problem::conflict("too-many-channels", "there are 200 channels: remove some first")),
@@ -70,11 +131,11 @@ fn what_an_address_is(kind: Kind) -> &'static str {
     }
 }
 
-fn remove(id: &str, context: &mut Context) -> Result<Response, Problem> {
+fn remove(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let unknown = || problem::not_found("channel not found");
-    let id = uuid::Uuid::parse_str(id).map_err(|_| unknown())?.to_string();
+    let id = uuid::Uuid::parse_str(&request.parameter("id")).map_err(|_| unknown())?.to_string();
     match channels::remove(context.database()?, &id)? {
-        true => Ok(Response::ok(&json!({"id": id, "removed": true}))),
+        true => Ok(Response::ok(&RemovedChannel { id, removed: true })),
         false => Err(unknown()),
     }
 }
@@ -82,20 +143,21 @@ fn remove(id: &str, context: &mut Context) -> Result<Response, Problem> {
 fn replay(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let run_id = fields.text("run_id", 1, 128);
+    let ReplayNotices { run_id } = Body::read(&mut fields);
+    let run_id = run_id.map(|run_id| run_id.0);
     if run_id.as_deref().is_some_and(|run_id| !ids::is_run_id(run_id)) {
         fields.fail("run_id", "Input should be a run's id");
     }
     fields.finish()?;
     let replayed = channels::replay(context.database()?, clock::now(), run_id.as_deref(), REPLAY_MAX)?;
-    let response = Response::ok(&json!({"replayed": replayed.acted}));
+    let response = Response::ok(&ReplayedNotices { replayed: replayed.acted });
     Ok(if replayed.kick { response.then(kick::dispatch) } else { response })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
+    use crate::testing::refused_by;
 
     #[test]
     fn addresses_are_those_of_their_messenger() {
@@ -117,13 +179,9 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_before_the_database_is_asked() {
-        let refused = |body: &str| {
-            let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
-            let mut asked = Request::in_memory("POST", "/v1/channels", &[("x-api-key", "k")], body);
-            handle(&mut asked, &mut context).err().unwrap()
-        };
+        let refused = |body: &str| refused_by(ROUTES, "POST", "/v1/channels", body);
         assert_eq!(refused(r#"{"kind":"irc","address":"x"}"#).errors[0].pointer, "#/kind");
         assert_eq!(refused(r#"{"kind":"slack","address":"general"}"#).errors[0].pointer, "#/address");
-        assert_eq!(refused("{}").errors.len(), 3);
+        assert_eq!(refused("{}").errors.len(), 2);
     }
 }

@@ -1,41 +1,69 @@
 //! /v1/dlq: deliveries that match no job, for operators: list, look at, replay, discard; one by one or by filter. By
 //! filter a call takes one bounded page, says what would happen unless `dry_run` is false, and `next_cursor` goes on.
 
-use mw_edge::body::{self, Fields};
+pub mod bodies;
+
+use bodies::{
+    DeadLetter, DeadLetterOutcome, DeadLetterOutcomes, DeadLetterPage, DiscardDeadLetter, DiscardDeadLetters,
+    LetterFilter, LetterPath, LettersQuery, ReplayDeadLetter, ReplayDeadLetters,
+};
+use mw_edge::about::Tag::Operations;
+use mw_edge::body::{self, After, Body, Fields, Nested, Text, Whole, one_of};
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::query::{invalid_query, page_size, short_text};
-use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
+use mw_edge::route::{Route, get, post};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem};
+use mw_kernel::principal::Role::{Operator, Viewer};
 use mw_operations::dead_letters::{PAYLOAD_BYTES_MAX, dead_letter_id, explanation, payload, unknown};
 use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settled};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Letters of one call by filter.
 const BULK_MAX: u32 = 100;
-const ACTOR_LENGTH_MAX: usize = 200;
-const REASON_LENGTH_MAX: usize = 500;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::enter(request, context)? {
-        return Ok(answer);
-    }
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match path.as_slice() {
-        ["v1", "dlq"] => list(request, context),
-        ["v1", "dlq", "replay"] => settle_many(Action::Replay, request, context),
-        ["v1", "dlq", "discard"] => settle_many(Action::Discard, request, context),
-        ["v1", "dlq", id] => show(id, context),
-        ["v1", "dlq", id, "replay"] => settle_one(Action::Replay, id, request, context),
-        ["v1", "dlq", id, "discard"] => settle_one(Action::Discard, id, request, context),
-        _ => Err(problem::not_found("Not Found")),
-    }
-}
+pub const ROUTES: &[Route] = &[
+    get("/v1/dlq", Viewer, list)
+        .is(Operations, "list_dead_letters", "List dead letters, newest first")
+        .more("Deliveries that match no job. None is deleted before it is processed or discarded.")
+        .query::<LettersQuery>()
+        .gives::<DeadLetterPage>("A page of letters."),
+    post("/v1/dlq/replay", Operator, replay_many)
+        .is(Operations, "replay_dead_letters", "Match letters again and act on them, by filter")
+        .more(BY_FILTER)
+        .may_take::<ReplayDeadLetters>()
+        .gives::<DeadLetterOutcomes>("What became, or would become, of each letter."),
+    post("/v1/dlq/discard", Operator, discard_many)
+        .is(Operations, "discard_dead_letters", "Take letters out of the queue, by filter")
+        .more(BY_FILTER)
+        .takes::<DiscardDeadLetters>()
+        .gives::<DeadLetterOutcomes>("What became, or would become, of each letter."),
+    get("/v1/dlq/{id}", Viewer, show)
+        .is(Operations, "get_dead_letter", "Look at a dead letter")
+        .more("The delivery as it came, what it was matched by, and in plain words why it waits or how it ended.")
+        .path::<LetterPath>()
+        .gives::<DeadLetter>("The letter, also when it is settled."),
+    post("/v1/dlq/{id}/replay", Operator, replay)
+        .is(Operations, "replay_dead_letter", "Match a letter again and act on it")
+        .path::<LetterPath>()
+        .may_take::<ReplayDeadLetter>()
+        .gives::<DeadLetterOutcome>("What became of it; asking twice says that it is done."),
+    post("/v1/dlq/{id}/discard", Operator, discard)
+        .is(Operations, "discard_dead_letter", "Take a letter out of the queue; its receipt stays")
+        .path::<LetterPath>()
+        .takes::<DiscardDeadLetter>()
+        .gives::<DeadLetterOutcome>("What became of it; asking twice says that it is done."),
+];
 
-fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
+const BY_FILTER: &str = "One page of letters, newest first. Unless `dry_run` is false, only says what would become of each. `next_cursor` goes on; repeating a call is harmless.";
+
+fn list(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let reason = match request.query("reason") {
         None => None,
-        Some(word) => Some(Reason::parse(&word).ok_or_else(|| problem::invalid_field("query:reason", reasons()))?),
+        Some(word) => {
+            Some(Reason::parse(&word).ok_or_else(|| problem::invalid_field("query:reason", one_of(Reason::WORDS)))?)
+        }
     };
     let exhausted = match request.query("exhausted").as_deref() {
         None => None,
@@ -45,7 +73,10 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     };
     let before = match request.query("cursor") {
         None => None,
-        Some(text) => Some(cursor(&text).ok_or_else(|| invalid_query("cursor", "is not one of ours"))?),
+        Some(text) => {
+            let place = Cursor::parse(&text).and_then(place);
+            Some(place.ok_or_else(|| invalid_query("cursor", "is not one of ours"))?)
+        }
     };
     let filter = Filter { provider: short_text(request, "provider")?, reason, exhausted, before };
     let limit = page_size(request)?;
@@ -55,18 +86,12 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     Ok(Response::ok(&json!({"letters": page.letters, "next_cursor": next})))
 }
 
-fn reasons() -> String {
-    let words: Vec<String> = Reason::ALL.iter().map(|reason| format!("'{}'", reason.as_str())).collect();
-    format!("Input should be one of {}", words.join(", "))
-}
-
-fn cursor(text: &str) -> Option<(String, String)> {
-    let cursor = Cursor::parse(text)?;
+fn place(cursor: Cursor) -> Option<(String, String)> {
     Some((cursor.created_at, dead_letter_id(&cursor.run_id)?))
 }
 
-fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
-    let id = dead_letter_id(id).ok_or_else(unknown)?;
+fn show(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let id = dead_letter_id(&request.parameter("id")).ok_or_else(unknown)?;
     let mut letter = dead_letters::view(context.database()?, &id, PAYLOAD_BYTES_MAX)?.ok_or_else(unknown)?;
     normalise_times(&mut letter);
     if let Value::Object(members) = &mut letter {
@@ -78,94 +103,124 @@ fn show(id: &str, context: &mut Context) -> Result<Response, Problem> {
     Ok(Response::ok(&letter))
 }
 
-/// Who settles it, and why.
+/// Who settles it, and why; or only what would become of it.
 struct Settlement {
+    action: Action,
     actor: String,
     reason: String,
+    dry_run: bool,
 }
 
-/// A discard must say why; a replay may.
-fn settlement(action: Action, fields: &mut Fields<'_>) -> Settlement {
-    let actor = fields.text("actor", 0, ACTOR_LENGTH_MAX).filter(|text| !text.trim().is_empty());
-    let reason = match action {
-        Action::Discard => Some(fields.required_text("reason", 1, REASON_LENGTH_MAX)),
-        Action::Replay => fields.text("reason", 0, REASON_LENGTH_MAX),
-    };
-    let reason = reason.filter(|text| !text.trim().is_empty());
-    Settlement {
-        actor: actor.unwrap_or_else(|| "api".to_owned()),
-        reason: reason.unwrap_or_else(|| "replayed via API".to_owned()),
+type Actor = Option<Text<0, 200>>;
+
+impl Settlement {
+    fn replay(reason: Option<Text<0, 500>>, actor: Actor, dry_run: bool) -> Settlement {
+        let reason = Text::said(reason).unwrap_or_else(|| "replayed via API".to_owned());
+        Settlement { action: Action::Replay, actor: actor_of(actor), reason, dry_run }
+    }
+
+    /// A discard must say why.
+    fn discard(reason: Text<1, 500>, actor: Actor, dry_run: bool) -> Settlement {
+        let reason = Text::said(Some(reason)).unwrap_or_else(|| "discarded via API".to_owned());
+        Settlement { action: Action::Discard, actor: actor_of(actor), reason, dry_run }
+    }
+
+    fn order(&self) -> Order<'_> {
+        Order { action: self.action, actor: &self.actor, reason: &self.reason, dry_run: self.dry_run }
     }
 }
 
-fn settle_one(action: Action, id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
-    let settlement = settlement(action, &mut fields);
-    let dry_run = fields.boolean("dry_run").unwrap_or(false);
-    fields.finish()?;
-    let id = dead_letter_id(id).ok_or_else(unknown)?;
+fn actor_of(actor: Actor) -> String {
+    Text::said(actor).unwrap_or_else(|| "api".to_owned())
+}
+
+fn replay(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let ReplayDeadLetter { reason, actor, dry_run } = body::read(request)?;
+    settle_one(Settlement::replay(reason, actor, dry_run.unwrap_or(false)), request, context)
+}
+
+fn discard(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let DiscardDeadLetter { reason, actor, dry_run } = body::read(request)?;
+    settle_one(Settlement::discard(reason, actor, dry_run.unwrap_or(false)), request, context)
+}
+
+fn settle_one(settlement: Settlement, request: &Request, context: &mut Context) -> Result<Response, Problem> {
+    let id = dead_letter_id(&request.parameter("id")).ok_or_else(unknown)?;
     let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
-    let order = Order { action, actor: &settlement.actor, reason: &settlement.reason, dry_run };
-    let settled = dead_letters::settle(context.database()?, clock::now(), &id, &order)?;
+    let settled = dead_letters::settle(context.database()?, clock::now(), &id, &settlement.order())?;
     if settled.result == Ending::Unknown {
         return Err(unknown());
     }
-    let response = Response::ok(&outcome(&id, &settled));
-    Ok(if settled.kick { response.then(kick::dispatch) } else { response })
-}
-
-/// `receipt` is the id under which the delivery was accepted at first; a replay keeps it.
-fn outcome(id: &str, settled: &Settled) -> Value {
-    json!({
-        "id": id, "receipt": id, "result": settled.result, "provider": settled.provider, "runId": settled.run_id,
-        "reason": settled.reason,
-    })
-}
-
-fn settle_many(action: Action, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
-    let settlement = settlement(action, &mut fields);
-    let dry_run = fields.boolean("dry_run").unwrap_or(true);
-    let limit = fields.number("limit", 1, BULK_MAX).unwrap_or(BULK_MAX / 2);
-    let before = fields.text("cursor", 1, 300).map(|text| cursor(&text));
-    if before == Some(None) {
-        fields.fail("cursor", "cursor is not one of ours");
-    }
-    let filter = filter(&mut fields, before.flatten());
-    fields.finish()?;
-    let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
-    let page = dead_letters::list(context.database()?, &filter, limit)?;
-    let order = Order { action, actor: &settlement.actor, reason: &settlement.reason, dry_run };
-    let (mut letters, mut counts, mut kick) = (Vec::new(), Map::new(), false);
-    for letter in &page.letters {
-        let id = letter.get("id").and_then(Value::as_str).unwrap_or_default();
-        let settled = dead_letters::settle(context.database()?, clock::now(), id, &order)?;
-        kick |= settled.kick;
-        letters.push(outcome(id, &settled));
-        let word = json!(settled.result).as_str().unwrap_or_default().to_owned();
-        let count = counts.entry(word).or_insert_with(|| json!(0));
-        *count = json!(count.as_u64().unwrap_or_default() + 1);
-    }
-    let next = page.letters.last().filter(|_| page.more).and_then(|letter| Cursor::after_item(letter, "id"));
-    let answer = json!({"dry_run": dry_run, "counts": counts, "letters": letters, "next_cursor": next});
-    let response = Response::ok(&answer);
+    let kick = settled.kick;
+    let response = Response::ok(&outcome(id, settled));
     Ok(if kick { response.then(kick::dispatch) } else { response })
 }
 
-fn filter(fields: &mut Fields<'_>, before: Option<(String, String)>) -> Filter {
-    let empty = Map::new();
-    let mut inner = Fields::new(fields.object("filter").unwrap_or(&empty), "#/filter");
-    let provider = inner.text("provider", 1, 64);
-    let word = inner.text("reason", 1, 64);
-    let reason = word.as_deref().and_then(Reason::parse);
-    if word.is_some() && reason.is_none() {
-        inner.fail("reason", reasons());
+/// `receipt` is the id under which the delivery was accepted at first; a replay keeps it.
+fn outcome(id: String, settled: Settled) -> DeadLetterOutcome {
+    let Settled { result, provider, run_id, reason, .. } = settled;
+    DeadLetterOutcome { receipt: id.clone(), id, result, provider, run_id, reason }
+}
+
+/// Which letters.
+struct Selection {
+    filter: Option<Nested<LetterFilter>>,
+    limit: Option<Whole<1, BULK_MAX>>,
+    cursor: Option<After<300>>,
+}
+
+fn replay_many(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let members = body::json_object(request)?;
+    let mut fields = Fields::new(&members, "#");
+    let ReplayDeadLetters { reason, actor, dry_run, limit, cursor, filter } = Body::read(&mut fields);
+    let settlement = Settlement::replay(reason, actor, dry_run.unwrap_or(true));
+    settle_many(settlement, Selection { filter, limit, cursor }, fields, context)
+}
+
+fn discard_many(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let members = body::json_object(request)?;
+    let mut fields = Fields::new(&members, "#");
+    let DiscardDeadLetters { reason, actor, dry_run, limit, cursor, filter } = Body::read(&mut fields);
+    let settlement = Settlement::discard(reason, actor, dry_run.unwrap_or(true));
+    settle_many(settlement, Selection { filter, limit, cursor }, fields, context)
+}
+
+fn settle_many(
+    settlement: Settlement,
+    selection: Selection,
+    mut fields: Fields<'_>,
+    context: &mut Context,
+) -> Result<Response, Problem> {
+    let before = selection.cursor.map(|after| place(after.0));
+    if before == Some(None) {
+        fields.fail("cursor", "cursor is not one of ours");
     }
-    let exhausted = inner.boolean("exhausted");
-    fields.errors.append(&mut inner.errors);
-    Filter { provider, reason, exhausted, before }
+    fields.finish()?;
+    let filter = selection.filter.map(|filter| filter.0);
+    let filter = Filter { before: before.flatten(), ..filter.map_or_else(Filter::default, filter_of) };
+    let limit = selection.limit.map_or(BULK_MAX / 2, |limit| limit.0);
+    let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
+    let page = dead_letters::list(context.database()?, &filter, limit)?;
+    let (mut letters, mut counts, mut kick) = (Vec::new(), BTreeMap::new(), false);
+    for letter in &page.letters {
+        let id = letter.get("id").and_then(Value::as_str).unwrap_or_default();
+        let settled = dead_letters::settle(context.database()?, clock::now(), id, &settlement.order())?;
+        kick |= settled.kick;
+        *counts.entry(settled.result.as_str().to_owned()).or_default() += 1;
+        letters.push(outcome(id.to_owned(), settled));
+    }
+    let next_cursor = page.letters.last().filter(|_| page.more).and_then(|letter| Cursor::after_item(letter, "id"));
+    let response = Response::ok(&DeadLetterOutcomes { dry_run: settlement.dry_run, counts, letters, next_cursor });
+    Ok(if kick { response.then(kick::dispatch) } else { response })
+}
+
+fn filter_of(filter: LetterFilter) -> Filter {
+    Filter {
+        provider: filter.provider.map(|provider| provider.0),
+        reason: filter.reason.map(|reason| reason.0),
+        exhausted: filter.exhausted,
+        before: None,
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +229,7 @@ mod tests {
     use crate::testing::refused_by;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
-        refused_by(handle, method, target, body)
+        refused_by(ROUTES, method, target, body)
     }
 
     #[test]

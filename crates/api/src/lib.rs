@@ -1,5 +1,5 @@
-//! The routes of the API. Each module is a handler that a component names; what several features share is in
-//! `mw_operations`.
+//! The routes of the API. Each module has a table of routes, which a component names, and their handlers; what several features
+//! share is in `mw_operations`.
 
 pub mod bulk;
 pub mod channels;
@@ -9,8 +9,6 @@ pub mod drain;
 pub mod gates;
 pub mod health;
 pub mod metrics;
-pub mod not_found;
-pub mod operator;
 pub mod principals;
 pub mod projects;
 pub mod runs;
@@ -21,13 +19,14 @@ pub mod webhooks;
 
 #[cfg(test)]
 mod testing {
-    use mw_edge::component::Handler;
     use mw_edge::config::Config;
+    use mw_edge::route::{Route, answer};
     use mw_edge::{Context, Problem, Request};
 
-    /// What a handler has against a request of the operator's, before it asks any database.
-    pub(crate) fn refused_by(handle: Handler, method: &str, target: &str, body: &str) -> Problem {
+    /// What a table's routes have against a request of the operator's, before they ask any database.
+    pub(crate) fn refused_by(routes: &'static [Route], method: &str, target: &str, body: &str) -> Problem {
         let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
-        handle(&mut Request::in_memory(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
+        let mut request = Request::in_memory(method, target, &[("x-api-key", "k")], body);
+        answer(&[routes], &mut request, &mut context).err().unwrap()
     }
 }

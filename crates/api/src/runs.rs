@@ -1,31 +1,48 @@
 //! Reading, listing and explaining runs, and attaching artifacts.
 
-use mw_edge::body::{self, Fields};
+pub mod bodies;
+
+use bodies::{AttachArtifact, Attached, EventPage, EventsQuery, Notification, Run, RunPage, RunPath, RunsQuery};
+use mw_edge::about::Tag::Runs;
+use mw_edge::body::{self, Body, Fields};
 use mw_edge::query::{cursor, invalid_query, page_size, sequence, short_text};
-use mw_edge::{Context, Problem, Request, Response, kick, problem, route};
+use mw_edge::route::{Route, get, post};
+use mw_edge::{Context, Problem, Request, Response, kick, problem};
 use mw_kernel::principal::OPERATOR;
+use mw_kernel::principal::Role::{Operator, Viewer};
 use mw_kernel::run::{AnyCommand, Attachment, NOTIFICATION};
+use mw_operations::runs::view::Why;
 use mw_operations::runs::{self, view};
 use mw_store::runs::Filter;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::enter(request, context)? {
-        return Ok(answer);
-    }
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match path.as_slice() {
-        ["v1", "runs"] => list(request, context),
-        ["v1", "runs", run_id] => show(run_id, context),
-        ["v1", "runs", run_id, "events"] => events(run_id, request, context),
-        ["v1", "runs", run_id, "why"] => Ok(Response::ok(&view::why(run_id, context)?)),
-        ["v1", "runs", run_id, "artifacts"] => attach(run_id, request, context),
-        _ => Err(problem::not_found("Not Found")),
-    }
-}
+pub const ROUTES: &[Route] = &[
+    get("/v1/runs", Viewer, list)
+        .is(Runs, "list_runs", "List runs, newest first")
+        .query::<RunsQuery>()
+        .gives::<RunPage>("A page of runs.")
+        .with_headers::<bodies::NextPage>(),
+    get("/v1/runs/{run_id}", Viewer, show)
+        .is(Runs, "show_run", "Show a run with its artifacts")
+        .path::<RunPath>()
+        .gives::<Run>("The run."),
+    get("/v1/runs/{run_id}/events", Viewer, events)
+        .is(Runs, "list_events", "Read a run's timeline")
+        .path::<RunPath>()
+        .query::<EventsQuery>()
+        .gives::<EventPage>("A page of events, oldest first, each with the hash of its chain."),
+    get("/v1/runs/{run_id}/why", Viewer, why)
+        .is(Runs, "explain_run", "What a run waits for, in plain words")
+        .path::<RunPath>()
+        .gives::<Why>("Since when, until when, what happens then, and what an operator can do."),
+    post("/v1/runs/{run_id}/artifacts", Operator, attach)
+        .is(Runs, "attach_artifact", "Attach an artifact to a run")
+        .path::<RunPath>()
+        .takes::<AttachArtifact>()
+        .gives::<Attached>("Attached."),
+];
 
-fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
+fn list(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let status = match request.query("status") {
         None => None,
         Some(word) => Some(view::status_of(context.kinds, &word, "query:status")?),
@@ -56,27 +73,30 @@ fn next_link(request: &Request, cursor: &str) -> String {
     format!("</v1/runs?{query}>; rel=\"next\"")
 }
 
-fn show(run_id: &str, context: &mut Context) -> Result<Response, Problem> {
-    Ok(Response::ok(&view::one(run_id, context)?))
+fn show(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    Ok(Response::ok(&view::one(&request.parameter("run_id"), context)?))
 }
 
-fn events(run_id: &str, request: &Request, context: &mut Context) -> Result<Response, Problem> {
+fn why(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    Ok(Response::ok(&view::why(&request.parameter("run_id"), context)?))
+}
+
+fn events(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let after = match request.query("after") {
         None => 0,
         Some(text) => sequence(&text).ok_or_else(|| invalid_query("after", "should be a sequence number"))?,
     };
-    Ok(Response::ok(&view::timeline(run_id, after, page_size(request)?, context)?))
+    Ok(Response::ok(&view::timeline(&request.parameter("run_id"), after, page_size(request)?, context)?))
 }
 
-fn attach(run_id: &str, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+fn attach(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let attachment = parse_attachment(request)?;
     let artifact_type = attachment.artifact_type.clone();
-    let run = runs::load(context, run_id)?;
+    let run = runs::load(context, &request.parameter("run_id"))?;
     let actor = context.actor("api")?;
     require_own_user(&attachment, &run.user_id, context)?;
     let attached = runs::apply(context, run, &AnyCommand::Attach(attachment), &actor)?;
-    let answer = json!({"status": "ok", "runId": attached.run.run_id, "artifactType": artifact_type});
-    let response = Response::ok(&answer);
+    let response = Response::ok(&Attached { status: "ok", run_id: attached.run.run_id, artifact_type });
     Ok(if attached.kick { response.then(kick::dispatch) } else { response })
 }
 
@@ -91,26 +111,21 @@ fn require_own_user(attachment: &Attachment, own: &str, context: &Context) -> Re
 pub fn parse_attachment(request: &mut Request) -> Result<Attachment, Problem> {
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
-    let artifact_type = fields.required_text("type", 1, 100);
-    let provider = fields.text("provider", 1, 100);
-    let url = fields.text("url", 1, 2000);
-    let checksum = fields.text("checksum", 1, 200);
-    let persona = fields.text("persona", 1, 100);
-    let metadata = fields.object("metadata").cloned().unwrap_or_default();
-    if artifact_type == NOTIFICATION {
+    let artifact = AttachArtifact::read(&mut fields);
+    let metadata = artifact.metadata.unwrap_or_default();
+    if artifact.r#type.as_str() == NOTIFICATION {
         // Notifications also reach the user's conversation, so they need somebody and something to say.
         let mut inner = Fields::new(&metadata, "#/metadata");
-        inner.required_text("user_id", 1, 200);
-        inner.required_text("message", 1, 2000);
+        Notification::read(&mut inner);
         fields.errors.append(&mut inner.errors);
     }
     fields.finish()?;
     Ok(Attachment {
-        artifact_type,
-        provider: provider.unwrap_or_else(|| "orchestrator".to_owned()),
-        url,
-        checksum,
-        persona,
+        artifact_type: artifact.r#type.0,
+        provider: artifact.provider.map_or_else(|| "orchestrator".to_owned(), |provider| provider.0),
+        url: artifact.url.map(|url| url.0),
+        checksum: artifact.checksum.map(|checksum| checksum.0),
+        persona: artifact.persona.map(|persona| persona.0),
         metadata: Value::Object(metadata),
     })
 }
@@ -121,7 +136,7 @@ mod tests {
     use crate::testing::refused_by;
 
     fn refusal(method: &str, target: &str, body: &str) -> Problem {
-        refused_by(handle, method, target, body)
+        refused_by(ROUTES, method, target, body)
     }
 
     #[test]

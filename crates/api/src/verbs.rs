@@ -1,30 +1,111 @@
 //! POST /v1/runs/:id/<verb>; `bulk` is POST /v1/runs/bulk.
 
-use crate::bulk;
+use crate::bulk::{self, BulkOrder, BulkOutcome};
+use crate::runs::bodies::RunPath;
+use mw_edge::about::Tag::Runs;
 use mw_edge::body::{self, Fields};
-use mw_edge::{Context, Problem, Request, Response, clock, idempotency, kick, problem, route};
+use mw_edge::idempotency::IdempotencyKey;
+use mw_edge::limits::RUNS_BULK;
+use mw_edge::route::{Route, post};
+use mw_edge::{Context, Problem, Request, Response, clock, idempotency, kick, shape};
+use mw_kernel::principal::Role::Operator;
 use mw_kernel::run::AnyRun;
 use mw_kernel::status::Verb;
+use mw_media::status::Status;
+use mw_operations::verbs::body::{CancelRun, ExtendRun, Order, PauseRun, RerunRun, RetryRun};
 use mw_operations::verbs::{self, VerbRequest, outcome};
-use serde_json::{Value, json};
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::enter(request, context)? {
-        return Ok(answer);
+pub const ROUTES: &[Route] = &[
+    post("/v1/runs/bulk", Operator, bulk::handle)
+        .limited(RUNS_BULK)
+        .is(Runs, "bulk_runs", "A verb for many runs")
+        .takes::<BulkOrder>()
+        .gives::<BulkOutcome>("What became of each run of this page, or would become of it: a dry run unless `dry_run` is false."),
+    post("/v1/runs/{run_id}/cancel", Operator, |request, context| order(Verb::Cancel, request, context))
+        .is(Runs, "cancel_run", "Cancel a run")
+        .path::<RunPath>()
+        .may_take::<CancelRun>()
+        .gives::<Cancelled>("Cancelled; whatever was in flight is fenced.")
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/pause", Operator, |request, context| order(Verb::Pause, request, context))
+        .is(Runs, "pause_run", "Pause a run")
+        .path::<RunPath>()
+        .may_take::<PauseRun>()
+        .gives::<Outcome>(
+            "Held: nothing new is sent, nothing is decided; what is in flight is still collected. Pausing a paused run changes nothing.",
+        )
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/resume", Operator, |request, context| order(Verb::Resume, request, context))
+        .is(Runs, "resume_run", "Let a paused run go on")
+        .path::<RunPath>()
+        .may_take::<Order>()
+        .gives::<Outcome>("The run is where it was, with the time that it had left.")
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/terminate", Operator, |request, context| order(Verb::Terminate, request, context))
+        .is(Runs, "terminate_run", "End a run, whatever it is doing")
+        .path::<RunPath>()
+        .may_take::<Order>()
+        .gives::<Outcome>("Ended as `failed` with error type `terminated`; whatever was in flight is fenced.")
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/extend", Operator, |request, context| order(Verb::Extend, request, context))
+        .is(Runs, "extend_run", "Give a run more time")
+        .path::<RunPath>()
+        .takes::<ExtendRun>()
+        .gives::<Outcome>("The deadline of its step, its gate or its pause is later; never earlier, and at most 90 days from now.")
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/retry", Operator, |request, context| order(Verb::Retry, request, context))
+        .is(Runs, "retry_run", "Try again what failed")
+        .path::<RunPath>()
+        .headers::<IdempotencyKey>()
+        .may_take::<RetryRun>()
+        .gives::<Outcome>(
+            "In an open run the failed jobs go out again; of an ended one a successor opens where it stopped. `Idempotency-Key` tells successors of one parent and step apart.",
+        )
+        .refuses(&[409]),
+    post("/v1/runs/{run_id}/rerun", Operator, |request, context| order(Verb::Rerun, request, context))
+        .is(Runs, "rerun_run", "Open a successor at a named step")
+        .path::<RunPath>()
+        .headers::<IdempotencyKey>()
+        .takes::<RerunRun>()
+        .gives::<Outcome>(
+            "A new run that goes on from this one; this one does not move. `Idempotency-Key` tells successors of one parent and step apart.",
+        )
+        .refuses(&[409]),
+];
+
+shape! {
+    /// What the original answers to a cancel.
+    #[serde(rename_all = "camelCase")]
+    pub struct Cancelled {
+        pub run_id: String,
+        #[schemars(extend("const" = "cancelled"))]
+        pub status: String,
     }
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (run_id, verb) = match path.as_slice() {
-        ["v1", "runs", "bulk"] => return bulk::handle(request, context),
-        ["v1", "runs", run_id, word] => (*run_id, Verb::parse(word).ok_or_else(|| problem::not_found("Not Found"))?),
-        _ => return Err(problem::not_found("Not Found")),
-    };
+
+    #[serde(rename_all = "camelCase")]
+    pub struct Outcome {
+        pub run_id: String,
+        #[schemars(with = "Status")]
+        pub status: String,
+        pub verb: Verb,
+        #[schemars(extend("enum" = ["changed", "unchanged", "successor"]))]
+        pub outcome: &'static str,
+        /// The run that goes on; `status` and `deadline` are its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "String")]
+        pub successor: Option<String>,
+        #[schemars(extend("format" = "date-time"))]
+        pub deadline: Option<String>,
+    }
+}
+
+fn order(verb: Verb, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let key = idempotency::key(request)?.unwrap_or_default();
     let members = body::json_object(request)?;
     let mut fields = Fields::new(&members, "#");
     let wanted = VerbRequest::read(verb, &mut fields, key, clock::now());
     fields.finish()?;
-    perform(run_id, wanted, context)
+    perform(&request.parameter("run_id"), wanted, context)
 }
 
 fn perform(run_id: &str, wanted: VerbRequest, context: &mut Context) -> Result<Response, Problem> {
@@ -32,34 +113,34 @@ fn perform(run_id: &str, wanted: VerbRequest, context: &mut Context) -> Result<R
     context.record_with_next_write(200);
     let done = verbs::perform(run_id, wanted, context)?;
     let Some(after) = done.after else {
-        return Ok(Response::ok(&json!({
-            "runId": run_id, "verb": verb, "status": "failed", "outcome": "changed", "deadline": null,
-        })));
+        // Ended in the database, since nobody could read it.
+        let (run_id, status) = (run_id.to_owned(), Status::Failed.to_string());
+        let outcome = "changed";
+        return Ok(Response::ok(&Outcome { run_id, status, verb, outcome, successor: None, deadline: None }));
     };
-    let response = Response::ok(&answer(verb, run_id.to_owned(), done.version, &after));
+    let response = answer(verb, run_id.to_owned(), done.version, &after);
     Ok(if done.kick { response.then(kick::dispatch) } else { response })
 }
 
 /// What an order did. Cancel answers as the original did.
-fn answer(verb: Verb, run_id: String, version: u64, after: &AnyRun) -> Value {
-    let mut answer = outcome(&run_id, version, after);
-    if verb != Verb::Cancel {
-        answer.insert("verb".to_owned(), json!(verb));
-        answer.insert("deadline".to_owned(), json!(after.deadline.map(clock::rfc3339)));
-    } else {
-        answer.remove("outcome");
+fn answer(verb: Verb, run_id: String, version: u64, after: &AnyRun) -> Response {
+    let status = after.status.to_string();
+    if verb == Verb::Cancel {
+        return Response::ok(&Cancelled { run_id, status });
     }
-    Value::Object(answer)
+    let (outcome, successor) = outcome(&run_id, version, after);
+    let deadline = after.deadline.map(clock::rfc3339);
+    Response::ok(&Outcome { run_id, status, verb, outcome, successor, deadline })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mw_edge::config::Config;
+    use crate::testing::refused_by;
+    use serde_json::json;
 
     fn problem_of(method: &str, target: &str, body: &str) -> Problem {
-        let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
-        handle(&mut Request::in_memory(method, target, &[("x-api-key", "k")], body), &mut context).err().unwrap()
+        refused_by(ROUTES, method, target, body)
     }
 
     #[test]
@@ -92,6 +173,7 @@ mod tests {
         let mut run = mw_media::run::Run::empty("r1".to_owned()).erase().unwrap();
         run.version = 3;
         let cancelled = answer(Verb::Cancel, "r1".to_owned(), 2, &run);
+        let cancelled: serde_json::Value = serde_json::from_slice(&cancelled.body).unwrap();
         assert_eq!(cancelled, json!({"runId": "r1", "status": "running"}));
     }
 }

@@ -3,17 +3,30 @@
 //! through the response URL.
 
 use crate::button;
+use mw_edge::about::{FORM, JSON, Nothing, Tag::Webhooks};
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
-use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
+use mw_edge::route::{Route, open_post};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, shape};
 use mw_integrations::slack::{self, Reply};
 use mw_store::channels::Kind;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
+pub const ROUTES: &[Route] = &[open_post("/v1/slack/interactions", press)
+    .is(Webhooks, "slack_interactions", "Take a press of a button in Slack")
+    .more("Signed by Slack over the time and the raw bytes (`X-Slack-Signature`, `X-Slack-Request-Timestamp`), within 300 s.")
+    .takes_as::<Interaction>(FORM, true)
+    .gives_as::<Nothing>(200, JSON, "Committed; what the person sees follows through the response URL.")
+    .refuses(&[403, 502])];
+
+shape! {
+    #[schemars(inline)]
+    pub struct Interaction {
+        pub payload: String,
     }
+}
+
+fn press(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let headers = request.header_map();
     let body = request.body(BODY_LIMIT_BYTES)?;
     let secrets = context.config.secrets("slack_signing_secret");
@@ -65,6 +78,7 @@ fn log(context: &Context, cause: &str) {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
+    use mw_edge::route::answer;
 
     #[test]
     fn without_a_signature_nothing_is_decoded() {
@@ -72,7 +86,7 @@ mod tests {
             let mut context = Context::new(Config::of(variables), "r".to_owned());
             let headers = [("x-slack-signature", "v0=00"), ("x-slack-request-timestamp", "1")];
             let mut asked = Request::in_memory("POST", "/v1/slack/interactions", &headers, "payload=%7B");
-            let refused = handle(&mut asked, &mut context).err().unwrap();
+            let refused = answer(&[ROUTES], &mut asked, &mut context).err().unwrap();
             assert_eq!((refused.status, refused.code), (403, "invalid-signature"));
         }
     }

@@ -2,15 +2,17 @@
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
 use crate::button;
+use mw_edge::about::Tag::Webhooks;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
-use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, route};
+use mw_edge::route::{Route, open_post};
+use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, shape};
 use mw_integrations::telegram::{self, Incoming, Update};
 use mw_integrations::{Fault, Settings};
 use mw_kernel::principal::Principal;
 use mw_operations::turn::{Reader, TurnRequest, call};
 use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 const MESSAGE_CHARS_MAX: usize = 8000;
 /// As long as the handling of an update may take before it counts as died.
@@ -18,10 +20,36 @@ const AT_WORK_SECONDS: &str = "30";
 const STRANGER: &str = "Sorry, I only talk to people whom an operator has introduced. Ask one to add this chat.";
 const BARRED: &str = "Sorry, you may not start or approve anything here. An operator can change that.";
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
+pub const ROUTES: &[Route] = &[open_post("/v1/telegram/webhook", update)
+    .is(Webhooks, "telegram_webhook", "Take an update of the Telegram bot")
+    .more(
+        "`X-Telegram-Bot-Api-Secret-Token` must be the secret that the webhook was set with. A message goes to Brendan, a pressed button decides at its gate. An update is handled once.",
+    )
+    .may_take::<Map<String, Value>>()
+    .gives::<UpdateAnswer>(
+        "Taken. `duplicate`: handled before. `brendan_response`: what was replied. `error`: what went wrong, as the person was told.",
+    )
+    .refuses(&[403, 502])];
+
+shape! {
+    pub struct UpdateAnswer {
+        #[schemars(extend("const" = true))]
+        pub ok: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "bool", extend("const" = true))]
+        pub duplicate: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "String")]
+        pub brendan_response: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "String")]
+        pub error: Option<String>,
     }
+}
+
+const TAKEN: UpdateAnswer = UpdateAnswer { ok: true, duplicate: None, brendan_response: None, error: None };
+
+fn update(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let secrets = context.config.secrets("telegram_webhook_secret");
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     if !telegram::is_from_telegram(&request.header_map(), &secrets) {
@@ -35,7 +63,7 @@ pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, 
 }
 
 fn acknowledged() -> Response {
-    Response::ok(&json!({"ok": true}))
+    Response::ok(&TAKEN)
 }
 
 fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
@@ -49,7 +77,7 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         Begun::Mine { allowed, private, refusal, principal } => {
             (allowed, refusal, Sender { id: from, principal, is_alone: private })
         }
-        Begun::Duplicate => return Ok(Response::ok(&json!({"ok": true, "duplicate": true}))),
+        Begun::Duplicate => return Ok(Response::ok(&UpdateAnswer { duplicate: Some(true), ..TAKEN })),
         // A 2xx would end Telegram's tries, and whoever handles it may yet die.
         Begun::AtWork => {
             let problem = Problem::new(503, "unavailable", "this update is being handled");
@@ -113,10 +141,10 @@ fn take_turn(context: &mut Context, chat_id: i64, sender: Sender, text: String, 
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
     let turn = TurnRequest { user_id, reader, message, started_by, update: Some(key.clone()) };
     match call::for_person(context, &turn, &caller) {
-        Ok(reply) => match send(context, chat_id, &reply) {
-            Ok(()) => Response::ok(&json!({"ok": true, "brendan_response": reply})),
-            Err(error) => Response::ok(&json!({"ok": true, "brendan_response": reply, "error": error})),
-        },
+        Ok(reply) => {
+            let error = send(context, chat_id, &reply).err().map(str::to_owned);
+            Response::ok(&UpdateAnswer { brendan_response: Some(reply), error, ..TAKEN })
+        }
         Err(problem) => {
             context.log_problem(&problem);
             let ended = context.database().and_then(|db| Ok(channels::end_update(db, &key)?));
@@ -124,7 +152,7 @@ fn take_turn(context: &mut Context, chat_id: i64, sender: Sender, text: String, 
                 context.log_problem(&problem);
             }
             let _ = send(context, chat_id, &apology(&problem));
-            Response::ok(&json!({"ok": true, "error": problem.detail}))
+            Response::ok(&UpdateAnswer { error: Some(problem.detail), ..TAKEN })
         }
     }
 }
@@ -189,13 +217,12 @@ fn log_fault(context: &Context, message: &str, fault: &Fault) {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
+    use mw_edge::route::answer;
 
     fn asked(headers: &[(&str, &str)], body: &str) -> Result<Response, Problem> {
         let config = Config::of(&[("telegram_webhook_secret", "s3cret"), ("telegram_webhook_secret_previous", "old")]);
-        handle(
-            &mut Request::in_memory("POST", "/v1/telegram/webhook", headers, body),
-            &mut Context::new(config, "r".to_owned()),
-        )
+        let mut request = Request::in_memory("POST", "/v1/telegram/webhook", headers, body);
+        answer(&[ROUTES], &mut request, &mut Context::new(config, "r".to_owned()))
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::model::Fallback;
 use crate::reply::{self, Reply};
 use crate::settings::Model;
 use crate::turn::{Plan, PreparedTurn};
-use mw_edge::{Context, Problem, clock, problem};
+use mw_edge::{Context, Problem, clock, problem, shape};
 use mw_integrations::llm::Usage;
 use mw_media::brendan::Proposal;
 use mw_media::definition::{Definition, Step};
@@ -27,16 +27,59 @@ pub(super) struct TurnAnswer {
     fallback: Option<&'static str>,
 }
 
+shape! {
+    pub struct ChatAnswer {
+        pub response: String,
+        /// The newest run of the conversation.
+        #[serde(rename = "runId")]
+        pub run_id: Option<String>,
+        /// Oldest first.
+        pub run_ids: Vec<String>,
+        /// The passages of the knowledge that the answer is made of.
+        #[schemars(with = "Vec<Citation>")]
+        pub citations: Value,
+        /// Who planned the answer.
+        #[schemars(extend("enum" = ["model", "rules"]))]
+        pub planner: &'static str,
+        /// Why the rules answered although there is a language model.
+        #[schemars(extend("enum" = FALLBACKS))]
+        pub fallback: Option<&'static str>,
+    }
+
+    /// As the database makes it.
+    #[schemars(inline)]
+    pub struct Citation {
+        #[schemars(extend("format" = "uuid"))]
+        pub doc_id: String,
+        /// Of the document, below the folder that was ingested.
+        pub path: String,
+        /// What the passage has of the question, or the number by which the model cites it.
+        pub reason: String,
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+const FALLBACKS: [Option<&str>; 8] = [
+    Some("budget"),
+    Some("time_out"),
+    Some("overloaded"),
+    Some("unavailable"),
+    Some("refused"),
+    Some("malformed"),
+    Some("rounds"),
+    None,
+];
+
 impl TurnAnswer {
-    pub(super) fn into_json(self) -> Value {
-        json!({
-            "response": self.text,
-            "runId": self.run_ids.last(),
-            "run_ids": self.run_ids,
-            "citations": self.citations,
-            "planner": self.planner,
-            "fallback": self.fallback,
-        })
+    pub(super) fn shown(self) -> ChatAnswer {
+        ChatAnswer {
+            response: self.text,
+            run_id: self.run_ids.last().cloned(),
+            run_ids: self.run_ids,
+            citations: self.citations,
+            planner: self.planner,
+            fallback: self.fallback,
+        }
     }
 }
 

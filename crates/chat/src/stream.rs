@@ -4,10 +4,20 @@
 
 use crate::turn::PreparedTurn;
 use mw_edge::outgoing::Pieces;
-use mw_edge::{Context, Response};
+use mw_edge::{Context, Response, shape};
 use serde_json::{Value, json};
 
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";
+
+shape! {
+    /// For `Accept: text/event-stream`: events `status` (`{"doing", "startsOver"?}`), `delta` (`{"text"}`, a preview of the answer as it
+    /// is made, taken back by `startsOver`), and last `done` (the whole answer as in JSON) or `error` (a problem).
+    #[serde(transparent)]
+    #[schemars(inline)]
+    pub struct Events {
+        pub text: String,
+    }
+}
 
 /// How far a turn is, for whoever follows it.
 pub(super) trait Progress {
@@ -68,7 +78,7 @@ pub(super) fn answer(turn: PreparedTurn) -> Response {
         let mut stream = Stream(pieces);
         match turn.run(context, &mut stream) {
             Ok((answer, afterwards)) => {
-                stream.send("done", &answer.into_json());
+                stream.send("done", &json!(answer.shown()));
                 afterwards
             }
             Err(problem) => {

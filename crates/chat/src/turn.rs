@@ -5,9 +5,8 @@ use crate::reply::{Audience, Reply};
 use crate::settings::Model;
 use crate::stream::{self, NoProgress, Progress};
 use crate::{model, rules, summary};
-use mw_edge::limits::CHAT_BRENDAN;
 use mw_edge::response::Afterwards;
-use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, refusal, route};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, refusal};
 use mw_kernel::link::Holder;
 use mw_media::brendan::Proposal;
 use mw_media::brendan::conversation::HISTORY_LOADED;
@@ -15,15 +14,16 @@ use mw_operations::turn::{self, Reader, TurnRequest, sealed};
 use mw_store::chat::{Asking, ChatLoaded, Decision};
 use serde_json::Value;
 
+/// Whoever has a key, or a seal, which is looked at with the body that it seals.
+pub(crate) fn let_in(request: &Request, context: &mut Context) -> Result<(), Problem> {
+    if request.header(sealed::SEAL_HEADER).is_some() { Ok(()) } else { auth::require(request, context) }
+}
+
 /// POST /v1/chat/brendan: by a key, or by a seal.
 pub(crate) fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     if request.header(sealed::SEAL_HEADER).is_some() {
         let (turn, caller) = sealed::open(request, context)?;
         return respond(context, Ok(turn), &caller, false);
-    }
-    auth::require(request, context)?;
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
     }
     let caller = auth::limiter_subject(request, context);
     let turn = turn::parse(request);
@@ -44,7 +44,7 @@ fn respond(
         return Ok(stream::answer(turn));
     }
     let (answer, afterwards) = turn.run(context, &mut NoProgress)?;
-    let mut response = Response::ok(&answer.into_json());
+    let mut response = Response::ok(&answer.shown());
     response.afterwards = afterwards;
     Ok(response)
 }
@@ -70,7 +70,7 @@ pub(crate) struct Plan {
 /// Stage 1: one statement that finds out whose key it is, counts the turn, and loads what it needs.
 fn load(context: &mut Context, request: Result<TurnRequest, Problem>, caller: &str) -> Result<PreparedTurn, Problem> {
     let user_id = request.as_ref().map_or("", |request| request.user_id.as_str());
-    let limit = CHAT_BRENDAN.limit(&context.config, caller)?;
+    let limit = context.limit(caller)?;
     let key_hash = context.claimed_key();
     let model = Model::of(&context.config)?;
     let history = if model.is_some() { HISTORY_LOADED } else { 0 };
@@ -78,7 +78,7 @@ fn load(context: &mut Context, request: Result<TurnRequest, Problem>, caller: &s
     let by = Asking { key_hash: key_hash.as_deref(), user_id, reader, history };
     let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), by, &limit)?;
     context.admit(loaded.principal.take())?;
-    context.limit(CHAT_BRENDAN, loaded.limit.as_ref())?;
+    context.count(loaded.limit.as_ref())?;
     let ready = match &loaded.draining {
         Some(draining) => Err(refusal::draining(draining.reason.as_deref())),
         None => request,

@@ -9,14 +9,12 @@ use super::{Answer, PageRefusal};
 use askama::Template;
 use mw_edge::body::Fields;
 use mw_edge::cursor::Cursor;
-use mw_edge::limits::RUNS_BULK;
 use mw_edge::{Context, Problem, clock, kick, problem};
 use mw_kernel::Timestamp;
 use mw_kernel::run::Kinds;
 use mw_kernel::status::{StatusWord, Verb};
 use mw_operations::verbs::VerbRequest;
-use mw_operations::verbs::bulk::{self, BulkRequest};
-use serde_json::Value;
+use mw_operations::verbs::bulk::{self, BulkRequest, BulkResult};
 
 #[derive(Template)]
 #[template(path = "bulk.html")]
@@ -54,9 +52,9 @@ pub(super) fn act(visitor: &Visitor, mut form: Form, context: &mut Context) -> A
     form.set("actor", visitor.principal.name.clone());
     let bulk = read(context.kinds, &form, dry_run, now)?;
     let caller = visitor.caller();
-    let limit = RUNS_BULK.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     let found = mw_store::runs::states(context.database()?, now, &bulk.filter, bulk.page, &limit)?;
-    context.limit(RUNS_BULK, found.limit.as_ref())?;
+    context.count(found.limit.as_ref())?;
     let next = found.runs.last().filter(|_| found.more).map(|last| Cursor::of(&last.at, &last.run_id));
     let (results, wakes) = bulk::perform(&bulk, found, context)?;
     let response = render(context.kinds, visitor, &form, &bulk, results, next.as_deref())?;
@@ -86,11 +84,11 @@ fn render(
     visitor: &Visitor,
     form: &Form,
     bulk: &BulkRequest,
-    results: Vec<Value>,
+    results: Vec<BulkResult>,
     next: Option<&str>,
 ) -> Result<mw_edge::Response, PageRefusal> {
     let (moved, left) =
-        results.iter().partition::<Vec<&Value>, _>(|result| matches!(text(result, "outcome"), "changed" | "successor"));
+        results.iter().partition::<Vec<&BulkResult>, _>(|result| matches!(result.outcome, "changed" | "successor"));
     let kept = form.members().iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "actor" | "confirmed"));
     let kept = kept.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
     let title = if bulk.dry_run { "Preview" } else { "Done" };
@@ -111,26 +109,18 @@ fn render(
     )?)
 }
 
-fn text<'a>(result: &'a Value, name: &str) -> &'a str {
-    result.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn line(kinds: Kinds, result: &Value) -> Line {
-    let words = match text(result, "outcome") {
+fn line(kinds: Kinds, result: &BulkResult) -> Line {
+    let words = match result.outcome {
         "changed" => "moves to".to_owned(),
         "successor" => "a successor goes on from it".to_owned(),
         "unchanged" => "stays as it is: that is done already".to_owned(),
-        _ => format!("refused: {}", text(result, "detail")),
+        _ => format!("refused: {}", result.detail.as_deref().unwrap_or_default()),
     };
-    let successor = Some(text(result, "successor")).filter(|id| !id.is_empty()).map(run_path);
-    let run_id = text(result, "runId").to_owned();
     Line {
-        path: run_path(&run_id),
-        run_id,
-        chip: Some(text(result, "status"))
-            .filter(|word| !word.is_empty())
-            .map(|word| Chip::of(kinds, &StatusWord::of(word))),
+        path: run_path(&result.run_id),
+        run_id: result.run_id.clone(),
+        chip: result.status.as_deref().map(|word| Chip::of(kinds, &StatusWord::of(word))),
         words,
-        successor,
+        successor: result.successor.as_deref().map(run_path),
     }
 }

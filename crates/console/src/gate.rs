@@ -6,7 +6,6 @@ use super::runs::run_path;
 use super::view::{Moment, web_link};
 use super::visitor::Visitor;
 use super::{Answer, see_other};
-use mw_edge::limits::HITL_APPROVE;
 use mw_edge::{Context, Request, kick, problem};
 use mw_kernel::principal::Role;
 use mw_kernel::run::{AnyRun, Brief, Kinds, OpenGate, Piece, Pieces};
@@ -142,7 +141,7 @@ pub(super) fn act(
         return Err(problem::invalid_field("#/decision", "Press a button on the page of the gate").into());
     }
     let verdict = decision.verdict;
-    let loaded = load_counted(context, run_id, HITL_APPROVE, request, None)?;
+    let loaded = load_counted(context, run_id, request, None)?;
     let run = loaded.run.ok_or_else(|| problem::not_found("run not found"))?;
     let decider = Decider::of(request, visitor.principal.clone(), Channel::Console);
     let standing = gate::decide(context, run, gate, decision, decider)?;

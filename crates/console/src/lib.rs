@@ -1,7 +1,6 @@
 //! The console: pages for approvers and operators, made on the server and whole without a script.
 //!
 //! ```text
-//! route     which page or action a path names, and the role that it asks for
 //! session   the signed cookie and the form token      visitor   who is here by now, and what they may do
 //! login     in and out                                form      what a form sends
 //! view      what stands on every page: frame, times, chips, headers       assets   the stylesheet and the script
@@ -23,7 +22,6 @@ mod gate;
 mod inbox;
 mod login;
 mod providers;
-mod route;
 mod run;
 mod runs;
 mod session;
@@ -37,12 +35,16 @@ mod visitor;
 mod webhooks;
 
 use form::Form;
+use mw_edge::about::{HTML, Nothing, Tag};
 use mw_edge::auth::Caller;
 use mw_edge::config::Misconfigured;
-use mw_edge::{Context, Problem, Request, Response, problem};
-use mw_kernel::principal::Role;
-use route::Route;
-use visitor::Guest;
+use mw_edge::limits::{CONSOLE_LOGIN, HITL_APPROVE, RUNS_BULK, RUNS_START};
+use mw_edge::route::{Chosen, Route, find, route};
+use mw_edge::{Context, Method, Problem, Request, Response, problem};
+use mw_kernel::principal::Role::{self, Approver, Operator, Viewer};
+use mw_kernel::status::{GateName, Verb};
+use mw_store::dead_letters::Action as Settle;
+use visitor::{Guest, Visitor};
 
 /// Why a page or an action is not answered as asked.
 enum PageRefusal {
@@ -73,31 +75,117 @@ impl From<mw_store::DbError> for PageRefusal {
 
 type Answer = Result<Response, PageRefusal>;
 
-/// The pages: what is looked at, and the login. They commit nothing.
-pub fn pages(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    framed(request, context, look)
+/// A page: for everybody, or for whoever has a session.
+enum Page {
+    Open(fn(&mut Request, &mut Context) -> Answer),
+    Signed(fn(&Guest, &Request, &mut Context) -> Answer),
 }
 
-/// What their forms do. A component of its own, so that each stays small; its routes are in spin.toml.
+/// What a form of a page does, once it is sure who sent it.
+type Action = fn(&Visitor, Form, &Request, &mut Context) -> Answer;
+
+const fn page(template: &'static str, show: fn(&Guest, &Request, &mut Context) -> Answer) -> Route<Page> {
+    route(Method::Get, template, Some(Viewer), Page::Signed(show))
+}
+
+const fn action(template: &'static str, role: Role, act: Action) -> Route<Action> {
+    route(Method::Post, template, Some(role), act)
+}
+
+/// What is looked at, and the login. They commit nothing.
+const PAGES: &[Route<Page>] = &[
+    page("/console", inbox::show)
+        .is(Tag::Console, "console", "The console")
+        .more(
+            "Pages behind a session, which a person opens with an API key at /console/login; what lies below /console is for browsers and described in docs/console.md.",
+        )
+        .gives_as::<String>(200, HTML, "What waits for a person.")
+        .gives_as::<Nothing>(303, HTML, "Nobody is signed in: to the login page.")
+        .gives_as::<String>(405, HTML, "Another method.")
+        .gives_as::<String>(422, HTML, "A query of another page.")
+        .gives_as::<String>(503, HTML, "The database cannot be reached."),
+    page("/console/runs", runs::show),
+    page("/console/runs/{run_id}", |guest, request, context| {
+        run::show(&request.parameter("run_id"), guest, request, context)
+    }),
+    page("/console/runs/{run_id}/raw", |guest, request, context| {
+        run::raw(&request.parameter("run_id"), guest, context)
+    }),
+    page("/console/webhooks", webhooks::show),
+    page("/console/letters/{id}", |guest, request, context| {
+        dead_letter::show(&request.parameter("id"), guest, request, context)
+    }),
+    page("/console/providers", |guest, _, context| providers::show(guest, context)),
+    page("/console/system", system::show),
+    page("/console/start", |guest, _, context| start::show(guest, context)),
+    page("/console/chat", |guest, _, context| chat::show(guest, context)),
+    route(Method::Get, "/console/login", None, Page::Open(login::show)),
+    route(Method::Post, "/console/login", None, Page::Open(login::enter)).limited(CONSOLE_LOGIN),
+    route(Method::Get, "/console/assets/{name}", None, Page::Open(|request, _| Ok(assets::answer(request)?))),
+];
+
+/// What the pages' forms do. A component of its own, so that each stays small; its routes are in spin.toml.
+const ACTIONS: &[Route<Action>] = &[
+    action("/console/logout", Viewer, |_, _, _, context| Ok(login::out(context))),
+    action("/console/bulk", Operator, |visitor, form, _, context| bulk::act(visitor, form, context)).limited(RUNS_BULK),
+    action("/console/runs/{run_id}/verbs/{verb}", Operator, |visitor, form, request, context| {
+        let verb = Verb::parse(&request.parameter("verb")).ok_or_else(no_page)?;
+        verbs::act(&request.parameter("run_id"), verb, visitor, form, context)
+    }),
+    action("/console/runs/{run_id}/gates/{gate}", Approver, |visitor, form, request, context| {
+        let gate = GateName::parse(&request.parameter("gate")).ok_or_else(no_page)?;
+        gate::act(&request.parameter("run_id"), gate, visitor, &form, request, context)
+    })
+    .limited(HITL_APPROVE),
+    action("/console/letters/{id}/replay", Operator, |visitor, form, request, context| {
+        dead_letter::act(&request.parameter("id"), Settle::Replay, visitor, &form, context)
+    }),
+    action("/console/letters/{id}/discard", Operator, |visitor, form, request, context| {
+        dead_letter::act(&request.parameter("id"), Settle::Discard, visitor, &form, context)
+    }),
+    action("/console/drain", Operator, |visitor, form, _, context| system::act(visitor, &form, context)),
+    action("/console/start/begin", Approver, |visitor, form, _, context| start::act(visitor, &form, context))
+        .limited(RUNS_START),
+    action("/console/chat/say", Approver, |visitor, form, _, context| chat::act(visitor, form, context)),
+];
+
+/// Every line of both tables, for whoever looks at all routes.
+pub fn lines() -> impl Iterator<Item = Route<()>> {
+    PAGES.iter().map(Route::line).chain(ACTIONS.iter().map(Route::line))
+}
+
+/// The component of the pages.
+pub fn pages(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    framed(PAGES, request, context, |page, request, context| match page {
+        Page::Open(show) => show(request, context),
+        Page::Signed(show) => show(&Guest::of(request, context)?, request, context),
+    })
+}
+
+/// The component of what their forms do.
 pub fn actions(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    framed(request, context, act)
+    framed(ACTIONS, request, context, |act, request, context| {
+        if !session::is_from_here(request, &context.config) {
+            return Err(PageRefusal::Foreign);
+        }
+        let guest = Guest::of(request, context)?;
+        let form = Form::read(request)?;
+        let visitor = guest.admit_to_act(&form, context)?;
+        act(&visitor, form, request, context)
+    })
 }
 
 /// Errors are pages too.
-fn framed(
+fn framed<H>(
+    routes: &'static [Route<H>],
     request: &mut Request,
     context: &mut Context,
-    answer: fn(&Route, &mut Request, &mut Context) -> Answer,
+    answer: fn(&H, &mut Request, &mut Context) -> Answer,
 ) -> Result<Response, Problem> {
-    let answer = match Route::of(request) {
-        Some(route) => {
-            context.route = route.template();
-            match mw_edge::route::allow_only(request, route.methods()) {
-                Ok(Some(options)) => Ok(options),
-                Ok(None) => answer(&route, request, context),
-                Err(problem) => Err(problem.into()),
-            }
-        }
+    let answer = match find(&[routes], request, context).map(|found| found.choose(request.method)) {
+        Some(Ok(Chosen::Route(route))) => answer(&route.handler, request, context),
+        Some(Ok(Chosen::Answer(options))) => Ok(options),
+        Some(Err(problem)) => Err(problem.into()),
         None => {
             context.route = "/console/...";
             Err(no_page())
@@ -114,69 +202,6 @@ fn framed(
 
 fn no_page() -> PageRefusal {
     problem::not_found("Not Found").into()
-}
-
-fn look(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
-    if let Route::Asset = route {
-        return Ok(assets::answer(request)?);
-    }
-    if let Route::Login = route {
-        return login::answer(request, context);
-    }
-    let guest = Guest::of(request, Role::Viewer, context)?;
-    match route {
-        Route::Inbox => inbox::show(&guest, request, context),
-        Route::Runs => runs::show(&guest, request, context),
-        Route::Run(run_id) => run::show(run_id, &guest, request, context),
-        Route::Raw(run_id) => run::raw(run_id, &guest, context),
-        Route::Webhooks => webhooks::show(&guest, request, context),
-        Route::DeadLetter(id) => dead_letter::show(id, &guest, request, context),
-        Route::Providers => providers::show(&guest, context),
-        Route::System => system::show(&guest, request, context),
-        Route::Start => start::show(&guest, context),
-        Route::Chat => chat::show(&guest, context),
-        Route::Asset
-        | Route::Login
-        | Route::Logout
-        | Route::Bulk
-        | Route::Verb(..)
-        | Route::Gate(..)
-        | Route::Settle(..)
-        | Route::Drain
-        | Route::Begin
-        | Route::Say => Err(no_page()),
-    }
-}
-
-fn act(route: &Route, request: &mut Request, context: &mut Context) -> Answer {
-    if !session::is_from_here(request, &context.config) {
-        return Err(PageRefusal::Foreign);
-    }
-    let guest = Guest::of(request, route.acts_as(), context)?;
-    let form = Form::read(request)?;
-    let visitor = guest.admit_to_act(&form, context)?;
-    match route {
-        Route::Logout => Ok(login::out(context)),
-        Route::Bulk => bulk::act(&visitor, form, context),
-        Route::Verb(run_id, verb) => verbs::act(run_id, *verb, &visitor, form, context),
-        Route::Gate(run_id, gate) => gate::act(run_id, *gate, &visitor, &form, request, context),
-        Route::Settle(id, action) => dead_letter::act(id, *action, &visitor, &form, context),
-        Route::Drain => system::act(&visitor, &form, context),
-        Route::Begin => start::act(&visitor, &form, context),
-        Route::Say => chat::act(&visitor, form, context),
-        Route::Asset
-        | Route::Login
-        | Route::Inbox
-        | Route::Runs
-        | Route::Run(_)
-        | Route::Raw(_)
-        | Route::Webhooks
-        | Route::DeadLetter(_)
-        | Route::Providers
-        | Route::System
-        | Route::Start
-        | Route::Chat => Err(no_page()),
-    }
 }
 
 /// The page that says why not, with the status that a program would get.

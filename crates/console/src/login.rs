@@ -4,7 +4,6 @@ use super::form::Form;
 use super::session::{self, Session};
 use super::{Answer, PageRefusal, see_other, view};
 use askama::Template;
-use mw_edge::limits::CONSOLE_LOGIN;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Method, Request, Response, auth, clock, signing};
 use mw_kernel::principal::OPERATOR;
@@ -18,10 +17,7 @@ struct Page<'a> {
     ended: bool,
 }
 
-pub(super) fn answer(request: &mut Request, context: &mut Context) -> Answer {
-    if request.method == Method::Post {
-        return enter(request, context);
-    }
+pub(super) fn show(request: &mut Request, _context: &mut Context) -> Answer {
     let next = local_path(&request.query("next").unwrap_or_default());
     let ended = request.query("ended").is_some();
     page(200, &next, false, ended)
@@ -32,7 +28,7 @@ fn page(status: u16, next: &str, wrong: bool, ended: bool) -> Answer {
 }
 
 /// Whoever has a key gets a session; tries are limited by address, right ones too, so that guessing is slow.
-fn enter(request: &mut Request, context: &mut Context) -> Answer {
+pub(super) fn enter(request: &mut Request, context: &mut Context) -> Answer {
     if !session::is_from_here(request, &context.config) {
         return Err(PageRefusal::Foreign);
     }
@@ -41,10 +37,10 @@ fn enter(request: &mut Request, context: &mut Context) -> Answer {
     let key = form.text("key").trim();
     let hash = auth::key_hash(key);
     let caller = format!("ip:{}", request.client_address().unwrap_or_else(|| "unknown".to_owned()));
-    let limit = CONSOLE_LOGIN.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     let now = clock::now();
     let found = mw_store::console::login(context.database()?, now, &hash, &limit)?;
-    context.limit(CONSOLE_LOGIN, found.limit.as_ref())?;
+    context.count(found.limit.as_ref())?;
     let name = if auth::is_one_of(key, &signing::operator_keys(&context.config)?) {
         Some(OPERATOR.to_owned())
     } else {

@@ -6,7 +6,6 @@ use super::view::{Frame, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
 use askama::Template;
-use mw_edge::limits::RUNS_START;
 use mw_edge::{Context, clock, idempotency, kick};
 use mw_kernel::principal::Role;
 use mw_media::definition::{Definition, Step};
@@ -74,10 +73,10 @@ fn project(definition: &Definition) -> Option<Project> {
 pub(super) fn act(visitor: &Visitor, form: &Form, context: &mut Context) -> Answer {
     let body = body::read(&members(visitor, form))?;
     let caller = visitor.caller();
-    let limit = RUNS_START.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     let (project, user_id) = (&body.project, body.user_id());
     let loaded = mw_store::runs::start_load(context.database()?, clock::now(), None, project, user_id, &limit)?;
-    context.limit(RUNS_START, loaded.limit.as_ref())?;
+    context.count(loaded.limit.as_ref())?;
     let fingerprint = idempotency::fingerprint(&body.payload);
     let key = format!("{}-{fingerprint}", form.text("once").chars().take(40).collect::<String>());
     let idempotency = Idempotency { caller: format!("console:{}", visitor.principal.name), key, fingerprint };

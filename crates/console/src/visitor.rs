@@ -25,8 +25,8 @@ pub(super) struct Visitor {
 }
 
 impl Guest {
-    /// `needed` is the role that the request asks for.
-    pub(super) fn of(request: &Request, needed: Role, context: &mut Context) -> Result<Guest, PageRefusal> {
+    /// Whoever has a good cookie; their key's owner needs the role of the route.
+    pub(super) fn of(request: &Request, context: &mut Context) -> Result<Guest, PageRefusal> {
         let session = session::of(request, &context.config, clock::now())?.ok_or(PageRefusal::SignIn)?;
         context.caller = if session.is_of_environment() {
             let hashes: Vec<String> = operator_keys(&context.config)?.iter().map(|key| key_hash(key)).collect();
@@ -35,7 +35,7 @@ impl Guest {
             }
             Caller::Known(Principal::operator())
         } else {
-            Caller::Claimed { key_hash: session.key_hash.clone(), needed }
+            Caller::Claimed { key_hash: session.key_hash.clone(), needed: context.needed }
         };
         let token = session.form_token(&context.config)?;
         Ok(Guest { session, token })

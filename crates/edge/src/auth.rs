@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::problem::{self, Problem};
 use crate::request::Request;
-use crate::routes;
 use crate::signing::operator_keys;
 use mw_kernel::principal::{OPERATOR, Principal, Role};
 use sha2::{Digest, Sha256};
@@ -50,10 +49,15 @@ pub fn is_one_of(sent: &str, valid: &[String]) -> bool {
     valid.iter().any(|secret| same_secret(sent, secret))
 }
 
-/// 401 unless there is a key that may be good; its owner needs the role of the route ([`routes`]). Called before anything
+/// Whoever asks, comes in.
+pub fn let_in(_request: &Request, _context: &mut Context) -> Result<(), Problem> {
+    Ok(())
+}
+
+/// 401 unless there is a key that may be good; its owner needs the role of the route ([`crate::route`]). Called before anything
 /// else is looked at.
 pub fn require(request: &Request, context: &mut Context) -> Result<(), Problem> {
-    if identify_by(sent_key(request), request, context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
+    if identify_by(sent_key(request), context)? { Ok(()) } else { Err(problem::invalid_api_key()) }
 }
 
 /// The key of a route that asks for one: `x-api-key`, or what many clients can send only, `Authorization: Bearer`.
@@ -77,7 +81,7 @@ pub fn require_any(request: &Request, context: &mut Context) -> Result<(), Probl
 /// Looks at the key, where there is one: whether there is, or 401 when it cannot be good. Only `x-api-key` counts where a
 /// link may speak instead: a proxy's own `Authorization` must not stand in a link's way.
 pub fn identify(request: &Request, context: &mut Context) -> Result<bool, Problem> {
-    identify_by(request.header("x-api-key"), request, context)
+    identify_by(request.header("x-api-key"), context)
 }
 
 /// Whether an open route may tell more: to whoever has a good key, whatever its role. A key that is none, or that cannot be looked
@@ -90,11 +94,11 @@ pub fn holds_a_key(request: &Request, context: &mut Context) -> bool {
     holds
 }
 
-fn identify_by(sent: Option<&str>, request: &Request, context: &mut Context) -> Result<bool, Problem> {
+fn identify_by(sent: Option<&str>, context: &mut Context) -> Result<bool, Problem> {
     let Some(sent) = sent else {
         return Ok(false);
     };
-    let Some(caller) = claim(sent, &context.config, routes::needed(request))? else {
+    let Some(caller) = claim(sent, &context.config, context.needed)? else {
         return Err(problem::invalid_api_key());
     };
     context.caller = caller;

@@ -1,10 +1,11 @@
-//! The entry of every HTTP component: `mw_edge::component!(handle)` exports a handler as WASI's incoming handler, and
-//! `mw_edge::component!(handle, Pooled)` one that opens the database itself ([`crate::database`]); one that decides about runs
-//! or shows them names the kinds that it has, too: `mw_edge::component!(handle, Pooled, KINDS)`.
-//! `mw_edge::private_component!(handle)` exports one that only other components ask, on the way of their own requests.
+//! The entry of every HTTP component: `mw_edge::component!([ROUTES])` exports the handlers of tables of routes as WASI's incoming
+//! handler, and `mw_edge::component!([ROUTES], Pooled)` those that open the database themselves ([`crate::database`]); a feature with
+//! a way in of its own has one handler in their place. One that decides about runs or shows them names the kinds that it has, too:
+//! `mw_edge::component!([ROUTES], Pooled, KINDS)`. `mw_edge::private_component!(handle)` exports one that only other
+//! components ask, on the way of their own requests.
 //!
 //! ```text
-//! host ─► serve: parse, request id ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► recorded
+//! host ─► serve: parse, request id ─► route ─► handler ─► who asks is known ─► answer (or problem) out in one piece ─► log line ─► work afterwards ─► recorded
 //! ```
 
 use crate::config::Config;
@@ -14,7 +15,7 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{incoming, observation, outgoing, request_id, routes, variables};
+use crate::{incoming, observation, outgoing, request_id, variables};
 use mw_kernel::run::Kinds;
 use std::time::Duration;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -24,16 +25,25 @@ pub type Handler = fn(&mut Request, &mut Context) -> Result<Response, Problem>;
 /// Answers another component of this application.
 pub type PrivateHandler = fn(&mut Request, &Config) -> Response;
 
-/// Exports a [`Handler`] as the component's HTTP entry point. Natively it only checks the handler's type.
+/// Exports tables of routes, or a [`Handler`], as the component's HTTP entry point. Natively it only checks their types.
 #[macro_export]
 macro_rules! component {
-    ($handler:path) => {
-        $crate::component!($handler, Remote);
+    ([$($table:path),*]) => {
+        $crate::component!([$($table),*], Remote);
+    };
+    ([$($table:path),*], $way:ident) => {
+        $crate::component!([$($table),*], $way, $crate::Kinds(&[]));
+    };
+    ([$($table:path),*], $way:ident, $kinds:expr) => {
+        $crate::component!(@ |request, context| $crate::route::answer(&[$($table),*], request, context), $way, $kinds);
     };
     ($handler:path, $way:ident) => {
-        $crate::component!($handler, $way, $crate::Kinds(&[]));
+        $crate::component!(@ $handler, $way, $crate::Kinds(&[]));
     };
     ($handler:path, $way:ident, $kinds:expr) => {
+        $crate::component!(@ $handler, $way, $kinds);
+    };
+    (@ $handler:expr, $way:ident, $kinds:expr) => {
         const HANDLER: $crate::component::Handler = $handler;
 
         $crate::export!(|request, answer| {
@@ -88,7 +98,6 @@ pub fn serve(request: IncomingRequest, answer: ResponseOutparam, handler: Handle
     let mut context = Context::with(open, variables::config(), request_id);
     context.method = request.method;
     context.kinds = kinds;
-    context.route = routes::of(&request).map_or("", |route| route.template);
 
     let mut response = respond(&mut request, &mut context, handler);
     let status = response.status;
@@ -127,8 +136,10 @@ fn respond(request: &mut Request, context: &mut Context, handler: Handler) -> Re
         context.log_problem(&problem);
         problem.into_response(&context.request_id)
     });
+    let left = context.limiter.zip(context.taken.as_ref()).map(|(limiter, taken)| limiter.headers(taken));
     let has_caching = response.headers.iter().any(|(name, _)| *name == "cache-control");
     let response = response
+        .with_headers(left.unwrap_or_default())
         .with_headers(std::mem::take(&mut context.headers))
         .with_header("x-request-id", context.request_id.clone())
         .with_header("x-content-type-options", "nosniff");
@@ -154,6 +165,7 @@ mod tests {
 
     fn answer(handler: Handler) -> Response {
         let mut context = Context::new(Config::of(&[]), "r".to_owned());
+        context.limiter = Some(RUNS_START);
         respond(&mut Request::in_memory("GET", "/", &[], ""), &mut context, handler)
     }
 
@@ -168,9 +180,9 @@ mod tests {
             Taken { allowed, limit: 10, remaining: 3, reset_seconds: 30 }
         }
         let handlers: [(Handler, u16); 3] = [
-            (|_, context| context.limit(RUNS_START, Some(&left(true))).map(|()| Response::empty(200)), 200),
-            (|_, context| context.limit(RUNS_START, Some(&left(true))).and(Err(crate::problem::not_found("x"))), 404),
-            (|_, context| context.limit(RUNS_START, Some(&left(false))).map(|()| Response::empty(200)), 429),
+            (|_, context| context.count(Some(&left(true))).map(|()| Response::empty(200)), 200),
+            (|_, context| context.count(Some(&left(true))).and(Err(crate::problem::not_found("x"))), 404),
+            (|_, context| context.count(Some(&left(false))).map(|()| Response::empty(200)), 429),
         ];
         for (handler, status) in handlers {
             let response = answer(handler);

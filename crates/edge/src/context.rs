@@ -10,9 +10,9 @@ use crate::log::{Level, Log};
 use crate::observation;
 use crate::problem::{self, Problem};
 use crate::request::Method;
-use mw_kernel::principal::{OPERATOR, Principal};
+use mw_kernel::principal::{OPERATOR, Principal, Role};
 use mw_kernel::run::Kinds;
-use mw_store::Taken;
+use mw_store::{Limit, Taken};
 use std::time::Instant;
 
 pub struct Context {
@@ -21,6 +21,12 @@ pub struct Context {
     pub request_id: String,
     /// The route's template for metrics and traces; ids never stand in it.
     pub route: &'static str,
+    /// What the route asks of the owner of a key; the most, while no route is known.
+    pub needed: Role,
+    /// What counts the route's requests.
+    pub limiter: Option<Limiter>,
+    /// What is left of it, once it has counted.
+    pub(crate) taken: Option<Taken>,
     pub(crate) method: Method,
     pub(crate) started: Instant,
     /// The kinds of runs that the component has; it says so where it exports its handler.
@@ -45,8 +51,23 @@ impl Context {
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
         let database = RequestDatabase::new(open(&config, &request_id));
         let headers = Vec::new();
+        let (route, needed, limiter, taken) = ("", Role::Operator, None, None);
         let kinds = Kinds::default();
-        Context { config, log, request_id, route: "", method, started, kinds, caller, headers, database }
+        Context {
+            config,
+            log,
+            request_id,
+            route,
+            needed,
+            limiter,
+            taken,
+            method,
+            started,
+            kinds,
+            caller,
+            headers,
+            database,
+        }
     }
 
     /// The database, for a caller who is known or whom nobody asks.
@@ -125,11 +146,19 @@ impl Context {
         Err(problem::user_not_yours(said, &format!("{name} or {name}/<conversation>")))
     }
 
+    /// The route's limit, as the statement takes it that loads what the request needs.
+    pub fn limit<'a>(&self, caller: &'a str) -> Result<Limit<'a>, Problem> {
+        let unlimited = || problem::internal().because("this route has no limit");
+        self.limiter.ok_or_else(unlimited)?.limit(&self.config, caller)
+    }
+
     /// Takes what a statement has counted: 429 when that is over the limit. Whatever is answered says what is left.
-    pub fn limit(&mut self, limiter: Limiter, taken: Option<&Taken>) -> Result<(), Problem> {
-        let Some(taken) = taken else { return Ok(()) };
-        self.headers.extend(limiter.headers(taken));
-        limiter.check(taken)
+    pub fn count(&mut self, taken: Option<&Taken>) -> Result<(), Problem> {
+        self.taken = taken.cloned().or(self.taken.take());
+        match (self.limiter, taken) {
+            (Some(limiter), Some(taken)) => limiter.check(taken),
+            (None, _) | (_, None) => Ok(()),
+        }
     }
 
     /// A header of the answer, whatever is answered.

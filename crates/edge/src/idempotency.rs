@@ -6,6 +6,16 @@ use sha2::{Digest, Sha256};
 
 const KEY_LENGTH_MAX: usize = 255;
 
+crate::shape! {
+    pub struct IdempotencyKey {
+        /// Makes a repetition harmless: the same key with the same body answers with the same run, with another body 422. Quoted or bare,
+        /// kept for 7 days.
+        #[serde(rename = "Idempotency-Key")]
+        #[schemars(regex(pattern = r#"^([!-~]|[!#-~][!-~]|"[!#-~]|[!-~]{3,255})$"#))]
+        pub key: Option<String>,
+    }
+}
+
 /// The key of this request, without quotes; `None` when there is none.
 pub fn key(request: &Request) -> Result<Option<String>, Problem> {
     let Some(sent) = request.header("idempotency-key") else {

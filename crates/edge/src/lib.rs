@@ -4,10 +4,10 @@
 //! component   the export macros and `serve`: request ─► handler ─► answer ─► work after the answer
 //! request     what came in; the body only on demand, only to a limit      incoming   (host ─► request)
 //! response    what goes out, complete and in one piece                    outgoing   (response ─► host)
-//! body        JSON bodies, checked by hand   query   what lists read      csrf       forms of our own pages only
+//! body        JSON bodies as types           query   what lists read      csrf       forms of our own pages only
 //! problem     every error as RFC 9457, with stable codes                  refusal    what the store and the core refuse
 //! auth        who asks                 request_id  X-Request-ID           limits     RateLimit headers
-//! routes      the table of routes      route       the way into a handler
+//! route       a line of a table of routes, and the way in by it           about      what it says of itself
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! variables   Spin's; the rules about them are `mw_configuration`'s       cache      Spin's key-value store
 //! seal        signatures               cursor, ids, idempotency           clock, log
@@ -16,6 +16,10 @@
 //!
 //! Each route's behaviour is in a feature crate; the components only name its handler.
 
+// As the expansions of our own macros name it.
+extern crate self as mw_edge;
+
+pub mod about;
 pub mod auth;
 pub mod body;
 pub mod cache;
@@ -41,7 +45,6 @@ pub mod request;
 pub mod request_id;
 pub mod response;
 pub mod route;
-pub mod routes;
 pub mod seal;
 pub mod variables;
 
@@ -50,6 +53,15 @@ pub use mw_configuration::{config, exports, llm, signing, startup, webhook_sourc
 pub use problem::Problem;
 pub use request::{Method, Request};
 pub use response::Response;
+
+/// For the expansion of [`body!`] and [`shape!`] only.
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+pub use schemars;
+
+/// For the expansion of [`shape!`] only.
+#[doc(hidden)]
+pub use serde;
 
 /// For the expansion of [`component!`] only.
 #[doc(hidden)]

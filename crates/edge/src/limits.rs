@@ -1,5 +1,6 @@
 //! Rate limits: which there are, and what a count says in headers. The count itself is the database's, taken in the
-//! statement that loads what the request needs; [`crate::Context::limit`] takes it, and every answer from there on says it.
+//! statement that loads what the request needs ([`crate::Context::limit`]); [`crate::Context::count`] takes it, and every answer from
+//! there on says it.
 
 use crate::config::Config;
 use crate::problem::{self, Problem};

@@ -1,5 +1,6 @@
 //! What lists read from the query: how many, from where, and which.
 
+use crate::body::Whole;
 use crate::cursor::Cursor;
 use crate::problem::{self, Problem};
 use crate::request::Request;
@@ -7,6 +8,17 @@ use crate::request::Request;
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 200;
 const TEXT_LENGTH_MAX: usize = 200;
+
+crate::shape! {
+    /// What every list reads.
+    pub struct Paged {
+        /// `next_cursor` of the page before.
+        pub cursor: Option<String>,
+        /// Rows on a page.
+        #[schemars(extend("default" = PAGE_DEFAULT))]
+        pub limit: Option<Whole<1, PAGE_MAX>>,
+    }
+}
 
 /// 422 for a parameter that is not as it should be.
 pub fn invalid_query(name: &str, what: &str) -> Problem {

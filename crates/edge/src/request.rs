@@ -2,6 +2,7 @@
 //! and only as far as the limit it names.
 
 use crate::problem::{self, Problem};
+use crate::route::segments_of;
 use http::HeaderMap;
 use std::borrow::Cow;
 
@@ -62,6 +63,8 @@ pub struct Request {
     pub method_name: String,
     /// The path without the query, as it was sent.
     pub path: String,
+    /// That of its route, once that is known.
+    pub(crate) template: &'static str,
     query: String,
     headers: Vec<(String, String)>,
     body: Option<BodySource>,
@@ -75,6 +78,7 @@ impl Request {
             method: Method::parse(method),
             method_name: method.to_owned(),
             path: path.to_owned(),
+            template: "",
             query: query.to_owned(),
             headers,
             body: Some(body),
@@ -91,16 +95,14 @@ impl Request {
 
     /// The decoded segments of the path, without empty ones: `/v1/runs/a%20b/` is `["v1", "runs", "a b"]`.
     pub fn segments(&self) -> Vec<String> {
-        self.path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .map(|segment| percent_decode(segment).into_owned())
-            .collect()
+        segments_of(&self.path).map(|segment| percent_decode(segment).into_owned()).collect()
     }
 
-    /// The segment at this position, or an empty text, which no id is.
-    pub fn segment(&self, position: usize) -> String {
-        self.segments().into_iter().nth(position).unwrap_or_default()
+    /// What stands in the path where its route has `{name}`; an empty text, which no id is, where it has no such name.
+    pub fn parameter(&self, name: &str) -> String {
+        let is_named = |segment: &str| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name);
+        let position = segments_of(self.template).position(is_named);
+        position.and_then(|position| self.segments().into_iter().nth(position)).unwrap_or_default()
     }
 
     /// The first value of a query parameter, decoded.
@@ -203,10 +205,11 @@ mod tests {
 
     #[test]
     fn a_target_is_taken_apart() {
-        let request = Request::in_memory("GET", "/v1/runs/a%20b/?token=1%3Aab+c&x&token=2", &[], "");
+        let mut request = Request::in_memory("GET", "/v1/runs/a%20b/?token=1%3Aab+c&x&token=2", &[], "");
         assert_eq!(request.segments(), ["v1", "runs", "a b"]);
-        assert_eq!(request.segment(2), "a b");
-        assert_eq!(request.segment(9), "");
+        assert_eq!(request.parameter("run_id"), "", "no route is known");
+        request.template = "/v1/runs/{run_id}";
+        assert_eq!((request.parameter("run_id").as_str(), request.parameter("run").as_str()), ("a b", ""));
         assert_eq!(request.query("token").as_deref(), Some("1:ab c"));
         assert_eq!(request.query("x").as_deref(), Some(""));
         assert_eq!(request.query("y"), None);

@@ -1,15 +1,6 @@
 //! The product's edge as the checks use it: the only file that names its modules, so that a move is followed in one place.
 
-pub(crate) use mw_api::gates::approve::handle as gates;
-pub(crate) use mw_api::gates::inbox::handle as inbox;
-pub(crate) use mw_api::gates::link::handle as gate_link;
-pub(crate) use mw_api::operator::handle as operations;
-pub(crate) use mw_api::runs::{handle as runs, parse_attachment as artifact_body};
-pub(crate) use mw_api::start::handle as run_start;
-pub(crate) use mw_api::verbs::handle as run_verbs;
-pub(crate) use mw_channels::slack::handle as slack;
-pub(crate) use mw_channels::telegram::handle as telegram;
-pub(crate) use mw_chat::handle as chat;
+pub(crate) use mw_api::runs::parse_attachment as artifact_body;
 pub(crate) use mw_console::{actions as console_actions, pages as console_pages};
 pub(crate) use mw_edge::component::Handler;
 pub(crate) use mw_edge::config::Config;
@@ -18,12 +9,10 @@ pub(crate) use mw_edge::database::{Answer, Way};
 pub(crate) use mw_edge::request::{form_pairs, form_value, percent_decode, percent_encode};
 pub(crate) use mw_edge::request_id::choose as request_id;
 pub(crate) use mw_edge::{Context, Problem, Request, Response, clock, idempotency, ids};
-pub(crate) use mw_mcp::handle as mcp;
 pub(crate) use mw_mcp::message::{Message as RpcMessage, read as rpc_message};
 pub(crate) use mw_operations::start::body::parse as run_start_body;
 pub(crate) use mw_operations::turn::parse as chat_body;
 
-use mw_api::{health, metrics, not_found, projects, webhooks};
 use mw_operations::gate::DecisionRequest;
 use mw_operations::gate::request::parse;
 
@@ -32,22 +21,32 @@ pub(crate) fn decision_body(request: &mut Request) -> Result<DecisionRequest, Pr
     parse(request, mw_kinds::KINDS)
 }
 
-/// The components of webhooks.
-pub(crate) fn webhooks(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    match request.segment(2).as_str() {
-        "std" => webhooks::standard::handle(request, context),
-        "shotstack" => webhooks::shotstack(request, context),
-        "upload-post" => webhooks::upload_post(request, context),
-        _ => webhooks::kieai(request, context),
-    }
+use mw_api::{channels, dead_letters, drain, gates as gate_routes, health, metrics, principals, projects};
+use mw_edge::route::{Route, answer};
+
+/// A component as `mw_edge::component!` makes it of its tables.
+macro_rules! components {
+    ($($name:ident: [$($table:path),*];)+) => { $(
+        pub(crate) fn $name(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+            const TABLES: &[&[Route]] = &[$($table),*];
+            answer(TABLES, request, context)
+        }
+    )+ };
 }
 
-/// The components that read no body.
-pub(crate) fn without_body(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    match (request.segment(0).as_str(), request.segment(1).as_str()) {
-        ("health" | "ready" | "version", _) => health::handle(request, context),
-        ("metrics", _) => metrics::handle(request, context),
-        (_, "projects") => projects::handle(request, context),
-        _ => not_found::handle(request, context),
-    }
+components! {
+    gates: [gate_routes::approve::ROUTES];
+    inbox: [gate_routes::inbox::ROUTES];
+    gate_link: [gate_routes::link::ROUTES];
+    operations: [dead_letters::ROUTES, principals::ROUTES, channels::ROUTES, drain::ROUTES];
+    runs: [mw_api::runs::ROUTES];
+    run_start: [mw_api::start::ROUTES];
+    run_verbs: [mw_api::verbs::ROUTES];
+    slack: [mw_channels::slack::ROUTES];
+    telegram: [mw_channels::telegram::ROUTES];
+    chat: [mw_chat::ROUTES];
+    mcp: [mw_mcp::ROUTES];
+    webhooks: [mw_api::webhooks::KIEAI_ROUTES, mw_api::webhooks::SHOTSTACK_ROUTES, mw_api::webhooks::UPLOAD_POST_ROUTES,
+               mw_api::webhooks::standard::ROUTES];
+    without_body: [health::ROUTES, metrics::ROUTES, projects::ROUTES];
 }

@@ -24,6 +24,12 @@ pub mod trace;
 mod words;
 
 pub use run::{Body, Kind, Run};
+pub use words::Word;
+
+/// For the expansion of [`words!`] only.
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+pub use schemars;
 
 /// A moment in UTC. Always given by the caller.
 pub type Timestamp = time::OffsetDateTime;

@@ -63,6 +63,21 @@ impl GateName {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl schemars::JsonSchema for GateName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GateName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"})
+    }
+}
+
 impl std::fmt::Display for GateName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

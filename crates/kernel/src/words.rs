@@ -1,5 +1,14 @@
 //! Enums whose variants are words on the wire and in the database.
 
+/// An enum of words.
+pub trait Word: Copy {
+    /// Every word as it stands on the wire.
+    const WORDS: &'static [&'static str];
+
+    /// The value of a word; `None` for an unknown one, never a default.
+    fn of(word: &str) -> Option<Self>;
+}
+
 /// Declares an enum of words with their wire names, so that each word is written once.
 #[macro_export]
 #[doc(hidden)]
@@ -24,6 +33,25 @@ macro_rules! words {
             /// The value of a word; `None` for an unknown one, never a default.
             pub fn parse(word: &str) -> Option<Self> {
                 match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl $crate::Word for $name {
+            const WORDS: &'static [&'static str] = $name::WORDS;
+
+            fn of(word: &str) -> Option<Self> {
+                $name::parse(word)
+            }
+        }
+
+        #[cfg(not(target_family = "wasm"))]
+        impl $crate::schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut $crate::schemars::SchemaGenerator) -> $crate::schemars::Schema {
+                $crate::schemars::json_schema!({"type": "string", "enum": $name::WORDS})
             }
         }
 

@@ -10,6 +10,7 @@
 //!
 //! No tool decides a gate; docs/mcp.md is for those who connect.
 
+pub mod bodies;
 mod direct;
 pub mod message;
 mod offer;
@@ -22,35 +23,70 @@ mod state;
 mod tool;
 mod tools;
 
+use bodies::{OlderHeaders, RpcAnswer, RpcFault, RpcOrPlain, ToolAnswer, ToolCall, ToolList};
 use message::{PARSE_ERROR, RpcError};
+use mw_edge::about::{JSON, Nothing, Tag::Mcp};
 use mw_edge::limits::{MCP, WINDOW_SECONDS};
 use mw_edge::request::BODY_LIMIT_BYTES;
-use mw_edge::{Context, Problem, Request, Response, auth, body, clock, problem, route};
+use mw_edge::route::{Route, post};
+use mw_edge::{Context, Problem, Request, Response, auth, body, clock};
+use mw_kernel::principal::Role::Viewer;
 use mw_store::Taken;
 use offer::Ours;
 use serde_json::Value;
 use tool::Session;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+/// Reading is what a key is for here; each tool names its own role.
+pub const ROUTES: &[Route] = &[
+    post("/mcp", Viewer, |request, context| mcp(request, &mut begin(request, context)?))
+        .guarded_by(let_in)
+        .limited(MCP)
+        .is(Mcp, "mcp", "One message of the Model Context Protocol")
+        .more(
+            "Stateless, for the revisions 2026-07-28, 2025-11-25 and 2025-06-18: docs/mcp.md. A body without `jsonrpc` is a plain call of `tools/list` or `tools/call`.",
+        )
+        .takes::<RpcOrPlain>()
+        .gives::<RpcAnswer>("What the method answers.")
+        .gives_as::<Nothing>(202, JSON, "A notification.")
+        .gives_as::<RpcFault>(400, JSON, "No message, or one whose headers do not match it.")
+        .gives_as::<RpcFault>(404, JSON, "No such method (2026-07-28).")
+        .with_headers::<OlderHeaders>()
+        .refuses(&[400, 403, 404]),
+    post("/mcp/tools/list", Viewer, |request, context| begin(request, context).map(|_| plain::list()))
+        .guarded_by(let_in)
+        .limited(MCP)
+        .is(Mcp, "mcp_list_tools", "List the tools, without MCP")
+        .gives::<ToolList>("The tools.")
+        .with_headers::<OlderHeaders>()
+        .refuses(&[403]),
+    post("/mcp/tools/call", Viewer, call)
+        .guarded_by(let_in)
+        .limited(MCP)
+        .is(Mcp, "mcp_call_tool", "Call a tool, without MCP")
+        .takes::<ToolCall>()
+        .gives::<ToolAnswer>("What the tool answers; a refusal has `isError`.")
+        .with_headers::<OlderHeaders>()
+        .refuses(&[400, 403]),
+];
+
+/// A page of somebody else's may not ask, with no key either.
+fn let_in(request: &Request, context: &mut Context) -> Result<(), Problem> {
     if !origin::is_allowed(request, &context.config) {
         return Err(Problem::new(403, "origin-refused", "this origin may not ask"));
     }
-    // Each tool names its own role.
-    auth::require_any(request, context)?;
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
-    }
+    auth::require(request, context)
+}
+
+/// Whoever asks is known, and has something left of the limit.
+fn begin<'a>(request: &Request, context: &'a mut Context) -> Result<Session<'a>, Problem> {
     admit(request, context)?;
     let key = auth::sent_key(request).unwrap_or_default().to_owned();
-    let mut session = Session { context, key };
-    match path.as_slice() {
-        ["mcp"] => mcp(request, &mut session),
-        ["mcp", "tools", "list"] => Ok(plain::list()),
-        ["mcp", "tools", "call"] => body::json_object(request).and_then(|body| plain::call(&body, &mut session)),
-        _ => Err(problem::not_found("Not Found")),
-    }
+    Ok(Session { context, key })
+}
+
+fn call(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let mut session = begin(request, context)?;
+    plain::call(&body::json_object(request)?, &mut session)
 }
 
 /// A body with `jsonrpc` is MCP; one that cannot be read is answered so, too.
@@ -66,13 +102,13 @@ fn mcp(request: &mut Request, session: &mut Session<'_>) -> Result<Response, Pro
 /// Whose key it is, and one from the limit.
 fn admit(request: &Request, context: &mut Context) -> Result<(), Problem> {
     let caller = auth::limiter_subject(request, context);
-    let limit = MCP.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     let key_hash = context.claimed_key();
     let admitted = mw_store::principals::admit(context.connection()?, clock::now(), key_hash.as_deref(), &limit)?;
     context.admit(admitted.principal)?;
     let Some(taken) = admitted.limit else { return Ok(()) };
     add_older_headers(context, &taken);
-    context.limit(MCP, Some(&taken)).map_err(|problem| {
+    context.count(Some(&taken)).map_err(|problem| {
         let detail = "Rate limit exceeded";
         let problem = Problem { detail: detail.to_owned(), ..problem };
         problem.with_member("error", detail).with_member("retryAfter", taken.reset_seconds.max(1))

@@ -46,7 +46,7 @@ pub fn versions(root: &Path) -> Vec<String> {
         ("spin.toml", application.as_str()),
         ("spin.toml", &variable),
         ("spin-cron.toml", &application),
-        ("crates/api/openapi.json", &format!("\n  \"version\": \"{VERSION}\",\n")),
+        ("crates/api/openapi.json", &format!("\n  \"version\": \"{VERSION}\"\n")),
         ("docs/configuration.md", &setting),
         ("ops/spinkube/app.yaml", &format!("name: version, value: {VERSION}}}")),
         ("ops/spinkube/app.yaml", &format!("/myloware:{VERSION}\n  executor")),

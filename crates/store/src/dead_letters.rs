@@ -7,33 +7,17 @@ use mw_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Why a delivery is a dead letter; a CHECK on `webhook_dlq.error` knows the same words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    UnknownJob,
-    NoReference,
-    AmbiguousAccount,
-    AmbiguousTask,
+mw_kernel::words! {
+    /// Why a delivery is a dead letter; a CHECK on `webhook_dlq.error` knows the same words.
+    Reason {
+        UnknownJob = "unknown_job",
+        NoReference = "no_reference",
+        AmbiguousAccount = "ambiguous_account",
+        AmbiguousTask = "ambiguous_task",
+    }
 }
 
 impl Reason {
-    pub const ALL: [Reason; 4] =
-        [Reason::UnknownJob, Reason::NoReference, Reason::AmbiguousAccount, Reason::AmbiguousTask];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::UnknownJob => "unknown_job",
-            Reason::NoReference => "no_reference",
-            Reason::AmbiguousAccount => "ambiguous_account",
-            Reason::AmbiguousTask => "ambiguous_task",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| reason.as_str() == word)
-    }
-
     /// What happened and what helps, for an operator.
     pub fn explanation(self) -> &'static str {
         match self {
@@ -124,18 +108,18 @@ pub struct Order<'a> {
     pub dry_run: bool,
 }
 
-/// What became of a letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    Processed,
-    Discarded,
-    /// Still no job to match: the letter stays.
-    NoJob,
-    AlreadyProcessed,
-    AlreadyDiscarded,
-    /// No receipt has this id.
-    Unknown,
+mw_kernel::words! {
+    /// What became of a letter.
+    Ending {
+        Processed = "processed",
+        Discarded = "discarded",
+        /// Still no job to match: the letter stays.
+        NoJob = "no_job",
+        AlreadyProcessed = "already_processed",
+        AlreadyDiscarded = "already_discarded",
+        /// No receipt has this id.
+        Unknown = "unknown",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

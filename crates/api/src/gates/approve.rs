@@ -1,49 +1,91 @@
 //! The approve routes. GET without a key shows the page and changes nothing; POST, or GET with a key, decides; HEAD and
 //! OPTIONS never do. Checked in this order: key, gate name (the route), rate limit, run, token, state.
 
+use super::GatePath;
+use mw_edge::about::{FORM, HTML, Tag::Gates};
 use mw_edge::limits::HITL_APPROVE;
-use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, route, signing};
+use mw_edge::route::{Route, get, post};
+use mw_edge::{Context, Method, Problem, Request, Response, auth, clock, csrf, kick, problem, shape, signing};
 use mw_kernel::link::{Holder, NoLink};
+use mw_kernel::principal::Role::Approver;
 use mw_kernel::principal::{Named, Principal};
 use mw_kernel::run::AnyRun;
 use mw_kernel::status::{Channel, GateName};
 use mw_kernel::token::Claims;
 use mw_operations::gate::policy::Obstacle;
-use mw_operations::gate::{self, Decider, DecisionRequest, link, outcome_page, page, refusal};
+use mw_operations::gate::request::{DecisionBody, VerdictForm};
+use mw_operations::gate::{self, Decider, Decision, DecisionRequest, link, outcome_page, page, refusal};
 use mw_operations::runs;
 use mw_store::runs::Loaded;
 
-/// Any gate's route: the path names the gate.
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    // One series for all of them.
-    context.route = "/v1/hitl/approve/{run_id}/{gate}";
-    let gate = GateName::parse(&request.segment(4)).ok_or_else(refusal::unknown_gate)?;
-    match answer(gate, request, context) {
-        Err(problem) if request.wants_html() && request.header("x-api-key").is_none() => {
-            context.log_problem(&problem);
-            outcome_page::refused(&problem, &context.request_id)
-        }
-        answer => answer,
+/// One line for any gate: spin.toml may give gates components of their own.
+pub const ROUTES: &[Route] = &[
+    get("/v1/hitl/approve/{run_id}/{gate}", Approver, answer)
+        .guarded_by(let_in)
+        .limited(HITL_APPROVE)
+        .paged(page_of)
+        .is(Gates, "show_gate_of_project", "Show a gate, or decide it with the API key")
+        .more(
+            "GET without an API key never decides, so link previews and mail scanners cannot approve. GET with a valid key approves at once, as the runbook's curl does. HEAD never decides.",
+        )
+        .also_by("linkToken")
+        .path::<GatePath>()
+        .query::<TokenQuery>()
+        .gives_as::<String>(200, HTML, "Without a key: the decision page, and nothing has changed. With a key: the gate is approved.")
+        .gives::<Decision>("Without a key: the decision page, and nothing has changed. With a key: the gate is approved.")
+        .refuses(&[409, 502]),
+    post("/v1/hitl/approve/{run_id}/{gate}", Approver, answer)
+        .guarded_by(let_in)
+        .limited(HITL_APPROVE)
+        .paged(page_of)
+        .is(Gates, "decide_gate_of_project", "Decide a gate")
+        .also_by("linkToken")
+        .path::<GatePath>()
+        .query::<TokenQuery>()
+        .may_take::<DecisionBody>()
+        .takes_as::<VerdictForm>(FORM, false)
+        .gives::<Decision>("Decided, or decided so before by the same approver.")
+        .gives_as::<String>(200, HTML, "Decided, or decided so before by the same approver.")
+        .refuses(&[409, 502]),
+];
+
+shape! {
+    pub struct TokenQuery {
+        /// The token of a signed link. Without an API key it is required; with one it may be left out, and must be good when it is sent.
+        pub token: Option<String>,
     }
 }
 
-fn answer(gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+/// Whoever has a key, or the token of a link, which is looked at when the run is there.
+fn let_in(request: &Request, context: &mut Context) -> Result<(), Problem> {
     let has_key = auth::identify(request, context)?;
-    let token = request.query("token").filter(|token| !token.is_empty());
-    if !has_key && token.is_none() {
-        return Err(problem::invalid_api_key());
+    if has_key || token_of(request).is_some() { Ok(()) } else { Err(problem::invalid_api_key()) }
+}
+
+fn token_of(request: &Request) -> Option<String> {
+    request.query("token").filter(|token| !token.is_empty())
+}
+
+/// A person who came with a link reads why not.
+fn page_of(problem: Problem, request: &Request, context: &Context) -> Result<Response, Problem> {
+    if !request.wants_html() || request.header("x-api-key").is_some() {
+        return Err(problem);
     }
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
-    }
+    context.log_problem(&problem);
+    outcome_page::refused(&problem, &context.request_id)
+}
+
+fn answer(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let gate = GateName::parse(&request.parameter("gate")).ok_or_else(refusal::unknown_gate)?;
+    let token = token_of(request);
     // A body that is no decision is counted before it is refused.
     let decision = match request.method {
         Method::Post => gate::request::parse(request, context.kinds),
         _ => Ok(DecisionRequest::approve()),
     };
-    let run_id = request.segment(3);
+    let run_id = request.parameter("run_id");
     let named = token.as_deref().and_then(mw_kernel::token::claimed_approver);
-    let loaded = runs::load_counted(context, &run_id, HITL_APPROVE, request, named.as_deref())?;
+    let loaded = runs::load_counted(context, &run_id, request, named.as_deref())?;
     weigh(gate, request, context, token.as_deref(), loaded, decision?)
 }
 
@@ -159,7 +201,7 @@ fn decide_and_answer(
     let response = if request.wants_html() {
         outcome_page::decided(context.kinds, &standing, gate, verdict)?
     } else {
-        Response::ok(&standing.to_json(gate))
+        Response::ok(&standing.shown(gate))
     };
     Ok(if standing.kick { response.then(kick::dispatch) } else { response })
 }

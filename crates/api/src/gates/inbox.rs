@@ -8,41 +8,142 @@
 //! | respond (or `response`) | request changes; the text is the comment |
 //! | ignore | reject |
 
-use mw_edge::body::{self, Fields};
-use mw_edge::query::{invalid_query, page_size, short_text};
-use mw_edge::{Context, Method, Problem, Request, Response, kick, problem, route};
+use super::GatePath;
+use mw_edge::about::Tag::Gates;
+use mw_edge::body::{Fields, Text};
+use mw_edge::query::{Paged, invalid_query, page_size, short_text};
+use mw_edge::route::{Route, get, post};
+use mw_edge::{Context, Problem, Request, Response, body, kick, problem, shape};
+use mw_kernel::principal::Role::{Approver, Operator, Viewer};
 use mw_kernel::run::{AnyCommand, Brief, Kinds, OpenGate};
 use mw_kernel::status::{Channel, GateName, Verdict};
 use mw_operations::gate::inbox::place;
 use mw_operations::gate::refusal::{nothing_to_decide, unknown_gate};
 use mw_operations::gate::request::{self as decision_request, trimmed};
-use mw_operations::gate::{self, Decider, DecisionRequest};
+use mw_operations::gate::{self, Decider, Decision, DecisionRequest};
 use mw_operations::runs;
 use mw_store::gates::Filter;
 use serde_json::{Map, Value, json};
 
-const REASON_LENGTH_MAX: usize = 500;
+pub const ROUTES: &[Route] = &[
+    get("/v1/gates", Viewer, list)
+        .is(Gates, "list_gates", "List the gates that wait for a person, the most urgent first")
+        .query::<GatesQuery>()
+        .gives::<InboxPage>("A page of open gates.")
+        .refuses(&[403]),
+    get("/v1/gates/{run_id}/{gate}", Viewer, show)
+        .is(Gates, "show_gate", "Show an open gate; decides nothing, with or without a key's rights")
+        .path::<GatePath>()
+        .gives::<InboxItem>("The gate.")
+        .refuses(&[403, 409, 422]),
+    post("/v1/gates/{run_id}/{gate}", Approver, respond)
+        .is(Gates, "answer_gate", "Decide an open gate, in our words or in those of agent inboxes")
+        .path::<GatePath>()
+        .may_take::<InboxAnswer>()
+        .gives::<Decision>("Decided, or decided so before by the same approver.")
+        .refuses(&[409, 502]),
+    post("/v1/gates/{run_id}/{gate}/reopen", Operator, reopen)
+        .is(
+            Gates,
+            "reopen_gate",
+            "Make every link of the open gate void, and every approval so far: it opens once more",
+        )
+        .path::<GatePath>()
+        .may_take::<Reopen>()
+        .gives::<Reopened>("The new opening.")
+        .refuses(&[409]),
+];
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::enter(request, context)? {
-        return Ok(answer);
+/// A decision in our words (`decision`), or in those of agent inboxes (`type`, `args`): accept approves, edit approves with changed
+/// texts, respond requests changes, ignore rejects.
+#[cfg_attr(not(target_family = "wasm"), derive(mw_edge::schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(crate = "mw_edge::schemars"))]
+pub struct InboxAnswer {
+    #[cfg_attr(not(target_family = "wasm"), schemars(flatten))]
+    pub decision: decision_request::DecisionBody,
+    #[cfg_attr(not(target_family = "wasm"), schemars(flatten))]
+    pub inbox: InboxWords,
+}
+
+body! {
+    pub struct Reopen {
+        /// Why, for the timeline and for those who are told.
+        #[schemars(regex(pattern = r"^[^\u0000]*$"))]
+        pub reason: Option<Text<0, 500>>,
     }
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let named = |gate| GateName::parse(gate).ok_or_else(unknown_gate);
-    match path.as_slice() {
-        ["v1", "gates"] => list(request, context),
-        ["v1", "gates", run_id, gate] if request.method == Method::Post => {
-            respond(run_id, named(gate)?, request, context)
-        }
-        ["v1", "gates", run_id, gate] => show(run_id, named(gate)?, context),
-        ["v1", "gates", run_id, gate, "reopen"] => reopen(run_id, named(gate)?, request, context),
-        _ => Err(problem::not_found("Not Found")),
+}
+
+shape! {
+    #[schemars(inline)]
+    pub struct InboxWords {
+        #[schemars(extend("type" = "string", "enum" = ["accept", "edit", "respond", "response", "ignore"]))]
+        pub r#type: Option<String>,
+        /// With `respond` the comment; with `edit` new texts by field, or an action with `args`.
+        #[schemars(extend("type" = ["object", "string", "null"]))]
+        pub args: Option<Value>,
+    }
+
+    pub struct GatesQuery {
+        /// Only this gate.
+        pub gate: Option<GateName>,
+        /// Only this project.
+        pub project: Option<Text<0, 200>>,
+        /// Only gates whose policy lets the caller decide; a page may then be short though more follow.
+        #[schemars(extend("default" = false))]
+        pub mine: Option<bool>,
+        #[serde(flatten)]
+        pub page: Paged,
+    }
+
+    /// An open gate, as agent inboxes show it.
+    pub struct InboxItem {
+        pub action_request: ActionRequest,
+        pub config: InboxConfig,
+        /// Markdown.
+        pub description: String,
+        #[serde(rename = "runId")]
+        pub run_id: String,
+        pub gate: String,
+        /// The gate's own id; it stays when the gate opens once more.
+        #[serde(rename = "gateId")]
+        pub gate_id: String,
+        pub opening: u32,
+        /// What is decided about: plan, clips, texts, cost, checks, quorum, deadline.
+        #[schemars(with = "Map<String, Value>")]
+        pub brief: Value,
+    }
+
+    #[schemars(inline)]
+    pub struct ActionRequest {
+        pub action: String,
+        /// The texts that may be edited, by field, and the summary.
+        pub args: Map<String, Value>,
+    }
+
+    #[schemars(inline)]
+    pub struct InboxConfig {
+        pub allow_accept: bool,
+        pub allow_edit: bool,
+        pub allow_respond: bool,
+        pub allow_ignore: bool,
+    }
+
+    pub struct InboxPage {
+        pub gates: Vec<InboxItem>,
+        pub next_cursor: Option<String>,
+    }
+
+    #[serde(rename_all = "camelCase")]
+    pub struct Reopened {
+        pub run_id: String,
+        pub gate: GateName,
+        #[schemars(with = "u32")]
+        pub opening: Option<u32>,
     }
 }
 
 /// One page; with `mine=true` only what the caller may decide, so that a page may be short though more follow.
-fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
+fn list(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let gate = match request.query("gate") {
         None => None,
         Some(word) => Some(GateName::parse(&word).ok_or_else(unknown_gate)?),
@@ -59,33 +160,32 @@ fn list(request: &Request, context: &mut Context) -> Result<Response, Problem> {
     let me = context.principal().cloned();
     let may_decide = |open: &OpenGate| !mine || me.as_ref().is_some_and(|me| open.policy.admits(me, open.escalated));
     let page = gate::inbox::list(context, &filter, limit, may_decide)?;
-    let gates: Vec<Value> = page.briefs.iter().map(item).collect();
-    Ok(Response::ok(&json!({"gates": gates, "next_cursor": page.next})))
+    Ok(Response::ok(&InboxPage { gates: page.briefs.iter().map(item).collect(), next_cursor: page.next }))
 }
 
 /// An open gate as an inbox shows it.
-fn item(brief: &Brief<Value>) -> Value {
+fn item(brief: &Brief<Value>) -> InboxItem {
     let args: Map<String, Value> = brief
         .fields
         .iter()
         .map(|field| (field.field.to_string(), json!(field.text.text)))
         .chain([("summary".to_owned(), json!(brief.summary))])
         .collect();
-    json!({
-        "action_request": {"action": brief.gate, "args": args},
-        "config": {
-            "allow_accept": true,
-            "allow_edit": !brief.fields.is_empty(),
-            "allow_respond": brief.changes_go_to.is_some(),
-            "allow_ignore": true,
+    InboxItem {
+        action_request: ActionRequest { action: brief.gate.to_string(), args },
+        config: InboxConfig {
+            allow_accept: true,
+            allow_edit: !brief.fields.is_empty(),
+            allow_respond: brief.changes_go_to.is_some(),
+            allow_ignore: true,
         },
-        "description": description(brief),
-        "runId": brief.run_id,
-        "gate": brief.gate,
-        "gateId": brief.gate_id,
-        "opening": brief.opening,
-        "brief": brief,
-    })
+        description: description(brief),
+        run_id: brief.run_id.clone(),
+        gate: brief.gate.to_string(),
+        gate_id: brief.gate_id.clone(),
+        opening: brief.opening,
+        brief: json!(brief),
+    }
 }
 
 /// Markdown, as inboxes render it. What users and models wrote stands in code spans, which cannot be links.
@@ -105,24 +205,30 @@ fn description(brief: &Brief<Value>) -> String {
     lines.join("\n")
 }
 
-fn show(run_id: &str, gate: GateName, context: &mut Context) -> Result<Response, Problem> {
-    let run = runs::load(context, run_id)?;
+fn show(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let gate = gate_of(request)?;
+    let run = runs::load(context, &request.parameter("run_id"))?;
     let open = run.open_gate(gate).filter(|_| run.pause.is_none());
     let open = open.ok_or_else(|| nothing_to_decide(&run, gate))?;
     Ok(Response::ok(&item(&gate::brief(context.kinds, &run, open)?)))
 }
 
-fn respond(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+fn gate_of(request: &Request) -> Result<GateName, Problem> {
+    GateName::parse(&request.parameter("gate")).ok_or_else(unknown_gate)
+}
+
+fn respond(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let gate = gate_of(request)?;
     let members = body::json_object(request)?;
     let decision = match members.contains_key("type") {
         true => read_inbox(&members, context.kinds)?,
         false => decision_request::read(&members, context.kinds)?,
     };
-    let run = runs::load(context, run_id)?;
+    let run = runs::load(context, &request.parameter("run_id"))?;
     let by = context.principal().cloned().ok_or_else(problem::invalid_api_key)?;
     let decider = Decider::of(request, by, Channel::Api);
     let standing = gate::decide(context, run, gate, decision, decider)?;
-    let response = Response::ok(&standing.to_json(gate));
+    let response = Response::ok(&standing.shown(gate));
     Ok(if standing.kick { response.then(kick::dispatch) } else { response })
 }
 
@@ -164,17 +270,16 @@ fn read_inbox(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequ
 }
 
 /// Every link of the gate is void from now on, and every approval so far.
-fn reopen(run_id: &str, gate: GateName, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    let members = body::json_object(request)?;
-    let mut fields = Fields::new(&members, "#");
-    let reason = trimmed(fields.text("reason", 0, REASON_LENGTH_MAX));
-    fields.finish()?;
-    let run = runs::load(context, run_id)?;
+fn reopen(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let gate = gate_of(request)?;
+    let Reopen { reason } = body::read(request)?;
+    let reason = trimmed(reason.map(|reason| reason.0));
+    let run = runs::load(context, &request.parameter("run_id"))?;
     let actor = context.actor("api")?;
     let reason = reason.unwrap_or_else(|| format!("reopened by {actor}"));
     let reopened = runs::apply(context, run, &AnyCommand::ReopenGate { gate, reason }, &actor)?;
     let opening = reopened.run.open_gate(gate).map(|open| open.opening);
-    let response = Response::ok(&json!({"runId": reopened.run.run_id, "gate": gate, "opening": opening}));
+    let response = Response::ok(&Reopened { run_id: reopened.run.run_id, gate, opening });
     Ok(if reopened.kick { response.then(kick::dispatch) } else { response })
 }
 

@@ -3,3 +3,15 @@
 pub mod approve;
 pub mod inbox;
 pub mod link;
+
+use mw_edge::shape;
+use mw_kernel::status::GateName;
+
+shape! {
+    pub struct GatePath {
+        /// The run.
+        pub run_id: String,
+        /// The gate, as the project names it.
+        pub gate: GateName,
+    }
+}

@@ -4,18 +4,24 @@
 mod exposition;
 
 use exposition::{Exposition, Format};
+use mw_edge::about::Tag::Operations;
 use mw_edge::config::Config;
-use mw_edge::{Context, Problem, Request, Response, auth, clock, problem, route};
+use mw_edge::route::{Route, open_get};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, problem};
 use mw_media::metrics::RUNS_MAX;
 
 /// The contract's default for runs with series of their own.
 const RUNS_DEFAULT: u64 = 200;
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    require_key(request, &context.config)?;
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
-    }
+pub const ROUTES: &[Route] = &[open_get("/metrics", show)
+    .guarded_by(|request, context| require_key(request, &context.config))
+    .is(Operations, "metrics", "Prometheus metrics")
+    .more("Open, or for `METRICS_KEY` only where that is set, as `x-api-key` or `Authorization: Bearer`.")
+    .also_by("metricsKey")
+    .gives_as::<String>(200, "text/plain", "Text format 0.0.4.")
+    .refuses(&[401, 503])];
+
+fn show(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let format = Format::asked(request.header("accept").unwrap_or_default());
     let runs = runs(request, &context.config, format)?;
     let version = context.config.or("version", env!("CARGO_PKG_VERSION"));

@@ -4,19 +4,42 @@
 
 pub mod trigger;
 
+use mw_edge::about::Tag::Operations;
 use mw_edge::log::Level;
-use mw_edge::{Context, Problem, Request, Response, auth, clock, exports, ids, kick, route};
+use mw_edge::route::{Route, post};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, exports, ids, kick, shape};
+use mw_kernel::principal::Role::Operator;
 use mw_sweep::{Exports, Report};
 use std::time::{Duration, Instant};
 
 /// No sweep is begun after this time; clouds end a request after 30 s.
 const WORK: Duration = Duration::from_secs(20);
 
-pub fn handle(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    require_either_key(request, context)?;
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
+pub const ROUTES: &[Route] = &[post("/v1/sweep", Operator, call_all)
+    .guarded_by(require_either_key)
+    .is(Operations, "sweep", "Call every reconciler once")
+    .also_by("sweepKey")
+    .gives::<SweepReport>("What was done; `granted` is false while another sweep is at work.")];
+
+shape! {
+    /// As [`Report`] has it.
+    pub struct SweepReport {
+        pub granted: bool,
+        pub expired_leases: u64,
+        pub requested_ends: u64,
+        pub deadlines: u64,
+        pub gate_warnings: u64,
+        pub lost_effects: u64,
+        pub dead_letters: u64,
+        pub metrics: u64,
+        pub retention: u64,
+        pub kick: bool,
+        /// There was more to do than one sweep does; it goes on after the answer.
+        pub more: bool,
     }
+}
+
+fn call_all(_request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let report = sweep(context)?;
     let response = Response::ok(&report);
     Ok(if report.kick || report.more { response.then(|context| go_on(context, report)) } else { response })
@@ -64,4 +87,21 @@ fn require_either_key(request: &Request, context: &mut Context) -> Result<(), Pr
     }
     let is_triggered = auth::is_one_of(sent, &context.config.secrets(KEY));
     if is_triggered { Ok(()) } else { auth::require(request, context) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mw_edge::body::schema_of;
+
+    #[test]
+    fn the_report_is_described_as_it_is() {
+        let report = serde_json::to_value(Report::default()).unwrap();
+        let schema = serde_json::to_value(schema_of::<SweepReport>()).unwrap();
+        let names = |object: &serde_json::Value| object.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let (mut answered, mut described) = (names(&report), names(&schema["properties"]));
+        answered.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(answered, described);
+    }
 }

@@ -6,9 +6,11 @@
 pub mod standard;
 
 use http::HeaderMap;
+use mw_edge::about::Tag::Webhooks;
 use mw_edge::log::Level;
 use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
-use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, route};
+use mw_edge::route::{Route, open_post};
+use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, shape};
 use mw_integrations::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
 use mw_integrations::{headers, kieai, shotstack, upload_post};
 use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
@@ -63,25 +65,78 @@ static UPLOAD_POST: Provider = Provider {
 const QUERY_BYTES_MAX: usize = 1024;
 const ID_LENGTH_MAX: usize = 512;
 
-/// POST /v1/webhooks/kieai.
-pub fn kieai(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    receive(&KIEAI, request, context)
-}
+pub const KIEAI_ROUTES: &[Route] =
+    &[open_post("/v1/webhooks/kieai", |request, context| receive(&KIEAI, request, context))
+        .is(Webhooks, "webhook_kieai", "Accept a callback of kie.ai")
+        .more(
+            "Signed over `taskId.timestamp` (`X-Webhook-Signature`, base64), which does not cover the body: a callback only makes its job due for a look. The generic scheme, hex HMAC-SHA256 of the body in `X-Signature`, is taken too.",
+        )
+        .query::<CallbackQuery>()
+        .takes::<Map<String, Value>>()
+        .takes_as::<Bytes>(BYTES, true)
+        .gives::<KieReceipt>(COMMITTED)
+        .refuses(&[403, 429])];
 
-/// POST /v1/webhooks/shotstack.
-pub fn shotstack(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    receive(&SHOTSTACK, request, context)
-}
+pub const SHOTSTACK_ROUTES: &[Route] =
+    &[open_post("/v1/webhooks/shotstack", |request, context| receive(&SHOTSTACK, request, context))
+        .is(Webhooks, "webhook_shotstack", "Accept a callback of Shotstack")
+        .more(
+            "Unsigned: a callback only makes its job due for a look, and its body is not kept. 429: it matches nothing, and strangers have used up what is kept of them in a minute.",
+        )
+        .query::<CallbackQuery>()
+        .takes::<Map<String, Value>>()
+        .takes_as::<Bytes>(BYTES, true)
+        .gives::<WebhookReceipt>(COMMITTED)
+        .refuses(&[429])];
 
-/// POST /v1/webhooks/upload-post.
-pub fn upload_post(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    receive(&UPLOAD_POST, request, context)
+pub const UPLOAD_POST_ROUTES: &[Route] =
+    &[open_post("/v1/webhooks/upload-post", |request, context| receive(&UPLOAD_POST, request, context))
+        .is(Webhooks, "webhook_upload_post", "Accept a callback of upload-post")
+        .more("Signed over `timestamp.body` (`X-Upload-Post-Signature`, `sha256=` and hex), not older than 5 minutes.")
+        .takes::<Map<String, Value>>()
+        .takes_as::<Bytes>(BYTES, true)
+        .gives::<WebhookReceipt>(COMMITTED)
+        .refuses(&[403, 429])];
+
+const COMMITTED: &str = "Committed: `accepted`, `duplicate`, or `dlq` (kept for a job that is not known yet).";
+const BYTES: &str = "application/octet-stream";
+
+shape! {
+    pub struct CallbackQuery {
+        /// The run that the callback URL was made for.
+        pub run_id: Option<String>,
+        /// Our own id of the job.
+        pub job: Option<String>,
+    }
+
+    pub struct JobQuery {
+        /// Our own id of the job.
+        pub job: Option<String>,
+    }
+
+    pub struct WebhookReceipt {
+        #[schemars(extend("enum" = ["accepted", "duplicate", "dlq"]))]
+        pub status: String,
+    }
+
+    pub struct KieReceipt {
+        #[schemars(extend("enum" = ["accepted", "duplicate", "dlq"]))]
+        pub status: String,
+        #[schemars(extend("const" = 200))]
+        pub code: u16,
+        #[schemars(extend("const" = "success"))]
+        pub msg: String,
+    }
+
+    /// JSON under another media type.
+    #[serde(transparent)]
+    #[schemars(inline, extend("format" = "json-object", "contentMediaType" = "application/json"))]
+    pub struct Bytes {
+        pub text: String,
+    }
 }
 
 fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    if let Some(answer) = route::allow(request)? {
-        return Ok(answer);
-    }
     let (headers, body) = read(request)?;
     let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -174,7 +229,7 @@ impl Verified<'_> {
             return Err(problem::rate_limited().with_header("retry-after", "60"));
         }
         self.log(context, callback.as_ref(), &accepted);
-        let response = Response::ok(&answer(self.answer, accepted.status));
+        let response = Response::ok(&members(self.answer, accepted.status));
         Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
     }
 
@@ -232,10 +287,10 @@ fn kept_headers(request: &Request) -> Value {
     json!(headers::kept(request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
-fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
+fn members(expected: &[(&str, Code)], receipt: Receipt) -> Value {
     let mut answer = Map::new();
     answer.insert("status".to_owned(), json!(receipt));
-    for (name, code) in members {
+    for (name, code) in expected {
         let value = match code {
             Code::Number(number) => Value::from(*number),
             Code::Text(text) => Value::from(*text),
@@ -249,16 +304,12 @@ fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
+    use mw_edge::route::answer;
 
     fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
         let mut context = Context::new(Config::of(&[]), "r".to_owned());
-        receive(
-            provider,
-            &mut Request::in_memory(method, &format!("/v1/webhooks/{}", provider.name), headers, body),
-            &mut context,
-        )
-        .err()
-        .unwrap()
+        let mut request = Request::in_memory(method, &format!("/v1/webhooks/{}", provider.name), headers, body);
+        answer(&[KIEAI_ROUTES, SHOTSTACK_ROUTES, UPLOAD_POST_ROUTES], &mut request, &mut context).err().unwrap()
     }
 
     #[test]
@@ -289,9 +340,9 @@ mod tests {
     #[test]
     fn each_provider_gets_the_answer_it_expects() {
         assert_eq!(
-            answer(KIEAI.answer, Receipt::Accepted),
+            members(KIEAI.answer, Receipt::Accepted),
             json!({"status": "accepted", "code": 200, "msg": "success"})
         );
-        assert_eq!(answer(SHOTSTACK.answer, Receipt::Dlq), json!({"status": "dlq"}));
+        assert_eq!(members(SHOTSTACK.answer, Receipt::Dlq), json!({"status": "dlq"}));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) const LIST_RUNS: Tool = Tool { name: "list_runs", role: Role::Viewer,
 pub(crate) const EXPLAIN_RUN: Tool = Tool {
     name: "explain_run",
     role: Role::Viewer,
-    call: |session, call| Ok(ToolOutcome::facts(view::why(&run_id(call)?, session.context)?)),
+    call: |session, call| Ok(ToolOutcome::facts(json!(view::why(&run_id(call)?, session.context)?))),
 };
 
 fn list(session: &mut Session<'_>, call: &Call<'_>) -> Result<ToolOutcome, Problem> {

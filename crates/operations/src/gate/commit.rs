@@ -5,11 +5,10 @@ use super::request::DecisionRequest;
 use super::{policy, refusal};
 use crate::runs;
 use mw_edge::log::Level;
-use mw_edge::{Context, Problem, Request};
+use mw_edge::{Context, Problem, Request, shape};
 use mw_kernel::principal::Principal;
 use mw_kernel::run::{AnyCommand, AnyRun, GateDecision, OpenGate};
 use mw_kernel::status::{Channel, GateName, Verdict};
-use serde_json::{Value, json};
 
 const USER_AGENT_CHARS_MAX: usize = 200;
 
@@ -41,14 +40,29 @@ pub struct GateStanding {
     pub kick: bool,
 }
 
+shape! {
+    #[serde(rename_all = "camelCase")]
+    pub struct Decision {
+        /// `pending`: your approval counts, and the gate needs more.
+        #[schemars(extend("enum" = ["approved", "rejected", "changes_requested", "pending"]))]
+        pub status: &'static str,
+        pub run_id: String,
+        pub gate: GateName,
+        /// While pending: approvals so far.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "usize")]
+        pub approvals: Option<usize>,
+        /// While pending: approvals needed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "u32")]
+        pub needed: Option<u32>,
+    }
+}
+
 impl GateStanding {
-    pub fn to_json(&self, gate: GateName) -> Value {
-        let mut answer = json!({"status": self.status, "runId": self.run.run_id, "gate": gate.as_str()});
-        if let (Some((approvals, needed)), Value::Object(members)) = (self.quorum, &mut answer) {
-            members.insert("approvals".to_owned(), approvals.into());
-            members.insert("needed".to_owned(), needed.into());
-        }
-        answer
+    pub fn shown(&self, gate: GateName) -> Decision {
+        let (approvals, needed) = self.quorum.unzip();
+        Decision { status: self.status, run_id: self.run.run_id.clone(), gate, approvals, needed }
     }
 }
 

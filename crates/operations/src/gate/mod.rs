@@ -16,7 +16,7 @@ pub mod policy;
 pub mod refusal;
 pub mod request;
 
-pub use commit::{Decider, GateStanding, decide};
+pub use commit::{Decider, Decision, GateStanding, decide};
 pub use request::DecisionRequest;
 
 use mw_edge::Problem;

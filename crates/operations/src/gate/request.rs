@@ -1,20 +1,59 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
-use mw_edge::body::{self, Fields};
+use mw_edge::body::{Body, Choice, Fields, Text, Whole};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
-use mw_edge::{Problem, Request, problem};
+use mw_edge::{Problem, Request, body, problem, shape};
 use mw_kernel::run::{Edit, Kinds};
 use mw_kernel::status::Verdict;
 use serde_json::{Map, Value};
 
-const COMMENT_LENGTH_MAX: usize = 2000;
-const APPROVER_LENGTH_MAX: usize = 200;
-const FORM_TOKEN_LENGTH_MAX: usize = 100;
 /// Longer than any text that may be edited; the gate says which may be how long.
 const EDIT_LENGTH_MAX: usize = 4000;
 /// Names of form fields that edit a text begin with this.
 const EDIT_PREFIX: &str = "edit.";
+
+body! {
+    #[schemars(rename = "DecideGate")]
+    pub struct DecisionBody {
+        #[schemars(extend("default" = "approve"))]
+        pub decision: Option<Choice<Verdict>>,
+        pub comment: Option<Text<0, 2000>>,
+        /// A note; who decides is the link's approver, or the key's owner.
+        pub approver: Option<Text<0, 200>>,
+        /// What the page of the link put into its form.
+        #[schemars(skip)]
+        pub form_token: Option<Text<0, 100>>,
+        /// The opening that the sender saw: refused when the gate has opened again since.
+        pub opening: Option<Whole<1, { u32::MAX }>>,
+        /// What the sender was shown, as the brief has it: the decision is refused when the gate decides about something else by then.
+        #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+        pub subject_sha256: Option<Text<64, 64>>,
+        /// New texts by field: title, clips.0.subject, clips.0.header, clips.0.prompt, caption, post_title. Only what the gate's policy
+        /// allows, and only with an approval; kept as a diff.
+        #[schemars(extend("additionalProperties" = {"type": "string", "maxLength": EDIT_LENGTH_MAX, "pattern": "^[^\\u0000]*$"}))]
+        pub edit: Option<Map<String, Value>>,
+    }
+}
+
+shape! {
+    /// Fields named `edit.` and a field's name (`edit.clips.0.prompt`) change that text, with an approval.
+    pub struct VerdictForm {
+        #[schemars(extend("default" = "approve"))]
+        pub decision: Option<Verdict>,
+        pub comment: Option<Text<0, 2000>>,
+        /// A note; who decides is the link's approver, or the key's owner.
+        pub approver: Option<Text<0, 200>>,
+        /// The opening that the page showed.
+        pub opening: Option<Whole<1, { u32::MAX }>>,
+        /// What the page of the link put into its form. Needed with a link, without a key, from what looks like a browser (it accepts
+        /// text/html or sends Sec-Fetch-Mode).
+        pub form_token: Option<Text<0, 100>>,
+        /// What the sender was shown, as the brief has it: the decision is refused when the gate decides about something else by then.
+        #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+        pub subject_sha256: Option<String>,
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionRequest {
@@ -62,24 +101,19 @@ pub fn parse(request: &mut Request, kinds: Kinds) -> Result<DecisionRequest, Pro
 /// Reads `decision`, `comment`, `edit`, `opening`, `subject_sha256` and `approver`.
 pub fn read(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
-    let decision = fields.text("decision", 0, 20);
-    let comment = fields.text("comment", 0, COMMENT_LENGTH_MAX);
-    let approver = fields.text("approver", 0, APPROVER_LENGTH_MAX);
-    let form_token = fields.text(FORM_TOKEN, 0, FORM_TOKEN_LENGTH_MAX);
-    let opening = fields.number("opening", 1, u32::MAX);
-    let subject_sha256 = fields.text("subject_sha256", 64, 64);
-    let edit = fields.object("edit").map(|texts| read_edit(texts, &mut fields, kinds)).unwrap_or_default();
-    let verdict = match decision.as_deref() {
-        None => Some(Verdict::Approve),
-        Some(word) => Verdict::parse(word),
-    };
-    if verdict.is_none() {
-        fields.fail("decision", "Input should be 'approve', 'reject' or 'request_changes'");
-    }
+    let DecisionBody { decision, comment, approver, form_token, opening, subject_sha256, edit } =
+        Body::read(&mut fields);
+    let edit = edit.map(|texts| read_edit(&texts, &mut fields, kinds)).unwrap_or_default();
     fields.finish()?;
-    let verdict = verdict.ok_or_else(problem::internal)?;
-    let (comment, approver) = (trimmed(comment), trimmed(approver));
-    Ok(DecisionRequest { verdict, comment, edit, opening, subject_sha256, approver, form_token })
+    Ok(DecisionRequest {
+        verdict: decision.map_or(Verdict::Approve, |decision| decision.0),
+        comment: trimmed(comment.map(|comment| comment.0)),
+        edit,
+        opening: opening.map(|opening| opening.0),
+        subject_sha256: subject_sha256.map(|hash| hash.0),
+        approver: trimmed(approver.map(|approver| approver.0)),
+        form_token: form_token.map(|token| token.0),
+    })
 }
 
 /// A text without the blanks around it; one that is only blank says nothing.

@@ -3,7 +3,6 @@
 pub mod view;
 
 use mw_edge::ids::{is_run_id, new_id};
-use mw_edge::limits::Limiter;
 use mw_edge::{Context, Problem, Request, auth, clock, problem};
 use mw_kernel::principal::Named;
 use mw_kernel::run::{self, AnyCommand, AnyRun};
@@ -36,17 +35,16 @@ pub fn load_for(
 pub fn load_counted(
     context: &mut Context,
     run_id: &str,
-    limiter: Limiter,
     request: &Request,
     approver: Option<&str>,
 ) -> Result<Loaded, Problem> {
     let caller = auth::limiter_subject(request, context);
-    let limit = limiter.limit(&context.config, &caller)?;
+    let limit = context.limit(&caller)?;
     // An id that cannot exist still counts.
     let run_id = if is_run_id(run_id) { run_id } else { "" };
     context.log.about_run(run_id);
     let loaded = loaded(context, run_id, Asking { key_hash: None, approver, limit: Some(&limit) })?;
-    context.limit(limiter, loaded.limit.as_ref())?;
+    context.count(loaded.limit.as_ref())?;
     Ok(loaded)
 }
 

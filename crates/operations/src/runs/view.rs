@@ -3,7 +3,7 @@
 use mw_edge::clock::normalise_times;
 use mw_edge::cursor::Cursor;
 use mw_edge::ids::is_run_id;
-use mw_edge::{Context, Problem, clock, problem, refusal};
+use mw_edge::{Context, Problem, clock, problem, refusal, shape};
 use mw_kernel::run::Kinds;
 use mw_kernel::status::StatusWord;
 use mw_store::runs::{Explained, Filter};
@@ -53,8 +53,26 @@ pub fn timeline(run_id: &str, after: u64, limit: u32, context: &mut Context) -> 
     Ok(json!({"runId": run_id, "events": page.events, "next_after": next}))
 }
 
+shape! {
+    #[serde(rename_all = "camelCase")]
+    pub struct Why {
+        pub run_id: String,
+        #[schemars(with = "mw_media::status::Status")]
+        pub status: String,
+        pub waiting_for: String,
+        #[schemars(extend("format" = "date-time"))]
+        pub since: Option<String>,
+        #[schemars(extend("format" = "date-time"))]
+        pub until: Option<String>,
+        pub then: String,
+        pub details: Vec<String>,
+        /// Commands.
+        pub can: Vec<String>,
+    }
+}
+
 /// What the run waits for, in plain words.
-pub fn why(run_id: &str, context: &mut Context) -> Result<Value, Problem> {
+pub fn why(run_id: &str, context: &mut Context) -> Result<Why, Problem> {
     let not_found = || problem::not_found("run not found");
     if !is_run_id(run_id) {
         return Err(not_found());
@@ -65,9 +83,14 @@ pub fn why(run_id: &str, context: &mut Context) -> Result<Value, Problem> {
     let Explained { run, facts } = explained.ok_or_else(not_found)?;
     let why = kinds.of(&run).and_then(|kind| kind.why(&run, &facts));
     let why = why.map_err(|refusal| refusal::of_run(&refusal))?;
-    Ok(json!({
-        "runId": run.run_id, "status": run.status, "waitingFor": why.waiting_for,
-        "since": why.since.map(clock::rfc3339), "until": why.until.map(clock::rfc3339),
-        "then": why.then, "details": why.details, "can": why.can,
-    }))
+    Ok(Why {
+        run_id: run.run_id,
+        status: run.status.to_string(),
+        waiting_for: why.waiting_for,
+        since: why.since.map(clock::rfc3339),
+        until: why.until.map(clock::rfc3339),
+        then: why.then,
+        details: why.details,
+        can: why.can,
+    })
 }

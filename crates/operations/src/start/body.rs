@@ -1,13 +1,54 @@
 //! What a start asks for: the body of POST /v1/runs/start.
 
-use mw_edge::body::{self, Fields};
-use mw_edge::problem::FieldError;
+use mw_edge::body::{Body, Fields, Nested, Required, Text};
 use mw_edge::refusal::field_errors;
-use mw_edge::{Problem, Request, problem};
+use mw_edge::{Problem, Request, body};
 use mw_media::run::Input;
 use serde_json::{Map, Value, json};
 
-const USER_ID_LENGTH_MAX: usize = 200;
+/// As long as the body is; the core has the limits of each.
+type Any = Text<0, { usize::MAX }>;
+
+body! {
+    pub struct StartRun {
+        /// Key of a loaded project that has runs.
+        #[schemars(example = &"test_video_gen")]
+        pub project: Text<1, 64>,
+        pub input: Required<Nested<StartInput>>,
+        #[schemars(with = "Option<StartOptions>")]
+        pub options: Option<Map<String, Value>>,
+    }
+
+    /// At least one of title, prompt, object, subject, topic. Lengths count without surrounding white space.
+    #[schemars(inline, extend("anyOf" = [
+        {"properties": {"title": {"type": "string"}}, "required": ["title"]},
+        {"properties": {"prompt": {"type": "string"}}, "required": ["prompt"]},
+        {"properties": {"object": {"type": "string"}}, "required": ["object"]},
+        {"properties": {"subject": {"type": "string"}}, "required": ["subject"]},
+        {"properties": {"topic": {"type": "string"}}, "required": ["topic"]},
+    ]))]
+    pub struct StartInput {
+        #[schemars(length(min = 3, max = 200), regex(pattern = r"\S[\s\S]+\S"))]
+        pub title: Option<Any>,
+        #[schemars(length(min = 3, max = 400), regex(pattern = r"\S[\s\S]+\S"))]
+        pub prompt: Option<Any>,
+        #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
+        pub object: Option<Any>,
+        #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
+        pub subject: Option<Any>,
+        #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
+        pub topic: Option<Any>,
+        #[schemars(length(max = 50), inner(length(min = 1, max = 200), regex(pattern = r"\S")))]
+        pub modifiers: Option<Vec<String>>,
+    }
+
+    /// The rest is kept as it is.
+    #[schemars(inline, extend("additionalProperties" = true))]
+    pub struct StartOptions {
+        #[schemars(regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
+        pub user_id: Option<Text<1, 200>>,
+    }
+}
 
 /// The request's body.
 pub struct StartBody {
@@ -33,35 +74,30 @@ pub fn parse(request: &mut Request) -> Result<StartBody, Problem> {
 /// Reads a body's members.
 pub fn read(members: &Map<String, Value>) -> Result<StartBody, Problem> {
     let mut fields = Fields::new(members, "#");
-    let project = fields.required_text("project", 1, 64);
-    let input = fields.required_object("input");
-    let options = fields.object("options").cloned().unwrap_or_default();
-    let mut errors = fields.errors;
-    let input = input.map(|input| parse_input(input, &mut errors)).unwrap_or_default();
-    let mut option_fields = Fields::new(&options, "#/options");
-    if option_fields.text("user_id", 1, USER_ID_LENGTH_MAX).is_some_and(|text| text.chars().any(char::is_control)) {
-        option_fields.fail("user_id", "Input should not contain control characters");
+    let StartRun { project, input, options } = Body::read(&mut fields);
+    let (project, options) = (project.0, options.unwrap_or_default());
+    let are_types_right = !fields.errors.iter().any(|error| error.pointer.starts_with("#/input"));
+    let input = input.0.map(|input| input_of(input.0)).unwrap_or_default();
+    if are_types_right {
+        fields.errors.extend(field_errors(input.errors()));
     }
-    errors.append(&mut option_fields.errors);
-    if !errors.is_empty() {
-        return Err(problem::invalid(errors));
+    let mut inner = Fields::new(&options, "#/options");
+    let StartOptions { user_id } = Body::read(&mut inner);
+    if user_id.is_some_and(|text| text.chars().any(char::is_control)) {
+        inner.fail("user_id", "Input should not contain control characters");
     }
+    fields.errors.append(&mut inner.errors);
+    fields.finish()?;
     let payload = json!({"project": project, "input": input, "options": options});
     Ok(StartBody { project, input, options: Value::Object(options), payload })
 }
 
 /// The types are checked here, the rules by core.
-fn parse_input(members: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Input {
-    let mut fields = Fields::new(members, "#/input");
-    let mut text = |name: &str| fields.text(name, 0, usize::MAX);
-    let [title, prompt, object, subject, topic] = ["title", "prompt", "object", "subject", "topic"].map(&mut text);
-    let modifiers = fields.texts("modifiers");
-    let input = Input { title, prompt, object, subject, topic, modifiers };
-    if fields.errors.is_empty() {
-        errors.extend(field_errors(input.errors()));
-    }
-    errors.append(&mut fields.errors);
-    input
+fn input_of(input: StartInput) -> Input {
+    let StartInput { title, prompt, object, subject, topic, modifiers } = input;
+    let [title, prompt, object, subject, topic] =
+        [title, prompt, object, subject, topic].map(|text| text.map(|text| text.0));
+    Input { title, prompt, object, subject, topic, modifiers: modifiers.unwrap_or_default() }
 }
 
 #[cfg(test)]

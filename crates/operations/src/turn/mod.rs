@@ -4,13 +4,25 @@
 pub mod call;
 pub mod sealed;
 
-use mw_edge::body::{self, Fields};
-use mw_edge::{Problem, Request};
+use mw_edge::body::{Body, Fields, Text};
+use mw_edge::{Problem, Request, body};
 use mw_store::channels::UpdateKey;
 use serde_json::{Map, Value};
 
 pub const USER_ID_LENGTH_MAX: usize = 100;
 pub const MESSAGE_LENGTH_MAX: usize = 8000;
+
+body! {
+    pub struct ChatMessage {
+        #[schemars(regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
+        pub user_id: Text<1, USER_ID_LENGTH_MAX>,
+        pub message: Text<1, MESSAGE_LENGTH_MAX>,
+        /// Who reads the answer. A program is told the console's page of a gate, where a person signs in, in place of a signed link that
+        /// decides.
+        #[schemars(extend("enum" = ["person", "program", null], "default" = "person"))]
+        pub reader: Option<Text<1, 20>>,
+    }
+}
 
 /// Who reads an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +63,12 @@ pub fn parse(request: &mut Request) -> Result<TurnRequest, Problem> {
 /// Reads a body's members.
 pub fn read(members: &Map<String, Value>) -> Result<TurnRequest, Problem> {
     let mut fields = Fields::new(members, "#");
-    let user_id = fields.required_text("user_id", 1, USER_ID_LENGTH_MAX);
-    let message = fields.required_text("message", 1, MESSAGE_LENGTH_MAX);
+    let ChatMessage { user_id, message, reader } = Body::read(&mut fields);
+    let (user_id, message) = (user_id.0, message.0);
     if user_id.chars().any(char::is_control) {
         fields.fail("user_id", "Input should not contain control characters");
     }
-    let reader = match fields.text("reader", 1, 20).as_deref() {
+    let reader = match reader.as_ref().map(|reader| reader.as_str()) {
         None | Some("person") => Reader::Person(user_id.clone()),
         Some("program") => Reader::Nobody,
         Some(_) => {

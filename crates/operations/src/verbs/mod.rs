@@ -1,17 +1,18 @@
 //! What operators do to a run by name, from whichever channel: the order is read, decided by the core, and answered with its outcome;
 //! asking twice is harmless. `bulk` does it to a page of runs.
 
+pub mod body;
 pub mod bulk;
 
 use crate::runs;
-use mw_edge::body::Fields;
+use body::{CancelRun, ExtendRun, PauseRun, RerunRun, RetryRun};
+use mw_edge::body::{Body, Fields, Moment, Text, Whole};
 use mw_edge::{Context, Problem, clock, ids, problem};
 use mw_kernel::Timestamp;
 use mw_kernel::run::{self, AnyRun, EXTEND_DAYS_MAX, Order, PAUSE_DAYS, Refusal};
 use mw_kernel::status::Verb;
 use mw_store::commit::TransitionError;
 use mw_store::unreadable::{self, Ended, Wanted};
-use serde_json::{Map, Value, json};
 use time::Duration;
 
 const SECONDS_MIN: u32 = 60;
@@ -27,35 +28,45 @@ pub struct VerbRequest {
 impl VerbRequest {
     /// Reads an order's members; what is wrong with them is gathered in `fields`.
     pub fn read(verb: Verb, fields: &mut Fields<'_>, key: String, now: Timestamp) -> VerbRequest {
-        let reason = unless_blank(fields.text("reason", 0, 500)).unwrap_or_else(|| default_reason(verb));
-        let actor = unless_blank(fields.text("actor", 0, 200)).unwrap_or_else(|| "api".to_owned());
-        let order = match verb {
-            Verb::Cancel => Order::Cancel,
-            Verb::Resume => Order::Resume,
-            Verb::Terminate => Order::Terminate,
+        let (order, reason, actor) = match verb {
+            Verb::Cancel => {
+                let CancelRun { reason, actor } = Body::read(fields);
+                (Order::Cancel, reason, actor)
+            }
+            Verb::Resume => {
+                let body::Order { reason, actor } = Body::read(fields);
+                (Order::Resume, reason, actor)
+            }
+            Verb::Terminate => {
+                let body::Order { reason, actor } = Body::read(fields);
+                (Order::Terminate, reason, actor)
+            }
             Verb::Pause => {
-                Order::Pause { until: moment(fields, now).unwrap_or_else(|| now + Duration::days(PAUSE_DAYS)) }
+                let PauseRun { reason, actor, seconds, until } = Body::read(fields);
+                let until = moment(seconds, until, fields, now);
+                (Order::Pause { until: until.unwrap_or_else(|| now + Duration::days(PAUSE_DAYS)) }, reason, actor)
             }
             Verb::Extend => {
-                let until = moment(fields, now);
+                let ExtendRun { reason, actor, seconds, until } = Body::read(fields);
+                let until = moment(seconds, until, fields, now);
                 if until.is_none() && fields.errors.is_empty() {
                     fields.fail("until", "Field required: until, or seconds");
                 }
-                Order::Extend { until: until.unwrap_or(now) }
+                (Order::Extend { until: until.unwrap_or(now) }, reason, actor)
             }
-            Verb::Retry => Order::Retry { key, fresh: fields.boolean("fresh").unwrap_or(false) },
-            Verb::Rerun => Order::Rerun {
-                from: fields.required_text("from", 1, 100),
-                key,
-                fresh: fields.boolean("fresh").unwrap_or(false),
-            },
+            Verb::Retry => {
+                let RetryRun { reason, actor, fresh } = Body::read(fields);
+                (Order::Retry { key, fresh: fresh.unwrap_or(false) }, reason, actor)
+            }
+            Verb::Rerun => {
+                let RerunRun { reason, actor, from, fresh } = Body::read(fields);
+                (Order::Rerun { from: from.0, key, fresh: fresh.unwrap_or(false) }, reason, actor)
+            }
         };
+        let reason = Text::said(reason).unwrap_or_else(|| default_reason(verb));
+        let actor = Text::said(actor).unwrap_or_else(|| "api".to_owned());
         VerbRequest { order, reason, actor }
     }
-}
-
-fn unless_blank(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.trim().is_empty())
 }
 
 fn default_reason(verb: Verb) -> String {
@@ -68,13 +79,17 @@ fn default_reason(verb: Verb) -> String {
 }
 
 /// `until` as it stands, or `seconds` from now.
-fn moment(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
-    let seconds = fields.number("seconds", SECONDS_MIN, SECONDS_MAX);
-    let until = fields.moment("until");
+fn moment(
+    seconds: Option<Whole<SECONDS_MIN, SECONDS_MAX>>,
+    until: Option<Moment>,
+    fields: &mut Fields<'_>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let until = until.map(|until| until.0);
     if until.is_some_and(|until| until <= now) {
         fields.fail("until", "should be in the future");
     }
-    until.or_else(|| seconds.map(|seconds| now + Duration::seconds(i64::from(seconds))))
+    until.or_else(|| seconds.map(|seconds| now + Duration::seconds(i64::from(seconds.0))))
 }
 
 /// What an order came to.
@@ -132,20 +147,14 @@ fn end_unreadable(
 }
 
 /// `changed`, `unchanged`, or `successor` with the run that opened, or was there already.
-pub fn outcome(run_id: &str, version: u64, after: &AnyRun) -> Map<String, Value> {
-    let mut outcome = Map::new();
-    outcome.insert("runId".to_owned(), json!(run_id));
-    outcome.insert("status".to_owned(), json!(after.status));
-    let word = if after.run_id != run_id {
-        outcome.insert("successor".to_owned(), json!(after.run_id));
-        "successor"
+pub fn outcome(run_id: &str, version: u64, after: &AnyRun) -> (&'static str, Option<String>) {
+    if after.run_id != run_id {
+        ("successor", Some(after.run_id.clone()))
     } else if after.version == version {
-        "unchanged"
+        ("unchanged", None)
     } else {
-        "changed"
-    };
-    outcome.insert("outcome".to_owned(), json!(word));
-    outcome
+        ("changed", None)
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +165,7 @@ mod tests {
     fn an_order_takes_its_time_from_a_moment_or_from_seconds() {
         let now = clock::now();
         let read = |verb, body: &str| {
-            let members: Value = serde_json::from_str(body).unwrap();
+            let members: serde_json::Value = serde_json::from_str(body).unwrap();
             let mut fields = Fields::new(members.as_object().unwrap(), "#");
             VerbRequest::read(verb, &mut fields, String::new(), now).order
         };
@@ -171,9 +180,8 @@ mod tests {
     fn the_answer_says_what_happened() {
         let mut run = mw_media::run::Run::empty("r1".to_owned()).erase().unwrap();
         run.version = 3;
-        assert_eq!(outcome("r1", 3, &run)["outcome"], "unchanged");
-        assert_eq!(outcome("r1", 2, &run)["outcome"], "changed");
-        let opened = outcome("r0", 9, &run);
-        assert_eq!((&opened["outcome"], &opened["successor"]), (&json!("successor"), &json!("r1")));
+        assert_eq!(outcome("r1", 3, &run), ("unchanged", None));
+        assert_eq!(outcome("r1", 2, &run), ("changed", None));
+        assert_eq!(outcome("r0", 9, &run), ("successor", Some("r1".to_owned())));
     }
 }

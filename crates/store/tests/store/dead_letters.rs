@@ -334,7 +334,7 @@ fn the_words_of_the_reasons_are_the_schemas() {
     assert_eq!(check.matches("::text").count(), Reason::ALL.len(), "{check}");
     for reason in Reason::ALL {
         assert!(check.contains(&format!("'{}'", reason.as_str())), "{check}");
-        assert_eq!((Reason::parse(reason.as_str()), json!(reason)), (Some(reason), json!(reason.as_str())));
+        assert_eq!((Reason::parse(reason.as_str()), json!(reason)), (Some(*reason), json!(reason.as_str())));
         assert!(reason.explanation().len() > 40);
     }
 }

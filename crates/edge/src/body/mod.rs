@@ -1,9 +1,24 @@
-//! JSON bodies, checked by hand so that every fault is named with its place: the texts are those of the original's
-//! validator, the places JSON pointers. Unknown members are dropped.
+//! JSON bodies, checked so that every fault is named with its place: the texts are those of the original's validator, the places
+//! JSON pointers. Unknown members are dropped. [`body!`](crate::body!) declares a body as a type; [`Fields`] reads its members.
+
+mod member;
+
+#[cfg(not(target_family = "wasm"))]
+pub use member::schema_of;
+pub use member::{After, Body, Choice, Member, Moment, Nested, Required, Text, Whole, one_of};
 
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request};
 use serde_json::{Map, Value};
+
+/// The body as its type.
+pub fn read<B: Body>(request: &mut Request) -> Result<B, Problem> {
+    let members = json_object(request)?;
+    let mut fields = Fields::new(&members, "#");
+    let body = B::read(&mut fields);
+    fields.finish()?;
+    Ok(body)
+}
 
 /// The body as a JSON object. An empty body is an empty object.
 pub fn json_object(request: &mut Request) -> Result<Map<String, Value>, Problem> {
@@ -72,6 +87,19 @@ impl<'a> Fields<'a> {
         self.errors.push(FieldError::new(format!("{}/{name}", self.pointer), detail));
     }
 
+    /// Whether there is such a member: null means that there is none.
+    pub fn has(&self, name: &str) -> bool {
+        !matches!(self.map.get(name), None | Some(Value::Null))
+    }
+
+    /// Reads the members of an object that may be absent or null.
+    pub fn inside<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'_>) -> T) -> Option<T> {
+        let mut inner = Fields::new(self.object(name)?, &format!("{}/{name}", self.pointer));
+        let inside = read(&mut inner);
+        self.errors.append(&mut inner.errors);
+        Some(inside)
+    }
+
     /// A text that may be absent or null, within its length in characters.
     pub fn text(&mut self, name: &str, least: usize, most: usize) -> Option<String> {
         match self.map.get(name) {
@@ -94,7 +122,7 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there.
     pub fn required_text(&mut self, name: &str, least: usize, most: usize) -> String {
-        if matches!(self.map.get(name), None | Some(Value::Null)) {
+        if !self.has(name) {
             self.fail(name, "Field required");
         }
         self.text(name, least, most).unwrap_or_default()
@@ -138,13 +166,6 @@ impl<'a> Fields<'a> {
                 None
             }
         }
-    }
-
-    pub fn required_object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
-        if matches!(self.map.get(name), None | Some(Value::Null)) {
-            self.fail(name, "Field required");
-        }
-        self.object(name)
     }
 
     /// A list of texts that may be absent or null.
@@ -212,6 +233,50 @@ mod tests {
         for body in [r#"{"a":"x\u0000"}"#, r#"{"a":[1,{"b":"\u0000"}]}"#, r#"{"a\u0000":1}"#, r#"{"a":{"\u0000":1}}"#] {
             assert_eq!(post("application/json", body).unwrap_err().status, 422, "{body}");
         }
+    }
+
+    crate::body! {
+        pub struct Order {
+            pub title: Text<3, 10>,
+            pub r#type: Option<Text<0, 5>>,
+            pub role: Required<Choice<mw_kernel::principal::Role>>,
+            pub share: Option<Nested<Share>>,
+        }
+        pub struct Share {
+            pub parts: Required<Whole<1, 9>>,
+            pub last: Option<bool>,
+        }
+    }
+
+    fn ordered(body: &str) -> Result<Order, Vec<String>> {
+        let asked = read(&mut Request::in_memory("POST", "/", &[], body));
+        asked.map_err(|problem: Problem| {
+            problem.errors.into_iter().map(|e| format!("{} {}", e.pointer, e.detail)).collect()
+        })
+    }
+
+    #[test]
+    fn a_body_is_read_as_its_type() {
+        let body = r#"{"title":"abc","type":"x","role":"viewer","share":{"parts":2.0,"more":1}}"#;
+        let order = ordered(body).ok().unwrap();
+        assert_eq!((order.title.as_str(), order.r#type.unwrap().as_str()), ("abc", "x"));
+        assert_eq!(order.role.0, Some(Choice(mw_kernel::principal::Role::Viewer)));
+        let share = order.share.unwrap().0;
+        assert_eq!((share.parts.0, share.last), (Some(Whole(2)), None));
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_named_in_its_order() {
+        assert_eq!(
+            ordered(r#"{"type":7,"role":"king","share":{"last":0}}"#).err().unwrap(),
+            [
+                "#/title Field required",
+                "#/type Input should be a valid string",
+                "#/role Input should be 'viewer', 'approver' or 'operator'",
+                "#/share/parts Field required",
+                "#/share/last Input should be a valid boolean",
+            ]
+        );
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! docs/principals.md shows who may do what, as the tables of routes say it.
+
+use mw_edge::Method;
+use mw_kernel::principal::Role;
+use mw_routes::all;
+use std::fmt::Write;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/principals.md");
+const BEGIN: &str = "<!-- generated: rights -->\n";
+const END: &str = "<!-- end -->";
+
+fn table() -> String {
+    let mut text = String::from("| Route | Role | Limit |\n|---|---|---|\n");
+    for line in all() {
+        let method = match line.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+            Method::Head | Method::Options | Method::Other => "",
+        };
+        let role = line.role.map_or("open", Role::as_str);
+        let limit = line.limiter.map(|limiter| limiter.variable.trim_end_matches("_per_minute")).unwrap_or_default();
+        writeln!(text, "| `{method} {}` | {role} | {limit} |", line.template).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_page_of_principals_shows_every_right() {
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let (head, rest) = page.split_once(BEGIN).unwrap();
+    let (_, tail) = rest.split_once(END).unwrap();
+    let expected = format!("{head}{BEGIN}{}{END}{tail}", table());
+    if std::env::var("UPDATE_DOCS").is_ok() {
+        std::fs::write(PAGE, expected).unwrap();
+    } else {
+        assert_eq!(page, expected, "docs/principals.md is stale: UPDATE_DOCS=1 cargo test -p mw-routes");
+    }
+}
+
+#[test]
+fn reading_is_for_viewers_and_nothing_else_is() {
+    // Talking to MCP is for viewers, since each tool names its own role; a conversation is its owner's.
+    let others = ["/mcp", "/mcp/tools/list", "/mcp/tools/call", "/v1/chat/conversations/{user_id}", "/console/logout"];
+    for line in all().iter().filter(|line| line.method != Method::Get && !others.contains(&line.template)) {
+        assert_ne!(line.role, Some(Role::Viewer), "{}", line.template);
+    }
+}
