@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, Method, StatusCode, header};
 use mw_media::retry::{FaultClass, Provider, Trouble, class_of};
+pub(crate) use mw_media::token::percent_encode as percent_encoded;
 use serde_json::Value;
 
 use crate::outcome::Fault;
@@ -205,16 +206,6 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Percent-encodes everything but RFC 3986's unreserved characters.
-pub(crate) fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// A base URL and a path, with exactly one slash between them.
