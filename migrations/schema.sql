@@ -18,7 +18,7 @@
 --   console       console_chat, console_inbox, console_letter, console_login, console_providers, console_run,
 --                 console_runs, console_shell, console_start, console_system, console_webhooks
 --   dead_letters  dead_letter_settle, dead_letter_view, dead_letters_list, dead_letters_retry
---   dispatch      effects_lease
+--   dispatch      effects_lease, providers_register
 --   doctor        doctor_page, doctor_rebuild, doctor_webhooks
 --   drain         drain_state, drain_status, drain_switch
 --   gates         gates_open
@@ -128,7 +128,7 @@ CREATE TABLE socials (
     CONSTRAINT socials_provider_account_id_key UNIQUE (provider, account_id),
     CONSTRAINT socials_account_id_check CHECK (((length(account_id) >= 1) AND (length(account_id) <= 200))),
     CONSTRAINT socials_default_tags_check CHECK ((jsonb_typeof(default_tags) = 'array'::text)),
-    CONSTRAINT socials_provider_check CHECK ((provider = 'upload-post'::text)),
+    CONSTRAINT socials_provider_check CHECK ((provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT socials_rate_limit_window_check CHECK ((rate_limit_window > 0))
 );
 
@@ -306,7 +306,7 @@ CREATE TABLE provider_jobs (
     CONSTRAINT provider_jobs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT jobs_submitted CHECK (((state <> ALL (ARRAY['submitted'::text, 'succeeded'::text])) OR (task_id IS NOT NULL))),
     CONSTRAINT provider_jobs_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-    CONSTRAINT provider_jobs_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text]))),
+    CONSTRAINT provider_jobs_provider_check CHECK ((provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT provider_jobs_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'submitted'::text, 'succeeded'::text, 'failed'::text, 'fenced'::text])))
 );
 CREATE INDEX jobs_by_provider_task ON provider_jobs USING btree (provider, task_id) WHERE (task_id IS NOT NULL);
@@ -344,7 +344,7 @@ END) STORED,
     CONSTRAINT outbox_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
     CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['persona'::text, 'submit'::text, 'poll'::text, 'own'::text, 'notify'::text, 'trace'::text, 'report'::text]))),
     CONSTRAINT outbox_lease CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
-    CONSTRAINT outbox_provider CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text])) AND ((kind = 'notify'::text) = (provider = ANY (ARRAY['telegram'::text, 'slack'::text]))) AND ((kind = 'trace'::text) = (provider = 'otlp'::text)) AND ((kind = 'report'::text) = (provider = 'sentry'::text)))),
+    CONSTRAINT outbox_provider_check CHECK ((provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT outbox_sent CHECK (((sent_at IS NULL) OR (kind = 'submit'::text))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['due'::text, 'leased'::text, 'held'::text, 'done'::text, 'dead'::text, 'fenced'::text])))
 );
@@ -360,6 +360,8 @@ CREATE INDEX outbox_untold ON outbox USING btree (effect_id) WHERE ((state = 'de
 
 CREATE TABLE provider_states (
     provider text NOT NULL,
+    job_seconds text,
+    takes_export text,
     starts_max integer,
     window_seconds integer NOT NULL DEFAULT 10,
     open_jobs_max integer,
@@ -380,6 +382,7 @@ CASE
     ELSE 'half_open'::text
 END) STORED,
     CONSTRAINT provider_states_pkey PRIMARY KEY (provider),
+    CONSTRAINT provider_states_takes_export_key UNIQUE (takes_export),
     CONSTRAINT provider_states_breaker_failures_check CHECK ((breaker_failures > 0)),
     CONSTRAINT provider_states_breaker_seconds_check CHECK ((breaker_seconds > 0)),
     CONSTRAINT provider_states_failures_check CHECK ((failures >= 0)),
@@ -387,8 +390,9 @@ END) STORED,
     CONSTRAINT provider_states_open_jobs_max_check CHECK ((open_jobs_max >= 0)),
     CONSTRAINT provider_states_openings_check CHECK ((openings >= 0)),
     CONSTRAINT provider_states_probe CHECK (((probe_effect_id IS NULL) OR (retry_at IS NOT NULL))),
-    CONSTRAINT provider_states_provider_check CHECK ((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text, 'llm'::text, 'telegram'::text, 'slack'::text, 'otlp'::text, 'sentry'::text, 'mock'::text]))),
+    CONSTRAINT provider_states_provider_check CHECK ((provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT provider_states_starts_max_check CHECK ((starts_max >= 0)),
+    CONSTRAINT provider_states_takes_export_check CHECK ((takes_export = ANY (ARRAY['trace'::text, 'report'::text]))),
     CONSTRAINT provider_states_window_seconds_check CHECK ((window_seconds > 0))
 );
 
@@ -420,7 +424,7 @@ CREATE TABLE webhook_events (
     payload_bytes integer,
     CONSTRAINT webhook_events_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'dlq'::text, 'discarded'::text, 'ignored'::text, 'refused'::text]))),
-    CONSTRAINT webhook_events_provider_check CHECK (((provider = ANY (ARRAY['kieai'::text, 'shotstack'::text, 'upload-post'::text])) OR (provider ~ '^std:[a-z0-9][a-z0-9-]{0,31}$'::text))),
+    CONSTRAINT webhook_events_provider_check CHECK ((provider ~ '^(std:)?[a-z0-9][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT webhook_events_refused CHECK ((((outcome = 'refused'::text) = (signature_status = ANY (ARRAY['invalid'::text, 'missing'::text]))) AND ((outcome <> 'refused'::text) OR (length(payload) <= 4096)))),
     CONSTRAINT webhook_events_settled CHECK ((((settled_at IS NULL) = (settled_by IS NULL)) AND ((settled_at IS NULL) = (settled_reason IS NULL)) AND ((outcome <> 'discarded'::text) OR (settled_at IS NOT NULL)) AND ((settled_at IS NULL) OR (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text]))))),
     CONSTRAINT webhook_events_signature_status_check CHECK ((signature_status = ANY (ARRAY['valid'::text, 'invalid'::text, 'missing'::text, 'unsigned'::text])))
@@ -777,6 +781,7 @@ CREATE TABLE metric_histograms (
 -- lanes_due(providers text[], a_now timestamptz) RETURNS TABLE (provider text, lane text, quota bigint, share bigint, probe boolean, in_outage boolean, start_at timestamptz, open_at timestamptz)
 -- provider_after(state provider_states, seen jsonb, a_now timestamptz) RETURNS provider_states
 -- providers_observe(observed jsonb, a_now timestamptz) RETURNS jsonb
+-- providers_register(providers jsonb) RETURNS jsonb
 -- starts_recent(starts timestamptz[], span interval, a_now timestamptz) RETURNS timestamptz[]
 
 -- doctor

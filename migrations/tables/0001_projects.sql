@@ -28,7 +28,7 @@ CREATE TABLE project_budgets (
 -- Accounts that runs publish through.
 CREATE TABLE socials (
     id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    provider          text NOT NULL CHECK (provider IN ('upload-post')),
+    provider          text NOT NULL CHECK (provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
     account_id        text NOT NULL CHECK (length(account_id) BETWEEN 1 AND 200),
     -- Names a secret; never holds one.
     credential_ref    text,

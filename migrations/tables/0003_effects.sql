@@ -5,7 +5,8 @@ CREATE TABLE provider_jobs (
     run_id     text NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
     -- What it makes, in a word of the run's kind.
     kind       text NOT NULL CHECK (kind ~ '^[a-z][a-z0-9_]{0,39}$'),
-    provider   text NOT NULL CHECK (provider IN ('kieai', 'shotstack', 'upload-post')),
+    -- Who makes it: a name of provider_states, as the run's definition has it.
+    provider   text NOT NULL CHECK (provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
     state      text NOT NULL CHECK (state IN ('requested', 'submitted', 'succeeded', 'failed', 'fenced')),
     task_id    text,
     account    text,
@@ -29,7 +30,9 @@ CREATE TABLE outbox (
     key        text NOT NULL UNIQUE,
     run_id     text NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
     kind       text NOT NULL CHECK (kind IN ('persona', 'submit', 'poll', 'own', 'notify', 'trace', 'report')),
-    provider   text NOT NULL,
+    -- A name of provider_states: an effect of another is never claimed. No foreign key, which would lock the provider's row with
+    -- every effect.
+    provider   text NOT NULL CHECK (provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
     job_id     text REFERENCES provider_jobs (job_id) ON DELETE CASCADE,
     payload    jsonb NOT NULL,
     -- `held` waits for its run to be resumed; `fenced` means that its run has ended.
@@ -53,12 +56,7 @@ CREATE TABLE outbox (
     -- To be done, under way, or dead: whoever looks for what a run waits for finds it.
     is_live    boolean NOT NULL GENERATED ALWAYS AS (state IN ('due', 'leased', 'held', 'dead')) STORED,
     CONSTRAINT outbox_lease CHECK ((state = 'leased') = (lease_until IS NOT NULL)),
-    CONSTRAINT outbox_sent CHECK (sent_at IS NULL OR kind = 'submit'),
-    -- An effect of a provider without a row in provider_states would never be claimed.
-    CONSTRAINT outbox_provider
-        CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'otlp', 'sentry', 'mock')
-               AND (kind = 'notify') = (provider IN ('telegram', 'slack'))
-               AND (kind = 'trace') = (provider = 'otlp') AND (kind = 'report') = (provider = 'sentry'))
+    CONSTRAINT outbox_sent CHECK (sent_at IS NULL OR kind = 'submit')
 );
 CREATE INDEX outbox_due ON outbox (due_at, effect_id) WHERE state = 'due';
 CREATE INDEX outbox_due_by_lane ON outbox (provider, lane, due_at, effect_id) WHERE state = 'due';
@@ -71,12 +69,16 @@ CREATE INDEX outbox_by_job ON outbox (job_id) WHERE job_id IS NOT NULL;
 -- Dead notices, for a replay.
 CREATE INDEX outbox_untold ON outbox (effect_id) WHERE state = 'dead' AND kind = 'notify';
 
--- One row per provider: its limits, which an operator may UPDATE at any time, and the live state of its limits and of its
--- circuit breaker, which only the dispatcher's statements write. docs/effects.md explains both.
+-- One row per provider, registered from the code's list by providers_register: its limits, which an operator may UPDATE at any
+-- time, and the live state of its limits and of its circuit breaker, which only the dispatcher's statements write.
+-- docs/effects.md explains both.
 CREATE TABLE provider_states (
     -- `mock` is nobody: it has no limit and cannot fail.
-    provider          text PRIMARY KEY CHECK (provider IN ('kieai', 'shotstack', 'upload-post', 'llm', 'telegram', 'slack', 'otlp',
-                          'sentry', 'mock')),
+    provider          text PRIMARY KEY CHECK (provider ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
+    -- The family of metrics of how long its jobs take; null where it makes none.
+    job_seconds       text,
+    -- The kind of export that goes there.
+    takes_export      text UNIQUE CHECK (takes_export IN ('trace', 'report')),
     -- Starts in any sliding window; NULL is without limit, 0 lets nothing start.
     starts_max        integer CHECK (starts_max >= 0),
     window_seconds    integer NOT NULL DEFAULT 10 CHECK (window_seconds > 0),
@@ -106,21 +108,7 @@ CREATE TABLE provider_states (
     CONSTRAINT provider_states_probe CHECK (probe_effect_id IS NULL OR retry_at IS NOT NULL)
 );
 
--- kie.ai documents 20 new requests per 10 s and usually 100 tasks at once; Shotstack about 10 requests a second, polls included;
--- upload-post only daily caps per account. Telegram takes about 30 messages a second from a bot, Slack about one a second for a
--- channel. A collector that hangs holds few effects at a time; a dispatcher has room for 32. The rest is generous.
-INSERT INTO provider_states (provider, starts_max, window_seconds, open_jobs_max, in_flight_max) VALUES
-    ('kieai', 20, 10, 100, 64),
-    ('shotstack', 5, 1, 100, 32),
-    ('upload-post', 20, 10, 100, 32),
-    ('llm', 100, 10, NULL, 64),
-    ('telegram', 30, 1, NULL, 16),
-    ('slack', 1, 1, NULL, 4),
-    ('otlp', NULL, 10, NULL, 4),
-    ('sentry', 20, 1, NULL, 4),
-    ('mock', NULL, 10, NULL, NULL);
-
--- Which exports somebody wants: of a run's trace to a collector (`trace`), of failures and dead effects to Sentry (`report`).
+-- Which exports somebody wants: of a run's trace (`trace`), of failures and dead effects (`report`).
 -- A commit does not know the configuration, so each sweep that has one says so here, for a day: nothing is written where
 -- nothing is configured, and hosts of a rolling restart do not undo each other. docs/traces.md.
 CREATE TABLE exports (

@@ -1,7 +1,7 @@
 -- What providers sent. Nothing in a delivery changes a run: it makes a job due for a look.
 --
--- A stranger is whoever sends a delivery whose body no signature covers: Shotstack signs nothing, kie.ai signs a task and a
--- time, and a refused delivery anybody may have sent. Such a delivery pokes the job that it names; what is stored of it is
+-- A stranger is whoever sends a delivery whose body no signature covers: some providers sign nothing, others a task and a time,
+-- and a refused delivery anybody may have sent. Such a delivery pokes the job that it names; what is stored of it is
 -- small, comes out of a budget (strangers_take), and ends by itself.
 
 -- Accepted deliveries are unique by their key; refused ones are one row per provider and body, counted, cut to 4 KB and kept for
@@ -10,7 +10,7 @@ CREATE TABLE webhook_events (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     idempotency_key  text NOT NULL,
     provider         text NOT NULL
-        CHECK (provider IN ('kieai', 'shotstack', 'upload-post') OR provider ~ '^std:[a-z0-9][a-z0-9-]{0,31}$'),
+        CHECK (provider ~ '^(std:)?[a-z0-9][a-z0-9-]{0,31}$'),
     headers          jsonb NOT NULL,
     query            text NOT NULL DEFAULT '',
     -- Kept only where somebody may read it: of senders who sign it, and the beginning of a dead letter's and of a refused one's.

@@ -81,7 +81,7 @@ fn no_secret_reaches_the_log() {
         Some(()).filter(|()| !simulator.errors(&run.id).is_empty() && !simulator.spans(&run.id).is_empty())
     });
 
-    secrets.extend(secrets::NAMES.iter().map(|name| stack.setting(name).unwrap().to_owned()));
+    secrets.extend(secrets::names().map(|name| stack.setting(&name).unwrap().to_owned()));
     secrets.extend([stack::COLLECTOR_KEY, stack::SENTRY_KEY, "dev-key-of-the-model"].map(str::to_owned));
     secrets.push(added["key"].as_str().unwrap().to_owned());
     let password = service.database_url.split([':', '@']).nth(2).unwrap().to_owned();

@@ -1,3 +1,9 @@
 //! POST /v1/webhooks/kieai.
 
-mw_edge::component!([mw_api::webhooks::KIEAI_ROUTES], Pooled);
+use mw_api::webhooks::{line, receive};
+use mw_edge::route::Route;
+use mw_integrations::kieai::WEBHOOK;
+
+const ROUTES: &[Route] = &[line(&WEBHOOK, |request, context| receive(&WEBHOOK, request, context))];
+
+mw_edge::component!([ROUTES], Pooled);

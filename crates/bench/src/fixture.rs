@@ -3,13 +3,17 @@
 use crate::figures;
 use crate::load::{self, Body, Measured, Pace};
 use anyhow::{Context, Result, ensure};
+use http::Request;
 use mw::mode::Mode;
+use mw_integrations::{Webhook, registry};
+use mw_media::job::JobKind;
+use mw_sim::Provider;
 use mw_stack::builder::Builder;
 use mw_stack::host::Kind;
 use mw_stack::process::Process;
 use mw_stack::stack::Stack;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Limits are for people; here they would be what is measured.
 const LIMITS: [&str; 5] = [
@@ -23,8 +27,10 @@ const LIMITS: [&str; 5] = [
 pub(crate) struct Fixture {
     pub(crate) base: String,
     pub(crate) key: String,
-    pub(crate) kieai_secret: String,
-    pub(crate) upload_post_secret: String,
+    /// Whose deliveries are signed without their body, and with which secret: a callback pokes, and a receipt has a budget.
+    pub(crate) poking: Signing,
+    /// Whose deliveries are signed with their body, so that each gets its receipt.
+    pub(crate) signing: Signing,
     pub(crate) database_url: String,
     /// Where the floor is, if there is one.
     pub(crate) floor: Option<String>,
@@ -36,6 +42,42 @@ pub(crate) struct Fixture {
     pub(crate) stack: Option<Stack>,
     _floor: Option<Process>,
     agent: ureq::Agent,
+}
+
+/// A provider whose deliveries we make, as it would sign them.
+#[derive(Debug, Clone)]
+pub(crate) struct Signing {
+    pub(crate) player: Provider,
+    secret: String,
+}
+
+impl Signing {
+    fn of(nature: fn(&Webhook) -> bool, setting: impl Fn(&str) -> Result<String>) -> Result<Signing> {
+        let signed = registry::webhooks().filter_map(|webhook| Some((webhook, webhook.secret?)));
+        let found = signed.into_iter().find(|(webhook, _)| nature(webhook));
+        let (webhook, secret) = found.context("no provider signs like that")?;
+        let player = Provider::named(webhook.system.name).context("nobody simulates it")?;
+        Ok(Signing { player, secret: setting(&secret.to_ascii_uppercase())? })
+    }
+
+    /// A provider's word that a task is done.
+    pub(crate) fn told(&self, task: &str, url: &str) -> (Vec<(&'static str, String)>, String) {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (headers, body) = self.player.lie(task, url, &self.secret, at).unwrap_or_default();
+        (headers, body.to_string())
+    }
+
+    pub(crate) fn delivery(&self, path: &str, task: &str, url: &str) -> Request<Body> {
+        let (headers, body) = self.told(task, url);
+        let request = Request::post(path).header("content-type", "application/json");
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(body.into()).unwrap_or_default()
+    }
+
+    /// Where its deliveries go.
+    pub(crate) fn path(&self, job: &str) -> String {
+        format!("/v1/webhooks/{}?job={job}", self.player.name())
+    }
 }
 
 impl Fixture {
@@ -53,8 +95,8 @@ impl Fixture {
             base: stack.base_url(),
             host: stack.kind_of_host().to_string(),
             key: setting("API_KEY"),
-            kieai_secret: setting("KIEAI_SIGNING_SECRET"),
-            upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET"),
+            poking: Signing::of(|webhook| !webhook.signs_body, |name| Ok(setting(name)))?,
+            signing: Signing::of(|webhook| webhook.signs_body, |name| Ok(setting(name)))?,
             database_url: stack.database().url().to_owned(),
             floor: Some(floor),
             simulator: stack.simulator_url(),
@@ -72,8 +114,8 @@ impl Fixture {
             base: base.trim_end_matches('/').to_owned(),
             host: format!("what runs at {base}"),
             key: setting("API_KEY")?,
-            kieai_secret: setting("KIEAI_SIGNING_SECRET")?,
-            upload_post_secret: setting("UPLOAD_POST_SIGNING_SECRET")?,
+            poking: Signing::of(|webhook| !webhook.signs_body, setting)?,
+            signing: Signing::of(|webhook| webhook.signs_body, setting)?,
             database_url: setting("DATABASE_URL")?,
             floor: floor.map(str::to_owned),
             simulator: std::env::var("SIMULATOR_URL").ok(),
@@ -110,10 +152,12 @@ impl Fixture {
         self.post(&format!("/v1/runs/{run_id}/cancel"), &json!({"reason": "measured"}))
     }
 
-    /// How long kie.ai's simulator takes for a clip.
+    /// How long the simulator takes for a clip.
     pub(crate) fn clips_take(&self, milliseconds: u64) -> Result<()> {
         let simulator = self.simulator.as_deref().context("there is no simulator")?;
-        let latency = json!({"kieai_ms": milliseconds});
+        let mut makers = registry::job_providers().filter(|(_, jobs)| jobs.makes().contains(&JobKind::Generate));
+        let (maker, _) = makers.next().context("nobody makes clips")?;
+        let latency = Value::Object([(maker.variable("ms"), milliseconds.into())].into_iter().collect());
         let answer = self.agent.post(format!("{simulator}/_sim/latency")).send_json(latency)?;
         ensure!(answer.status().is_success(), "the simulator answered {}", answer.status());
         Ok(())

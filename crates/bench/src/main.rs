@@ -45,7 +45,7 @@ Examples:
   ./dev bench --host spin --write        the same, and the tables go into docs/performance.md and README.md
   ./dev bench --history 1000000          the same beside a million finished runs
   ./dev bench --only webhooks --seconds 10
-  API_KEY=… KIEAI_SIGNING_SECRET=… UPLOAD_POST_SIGNING_SECRET=… DATABASE_URL=… ./dev bench --against http://127.0.0.1:3000
+  API_KEY=… DATABASE_URL=… ./dev bench --against http://127.0.0.1:3000    with the signing secrets of webhooks
 
 Against a host that runs already (a real `spin up`), its rate limits must be raised first; parts that need a stack of their own are left out.
 Exit codes: 0 measured, 1 something failed."

@@ -42,7 +42,7 @@ impl Database for Catcher {
         beside: Beside<'_>,
     ) -> Result<String, DbError> {
         // A request of the product is recorded with its write.
-        let labels = r#"service="myloware-api",path="/v1/webhooks/upload-post",method="POST",status="200""#;
+        let labels = r#"service="myloware-api",path="/v1/webhooks/std/{source}",method="POST",status="200""#;
         let observation = Observation { labels, seconds: 0.001, run_id: beside.run_id, unless: beside.unless };
         let observation = serde_json::to_string(&observation).unwrap_or_default();
         self.query(function, &[params, &[Param::Observation(&observation)]].concat())
@@ -89,7 +89,7 @@ mod tests {
     fn the_stores_own_statement_is_caught_and_scripted() {
         let caught = of(|db| {
             let refusal = mw_store::webhooks::Refusal {
-                provider: "kieai",
+                provider: "p",
                 signature_status: "invalid",
                 body_hash: "hash-U",
                 headers: serde_json::json!({"of": "it's"}),

@@ -1,6 +1,6 @@
 //! What goes wrong, and in which order: a pure function of the seed.
 
-use mw_sim::fault::{Fault as Trouble, KNOWN, On, Provider, Rule};
+use mw_sim::fault::{Fault as Trouble, Known, On, Provider, Rule, known};
 
 /// One thing that goes wrong. What it meets depends on the moment; the sequence does not.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(crate) enum Message {
     Unknown,
     /// Signed long ago.
     Late,
-    /// Unsigned by nature: Shotstack's, about a real job, and a lie.
+    /// Of a provider that signs nothing, about a real job, and a lie.
     Unsigned,
     /// No JSON at all.
     Garbage,
@@ -52,7 +52,7 @@ const MESSAGES: [Message; 6] =
     [Message::Lie, Message::Forged, Message::Unknown, Message::Late, Message::Unsigned, Message::Garbage];
 
 const LOST_ANSWERS: [Trouble; 4] =
-    [Trouble::DropConnection, Trouble::GatewayErrorAfterWork, Trouble::MalformedJson, Trouble::Delay];
+    [Trouble::DROP_CONNECTION, Trouble::GATEWAY_ERROR_AFTER_WORK, Trouble::MALFORMED_JSON, Trouble::DELAY];
 
 impl Fault {
     /// Its kind, for the report.
@@ -84,11 +84,13 @@ fn word(name: &impl serde::Serialize) -> String {
 pub(crate) struct Plan {
     random: fastrand::Rng,
     hosts: usize,
+    /// What providers can have.
+    known: Vec<Known>,
 }
 
 impl Plan {
     pub(crate) fn new(seed: u64, hosts: usize) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), hosts }
+        Self { random: fastrand::Rng::with_seed(seed), hosts, known: known() }
     }
 
     fn two_hosts(&mut self) -> [usize; 2] {
@@ -98,18 +100,23 @@ impl Plan {
     /// Every third loses the answer of a call that did its work: the moments in which something could be done twice.
     fn trouble(&mut self) -> Rule {
         if self.random.u32(..3) == 0 {
-            let fault = *self.random.choice(&LOST_ANSWERS).unwrap_or(&Trouble::DropConnection);
-            let provider = *self.random.choice(&Provider::ALL).unwrap_or(&Provider::Kieai);
-            return Rule { fault, provider, on: On::Create, ..self.any_trouble() };
+            let fault = *self.random.choice(&LOST_ANSWERS).unwrap_or(&Trouble::DROP_CONNECTION);
+            let any = self.any_trouble();
+            let provider = self.random.choice(Provider::all()).unwrap_or(any.provider);
+            return Rule { fault, provider, on: On::Create, ..any };
         }
         self.any_trouble()
     }
 
     fn any_trouble(&mut self) -> Rule {
-        let known = self.random.choice(KNOWN);
-        let (fault, providers) =
-            known.map_or((Trouble::Delay, &Provider::ALL[..]), |known| (known.fault, known.providers));
-        let provider = self.random.choice(providers).copied().unwrap_or(Provider::Kieai);
+        // Whoever is known can have something, and whatever is known somebody can have.
+        let (provider, fault) = loop {
+            let known = self.random.choice(&self.known).map(|known| (known.fault, known.providers.clone()));
+            let Some((fault, providers)) = known else { continue };
+            if let Some(provider) = self.random.choice(providers) {
+                break (provider, fault);
+            }
+        };
         Rule {
             provider,
             fault,
@@ -168,7 +175,7 @@ mod tests {
     fn every_kind_comes_and_no_provider_has_a_fault_of_another() {
         let faults: Vec<Fault> = Plan::new(1, 3).take(30_000).collect();
         let kinds: BTreeSet<String> = faults.iter().map(Fault::name).collect();
-        let troubles: usize = KNOWN.iter().map(|known| known.providers.len()).sum();
+        let troubles: usize = known().iter().map(|known| known.providers.len()).sum();
         // Eleven others beside the providers' and the messages, one of them in two ways.
         assert_eq!(kinds.len(), troubles + MESSAGES.len() + 11);
         for fault in faults {

@@ -33,12 +33,10 @@ pub(crate) fn inject(scene: &mut Scene<'_>, fault: &Fault) -> Result<()> {
             pause(Duration::from_millis(*ms))?;
             steer(scene, "POST", "callbacks/release", &Value::Null)
         }
-        Fault::SlowProviders { ms } => {
-            steer(scene, "POST", "latency", &json!({"kieai_ms": ms, "shotstack_ms": ms, "upload_post_ms": ms}))
-        }
+        Fault::SlowProviders { ms } => steer(scene, "POST", "latency", &json!(mw_sim::Latency::all(*ms))),
         Fault::Message { message, hosts } => {
             let known = scene.some_task()?;
-            let signed = made(*message, &known, &scene.setting("KIEAI_SIGNING_SECRET"));
+            let signed = made(*message, &known, |name| scene.setting(&name.to_ascii_uppercase()).to_owned());
             at_once(hosts, |host| deliver(scene.api, scene.ledger, host, &signed));
             Ok(())
         }
@@ -63,7 +61,7 @@ pub(crate) fn inject(scene: &mut Scene<'_>, fault: &Fault) -> Result<()> {
 pub(crate) fn heal(scene: &mut Scene<'_>) -> Result<()> {
     steer(scene, "DELETE", "faults", &Value::Null)?;
     steer(scene, "POST", "callbacks/release", &Value::Null)?;
-    steer(scene, "POST", "latency", &json!({"kieai_ms": 100, "shotstack_ms": 100, "upload_post_ms": 100}))?;
+    steer(scene, "POST", "latency", &json!(mw_sim::Latency::all(100)))?;
     limit_connections(scene, -1)?;
     for host in 0..scene.hosts {
         if scene.stack.host(host)?.ended().is_some() {

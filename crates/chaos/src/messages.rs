@@ -3,10 +3,9 @@
 use crate::api::Api;
 use crate::fault::Message;
 use crate::ledger::Ledger;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use serde_json::json;
+use mw_integrations::Webhook;
+use mw_integrations::registry::webhooks;
+use mw_sim::Provider;
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,48 +26,43 @@ pub(crate) struct Signed {
     body: String,
 }
 
-/// The message, about a task that is known where it must be.
-pub(crate) fn made(message: Message, known: &KnownTask, secret: &str) -> Signed {
+/// The message, about a task that is known where it must be. `secret`: that of a variable.
+pub(crate) fn made(message: Message, known: &KnownTask, secret: impl Fn(&str) -> String) -> Signed {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let kieai = |task_id: &str, secret: &str, at: u64| {
-        let body = json!({"code": 200, "msg": "ok", "data": {
-            "taskId": task_id, "info": {"resultUrls": [format!("{STRANGER}{}.mp4", uuid::Uuid::new_v4())]},
-        }});
-        let signature = STANDARD.encode(hmac(secret, &format!("{task_id}.{at}")));
-        Signed {
-            path: format!("/v1/webhooks/kieai?run_id={}&job={}", known.run_id, known.job_id),
-            headers: vec![("x-webhook-timestamp", at.to_string()), ("x-webhook-signature", signature)],
-            body: body.to_string(),
-        }
-    };
+    let job = format!("?run_id={}&job={}", known.run_id, known.job_id);
+    // A signature that does not cover the body stays valid over a lie.
+    let captured = || of(|webhook| webhook.secret.is_some() && !webhook.signs_body);
+    let unsigned = || of(|webhook| webhook.secret.is_none());
+    let secret_of = |webhook: &Webhook| secret(webhook.secret.unwrap_or_default());
     match message {
-        Message::Lie => kieai(&known.task_id, secret, now),
-        Message::Forged => kieai(&known.task_id, "a guess", now),
-        Message::Late => kieai(&known.task_id, secret, now.saturating_sub(86_400)),
-        Message::Unknown => {
-            let mut signed = kieai(&uuid::Uuid::new_v4().to_string(), secret, now);
-            signed.path = "/v1/webhooks/kieai".to_owned();
-            signed
-        }
-        Message::Unsigned => Signed {
-            path: format!("/v1/webhooks/shotstack?run_id={}&job={}", known.run_id, known.job_id),
-            headers: Vec::new(),
-            body: json!({
-                "type": "edit", "action": "render", "id": known.task_id, "owner": "stranger", "status": "done",
-                "url": format!("{STRANGER}{}.mp4", uuid::Uuid::new_v4()),
-            })
-            .to_string(),
-        },
-        Message::Garbage => {
-            Signed { path: "/v1/webhooks/shotstack".to_owned(), headers: Vec::new(), body: "{\"type\": ".to_owned() }
-        }
+        Message::Lie => lie(captured(), &job, &known.task_id, secret_of, now),
+        Message::Forged => lie(captured(), &job, &known.task_id, |_| "a guess".to_owned(), now),
+        Message::Late => lie(captured(), &job, &known.task_id, secret_of, now.saturating_sub(86_400)),
+        Message::Unknown => lie(captured(), "", &uuid::Uuid::new_v4().to_string(), secret_of, now),
+        Message::Unsigned => lie(unsigned(), &job, &known.task_id, secret_of, now),
+        Message::Garbage => Signed { body: "{\"type\": ".to_owned(), ..lie(unsigned(), "", "", secret_of, now) },
     }
 }
 
-fn hmac(secret: &str, text: &str) -> Vec<u8> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
+/// The first webhook of that nature, else any.
+fn of(nature: impl Fn(&Webhook) -> bool) -> Option<&'static Webhook> {
+    webhooks().find(|webhook| nature(webhook)).or_else(|| webhooks().next())
+}
+
+/// A result of a stranger, as the provider would tell of it.
+fn lie(
+    webhook: Option<&'static Webhook>,
+    query: &str,
+    task_id: &str,
+    secret: impl Fn(&Webhook) -> String,
+    at_unix: u64,
+) -> Signed {
+    let url = format!("{STRANGER}{}.mp4", uuid::Uuid::new_v4());
+    let name = webhook.map_or("", |webhook| webhook.system.name);
+    let told = Provider::named(name)
+        .and_then(|player| player.lie(task_id, &url, &webhook.map(&secret).unwrap_or_default(), at_unix));
+    let (headers, body) = told.unwrap_or_default();
+    Signed { path: format!("/v1/webhooks/{name}{query}"), headers, body: body.to_string() }
 }
 
 fn hex(bytes: &[u8]) -> String {

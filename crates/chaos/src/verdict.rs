@@ -5,6 +5,7 @@ use crate::population::{decide, order};
 use crate::scene::Scene;
 use mw::error::{Error, Result};
 use mw::signals::pause;
+use mw_integrations::registry::job_provider;
 use mw_kinds::KINDS;
 use mw_media::Timestamp;
 use mw_media::status::Verb;
@@ -135,7 +136,7 @@ fn acknowledged_deliveries(scene: &Scene<'_>) -> Result<Vec<Broken>> {
         .collect())
 }
 
-/// No provider has more tasks of a job than the timeline says; upload-post, which can be asked, never more than one.
+/// No provider has more tasks of a job than the timeline says; one that can be asked by our own ids never more than one.
 fn submitted_twice(scene: &Scene<'_>) -> Result<Vec<Broken>> {
     let state = scene.api.simulator("GET", "state", &Value::Null).filter(crate::api::Answer::is_acknowledged);
     let state = state.ok_or_else(|| Error::failed("the simulator does not tell its state"))?.body;
@@ -149,7 +150,7 @@ fn submitted_twice(scene: &Scene<'_>) -> Result<Vec<Broken>> {
         let (provider, job_id) = (text("provider"), text("job_id"));
         let tasks = job.get("task_ids").and_then(Value::as_array).map_or(0, Vec::len);
         let told = repeated.iter().find(|row| row.get::<_, String>(0) == job_id).map_or(0, |row| row.get::<_, i64>(1));
-        let allowed = if provider == "upload-post" { 0 } else { usize::try_from(told).unwrap_or(0) };
+        let allowed = if remembers_ours(&provider) { 0 } else { usize::try_from(told).unwrap_or(0) };
         if tasks > 1 + allowed {
             let owner = scene.rows("SELECT run_id FROM provider_jobs WHERE job_id = $1", &[&job_id])?;
             let run_id = owner.first().map(|row| row.get(0));
@@ -159,6 +160,11 @@ fn submitted_twice(scene: &Scene<'_>) -> Result<Vec<Broken>> {
         }
     }
     Ok(found)
+}
+
+fn remembers_ours(provider: &str) -> bool {
+    let nowhere = mw_integrations::Settings { base_url: String::new(), api_key: String::new() };
+    job_provider(provider).is_some_and(|jobs| jobs.find(&nowhere, "").is_some())
 }
 
 fn strangers_believed(scene: &Scene<'_>) -> Result<Vec<Broken>> {

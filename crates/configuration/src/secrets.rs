@@ -1,9 +1,11 @@
-//! Every secret of the product, and what is too weak to be one. `Config` reads a secret through this table only: where a deployment
-//! is more than somebody's own machine, a weak secret is an unset one, so that what needs it answers 503. A test holds the table
+//! Every secret of the product, and what is too weak to be one. `Config` reads a secret through this list only: where a deployment
+//! is more than somebody's own machine, a weak secret is an unset one, so that what needs it answers 503. A test holds the list
 //! against the variables that spin.toml marks as secret.
 
 use crate::config::Config;
 use crate::startup::Place;
+use mw_integrations::registry::SYSTEMS;
+use mw_integrations::system::Needed;
 
 /// One secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,48 +33,26 @@ const fn ours(name: &'static str, needed: bool) -> Secret {
     Secret { name, rotates: true, kind: Kind::Ours, needed }
 }
 
-const fn theirs(name: &'static str, needed: bool) -> Secret {
-    Secret { name, rotates: false, kind: Kind::Theirs, needed }
-}
-
-const fn rotating(secret: Secret) -> Secret {
-    Secret { rotates: true, ..secret }
-}
-
-/// All of them.
-pub const SECRETS: [Secret; 20] = [
+/// Those that no outside system has to do with.
+const OWN: [Secret; 5] = [
     ours("api_key", true),
     ours("hitl_secret", true),
     ours("sweep_key", false),
     ours("metrics_key", false),
-    theirs("kieai_api_key", true),
-    rotating(theirs("kieai_signing_secret", true)),
-    theirs("shotstack_api_key", true),
-    theirs("upload_post_api_key", true),
-    rotating(theirs("upload_post_signing_secret", true)),
-    theirs("std_webhook_sources", false),
-    theirs("openai_api_key", false),
-    theirs("anthropic_api_key", false),
-    theirs("telegram_bot_token", false),
-    rotating(theirs("telegram_webhook_secret", false)),
-    theirs("slack_bot_token", false),
-    rotating(theirs("slack_signing_secret", false)),
-    theirs("otlp_headers", false),
-    theirs("langsmith_api_key", false),
-    theirs("sentry_dsn", false),
     Secret { name: "database_url", rotates: false, kind: Kind::Address, needed: false },
 ];
 
-/// Defaults of the systems before this one, which anybody can read.
-const KNOWN_VALUES: [&str; 7] = [
-    "dev-local-api-key",
-    "dev-hitl-secret",
-    "dev-kieai",
-    "kieai-secret",
-    "dev-shotstack",
-    "dev-upload-post",
-    "upload-post-secret",
-];
+/// All of them.
+pub fn secrets() -> impl Iterator<Item = Secret> {
+    OWN.into_iter().chain(SYSTEMS.iter().flat_map(|system| system.secrets).map(Secret::theirs))
+}
+
+/// Defaults of the system before this one, which anybody can read; those of outside systems are in their folders.
+const KNOWN_VALUES: [&str; 2] = ["dev-local-api-key", "dev-hitl-secret"];
+
+fn is_known(value: &str) -> bool {
+    KNOWN_VALUES.contains(&value) || SYSTEMS.iter().any(|system| system.known_secrets.contains(&value))
+}
 const LENGTH_MIN: usize = 12;
 /// What the development stack makes up begins with this.
 const DEVELOPMENT_PREFIX: &str = "dev-";
@@ -97,6 +77,14 @@ impl std::fmt::Display for Weakness {
 }
 
 impl Secret {
+    fn theirs(secret: &mw_integrations::system::Secret) -> Secret {
+        let needed = match secret.needed {
+            Needed::Everywhere => true,
+            Needed::WhereSet | Needed::WithAddress => false,
+        };
+        Secret { name: secret.name, rotates: secret.rotates, kind: Kind::Theirs, needed }
+    }
+
     /// Its variables: itself and, where it rotates, the one before.
     pub fn variables(&self) -> impl Iterator<Item = String> + use<> {
         let previous = self.rotates.then(|| previous(self.name));
@@ -114,7 +102,7 @@ impl Secret {
             (Place::LocalLive, Kind::Ours) => true,
             (Place::LocalLive, Kind::Theirs) | (Place::Deployed, Kind::Ours | Kind::Theirs) => false,
         };
-        if KNOWN_VALUES.contains(&value) {
+        if is_known(value) {
             Some(Weakness::Default)
         } else if value.starts_with(DEVELOPMENT_PREFIX) && !may_be_made_up {
             Some(Weakness::Development)
@@ -131,7 +119,7 @@ pub(crate) fn previous(name: &str) -> String {
 
 /// What is wrong with the value of a variable; nothing, where the variable is no secret. The place is only asked for where it matters.
 pub(crate) fn weakness(variable: &str, value: &str, place: impl FnOnce() -> Place) -> Option<Weakness> {
-    let secret = SECRETS.iter().find(|secret| {
+    let secret = secrets().find(|secret| {
         variable.strip_prefix(secret.name).is_some_and(|rest| rest.is_empty() || (secret.rotates && rest == PREVIOUS))
     })?;
     if secret.is_judged() { secret.weakness(value, place()) } else { None }
@@ -140,7 +128,7 @@ pub(crate) fn weakness(variable: &str, value: &str, place: impl FnOnce() -> Plac
 /// Which secrets must not be as they are. Names variables, never values.
 pub(crate) fn reasons(config: &Config) -> Vec<String> {
     let is_deployed = config.place() != Place::Local;
-    let of_secret = |secret: &Secret| {
+    let of_secret = |secret: Secret| {
         let (name, is_needed) = (secret.name, secret.name == "api_key" || (is_deployed && secret.needed));
         let missing = (is_needed && !config.is_set(name)).then(|| format!("{} is not set", name.to_ascii_uppercase()));
         // One before that is still believed is as good as the one of now.
@@ -150,7 +138,7 @@ pub(crate) fn reasons(config: &Config) -> Vec<String> {
             .collect();
         missing.into_iter().chain(weak)
     };
-    SECRETS.iter().flat_map(of_secret).collect()
+    secrets().flat_map(of_secret).collect()
 }
 
 #[cfg(test)]
@@ -160,7 +148,7 @@ mod tests {
     #[test]
     fn a_weak_secret_is_unset_wherever_it_matters() {
         let strong = "a-long-enough-secret";
-        for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
+        for secret in secrets().filter(Secret::is_judged) {
             for name in secret.variables() {
                 let read = |more: (&str, &str), value: &str| Config::of(&[more, (&name, value)]).optional(&name);
                 for place in [
@@ -169,7 +157,7 @@ mod tests {
                     ("environment", "qa"),
                     ("fly_app_name", "x-prod"),
                 ] {
-                    for weak in ["dev-0123456789abcdef", "dev-local-api-key", "kieai-secret", "short"] {
+                    for weak in ["dev-0123456789abcdef", "dev-local-api-key", SYSTEMS[0].known_secrets[0], "short"] {
                         assert_eq!(read(place, weak), None, "{name} {place:?} {weak}");
                     }
                     assert_eq!(read(place, strong).as_deref(), Some(strong), "{name}");
@@ -196,7 +184,7 @@ mod tests {
 
     #[test]
     fn reasons_name_every_weak_secret_and_show_none() {
-        for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
+        for secret in secrets().filter(Secret::is_judged) {
             for name in secret.variables() {
                 let found = reasons(&Config::of(&[("environment", "prod"), (&name, "dev-hunter2-hunter2")]));
                 let expected = format!("{} is a development secret", name.to_ascii_uppercase());

@@ -96,6 +96,8 @@ pub fn reasons(config: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mw_integrations::registry::SYSTEMS;
+    use mw_integrations::system::Needed;
 
     #[test]
     fn every_pair_of_switches_has_one_meaning() {
@@ -179,20 +181,29 @@ mod tests {
 
     #[test]
     fn live_and_production_refuse_weak_secrets() {
+        let needed: Vec<&str> = SYSTEMS
+            .iter()
+            .flat_map(|system| system.secrets)
+            .filter(|secret| secret.needed == Needed::Everywhere)
+            .map(|secret| secret.name)
+            .collect();
+        let first = needed[0];
         for strict in [("providers_mode", "live"), ("environment", "prod")] {
             let found = reasons(&Config::of(&[
                 strict,
                 ("api_key", "dev-local-api-key"),
                 ("hitl_secret", "short"),
-                ("kieai_api_key", "a-long-enough-secret"),
-                ("kieai_signing_secret_previous", "kieai-secret"),
+                (first, "a-long-enough-secret"),
+                ("hitl_secret_previous", "dev-hitl-secret"),
             ]));
             assert!(found.contains(&"API_KEY is a development default".to_owned()));
             assert!(found.contains(&"HITL_SECRET is shorter than 12 characters".to_owned()));
-            assert!(found.contains(&"SHOTSTACK_API_KEY is not set".to_owned()));
-            assert!(!found.iter().any(|reason| reason.contains("KIEAI_API_KEY")));
-            assert!(found.contains(&"KIEAI_SIGNING_SECRET_PREVIOUS is a development default".to_owned()));
-            assert!(!found.iter().any(|reason| reason.contains("HITL_SECRET_PREVIOUS")));
+            assert!(!found.iter().any(|reason| reason.contains(&first.to_ascii_uppercase())));
+            assert!(found.contains(&"HITL_SECRET_PREVIOUS is a development default".to_owned()));
+            for missing in needed.iter().skip(1) {
+                assert!(found.contains(&format!("{} is not set", missing.to_ascii_uppercase())), "{missing}");
+            }
+            assert!(!found.iter().any(|reason| reason.contains("API_KEY_PREVIOUS")));
         }
     }
 }

@@ -5,6 +5,7 @@ use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use askama::Template;
 use mw_edge::{Context, startup};
+use mw_integrations::registry;
 use mw_kernel::status::ProvidersMode;
 use mw_store::console::ProviderRow;
 use mw_store::metrics::Sample;
@@ -91,17 +92,10 @@ impl Provider {
 }
 
 fn title(provider: &str) -> String {
-    let known = match provider {
-        "kieai" => "kie.ai: makes the clips",
-        "shotstack" => "Shotstack: renders the video",
-        "upload-post" => "upload-post: posts it",
-        "llm" => "Language model: speaks for the personas",
-        "telegram" => "Telegram: tells people, brings their decisions",
-        "slack" => "Slack: tells people, brings their decisions",
-        "mock" => "Mock: made up on the spot",
-        other => other,
-    };
-    known.to_owned()
+    match registry::system(provider) {
+        Some(system) => format!("{}: {}", system.title, system.does),
+        None => provider.to_owned(),
+    }
 }
 
 /// A provider's totals of a family, each under the values of these labels.
@@ -134,11 +128,11 @@ mod tests {
         let sample =
             |labels: &str, value| Sample { name: "effect_attempts_total".into(), labels: labels.into(), value };
         let totals = [
-            sample("provider=\"kieai\",kind=\"submit\",outcome=\"rate_limited\"", 3.0),
+            sample("provider=\"p\",kind=\"submit\",outcome=\"rate_limited\"", 3.0),
             sample("provider=\"llm\",kind=\"persona\",outcome=\"answered\"", 1.0),
         ];
-        let found = counts(&totals, "effect_attempts_total", "kieai", &["kind", "outcome"]);
+        let found = counts(&totals, "effect_attempts_total", "p", &["kind", "outcome"]);
         assert_eq!(found, [("submit · rate limited".to_owned(), "3".to_owned())]);
-        assert!(counts(&totals, "webhook_verify_total", "kieai", &["status"]).is_empty());
+        assert!(counts(&totals, "webhook_verify_total", "p", &["status"]).is_empty());
     }
 }

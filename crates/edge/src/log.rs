@@ -95,13 +95,13 @@ mod tests {
         let mut log = Log::new(Level::Info, "req-1");
         log.about_run("run-1");
         log.by("ann");
-        let line = log.line(Level::Warn, "webhook", "refused\n\"quoted\"", &[("provider", "kieai".into())]);
+        let line = log.line(Level::Warn, "webhook", "refused\n\"quoted\"", &[("provider", "p".into())]);
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["level"], "warn");
         assert_eq!(value["logger"], "webhook");
         assert_eq!((&value["run_id"], &value["principal"]), (&"run-1".into(), &"ann".into()));
-        assert_eq!(value["provider"], "kieai");
+        assert_eq!(value["provider"], "p");
     }
 
     #[test]

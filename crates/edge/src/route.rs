@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(status("GET", "/v1/runs", "k"), 200);
         assert_eq!(status("HEAD", "/v1/runs/", "k"), 200);
         assert_eq!(status("POST", "/v1/runs", "k"), 201, "its limit is known");
-        assert_eq!(status("POST", "/v1/webhooks/kieai", ""), 200, "open to whoever signs");
+        assert_eq!(status("POST", "/v1/webhooks/p", ""), 200, "open to whoever signs");
         let (answer, context) = asked("GET", "/v1/runs/a%20b/why", "k");
         assert_eq!((answer.unwrap().body, context.route), (b"a b".to_vec(), "/v1/runs/{run_id}/why"));
     }
@@ -224,8 +224,8 @@ mod tests {
     fn other_methods_are_405_with_allow() {
         let refused = asked("DELETE", "/v1/runs", "k").0.err().unwrap();
         assert_eq!((refused.status, refused.headers), (405, vec![("allow", "GET, HEAD, POST, OPTIONS".to_owned())]));
-        assert_eq!(status("HEAD", "/v1/webhooks/kieai", ""), 405);
-        let options = asked("OPTIONS", "/v1/webhooks/kieai", "").0.unwrap();
+        assert_eq!(status("HEAD", "/v1/webhooks/p", ""), 405);
+        let options = asked("OPTIONS", "/v1/webhooks/p", "").0.unwrap();
         assert_eq!((options.status, options.headers), (204, vec![("allow", "POST, OPTIONS".to_owned())]));
     }
 

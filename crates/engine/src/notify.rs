@@ -3,24 +3,23 @@
 
 use crate::Settings;
 use crate::perform::{Came, Met, Performed};
-use mw_integrations::post::{Buttons, Post};
-use mw_integrations::{Fault, FaultClass, HttpClient, slack, telegram};
+use mw_integrations::post::{self, Buttons, Post};
+use mw_integrations::{Fault, FaultClass, HttpClient, registry};
 use mw_kernel::Timestamp;
 use mw_kernel::button::{self, Press};
 use mw_kernel::link::{self, Holder, NoLink, Signing, Waiting};
 use mw_kernel::notification::Asked;
 use mw_kernel::run::{AnyRun, Kinds};
 use mw_kernel::status::GateName;
-use mw_store::channels::{Addressed, Kind, Recipient};
+use mw_store::channels::{Addressed, Recipient};
 use mw_store::effects::Claimed;
+use std::collections::BTreeMap;
 
 /// What messages are made with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
-    /// `None` without a bot token.
-    pub telegram: Option<mw_integrations::Settings>,
-    /// `None` without a bot token.
-    pub slack: Option<mw_integrations::Settings>,
+    /// Of the messengers where we have a bot, by name.
+    pub bots: BTreeMap<&'static str, mw_integrations::Settings>,
     /// `None` without a secret: then messages have neither link nor buttons.
     pub links: Option<Links>,
 }
@@ -55,17 +54,13 @@ pub(crate) async fn perform(
     now: Timestamp,
 ) -> Came {
     let untold = |note: &str| Came::new(Performed::Told { note: Some(note.to_owned()) }, Met::NOBODY);
-    let (Some(kind), Ok(addressed)) =
-        (Kind::parse(&effect.provider), serde_json::from_str::<Addressed>(&effect.payload))
+    let (Some(messenger), Ok(addressed)) =
+        (registry::messenger(&effect.provider), serde_json::from_str::<Addressed>(&effect.payload))
     else {
         let fault = Fault::new(FaultClass::Final, "unreadable", "this version cannot read the notice");
         return Came::new(Performed::Untold(fault), Met::NOBODY);
     };
-    let bot = match kind {
-        Kind::Telegram => &settings.notify.telegram,
-        Kind::Slack => &settings.notify.slack,
-    };
-    let Some(bot) = bot else { return untold("no bot token") };
+    let Some(bot) = settings.notify.bots.get(effect.provider.as_str()) else { return untold("no bot token") };
     let recipient = effect.recipient.clone().unwrap_or_default();
     if !may_read(&recipient) {
         return untold("the chat is not listed, and not the own one of an enabled principal");
@@ -82,11 +77,7 @@ pub(crate) async fn perform(
     let asked = message.asked.zip(settings.notify.links.as_ref());
     let ways = asked.map(|(asked, links)| links.ways(run, asked, effect, recipient, now)).unwrap_or_default();
     let post = Post { message: &message, link: ways.address.as_deref(), buttons: ways.buttons.as_ref() };
-    let sent = match kind {
-        Kind::Telegram => telegram::send(http, bot, &addressed.address, &post).await,
-        Kind::Slack => slack::send(http, bot, &addressed.address, &post).await,
-    };
-    let (performed, met) = match sent {
+    let (performed, met) = match post::send(http, messenger, bot, &addressed.address, &post).await {
         Ok(()) => (Performed::Told { note: None }, Met::ANSWER),
         Err(fault) => {
             let met = Met::fault(&fault);

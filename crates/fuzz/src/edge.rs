@@ -13,6 +13,7 @@ pub(crate) use mw_mcp::message::{Message as RpcMessage, read as rpc_message};
 pub(crate) use mw_operations::start::body::parse as run_start_body;
 pub(crate) use mw_operations::turn::parse as chat_body;
 
+use mw_integrations::registry;
 use mw_operations::gate::DecisionRequest;
 use mw_operations::gate::request::parse;
 
@@ -46,7 +47,14 @@ components! {
     telegram: [mw_channels::telegram::ROUTES];
     chat: [mw_chat::ROUTES];
     mcp: [mw_mcp::ROUTES];
-    webhooks: [mw_api::webhooks::KIEAI_ROUTES, mw_api::webhooks::SHOTSTACK_ROUTES, mw_api::webhooks::UPLOAD_POST_ROUTES,
-               mw_api::webhooks::standard::ROUTES];
+    standard_webhooks: [mw_api::webhooks::standard::ROUTES];
     without_body: [health::ROUTES, metrics::ROUTES, projects::ROUTES];
+}
+
+/// The components of webhooks.
+pub(crate) fn webhooks(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    match registry::webhook(&request.segment(2)) {
+        Some(webhook) => mw_api::webhooks::receive(webhook, request, context),
+        None => standard_webhooks(request, context),
+    }
 }

@@ -3,13 +3,14 @@
 
 use crate::message::{Message, Provider, now};
 use crate::{Seen, storable};
+use mw_integrations::jobs::{self, JobProvider};
 use mw_integrations::{
     Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
     shotstack as shots, upload_post as post,
 };
 use mw_media::brendan::{KnownProject, KnownRun, tools};
 use mw_media::definition::Role;
-use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
+use mw_media::job::{GenerateSpec, JobSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use mw_media::persona::PersonaOutput;
 use mw_media::persona::tool::{self, PersonaTool};
 use mw_media::status::Status;
@@ -21,34 +22,37 @@ const RENDER: &str = "2abd5c11-0f3d-4c6d-ba20-235fc9b8e8b7";
 const LONGEST_WAIT_SECONDS: u64 = 24 * 60 * 60;
 
 pub(crate) fn kieai(bytes: &[u8]) -> Seen {
-    let provider = Provider::answering(bytes);
     let mut taken = false;
     for name in ["veo3_fast", "runway-gen4", "wan/3-0-video-prime"] {
-        taken |= submission(&now(kie::submit(&provider, &settings(), &context(), &clip(name))));
-        taken |= progress(&now(kie::query(&provider, &settings(), name, "t1")));
-        taken |= adoption(bytes, &now(kie::adopt(&provider, &settings(), name, "t1", JOB)));
+        let (submitted, told, adopted) = job(bytes, &kie::JOBS, &JobSpec::Generate(clip(name)), "t1");
+        taken |= submitted || told || adopted;
     }
     Seen::from(taken)
 }
 
 pub(crate) fn shotstack(bytes: &[u8]) -> Seen {
-    let provider = Provider::answering(bytes);
-    let submitted = submission(&now(shots::submit(&provider, &settings(), &context(), &render())));
-    let told = progress(&now(shots::query(&provider, &settings(), RENDER)));
-    let adopted = adoption(bytes, &now(shots::adopt(&provider, &settings(), RENDER, JOB)));
+    let (submitted, told, adopted) = job(bytes, &shots::JOBS, &JobSpec::Render(render()), RENDER);
     Seen::from(submitted || told || adopted)
 }
 
 pub(crate) fn upload_post(bytes: &[u8]) -> Seen {
-    let provider = Provider::answering(bytes);
     // Almost every success is taken here, so what it tells of the post decides.
-    submission(&now(post::submit(&provider, &settings(), &context(), &publication())));
-    match now(post::recover(&provider, &settings(), JOB)) {
-        Recovery::Found(task_id) => assert_eq!(task_id, JOB),
-        Recovery::Unknown(fault) => bounded(&fault),
-        Recovery::NotFound => {}
+    let (_, told, _) = job(bytes, &post::JOBS, &JobSpec::Publish(publication()), JOB);
+    Seen::from(told)
+}
+
+/// Whether a provider's answer is an accepted submission, a word about the task, a confirmation that the task is ours.
+fn job(bytes: &[u8], provider: &dyn JobProvider, spec: &JobSpec, task_id: &str) -> (bool, bool, bool) {
+    let (client, to) = (Provider::answering(bytes), settings());
+    let submitted = submission(&now(jobs::submit(&client, provider, &to, &context(), spec)));
+    let told = progress(&now(jobs::query(&client, provider, &to, spec, task_id)));
+    let adopted = now(jobs::confirm(&client, provider, &to, spec, task_id, JOB));
+    match now(jobs::find(&client, provider, &to, JOB)) {
+        Some(Recovery::Found(task_id)) => assert_eq!(task_id, JOB),
+        Some(Recovery::Unknown(fault)) => bounded(&fault),
+        Some(Recovery::NotFound) | None => {}
     }
-    Seen::from(progress(&now(post::query(&provider, &settings(), JOB))))
+    (submitted, told, adopted.is_some_and(|adopted| adoption(bytes, &adopted)))
 }
 
 pub(crate) fn llm(bytes: &[u8]) -> Seen {
@@ -140,7 +144,8 @@ pub(crate) fn retry_after(bytes: &[u8]) -> Seen {
     let value = message.headers.iter().find(|(name, _)| name == "retry-after").map_or("", |(_, value)| value.as_str());
     let wait = mw_integrations::retry_after::seconds(value, 784_111_777);
     assert!(wait.is_none_or(|seconds| seconds <= LONGEST_WAIT_SECONDS));
-    let asked = now(shots::query(&Provider::answering(bytes), &settings(), RENDER));
+    let order = JobSpec::Render(render());
+    let asked = now(jobs::query(&Provider::answering(bytes), &shots::JOBS, &settings(), &order, RENDER));
     progress(&asked);
     Seen::from(asked.is_err_and(|fault| fault.retry_after_seconds.is_some()))
 }

@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn entries_allow_what_they_say() {
         let cases: &[(&str, &str, bool)] = &[
-            ("https://api.kie.ai", "https://api.kie.ai/x", true),
-            ("https://api.kie.ai", "https://API.KIE.AI:443/x", true),
-            ("https://api.kie.ai", "http://api.kie.ai/x", false),
-            ("https://api.kie.ai", "https://api.kie.ai:444/x", false),
-            ("https://api.kie.ai/", "https://api.kie.ai/", true),
-            ("https://*.kie.ai", "https://api.kie.ai/", true),
-            ("https://*.kie.ai", "https://kie.ai/", false),
-            ("https://*.kie.ai", "https://evil-kie.ai/", false),
+            ("https://api.example.com", "https://api.example.com/x", true),
+            ("https://api.example.com", "https://API.EXAMPLE.COM:443/x", true),
+            ("https://api.example.com", "http://api.example.com/x", false),
+            ("https://api.example.com", "https://api.example.com:444/x", false),
+            ("https://api.example.com/", "https://api.example.com/", true),
+            ("https://*.example.com", "https://api.example.com/", true),
+            ("https://*.example.com", "https://example.com/", false),
+            ("https://*.example.com", "https://evil-example.com/", false),
             ("*://*:*", "http://anything:9/", true),
             ("http://*:80", "http://anything/", true),
             ("http://127.0.0.1:3000..3002", "http://127.0.0.1:3001/", true),

@@ -1,13 +1,14 @@
 //! Sending one request and reading its answer: bounded, as JSON where it is JSON, never with a key in a fault.
 
 use http::{HeaderMap, Method, StatusCode, header};
-use mw_media::retry::{FaultClass, Provider, Trouble, class_of};
+use mw_media::retry::{FaultClass, Trouble};
 pub(crate) use mw_media::token::percent_encode as percent_encoded;
 use serde_json::Value;
 
 use crate::outcome::Fault;
 use crate::port::{HttpClient, StreamingClient, TransportError};
 use crate::retry_after;
+use crate::system::System;
 
 /// Larger answers are not read: every answer that we use is a few kilobytes.
 const LONGEST_BODY_BYTES: usize = 1_000_000;
@@ -17,9 +18,9 @@ const LONGEST_ID_BYTES: usize = 512;
 const LONGEST_URL_BYTES: usize = 8192;
 
 /// A provider's answer.
-pub(crate) struct Answer {
+pub struct Answer {
     /// Who answered.
-    pub(crate) provider: Provider,
+    pub(crate) system: &'static System,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// `Null` where the body is not JSON.
@@ -32,17 +33,17 @@ pub(crate) struct Answer {
 pub(crate) enum NoAnswer {
     /// Nothing has left: the request cannot be written, or the provider was not reached.
     NotSent(Fault),
-    Unanswered(Provider, String),
+    Unanswered(&'static System, String),
 }
 
 impl NoAnswer {
-    fn of(provider: Provider, error: TransportError, secret: &str) -> NoAnswer {
+    fn of(system: &'static System, error: TransportError, secret: &str) -> NoAnswer {
         match error {
             TransportError::NotSent(message) => {
-                let class = class_of(provider, &Trouble::NotSent);
+                let class = system.class_of(&Trouble::NotSent);
                 NoAnswer::NotSent(Fault::new(class, "not_sent", redacted(&message, secret)))
             }
-            TransportError::Unanswered(message) => NoAnswer::Unanswered(provider, redacted(&message, secret)),
+            TransportError::Unanswered(message) => NoAnswer::Unanswered(system, redacted(&message, secret)),
         }
     }
 
@@ -50,8 +51,8 @@ impl NoAnswer {
     pub(crate) fn into_fault(self) -> Fault {
         match self {
             NoAnswer::NotSent(fault) => fault,
-            NoAnswer::Unanswered(provider, message) => {
-                Fault::new(class_of(provider, &Trouble::NoAnswer), "no_answer", message)
+            NoAnswer::Unanswered(system, message) => {
+                Fault::new(system.class_of(&Trouble::NoAnswer), "no_answer", message)
             }
         }
     }
@@ -77,33 +78,49 @@ impl Authorization {
 }
 
 /// One call to a provider.
-pub(crate) struct Call<'a> {
-    pub(crate) provider: Provider,
+pub struct Call {
+    pub(crate) system: &'static System,
     pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) authorization: Authorization,
-    pub(crate) headers: &'a [(&'static str, &'a str)],
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Call<'_> {
+impl Call {
+    /// A GET without more headers.
+    pub(crate) fn get(system: &'static System, url: String, authorization: Authorization) -> Call {
+        Call { system, method: Method::GET, url, authorization, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A POST of JSON.
+    pub(crate) fn post_json(system: &'static System, url: String, authorization: Authorization, body: &Value) -> Call {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Call { system, method: Method::POST, url, authorization, headers, body: body.to_string().into_bytes() }
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Call {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     pub(crate) async fn send(self, client: &impl HttpClient) -> Result<Answer, NoAnswer> {
-        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
-        Ok(Answer::read(provider, self.exchange(client).await?, &secret))
+        let (system, secret) = (self.system, self.authorization.secret().to_owned());
+        Ok(Answer::read(system, self.exchange(client).await?, &secret))
     }
 
     /// The answer as it came, where its body is more than JSON.
     pub(crate) async fn exchange(self, client: &impl HttpClient) -> Result<http::Response<Vec<u8>>, NoAnswer> {
-        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
+        let (system, secret) = (self.system, self.authorization.secret().to_owned());
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
-        client.send(request).await.map_err(|error| NoAnswer::of(provider, error, &secret))
+        client.send(request).await.map_err(|error| NoAnswer::of(system, error, &secret))
     }
 
     /// The answer's head, its body still coming.
     pub(crate) async fn open<C: StreamingClient>(self, client: &C) -> Result<http::Response<C::Pieces>, NoAnswer> {
-        let (provider, secret) = (self.provider, self.authorization.secret().to_owned());
+        let (system, secret) = (self.system, self.authorization.secret().to_owned());
         let request = self.into_request().map_err(NoAnswer::NotSent)?;
-        client.stream(request).await.map_err(|error| NoAnswer::of(provider, error, &secret))
+        client.stream(request).await.map_err(|error| NoAnswer::of(system, error, &secret))
     }
 
     fn into_request(self) -> Result<http::Request<Vec<u8>>, Fault> {
@@ -122,7 +139,7 @@ impl Call<'_> {
             request = request.header(name, value);
         }
         for (name, value) in self.headers {
-            request = request.header(*name, *value);
+            request = request.header(name, value);
         }
         request.body(self.body).map_err(|_| unwritable())
     }
@@ -153,7 +170,7 @@ pub(crate) fn redacted(text: &str, secret: &str) -> String {
 
 impl Answer {
     /// What was read can be stored and told: see [`cleaned`].
-    pub(crate) fn read(provider: Provider, response: http::Response<Vec<u8>>, secret: &str) -> Answer {
+    pub(crate) fn read(system: &'static System, response: http::Response<Vec<u8>>, secret: &str) -> Answer {
         let (parts, bytes) = response.into_parts();
         let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
             (Value::Null, Some("the answer is larger than 1 MB"))
@@ -163,7 +180,7 @@ impl Answer {
                 Err(_) => (Value::Null, Some("the answer is not JSON")),
             }
         };
-        Answer { provider, status: parts.status, headers: parts.headers, body, unreadable }
+        Answer { system, status: parts.status, headers: parts.headers, body, unreadable }
     }
 
     /// The fault of an answer whose HTTP status says that the call failed.
@@ -186,7 +203,7 @@ impl Answer {
     }
 
     pub(crate) fn class_of(&self, trouble: &Trouble<'_>) -> FaultClass {
-        class_of(self.provider, trouble)
+        self.system.class_of(trouble)
     }
 
     /// The error text, wherever the provider put it.
@@ -244,6 +261,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    static ANYBODY: System = System::new("anybody", "Anybody", "answers");
+
     #[test]
     fn keys_are_cut_out_of_texts() {
         assert_eq!(redacted("bad key sk-123456", "Bearer sk-123456"), "bad key ***");
@@ -252,14 +271,8 @@ mod tests {
 
     #[test]
     fn unwritable_settings_are_final_and_tell_nothing() {
-        let call = Call {
-            provider: Provider::Kieai,
-            method: Method::GET,
-            url: "http://x".into(),
-            authorization: Authorization::Header("authorization", "Bearer se\ncret".into()),
-            headers: &[],
-            body: Vec::new(),
-        };
+        let authorization = Authorization::Header("authorization", "Bearer se\ncret".into());
+        let call = Call::get(&ANYBODY, "http://x".into(), authorization);
         let fault = call.into_request().unwrap_err();
         assert!(fault.is_final());
         assert!(!fault.message.contains("cret"));
@@ -267,7 +280,7 @@ mod tests {
 
     #[test]
     fn large_and_broken_bodies_are_not_read() {
-        let read = |body: Vec<u8>| Answer::read(Provider::Kieai, http::Response::new(body), "");
+        let read = |body: Vec<u8>| Answer::read(&ANYBODY, http::Response::new(body), "");
         assert_eq!(read(vec![b'['; LONGEST_BODY_BYTES + 1]).unreadable, Some("the answer is larger than 1 MB"));
         assert_eq!(read(b"{".to_vec()).unreadable, Some("the answer is not JSON"));
         assert_eq!(read(b"{}".to_vec()).unreadable, None);
@@ -282,7 +295,7 @@ mod tests {
             (json!({"message": null, "detail": "d"}), Some("d")),
             (json!({"code": 1}), None),
         ] {
-            let answer = Answer::read(Provider::Kieai, http::Response::new(serde_json::to_vec(&body).unwrap()), "");
+            let answer = Answer::read(&ANYBODY, http::Response::new(serde_json::to_vec(&body).unwrap()), "");
             assert_eq!(answer.message().as_deref(), message, "{body}");
         }
     }
@@ -290,7 +303,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_stored_and_told() {
         let body = br#"{"a\u0000":["x\u0000y",{"b":"bad key sk\u002d123456"}],"c":1}"#;
-        let answer = Answer::read(Provider::Kieai, http::Response::new(body.to_vec()), "Bearer sk-123456");
+        let answer = Answer::read(&ANYBODY, http::Response::new(body.to_vec()), "Bearer sk-123456");
         assert_eq!(answer.body, json!({"a\u{fffd}": ["x\u{fffd}y", {"b": "bad key ***"}], "c": 1}));
     }
 

@@ -15,13 +15,13 @@ pub struct Callback {
     pub job_id: Option<String>,
     /// The provider's task id, in the form that a submission answered with.
     pub task_id: Option<String>,
-    /// The run that the body names (kie.ai only; the callback URL's `run_id` comes first).
+    /// The run that the body names; the callback URL's `run_id` comes first.
     pub run_id: Option<String>,
-    /// The clip's position, where the body names one (kie.ai only).
+    /// The clip's position, where the body names one.
     pub video_index: Option<u32>,
-    /// The upload-post profile, for matching where the job id is missing.
+    /// The account, for matching where the job id is missing.
     pub profile: Option<String>,
-    /// The platform of an upload-post event, which come one per platform.
+    /// The platform, where events come one per platform.
     pub platform: Option<String>,
     pub hint: Hint,
 }
@@ -32,7 +32,7 @@ pub enum Hint {
     /// Not about the outcome of a task of ours.
     Unrelated,
     Running,
-    /// From upload-post both outcomes speak for one platform only: where others are asked too, query the whole.
+    /// Where events come one per platform, both outcomes speak for one platform only: query the whole.
     /// The output's URL may be empty: a query fills it.
     Done(Output),
     Failed(Fault),
@@ -48,8 +48,8 @@ pub enum CallbackError {
 
 /// The key of a delivery among those of its provider: the SHA-256 of its body.
 ///
-/// Only Standard Webhooks sign an id ([`crate::standard::delivery_id`]). No provider here signs an id of the delivery: kie.ai's signature covers the task and the time, upload-post's
-/// `X-Upload-Post-Delivery` header stands outside what is signed. A header that anybody can set is never the key.
+/// Only Standard Webhooks sign an id ([`crate::standard::delivery_id`]). No provider here does: one signs the task and the time,
+/// and where another sends an id in a header, its signature does not cover that. A header that anybody can set is never the key.
 pub fn dedup_key(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }

@@ -1,11 +1,10 @@
 //! Texts as vectors, from an OpenAI-compatible server: what `mw kb` compares by meaning.
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
-use crate::llm::Settings;
+use crate::llm::{SYSTEM, Settings};
 use crate::outcome::Fault;
 use crate::port::HttpClient;
-use http::Method;
-use mw_media::retry::{FaultClass, Provider};
+use mw_media::retry::FaultClass;
 use serde_json::{Value, json};
 
 /// Every vector has so many numbers (contract section 15); servers that can make others are asked for these.
@@ -19,14 +18,8 @@ pub async fn embed(client: &impl HttpClient, settings: &Settings, texts: &[&str]
     let body = json!({
         "model": settings.model, "input": texts, "dimensions": DIMENSIONS, "encoding_format": "float",
     });
-    let call = Call {
-        provider: Provider::Llm,
-        method: Method::POST,
-        url: joined(base_url, "/v1/embeddings"),
-        authorization: Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
-        headers: &[("content-type", "application/json")],
-        body: body.to_string().into_bytes(),
-    };
+    let authorization = Authorization::Header("authorization", format!("Bearer {}", settings.api_key));
+    let call = Call::post_json(&SYSTEM, joined(base_url, "/v1/embeddings"), authorization, &body);
     let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
     if !answer.status.is_success() {
         return Err(answer.http_fault(&settings.api_key));

@@ -98,6 +98,8 @@ pub enum Step {
     },
     /// All clips are generated, in parallel.
     Generate {
+        /// Who makes them.
+        provider: String,
         /// The persona in whose name the artifacts of this work stand.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         persona: Option<String>,
@@ -106,6 +108,8 @@ pub enum Step {
     },
     /// The clips become one video.
     Render {
+        /// Who makes it.
+        provider: String,
         /// The persona in whose name the artifacts of this work stand.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         persona: Option<String>,
@@ -114,6 +118,8 @@ pub enum Step {
     },
     /// The video is posted.
     Publish {
+        /// Who posts it.
+        provider: String,
         /// The persona in whose name the artifacts of this work stand.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         persona: Option<String>,
@@ -158,14 +164,14 @@ fn gate_seconds() -> u32 {
 fn persona_seconds() -> u32 {
     600
 }
-// kie.ai polling stops after 10 to 15 minutes; a queue of twelve clips may start late.
+// Providers of clips give up after 10 to 15 minutes; a queue of twelve clips may start late.
 fn generate_seconds() -> u32 {
     1800
 }
 fn render_seconds() -> u32 {
     900
 }
-// upload-post calls a job failed after an hour without activity.
+// Publishers call a job failed after an hour without activity.
 fn publish_seconds() -> u32 {
     4500
 }
@@ -193,15 +199,26 @@ impl Step {
         }
     }
 
-    /// The provider work that the step orders, and the persona in whose name its artifacts stand.
-    pub fn work(&self) -> Option<(JobKind, Option<&str>)> {
-        match self {
-            Step::Generate { persona, .. } => Some((JobKind::Generate, persona.as_deref())),
-            Step::Render { persona, .. } => Some((JobKind::Render, persona.as_deref())),
-            Step::Publish { persona, .. } => Some((JobKind::Publish, persona.as_deref())),
-            Step::Gate { .. } | Step::Persona { .. } => None,
-        }
+    /// The work that the step orders of a provider.
+    pub fn work(&self) -> Option<Work<'_>> {
+        let (kind, provider, persona) = match self {
+            Step::Generate { provider, persona, .. } => (JobKind::Generate, provider, persona),
+            Step::Render { provider, persona, .. } => (JobKind::Render, provider, persona),
+            Step::Publish { provider, persona, .. } => (JobKind::Publish, provider, persona),
+            Step::Gate { .. } | Step::Persona { .. } => return None,
+        };
+        Some(Work { kind, provider, persona: persona.as_deref() })
     }
+}
+
+/// What a step orders of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work<'a> {
+    pub kind: JobKind,
+    /// Who makes it.
+    pub provider: &'a str,
+    /// The persona in whose name its artifacts stand.
+    pub persona: Option<&'a str>,
 }
 
 /// What a persona's answer may change.
@@ -353,6 +370,11 @@ impl Definition {
             faults.push(Fault::at("", "texts must not contain \\u0000, which PostgreSQL cannot store"));
         }
         if faults.is_empty() { Ok(definition) } else { Err(DefinitionError::Faults(faults)) }
+    }
+
+    /// What its steps order of providers.
+    pub fn works(&self) -> impl Iterator<Item = Work<'_>> {
+        self.steps.iter().filter_map(Step::work)
     }
 
     /// Whether runs can be started.

@@ -14,8 +14,8 @@ pub enum Disclosure {
     Undisclosed { reason: String },
 }
 
-/// The flags of upload-post's form, by platform (`contracts/providers.md` §3). A platform that is missing here has no flag that
-/// can be sent, which the prepublish gate says.
+/// The fields by which a post is marked, by platform (`contracts/providers.md` §3). A platform that is missing here has no flag
+/// that can be sent, which the prepublish gate says.
 const FLAGS: [(&str, &str); 2] = [("tiktok", "is_aigc"), ("youtube", "containsSyntheticMedia")];
 
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 10..=500;

@@ -1,4 +1,4 @@
-//! What a provider job is asked to make. One spec per kind; the spec is fixed when the job is requested and is the
+//! What a provider job is asked to make, whoever makes it: a definition names that. One spec per kind; the spec is fixed when the job is requested and is the
 //! whole input of the submission, so that a repeated attempt asks for exactly the same thing.
 
 use crate::disclosure::Disclosure;
@@ -7,23 +7,12 @@ use serde::{Deserialize, Serialize};
 crate::words! {
     /// The three kinds of provider work, in the order in which a run needs them.
     JobKind {
-        /// One clip, by kie.ai.
+        /// One clip.
         Generate = "generate",
-        /// The final video, by Shotstack.
+        /// The final video.
         Render = "render",
-        /// The post, by upload-post.
+        /// The post.
         Publish = "publish",
-    }
-}
-
-impl JobKind {
-    /// The provider's name as it stands in artifacts, webhooks and metrics.
-    pub fn provider(self) -> &'static str {
-        match self {
-            JobKind::Generate => "kieai",
-            JobKind::Render => "shotstack",
-            JobKind::Publish => "upload-post",
-        }
     }
 }
 
@@ -35,7 +24,7 @@ pub struct GenerateSpec {
     pub subject: String,
     pub header: String,
     pub prompt: String,
-    /// The provider's model name, which also chooses kie.ai's API family.
+    /// The model's name at the provider.
     pub model: String,
     pub duration_seconds: f64,
     /// `720p` or `1080p`.
@@ -74,7 +63,7 @@ pub struct RenderSpec {
     /// In playing order; never empty.
     pub clips: Vec<RenderClip>,
     pub overlay: OverlayStyle,
-    /// `hd`, `1080`, … (Shotstack's `output.resolution`).
+    /// `hd`, `1080`, `1080x1920`, …
     pub resolution: String,
     pub aspect_ratio: String,
     /// False when the editing persona is skipped: clips are joined without zoom and fades.
@@ -87,7 +76,7 @@ pub struct PublishSpec {
     pub video_url: String,
     pub caption: String,
     pub title: String,
-    /// The upload-post profile (`user`).
+    /// The account at the provider.
     pub account: String,
     pub platforms: Vec<String>,
     #[serde(default, skip_serializing_if = "Disclosure::is_default")]

@@ -4,6 +4,8 @@ use crate::{
     error::{Error, Result},
     settings::Settings,
 };
+use mw_integrations::registry::SYSTEMS;
+use mw_integrations::system::Needed;
 
 /// Which providers the product talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,40 +54,27 @@ impl Mode {
     }
 }
 
-/// Secrets of providers. Outside live mode the person's real ones are never used.
-pub const PROVIDER_SECRETS: [&str; 13] = [
-    "KIEAI_API_KEY",
-    "KIEAI_SIGNING_SECRET",
-    "SHOTSTACK_API_KEY",
-    "UPLOAD_POST_API_KEY",
-    "UPLOAD_POST_SIGNING_SECRET",
-    "OPENAI_API_KEY",
-    "ANTHROPIC_API_KEY",
-    "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET",
-    "SLACK_BOT_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "LANGSMITH_API_KEY",
-    "SENTRY_DSN",
-];
+/// Secrets of outside systems, by the names of their settings. Outside live mode the person's real ones are never used.
+pub fn provider_secrets() -> impl Iterator<Item = String> {
+    of_systems(|needed| needed != Needed::WithAddress)
+}
 
-/// What live mode can do without: a language model, people on messengers, traces and reports.
-const OPTIONAL_SECRETS: [&str; 8] = [
-    "OPENAI_API_KEY",
-    "ANTHROPIC_API_KEY",
-    "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET",
-    "SLACK_BOT_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "LANGSMITH_API_KEY",
-    "SENTRY_DSN",
-];
+/// Whether this is the setting of one of [`provider_secrets`].
+#[must_use]
+pub fn is_provider_secret(name: &str) -> bool {
+    provider_secrets().any(|secret| secret == name)
+}
 
-/// Live mode needs the person's own secrets, all but the optional ones.
+fn of_systems(wanted: fn(Needed) -> bool) -> impl Iterator<Item = String> {
+    let secrets = SYSTEMS.iter().flat_map(|system| system.secrets);
+    secrets.filter(move |secret| wanted(secret.needed)).map(|secret| secret.name.to_ascii_uppercase())
+}
+
+/// Live mode needs the person's own secrets, all but those of a language model, messengers, traces and reports.
 pub fn need_live_secrets(settings: &Settings) -> Result<()> {
-    let required = PROVIDER_SECRETS.iter().filter(|name| !OPTIONAL_SECRETS.contains(name));
-    let missing: Vec<&str> =
-        required.copied().filter(|name| settings.given(name).is_none_or(|value| value.starts_with("dev-"))).collect();
+    let required = of_systems(|needed| needed == Needed::Everywhere);
+    let missing: Vec<String> =
+        required.filter(|name| settings.given(name).is_none_or(|value| value.starts_with("dev-"))).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -111,8 +100,9 @@ mod tests {
 
     #[test]
     fn live_mode_names_the_secrets_that_are_missing() {
-        let settings = Settings::of(parse_lines("KIEAI_API_KEY=real"));
+        let needed: Vec<String> = of_systems(|needed| needed == Needed::Everywhere).collect();
+        let settings = Settings::of(parse_lines(&format!("{}=real", needed[0])));
         let error = need_live_secrets(&settings).unwrap_err().to_string();
-        assert!(error.contains("SHOTSTACK_API_KEY") && !error.contains("KIEAI_API_KEY,"), "{error}");
+        assert!(error.ends_with(&needed[1..].join(", ")) && !error.contains(&needed[0]), "{error}");
     }
 }

@@ -1,7 +1,9 @@
 //! Project definitions: reading them from files, and storing them in the database.
 
 use crate::error::{Error, Result, While};
-use mw_media::definition::{Definition, DefinitionError, Fault, faults::sentences};
+use mw_integrations::jobs::JobProvider;
+use mw_integrations::registry::{job_provider, job_providers};
+use mw_media::definition::{Definition, DefinitionError, Fault, Work, faults::sentences};
 use mw_store::{Database, DbError, native::Client, projects::Applied};
 use std::path::Path;
 
@@ -37,7 +39,9 @@ pub fn check(path: &Path) -> Result<std::result::Result<Definition, Vec<Fault>>>
         Ok(file) => schema::faults(&file)?,
         Err(error) => return Ok(Err(vec![Fault::at("", format!("not JSON: {error}"))])),
     };
-    match Definition::from_json(&text) {
+    let read = Definition::from_json(&text);
+    faults.extend(read.iter().flat_map(unknown_providers));
+    match read {
         Ok(definition) if faults.is_empty() => return Ok(Ok(definition)),
         Ok(_) => {}
         Err(DefinitionError::Faults(broken)) => faults.extend(broken),
@@ -46,6 +50,21 @@ pub fn check(path: &Path) -> Result<std::result::Result<Definition, Vec<Fault>>>
         Err(DefinitionError::Shape(error)) => faults.push(Fault::at("", error)),
     }
     Ok(Err(faults))
+}
+
+/// Where a definition orders something of a provider that does not make it.
+fn unknown_providers(definition: &Definition) -> Vec<Fault> {
+    let places = definition.steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.work()?)));
+    let makes = |provider: &dyn JobProvider, kind| provider.makes().contains(&kind);
+    let unknown = places.filter(|(_, work)| !job_provider(work.provider).is_some_and(|found| makes(found, work.kind)));
+    unknown
+        .map(|(index, Work { kind, provider, .. })| {
+            let known: Vec<&str> =
+                job_providers().filter(|(_, found)| makes(*found, kind)).map(|(system, _)| system.name).collect();
+            let detail = format!("{provider} is no provider that can {kind}; there is {}", known.join(", "));
+            Fault::at(format!("/steps/{index}/provider"), detail)
+        })
+        .collect()
 }
 
 /// Stores a definition; says what came of it. A stored version never changes.
@@ -78,12 +97,31 @@ fn unreadable(error: &DbError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mw_media::definition::Step;
 
     #[test]
     fn the_shipped_projects_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects");
         let keys: Vec<String> = from_folder(&folder).unwrap().into_iter().map(|definition| definition.key).collect();
         assert_eq!(keys, ["aismr", "general", "test_video_gen"]);
+    }
+
+    #[test]
+    fn a_provider_that_does_not_make_it_is_named_with_its_place() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects");
+        let mut definition = from_folder(&folder).unwrap().remove(0);
+        assert_eq!(unknown_providers(&definition), []);
+        let mut other = "nobody".to_owned();
+        for step in &mut definition.steps {
+            match step {
+                Step::Generate { provider, .. } | Step::Render { provider, .. } => std::mem::swap(provider, &mut other),
+                Step::Publish { .. } | Step::Gate { .. } | Step::Persona { .. } => {}
+            }
+        }
+        let faults = unknown_providers(&definition);
+        let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(places, ["/steps/4/provider", "/steps/6/provider"]);
+        assert!(faults[0].detail.starts_with("nobody is no provider that can generate; there is "), "{faults:?}");
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub fn origin(key: &str, url: &str) -> Result<String> {
     }
 }
 
-/// The setting that a `<base>_HOST` belongs to, with its value: KIEAI → KIEAI_BASE_URL, SWEEP → SWEEP_URL, OTLP → OTLP_ENDPOINT,
+/// The setting that a `<base>_HOST` belongs to, with its value: SLACK → SLACK_BASE_URL, SWEEP → SWEEP_URL, OTLP → OTLP_ENDPOINT,
 /// SENTRY → SENTRY_DSN.
 pub fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
     let keys = ["BASE_URL", "URL", "ENDPOINT", "DSN"].map(|kind| format!("{base}_{kind}"));
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn origins_carry_their_port() {
-        assert_eq!(origin("K", "https://api.kie.ai").unwrap(), "https://api.kie.ai:443");
-        assert_eq!(origin("K", "http://127.0.0.1:3900/kieai").unwrap(), "http://127.0.0.1:3900");
+        assert_eq!(origin("K", "https://api.example").unwrap(), "https://api.example:443");
+        assert_eq!(origin("K", "http://127.0.0.1:3900/slack").unwrap(), "http://127.0.0.1:3900");
         assert!(matches!(origin("K", "ftp://x"), Err(Error::Misuse(_))));
     }
 

@@ -2,7 +2,8 @@
 //! there are. That the real output has exactly those is the suites' part (tests/suites/metrics).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use mw_media::metrics::{Kind, find};
+use mw_integrations::metrics::find;
+use mw_media::metrics::Kind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

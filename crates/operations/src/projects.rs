@@ -3,6 +3,7 @@
 use mw_edge::{Context, Problem, shape};
 use mw_kernel::status::ProvidersMode;
 use mw_media::definition::Definition;
+use mw_media::job::JobKind;
 
 shape! {
     pub struct Project {
@@ -22,9 +23,9 @@ shape! {
     #[schemars(inline)]
     pub struct Providers {
         pub mode: ProvidersMode,
-        pub video: &'static str,
-        pub render: &'static str,
-        pub publish: &'static str,
+        pub video: Option<String>,
+        pub render: Option<String>,
+        pub publish: Option<String>,
     }
 }
 
@@ -36,11 +37,17 @@ pub fn all(context: &mut Context, mode: ProvidersMode) -> Result<Vec<Project>, P
 
 /// A project as clients see it.
 pub fn show(project: &Definition, mode: ProvidersMode) -> Project {
+    let provider = |kind| project.works().find(|work| work.kind == kind).map(|work| work.provider.to_owned());
     Project {
         key: project.key.clone(),
         title: project.title.clone(),
         description: project.description.clone(),
         metadata: Metadata { version: project.version.clone(), tags: project.tags.clone() },
-        providers: Providers { mode, video: "kieai", render: "shotstack", publish: "upload-post" },
+        providers: Providers {
+            mode,
+            video: provider(JobKind::Generate),
+            render: provider(JobKind::Render),
+            publish: provider(JobKind::Publish),
+        },
     }
 }

@@ -16,9 +16,6 @@ const TABLES: &[&[Route]] = &[
     mw_api::gates::link::ROUTES,
     mw_api::gates::approve::ROUTES,
     mw_api::gates::inbox::ROUTES,
-    mw_api::webhooks::KIEAI_ROUTES,
-    mw_api::webhooks::SHOTSTACK_ROUTES,
-    mw_api::webhooks::UPLOAD_POST_ROUTES,
     mw_api::webhooks::standard::ROUTES,
     mw_channels::telegram::ROUTES,
     mw_channels::slack::ROUTES,
@@ -32,7 +29,8 @@ const TABLES: &[&[Route]] = &[
     mw_api::health::ROUTES,
 ];
 
-/// Every line of every table: the API's, then the console's pages and actions.
+/// Every line of every table: the API's, the providers' webhooks, then the console's pages and actions.
 pub fn all() -> Vec<Route<()>> {
-    TABLES.iter().copied().flatten().map(Route::line).chain(mw_console::lines()).collect()
+    let webhooks = mw_integrations::registry::webhooks().map(|webhook| mw_api::webhooks::line(webhook, ()));
+    TABLES.iter().copied().flatten().map(Route::line).chain(webhooks).chain(mw_console::lines()).collect()
 }

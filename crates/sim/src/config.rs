@@ -1,33 +1,20 @@
 //! What is fixed when the simulator starts.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::fault::Provider;
+use crate::player::{PLAYERS, Provider, Setting};
 
 /// How the simulator is set up. An empty or absent key accepts any non-empty one; an absent secret signs nothing.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Base of the URLs of results.
     pub public_url: String,
-    pub kieai_api_key: Option<String>,
-    pub shotstack_api_key: Option<String>,
-    pub upload_post_api_key: Option<String>,
-    pub openai_api_key: Option<String>,
-    pub anthropic_api_key: Option<String>,
-    pub telegram_bot_token: Option<String>,
-    pub slack_bot_token: Option<String>,
-    pub kieai_signing_secret: Option<String>,
-    pub upload_post_signing_secret: Option<String>,
-    pub slack_signing_secret: Option<String>,
-    /// Where presses in Slack go.
-    pub slack_interactions_url: Option<String>,
-    /// Where Telegram's updates go before a bot says so, and their secret.
-    pub telegram_webhook_url: Option<String>,
-    pub telegram_webhook_secret: Option<String>,
-    /// upload-post has one webhook URL per account.
-    pub upload_post_webhook_url: Option<String>,
+    /// Keys, secrets and addresses of the players, by [`Setting::name`].
+    pub settings: BTreeMap<&'static str, String>,
     pub latency: Latency,
     /// The providers' own retry delays are multiplied by this.
     pub retry_scale: f64,
@@ -39,20 +26,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             public_url: "http://127.0.0.1:3900".to_owned(),
-            kieai_api_key: None,
-            shotstack_api_key: None,
-            upload_post_api_key: None,
-            openai_api_key: None,
-            anthropic_api_key: None,
-            telegram_bot_token: None,
-            slack_bot_token: None,
-            kieai_signing_secret: None,
-            upload_post_signing_secret: None,
-            slack_signing_secret: None,
-            slack_interactions_url: None,
-            telegram_webhook_url: None,
-            telegram_webhook_secret: None,
-            upload_post_webhook_url: None,
+            settings: BTreeMap::new(),
             latency: Latency::default(),
             retry_scale: 0.02,
             seed: 0,
@@ -60,64 +34,64 @@ impl Default for Config {
     }
 }
 
+/// What the players can be set up with.
+pub fn settings() -> impl Iterator<Item = Setting> {
+    PLAYERS.iter().flat_map(|player| player.settings).copied()
+}
+
 impl Config {
-    pub(crate) fn api_key(&self, provider: Provider) -> Option<&str> {
-        let key = match provider {
-            Provider::Kieai => &self.kieai_api_key,
-            Provider::Shotstack => &self.shotstack_api_key,
-            Provider::UploadPost => &self.upload_post_api_key,
-            Provider::Openai => &self.openai_api_key,
-            Provider::Anthropic => &self.anthropic_api_key,
-            Provider::Telegram => &self.telegram_bot_token,
-            Provider::Slack => &self.slack_bot_token,
-            // Any is taken.
-            Provider::Otlp | Provider::Sentry => return None,
-        };
-        present(key)
+    /// A setting, unless it is empty.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
     /// Whether a provider would take this key.
     pub(crate) fn accepts(&self, provider: Provider, given: Option<&str>) -> bool {
         let given = given.unwrap_or_default().trim();
-        match self.api_key(provider) {
+        match provider.0.key.and_then(|name| self.setting(name)) {
             Some(expected) => given == expected,
             None => !given.is_empty(),
         }
     }
 }
 
-/// The text, unless it is empty.
-pub(crate) fn present(text: &Option<String>) -> Option<&str> {
-    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// How long a job takes, from its acceptance to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Latency {
-    pub kieai_ms: u64,
-    pub shotstack_ms: u64,
-    pub upload_post_ms: u64,
-}
+/// How long a job takes, from its acceptance to its end: milliseconds by `<provider>_ms`, with `_` for `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Latency(BTreeMap<String, u64>);
 
 impl Default for Latency {
     fn default() -> Latency {
-        Latency { kieai_ms: 300, shotstack_ms: 500, upload_post_ms: 300 }
+        let of = |provider: Provider| Some((key(provider), provider.0.jobs?.latency_ms()));
+        Latency(Provider::all().filter_map(of).collect())
     }
 }
 
 impl Latency {
-    pub(crate) fn of(&self, provider: Provider) -> Duration {
-        Duration::from_millis(match provider {
-            Provider::Kieai => self.kieai_ms,
-            Provider::Shotstack => self.shotstack_ms,
-            Provider::UploadPost => self.upload_post_ms,
-            Provider::Openai
-            | Provider::Anthropic
-            | Provider::Telegram
-            | Provider::Slack
-            | Provider::Otlp
-            | Provider::Sentry => 0,
-        })
+    /// The same for every provider.
+    pub fn all(milliseconds: u64) -> Latency {
+        Latency(Latency::default().0.into_keys().map(|key| (key, milliseconds)).collect())
     }
+
+    /// With some of them changed; the error says which is none.
+    pub fn with(&self, changes: &Map<String, Value>) -> Result<Latency, String> {
+        let mut changed = self.clone();
+        for (key, value) in changes {
+            let known = changed.0.get_mut(key).ok_or_else(|| format!("there is no latency {key}"))?;
+            *known = value.as_u64().ok_or_else(|| format!("{key} must be milliseconds"))?;
+        }
+        Ok(changed)
+    }
+
+    /// Its keys, for options of the program.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(key, milliseconds)| (key.as_str(), *milliseconds))
+    }
+
+    pub(crate) fn of(&self, provider: Provider) -> Duration {
+        Duration::from_millis(self.0.get(&key(provider)).copied().unwrap_or(0))
+    }
+}
+
+fn key(provider: Provider) -> String {
+    format!("{}_ms", provider.name().replace('-', "_"))
 }

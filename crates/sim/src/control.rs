@@ -12,13 +12,15 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Latency;
 use crate::delivery;
-use crate::fault::{KNOWN, Rule};
+use crate::fault::{Rule, known};
 use crate::llm;
 use crate::person;
+use crate::player::PLAYERS;
 use crate::world::{App, World};
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
+    let own = PLAYERS.iter().filter_map(|player| Some(player.control?.0()));
+    own.fold(Router::new(), Router::merge)
         .route("/", get(index))
         .route("/state", get(state))
         .route("/faults", get(faults).post(switch_on).delete(clear))
@@ -27,28 +29,36 @@ pub(crate) fn routes() -> Router<App> {
         .route("/latency", get(latency).post(set_latency))
         .route("/llm", post(tell_model))
         .route("/llm/requests", get(model_requests))
-        .route("/upload-post-webhook-url", post(set_webhook_url))
         .route("/messages", get(messages))
         .route("/spans", get(spans))
         .route("/errors", get(errors))
         .route("/press", post(person::press))
-        .route("/say", post(person::say))
         .route("/reset", post(reset))
 }
 
 pub(crate) async fn index() -> Json<Value> {
-    Json(json!({
-        "service": "mw-sim",
-        "providers": {"kieai": "/kieai", "shotstack": "/shotstack/edit/v1", "upload-post": "/upload-post/api", "openai": "/openai", "anthropic": "/anthropic", "telegram": "/telegram",
-            "slack": "/slack/api", "otlp": "/otlp", "sentry": "/sentry/<project>"},
-        "control": [
-            "GET /_sim/state", "GET|POST|DELETE /_sim/faults", "POST /_sim/callbacks/hold", "POST /_sim/callbacks/release",
-            "GET|POST /_sim/latency", "POST /_sim/llm", "GET /_sim/llm/requests?contains=", "POST /_sim/upload-post-webhook-url", "GET /_sim/messages?address=", "GET /_sim/spans?run_id=", "GET /_sim/errors?run_id=", "POST /_sim/press", "POST /_sim/say",
-            "POST /_sim/reset",
-            "GET /_sim/media/<name>.mp4",
-        ],
-    }))
+    let providers: Map<String, Value> =
+        PLAYERS.iter().map(|player| (player.name.to_owned(), json!(player.at))).collect();
+    let own = PLAYERS.iter().filter_map(|player| Some(player.control?.1));
+    let control: Vec<&str> = CONTROL.into_iter().chain(own).collect();
+    Json(json!({"service": "mw-sim", "providers": providers, "control": control}))
 }
+
+const CONTROL: [&str; 13] = [
+    "GET /_sim/state",
+    "GET|POST|DELETE /_sim/faults",
+    "POST /_sim/callbacks/hold",
+    "POST /_sim/callbacks/release",
+    "GET|POST /_sim/latency",
+    "POST /_sim/llm",
+    "GET /_sim/llm/requests?contains=",
+    "GET /_sim/messages?address=",
+    "GET /_sim/spans?run_id=",
+    "GET /_sim/errors?run_id=",
+    "POST /_sim/press",
+    "POST /_sim/reset",
+    "GET /_sim/media/<name>.mp4",
+];
 
 async fn state(State(app): State<App>) -> Json<Value> {
     let world = app.world();
@@ -76,7 +86,7 @@ fn submitted_twice(world: &World) -> Vec<Value> {
 }
 
 async fn faults(State(app): State<App>) -> Json<Value> {
-    Json(json!({"known": KNOWN, "active": app.world().rules}))
+    Json(json!({"known": known(), "active": app.world().rules}))
 }
 
 /// One rule, or an array of them.
@@ -125,22 +135,18 @@ async fn release(State(app): State<App>) -> Json<Value> {
 }
 
 async fn latency(State(app): State<App>) -> Json<Latency> {
-    Json(app.world().latency)
+    Json(app.world().latency.clone())
 }
 
 /// For jobs from now on; what is not named keeps its value.
-async fn set_latency(State(app): State<App>, Json(changes): Json<Value>) -> Response {
+async fn set_latency(State(app): State<App>, Json(changes): Json<Map<String, Value>>) -> Response {
     let mut world = app.world();
-    let mut merged = json!(world.latency);
-    if let (Some(fields), Some(changes)) = (merged.as_object_mut(), changes.as_object()) {
-        fields.extend(changes.clone());
-    }
-    match serde_json::from_value::<Latency>(merged) {
+    match world.latency.with(&changes) {
         Ok(latency) => {
-            world.latency = latency;
+            world.latency = latency.clone();
             Json(latency).into_response()
         }
-        Err(error) => bad_request(&error.to_string()),
+        Err(error) => bad_request(&error),
     }
 }
 
@@ -161,16 +167,6 @@ struct Containing {
 /// What the model was asked and said, oldest first.
 async fn model_requests(State(app): State<App>, Query(wanted): Query<Containing>) -> Json<Value> {
     Json(llm::requests(&app, &wanted.contains))
-}
-
-#[derive(Deserialize)]
-struct WebhookUrl {
-    url: Option<String>,
-}
-
-async fn set_webhook_url(State(app): State<App>, Json(body): Json<WebhookUrl>) -> Json<Value> {
-    app.world().upload_post_webhook_url = body.url.clone();
-    Json(json!({"url": body.url}))
 }
 
 #[derive(Deserialize)]

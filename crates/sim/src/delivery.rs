@@ -1,11 +1,12 @@
 //! Callbacks on their way: held, doubled, reordered, dropped, late, and repeated as each provider repeats them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::present;
-use crate::fault::{Fault, Provider};
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::player::{Jobs, Provider};
 use crate::signer::Signer;
 use crate::world::{App, Task, World};
 
@@ -15,7 +16,7 @@ const LONGEST_STASH: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(50);
 
 /// One callback.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Delivery {
     pub(crate) provider: Provider,
     pub(crate) task_id: String,
@@ -29,7 +30,7 @@ pub(crate) struct Delivery {
 /// Sends a job's callbacks when it is finished, and what a stranger sends at half-time.
 pub(crate) fn schedule(app: &App, task: &Task, real: Vec<Delivery>, forged: Vec<Delivery>) {
     let epoch = app.world().epoch;
-    let late = task.quirk(Fault::CallbackLate).map_or(0, |quirk| quirk.delay_ms());
+    let late = task.quirk(Fault::CALLBACK_LATE).map_or(0, |quirk| quirk.delay_ms());
     let half = task.latency / 2;
     let rest = task.latency - half + Duration::from_millis(late);
     let (app, task) = (app.clone(), task.clone());
@@ -51,20 +52,20 @@ pub(crate) fn schedule(app: &App, task: &Task, real: Vec<Delivery>, forged: Vec<
 }
 
 fn copies(task: &Task, delivery: Delivery) -> Vec<Delivery> {
-    match task.has(Fault::CallbackTwice) {
+    match task.has(Fault::CALLBACK_TWICE) {
         true => vec![delivery.clone(), delivery],
         false => vec![delivery],
     }
 }
 
 fn meet_faults(app: &App, epoch: u64, task: &Task, delivery: Delivery) {
-    if task.has(Fault::CallbackDropped) {
+    if task.has(Fault::CALLBACK_DROPPED) {
         if let Some(task) = app.world().task(delivery.provider, &delivery.task_id) {
             task.callbacks.dropped += 1;
         }
         return;
     }
-    if task.has(Fault::CallbackReordered) {
+    if task.has(Fault::CALLBACK_REORDERED) {
         let provider = delivery.provider;
         app.world().stashed.entry(provider).or_default().push(delivery);
         overtaken_after(LONGEST_STASH, app, epoch, provider);
@@ -116,56 +117,40 @@ pub(crate) fn release(app: &App) -> usize {
 
 /// Sends one callback, with the repetitions of its provider.
 async fn send(app: App, epoch: u64, delivery: Delivery) {
-    let attempts = match (delivery.is_forged, delivery.provider) {
-        (false, Provider::Kieai) => 4,
-        (false, Provider::Shotstack) => 10,
-        // Retries of a single upload-post delivery are unknown, so there are none.
-        _ => 1,
-    };
+    let Some(jobs) = delivery.provider.0.jobs else { return };
+    let attempts = if delivery.is_forged { 1 } else { jobs.attempts() };
     for attempt in 1..=attempts {
-        if app.world().epoch != epoch || is_resting(&app, &delivery) {
+        if app.world().epoch != epoch || is_resting(&app, jobs, &delivery) {
             return;
         }
         let status = attempt_once(&app, &delivery).await;
-        let delivered = status.is_some_and(|status| is_delivered(delivery.provider, status));
-        record(&mut app.world(), &delivery, status, delivered, app.config.retry_scale);
+        let delivered = status.is_some_and(|status| jobs.is_delivered(status));
+        record(&mut app.world(), jobs, &delivery, status, delivered, &app.config);
         if delivered {
             return;
         }
-        tokio::time::sleep(gap(delivery.provider, attempt).mul_f64(app.config.retry_scale)).await;
+        tokio::time::sleep(jobs.gap(attempt).mul_f64(app.config.retry_scale)).await;
     }
 }
 
-/// The time between two attempts. kie.ai's is not documented; Shotstack's is `min(attempt³, 900)` seconds, from the second on.
-fn gap(provider: Provider, attempt: u64) -> Duration {
-    match provider {
-        Provider::Shotstack => Duration::from_secs((attempt + 1).pow(3).min(900)),
-        _ => Duration::from_secs(10),
-    }
-}
-
-/// Shotstack takes every redirect for delivered, the others only 2xx.
-fn is_delivered(provider: Provider, status: u16) -> bool {
-    match provider {
-        Provider::Shotstack => (200..400).contains(&status),
-        _ => (200..300).contains(&status),
-    }
-}
-
-/// After five failures upload-post's channel rests for half an hour, and what is skipped never comes back.
-fn is_resting(app: &App, delivery: &Delivery) -> bool {
-    if delivery.is_forged || delivery.provider != Provider::UploadPost {
-        return false;
-    }
+/// Whether the provider rests; what it skips then is dropped.
+fn is_resting(app: &App, jobs: &dyn Jobs, delivery: &Delivery) -> bool {
     let mut world = app.world();
-    let rests = world.channel_rests_until.is_some_and(|until| Instant::now() < until);
+    let rests = !delivery.is_forged && jobs.is_resting(&mut world);
     if let (true, Some(task)) = (rests, world.task(delivery.provider, &delivery.task_id)) {
         task.callbacks.dropped += 1;
     }
     rests
 }
 
-fn record(world: &mut World, delivery: &Delivery, status: Option<u16>, delivered: bool, retry_scale: f64) {
+fn record(
+    world: &mut World,
+    jobs: &dyn Jobs,
+    delivery: &Delivery,
+    status: Option<u16>,
+    delivered: bool,
+    config: &Config,
+) {
     if delivery.is_forged {
         return;
     }
@@ -175,13 +160,7 @@ fn record(world: &mut World, delivery: &Delivery, status: Option<u16>, delivered
         task.callbacks.failed += u64::from(!delivered);
         task.callbacks.last_status = status;
     }
-    if delivery.provider == Provider::UploadPost {
-        world.channel_failures = if delivered { 0 } else { world.channel_failures + 1 };
-        if world.channel_failures >= 5 {
-            world.channel_failures = 0;
-            world.channel_rests_until = Some(Instant::now() + Duration::from_secs(1800).mul_f64(retry_scale));
-        }
-    }
+    jobs.note(world, delivered, config);
 }
 
 async fn attempt_once(app: &App, delivery: &Delivery) -> Option<u16> {
@@ -197,31 +176,7 @@ async fn attempt_once(app: &App, delivery: &Delivery) -> Option<u16> {
     tokio::task::spawn_blocking(call).await.ok().flatten()
 }
 
-/// Where a job's callbacks go: its own URL, or upload-post's one for the account.
+/// Where a job's callbacks go.
 pub(crate) fn target(app: &App, task: &Task) -> Option<String> {
-    let url = match task.provider {
-        Provider::UploadPost => app.world().upload_post_webhook_url.clone(),
-        _ => task.callback_url.clone(),
-    };
-    present(&url).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shotstack_waits_as_documented() {
-        let gaps: Vec<u64> = (1..10).map(|attempt| gap(Provider::Shotstack, attempt).as_secs()).collect();
-        assert_eq!(gaps, [8, 27, 64, 125, 216, 343, 512, 729, 900]);
-        assert_eq!(gaps.iter().sum::<u64>(), 48 * 60 + 44);
-    }
-
-    #[test]
-    fn a_redirect_is_delivered_to_shotstack_only() {
-        assert!(is_delivered(Provider::Shotstack, 303));
-        assert!(!is_delivered(Provider::Shotstack, 404));
-        assert!(!is_delivered(Provider::Kieai, 303));
-        assert!(is_delivered(Provider::UploadPost, 204));
-    }
+    task.provider.0.jobs?.target(app, task).filter(|url| !url.trim().is_empty())
 }

@@ -1,11 +1,12 @@
-//! The provider simulator: speaks the wire contracts of kie.ai, Shotstack, upload-post, OpenAI, Anthropic, Telegram, Slack,
-//! a collector of traces and Sentry, calls back as they do, and misbehaves when told to.
+//! The provider simulator: speaks the wire contracts of every outside system, calls back as they do, and misbehaves when told
+//! to.
 //!
 //! * [`config`]: addresses, keys, latencies. [`serve`]: the server, for `mw-sim` and for tests.
-//! * `kieai`, `shotstack`, `upload_post`, `telegram`, `slack`, `otlp`, `sentry`: one provider each. `llm`: a model in two APIs.
-//!   `guard`: the faults that any of them can have.
-//! * `world`: everything that the simulator remembers. `fault`: what can be switched on. `delivery`: callbacks.
-//! * `telemetry`: spans and errors that came. `messages`: what bots sent. `person`: what people write and press.
+//! * `player`: what the rest knows of a system that is played, and the list of them. One folder or file for each: how it answers,
+//!   signs, calls back and fails. `llm`: a model in two APIs. `guard`: the faults that any of them can have.
+//! * `world`: everything that the simulator remembers. [`fault`]: what can be switched on. `delivery`: callbacks. `signer`: how
+//!   they are signed.
+//! * `telemetry`: spans and errors that came. `messages`: what bots sent. `person`: what people press.
 //! * `control`: the API under `/_sim` with which tests steer all this. `media`: the files that results point to.
 
 pub mod config;
@@ -19,6 +20,7 @@ mod media;
 mod messages;
 mod otlp;
 mod person;
+mod player;
 mod sentry;
 mod server;
 mod shotstack;
@@ -29,5 +31,6 @@ mod telemetry;
 mod upload_post;
 mod world;
 
-pub use config::{Config, Latency};
+pub use config::{Config, Latency, settings};
+pub use player::{Provider, Setting};
 pub use server::serve;

@@ -3,7 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fault::Provider;
+use crate::fault::{Fault, Own, Provider};
+
+pub(crate) const MESSAGE_REFUSED: Fault = Fault::named("message_refused");
+/// What only messengers can have.
+pub(crate) const MESSAGE_FAULTS: &[Own] =
+    &[Own::call(MESSAGE_REFUSED, "takes no message for this address, for good (description or error = `text`)")];
 
 /// More calls than this are forgotten, oldest first.
 const KEPT_MAX: usize = 10_000;

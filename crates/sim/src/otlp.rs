@@ -15,11 +15,28 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Map, Value, json};
 
-use crate::fault::{Fault, On, Provider};
-use crate::guard::in_own_words;
+use crate::fault::{Fault, On, Own};
+use crate::player::{Player, Provider};
 use crate::world::App;
 
-const PROVIDER: Provider = Provider::Otlp;
+const SPANS_LEFT_OUT: Fault = Fault::named("spans_left_out");
+const SPANS_REFUSED: Fault = Fault::named("spans_refused");
+
+pub(crate) static PLAYER: Player = Player {
+    faults: &[&[
+        Own::call(SPANS_LEFT_OUT, "takes a request in part: leaves its first span out and says so (partialSuccess)"),
+        Own::call(SPANS_REFUSED, "refuses with HTTP 400, for good"),
+    ]],
+    ..Player::new("otlp", "/otlp", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+
+/// Its errors are of gRPC.
+fn error(_status: StatusCode, message: &str) -> Value {
+    json!({"code": 13, "message": message})
+}
+
 const PROTOBUF: &str = "application/x-protobuf";
 
 pub(crate) fn routes() -> Router<App> {
@@ -34,7 +51,7 @@ async fn take(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
     if text(header::CONTENT_TYPE.as_str()) != Some(PROTOBUF) {
         return refused(&app, StatusCode::UNSUPPORTED_MEDIA_TYPE, "protobuf only");
     }
-    if app.strikes(PROVIDER, Fault::SpansRefused, On::Create).is_some() {
+    if app.strikes(PROVIDER, SPANS_REFUSED, On::Create).is_some() {
         return refused(&app, StatusCode::BAD_REQUEST, "these spans are refused");
     }
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
@@ -44,7 +61,7 @@ async fn take(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
     if rows.iter().any(|row| row.get("start") == Some(&json!("0")) || row.get("traceId").is_none_or(is_no_id)) {
         return refused(&app, StatusCode::BAD_REQUEST, "a span has no id or no time");
     }
-    let is_partial = app.strikes(PROVIDER, Fault::SpansLeftOut, On::Create).is_some() && !rows.is_empty();
+    let is_partial = app.strikes(PROVIDER, SPANS_LEFT_OUT, On::Create).is_some() && !rows.is_empty();
     if is_partial {
         rows.remove(0);
     }
@@ -58,7 +75,7 @@ async fn take(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
 
 fn refused(app: &App, status: StatusCode, message: &str) -> Response {
     app.world().count(PROVIDER).refusals += 1;
-    in_own_words(PROVIDER, status, message)
+    PROVIDER.refusal(status, message)
 }
 
 /// 16 bytes in hex, not all zero.

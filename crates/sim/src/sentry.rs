@@ -8,10 +8,29 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::fault::{Fault, On, Provider};
+use crate::fault::{Fault, On, Own};
+use crate::player::{Player, Provider};
 use crate::world::App;
 
-const PROVIDER: Provider = Provider::Sentry;
+const LIMIT_WITH_SUCCESS: Fault = Fault::named("limit_with_success");
+const ENVELOPE_REFUSED: Fault = Fault::named("envelope_refused");
+
+pub(crate) static PLAYER: Player = Player {
+    faults: &[&[
+        Own::call(
+            LIMIT_WITH_SUCCESS,
+            "takes the event, and wants no errors for `retry_after_seconds` (default 1): X-Sentry-Rate-Limits on a 200",
+        ),
+        Own::call(ENVELOPE_REFUSED, "refuses with HTTP 400 and X-Sentry-Error (`text`)"),
+    ]],
+    ..Player::new("sentry", "/sentry/<project>", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+
+fn error(_status: StatusCode, message: &str) -> Value {
+    json!({"detail": message})
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/api/{project}/envelope/", post(take))
@@ -23,7 +42,7 @@ async fn take(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
     if !auth.starts_with("Sentry sentry_version=7") || !app.config.accepts(PROVIDER, key) {
         return refused(&app, StatusCode::FORBIDDEN, "who are you?");
     }
-    if let Some(rule) = app.strikes(PROVIDER, Fault::EnvelopeRefused, On::Create) {
+    if let Some(rule) = app.strikes(PROVIDER, ENVELOPE_REFUSED, On::Create) {
         return refused(&app, StatusCode::BAD_REQUEST, rule.text.as_deref().unwrap_or("invalid envelope"));
     }
     let event = match event(&body) {
@@ -31,7 +50,7 @@ async fn take(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         Err(reason) => return refused(&app, StatusCode::BAD_REQUEST, reason),
     };
     let mut answer = Json(json!({"id": event.get("event_id")})).into_response();
-    if let Some(rule) = app.strikes(PROVIDER, Fault::LimitWithSuccess, On::Create) {
+    if let Some(rule) = app.strikes(PROVIDER, LIMIT_WITH_SUCCESS, On::Create) {
         let limits =
             format!("60:transaction:key, {}:default;error:organization", rule.retry_after_seconds.unwrap_or(1));
         if let Ok(limits) = HeaderValue::from_str(&limits) {

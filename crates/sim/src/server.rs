@@ -16,10 +16,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Config;
-use crate::fault::Provider;
 use crate::guard::{self, HangUp};
+use crate::player::Provider;
 use crate::world::App;
-use crate::{control, kieai, llm, media, otlp, sentry, shotstack, slack, telegram, upload_post};
+use crate::{control, media};
 
 /// Larger requests are refused; an upload carries a URL, not a file.
 const LONGEST_REQUEST_BYTES: usize = 4_000_000;
@@ -34,17 +34,11 @@ pub async fn serve(listener: TcpListener, config: Config) -> io::Result<()> {
 }
 
 fn router(app: App) -> Router {
-    let guarded = |routes: Router<App>, provider| guard::around(routes, &app, provider);
-    Router::new()
-        .nest("/kieai", guarded(kieai::routes(), Provider::Kieai))
-        .nest("/shotstack", guarded(shotstack::routes(), Provider::Shotstack))
-        .nest("/upload-post", guarded(upload_post::routes(), Provider::UploadPost))
-        .nest("/openai", guarded(llm::openai::routes(), Provider::Openai))
-        .nest("/anthropic", guarded(llm::anthropic::routes(), Provider::Anthropic))
-        .nest("/telegram", guarded(telegram::routes(), Provider::Telegram))
-        .nest("/slack", guarded(slack::routes(), Provider::Slack))
-        .nest("/otlp", guarded(otlp::routes(), Provider::Otlp))
-        .nest("/sentry", guarded(sentry::routes(), Provider::Sentry))
+    let played = Provider::all().fold(Router::new(), |router, provider| {
+        let routes = guard::around((provider.0.routes)(), &app, provider);
+        router.nest(&format!("/{}", provider.name()), routes)
+    });
+    played
         .nest("/_sim", control::routes().merge(media::routes()))
         .route("/_sim/", get(control::index))
         .fallback(|| async { (StatusCode::NOT_FOUND, "mw-sim: nothing here; see /_sim").into_response() })

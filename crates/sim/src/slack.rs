@@ -2,16 +2,43 @@
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use futures::FutureExt;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::fault::{Fault, On, Provider};
+use crate::fault::On;
+use crate::messages::{MESSAGE_FAULTS, MESSAGE_REFUSED, Sent};
+use crate::person::{Press, bad, deliver};
+use crate::player::{Player, Provider, Setting};
+use crate::signer::{hex, hmac, now_unix};
 use crate::world::App;
 
-const PROVIDER: Provider = Provider::Slack;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[
+        Setting::secret("slack_bot_token", "The only token that Slack accepts [default: any]"),
+        Setting::plain(INTERACTIONS_URL, "Where presses in Slack go"),
+        Setting::secret(SIGNING_SECRET, "Signs presses in Slack"),
+    ],
+    key: Some("slack_bot_token"),
+    faults: &[MESSAGE_FAULTS],
+    press: Some(|app, press, message, data| pressed(app, press, message, data).boxed()),
+    ..Player::new("slack", "/slack/api", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+const INTERACTIONS_URL: &str = "slack_interactions_url";
+const SIGNING_SECRET: &str = "slack_signing_secret";
+
+fn error(status: StatusCode, _message: &str) -> Value {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => json!({"ok": false, "error": "ratelimited"}),
+        _ => json!({"ok": false, "error": "internal_error"}),
+    }
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/api/chat.postMessage", post(send)).route("/hooks/actions/{press}", post(respond))
@@ -27,7 +54,7 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
     if !app.config.accepts(PROVIDER, value.and_then(|value| value.strip_prefix("Bearer "))) {
         return refused(&app, "invalid_auth");
     }
-    if let Some(rule) = app.strikes(PROVIDER, Fault::MessageRefused, On::Create) {
+    if let Some(rule) = app.strikes(PROVIDER, MESSAGE_REFUSED, On::Create) {
         return refused(&app, rule.text.as_deref().unwrap_or("channel_not_found"));
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else { return refused(&app, "invalid_json") };
@@ -45,6 +72,44 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
 async fn respond(State(app): State<App>, Path(press): Path<String>, Json(body): Json<Value>) -> Response {
     keep(&app, "response_url", press, body);
     "ok".into_response()
+}
+
+async fn pressed(app: App, press: Press, _message: Sent, data: String) -> Response {
+    let Some(url) = app.config.setting(INTERACTIONS_URL).map(str::to_owned) else {
+        return bad("no interactions URL is configured");
+    };
+    let id = Uuid::new_v4().simple().to_string();
+    let base = app.config.public_url.trim_end_matches('/');
+    let payload = json!({
+        "type": "block_actions", "user": {"id": press.from}, "channel": {"id": press.address}, "trigger_id": "1.2",
+        "response_url": format!("{base}/slack/hooks/actions/{id}"),
+        "actions": [{"action_id": press.button.to_lowercase(), "block_id": "b", "value": data, "action_ts": "1.2"}],
+    });
+    let encoded: String = form_encoded(&payload.to_string());
+    let body = format!("payload={encoded}");
+    let ours = app.config.setting(SIGNING_SECRET).unwrap_or_default();
+    let secret = press.way.secret.as_deref().unwrap_or(ours);
+    let mut headers = signature(secret, body.as_bytes());
+    headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
+    let sent = if press.way.altered { format!("{body}&more=1") } else { body };
+    deliver(&app, url, headers, sent, json!({"press": id})).await
+}
+
+/// Over the time and the body.
+fn signature(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+    let timestamp = now_unix().to_string();
+    let signed = [b"v0:", timestamp.as_bytes(), b":", body].concat();
+    let signature = format!("v0={}", hex(&hmac(secret, &signed)));
+    vec![("x-slack-request-timestamp", timestamp), ("x-slack-signature", signature)]
+}
+
+fn form_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 fn keep(app: &App, method: &str, address: String, body: Value) -> u64 {

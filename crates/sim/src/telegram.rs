@@ -6,17 +6,119 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use futures::FutureExt;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::fault::{Fault, On, Provider};
-use crate::world::App;
+use crate::fault::On;
+use crate::messages::{MESSAGE_FAULTS, MESSAGE_REFUSED, Sent};
+use crate::person::{Press, Way, bad, deliver};
+use crate::player::{Player, Provider, Setting};
+use crate::world::{App, unix_ms};
 
-const PROVIDER: Provider = Provider::Telegram;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[
+        Setting::secret("telegram_bot_token", "The only token that Telegram accepts [default: any]"),
+        Setting::plain(WEBHOOK_URL, "Where Telegram's updates go, until a bot says where"),
+        Setting::secret(WEBHOOK_SECRET, "What Telegram shows there"),
+    ],
+    key: Some("telegram_bot_token"),
+    faults: &[MESSAGE_FAULTS],
+    press: Some(|app, press, message, data| pressed(app, press, message, data).boxed()),
+    control: Some((control, "POST /_sim/say")),
+    too_many: Some(too_many),
+    ..Player::new("telegram", "/telegram", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+const WEBHOOK_URL: &str = "telegram_webhook_url";
+const WEBHOOK_SECRET: &str = "telegram_webhook_secret";
 const TEXT_UNITS_MAX: usize = 4096;
 const DATA_BYTES_MAX: usize = 64;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/{bot}/{method}", post(call))
+}
+
+fn control() -> Router<App> {
+    Router::new().route("/say", post(say))
+}
+
+fn error(status: StatusCode, message: &str) -> Value {
+    json!({"ok": false, "error_code": status.as_u16(), "description": message})
+}
+
+/// It says in the body when to come again, and only there.
+fn too_many(seconds: u64) -> Value {
+    let description = format!("Too Many Requests: retry after {seconds}");
+    json!({"ok": false, "error_code": 429, "description": description, "parameters": {"retry_after": seconds}})
+}
+
+/// What is remembered of the bot.
+struct Bot {
+    /// Updates so far.
+    updates: u64,
+    /// Where updates go, and the secret that they show, once the bot has said so.
+    webhook: Option<(String, String)>,
+}
+
+impl Default for Bot {
+    fn default() -> Bot {
+        Bot { updates: unix_ms(), webhook: None }
+    }
+}
+
+/// Somebody writes to the bot.
+#[derive(Debug, Deserialize)]
+struct Words {
+    chat_id: i64,
+    from: i64,
+    text: String,
+    #[serde(flatten)]
+    way: Way,
+}
+
+async fn say(State(app): State<App>, Json(body): Json<Value>) -> Response {
+    let words: Words = match serde_json::from_value(body) {
+        Ok(words) => words,
+        Err(error) => return bad(&error.to_string()),
+    };
+    let message = json!({
+        "message_id": 1, "chat": {"id": words.chat_id}, "from": {"id": words.from}, "text": words.text, "date": 0,
+    });
+    to_webhook(&app, "message", message, words.way).await
+}
+
+async fn pressed(app: App, press: Press, message: Sent, data: String) -> Response {
+    let chat: Value = serde_json::from_str(&press.address).unwrap_or_default();
+    let from: Value = serde_json::from_str(&press.from).unwrap_or_default();
+    let query = json!({
+        "id": Uuid::new_v4().simple().to_string(), "from": {"id": from, "is_bot": false}, "data": data,
+        "message": {"message_id": message.message_id, "chat": {"id": chat}},
+    });
+    to_webhook(&app, "callback_query", query, press.way).await
+}
+
+async fn to_webhook(app: &App, kind: &str, content: Value, way: Way) -> Response {
+    let (told, next) = {
+        let mut world = app.world();
+        let bot: &mut Bot = world.memory();
+        bot.updates += 1;
+        (bot.webhook.clone(), bot.updates)
+    };
+    let configured = || {
+        let secret = app.config.setting(WEBHOOK_SECRET).unwrap_or_default();
+        Some((app.config.setting(WEBHOOK_URL)?.to_owned(), secret.to_owned()))
+    };
+    let Some((url, secret)) = told.or_else(configured) else { return bad("no webhook is set") };
+    let mut update = json!({"update_id": way.update_id.unwrap_or(next)});
+    if let Value::Object(members) = &mut update {
+        members.insert(kind.to_owned(), content);
+    }
+    let secret = way.secret.unwrap_or(secret);
+    let headers = vec![("x-telegram-bot-api-secret-token", secret), ("content-type", "application/json".to_owned())];
+    deliver(app, url, headers, update.to_string(), json!({"update_id": update.get("update_id")})).await
 }
 
 /// An error: its code, and its description.
@@ -37,7 +139,7 @@ fn taken(app: &App, bot: &str, method: &str, body: &[u8]) -> Result<Value, Refus
     if !app.config.accepts(PROVIDER, bot.strip_prefix("bot")) {
         return Err((401, "Unauthorized".to_owned()));
     }
-    if let Some(rule) = app.strikes(PROVIDER, Fault::MessageRefused, On::Create) {
+    if let Some(rule) = app.strikes(PROVIDER, MESSAGE_REFUSED, On::Create) {
         return Err((403, rule.text.unwrap_or_else(|| "Forbidden: bot was blocked by the user".to_owned())));
     }
     let body = serde_json::from_slice(body).map_err(|_| (400, "Bad Request: can't parse JSON object".to_owned()))?;
@@ -75,9 +177,7 @@ fn done(app: &App, method: &str, body: Value) -> Result<Value, Refusal> {
             if secret.len() > 256 || !secret.bytes().all(fits) {
                 return bad("secret token contains unallowed characters");
             }
-            let mut world = app.world();
-            world.telegram_webhook = Some((url, secret));
-            drop(world);
+            app.world().memory::<Bot>().webhook = Some((url, secret));
             keep(app, method, String::new(), body);
             json!(true)
         }

@@ -1,6 +1,7 @@
 //! Everything that the simulator remembers, as long as its process lives.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Latency, present};
+use crate::config::{Config, Latency};
 use crate::delivery::Delivery;
 use crate::fault::{Fault, On, Provider, Rule, job_faults};
 use crate::llm;
@@ -81,20 +82,12 @@ pub(crate) struct World {
     pub(crate) held: Option<Vec<Delivery>>,
     /// A reordered callback that waits for the provider's next one.
     pub(crate) stashed: HashMap<Provider, Vec<Delivery>>,
-    pub(crate) upload_post_webhook_url: Option<String>,
-    /// upload-post's channel: failures in a row, and until when it rests.
-    pub(crate) channel_failures: u32,
-    pub(crate) channel_rests_until: Option<Instant>,
-    /// When kie.ai's latest jobs were created, for the account's limit.
-    pub(crate) recent_creates: VecDeque<Instant>,
+    /// What a player alone remembers, by its type.
+    memories: HashMap<TypeId, Box<dyn Any + Send>>,
     /// What bots have sent.
     pub(crate) messages: Messages,
     /// Spans and errors that came.
     pub(crate) telemetry: Telemetry,
-    /// Telegram's updates so far.
-    pub(crate) updates: u64,
-    /// Where Telegram's updates go, and the secret that they show.
-    pub(crate) telegram_webhook: Option<(String, String)>,
     /// The language model's.
     pub(crate) llm: llm::Memory,
 }
@@ -118,7 +111,7 @@ pub(crate) struct Task {
     /// `veo`, `market`, `runway`, `render` or `upload`.
     pub(crate) kind: &'static str,
     pub(crate) task_id: String,
-    /// The submitter's own id: upload-post's `request_id`, else the callback URL's `job`.
+    /// The submitter's own id, where the provider was told one; else the callback URL's `job`.
     pub(crate) job_id: Option<String>,
     pub(crate) callback_url: Option<String>,
     pub(crate) idempotency_key: Option<String>,
@@ -203,20 +196,24 @@ impl World {
             rules: Vec::new(),
             draws: 0,
             seed: config.seed,
-            latency: config.latency,
+            latency: config.latency.clone(),
             counts: BTreeMap::new(),
             held: None,
             stashed: HashMap::new(),
-            upload_post_webhook_url: present(&config.upload_post_webhook_url).map(str::to_owned),
-            channel_failures: 0,
-            channel_rests_until: None,
-            recent_creates: VecDeque::new(),
+            memories: HashMap::new(),
             messages: Messages::default(),
             telemetry: Telemetry::default(),
-            updates: unix_ms(),
-            telegram_webhook: present(&config.telegram_webhook_url)
-                .map(|url| (url.to_owned(), config.telegram_webhook_secret.clone().unwrap_or_default())),
             llm: llm::Memory::default(),
+        }
+    }
+
+    /// What a player alone remembers.
+    pub(crate) fn memory<T: Any + Send + Default>(&mut self) -> &mut T {
+        let kept = self.memories.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        // Kept by its own type.
+        match kept.downcast_mut() {
+            Some(kept) => kept,
+            None => unreachable!("a memory is kept by its type"),
         }
     }
 
@@ -310,15 +307,21 @@ pub(crate) fn job_in(callback_url: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn rule(json: &str) -> Rule {
-        serde_json::from_str(json).unwrap()
+    fn rule(more: serde_json::Value) -> Rule {
+        let mut rule = serde_json::json!({"provider": first(), "fault": "delay"});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(rule).unwrap()
+    }
+
+    fn first() -> Provider {
+        Provider::all().next().unwrap()
     }
 
     #[test]
     fn rules_strike_as_often_as_told() {
         let mut world = World::new(&Config::default(), 0);
-        world.rules.push(rule(r#"{"provider":"kieai","fault":"code_402","times":2}"#));
-        let mut strike = || world.strikes(Provider::Kieai, Fault::Code402, On::Create).is_some();
+        world.rules.push(rule(serde_json::json!({"times": 2})));
+        let mut strike = || world.strikes(first(), Fault::DELAY, On::Create).is_some();
         assert_eq!([strike(), strike(), strike()], [true, true, false]);
     }
 
@@ -326,8 +329,8 @@ mod tests {
     fn rules_strike_with_their_probability() {
         let run = || {
             let mut world = World::new(&Config::default(), 0);
-            world.rules.push(rule(r#"{"provider":"kieai","fault":"delay","probability":0.3}"#));
-            let strikes = (0..1000).map(|_| world.strikes(Provider::Kieai, Fault::Delay, On::Any).is_some());
+            world.rules.push(rule(serde_json::json!({"probability": 0.3})));
+            let strikes = (0..1000).map(|_| world.strikes(first(), Fault::DELAY, On::Any).is_some());
             strikes.collect::<Vec<_>>()
         };
         let struck = run().into_iter().filter(|strike| *strike).count();
@@ -338,10 +341,10 @@ mod tests {
     #[test]
     fn rules_strike_only_what_they_mean() {
         let mut world = World::new(&Config::default(), 0);
-        world.rules.push(rule(r#"{"provider":"kieai","fault":"delay","on":"query"}"#));
-        assert!(world.strikes(Provider::Kieai, Fault::Delay, On::Create).is_none());
-        assert!(world.strikes(Provider::Shotstack, Fault::Delay, On::Query).is_none());
-        assert!(world.strikes(Provider::Kieai, Fault::Delay, On::Query).is_some());
+        world.rules.push(rule(serde_json::json!({"on": "query"})));
+        assert!(world.strikes(first(), Fault::DELAY, On::Create).is_none());
+        assert!(world.strikes(Provider::all().nth(1).unwrap(), Fault::DELAY, On::Query).is_none());
+        assert!(world.strikes(first(), Fault::DELAY, On::Query).is_some());
     }
 
     #[test]

@@ -136,8 +136,7 @@ impl Builder {
         step.done("");
         let log =
             folder::state(&root).join("log").join(format!("{}-{}", std::process::id(), short(&secrets::random())));
-        let mut fixed: BTreeMap<String, String> =
-            secrets::NAMES.iter().map(|name| ((*name).to_owned(), secrets::made_up())).collect();
+        let mut fixed: BTreeMap<String, String> = secrets::names().map(|name| (name, secrets::made_up())).collect();
         fixed.extend(self.settings);
         let plan = Plan {
             root,

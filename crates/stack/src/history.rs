@@ -4,6 +4,9 @@ use mw::{
     error::{Error, Result},
     migrations::reason,
 };
+use mw_integrations::registry;
+use mw_integrations::system::System;
+use mw_media::job::JobKind;
 use postgres::Client;
 
 /// Fills a scratch database with this many finished runs and ten thousand open ones, made after `template`: a real run at
@@ -26,6 +29,14 @@ pub fn fill(client: &mut Client, template: &str, runs: u32) -> Result<()> {
     )?;
     later.iter().try_for_each(|(drop, _)| execute(client, drop))?;
     let rows = include_str!("history.sql").replace("$template", template).replace("$runs", &runs.to_string());
+    let maker =
+        |kind| registry::job_providers().find(|(_, jobs)| jobs.makes().contains(&kind)).map(|(system, _)| system);
+    let stranger = registry::webhooks().find(|webhook| webhook.secret.is_none()).map(|webhook| webhook.system);
+    let named = |system: Option<&System>| system.map_or("nobody", |system| system.name);
+    let rows = rows
+        .replace("$publisher", named(maker(JobKind::Publish)))
+        .replace("$clips", named(maker(JobKind::Generate)))
+        .replace("$stranger", named(stranger));
     execute(client, &rows)?;
     later.iter().try_for_each(|(_, make)| execute(client, make))?;
     execute(client, "VACUUM ANALYZE")

@@ -13,10 +13,10 @@ SELECT 'old-' || n, 'media', CASE WHEN n % 3 = 0 THEN 'aismr' ELSE 'test_video_g
 INSERT INTO run_events (run_id, seq, type, at, actor, body, hash)
 SELECT 'old-' || n, 1, 'run.started', now(), 'ann', '{"seq":1}', '\x00' FROM generate_series(1, $runs) AS n;
 INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
-SELECT 'old-' || n, 'old-' || n, 'publish', 'upload-post', 'succeeded', 'old-' || n, 'account-' || n % 10, now(), now()
+SELECT 'old-' || n, 'old-' || n, 'publish', '$publisher', 'succeeded', 'old-' || n, 'account-' || n % 10, now(), now()
   FROM generate_series(1, $runs) AS n;
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, created_at, updated_at)
-SELECT 'old-' || n, 'old-' || n, 'poll', 'upload-post', 'old-' || n, '{}', 'done', at, at, at
+SELECT 'old-' || n, 'old-' || n, 'poll', '$publisher', 'old-' || n, '{}', 'done', at, at, at
   FROM generate_series(1, $runs) AS n, LATERAL (SELECT now() - n * interval '30 seconds' AS at) AS time;
 INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened_at, deadline, decided_at, decision)
 SELECT 'old-' || n, 'g', 'workflow', 1, repeat('0', 64), 'approved', now(), now(), now(), '{}' FROM generate_series(1, $runs) AS n;
@@ -24,7 +24,7 @@ INSERT INTO hitl_approvals (run_id, gate, opening, decision, approver, channel, 
 SELECT 'old-' || n, 'workflow', 1, 'approved', 'ann', 'api', now() - n * interval '30 seconds'
   FROM generate_series(1, $runs) AS n;
 INSERT INTO artifacts (run_id, type, provider, created_at)
-SELECT 'old-' || n, 'clip', 'kieai', now() FROM generate_series(1, $runs) AS n;
+SELECT 'old-' || n, 'clip', '$clips', now() FROM generate_series(1, $runs) AS n;
 
 -- Open runs, fifty of them overdue, each with an open gate, a job and an effect: most due later, some now, some leased.
 INSERT INTO runs (run_id, kind, project, status, payload, created_at, updated_at, user_id, version, state, awaiting_gate, deadline)
@@ -39,25 +39,25 @@ INSERT INTO gates (run_id, gate_id, gate, opening, subject_sha256, state, opened
 SELECT 'open-' || n, gate_id, gate, opening, subject_sha256, 'open', now(), now() + interval '1 day'
   FROM gates, generate_series(1, 10000) AS n WHERE run_id = '$template';
 INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, task_id, account, created_at, updated_at)
-SELECT 'open-' || n, 'open-' || n, 'publish', 'upload-post', 'submitted', 'open-' || n, 'account-' || n, now(), now()
+SELECT 'open-' || n, 'open-' || n, 'publish', '$publisher', 'submitted', 'open-' || n, 'account-' || n, now(), now()
   FROM generate_series(1, 10000) AS n;
 INSERT INTO outbox (key, run_id, kind, provider, job_id, payload, state, due_at, lease_until, created_at, updated_at)
-SELECT 'open-' || n, 'open-' || n, 'poll', 'upload-post', 'open-' || n, '{}', CASE WHEN leased THEN 'leased' ELSE 'due' END,
+SELECT 'open-' || n, 'open-' || n, 'poll', '$publisher', 'open-' || n, '{}', CASE WHEN leased THEN 'leased' ELSE 'due' END,
        CASE WHEN n <= 1000 THEN now() - n * interval '1 second' ELSE now() + n * interval '1 minute' END,
        CASE WHEN leased THEN now() + (n - 500) * interval '1 second' END, now(), now()
   FROM generate_series(1, 10000) AS n, LATERAL (SELECT n BETWEEN 400 AND 600 AS leased) AS lease;
 
 -- Two weeks of webhooks; nothing is old enough to go, so that looking for what is must not read everything.
 INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at, run_id, job_id)
-SELECT 'event-' || n, 'upload-post', '{}', '{}', 'valid', 'accepted', now() - n * interval '11 seconds', 'old-' || n, 'old-' || n
+SELECT 'event-' || n, '$publisher', '{}', '{}', 'valid', 'accepted', now() - n * interval '11 seconds', 'old-' || n, 'old-' || n
   FROM generate_series(1, 100000) AS n;
 INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
-SELECT 'refused-' || n, 'kieai', '{}', '{}', 'invalid', 'refused', now() - n * interval '4 seconds'
+SELECT 'refused-' || n, '$clips', '{}', '{}', 'invalid', 'refused', now() - n * interval '4 seconds'
   FROM generate_series(1, 20000) AS n;
--- Dead letters: five thousand of kie.ai's, a hundred of them due, and behind them a hundred thousand of strangers, given up.
+-- Dead letters: five thousand of one provider's, a hundred of them due, and behind them a hundred thousand of strangers, given up.
 WITH lost AS (
     INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
-    SELECT 'lost-' || n, 'kieai', '{}', '{}', 'valid', 'dlq', now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n
+    SELECT 'lost-' || n, '$clips', '{}', '{}', 'valid', 'dlq', now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n
     RETURNING *)
 INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, next_retry_at, last_error_at,
                          created_at, updated_at)
@@ -66,7 +66,7 @@ SELECT id, idempotency_key, provider, headers, payload, '{"match": {"job_id": "n
   FROM lost;
 WITH lost AS (
     INSERT INTO webhook_events (idempotency_key, provider, headers, payload, signature_status, outcome, received_at)
-    SELECT 'stray-' || n, 'shotstack', '{}', '{}', 'unsigned', 'dlq', now() - n * interval '2 seconds'
+    SELECT 'stray-' || n, '$stranger', '{}', '{}', 'unsigned', 'dlq', now() - n * interval '2 seconds'
       FROM generate_series(1, 100000) AS n
     RETURNING *)
 INSERT INTO webhook_dlq (id, idempotency_key, provider, headers, payload, match, error, retry_count, expires_at, last_error_at,
@@ -85,7 +85,7 @@ SELECT 'ann', 'key-' || n, 'f', 'old-' || n, now() - n * interval '3 seconds' FR
 INSERT INTO rate_limits (name, caller, window_start, count)
 SELECT 'runs_start', 'ip:' || n, now(), 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO metric_observations (name, labels, value)
-SELECT 'webhook_verify_total', 'provider="kieai"', 1 FROM generate_series(1, 20000);
+SELECT 'webhook_verify_total', 'provider="$clips"', 1 FROM generate_series(1, 20000);
 
 -- More people than anybody employs, each with one key and one id: looked up, never scanned.
 INSERT INTO principals (name, role, groups, created_at)

@@ -5,6 +5,7 @@ use mw::{
     error::{Result, While},
     folder, settings,
 };
+use mw_integrations::registry;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -12,21 +13,16 @@ use std::{
     path::Path,
 };
 
-/// Every secret that a stack needs.
-pub const NAMES: [&str; 12] = [
-    "API_KEY",
-    "HITL_SECRET",
-    "SWEEP_KEY",
-    "KIEAI_API_KEY",
-    "KIEAI_SIGNING_SECRET",
-    "SHOTSTACK_API_KEY",
-    "UPLOAD_POST_API_KEY",
-    "UPLOAD_POST_SIGNING_SECRET",
-    "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET",
-    "SLACK_BOT_TOKEN",
-    "SLACK_SIGNING_SECRET",
-];
+/// Every secret that a stack needs, by the name of its setting: our own, and those of the systems that the simulator stands for
+/// and that make jobs or reach people.
+pub fn names() -> impl Iterator<Item = String> {
+    let jobs = registry::job_providers().map(|(system, _)| system);
+    let systems = jobs.chain(registry::messengers().map(|(system, _)| system));
+    let theirs = systems.flat_map(|system| system.secrets).map(|secret| secret.name.to_ascii_uppercase());
+    OWN.into_iter().map(str::to_owned).chain(theirs)
+}
+
+const OWN: [&str; 3] = ["API_KEY", "HITL_SECRET", "SWEEP_KEY"];
 
 /// 128 random bits in hex.
 #[must_use]
@@ -43,8 +39,8 @@ pub fn made_up() -> String {
 /// Writes those that `.mw/env` lacks.
 pub fn ensure(root: &Path) -> Result<()> {
     let known = settings::parse_lines(&read(root));
-    for name in NAMES.into_iter().filter(|name| !known.contains_key(*name)) {
-        store(root, name, &made_up())?;
+    for name in names().filter(|name| !known.contains_key(name)) {
+        store(root, &name, &made_up())?;
     }
     Ok(())
 }
@@ -96,7 +92,7 @@ mod tests {
         let second = read(&root);
         assert_eq!(second, format!("{first}DATABASE_URL=postgresql://a/2\n"));
         let secrets = settings::parse_lines(&second);
-        assert!(NAMES.iter().all(|name| secrets[*name].starts_with("dev-") && secrets[*name].len() > 30));
+        assert!(names().all(|name| secrets[&name].starts_with("dev-") && secrets[&name].len() > 30));
         let mode = fs::metadata(folder::state(&root).join("env")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::remove_dir_all(root).unwrap();

@@ -21,11 +21,12 @@ use mw::{
     folder,
     knowledge::{SHIPPED, folder::Folder, ingest::plan},
     migrations,
-    mode::{Mode, PROVIDER_SECRETS},
+    mode::{Mode, provider_secrets},
     progress::Step,
     projects,
     settings::Settings,
 };
+use mw_integrations::registry;
 use mw_media::Timestamp;
 use mw_store::native::Client;
 use std::{
@@ -148,28 +149,23 @@ impl Stack {
         }
         if self.plan.mode == Mode::Sim {
             let simulator = url(simulator);
-            for (name, path) in [
-                ("KIEAI_BASE_URL", "kieai"),
-                ("SHOTSTACK_BASE_URL", "shotstack/edit/v1"),
-                ("UPLOAD_POST_BASE_URL", "upload-post/api"),
-                ("OPENAI_BASE_URL", "openai"),
-                ("ANTHROPIC_BASE_URL", "anthropic"),
-                ("TELEGRAM_BASE_URL", "telegram"),
-                ("SLACK_BASE_URL", "slack/api"),
-                ("SLACK_HOOKS_BASE_URL", "slack/hooks"),
-            ] {
-                fixed.insert(name.into(), format!("{simulator}/{path}"));
+            for address in registry::SYSTEMS.iter().flat_map(|system| system.addresses) {
+                fixed.insert(address.variable.to_ascii_uppercase(), format!("{simulator}/{}", address.simulated));
             }
         }
     }
 
     fn start_simulator(&self, port: u16) -> Result<Process> {
         // The simulator checks our keys and signs with our secrets, as the providers would.
-        let secrets = PROVIDER_SECRETS.into_iter();
-        let mut environment: BTreeMap<String, String> =
-            secrets.filter_map(|name| Some((name.to_owned(), self.provider_secret(name)?.to_owned()))).collect();
+        let mut environment: BTreeMap<String, String> = provider_secrets()
+            .filter_map(|name| Some((name.clone(), self.provider_secret(&name)?.to_owned())))
+            .collect();
         let callbacks = self.setting("WEBHOOK_BASE_URL").unwrap_or_default();
-        environment.insert("UPLOAD_POST_WEBHOOK_URL".into(), format!("{callbacks}/v1/webhooks/upload-post"));
+        // For providers that have one URL for an account, and not one for a job.
+        for webhook in registry::webhooks() {
+            let name = webhook.system.variable("webhook_url").to_ascii_uppercase();
+            environment.insert(name, format!("{callbacks}/v1/webhooks/{}", webhook.system.name));
+        }
         environment.insert("TELEGRAM_WEBHOOK_URL".into(), format!("{callbacks}/v1/telegram/webhook"));
         environment.insert("SLACK_INTERACTIONS_URL".into(), format!("{callbacks}/v1/slack/interactions"));
         let arguments = vec!["--listen".into(), format!("127.0.0.1:{port}")];

@@ -3,7 +3,7 @@
 
 use mw::{
     error::Result,
-    mode::{Mode, PROVIDER_SECRETS},
+    mode::{Mode, is_provider_secret},
     settings::{Settings, address_of, database_host, origin},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ pub fn for_host(
     mode: Mode,
 ) -> Result<BTreeMap<String, String>> {
     let value = |name: &str| {
-        let of_provider = PROVIDER_SECRETS.contains(&name);
+        let of_provider = is_provider_secret(name);
         let setting = match mode {
             // There is no network, and so nobody to talk to.
             Mode::Mock if BOT_TOKENS.contains(&name) => return None,
@@ -50,8 +50,8 @@ mod tests {
     use mw::settings::parse_lines;
 
     fn environment(given: &str, fixed: &str, mode: Mode) -> BTreeMap<String, String> {
-        let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nkieai_host = {}\nkieai_base_url = {}\n\
-                        kieai_api_key = {}\nsweep_host = {}\nsweep_url = {}\notlp_host = {}\notlp_endpoint = {}\n\
+        let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nslack_host = {}\nslack_base_url = {}\n\
+                        slack_bot_token = {}\nsweep_host = {}\nsweep_url = {}\notlp_host = {}\notlp_endpoint = {}\n\
                         sentry_host = {}\nsentry_dsn = {}\n";
         let settings = Settings::of(parse_lines(given));
         for_host(&Manifest::of(manifest).unwrap().variables(), &parse_lines(fixed), &settings, mode).unwrap()
@@ -60,10 +60,10 @@ mod tests {
     #[test]
     fn hosts_follow_from_addresses() {
         let fixed = "DATABASE_URL=postgresql://u:p@db:6000/x\nSWEEP_URL=http://127.0.0.1:3000/v1/sweep\nOTHER=1";
-        let found = environment("KIEAI_BASE_URL=https://api.kie.ai/x", fixed, Mode::Sim);
+        let found = environment("SLACK_BASE_URL=https://slack.example/x", fixed, Mode::Sim);
         assert_eq!(found["SPIN_VARIABLE_DATABASE_HOST"], "db:6000");
         assert_eq!(found["SPIN_VARIABLE_SWEEP_HOST"], "http://127.0.0.1:3000");
-        assert_eq!(found["SPIN_VARIABLE_KIEAI_HOST"], "https://api.kie.ai:443");
+        assert_eq!(found["SPIN_VARIABLE_SLACK_HOST"], "https://slack.example:443");
         assert!(!found.contains_key("SPIN_VARIABLE_OTHER"));
         let given = "OTLP_ENDPOINT=http://collector:4318/x\nSENTRY_DSN=https://key@sentry.example/42";
         let found = environment(given, "", Mode::Live);
@@ -74,9 +74,9 @@ mod tests {
 
     #[test]
     fn real_provider_secrets_are_for_live_mode_only() {
-        let given = "KIEAI_API_KEY=real\nDATABASE_URL=postgresql://h/x";
-        assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_KIEAI_API_KEY"));
-        assert_eq!(environment(given, "", Mode::Live)["SPIN_VARIABLE_KIEAI_API_KEY"], "real");
-        assert_eq!(environment(given, "KIEAI_API_KEY=dev-1", Mode::Sim)["SPIN_VARIABLE_KIEAI_API_KEY"], "dev-1");
+        let given = "SLACK_BOT_TOKEN=real\nDATABASE_URL=postgresql://h/x";
+        assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_SLACK_BOT_TOKEN"));
+        assert_eq!(environment(given, "", Mode::Live)["SPIN_VARIABLE_SLACK_BOT_TOKEN"], "real");
+        assert_eq!(environment(given, "SLACK_BOT_TOKEN=dev-1", Mode::Sim)["SPIN_VARIABLE_SLACK_BOT_TOKEN"], "dev-1");
     }
 }

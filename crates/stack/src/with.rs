@@ -29,12 +29,12 @@ pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
     if let Some(simulator) = stack.simulator_url() {
         environment.insert("MW_SIM_URL".to_owned(), simulator);
     }
-    for name in secrets::NAMES {
-        let value = stack.setting(name).unwrap_or_default().to_owned();
-        if matches!(name, "API_KEY" | "SWEEP_KEY") {
+    for name in secrets::names() {
+        let value = stack.setting(&name).unwrap_or_default().to_owned();
+        if matches!(name.as_str(), "API_KEY" | "SWEEP_KEY") {
             environment.insert(format!("MW_{name}"), value.clone());
         }
-        environment.insert(name.to_owned(), value);
+        environment.insert(name, value);
     }
     environment
 }

@@ -6,8 +6,8 @@ use mw_kernel::Timestamp;
 use mw_kernel::run::{AnyRun, EffectKind};
 use mw_media::retry::BREAKER_SECONDS_MAX;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// An effect under our lease.
@@ -206,4 +206,15 @@ pub struct BreakerChange {
     pub breaker: Breaker,
     /// Until the next probe, when it opened.
     pub retry_seconds: Option<f64>,
+}
+
+/// How many of the providers that the code knows had no row yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Registered {
+    pub added: u32,
+}
+
+/// Gives every provider that the code knows its row; what an operator has set of one that is there stays.
+pub fn register_providers(db: &mut dyn Database, rows: &Value) -> Result<Registered, DbError> {
+    call(db, "providers_register", rows)
 }

@@ -19,9 +19,15 @@ struct SeedAnswer {
     result: Seeded,
 }
 
-/// Makes an upload-post account the primary one of a project; may be repeated.
-pub fn seed_social(db: &mut dyn Database, now: Timestamp, account_id: &str, project: &str) -> Result<Seeded, DbError> {
-    let request = json!({"now": text(now), "provider": "upload-post", "account_id": account_id, "project": project});
+/// Makes an account at a provider the primary one of a project; may be repeated.
+pub fn seed_social(
+    db: &mut dyn Database,
+    now: Timestamp,
+    provider: &str,
+    account_id: &str,
+    project: &str,
+) -> Result<Seeded, DbError> {
+    let request = json!({"now": text(now), "provider": provider, "account_id": account_id, "project": project});
     call(db, "social_seed", &request).map(|answer: SeedAnswer| answer.result)
 }
 

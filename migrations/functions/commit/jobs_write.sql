@@ -10,7 +10,7 @@ BEGIN
      ORDER BY row.job_id, place DESC
     ON CONFLICT (job_id) DO UPDATE
        SET state = excluded.state, task_id = coalesce(excluded.task_id, provider_jobs.task_id), updated_at = a_now;
-    IF rows @? '$[*].metric' THEN
+    IF rows @? '$[*].is_over' THEN
         PERFORM jobs_observe(rows, a_now);
     END IF;
 END $$;

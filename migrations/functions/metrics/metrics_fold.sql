@@ -1,4 +1,4 @@
--- {"limit", "bounds": {histogram: [bound]}, "runs"} → {"acted"}: observations become totals; of histograms by run, those of
+-- {"limit", "bounds": {histogram: [bound]}, "job_bounds", "runs"} → {"acted"}: observations become totals; of histograms by run, those of
 -- the newest runs stay.
 CREATE OR REPLACE FUNCTION metrics_fold(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -7,7 +7,9 @@ DECLARE
 BEGIN
     WITH families AS MATERIALIZED (
         SELECT key AS name, ARRAY(SELECT bound::double precision FROM jsonb_array_elements_text(value) AS bound) AS bounds
-          FROM jsonb_each(request->'bounds')
+          FROM (SELECT key, value FROM jsonb_each(request->'bounds')
+                UNION ALL
+                SELECT job_seconds, request->'job_bounds' FROM provider_states WHERE job_seconds IS NOT NULL) AS histogram
     ), taken AS (
         -- An array is looked up by key; a subquery of unknown size could be joined by a scan.
         DELETE FROM metric_observations WHERE observation_id = ANY (ARRAY(

@@ -35,7 +35,8 @@ LANGUAGE sql STABLE AS $$
       FROM provider_jobs WHERE is_open GROUP BY provider, state
     UNION ALL
     SELECT 'webhook_dlq_depth', format('provider="%s"', provider), coalesce(many, 0)
-      FROM unnest(ARRAY['kieai', 'shotstack', 'upload-post']) AS provider FULL JOIN dead_letters USING (provider)
+      FROM (SELECT provider FROM provider_states WHERE job_seconds IS NOT NULL) AS makers
+           FULL JOIN dead_letters USING (provider)
     UNION ALL
     SELECT 'webhook_dlq_oldest_age_seconds', format('provider="%s"', provider), greatest(0, extract(epoch FROM a_now - oldest))
       FROM dead_letters

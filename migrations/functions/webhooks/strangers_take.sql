@@ -1,8 +1,8 @@
--- Takes bytes from a budget of 64 KB a minute: false, and nothing is taken, where they do not fit. There are twelve budgets, so
--- strangers make us keep 768 KB a minute at most, all senders, routes and sizes together:
---   refused                          all that is refused
---   kieai, shotstack, upload-post    what names no open job, by sender
---   job 0 … job 7                    what names an open job, by its id: garbage leaves this part alone
+-- Takes bytes from a budget of 64 KB a minute: false, and nothing is taken, where they do not fit. With three providers of jobs
+-- there are twelve budgets, so strangers make us keep 768 KB a minute at most, all senders, routes and sizes together:
+--   refused          all that is refused
+--   <provider>       what names no open job, by sender
+--   job 0 … job 7    what names an open job, by its id: garbage leaves this part alone
 -- A budget that is used up is only looked at: a flood waits for no lock and writes nothing.
 CREATE OR REPLACE FUNCTION strangers_take(budget text, bytes integer, a_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$

@@ -5,7 +5,8 @@ mod requests;
 
 use crate::support::prometheus::Exposition;
 use crate::support::{Run, eventually, service, simulator, unique};
-use mw_media::metrics::{FAMILIES, Kind};
+use mw_integrations::metrics::families;
+use mw_media::metrics::Kind;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -108,7 +109,7 @@ fn every_metric_has_only_its_documented_labels() {
     let _run = Run::start_at(service(), "aismr");
     service().sweep();
     let text = open_metrics();
-    for family in FAMILIES {
+    for family in families() {
         let own: BTreeSet<&str> = family.labels.iter().copied().collect();
         let name = family.name.strip_suffix("_total").unwrap_or(family.name);
         assert!(text.contains(&format!("# TYPE {name} ")), "{name}");

@@ -1,7 +1,8 @@
 //! The two text formats of metrics: Prometheus 0.0.4 and OpenMetrics 1.0. They differ in the names of counters' families, in
 //! the order of the comments and in the end.
 
-use mw_media::metrics::{FAMILIES, Family, Kind, REQUEST_SECONDS, find};
+use mw_integrations::metrics::families;
+use mw_media::metrics::{Family, Kind, REQUEST_SECONDS};
 use mw_store::metrics::{Histogram, Metrics, Sample};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -51,12 +52,14 @@ impl Format {
 
 /// The lines of each family without its name: `{labels} value` behind a suffix.
 pub(crate) struct Exposition {
-    families: BTreeMap<&'static str, Vec<String>>,
+    /// By name.
+    families: Vec<Family>,
+    lines: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Exposition {
     pub(crate) fn of(metrics: Metrics, version: &str) -> Exposition {
-        let mut exposition = Exposition { families: BTreeMap::new() };
+        let mut exposition = Exposition { families: families(), lines: BTreeMap::new() };
         exposition.adapter_calls(&metrics.totals);
         for sample in metrics.totals.iter().chain(&metrics.gauges) {
             exposition.sample(&sample.name, &sample.labels, sample.value);
@@ -70,9 +73,9 @@ impl Exposition {
 
     pub(crate) fn text(mut self, format: Format) -> String {
         let mut text = String::new();
-        for family in FAMILIES {
+        for family in &self.families {
             head(&mut text, family, format);
-            for line in self.families.remove(family.name).unwrap_or_default() {
+            for line in self.lines.remove(family.name).unwrap_or_default() {
                 text.push_str(family.name);
                 text.push_str(&line);
             }
@@ -83,16 +86,21 @@ impl Exposition {
         text
     }
 
+    fn family(&self, name: &str) -> Option<Family> {
+        let place = self.families.binary_search_by_key(&name, |family| family.name).ok()?;
+        self.families.get(place).copied()
+    }
+
     /// A total that this release does not know, from an older or a newer one, is left out.
     fn sample(&mut self, name: &str, labels: &str, value: f64) {
-        if let Some(family) = find(name) {
-            self.line(family, "", labels, value);
+        if let Some(family) = self.family(name) {
+            self.line(family.name, "", labels, value);
         }
     }
 
-    fn line(&mut self, family: &Family, suffix: &str, labels: &str, value: f64) {
+    fn line(&mut self, family: &'static str, suffix: &str, labels: &str, value: f64) {
         let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-        self.families.entry(family.name).or_default().push(format!("{suffix}{labels} {value}\n"));
+        self.lines.entry(family).or_default().push(format!("{suffix}{labels} {value}\n"));
     }
 
     /// Requests by the contract's labels, provider and mode: the sum over kinds and outcomes.
@@ -110,9 +118,9 @@ impl Exposition {
 
     /// Buckets with what lies below them, sum and count. Requests are counted in a family of their own too.
     fn histogram(&mut self, histogram: &Histogram) {
-        let Some(family) = find(&histogram.name) else { return };
-        let Kind::Histogram(bounds) = family.kind else { return };
-        let is_request = family.name == REQUEST_SECONDS;
+        let Some(Family { name: family, kind, .. }) = self.family(&histogram.name) else { return };
+        let Kind::Histogram(bounds) = kind else { return };
+        let is_request = family == REQUEST_SECONDS;
         let mut labels = histogram.labels.clone();
         if is_request && !histogram.run_id.is_empty() {
             let _ = write!(labels, ",runId=\"{}\"", escaped(&histogram.run_id));
@@ -176,8 +184,8 @@ mod tests {
         };
         Metrics {
             totals: vec![
-                sample("effect_attempts_total", "provider=\"kieai\",kind=\"poll\",outcome=\"answered\"", 3.0),
-                sample("effect_attempts_total", "provider=\"kieai\",kind=\"submit\",outcome=\"failed\"", 1.0),
+                sample("effect_attempts_total", "provider=\"p\",kind=\"poll\",outcome=\"answered\"", 3.0),
+                sample("effect_attempts_total", "provider=\"p\",kind=\"submit\",outcome=\"failed\"", 1.0),
                 sample("unknown_total", "", 1.0),
             ],
             gauges: vec![sample("runs_overdue", "", 0.0)],
@@ -218,7 +226,7 @@ mod tests {
     #[test]
     fn calls_are_summed_over_kinds_and_outcomes() {
         let lines = lines(Format::Prometheus, "adapter_calls_total");
-        assert_eq!(lines[2..], ["adapter_calls_total{provider=\"kieai\",mode=\"live\"} 4"]);
+        assert_eq!(lines[2..], ["adapter_calls_total{provider=\"p\",mode=\"live\"} 4"]);
     }
 
     #[test]

@@ -9,94 +9,27 @@ use http::HeaderMap;
 use mw_edge::about::Tag::Webhooks;
 use mw_edge::log::Level;
 use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
-use mw_edge::route::{Route, open_post};
-use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, shape};
-use mw_integrations::{Callback, CallbackError, Hint, SignatureStatus, dedup_key};
-use mw_integrations::{headers, kieai, shotstack, upload_post};
+use mw_edge::route::{Route, route};
+use mw_edge::{Context, Method, Problem, Request, Response, clock, kick, problem, shape};
+use mw_integrations::webhook::Code;
+use mw_integrations::{Callback, CallbackError, Hint, SignatureStatus, Webhook, dedup_key, headers};
 use mw_store::webhooks::{self, Accepted, Delivery, Match, Receipt, Refusal};
 use serde_json::{Map, Value, json};
-
-/// What tells the providers apart.
-struct Provider {
-    name: &'static str,
-    /// The variable of its signing secret; `None` where callbacks are unsigned.
-    secret: Option<&'static str>,
-    /// A valid signature covers the body. kie.ai's covers a task and a time, so its headers stay valid over any body.
-    signs_body: bool,
-    verify: fn(&HeaderMap, &[u8], &[&str], u64) -> SignatureStatus,
-    parse: fn(&[u8]) -> Result<Callback, CallbackError>,
-    /// What the provider expects beside our status.
-    answer: &'static [(&'static str, Code)],
-}
-
-/// A constant member of an answer.
-pub(crate) enum Code {
-    Number(u16),
-    Text(&'static str),
-}
-
-static KIEAI: Provider = Provider {
-    name: "kieai",
-    secret: Some("kieai_signing_secret"),
-    signs_body: false,
-    verify: kieai::verify,
-    parse: kieai::parse_callback,
-    answer: &[("code", Code::Number(200)), ("msg", Code::Text("success"))],
-};
-
-static SHOTSTACK: Provider = Provider {
-    name: "shotstack",
-    secret: None,
-    signs_body: false,
-    verify: shotstack::verify,
-    parse: shotstack::parse_callback,
-    answer: &[],
-};
-
-static UPLOAD_POST: Provider = Provider {
-    name: "upload-post",
-    secret: Some("upload_post_signing_secret"),
-    signs_body: true,
-    verify: upload_post::verify,
-    parse: upload_post::parse_callback,
-    answer: &[],
-};
 
 const QUERY_BYTES_MAX: usize = 1024;
 const ID_LENGTH_MAX: usize = 512;
 
-pub const KIEAI_ROUTES: &[Route] =
-    &[open_post("/v1/webhooks/kieai", |request, context| receive(&KIEAI, request, context))
-        .is(Webhooks, "webhook_kieai", "Accept a callback of kie.ai")
-        .more(
-            "Signed over `taskId.timestamp` (`X-Webhook-Signature`, base64), which does not cover the body: a callback only makes its job due for a look. The generic scheme, hex HMAC-SHA256 of the body in `X-Signature`, is taken too.",
-        )
-        .query::<CallbackQuery>()
-        .takes::<Map<String, Value>>()
-        .takes_as::<Bytes>(BYTES, true)
-        .gives::<KieReceipt>(COMMITTED)
-        .refuses(&[403, 429])];
-
-pub const SHOTSTACK_ROUTES: &[Route] =
-    &[open_post("/v1/webhooks/shotstack", |request, context| receive(&SHOTSTACK, request, context))
-        .is(Webhooks, "webhook_shotstack", "Accept a callback of Shotstack")
-        .more(
-            "Unsigned: a callback only makes its job due for a look, and its body is not kept. 429: it matches nothing, and strangers have used up what is kept of them in a minute.",
-        )
+/// The line of a provider's webhook; what is its own comes from its folder. A component gives it its handler.
+pub const fn line<H: Copy>(webhook: &'static Webhook, handler: H) -> Route<H> {
+    route(Method::Post, webhook.path, None, handler)
+        .is(Webhooks, webhook.operation, webhook.summary)
+        .more(webhook.more)
         .query::<CallbackQuery>()
         .takes::<Map<String, Value>>()
         .takes_as::<Bytes>(BYTES, true)
         .gives::<WebhookReceipt>(COMMITTED)
-        .refuses(&[429])];
-
-pub const UPLOAD_POST_ROUTES: &[Route] =
-    &[open_post("/v1/webhooks/upload-post", |request, context| receive(&UPLOAD_POST, request, context))
-        .is(Webhooks, "webhook_upload_post", "Accept a callback of upload-post")
-        .more("Signed over `timestamp.body` (`X-Upload-Post-Signature`, `sha256=` and hex), not older than 5 minutes.")
-        .takes::<Map<String, Value>>()
-        .takes_as::<Bytes>(BYTES, true)
-        .gives::<WebhookReceipt>(COMMITTED)
-        .refuses(&[403, 429])];
+        .refuses(if webhook.secret.is_some() { &[403, 429] } else { &[429] })
+}
 
 const COMMITTED: &str = "Committed: `accepted`, `duplicate`, or `dlq` (kept for a job that is not known yet).";
 const BYTES: &str = "application/octet-stream";
@@ -117,15 +50,10 @@ shape! {
     pub struct WebhookReceipt {
         #[schemars(extend("enum" = ["accepted", "duplicate", "dlq"]))]
         pub status: String,
-    }
-
-    pub struct KieReceipt {
-        #[schemars(extend("enum" = ["accepted", "duplicate", "dlq"]))]
-        pub status: String,
-        #[schemars(extend("const" = 200))]
-        pub code: u16,
-        #[schemars(extend("const" = "success"))]
-        pub msg: String,
+        /// Where the provider expects a code beside our status.
+        pub code: Option<u16>,
+        /// Where the provider expects a word beside our status.
+        pub msg: Option<String>,
     }
 
     /// JSON under another media type.
@@ -136,18 +64,20 @@ shape! {
     }
 }
 
-fn receive(provider: &Provider, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+/// Receives a delivery of a provider.
+pub fn receive(webhook: &Webhook, request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let (headers, body) = read(request)?;
-    let secrets = provider.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
+    let secrets = webhook.secret.map(|name| context.config.secrets(name)).unwrap_or_default();
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    let status = (provider.verify)(&headers, &body, &secrets, clock::unix_now());
+    let status = (webhook.verify)(&headers, &body, &secrets, clock::unix_now());
     let verified = Verified {
-        provider: provider.name,
+        provider: webhook.system.name,
         status,
-        signs_body: provider.signs_body,
+        signs_body: webhook.signs_body,
+        headers: webhook.headers,
         key: dedup_key(&body),
-        parse: provider.parse,
-        answer: provider.answer,
+        parse: webhook.parse,
+        answer: webhook.answer,
     };
     verified.record(request, context, &body)
 }
@@ -168,6 +98,8 @@ pub(crate) struct Verified<'a> {
     pub(crate) status: SignatureStatus,
     /// A valid signature covers the body.
     pub(crate) signs_body: bool,
+    /// The headers that it is signed with.
+    pub(crate) headers: &'static [&'static str],
     /// Unique among the accepted deliveries of the provider: the id that it signs, else the body's hash.
     pub(crate) key: String,
     pub(crate) parse: fn(&[u8]) -> Result<Callback, CallbackError>,
@@ -191,7 +123,7 @@ impl Verified<'_> {
             provider: self.provider,
             signature_status: status,
             body_hash: &hash,
-            headers: kept_headers(request),
+            headers: self.kept_headers(request),
         };
         let problem = problem::invalid_signature();
         context.record_with_next_write(problem.status);
@@ -215,7 +147,7 @@ impl Verified<'_> {
         let delivery = Delivery {
             provider: self.provider,
             key: &self.key,
-            headers: kept_headers(request),
+            headers: self.kept_headers(request),
             query,
             signature_status: self.status.as_str(),
             trusted: self.signs_body && self.status == SignatureStatus::Valid,
@@ -229,8 +161,13 @@ impl Verified<'_> {
             return Err(problem::rate_limited().with_header("retry-after", "60"));
         }
         self.log(context, callback.as_ref(), &accepted);
-        let response = Response::ok(&members(self.answer, accepted.status));
+        let response = Response::ok(&answer(self.answer, accepted.status));
         Ok(if accepted.kick { response.then(kick::dispatch) } else { response })
+    }
+
+    fn kept_headers(&self, request: &Request) -> Value {
+        let came = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        json!(headers::kept(self.headers, came))
     }
 
     fn log(&self, context: &mut Context, callback: Option<&Callback>, accepted: &Accepted) {
@@ -283,14 +220,10 @@ fn storable(text: String) -> Option<String> {
     (text.len() <= ID_LENGTH_MAX && !text.chars().any(char::is_control)).then_some(text)
 }
 
-fn kept_headers(request: &Request) -> Value {
-    json!(headers::kept(request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str()))))
-}
-
-fn members(expected: &[(&str, Code)], receipt: Receipt) -> Value {
+fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
     let mut answer = Map::new();
     answer.insert("status".to_owned(), json!(receipt));
-    for (name, code) in expected {
+    for (name, code) in members {
         let value = match code {
             Code::Number(number) => Value::from(*number),
             Code::Text(text) => Value::from(*text),
@@ -304,45 +237,48 @@ fn members(expected: &[(&str, Code)], receipt: Receipt) -> Value {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
-    use mw_edge::route::answer;
+    use mw_integrations::outcome::Output;
+    use mw_integrations::registry::webhooks;
 
-    fn refusal(provider: &Provider, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
+    fn refusal(webhook: &Webhook, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
         let mut context = Context::new(Config::of(&[]), "r".to_owned());
-        let mut request = Request::in_memory(method, &format!("/v1/webhooks/{}", provider.name), headers, body);
-        answer(&[KIEAI_ROUTES, SHOTSTACK_ROUTES, UPLOAD_POST_ROUTES], &mut request, &mut context).err().unwrap()
+        let path = format!("/v1/webhooks/{}", webhook.system.name);
+        receive(webhook, &mut Request::in_memory(method, &path, headers, body), &mut context).err().unwrap()
     }
 
     #[test]
     fn wrong_methods_types_and_sizes_touch_no_database() {
-        assert_eq!(refusal(&KIEAI, "GET", &[], "").status, 405);
-        let typed = refusal(&SHOTSTACK, "POST", &[("content-type", "text/html; charset=x")], "{}");
-        assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
-        let large = refusal(&UPLOAD_POST, "POST", &[("content-length", "10000001")], "{}");
-        assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
-        assert_eq!(refusal(&SHOTSTACK, "POST", &[], "not json").status, 422);
-    }
-
-    #[test]
-    fn only_headers_of_the_list_are_kept() {
-        let sent = [("x-api-key", "k"), ("spin-client-addr", "1.2.3.4:5"), ("x-webhook-timestamp", "1")];
-        assert_eq!(kept_headers(&Request::in_memory("POST", "/", &sent, "")), json!({"x-webhook-timestamp": "1"}));
+        for webhook in webhooks() {
+            let typed = refusal(webhook, "POST", &[("content-type", "text/html; charset=x")], "{}");
+            assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
+            let large = refusal(webhook, "POST", &[("content-length", "10000001")], "{}");
+            assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
+            assert_eq!(refusal(webhook, "POST", &[], "not json").status, 422);
+        }
     }
 
     #[test]
     fn a_hint_holds_only_what_can_be_stored() {
-        let body = br#"{"code":200,"data":{"taskId":"t-1","state":"success","resultUrls":["https://x/y.mp4"]}}"#;
-        let callback = kieai::parse_callback(body).unwrap();
-        assert_eq!(hint(Some(&callback))["task_id"], "t-1");
+        let callback = Callback {
+            event: "done".to_owned(),
+            job_id: None,
+            task_id: Some("t-1".to_owned()),
+            run_id: None,
+            video_index: None,
+            profile: None,
+            platform: None,
+            hint: Hint::Done(Output { url: "https://x/\u{7}.mp4".to_owned(), raw: Value::Null }),
+        };
+        assert_eq!(hint(Some(&callback)), json!({"task_id": "t-1"}));
         assert_eq!(storable("a\0b".to_owned()), None);
         assert_eq!(storable("x".repeat(600)), None);
     }
 
     #[test]
     fn each_provider_gets_the_answer_it_expects() {
-        assert_eq!(
-            members(KIEAI.answer, Receipt::Accepted),
-            json!({"status": "accepted", "code": 200, "msg": "success"})
-        );
-        assert_eq!(members(SHOTSTACK.answer, Receipt::Dlq), json!({"status": "dlq"}));
+        let members = [("code", Code::Number(200)), ("msg", Code::Text("success"))];
+        let expected = json!({"status": "accepted", "code": 200, "msg": "success"});
+        assert_eq!(answer(&members, Receipt::Accepted), expected);
+        assert_eq!(answer(&[], Receipt::Dlq), json!({"status": "dlq"}));
     }
 }

@@ -38,7 +38,8 @@ fn receive(request: &mut Request, context: &mut Context) -> Result<Response, Pro
     let key = standard::delivery_id(&headers).unwrap_or_default().to_owned();
     let provider = format!("std:{}", source.name);
     let parse = standard::parse_callback;
-    let verified = Verified { provider: &provider, status, signs_body: true, key, parse, answer: &[] };
+    let headers = &standard::HEADERS;
+    let verified = Verified { provider: &provider, status, signs_body: true, headers, key, parse, answer: &[] };
     verified.record(request, context, &body)
 }
 

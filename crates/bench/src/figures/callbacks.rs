@@ -5,15 +5,10 @@ use crate::fixture::Fixture;
 use crate::load::{Body, Pace};
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, ensure};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
 use mw_stack::statements::Statements;
-use serde_json::json;
-use sha2::Sha256;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const RATE: u32 = 200;
 const CONNECTIONS: usize = 16;
@@ -47,26 +42,14 @@ fn poked(fixture: &Fixture, during: Duration, report: &mut Report, statements: &
     fixture.clips_take(300)
 }
 
-/// Callbacks of kie.ai about a job, each another: only the first ones of a minute get a receipt, all of them poke.
+/// Callbacks about a job, each another: only the first ones of a minute get a receipt, all of them poke.
 fn callbacks(fixture: &Fixture, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
-    let (path, secret) = (format!("/v1/webhooks/kieai?job={job}"), fixture.kieai_secret.clone());
-    move |number| callback(&secret, &path, &format!("{prefix}-{number}"))
-}
-
-fn callback(secret: &str, path: &str, task: &str) -> Request<Body> {
-    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
-        mac.update(format!("{task}.{timestamp}").as_bytes());
-        STANDARD.encode(mac.finalize().into_bytes())
-    });
-    let body = json!({"code": 200, "msg": "success", "data": {"taskId": task,
-        "info": {"resultUrls": [format!("https://files.example.com/{task}.mp4")], "resolution": "720p"}}});
-    let request = Request::post(path)
-        .header("content-type", "application/json")
-        .header("x-webhook-timestamp", timestamp)
-        .header("x-webhook-signature", signature.unwrap_or_default());
-    request.body(body.to_string().into()).unwrap_or_default()
+    let (path, sender) = (fixture.poking.path(job), fixture.poking.clone());
+    move |number| {
+        let task = format!("{prefix}-{number}");
+        sender.delivery(&path, &task, &format!("https://files.example.com/{task}.mp4"))
+    }
 }
 
 /// Runs whose clips are all done in the same moment.

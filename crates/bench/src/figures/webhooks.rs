@@ -1,6 +1,6 @@
-//! Webhooks of upload-post about a job that has ended: verified, deduplicated, committed, answered; nothing is left to do, so
-//! no dispatcher wakes. upload-post signs the body, so that each delivery gets its receipt: others have a budget. Beside
-//! them the floor and the limit with the same statement, in turns.
+//! Webhooks about a job that has ended: verified, deduplicated, committed, answered; nothing is left to do, so no dispatcher
+//! wakes. They are of a provider that signs the body, so that each delivery gets its receipt: others have a budget. Beside them
+//! the floor and the limit with the same statement, in turns.
 
 use super::{CONNECTIONS, median};
 use crate::aims::Measure;
@@ -10,16 +10,12 @@ use crate::load::{self, Body, Measured, Pace};
 use crate::report::{Report, Row};
 use crate::statement::{self, Statement};
 use anyhow::{Context, Result};
-use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
 use mw_media::Timestamp;
 use mw_store::webhooks::{Delivery, Match, accept};
-use serde_json::json;
-use sha2::Sha256;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use serde_json::{Value, json};
+use std::time::Duration;
 
-const TIMESTAMP: &str = "x-upload-post-timestamp";
-const SIGNATURE: &str = "x-upload-post-signature";
 /// Stands in a body or a key for what is unique in each.
 const UNIQUE: &str = "TASK";
 const ROUNDS: usize = 3;
@@ -30,7 +26,7 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
     report.section("Webhooks");
     let job = ended_job(fixture)?;
     let signed = |label: &str| deliveries(fixture, &job, label);
-    let floor_statement = the_statement(&job)?;
+    let floor_statement = the_statement(fixture, &job)?;
 
     let closed =
         |base: &str, make: Box<dyn Fn(u64) -> Request<Body>>| load::run(base, CONNECTIONS, Pace::Closed, during, make);
@@ -79,7 +75,8 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
     let forged = signed("forged");
     let measured = fixture.load(CONNECTIONS, Pace::Closed, during, move |number| {
         let mut request = forged(number);
-        request.headers_mut().insert(SIGNATURE, http::HeaderValue::from_static("sha256=00"));
+        // Another body than was signed.
+        *request.body_mut() = format!("{{\"forged\": {number}}}").into();
         request
     })?;
     report.add(Row::of("forged, each another", &loads, &measured, 403));
@@ -100,51 +97,35 @@ fn whole(what: &str, load: &str, rounds: &[Measured]) -> Row {
 /// Signed events about a job, each another.
 fn deliveries(fixture: &Fixture, job: &str, label: &str) -> impl Fn(u64) -> Request<Body> + use<> + 'static {
     let prefix = format!("{}-{label}", uuid::Uuid::new_v4().simple());
-    let (path, secret) = (format!("/v1/webhooks/upload-post?job={job}"), fixture.upload_post_secret.clone());
-    move |number| delivery(&secret, &path, &format!("{prefix}-{number}"))
+    let (path, sender) = (fixture.signing.path(job), fixture.signing.clone());
+    move |number| {
+        let task = format!("{prefix}-{number}");
+        sender.delivery(&path, &task, &url(&task))
+    }
 }
 
-/// The post of a published run.
+/// The job of a published run about which the deliveries are.
 fn ended_job(fixture: &Fixture) -> Result<String> {
     let run_id = fixture.start_run("test_video_gen")?;
     super::throughput::publish(fixture, std::slice::from_ref(&run_id))?;
-    let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND provider = 'upload-post' LIMIT 1";
-    Ok(fixture.database()?.query_one(sql, &[&run_id]).context("the run made no post")?.get(0))
-}
-
-fn body(task: &str) -> String {
-    json!({"event": "upload_completed", "job_id": task, "platform": "tiktok", "profile_username": "AISMR",
-        "result": {"success": true, "url": url(task)}})
-    .to_string()
+    let sql = "SELECT job_id FROM provider_jobs WHERE run_id = $1 AND provider = $2 LIMIT 1";
+    let provider = fixture.signing.player.name();
+    Ok(fixture.database()?.query_one(sql, &[&run_id, &provider]).context("the run made no such job")?.get(0))
 }
 
 fn url(task: &str) -> String {
     format!("https://www.tiktok.com/@aismr/video/{task}")
 }
 
-fn delivery(secret: &str, path: &str, task: &str) -> Request<Body> {
-    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let body = body(task);
-    let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mut mac| {
-        mac.update(format!("{timestamp}.{body}").as_bytes());
-        let digits = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        format!("sha256={digits}")
-    });
-    let request = Request::post(path)
-        .header("content-type", "application/json")
-        .header(TIMESTAMP, timestamp)
-        .header(SIGNATURE, signature.unwrap_or_default());
-    request.body(body.into()).unwrap_or_default()
-}
-
 /// What the product runs for such a delivery.
-fn the_statement(job: &str) -> Result<Statement> {
-    let text = body(UNIQUE);
+fn the_statement(fixture: &Fixture, job: &str) -> Result<Statement> {
+    let (signed, text) = fixture.signing.told(UNIQUE, &url(UNIQUE));
+    let headers = [("content-type", "application/json".to_owned())].into_iter().chain(signed);
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.into())).collect();
     let delivery = Delivery {
-        provider: "upload-post",
+        provider: fixture.signing.player.name(),
         key: UNIQUE,
-        headers: json!({"content-type": "application/json", TIMESTAMP: "1790000000",
-                        SIGNATURE: format!("sha256={}", "a".repeat(64))}),
+        headers: Value::Object(headers),
         query: &format!("job={job}"),
         signature_status: "valid",
         trusted: true,

@@ -31,7 +31,7 @@ pub(super) fn measure(fixture: &Fixture, report: &mut Report) -> Result<()> {
     let load = format!("{RUNS} runs in turn");
     type Part = fn(&Passage) -> i64;
     let parts: [(&str, Part); 4] = [
-        ("approve the plan → the first request to kie.ai", |passage| passage.arrived - passage.clicked),
+        ("approve the plan → the first request to the provider", |passage| passage.arrived - passage.clicked),
         ("of it: click → decided", |passage| passage.decided - passage.clicked),
         ("decided → claimed: commit, answer, kick", |passage| passage.claimed - passage.decided),
         ("claimed → on the wire: claim, request", |passage| passage.arrived - passage.claimed),

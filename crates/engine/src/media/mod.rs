@@ -12,20 +12,21 @@ use crate::perform::{Came, Met, Performed};
 use crate::performer::{BoxTask, Performance, Performer, Task};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use mw_integrations::{HttpClient, JobContext, llm};
+use mw_integrations::jobs::JobProvider;
+use mw_integrations::{Fault, FaultClass, HttpClient, JobContext, llm, registry};
 use mw_kernel::run::{AnyCommand, AnyRun, Command, EffectKind, Refusal};
 use mw_kernel::{Kind, Timestamp};
 use mw_media::run::{Job, Media, MediaCommand, Run};
 use mw_store::effects::Claimed;
 use mw_store::{Database, DbError};
 use persona::Talk;
+use std::collections::BTreeMap;
 
 /// Where the providers are and how they reach us.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub kieai: mw_integrations::Settings,
-    pub shotstack: mw_integrations::Settings,
-    pub upload_post: mw_integrations::Settings,
+    /// Of those that make jobs, by name.
+    pub providers: BTreeMap<&'static str, mw_integrations::Settings>,
     /// `None` when no language model is configured.
     pub llm: Option<llm::Settings>,
     /// Base of the callback URLs.
@@ -136,9 +137,16 @@ struct JobEffect<'a, H> {
 }
 
 impl<H> JobEffect<'_, H> {
+    /// Who makes the job, and where they are. A run may name a provider that this version does not know.
+    fn provider(&self) -> Result<(&'static dyn JobProvider, &mw_integrations::Settings), Fault> {
+        let name = self.job.provider.as_str();
+        let known = registry::job_provider(name).zip(self.settings.providers.get(name));
+        known.ok_or_else(|| Fault::new(FaultClass::Final, "unknown_provider", format!("there is no provider {name}")))
+    }
+
     /// How the job presents itself to its provider.
     fn context(&self) -> JobContext {
-        let provider = self.job.spec.kind().provider();
+        let provider = &self.job.provider;
         let base = &self.settings.webhook_base_url;
         let callback = format!("{base}/v1/webhooks/{provider}?run_id={}&job={}", self.run.run_id, self.job_id);
         JobContext {

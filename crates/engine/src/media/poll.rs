@@ -2,22 +2,20 @@
 
 use super::{JobEffect, command};
 use crate::perform::{Again, Met, Performed};
-use mw_integrations::{Fault, HttpClient, Progress, kieai, mock, shotstack, upload_post};
+use mw_integrations::{Fault, HttpClient, Progress, jobs, mock};
 use mw_kernel::status::ProvidersMode;
-use mw_media::job::JobSpec;
 use mw_media::retry::{RETRY_AFTER_SECONDS_MAX, poll_wait_seconds};
 use mw_media::run::{JobPhase, MediaCommand};
 use mw_store::effects::Claimed;
 
 pub(super) async fn perform(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
-    let JobEffect { http, settings, effect, job_id, job, .. } = *task;
+    let JobEffect { http, effect, job_id, job, .. } = *task;
     let JobPhase::Submitted { task_id } = &job.phase else { return (Performed::Stale, Met::NOBODY) };
     let progress = match task.run.mode {
         ProvidersMode::Mock => Ok(mock::query(&task.context(), &job.spec)),
-        ProvidersMode::Sim | ProvidersMode::Live => match &job.spec {
-            JobSpec::Generate(spec) => kieai::query(http, &settings.kieai, &spec.model, task_id).await,
-            JobSpec::Render(_) => shotstack::query(http, &settings.shotstack, task_id).await,
-            JobSpec::Publish(_) => upload_post::query(http, &settings.upload_post, task_id).await,
+        ProvidersMode::Sim | ProvidersMode::Live => match task.provider() {
+            Ok((provider, to)) => jobs::query(http, provider, to, &job.spec, task_id).await,
+            Err(fault) => Err(fault),
         },
     };
     let met = match (task.run.mode, &progress) {

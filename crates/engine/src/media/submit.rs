@@ -1,15 +1,12 @@
-//! Hands a job to its provider. A submission without an answer is first reconciled: a callback may have told us the
-//! task, which the provider must confirm as ours; upload-post can be asked by our own id. Only when the waiting time
-//! has passed is it sent once more.
+//! Hands a job to its provider. A submission without an answer is first reconciled: a provider that remembers our ids is
+//! asked by ours; else a callback may have told us the task, which the provider must confirm as ours. Only when the waiting
+//! time has passed is it sent once more.
 
 use super::{JobEffect, command};
 use crate::perform::{Again, Met, Performed};
-use mw_integrations::{
-    Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, kieai, mock, shotstack, upload_post,
-};
+use mw_integrations::{Adoption, Fault, FaultClass, HttpClient, Recovery, Submission, jobs, mock};
 use mw_kernel::Timestamp;
 use mw_kernel::status::ProvidersMode;
-use mw_media::job::JobSpec;
 use mw_media::run::{JobPhase, MediaCommand, SUBMISSION_UNANSWERED};
 use time::Duration;
 
@@ -46,12 +43,9 @@ async fn start(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
 }
 
 async fn send(task: &JobEffect<'_, impl HttpClient>) -> Submission {
-    let JobEffect { http, settings, .. } = *task;
-    let context = task.context();
-    match &task.job.spec {
-        JobSpec::Generate(spec) => kieai::submit(http, &settings.kieai, &context, spec).await,
-        JobSpec::Render(spec) => shotstack::submit(http, &settings.shotstack, &context, spec).await,
-        JobSpec::Publish(spec) => upload_post::submit(http, &settings.upload_post, &context, spec).await,
+    match task.provider() {
+        Ok((provider, to)) => jobs::submit(task.http, provider, to, &task.context(), &task.job.spec).await,
+        Err(fault) => Submission::Refused(fault),
     }
 }
 
@@ -85,22 +79,18 @@ fn submitted(job_id: &str, task_id: String, adopted: bool) -> Performed {
     Performed::Tell(command(MediaCommand::SubmitJob { job_id: job_id.to_owned(), task_id, adopted }))
 }
 
-/// The task that a callback named, and whether its provider confirms it as this job's. upload-post needs none: it is
-/// asked by our own id, and takes a repeated idempotency key as the same job.
+/// The task that a callback named, and whether its provider confirms it as this job's; `None` without one, or where the
+/// provider is not asked for that.
 async fn adoption(task: &JobEffect<'_, impl HttpClient>) -> Option<(String, Adoption)> {
-    let JobEffect { http, settings, job_id, .. } = *task;
     let task_id = task.hinted_task_id()?;
-    let adoption = match &task.job.spec {
-        JobSpec::Generate(spec) => kieai::adopt(http, &settings.kieai, &spec.model, task_id, job_id).await,
-        JobSpec::Render(_) => shotstack::adopt(http, &settings.shotstack, task_id, job_id).await,
-        JobSpec::Publish(_) => return None,
-    };
+    let (provider, to) = task.provider().ok()?;
+    let adoption = jobs::confirm(task.http, provider, to, &task.job.spec, task_id, task.job_id).await?;
     Some((task_id.to_owned(), adoption))
 }
 
 async fn reconcile(task: &JobEffect<'_, impl HttpClient>, sent_at: Timestamp) -> (Performed, Met) {
-    if let JobSpec::Publish(_) = &task.job.spec {
-        return recover(task).await;
+    if let Some(recovery) = recovery(task).await {
+        return recovered(task, recovery);
     }
     let met = match adoption(task).await {
         Some((task_id, Adoption::Ours)) => return (submitted(task.job_id, task_id, true), Met::ANSWER),
@@ -118,8 +108,14 @@ async fn reconcile(task: &JobEffect<'_, impl HttpClient>, sent_at: Timestamp) ->
     (repeat(task, "no answer, and no callback within the waiting time"), met)
 }
 
-async fn recover(task: &JobEffect<'_, impl HttpClient>) -> (Performed, Met) {
-    match upload_post::recover(task.http, &task.settings.upload_post, task.known_as()).await {
+/// What a provider that remembers our ids knows of the job.
+async fn recovery(task: &JobEffect<'_, impl HttpClient>) -> Option<Recovery> {
+    let (provider, to) = task.provider().ok()?;
+    jobs::find(task.http, provider, to, task.known_as()).await
+}
+
+fn recovered<H>(task: &JobEffect<'_, H>, recovery: Recovery) -> (Performed, Met) {
+    match recovery {
         Recovery::Found(task_id) => (submitted(task.job_id, task_id, true), Met::ANSWER),
         Recovery::NotFound => (repeat(task, "no answer, and the provider does not know the job"), Met::ANSWER),
         Recovery::Unknown(fault) => (wait(LOOK_SECONDS, false, Some(&fault)), Met::fault(&fault)),

@@ -4,7 +4,8 @@ use crate::migrated::migrate;
 use mw_engine::{Links, Notify, Report, Settings, World, media};
 use mw_integrations::otlp::{Collector, Service};
 use mw_integrations::sentry::Dsn;
-use mw_integrations::{HttpClient, TransportError, llm};
+use mw_integrations::system::System;
+use mw_integrations::{HttpClient, TransportError, llm, registry};
 use mw_kernel::run::{AnyRun, KindOf, Kinds, Transition};
 use mw_media::Timestamp;
 use mw_media::definition::{Definition, Step};
@@ -55,12 +56,12 @@ impl Engine {
         let database_url = beside(&admin_url, &name);
         migrate(&mut Client::connect(&database_url).unwrap());
         let sim = start_simulator();
-        let provider =
-            |path: &str| mw_integrations::Settings { base_url: format!("{sim}{path}"), api_key: "key".into() };
+        let simulated = |system: &'static System| {
+            let base_url = format!("{sim}/{}", system.addresses[0].simulated);
+            (system.name, mw_integrations::Settings { base_url, api_key: "key".into() })
+        };
         let media = media::Settings {
-            kieai: provider("/kieai"),
-            shotstack: provider("/shotstack/edit/v1"),
-            upload_post: provider("/upload-post/api"),
+            providers: registry::job_providers().map(|(system, _)| simulated(system)).collect(),
             llm: Some(llm::Settings {
                 api: llm::Api::OpenAi,
                 base_url: format!("{sim}/openai"),
@@ -73,8 +74,7 @@ impl Engine {
         };
         let settings = Settings {
             notify: Notify {
-                telegram: Some(provider("/telegram")),
-                slack: Some(provider("/slack/api")),
+                bots: registry::messengers().map(|(system, _)| simulated(system)).collect(),
                 links: Some(Links {
                     secret: "a-long-hitl-secret".into(),
                     public_base_url: "https://myloware.example".into(),
@@ -227,6 +227,11 @@ impl Engine {
     pub(crate) fn sweep(&mut self) -> mw_sweep::Report {
         let (now, takes) = (self.now(), self.sweep_takes);
         mw_sweep::sweep(&mut self.db(), KINDS, now, "tester", self.exports, &mut fresh_id, &|| takes).unwrap()
+    }
+
+    /// Where a provider is looked for.
+    pub(crate) fn address_of(&mut self, provider: &str) -> &mut String {
+        &mut self.media.providers.get_mut(provider).unwrap().base_url
     }
 
     pub(crate) fn fault(&self, rule: &Value) {
@@ -403,11 +408,8 @@ fn start_simulator() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let config = mw_sim::Config {
-        public_url: url.clone(),
-        latency: mw_sim::Latency { kieai_ms: 0, shotstack_ms: 0, upload_post_ms: 0 },
-        ..mw_sim::Config::default()
-    };
+    let config =
+        mw_sim::Config { public_url: url.clone(), latency: mw_sim::Latency::all(0), ..mw_sim::Config::default() };
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {

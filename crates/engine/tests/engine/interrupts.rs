@@ -193,7 +193,7 @@ fn assert_made_once(engine: &Engine, run: &Run, callbacks: Callbacks, point: u64
         let repeated = events.iter().filter(
             |event| matches!(&event.event, Event::Own(MediaEvent::JobSubmissionRepeated { job_id: repeated, .. }) if repeated == job_id),
         );
-        let provider = job.spec.kind().provider();
+        let provider = job.provider.as_str();
         let can_tell = callbacks == Callbacks::Come || provider == "upload-post";
         let allowed = if can_tell { 1 } else { 1 + repeated.count() };
         assert!(

@@ -260,7 +260,7 @@ fn a_messenger_that_is_down_stops_no_provider_and_is_given_up_after_a_day() {
 #[test]
 fn without_a_bot_token_nobody_is_told_and_nothing_is_tried_again() {
     let mut engine = engine();
-    engine.settings.notify.telegram = None;
+    engine.settings.notify.bots.remove("telegram");
     start(&mut engine);
     tell_all(&mut engine);
     let told = states(&engine, "telegram");

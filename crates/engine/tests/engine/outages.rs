@@ -51,13 +51,13 @@ fn an_hour_without_kieai_ends_no_run_and_asks_it_rarely() {
 #[test]
 fn a_provider_that_refuses_connections_is_tried_until_it_is_back() {
     let mut engine = Engine::new();
-    let there = std::mem::replace(&mut engine.media.shotstack.base_url, "http://127.0.0.1:1".into());
+    let there = std::mem::replace(engine.address_of("shotstack"), "http://127.0.0.1:1".into());
     let run = engine.generating("test_video_gen");
     // The clips are made meanwhile: every provider has its own breaker.
     dispatch_for(&mut engine, Duration::minutes(20));
     assert_eq!(engine.run(&run.run_id).body.current_step().unwrap().name(), "render");
     assert_eq!(engine.count("SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"), 1);
-    engine.media.shotstack.base_url = there;
+    *engine.address_of("shotstack") = there;
     assert_eq!(engine.carry(&run.run_id).status, Status::AwaitingPrepublish);
 }
 

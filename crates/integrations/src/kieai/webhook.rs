@@ -3,17 +3,31 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::SYSTEM;
 use super::wire::{self, State};
 use crate::answer::{id, integer, text_of};
 use crate::callback::{Callback, CallbackError, Hint};
 use crate::outcome::{Fault, Output};
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_base64, is_fresh, same};
+use crate::webhook::{Code, Webhook};
 use mw_media::retry::FaultClass;
 
 const SIGNATURE: &str = "x-webhook-signature";
 const TIMESTAMP: &str = "x-webhook-timestamp";
-/// The headers that kie.ai signs with.
-pub const HEADERS: [&str; 2] = [SIGNATURE, TIMESTAMP];
+
+pub static WEBHOOK: Webhook = Webhook {
+    system: &SYSTEM,
+    path: "/v1/webhooks/kieai",
+    operation: "webhook_kieai",
+    summary: "Accept a callback of kie.ai",
+    more: "Signed over `taskId.timestamp` (`X-Webhook-Signature`, base64), which does not cover the body: a callback only makes its job due for a look. The generic scheme, hex HMAC-SHA256 of the body in `X-Signature`, is taken too.",
+    secret: Some("kieai_signing_secret"),
+    signs_body: false,
+    headers: &[SIGNATURE, TIMESTAMP],
+    verify,
+    parse: parse_callback,
+    answer: &[("code", Code::Number(200)), ("msg", Code::Text("success"))],
+};
 
 /// Checks `base64(HMAC(taskId.timestamp))`, then the generic scheme over the body.
 pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> SignatureStatus {

@@ -1,9 +1,10 @@
 //! The bodies of kie.ai's API. Readers take every spelling that its documents and its clients know.
 
 use mw_media::job::GenerateSpec;
-use mw_media::retry::{FaultClass, Provider, Trouble, class_of};
+use mw_media::retry::{FaultClass, Trouble};
 use serde_json::{Map, Value, json};
 
+use super::SYSTEM;
 use crate::answer::{Answer, id, integer, redacted, text_of, web_url};
 use crate::outcome::{Fault, JobContext, Output, Progress, Settings};
 use crate::retry_after;
@@ -111,7 +112,7 @@ fn market_input(spec: &GenerateSpec) -> Value {
 }
 
 pub(super) fn class_of_code(code: i64) -> FaultClass {
-    class_of(Provider::Kieai, &Trouble::Code(code))
+    SYSTEM.class_of(&Trouble::Code(code))
 }
 
 /// The fault of an answer in which kie.ai itself says no; `None` for success and for answers that are not kie.ai's.

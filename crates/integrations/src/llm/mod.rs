@@ -14,13 +14,15 @@ mod anthropic;
 mod openai;
 mod sse;
 mod stream;
+mod system;
 
 pub use stream::converse_streaming;
+pub use system::SYSTEM;
 
 use std::fmt;
 use std::ops::AddAssign;
 
-use mw_media::retry::{FaultClass, Provider};
+use mw_media::retry::FaultClass;
 use serde_json::Value;
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, cleaned, joined};
@@ -228,19 +230,17 @@ fn unfenced(text: &str) -> &str {
     inner.map_or(text, |inner| inner.strip_prefix("json").unwrap_or(inner).trim())
 }
 
-fn call(settings: &Settings, ask: &Ask<'_>, limit: Limit, streamed: bool) -> Call<'static> {
+fn call(settings: &Settings, ask: &Ask<'_>, limit: Limit, streamed: bool) -> Call {
     let base_url = settings.base_url.trim_end_matches('/').trim_end_matches("/v1");
-    let (path, authorization, headers, mut body): (_, _, &[(&str, &str)], _) = match settings.api {
+    let (path, authorization, mut body) = match settings.api {
         Api::OpenAi => (
             "/v1/chat/completions",
             Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
-            &[("content-type", "application/json")],
             openai::request(settings, ask, limit),
         ),
         Api::Anthropic => (
             "/v1/messages",
             Authorization::Header("x-api-key", settings.api_key.clone()),
-            &[("content-type", "application/json"), ("anthropic-version", anthropic::VERSION)],
             anthropic::request(settings, ask),
         ),
     };
@@ -250,13 +250,10 @@ fn call(settings: &Settings, ask: &Ask<'_>, limit: Limit, streamed: bool) -> Cal
             members.insert("stream_options".to_owned(), serde_json::json!({"include_usage": true}));
         }
     }
-    Call {
-        provider: Provider::Llm,
-        method: http::Method::POST,
-        url: joined(base_url, path),
-        authorization,
-        headers,
-        body: body.to_string().into_bytes(),
+    let call = Call::post_json(&SYSTEM, joined(base_url, path), authorization, &body);
+    match settings.api {
+        Api::OpenAi => call,
+        Api::Anthropic => call.with_header("anthropic-version", anthropic::VERSION),
     }
 }
 

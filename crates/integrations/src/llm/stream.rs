@@ -1,10 +1,10 @@
 //! An answer that comes piece by piece.
 
 use http::header::CONTENT_TYPE;
-use mw_media::retry::{Provider, Trouble, class_of};
+use mw_media::retry::Trouble;
 use serde_json::Value;
 
-use super::{Answered, Api, Ask, Limit, Settings, answered, anthropic, call, openai, other_limit, sse};
+use super::{Answered, Api, Ask, Limit, SYSTEM, Settings, answered, anthropic, call, openai, other_limit, sse};
 use crate::answer::{Answer, NoAnswer, redacted, text_of};
 use crate::outcome::Fault;
 use crate::port::{Pieces as _, StreamingClient, TransportError};
@@ -28,13 +28,8 @@ pub async fn converse_streaming(
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if parts.status.is_success() && kind.starts_with("text/event-stream") {
             let body = follow(&mut body, settings, told).await?;
-            let answer = Answer {
-                provider: Provider::Llm,
-                status: parts.status,
-                headers: parts.headers,
-                body,
-                unreadable: None,
-            };
+            let answer =
+                Answer { system: &SYSTEM, status: parts.status, headers: parts.headers, body, unreadable: None };
             return answered(&answer, settings, asked_bytes);
         }
         let mut bytes = Vec::new();
@@ -42,7 +37,7 @@ pub async fn converse_streaming(
             bytes.extend_from_slice(&piece);
             within(bytes.len())?;
         }
-        let answer = Answer::read(Provider::Llm, http::Response::from_parts(parts, bytes), &settings.api_key);
+        let answer = Answer::read(&SYSTEM, http::Response::from_parts(parts, bytes), &settings.api_key);
         if answer.status.is_success() {
             // A server that does not stream.
             let answered = answered(&answer, settings, asked_bytes)?;
@@ -146,7 +141,7 @@ fn told_error(error: &Value) -> Fault {
 }
 
 fn fault(trouble: &Trouble<'_>, code: &str, message: &str) -> Fault {
-    Fault::new(class_of(Provider::Llm, trouble), code, message)
+    Fault::new(SYSTEM.class_of(trouble), code, message)
 }
 
 fn cut(error: TransportError, settings: &Settings) -> Fault {

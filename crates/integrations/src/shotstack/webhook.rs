@@ -3,10 +3,26 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::SYSTEM;
 use crate::answer::{id, web_url};
 use crate::callback::{Callback, CallbackError, Hint};
 use crate::outcome::Output;
 use crate::signature::SignatureStatus;
+use crate::webhook::Webhook;
+
+pub static WEBHOOK: Webhook = Webhook {
+    system: &SYSTEM,
+    path: "/v1/webhooks/shotstack",
+    operation: "webhook_shotstack",
+    summary: "Accept a callback of Shotstack",
+    more: "Unsigned: a callback only makes its job due for a look, and its body is not kept. 429: it matches nothing, and strangers have used up what is kept of them in a minute.",
+    secret: None,
+    signs_body: false,
+    headers: &[],
+    verify,
+    parse: parse_callback,
+    answer: &[],
+};
 
 /// Shotstack signs nothing, so nothing that a stranger adds makes a difference.
 pub fn verify(_headers: &HeaderMap, _body: &[u8], _secrets: &[&str], _now_unix: u64) -> SignatureStatus {

@@ -3,18 +3,31 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::wire::Row;
+use super::SYSTEM;
+use super::wire::{Row, failed};
 use crate::answer::id;
 use crate::callback::{Callback, CallbackError, Hint};
-use crate::outcome::{Fault, Output};
+use crate::outcome::Output;
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_hex, is_fresh, same};
-use mw_media::retry::{Provider, Trouble, class_of};
+use crate::webhook::Webhook;
 
 const SIGNATURE: &str = "x-upload-post-signature";
 const TIMESTAMP: &str = "x-upload-post-timestamp";
 const DELIVERY: &str = "x-upload-post-delivery";
-/// The headers that upload-post signs with, and those that say what it sends.
-pub const HEADERS: [&str; 4] = [SIGNATURE, TIMESTAMP, DELIVERY, "x-upload-post-event"];
+
+pub static WEBHOOK: Webhook = Webhook {
+    system: &SYSTEM,
+    path: "/v1/webhooks/upload-post",
+    operation: "webhook_upload_post",
+    summary: "Accept a callback of upload-post",
+    more: "Signed over `timestamp.body` (`X-Upload-Post-Signature`, `sha256=` and hex), not older than 5 minutes.",
+    secret: Some("upload_post_signing_secret"),
+    signs_body: true,
+    headers: &[SIGNATURE, TIMESTAMP, DELIVERY, "x-upload-post-event"],
+    verify,
+    parse: parse_callback,
+    answer: &[],
+};
 
 /// Checks `sha256=<hex HMAC(timestamp.body)>`, then the generic scheme over the body.
 pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u64) -> SignatureStatus {
@@ -78,22 +91,13 @@ fn hint(body: &Value, task_id: &str) -> Result<Hint, CallbackError> {
     let platform = body.get("platform").and_then(Value::as_str).unwrap_or_default();
     let row = Row::new(platform, result);
     if row.went_to_inbox() {
-        let fault = Fault::new(
-            class_of(Provider::UploadPost, &Trouble::PostFailed),
-            "inbox_fallback",
-            "not published, sent to inbox",
-        );
-        return Ok(Hint::Failed(fault));
+        return Ok(Hint::Failed(failed("inbox_fallback", "not published, sent to inbox")));
     }
     Ok(match row.is_published(false) {
         true => Hint::Done(Output {
             url: row.url(task_id).unwrap_or_else(|| format!("upload-post://{task_id}")),
             raw: body.clone(),
         }),
-        false => Hint::Failed(Fault::new(
-            class_of(Provider::UploadPost, &Trouble::PostFailed),
-            "failed",
-            row.error().unwrap_or_default(),
-        )),
+        false => Hint::Failed(failed("failed", &row.error().unwrap_or_default())),
     })
 }

@@ -1,9 +1,10 @@
 //! The bodies of upload-post's API. Results come as an array or as an object, per platform, and partial success is normal.
 
 use mw_media::job::PublishSpec;
-use mw_media::retry::{Provider, Trouble, class_of};
+use mw_media::retry::Trouble;
 use serde_json::{Value, json};
 
+use super::SYSTEM;
 use crate::answer::{Answer, id, text_of, web_url};
 use crate::outcome::{Fault, JobContext, Output, Progress, Recovery, Settings, Submission};
 
@@ -144,16 +145,17 @@ fn verdict(body: &Value, task_id: &str, given_up: bool) -> Progress {
 
 fn failure(rows: &[Row], body: &Value) -> Fault {
     if rows.iter().any(Row::went_to_inbox) {
-        return Fault::new(
-            class_of(Provider::UploadPost, &Trouble::PostFailed),
-            "inbox_fallback",
-            "not published, sent to inbox",
-        );
+        return failed("inbox_fallback", "not published, sent to inbox");
     }
     let message = failures(rows)
         .or_else(|| ["message", "error", "detail"].into_iter().find_map(|name| text_of(body.get(name)?)))
         .unwrap_or_else(|| "no platform reports a post".to_owned());
-    Fault::new(class_of(Provider::UploadPost, &Trouble::PostFailed), "failed", message)
+    failed("failed", &message)
+}
+
+/// The fault of a post that failed.
+pub(super) fn failed(code: &str, message: &str) -> Fault {
+    Fault::new(SYSTEM.class_of(&Trouble::Failed(message)), code, message)
 }
 
 /// What went wrong, platform by platform.

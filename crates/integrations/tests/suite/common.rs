@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+pub(crate) use mw_integrations::jobs;
 use mw_integrations::{HttpClient, JobContext, Settings, TransportError};
+pub(crate) use mw_media::job::JobSpec;
 use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use serde_json::Value;
 

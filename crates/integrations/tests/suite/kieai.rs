@@ -11,7 +11,7 @@ const MARKET: &str = "wan/3-0-video-prime";
 const RUNWAY: &str = "runway-gen4";
 
 fn submit(client: &Client, model: &str) -> Submission {
-    now(kieai::submit(client, &settings(), &context(), &generate(model)))
+    now(jobs::submit(client, &kieai::JOBS, &settings(), &context(), &JobSpec::Generate(generate(model))))
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_runway_clip_is_asked_for() {
     let client = Client::json(200, json!({"code": 200, "data": {"taskId": "r2"}}));
     let mut spec = generate(RUNWAY);
     spec.duration_seconds = 5.0;
-    now(kieai::submit(&client, &settings(), &context(), &spec));
+    now(jobs::submit(&client, &kieai::JOBS, &settings(), &context(), &JobSpec::Generate(spec)));
     let body = client.request_body();
     assert_eq!((&body["duration"], &body["quality"]), (&json!(5), &json!("1080p")));
 }
@@ -66,7 +66,8 @@ fn a_market_clip_is_asked_for() {
     let client = Client::json(200, json!({"code": "200", "data": {"taskId": "m1"}}));
     let mut context = context();
     context.callback_url = None;
-    let submission = now(kieai::submit(&client, &settings(), &context, &generate(MARKET)));
+    let submission =
+        now(jobs::submit(&client, &kieai::JOBS, &settings(), &context, &JobSpec::Generate(generate(MARKET))));
     assert_eq!(submission, Submission::Accepted { task_id: "m1".into() });
     assert!(client.request().uri().path().ends_with("/api/v1/jobs/createTask"));
     let input =
@@ -86,7 +87,7 @@ fn sora_has_its_own_words() {
         spec.aspect_ratio = aspect.into();
         spec.duration_seconds = seconds;
         spec.quality = quality.into();
-        now(kieai::submit(&client, &settings(), &context(), &spec));
+        now(jobs::submit(&client, &kieai::JOBS, &settings(), &context(), &JobSpec::Generate(spec)));
         let input = &client.request_body()["input"];
         assert_eq!(
             [&input["aspect_ratio"], &input["n_frames"], &input["size"]],

@@ -11,11 +11,11 @@ const MARKET: &str = "wan/3-0-video-prime";
 const RUNWAY: &str = "runway-gen4";
 
 fn query(model: &str, status: u16, body: Value) -> Result<Progress, mw_integrations::Fault> {
-    now(kieai::query(&Client::json(status, body), &settings(), model, "t1"))
+    now(jobs::query(&Client::json(status, body), &kieai::JOBS, &settings(), &JobSpec::Generate(generate(model)), "t1"))
 }
 
 fn adopt(client: &Client, model: &str) -> Adoption {
-    now(kieai::adopt(client, &settings(), model, "t1", JOB))
+    now(jobs::confirm(client, &kieai::JOBS, &settings(), &JobSpec::Generate(generate(model)), "t1", JOB)).unwrap()
 }
 
 #[test]
@@ -126,7 +126,8 @@ fn a_query_may_tell_nothing() {
         assert_eq!(fault.class, class, "{body}");
     }
     let client = Client::answering([Err(TransportError::Unanswered("late".into()))]);
-    let fault = now(kieai::query(&client, &settings(), VEO, "a/b?c&d")).unwrap_err();
+    let fault =
+        now(jobs::query(&client, &kieai::JOBS, &settings(), &JobSpec::Generate(generate(VEO)), "a/b?c&d")).unwrap_err();
     assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Unavailable, "no_answer"));
     assert_eq!(client.request().uri().query(), Some("taskId=a%2Fb%3Fc%26d"));
     assert!(client.request().headers().get("content-type").is_none());
@@ -148,7 +149,10 @@ fn only_a_task_with_our_callback_url_is_ours() {
         assert_eq!(adopt(&client, model), expected, "{data}");
     }
     let client = Client::json(200, json!({"code": 200, "data": {"param": ours.to_string()}}));
-    assert_eq!(now(kieai::adopt(&client, &settings(), MARKET, "t1", "")), Adoption::NotOurs);
+    assert_eq!(
+        now(jobs::confirm(&client, &kieai::JOBS, &settings(), &JobSpec::Generate(generate(MARKET)), "t1", "")),
+        Some(Adoption::NotOurs)
+    );
 }
 
 #[test]

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 const ID: &str = "2abd5c11-0f3d-4c6d-ba20-235fc9b8e8b7";
 
 fn submit(client: &Client) -> Submission {
-    now(shotstack::submit(client, &settings(), &context(), &render()))
+    now(jobs::submit(client, &shotstack::JOBS, &settings(), &context(), &JobSpec::Render(render())))
 }
 
 fn query(status: u16, body: Value) -> Result<Progress, mw_integrations::Fault> {
-    now(shotstack::query(&Client::json(status, body), &settings(), ID))
+    now(jobs::query(&Client::json(status, body), &shotstack::JOBS, &settings(), &JobSpec::Render(render()), ID))
 }
 
 fn render_answer(response: Value) -> Value {
@@ -132,8 +132,15 @@ fn a_query_may_tell_nothing() {
 fn ids_that_are_none_never_reach_a_path() {
     let client = Client::answering([]);
     for id in ["", "../render", "a/b", "a?b", "é", &"a".repeat(65)] {
-        assert_eq!(now(shotstack::query(&client, &settings(), id)).unwrap_err().code, "invalid_task_id");
-        assert_eq!(now(shotstack::adopt(&client, &settings(), id, JOB)), Adoption::NotOurs);
+        assert_eq!(
+            now(jobs::query(&client, &shotstack::JOBS, &settings(), &JobSpec::Render(render()), id)).unwrap_err().code,
+            "invalid_task_id"
+        );
+        assert_eq!(
+            now(jobs::confirm(&client, &shotstack::JOBS, &settings(), &JobSpec::Render(render()), id, JOB)),
+            None,
+            "nobody is asked"
+        );
     }
 }
 
@@ -141,7 +148,9 @@ fn ids_that_are_none_never_reach_a_path() {
 fn only_a_render_with_our_callback_is_ours() {
     let ours = json!({"status": "rendering", "data": {"callback": context().callback_url}});
     let theirs = json!({"status": "done", "data": {"callback": "https://other.example/"}});
-    let adopt = |client: &Client| now(shotstack::adopt(client, &settings(), ID, JOB));
+    let adopt = |client: &Client| {
+        now(jobs::confirm(client, &shotstack::JOBS, &settings(), &JobSpec::Render(render()), ID, JOB)).unwrap()
+    };
     let client = Client::json(200, render_answer(ours));
     assert_eq!(adopt(&client), Adoption::Ours);
     assert_eq!(client.request().uri().to_string(), format!("https://provider.example/base/render/{ID}?data=true"));

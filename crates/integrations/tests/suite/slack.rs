@@ -2,8 +2,8 @@
 
 use crate::common::*;
 use http::HeaderMap;
-use mw_integrations::post::{Buttons, Post};
-use mw_integrations::slack::{Press, Reply, is_from_slack, parse, respond, send};
+use mw_integrations::post::{self, Buttons, Post};
+use mw_integrations::slack::{MESSENGER, Press, Reply, is_from_slack, parse, respond};
 use mw_integrations::{Fault, FaultClass, Settings};
 use mw_media::notification::Message;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn sent(client: &Client) -> Result<(), Fault> {
     let message = Message { title: "Publish?".into(), text: "<!channel> & more".into(), asked: None };
     let buttons = Buttons { approve: "a1.x".into(), reject: "r1.y".into() };
     let post = Post { message: &message, link: Some("https://x.example/l"), buttons: Some(&buttons) };
-    now(send(client, &workspace(), "C123", &post))
+    now(post::send(client, &MESSENGER, &workspace(), "C123", &post))
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use crate::common::*;
 use http::HeaderMap;
-use mw_integrations::post::{Buttons, Post};
+use mw_integrations::post::{self, Buttons, Post};
 use mw_integrations::telegram::{
-    Incoming, Update, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say, send, take_buttons_off,
+    Incoming, MESSENGER, Update, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say, take_buttons_off,
 };
 use mw_integrations::{Fault, FaultClass, Settings, TransportError};
 use mw_media::notification::Message;
@@ -22,7 +22,7 @@ fn message() -> Message {
 fn sent(client: &Client) -> Result<(), Fault> {
     let buttons = Buttons { approve: "a1.x".into(), reject: "r1.y".into() };
     let post = Post { message: &message(), link: Some("https://x.example/?a=1&b=\""), buttons: Some(&buttons) };
-    now(send(client, &bot(), "-100123", &post))
+    now(post::send(client, &MESSENGER, &bot(), "-100123", &post))
 }
 
 #[test]

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn submit(client: &Client) -> Submission {
-    now(upload_post::submit(client, &settings(), &context(), &publish()))
+    now(jobs::submit(client, &upload_post::JOBS, &settings(), &context(), &JobSpec::Publish(publish())))
 }
 
 fn query(status: u16, body: Value) -> Result<Progress, mw_integrations::Fault> {
-    now(upload_post::query(&Client::json(status, body), &settings(), "r1"))
+    now(jobs::query(&Client::json(status, body), &upload_post::JOBS, &settings(), &JobSpec::Publish(publish()), "r1"))
 }
 
 fn accepted(task_id: &str) -> Submission {
@@ -57,7 +57,7 @@ fn flags_go_only_where_they_belong() {
     ] {
         let client = Client::json(200, json!({"success": true, "request_id": JOB}));
         let spec = PublishSpec { platforms: vec![platform.into()], disclosure, ..publish() };
-        now(upload_post::submit(&client, &settings(), &context(), &spec));
+        now(jobs::submit(&client, &upload_post::JOBS, &settings(), &context(), &JobSpec::Publish(spec)));
         let body = String::from_utf8(client.request().into_body()).unwrap();
         for flag in ["is_aigc", "containsSyntheticMedia"] {
             assert_eq!(body.contains(flag), expected.contains(&flag), "{platform} {flag}");
@@ -196,7 +196,7 @@ fn a_query_may_tell_nothing() {
 
 #[test]
 fn a_lost_answer_is_found_by_our_own_id() {
-    let recover = |client: &Client| now(upload_post::recover(client, &settings(), JOB));
+    let recover = |client: &Client| now(jobs::find(client, &upload_post::JOBS, &settings(), JOB)).unwrap();
     let client = Client::json(200, json!({"request_id": JOB, "status": "in_progress"}));
     assert_eq!(recover(&client), Recovery::Found(JOB.into()));
     let uri = client.request().uri().to_string();

@@ -97,9 +97,9 @@ pub struct JobRow {
     /// The account at the provider, by which an event without a known id is matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The metric that says how long it took; set when it is over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric: Option<&'static str>,
+    /// It has just ended: how long it took is a metric of its provider.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
 }
 
 crate::words! {

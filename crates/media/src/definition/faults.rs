@@ -9,6 +9,7 @@ use serde::Serialize;
 
 const TEXT_CHARS_MAX: usize = 500;
 const LIST_MAX: usize = 50;
+const PROVIDER_CHARS_MAX: usize = 32;
 
 /// Places of the texts that are about a whole run.
 const RUN_PLACES: [&str; 6] = ["title", "clips", "subjects", "seconds", "hashtags", "theme"];
@@ -116,7 +117,11 @@ impl Faults {
             match step {
                 Step::Gate { .. } => self.gate(&at, steps, index),
                 Step::Persona { persona, role, by_rule, .. } => self.persona(&at, persona, *role, by_rule),
-                Step::Generate { persona, .. } | Step::Render { persona, .. } | Step::Publish { persona, .. } => {
+                Step::Generate { provider, persona, .. }
+                | Step::Render { provider, persona, .. }
+                | Step::Publish { provider, persona, .. } => {
+                    let detail = format!("provider {provider:?} must be 1 to {PROVIDER_CHARS_MAX} of a-z, 0-9 and -");
+                    self.unless(is_provider(provider), format!("{at}/provider"), detail);
                     let named = persona.as_ref().is_none_or(|name| is_text(name));
                     self.unless(named, format!("{at}/persona"), "name a persona, or leave it out");
                 }
@@ -158,7 +163,7 @@ impl Faults {
     }
 
     fn order(&mut self, steps: &[Step]) {
-        let is_of = |kind, step: &Step| step.work().is_some_and(|(found, _)| found == kind);
+        let is_of = |kind, step: &Step| step.work().is_some_and(|work| work.kind == kind);
         for (name, kind) in
             [("generate", JobKind::Generate), ("render", JobKind::Render), ("publish", JobKind::Publish)]
         {
@@ -271,6 +276,12 @@ const ONE_WORD: &str = "write each as one word, as it stands in a prompt";
 
 fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= TEXT_CHARS_MAX
+}
+
+/// As the rows of providers have it; whether there is such a provider is not known here.
+fn is_provider(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=PROVIDER_CHARS_MAX).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('-')
 }
 
 fn is_one_word(text: &str) -> bool {

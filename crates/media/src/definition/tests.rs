@@ -54,6 +54,10 @@ fn a_definition_that_breaks_a_rule_is_refused_with_the_rule() {
         ("no persona of the steps", |v| v["optional_personas"][0]["before"] = "nobody".into()),
         ("time limit", |v| v["steps"][0]["expires_after_seconds"] = 0.into()),
         ("no name of a gate", |v| v["steps"][0]["gate"] = "the final one".into()),
+        ("missing field `provider`", |v| {
+            v["steps"][4].as_object_mut().unwrap().remove("provider");
+        }),
+        ("provider \"Reel House\" must be", |v| v["steps"][4]["provider"] = "Reel House".into()),
         ("unknown variant", |v| v["steps"][0]["waiting_status"] = "published".into()),
         ("unknown variant `approve_gate`", |v| v["steps"][1]["tools"] = serde_json::json!(["approve_gate"])),
     ];
@@ -82,7 +86,7 @@ fn shipped_projects_say_what_they_always_said() {
 fn shipped_work_keeps_its_makers() {
     for key in ["test_video_gen", "aismr"] {
         let makers: Vec<_> =
-            testing::definition(key).steps.iter().filter_map(|step| step.work()?.1.map(str::to_owned)).collect();
+            testing::definition(key).works().filter_map(|work| work.persona.map(str::to_owned)).collect();
         assert_eq!(makers, ["riley", "alex", "quinn"], "{key}");
     }
 }
@@ -162,9 +166,9 @@ mod another_project {
         assert_eq!(
             makers,
             [
-                ("kieai.job", "sven"),
-                ("kieai.wait", "sven"),
-                ("shotstack.timeline", "wanda"),
+                ("reel-house.job", "sven"),
+                ("reel-house.wait", "sven"),
+                ("cutting-room.timeline", "wanda"),
                 ("render.url", "wanda"),
                 ("sound.design", "otto"),
                 ("publish.url", "ivo"),

@@ -121,13 +121,15 @@ fn request_jobs(draft: &mut Draft, step: &Step, index: u32, context: &mut Contex
         },
         Step::Gate { .. } | Step::Persona { .. } => Vec::new(),
     };
+    let provider = step.work().map_or("", |work| work.provider);
     for spec in specs {
         // What is ordered again, after changes, is new.
         let first = !draft.run.body.jobs.values().any(|job| job.spec == spec);
         let inheritance = draft.run.body.inheritance.as_ref().filter(|_| first);
-        let event = inheritance.and_then(|inheritance| inheritance.adopt(&spec, index, context));
+        let event = inheritance.and_then(|inheritance| inheritance.adopt(provider, &spec, index, context));
         let event = event.unwrap_or_else(|| {
-            Event::Own(MediaEvent::JobRequested { job_id: (context.new_id)(), step: index, spec, known_as: None })
+            let (job_id, provider) = ((context.new_id)(), provider.to_owned());
+            Event::Own(MediaEvent::JobRequested { job_id, step: index, provider, spec, known_as: None })
         });
         draft.push(event, context);
     }

@@ -1,7 +1,7 @@
 //! Artifacts: what a run leaves for people and reports to see. Each follows from an event; the names and the order are
 //! those of the original (contract, section 5).
 
-use crate::definition::Step;
+use crate::definition::{Step, Work};
 use crate::job::{JobKind, JobSpec};
 use crate::persona::PersonaOutput;
 use crate::run::body::ClipState;
@@ -27,7 +27,7 @@ fn of_own(run: &Run, event: &MediaEvent) -> Vec<Artifact> {
         MediaEvent::PersonaFinished { persona, output, .. } => persona_finished(persona, output),
         MediaEvent::JobRequested { spec: JobSpec::Render(spec), .. } => {
             let metadata = json!({"clipCount": spec.clips.len(), "timeline": spec});
-            vec![Artifact::new("shotstack.timeline", "shotstack", metadata).by(maker(run, JobKind::Render))]
+            vec![of_work(&worker(run, JobKind::Render), "timeline", metadata)]
         }
         MediaEvent::JobSubmitted { job_id, task_id, .. } | MediaEvent::JobAdopted { job_id, task_id, .. } => {
             job_submitted(run, job_id, task_id)
@@ -72,18 +72,32 @@ pub(super) fn last_persona(run: &Run) -> &str {
     before.iter().rev().find(|step| matches!(step, Step::Persona { .. })).map_or("brendan", |step| step.name())
 }
 
-/// The persona in whose name the definition puts this kind of work.
-fn maker(run: &Run, kind: JobKind) -> Option<&str> {
-    run.body.pipeline.iter().filter_map(Step::work).find_map(|(found, persona)| persona.filter(|_| found == kind))
+/// Who does this kind of work in the run, and in whose name.
+fn worker(run: &Run, kind: JobKind) -> Work<'_> {
+    let nobody = Work { kind, provider: "", persona: None };
+    run.body.pipeline.iter().filter_map(Step::work).find(|work| work.kind == kind).unwrap_or(nobody)
+}
+
+/// An artifact named after the provider that made it: `<provider>.<what>`.
+fn of_work(work: &Work<'_>, what: &str, metadata: Value) -> Artifact {
+    of_provider(work.provider, what, metadata).by(work.persona)
+}
+
+fn of_provider(provider: &str, what: &str, metadata: Value) -> Artifact {
+    Artifact::new(&format!("{provider}.{what}"), provider, metadata)
 }
 
 fn job_submitted(run: &Run, job_id: &str, task_id: &str) -> Vec<Artifact> {
     match run.body.jobs.get(job_id).map(|job| &job.spec) {
-        Some(JobSpec::Generate(spec)) => vec![Artifact::new("kieai.job", "kieai", json!({
-            "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
-            "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
-            "metadata": {"runId": run.run_id, "videoIndex": spec.index, "subject": spec.subject, "header": spec.header},
-        })).by(maker(run, JobKind::Generate))],
+        Some(JobSpec::Generate(spec)) => vec![of_work(
+            &worker(run, JobKind::Generate),
+            "job",
+            json!({
+                "prompt": spec.prompt, "duration": spec.duration_seconds, "aspectRatio": spec.aspect_ratio,
+                "quality": spec.quality, "model": spec.model, "videoIndex": spec.index, "taskId": task_id,
+                "metadata": {"runId": run.run_id, "videoIndex": spec.index, "subject": spec.subject, "header": spec.header},
+            }),
+        )],
         Some(JobSpec::Render(_) | JobSpec::Publish(_)) | None => Vec::new(),
     }
 }
@@ -93,25 +107,27 @@ fn job_succeeded(run: &Run, job_id: &str, url: &str) -> Vec<Artifact> {
     match &job.spec {
         JobSpec::Generate(spec) => {
             let metadata = json!({"videoIndex": spec.index, "subject": spec.subject, "header": spec.header});
-            let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
+            let mut artifacts = vec![of_provider(&job.provider, "clip", metadata).at(url)];
             artifacts.extend(wait_over(run));
             artifacts
         }
         JobSpec::Render(spec) => {
             let indexes: Vec<u32> = spec.clips.iter().map(|clip| clip.index).collect();
             let metadata = json!({"videoIndexes": indexes, "status": "done", "jobId": job.phase.task_id()});
-            vec![Artifact::new("render.url", "shotstack", metadata).at(url).by(maker(run, JobKind::Render))]
+            let persona = worker(run, JobKind::Render).persona;
+            vec![Artifact::new("render.url", &job.provider, metadata).at(url).by(persona)]
         }
         JobSpec::Publish(spec) => {
             let mut metadata = json!({
-                "caption": spec.caption, "accountId": spec.account, "socialProvider": "upload-post", "success": true,
+                "caption": spec.caption, "accountId": spec.account, "socialProvider": job.provider, "success": true,
                 "source": spec.video_url, "platforms": spec.platforms,
                 "disclosure": spec.disclosure.on(&spec.platforms),
             });
             if let (crate::status::ProvidersMode::Mock, Value::Object(fields)) = (run.mode, &mut metadata) {
                 fields.insert("mock".to_owned(), Value::Bool(true));
             }
-            vec![Artifact::new("publish.url", "upload-post", metadata).at(url).by(maker(run, JobKind::Publish))]
+            let persona = worker(run, JobKind::Publish).persona;
+            vec![Artifact::new("publish.url", &job.provider, metadata).at(url).by(persona)]
         }
     }
 }
@@ -120,12 +136,13 @@ fn clip_adopted(run: &Run, index: u32, url: &str, from_run: &str) -> Vec<Artifac
     let Some(clip) = run.body.clips.get(index as usize) else { return Vec::new() };
     let metadata =
         json!({"videoIndex": index, "subject": clip.subject, "header": clip.header, "adoptedFrom": from_run});
-    let mut artifacts = vec![Artifact::new("kieai.clip", "kieai", metadata).at(url)];
+    let provider = worker(run, JobKind::Generate).provider;
+    let mut artifacts = vec![of_provider(provider, "clip", metadata).at(url)];
     artifacts.extend(wait_over(run));
     artifacts
 }
 
-/// One `kieai.wait` when the last clip has come.
+/// One `<provider>.wait` when the last clip has come.
 fn wait_over(run: &Run) -> Option<Artifact> {
     let (expected, generated) = clips_of(run);
     (generated == expected).then(|| wait(run, expected, generated, "completed"))
@@ -139,7 +156,7 @@ fn clips_of(run: &Run) -> (usize, usize) {
 
 fn wait(run: &Run, expected: usize, generated: usize, status: &str) -> Artifact {
     let metadata = json!({"expectedCount": expected, "generatedCount": generated, "status": status});
-    Artifact::new("kieai.wait", "kieai", metadata).by(maker(run, JobKind::Generate))
+    of_work(&worker(run, JobKind::Generate), "wait", metadata)
 }
 
 /// Clips that did not come in time are counted.
@@ -152,36 +169,20 @@ fn timed_out(run: &Run) -> Vec<Artifact> {
 }
 
 fn job_failed(run: &Run, job_id: &str, code: &str, message: &str) -> Vec<Artifact> {
-    match run.body.jobs.get(job_id).map(|job| &job.spec) {
-        Some(JobSpec::Generate(spec)) => vec![
-            Artifact::new(
-                "kieai.error",
-                "kieai",
-                json!({
-                    "prompt": spec.prompt, "model": spec.model, "videoIndex": spec.index,
-                    "errorCode": code, "errorMessage": message,
-                }),
-            )
-            .by(maker(run, JobKind::Generate)),
-        ],
-        Some(JobSpec::Render(_)) => {
-            vec![
-                Artifact::new("shotstack.error", "shotstack", json!({"error": message, "code": code}))
-                    .by(maker(run, JobKind::Render)),
-            ]
-        }
-        Some(JobSpec::Publish(_)) => {
-            vec![
-                Artifact::new("upload-post.error", "upload-post", json!({"error": message, "code": code}))
-                    .by(maker(run, JobKind::Publish)),
-            ]
-        }
-        None => Vec::new(),
-    }
+    let Some(job) = run.body.jobs.get(job_id) else { return Vec::new() };
+    let metadata = match &job.spec {
+        JobSpec::Generate(spec) => json!({
+            "prompt": spec.prompt, "model": spec.model, "videoIndex": spec.index,
+            "errorCode": code, "errorMessage": message,
+        }),
+        JobSpec::Render(_) | JobSpec::Publish(_) => json!({"error": message, "code": code}),
+    };
+    vec![of_work(&worker(run, job.spec.kind()), "error", metadata)]
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::job::JobKind;
     use crate::run::MediaCommand;
     use crate::run::testing::{T0, approve, request, with_context};
     use crate::run::{Command, JobPhase, apply, start};
@@ -220,6 +221,11 @@ mod tests {
 
     #[test]
     fn the_reference_sequence_of_artifacts_is_kept() {
+        let definition = crate::run::testing::definition("test_video_gen");
+        let maker = |kind| definition.works().find(|work| work.kind == kind).unwrap().provider;
+        let of_clips = |what: &str| format!("{}.{what}", maker(JobKind::Generate));
+        let (job, clip, wait) = (of_clips("job"), of_clips("clip"), of_clips("wait"));
+        let timeline = format!("{}.timeline", maker(JobKind::Render));
         let sequence = |clips: usize| {
             let mut types = vec![
                 "run.start",
@@ -230,11 +236,11 @@ mod tests {
                 "notification",
                 "hitl.approval",
             ];
-            types.extend(std::iter::repeat_n("kieai.job", clips));
-            types.extend(std::iter::repeat_n("kieai.clip", clips));
+            types.extend(std::iter::repeat_n(job.as_str(), clips));
+            types.extend(std::iter::repeat_n(clip.as_str(), clips));
             types.extend([
-                "kieai.wait",
-                "shotstack.timeline",
+                &wait,
+                &timeline,
                 "render.url",
                 "hitl.request",
                 "notification",

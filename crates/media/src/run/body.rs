@@ -131,6 +131,8 @@ pub enum ClipState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub step: u32,
+    /// Who makes it, as the run's definition says.
+    pub provider: String,
     pub spec: JobSpec,
     pub phase: JobPhase,
     /// The id by which the provider may know it from an unanswered submission of an ended parent; else its own.

@@ -31,6 +31,8 @@ pub enum MediaEvent {
     JobRequested {
         job_id: String,
         step: u32,
+        /// Who is to make it.
+        provider: String,
         spec: JobSpec,
         /// Of a successor: the parent's job whose submission had no answer, so that the provider can recognise it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +58,7 @@ pub enum MediaEvent {
     JobReplaced { job_id: String, by: String },
     /// A job that was at work when the parent run ended is followed on, not submitted again.
     #[serde(rename = "job.adopted")]
-    JobAdopted { job_id: String, step: u32, spec: JobSpec, task_id: String, from_run: String },
+    JobAdopted { job_id: String, step: u32, provider: String, spec: JobSpec, task_id: String, from_run: String },
     /// A clip of the parent run is used as it is.
     #[serde(rename = "clip.adopted")]
     ClipAdopted { index: u32, url: String, from_run: String },

@@ -67,9 +67,10 @@ pub(super) fn evolve(run: &mut Run, event: &MediaEvent, at: Timestamp) {
 impl Media {
     fn evolve_job(&mut self, event: &MediaEvent) {
         match event {
-            MediaEvent::JobRequested { job_id, step, spec, known_as } => {
-                let (spec, known_as) = (spec.clone(), known_as.clone());
-                self.jobs.insert(job_id.clone(), Job { step: *step, spec, phase: JobPhase::Requested, known_as });
+            MediaEvent::JobRequested { job_id, step, provider, spec, known_as } => {
+                let (provider, spec, known_as) = (provider.clone(), spec.clone(), known_as.clone());
+                let job = Job { step: *step, provider, spec, phase: JobPhase::Requested, known_as };
+                self.jobs.insert(job_id.clone(), job);
             }
             MediaEvent::JobSubmitted { job_id, task_id, .. } => {
                 self.set_phase(job_id, JobPhase::Submitted { task_id: task_id.clone() });
@@ -84,9 +85,10 @@ impl Media {
                 self.reopen_clip(job_id);
                 self.set_phase(job_id, JobPhase::Replaced { by: by.clone() });
             }
-            MediaEvent::JobAdopted { job_id, step, spec, task_id, .. } => {
+            MediaEvent::JobAdopted { job_id, step, provider, spec, task_id, .. } => {
+                let (provider, spec) = (provider.clone(), spec.clone());
                 let phase = JobPhase::Submitted { task_id: task_id.clone() };
-                self.jobs.insert(job_id.clone(), Job { step: *step, spec: spec.clone(), phase, known_as: None });
+                self.jobs.insert(job_id.clone(), Job { step: *step, provider, spec, phase, known_as: None });
             }
             MediaEvent::ClipAdopted { index, url, .. } => {
                 self.set_clip(*index, ClipState::Generated { url: url.clone() });

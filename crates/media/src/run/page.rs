@@ -110,7 +110,7 @@ fn work((id, job): (&String, &Job)) -> Work {
         }
         JobPhase::Replaced { by } => (Standing::new("replaced", Tone::Rests), Some(format!("by {by}"))),
     };
-    let provider = job.spec.kind().provider().to_owned();
+    let provider = job.provider.clone();
     Work { id: id.clone(), provider, standing, task: job.phase.task_id().map(str::to_owned), note }
 }
 

@@ -30,8 +30,13 @@ pub(super) fn decide(run: &Run, context: &mut Context<'_>) -> Vec<Event> {
 
 /// The same order once more, as another job.
 fn again(job_id: &str, job: &Job, by: String) -> [Event; 2] {
-    let requested =
-        MediaEvent::JobRequested { job_id: by.clone(), step: job.step, spec: job.spec.clone(), known_as: None };
+    let requested = MediaEvent::JobRequested {
+        job_id: by.clone(),
+        step: job.step,
+        provider: job.provider.clone(),
+        spec: job.spec.clone(),
+        known_as: None,
+    };
     [Event::Own(MediaEvent::JobReplaced { job_id: job_id.to_owned(), by }), Event::Own(requested)]
 }
 

@@ -1,9 +1,9 @@
 //! What a media run's own events write beside the run: jobs, and effects for the dispatcher.
 
 use crate::Timestamp;
-use crate::job::{JobKind, JobSpec};
+use crate::job::JobSpec;
 use crate::retry;
-use crate::run::{Effect, EffectKind, JobPhase, JobRow, MediaEvent, Rearmed, Rows, Run};
+use crate::run::{Effect, EffectKind, Job, JobPhase, JobRow, MediaEvent, Rearmed, Rows, Run};
 use crate::status::ProvidersMode;
 use mw_kernel::run::JobState;
 use serde_json::json;
@@ -11,9 +11,10 @@ use serde_json::json;
 pub(super) fn extend(run: &Run, event: &MediaEvent, at: Timestamp, rows: &mut Rows) {
     match event {
         MediaEvent::PersonaRequested { step, .. } => rows.effects.push(persona_effect(run, *step, at)),
-        MediaEvent::JobRequested { job_id, spec, .. } => {
-            rows.jobs.push(job_row(job_id, spec, JobState::Requested, None));
-            rows.effects.push(job_effect(EffectKind::Submit, run, job_id, spec, at));
+        MediaEvent::JobRequested { job_id, .. } => {
+            rows.jobs.extend(current_job(run, job_id, JobState::Requested));
+            rows.effects
+                .extend(run.body.jobs.get(job_id).map(|job| job_effect(EffectKind::Submit, run, job_id, job, at)));
         }
         MediaEvent::JobSubmitted { job_id, task_id, .. } | MediaEvent::JobAdopted { job_id, task_id, .. } => {
             submitted(run, job_id, task_id, at, rows);
@@ -51,13 +52,13 @@ fn persona_effect(run: &Run, step: u32, due_at: Timestamp) -> Effect {
 
 fn submitted(run: &Run, job_id: &str, task_id: &str, at: Timestamp, rows: &mut Rows) {
     let Some(job) = run.body.jobs.get(job_id) else { return };
-    rows.jobs.push(job_row(job_id, &job.spec, JobState::Submitted, Some(task_id)));
+    rows.jobs.push(job_row(job_id, job, JobState::Submitted, Some(task_id)));
     let wait_seconds = match run.mode {
         ProvidersMode::Mock => 0,
         ProvidersMode::Sim | ProvidersMode::Live => retry::poll_wait_seconds(1),
     };
     let due_at = at + time::Duration::seconds(i64::from(wait_seconds));
-    rows.effects.push(job_effect(EffectKind::Poll, run, job_id, &job.spec, due_at));
+    rows.effects.push(job_effect(EffectKind::Poll, run, job_id, job, due_at));
 }
 
 /// The effect that an open job is waiting for. `unanswered`: as a submission, it may have reached the provider.
@@ -68,44 +69,40 @@ fn rearmed(run: &Run, job_id: &str, unanswered: bool, at: Timestamp) -> Option<R
         JobPhase::Submitted { .. } => EffectKind::Poll,
         JobPhase::Succeeded { .. } | JobPhase::Failed { .. } | JobPhase::Replaced { .. } => return None,
     };
-    let effect = job_effect(kind, run, job_id, &job.spec, at);
+    let effect = job_effect(kind, run, job_id, job, at);
     Some(Rearmed { effect, unanswered: unanswered && kind == EffectKind::Submit })
 }
 
 fn current_job(run: &Run, job_id: &str, state: JobState) -> Option<JobRow> {
     let job = run.body.jobs.get(job_id)?;
-    Some(job_row(job_id, &job.spec, state, job.phase.task_id()))
+    Some(job_row(job_id, job, state, job.phase.task_id()))
 }
 
-fn job_row(job_id: &str, spec: &JobSpec, state: JobState, task_id: Option<&str>) -> JobRow {
+fn job_row(job_id: &str, job: &Job, state: JobState, task_id: Option<&str>) -> JobRow {
     JobRow {
         job_id: job_id.to_owned(),
-        kind: spec.kind().as_str().to_owned(),
-        provider: spec.kind().provider().to_owned(),
+        kind: job.spec.kind().as_str().to_owned(),
+        provider: job.provider.clone(),
         state,
-        metric: match state {
-            JobState::Requested | JobState::Submitted => None,
-            JobState::Succeeded | JobState::Failed => Some(match spec.kind() {
-                JobKind::Generate => "kieai_job_seconds",
-                JobKind::Render => "shotstack_render_seconds",
-                JobKind::Publish => "upload_post_seconds",
-            }),
+        is_over: match state {
+            JobState::Requested | JobState::Submitted => false,
+            JobState::Succeeded | JobState::Failed => true,
         },
         task_id: task_id.map(str::to_owned),
-        account: match spec {
+        account: match &job.spec {
             JobSpec::Publish(spec) => Some(spec.account.clone()),
             JobSpec::Generate(_) | JobSpec::Render(_) => None,
         },
     }
 }
 
-fn job_effect(kind: EffectKind, run: &Run, job_id: &str, spec: &JobSpec, due_at: Timestamp) -> Effect {
+fn job_effect(kind: EffectKind, run: &Run, job_id: &str, job: &Job, due_at: Timestamp) -> Effect {
     Effect {
         key: format!("{kind}:{job_id}"),
         kind,
         provider: match run.mode {
             ProvidersMode::Mock => "mock".to_owned(),
-            ProvidersMode::Sim | ProvidersMode::Live => spec.kind().provider().to_owned(),
+            ProvidersMode::Sim | ProvidersMode::Live => job.provider.clone(),
         },
         job_id: Some(job_id.to_owned()),
         payload: json!({}),

@@ -194,20 +194,20 @@ impl Inheritance {
     }
 
     /// The event that takes the place of a new order, where the same thing was ordered before.
-    pub(super) fn adopt(&self, spec: &JobSpec, step: u32, context: &mut Context<'_>) -> Option<Event> {
+    pub(super) fn adopt(&self, provider: &str, spec: &JobSpec, step: u32, context: &mut Context<'_>) -> Option<Event> {
         if let (JobSpec::Generate(generate), Some(clip)) =
             (spec, self.finished.iter().find(|finished| finished.spec == *spec))
         {
             let (url, from_run) = (clip.url.clone(), clip.from_run.clone());
             return Some(Event::Own(MediaEvent::ClipAdopted { index: generate.index, url, from_run }));
         }
-        let (job_id, spec) = ((context.new_id)(), spec.clone());
+        let (job_id, provider, spec) = ((context.new_id)(), provider.to_owned(), spec.clone());
         if let Some(job) = self.at_work.iter().find(|at_work| at_work.spec == spec) {
             let (task_id, from_run) = (job.task_id.clone(), job.from_run.clone());
-            return Some(Event::Own(MediaEvent::JobAdopted { job_id, step, spec, task_id, from_run }));
+            return Some(Event::Own(MediaEvent::JobAdopted { job_id, step, provider, spec, task_id, from_run }));
         }
         let known_as = self.unanswered.iter().find(|unanswered| unanswered.spec == spec)?.known_as.clone();
-        Some(Event::Own(MediaEvent::JobRequested { job_id, step, spec, known_as: Some(known_as) }))
+        Some(Event::Own(MediaEvent::JobRequested { job_id, step, provider, spec, known_as: Some(known_as) }))
     }
 }
 

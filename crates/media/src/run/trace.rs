@@ -69,17 +69,17 @@ fn persona_finished(tree: &mut Tree<'_>, line: &Line) {
     tree.end(&PERSONA, line.at, Outcome::Ok);
 }
 
-/// A job and its first call. One that is asked for again is of the kind that it was.
+/// A job and its first call. One that is asked for again is what it was.
 fn job(tree: &mut Tree<'_>, line: &Line, call: &'static str) {
     let job_id = line.text("job_id");
-    let told = JobKind::parse(line.text_in("spec", "kind"));
-    let Some(kind) = told.or_else(|| JobKind::parse(tree.note(job_id)?)) else { return };
-    tree.keep(job_id, kind.as_str());
+    let told = JobKind::parse(line.text_in("spec", "kind")).map(|kind| format!("{} {kind}", line.text("provider")));
+    let Some(order) = told.or_else(|| tree.note(job_id).map(str::to_owned)) else { return };
+    tree.keep(job_id, &order);
     let provider = match tree.mode() {
         ProvidersMode::Mock => "mock",
-        ProvidersMode::Sim | ProvidersMode::Live => kind.provider(),
+        ProvidersMode::Sim | ProvidersMode::Live => order.split(' ').next().unwrap_or_default(),
     };
     let attributes = [("provider", provider.into()), ("job_id", job_id.into())];
-    tree.begin(Key::Job(job_id.to_owned()), format!("{} {kind}", kind.provider()), line, attributes);
+    tree.begin(Key::Job(job_id.to_owned()), order.clone(), line, attributes);
     tree.begin(Key::Call(call, job_id.to_owned()), call.to_owned(), line, []);
 }

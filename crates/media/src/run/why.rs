@@ -1,7 +1,6 @@
 //! What a media run waits for that waits for no person.
 
 use crate::definition::Step;
-use crate::job::JobKind;
 use crate::run::{ClipState, JobPhase, Run};
 use mw_kernel::run::Working;
 
@@ -22,13 +21,12 @@ fn waiting_for(run: &Run) -> (String, bool) {
     }
 }
 
-/// `kie.ai: 3 of 12 clips are there, 8 at work, 1 not yet accepted`.
+/// `<provider>: 3 of 12 clips are there, 8 at work, 1 not yet accepted`.
 fn jobs_in_words(run: &Run, step: &Step) -> String {
     let phase = |test: fn(&JobPhase) -> bool| run.body.step_jobs().filter(|(_, job)| test(&job.phase)).count();
     let requested = phase(|phase| matches!(phase, JobPhase::Requested));
     let at_work = phase(|phase| matches!(phase, JobPhase::Submitted { .. }));
     let failed = phase(|phase| matches!(phase, JobPhase::Failed { .. }));
-    let kind = run.body.step_jobs().next().map(|(_, job)| job.spec.kind());
     let mut parts = Vec::new();
     if matches!(step, Step::Generate { .. }) {
         let clips = &run.body.clips;
@@ -40,5 +38,5 @@ fn jobs_in_words(run: &Run, step: &Step) -> String {
             parts.push(format!("{count} {words}"));
         }
     }
-    format!("{}: {}", kind.map_or("a provider", JobKind::provider), parts.join(", "))
+    format!("{}: {}", step.work().map_or("a provider", |work| work.provider), parts.join(", "))
 }

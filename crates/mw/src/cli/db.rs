@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use mw_media::Timestamp;
-use mw_media::definition::Definition;
+use mw_media::definition::{Definition, Work};
+use mw_media::job::JobKind;
 use mw_store::upkeep::{Seeded, seed_social};
 use std::path::PathBuf;
 
@@ -39,7 +40,7 @@ transaction. Refuses a database that a newer release has migrated.")]
         #[arg(long)]
         to: Option<PathBuf>,
     },
-    /// Make the default project's account on upload-post its primary one; may be repeated.
+    /// Make the account through which the default project publishes its primary one; may be repeated.
     Seed,
     /// Delete ended runs with their timelines, gates, jobs, artifacts and receipts, for good.
     #[command(after_help = "\
@@ -134,9 +135,12 @@ fn seed(context: &Context) -> Result<u8> {
     let mut database = projects::connect(&context.settings.database_url()?)?;
     let default = projects::stored(&mut database)?.into_iter().find(|definition| definition.is_default);
     let missing = || Error::misuse("there is no default project in the database: mw projects apply");
-    let Definition { key, settings, .. } = default.ok_or_else(missing)?;
+    let default = default.ok_or_else(missing)?;
+    let publishes = |work: &Work<'_>| work.kind == JobKind::Publish;
+    let publisher = default.works().find(publishes).ok_or_else(missing)?.provider.to_owned();
+    let Definition { key, settings, .. } = default;
     let account = settings.ok_or_else(missing)?.publish.account;
-    let seeded = seed_social(&mut database, Timestamp::now_utc(), &account, &key);
+    let seeded = seed_social(&mut database, Timestamp::now_utc(), &publisher, &account, &key);
     let seeded = seeded.while_doing("seed the database (is it migrated? mw db migrate)")?;
     if seeded == Seeded::UnknownProject {
         return Err(missing());

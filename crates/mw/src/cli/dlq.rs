@@ -15,7 +15,9 @@ const PAGE: u32 = 100;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the dead letters that wait, newest first, with the reason and the next try.
-    #[command(after_help = "Examples:\n  mw dlq list --exhausted\n  mw dlq list --provider kieai --why unknown_job")]
+    #[command(
+        after_help = "Examples:\n  mw dlq list --exhausted\n  mw dlq list --provider std:replicate --why unknown_job"
+    )]
     List {
         #[command(flatten)]
         filter: Filter,
@@ -32,8 +34,8 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   mw dlq replay 2f6c… --yes
-  mw dlq replay --provider kieai            what would become of all of kie.ai's dead letters
-  mw dlq replay --provider kieai --yes --reason 'secret fixed'
+  mw dlq replay --provider std:replicate    what would become of all of its dead letters
+  mw dlq replay --provider std:replicate --yes --reason 'secret fixed'
 
 A replay keeps the receipt's id and acts on what was stored. One that still finds no job stays. Doing it twice is
 harmless.")]
@@ -60,7 +62,7 @@ The receipt stays, with who and why.")]
 
 #[derive(Debug, Args, Default)]
 pub(crate) struct Filter {
-    /// Only deliveries of this provider: kieai, shotstack, upload-post, std:<source>.
+    /// Only deliveries of this provider: its name, as in its webhook's path, or std:<source>.
     #[arg(long)]
     provider: Option<String>,
     /// Only dead letters for this reason: unknown_job, no_reference, ambiguous_account, ambiguous_task.
@@ -234,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_letter_is_one_line_with_its_next_try() {
-        let waits = json!({"id": "i", "provider": "kieai", "reason": "unknown_job", "attempts": 2,
+        let waits = json!({"id": "i", "provider": "p", "reason": "unknown_job", "attempts": 2,
                            "nextRetryAt": "2026-01-02T03:04:05.000000Z"});
         assert!(line(&waits).ends_with("2 tries  next try 2026-01-02T03:04:05"), "{}", line(&waits));
         assert!(line(&json!({"nextRetryAt": null})).ends_with("tries used up"));

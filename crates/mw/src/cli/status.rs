@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn one_screen_tells_what_is_wrong() {
         let scrape = Exposition::parse(
-            "provider_breaker_state{provider=\"kieai\"} 2\nruns_oldest_age_seconds{status=\"running\"} 12.34\n",
+            "provider_breaker_state{provider=\"p\"} 2\nruns_oldest_age_seconds{status=\"running\"} 12.34\n",
         );
         let status = json!({
             "health": "ok", "ready": {"status": "not ready", "reasons": ["API_KEY is not set"]}, "drain": true,
@@ -198,7 +198,7 @@ mod tests {
         for part in [
             "NO: API_KEY is not set",
             "ON: no new runs",
-            "kieai open",
+            "p open",
             "running 2\n",
             "2 or more",
             "oldest since  a",

@@ -35,9 +35,9 @@ mod tests {
 
     #[test]
     fn an_explanation_reads_from_top_to_bottom() {
-        let why = json!({"runId": "r1", "status": "running", "waitingFor": "kieai", "since": "a", "until": null,
+        let why = json!({"runId": "r1", "status": "running", "waitingFor": "a provider", "since": "a", "until": null,
             "then": "it fails", "details": ["submitting"], "can": ["mw runs cancel r1"]});
-        let expected = "r1 is running\n  waits for  kieai\n  since      a\n  then       it fails\n  in flight  submitting\n  you can    mw runs cancel r1\n";
+        let expected = "r1 is running\n  waits for  a provider\n  since      a\n  then       it fails\n  in flight  submitting\n  you can    mw runs cancel r1\n";
         assert_eq!(paragraph(&why), expected);
     }
 }

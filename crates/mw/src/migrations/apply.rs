@@ -121,6 +121,11 @@ fn migrate_locked(client: &mut Client, schema: &Schema) -> Result<Changes> {
     if !work.functions.is_empty() || !work.gone.is_empty() {
         apply_functions(client, &work, &ledger)?;
     }
+    // What operators have set of providers that are there stays.
+    let providers = mw_integrations::registry::rows().to_string();
+    client
+        .execute("SELECT providers_register($1::text::jsonb)", &[&providers])
+        .map_err(|error| failed("register the providers", &error))?;
     if ledger.release.as_deref() != Some(VERSION) {
         let sql = "INSERT INTO schema_release (release) VALUES ($1)
                    ON CONFLICT (one) DO UPDATE SET release = excluded.release, migrated_at = now()";

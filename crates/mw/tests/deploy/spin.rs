@@ -2,7 +2,7 @@
 
 use crate::read;
 use mw::settings::{Settings, parse_lines};
-use mw_configuration::secrets::{SECRETS, Secret};
+use mw_configuration::secrets::{Secret, secrets};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of a manifest: name → (required, secret).
@@ -128,7 +128,7 @@ fn who_is_granted_the_database_opens_it_and_nobody_else() {
 fn every_secret_is_in_the_table_and_no_other() {
     let marked: BTreeSet<String> =
         variables("spin.toml").into_iter().filter_map(|(name, (_, secret))| secret.then_some(name)).collect();
-    let listed: BTreeSet<String> = SECRETS.iter().flat_map(Secret::variables).collect();
+    let listed: BTreeSet<String> = secrets().flat_map(|secret| secret.variables()).collect();
     assert_eq!(listed, marked);
 }
 
@@ -144,7 +144,7 @@ fn granted(id: &str) -> (BTreeSet<String>, Vec<String>) {
 #[test]
 fn who_holds_a_secret_knows_where_it_runs() {
     let manifest: toml::Table = read("spin.toml").parse().unwrap();
-    let judged: Vec<String> = SECRETS.iter().filter(|secret| secret.is_judged()).flat_map(Secret::variables).collect();
+    let judged: Vec<String> = secrets().filter(Secret::is_judged).flat_map(|secret| secret.variables()).collect();
     for id in manifest["component"].as_table().unwrap().keys() {
         let (variables, _) = granted(id);
         if judged.iter().any(|name| variables.contains(name)) {
@@ -159,10 +159,10 @@ fn who_holds_a_secret_knows_where_it_runs() {
 fn only_config_check_sees_every_secret_and_it_reaches_nobody() {
     let (variables, hosts) = granted("config-check");
     assert_eq!(hosts, Vec::<String>::new());
-    for secret in SECRETS.iter().filter(|secret| secret.is_judged()) {
+    for secret in secrets().filter(Secret::is_judged) {
         assert!(secret.variables().all(|name| variables.contains(&name)), "{}", secret.name);
     }
     let (health, _) = granted("health");
-    let held: Vec<&Secret> = SECRETS.iter().filter(|secret| health.contains(secret.name)).collect();
+    let held: Vec<Secret> = secrets().filter(|secret| health.contains(secret.name)).collect();
     assert_eq!(held.iter().map(|secret| secret.name).collect::<Vec<_>>(), ["api_key"]);
 }

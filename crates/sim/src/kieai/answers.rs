@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Family;
-use crate::fault::Fault;
+use super::faults::*;
 use crate::world::{App, Task};
 
 const FAILURE: &str = "Your prompt was flagged by Website as violating content policies.";
@@ -22,9 +22,9 @@ enum Stage {
 
 fn stage(task: &Task) -> Stage {
     match task.progress() {
-        1.0.. if task.has(Fault::TaskFails) => Stage::Failed,
+        1.0.. if task.has(TASK_FAILS) => Stage::Failed,
         1.0.. => Stage::Success,
-        _ if task.has(Fault::UnknownState) => Stage::Unknown,
+        _ if task.has(UNKNOWN_STATE) => Stage::Unknown,
         0.0..0.2 => Stage::Waiting,
         0.2..0.4 => Stage::Queueing,
         _ => Stage::Generating,
@@ -41,12 +41,12 @@ pub(super) fn record(family: Family, app: &App, task: &Task) -> Value {
 }
 
 fn id_name(task: &Task) -> &'static str {
-    if task.has(Fault::IdsAsTaskId) { "task_id" } else { "taskId" }
+    if task.has(IDS_AS_TASK_ID) { "task_id" } else { "taskId" }
 }
 
 fn result_urls(app: &App, task: &Task) -> Value {
     let url = app.media_url(&task.task_id);
-    match task.has(Fault::ResultUrlsAsString) {
+    match task.has(RESULT_URLS_AS_STRING) {
         true => json!(format!("[{url}]")),
         false => json!([url]),
     }
@@ -135,7 +135,7 @@ fn runway_record(app: &App, task: &Task) -> Value {
 /// The callback of a finished task.
 pub(super) fn callback(family: Family, app: &App, task: &Task) -> Value {
     let name = id_name(task);
-    match (family, task.has(Fault::TaskFails)) {
+    match (family, task.has(TASK_FAILS)) {
         (Family::Veo, false) => json!({
             "code": 200,
             "msg": "Veo3.1 video generated successfully.",

@@ -8,11 +8,23 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::faults::{FAULTS, OVERLOADED_529};
 use super::{Asked, Called, End, Offered, Refused, Said, ToolResult, schema, stream};
-use crate::fault::{Fault, On, Provider};
+use crate::fault::On;
+use crate::player::{Player, Provider, Setting};
 use crate::world::App;
 
-const PROVIDER: Provider = Provider::Anthropic;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[Setting::secret(
+        "anthropic_api_key",
+        "The only key that the model accepts as Anthropic [default: any]",
+    )],
+    key: Some("anthropic_api_key"),
+    faults: &[FAULTS],
+    ..Player::new("anthropic", "/anthropic", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
 const VERSION: &str = "2023-06-01";
 
 pub(crate) fn routes() -> Router<App> {
@@ -67,7 +79,7 @@ fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refus
     admitted(app, headers)?;
     let body: Value = serde_json::from_slice(body).map_err(|_| bad("The request body is not valid JSON"))?;
     let asked = asked(body)?;
-    if app.strikes(PROVIDER, Fault::Overloaded529, On::Create).is_some() {
+    if app.strikes(PROVIDER, OVERLOADED_529, On::Create).is_some() {
         let status = StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = [("retry-after-ms", "1500"), ("retry-after", "2")];
         return Err(Box::new((status, headers, Json(error(status, "Overloaded"))).into_response()));

@@ -5,11 +5,11 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::faults::OVERLOADED_529;
+use super::openai::PROVIDER;
 use super::{Refused, openai};
-use crate::fault::{Fault, On, Provider};
+use crate::fault::On;
 use crate::world::App;
-
-const PROVIDER: Provider = Provider::Openai;
 
 /// Texts with many words in common have vectors that are near each other.
 pub(super) fn vectors(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
@@ -21,7 +21,7 @@ pub(super) fn vectors(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Res
     };
     let texts = texts.filter(|texts| !texts.is_empty() && texts.iter().all(|text| !text.is_empty()));
     let texts = texts.ok_or_else(|| openai::bad("'$.input' is invalid", Some("input")))?;
-    if app.strikes(PROVIDER, Fault::Overloaded529, On::Create).is_some() {
+    if app.strikes(PROVIDER, OVERLOADED_529, On::Create).is_some() {
         return Err(Box::new(openai::overloaded()));
     }
     let dimensions = body.get("dimensions").and_then(Value::as_u64).map_or(1536, |count| count.clamp(1, 3072) as usize);

@@ -9,6 +9,7 @@
 pub(crate) mod anthropic;
 mod behaviour;
 mod embeddings;
+mod faults;
 pub(crate) mod openai;
 mod schema;
 mod script;
@@ -21,8 +22,9 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::fault::{Fault, On, Provider};
+use crate::fault::{On, Provider};
 use crate::world::App;
+use faults::*;
 use script::Script;
 
 /// Older requests are forgotten.
@@ -98,7 +100,7 @@ enum End {
     CutOff,
 }
 
-const REFUSAL: &str = "I'm sorry, I can't help with that.";
+const REFUSAL_WORDS: &str = "I'm sorry, I can't help with that.";
 /// What an attacker would like to have called, and with what.
 const INJECTED_TOOL: &str = "approve_gate";
 
@@ -162,24 +164,24 @@ fn spoilt(app: &App, asked: &Asked, mut said: Said) -> Said {
         calls: vec![Called { name: name.to_owned(), arguments }],
         ..Said::default()
     };
-    if strikes(Fault::Refusal).is_some() {
+    if strikes(REFUSAL).is_some() {
         Said { end: End::Refused, ..Said::default() }
-    } else if strikes(Fault::NullContent).is_some() {
+    } else if strikes(NULL_CONTENT).is_some() {
         Said::default()
-    } else if strikes(Fault::CutOff).is_some() {
+    } else if strikes(CUT_OFF).is_some() {
         let half = |text: &String| text.chars().take(text.chars().count() / 2).collect();
         said.text = said.text.as_ref().map(half);
         said.calls.iter_mut().for_each(|call| call.arguments = half(&call.arguments));
         Said { end: End::CutOff, ..said }
-    } else if strikes(Fault::InvalidJsonContent).is_some() {
+    } else if strikes(INVALID_JSON_CONTENT).is_some() {
         Said { text: Some("Sure! Here is your JSON: {".to_owned()), ..Said::default() }
-    } else if strikes(Fault::InvalidJsonArguments).is_some() {
+    } else if strikes(INVALID_JSON_ARGUMENTS).is_some() {
         let offered = asked.tools.first().map(|tool| tool.name.as_str());
         let name = offered.or(asked.shape.as_ref().map(|(name, _)| name.as_str())).unwrap_or("answer");
         calls(name, "{\"a\": ".to_owned())
-    } else if strikes(Fault::UnknownTool).is_some() {
+    } else if strikes(UNKNOWN_TOOL).is_some() {
         calls("no_such_tool", "{}".to_owned())
-    } else if let Some(rule) = strikes(Fault::InjectedCall) {
+    } else if let Some(rule) = strikes(INJECTED_CALL) {
         let arguments = json!({"run_id": uuid::Uuid::nil().to_string(), "gate": "workflow", "decision": "approve", "user_id": "mallory"});
         calls(rule.text.as_deref().unwrap_or(INJECTED_TOOL), arguments.to_string())
     } else {

@@ -8,11 +8,26 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Asked, End, Offered, REFUSAL, Refused, Said, ToolResult, embeddings, schema, stream};
-use crate::fault::{Fault, On, Provider};
+use super::faults::{FAULTS, OVERLOADED_529};
+use super::{Asked, End, Offered, REFUSAL_WORDS, Refused, Said, ToolResult, embeddings, schema, stream};
+use crate::fault::{Fault, On, Own};
+use crate::player::{Player, Provider, Setting};
 use crate::world::App;
 
-const PROVIDER: Provider = Provider::Openai;
+const ONLY_MAX_TOKENS: Fault = Fault::named("only_max_tokens");
+
+pub(crate) static PLAYER: Player = Player {
+    settings: &[Setting::secret("openai_api_key", "The only key that the model accepts as OpenAI [default: any]")],
+    key: Some("openai_api_key"),
+    faults: &[FAULTS, &[Own::call(ONLY_MAX_TOKENS, "knows only max_tokens")]],
+    ..Player::new("openai", "/openai", routes, error)
+};
+
+pub(super) const PROVIDER: Provider = Provider(&PLAYER);
+
+fn error(_status: StatusCode, message: &str) -> Value {
+    json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -73,11 +88,11 @@ pub(super) fn admitted(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Va
 fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
     let body = admitted(app, headers, body)?;
     checked(&body)?;
-    if app.strikes(PROVIDER, Fault::Overloaded529, On::Create).is_some() {
+    if app.strikes(PROVIDER, OVERLOADED_529, On::Create).is_some() {
         return Err(Box::new(overloaded()));
     }
-    let knows_old_only = body.get("max_completion_tokens").is_some()
-        && app.strikes(PROVIDER, Fault::OnlyMaxTokens, On::Create).is_some();
+    let knows_old_only =
+        body.get("max_completion_tokens").is_some() && app.strikes(PROVIDER, ONLY_MAX_TOKENS, On::Create).is_some();
     if knows_old_only {
         let message = "Unrecognized request argument supplied: max_completion_tokens";
         return Err(bad(message, Some("max_completion_tokens")));
@@ -299,7 +314,7 @@ fn reason(said: &Said) -> &'static str {
 }
 
 fn refusal(said: &Said) -> Option<&'static str> {
-    (said.end == End::Refused).then_some(REFUSAL)
+    (said.end == End::Refused).then_some(REFUSAL_WORDS)
 }
 
 fn calls(app: &App, said: &Said) -> Vec<Value> {

@@ -8,7 +8,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 
-use crate::fault::{Fault, On, Provider};
+use super::faults::*;
+use crate::fault::{On, Provider};
 use crate::world::App;
 
 /// Between two pieces of a slow stream, unless the rule says.
@@ -25,14 +26,14 @@ pub(super) fn response(app: &App, provider: Provider, events: Vec<String>, error
     let strikes = |fault| app.strikes(provider, fault, On::Create);
     let half = events.len() / 2;
     let mut pieces: Vec<io::Result<String>> = events.into_iter().map(Ok).collect();
-    if strikes(Fault::StreamError).is_some() {
+    if strikes(STREAM_ERROR).is_some() {
         pieces.truncate(half);
         pieces.push(Ok(error));
-    } else if strikes(Fault::StreamCut).is_some() {
+    } else if strikes(STREAM_CUT).is_some() {
         pieces.truncate(half);
         pieces.push(Err(io::Error::other("told to cut the stream")));
     }
-    let wait = strikes(Fault::SlowStream).map(|rule| Duration::from_millis(rule.ms.unwrap_or(SLOW_MS)));
+    let wait = strikes(SLOW_STREAM).map(|rule| Duration::from_millis(rule.ms.unwrap_or(SLOW_MS)));
     let pieces = stream::unfold(pieces.into_iter(), move |mut rest| async move {
         let piece = rest.next()?;
         if let Some(wait) = wait.or(piece.is_err().then_some(BEFORE_CUT)) {

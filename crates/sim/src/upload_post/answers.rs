@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fault::Fault;
+use super::faults::*;
 use crate::world::{App, Task};
 
 fn platforms(task: &Task) -> Vec<&str> {
     let asked = task.request.get("platform").and_then(Value::as_array);
     let mut platforms: Vec<&str> = asked.into_iter().flatten().filter_map(Value::as_str).collect();
     // Partial success needs two: the second is then one that the profile adds by itself.
-    if task.has(Fault::PartialSuccess) && platforms.len() == 1 {
+    if task.has(PARTIAL_SUCCESS) && platforms.len() == 1 {
         platforms.push("linkedin");
     }
     platforms
@@ -20,11 +20,11 @@ fn results(app: &App, task: &Task) -> Vec<(String, Value)> {
     let platforms = platforms(task);
     let last = platforms.len().saturating_sub(1);
     let result = |position: usize, platform: &str| {
-        let fails = task.has(Fault::PostFails) || (task.has(Fault::PartialSuccess) && position == last);
+        let fails = task.has(POST_FAILS) || (task.has(PARTIAL_SUCCESS) && position == last);
         if fails {
             return json!({"success": false, "error": "session expired, reconnect the account"});
         }
-        if task.has(Fault::FallbackToInbox) {
+        if task.has(FALLBACK_TO_INBOX) {
             return json!({"success": true, "fallback_to_inbox": true, "publish_id": "v_inbox_1", "status": "SEND_TO_USER_INBOX"});
         }
         let id: String = task.task_id.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
@@ -62,7 +62,7 @@ pub(super) fn synchronous(app: &App, task: &Task) -> Value {
 
 pub(super) fn status(app: &App, task: &Task) -> Value {
     let finished = task.is_finished();
-    let results = match (finished, task.has(Fault::QueuedWhileRunning)) {
+    let results = match (finished, task.has(QUEUED_WHILE_RUNNING)) {
         (true, _) => results(app, task),
         (false, true) => queued(task),
         (false, false) => Vec::new(),
@@ -93,7 +93,7 @@ fn queued(task: &Task) -> Vec<(String, Value)> {
 
 /// An array of rows, or an object by platform.
 fn shaped(task: &Task, results: Vec<(String, Value)>) -> Value {
-    if task.has(Fault::ResultsAsObject) {
+    if task.has(RESULTS_AS_OBJECT) {
         return Value::Object(results.into_iter().collect());
     }
     let rows = results.into_iter().map(|(platform, mut result)| {

@@ -8,7 +8,13 @@ use serde_json::json;
 use crate::common::*;
 
 fn submit(sim: &Sim, job: &str) -> String {
-    match sim.run(kieai::submit(&sim.client, &sim.settings("/kieai"), &sim.context(job), &generate("veo3"))) {
+    match sim.run(jobs::submit(
+        &sim.client,
+        &kieai::JOBS,
+        &sim.settings("/kieai"),
+        &sim.context(job),
+        &JobSpec::Generate(generate("veo3")),
+    )) {
         Submission::Accepted { task_id } => task_id,
         other => panic!("{other:?}"),
     }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
+pub(crate) use mw_integrations::jobs;
 use mw_integrations::{HttpClient, JobContext, Pieces, Progress, Settings, StreamingClient, TransportError};
+pub(crate) use mw_media::job::JobSpec;
 use mw_media::job::{GenerateSpec, OverlayStyle, PublishSpec, RenderClip, RenderSpec};
 use mw_sim::{Config, Latency};
 use serde_json::{Value, json};
@@ -138,10 +140,13 @@ impl Sim {
         let hook_url = format!("http://{}", hook_listener.local_addr().unwrap());
         let mut config = Config {
             public_url: url.clone(),
-            kieai_signing_secret: Some(KIEAI_SECRET.into()),
-            upload_post_signing_secret: Some(UPLOAD_POST_SECRET.into()),
-            upload_post_webhook_url: Some(format!("{hook_url}/upload-post")),
-            latency: Latency { kieai_ms: 300, shotstack_ms: 300, upload_post_ms: 300 },
+            settings: [
+                ("kieai_signing_secret", KIEAI_SECRET.to_owned()),
+                ("upload_post_signing_secret", UPLOAD_POST_SECRET.to_owned()),
+                ("upload_post_webhook_url", format!("{hook_url}/upload-post")),
+            ]
+            .into(),
+            latency: Latency::all(300),
             retry_scale: 0.001,
             ..Config::default()
         };

@@ -1,6 +1,6 @@
 //! `/_sim`: how tests steer the simulator.
 
-use mw_sim::fault::{KNOWN, Provider};
+use mw_sim::fault::{Provider, known};
 use serde_json::json;
 
 use crate::common::*;
@@ -9,14 +9,14 @@ use crate::common::*;
 fn faults_are_listed_switched_on_and_cleared() {
     let sim = Sim::start();
     let (_, faults) = sim.get("/_sim/faults");
-    assert_eq!(faults["known"].as_array().unwrap().len(), KNOWN.len());
+    assert_eq!(faults["known"].as_array().unwrap().len(), known().len());
     assert!(faults["known"].as_array().unwrap().iter().all(|known| known["description"].as_str().unwrap().len() > 5));
-    for known in KNOWN {
-        for provider in known.providers {
+    for known in known() {
+        for provider in &known.providers {
             sim.control("faults", json!({"provider": provider, "fault": known.fault}));
         }
     }
-    assert!(sim.state()["rules"].as_array().unwrap().len() >= KNOWN.len());
+    assert!(sim.state()["rules"].as_array().unwrap().len() >= known().len());
     let request = http::Request::delete(format!("{}/_sim/faults", sim.url)).body(Vec::new()).unwrap();
     assert_eq!(sim.call(request), (200, json!({"active": []})));
 }
@@ -38,7 +38,7 @@ fn senseless_rules_are_refused() {
         assert!(answer["error"].is_string());
     }
     assert_eq!(sim.state()["rules"], json!([]));
-    assert_eq!(Provider::ALL.len(), 9);
+    assert_eq!(Provider::all().len(), 9);
 }
 
 #[test]

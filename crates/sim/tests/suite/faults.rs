@@ -2,20 +2,28 @@
 
 use std::time::{Duration, Instant};
 
-use mw_integrations::{Fault, FaultClass, Progress, Submission, TransportError, kieai, shotstack, upload_post};
+use mw_integrations::jobs::JobProvider;
+use mw_integrations::{Fault, FaultClass, Progress, Settings, Submission, TransportError, registry};
 use serde_json::json;
 
 use crate::common::*;
 
-const PROVIDERS: [&str; 3] = ["kieai", "shotstack", "upload-post"];
+/// Whoever makes jobs.
+fn providers() -> impl Iterator<Item = &'static str> {
+    registry::job_providers().map(|(system, _)| system.name)
+}
+
+/// A provider by its name: where it is simulated, and a job that it makes.
+fn at(sim: &Sim, provider: &str) -> (&'static dyn JobProvider, Settings, JobSpec) {
+    let (system, jobs) = registry::job_providers().find(|(system, _)| system.name == provider).unwrap();
+    let orders = [JobSpec::Generate(generate("veo3")), JobSpec::Render(render()), JobSpec::Publish(publish())];
+    let order = orders.into_iter().find(|spec| jobs.makes().contains(&spec.kind())).unwrap();
+    (jobs, sim.settings(&format!("/{}", system.addresses[0].simulated)), order)
+}
 
 fn submit_with(sim: &Sim, client: &Client, provider: &str) -> Submission {
-    let context = sim.context(JOB);
-    match provider {
-        "kieai" => sim.run(kieai::submit(client, &sim.settings("/kieai"), &context, &generate("veo3"))),
-        "shotstack" => sim.run(shotstack::submit(client, &sim.settings("/shotstack/edit/v1"), &context, &render())),
-        _ => sim.run(upload_post::submit(client, &sim.settings("/upload-post/api"), &context, &publish())),
-    }
+    let (provider, settings, order) = at(sim, provider);
+    sim.run(jobs::submit(client, provider, &settings, &sim.context(JOB), &order))
 }
 
 fn submit(sim: &Sim, provider: &str) -> Submission {
@@ -23,11 +31,8 @@ fn submit(sim: &Sim, provider: &str) -> Submission {
 }
 
 fn query(sim: &Sim, provider: &str, task_id: &str) -> Result<Progress, Fault> {
-    match provider {
-        "kieai" => sim.run(kieai::query(&sim.client, &sim.settings("/kieai"), "veo3", task_id)),
-        "shotstack" => sim.run(shotstack::query(&sim.client, &sim.settings("/shotstack/edit/v1"), task_id)),
-        _ => sim.run(upload_post::query(&sim.client, &sim.settings("/upload-post/api"), task_id)),
-    }
+    let (provider, settings, order) = at(sim, provider);
+    sim.run(jobs::query(&sim.client, provider, &settings, &order, task_id))
 }
 
 fn created(sim: &Sim) -> usize {
@@ -36,7 +41,7 @@ fn created(sim: &Sim) -> usize {
 
 #[test]
 fn a_lost_answer_leaves_the_work_done() {
-    for provider in PROVIDERS {
+    for provider in providers() {
         for fault in ["drop_connection", "gateway_error_after_work", "malformed_json", "oversized_answer"] {
             let sim = Sim::start();
             sim.fault(provider, fault);
@@ -49,7 +54,7 @@ fn a_lost_answer_leaves_the_work_done() {
 
 #[test]
 fn an_answer_that_comes_too_late_is_lost() {
-    for provider in PROVIDERS {
+    for provider in providers() {
         let sim = Sim::start();
         sim.control("faults", json!({"provider": provider, "fault": "delay", "ms": 6000, "times": 1}));
         let start = Instant::now();
@@ -62,7 +67,7 @@ fn an_answer_that_comes_too_late_is_lost() {
 
 #[test]
 fn a_clear_no_leaves_nothing_done() {
-    for provider in PROVIDERS {
+    for provider in providers() {
         for (fault, class) in [("status_500", FaultClass::Unavailable), ("status_429", FaultClass::RateLimited)] {
             let sim = Sim::start();
             sim.control("faults", json!({"provider": provider, "fault": fault, "retry_after_seconds": 9}));
@@ -80,7 +85,7 @@ fn a_clear_no_leaves_nothing_done() {
 
 #[test]
 fn queries_suffer_apart_from_submissions() {
-    for provider in PROVIDERS {
+    for provider in providers() {
         let sim = Sim::start();
         let faults = [
             "drop_connection",
@@ -111,9 +116,12 @@ fn queries_suffer_apart_from_submissions() {
 #[test]
 fn nobody_listening_is_a_refusal() {
     let sim = Sim::start();
-    let settings = mw_integrations::Settings { base_url: "http://127.0.0.1:1".into(), api_key: "k".into() };
-    let submission = sim.run(kieai::submit(&sim.client, &settings, &sim.context(JOB), &generate("veo3")));
-    assert!(matches!(submission, Submission::Refused(fault) if fault.code == "not_sent"));
+    let settings = Settings { base_url: "http://127.0.0.1:1".into(), api_key: "k".into() };
+    for name in providers() {
+        let (provider, _, order) = at(&sim, name);
+        let submission = sim.run(jobs::submit(&sim.client, provider, &settings, &sim.context(JOB), &order));
+        assert!(matches!(submission, Submission::Refused(fault) if fault.code == "not_sent"), "{name}");
+    }
     let error = TransportError::NotSent("x".into());
     assert_eq!(error.to_string(), "not sent: x");
 }

@@ -8,7 +8,13 @@ use crate::common::*;
 const FAMILIES: [&str; 3] = ["veo3_fast", "wan/3-0-video-prime", "runway"];
 
 fn submit(sim: &Sim, model: &str, job: &str) -> Submission {
-    sim.run(kieai::submit(&sim.client, &sim.settings("/kieai"), &sim.context(job), &generate(model)))
+    sim.run(jobs::submit(
+        &sim.client,
+        &kieai::JOBS,
+        &sim.settings("/kieai"),
+        &sim.context(job),
+        &JobSpec::Generate(generate(model)),
+    ))
 }
 
 fn accepted(sim: &Sim, model: &str) -> String {
@@ -19,7 +25,13 @@ fn accepted(sim: &Sim, model: &str) -> String {
 }
 
 fn query(sim: &Sim, model: &str, task_id: &str) -> Result<Progress, Fault> {
-    sim.run(kieai::query(&sim.client, &sim.settings("/kieai"), model, task_id))
+    sim.run(jobs::query(
+        &sim.client,
+        &kieai::JOBS,
+        &sim.settings("/kieai"),
+        &JobSpec::Generate(generate(model)),
+        task_id,
+    ))
 }
 
 fn end(sim: &Sim, model: &str, task_id: &str) -> Progress {
@@ -57,8 +69,17 @@ fn tasks_are_adopted_by_their_callback_url() {
     for model in FAMILIES {
         let sim = Sim::start();
         let task_id = accepted(&sim, model);
-        let adopt =
-            |task: &str, job: &str| sim.run(kieai::adopt(&sim.client, &sim.settings("/kieai"), model, task, job));
+        let adopt = |task: &str, job: &str| {
+            sim.run(jobs::confirm(
+                &sim.client,
+                &kieai::JOBS,
+                &sim.settings("/kieai"),
+                &JobSpec::Generate(generate(model)),
+                task,
+                job,
+            ))
+            .unwrap()
+        };
         assert_eq!(adopt(&task_id, JOB), Adoption::Ours);
         assert_eq!(adopt(&task_id, "another-job"), Adoption::NotOurs);
         assert_eq!(adopt("unheard-of", JOB), Adoption::NotOurs);
@@ -154,17 +175,23 @@ fn a_stranger_has_no_valid_signature() {
 
 #[test]
 fn without_a_secret_nothing_is_signed() {
-    let sim = Sim::with(|config| config.kieai_signing_secret = None);
+    let sim = Sim::with(|config| drop(config.settings.remove("kieai_signing_secret")));
     accepted(&sim, "veo3");
     assert_eq!(verified(&sim.callbacks(1)[0]), SignatureStatus::Missing);
 }
 
 #[test]
 fn keys_are_checked() {
-    let sim = Sim::with(|config| config.kieai_api_key = Some("the-key".into()));
+    let sim = Sim::with(|config| drop(config.settings.insert("kieai_api_key", "the-key".into())));
     let mut settings = sim.settings("/kieai");
     let ask = |settings: &mw_integrations::Settings| {
-        sim.run(kieai::submit(&sim.client, settings, &sim.context(JOB), &generate("veo3")))
+        sim.run(jobs::submit(
+            &sim.client,
+            &kieai::JOBS,
+            settings,
+            &sim.context(JOB),
+            &JobSpec::Generate(generate("veo3")),
+        ))
     };
     assert!(matches!(ask(&settings), Submission::Refused(fault) if fault.code == "401"));
     settings.api_key = "the-key".into();

@@ -1,6 +1,6 @@
 //! Telegram and Slack: what a bot may send, and what people do with it.
 
-use mw_integrations::post::{Buttons, Post};
+use mw_integrations::post::{self, Buttons, Post};
 use mw_integrations::{Settings, slack, telegram};
 use mw_media::notification::Message;
 use serde_json::{Value, json};
@@ -28,9 +28,9 @@ fn what_a_bot_sends_is_kept_in_its_order() {
     let sim = Sim::start();
     let (bot, buttons) = (settings(&sim, "/telegram"), buttons());
     let post = Post { message: &message(), link: None, buttons: Some(&buttons) };
-    sim.run(telegram::send(&sim.client, &bot, "-100", &post)).unwrap();
+    sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "-100", &post)).unwrap();
     sim.run(telegram::take_buttons_off(&sim.client, &bot, "-100", 1)).unwrap();
-    sim.run(slack::send(&sim.client, &settings(&sim, "/slack/api"), "C01", &post)).unwrap();
+    sim.run(post::send(&sim.client, &slack::MESSENGER, &settings(&sim, "/slack/api"), "C01", &post)).unwrap();
     let methods: Vec<Value> = sent(&sim, "-100").into_iter().map(|message| message["method"].clone()).collect();
     assert_eq!(methods, ["sendMessage", "editMessageReplyMarkup"]);
     assert_eq!(sent(&sim, "C01").len(), 1);
@@ -43,7 +43,7 @@ fn what_telegram_would_refuse_is_refused() {
     let bot = settings(&sim, "/telegram");
     let long = Buttons { approve: "a".repeat(65), reject: "r".into() };
     let post = Post { message: &message(), link: None, buttons: Some(&long) };
-    let refused = sim.run(telegram::send(&sim.client, &bot, "5", &post)).unwrap_err();
+    let refused = sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "5", &post)).unwrap_err();
     assert!(refused.is_final() && refused.message.contains("BUTTON_DATA_INVALID"), "{refused}");
     assert!(sim.run(telegram::say(&sim.client, &bot, "5", " ")).unwrap_err().is_final());
     assert!(sim.run(telegram::set_webhook(&sim.client, &bot, "https://x", "no spaces")).unwrap_err().is_final());
@@ -64,8 +64,8 @@ fn limits_and_refusals_come_in_each_messengers_words() {
     let post = Post { message: &message(), link: None, buttons: None };
     let (bot, workspace) = (settings(&sim, "/telegram"), settings(&sim, "/slack/api"));
     let told = |first: bool| {
-        let telegram = sim.run(telegram::send(&sim.client, &bot, "5", &post)).unwrap_err();
-        let slack = sim.run(slack::send(&sim.client, &workspace, "C01", &post)).unwrap_err();
+        let telegram = sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "5", &post)).unwrap_err();
+        let slack = sim.run(post::send(&sim.client, &slack::MESSENGER, &workspace, "C01", &post)).unwrap_err();
         if first {
             [telegram.retry_after_seconds, slack.retry_after_seconds]
         } else {

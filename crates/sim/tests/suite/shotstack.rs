@@ -8,7 +8,13 @@ use crate::common::*;
 const BASE: &str = "/shotstack/edit/v1";
 
 fn submit(sim: &Sim) -> Submission {
-    sim.run(shotstack::submit(&sim.client, &sim.settings(BASE), &sim.context(JOB), &render()))
+    sim.run(jobs::submit(
+        &sim.client,
+        &shotstack::JOBS,
+        &sim.settings(BASE),
+        &sim.context(JOB),
+        &JobSpec::Render(render()),
+    ))
 }
 
 fn accepted(sim: &Sim) -> String {
@@ -19,7 +25,7 @@ fn accepted(sim: &Sim) -> String {
 }
 
 fn query(sim: &Sim, task_id: &str) -> Result<Progress, Fault> {
-    sim.run(shotstack::query(&sim.client, &sim.settings(BASE), task_id))
+    sim.run(jobs::query(&sim.client, &shotstack::JOBS, &sim.settings(BASE), &JobSpec::Render(render()), task_id))
 }
 
 fn events(received: &[Received]) -> Vec<String> {
@@ -60,7 +66,17 @@ fn a_second_post_is_a_second_render() {
 fn renders_are_adopted_by_their_callback() {
     let sim = Sim::start();
     let task_id = accepted(&sim);
-    let adopt = |task: &str, job: &str| sim.run(shotstack::adopt(&sim.client, &sim.settings(BASE), task, job));
+    let adopt = |task: &str, job: &str| {
+        sim.run(jobs::confirm(
+            &sim.client,
+            &shotstack::JOBS,
+            &sim.settings(BASE),
+            &JobSpec::Render(render()),
+            task,
+            job,
+        ))
+        .unwrap()
+    };
     assert_eq!(adopt(&task_id, JOB), Adoption::Ours);
     assert_eq!(adopt(&task_id, "another"), Adoption::NotOurs);
     assert_eq!(adopt("00000000-0000-4000-8000-000000000000", JOB), Adoption::NotOurs);

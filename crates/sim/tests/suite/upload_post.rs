@@ -8,15 +8,21 @@ use crate::common::*;
 const BASE: &str = "/upload-post/api";
 
 fn submit(sim: &Sim) -> Submission {
-    sim.run(upload_post::submit(&sim.client, &sim.settings(BASE), &sim.context(JOB), &publish()))
+    sim.run(jobs::submit(
+        &sim.client,
+        &upload_post::JOBS,
+        &sim.settings(BASE),
+        &sim.context(JOB),
+        &JobSpec::Publish(publish()),
+    ))
 }
 
 fn query(sim: &Sim) -> Result<Progress, Fault> {
-    sim.run(upload_post::query(&sim.client, &sim.settings(BASE), JOB))
+    sim.run(jobs::query(&sim.client, &upload_post::JOBS, &sim.settings(BASE), &JobSpec::Publish(publish()), JOB))
 }
 
 fn recover(sim: &Sim) -> Recovery {
-    sim.run(upload_post::recover(&sim.client, &sim.settings(BASE), JOB))
+    sim.run(jobs::find(&sim.client, &upload_post::JOBS, &sim.settings(BASE), JOB)).unwrap()
 }
 
 fn accepted() -> Submission {
@@ -134,7 +140,7 @@ fn deliveries_may_be_unsigned_or_forged() {
     let received = sim.callbacks(2);
     assert_eq!((verified(&received[0]), verified(&received[1])), (SignatureStatus::Invalid, SignatureStatus::Valid));
 
-    let sim = Sim::with(|config| config.upload_post_signing_secret = None);
+    let sim = Sim::with(|config| drop(config.settings.remove("upload_post_signing_secret")));
     submit(&sim);
     assert_eq!(verified(&sim.callbacks(1)[0]), SignatureStatus::Missing);
 }
@@ -145,7 +151,13 @@ fn the_channel_rests_after_five_failures_and_skips_for_good() {
     sim.answer_callbacks_with(&[500]);
     for job in 0..7 {
         let context = sim.context(&format!("job-{job}"));
-        sim.run(upload_post::submit(&sim.client, &sim.settings(BASE), &context, &publish()));
+        sim.run(jobs::submit(
+            &sim.client,
+            &upload_post::JOBS,
+            &sim.settings(BASE),
+            &context,
+            &JobSpec::Publish(publish()),
+        ));
         if job < 5 {
             sim.callbacks(job + 1);
             eventually(|| (sim.state()["tasks"][job]["callbacks"]["failed"] == 1).then_some(()));
@@ -158,7 +170,7 @@ fn the_channel_rests_after_five_failures_and_skips_for_good() {
 
 #[test]
 fn without_a_url_nobody_is_told() {
-    let sim = Sim::with(|config| config.upload_post_webhook_url = None);
+    let sim = Sim::with(|config| drop(config.settings.remove("upload_post_webhook_url")));
     submit(&sim);
     ended(|| query(&sim).unwrap());
     assert!(sim.received().is_empty());
@@ -166,7 +178,7 @@ fn without_a_url_nobody_is_told() {
 
 #[test]
 fn the_account_sets_its_url() {
-    let sim = Sim::with(|config| config.upload_post_webhook_url = None);
+    let sim = Sim::with(|config| drop(config.settings.remove("upload_post_webhook_url")));
     for (path, hook) in [("users/notifications", "/first"), ("notification-config", "/second")] {
         let body = json!({"channels": {"webhook": true}, "webhook_url": format!("{}{hook}", sim.hook_url)});
         let request = http::Request::post(format!("{}{BASE}/uploadposts/{path}", sim.url))

@@ -13,6 +13,7 @@ pub(crate) fn migrate(db: &mut Client) {
     for file in files {
         db.driver().batch_execute(&std::fs::read_to_string(file).unwrap()).unwrap();
     }
+    mw_store::effects::register_providers(db, &mw_integrations::registry::rows()).unwrap();
     // `mw-mutants` sees whether a test notices a function with a guard less.
     if let Ok(mutant) = std::env::var("MW_SQL_MUTANT") {
         db.driver().batch_execute(&mutant).unwrap();

@@ -104,11 +104,11 @@ fn a_project_has_one_primary_account_however_often_it_is_seeded() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
     started(&mut db, "test_video_gen", ProvidersMode::Mock);
-    assert_eq!(seed_social(&mut db, now(), "AISMR", "nothing").unwrap(), Seeded::UnknownProject);
-    assert_eq!(seed_social(&mut db, now(), "AISMR", "test_video_gen").unwrap(), Seeded::Added);
-    assert_eq!(seed_social(&mut db, now(), "AISMR", "test_video_gen").unwrap(), Seeded::Unchanged);
-    assert_eq!(seed_social(&mut db, now(), "OTHER", "test_video_gen").unwrap(), Seeded::Added);
-    assert_eq!(seed_social(&mut db, now(), "AISMR", "test_video_gen").unwrap(), Seeded::Added);
+    assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", "nothing").unwrap(), Seeded::UnknownProject);
+    assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", "test_video_gen").unwrap(), Seeded::Added);
+    assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", "test_video_gen").unwrap(), Seeded::Unchanged);
+    assert_eq!(seed_social(&mut db, now(), "upload-post", "OTHER", "test_video_gen").unwrap(), Seeded::Added);
+    assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", "test_video_gen").unwrap(), Seeded::Added);
     let sql = "SELECT account_id FROM project_socials JOIN socials ON socials.id = social_id WHERE is_primary";
     let primary: Vec<String> = db.driver().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(primary, ["AISMR"]);
@@ -121,10 +121,10 @@ fn each_project_has_a_primary_account_of_its_own() {
     let projects = ["test_video_gen", "aismr"];
     for project in projects {
         started(&mut db, project, ProvidersMode::Mock);
-        assert_eq!(seed_social(&mut db, now(), "AISMR", project).unwrap(), Seeded::Added);
+        assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", project).unwrap(), Seeded::Added);
     }
     for project in projects {
-        assert_eq!(seed_social(&mut db, now(), "AISMR", project).unwrap(), Seeded::Unchanged);
+        assert_eq!(seed_social(&mut db, now(), "upload-post", "AISMR", project).unwrap(), Seeded::Unchanged);
     }
 }
 

@@ -103,7 +103,7 @@ impl House {
             public_base_url: "https://myloware.example".into(),
             expiry_hours: 24,
         };
-        let notify = Notify { telegram: Some(telegram), slack: None, links: Some(links) };
+        let notify = Notify { bots: [("telegram", telegram)].into(), links: Some(links) };
         let settings = Settings { notify, exports: Exports::default() };
         futures::executor::block_on(mw_engine::work(self, outside, KINDS, &[&Counting], &settings)).unwrap()
     }

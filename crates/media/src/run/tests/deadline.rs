@@ -29,7 +29,7 @@ fn clips_that_did_not_come_in_time_are_counted() {
     let overdue = run.deadline.unwrap();
     let transition = with_context(overdue, |context| apply(&run, &Command::PassDeadline, "t", context));
     let artifacts = transition.unwrap().unwrap().rows.artifacts;
-    assert_eq!(artifacts[0].artifact_type, "kieai.wait");
+    assert!(artifacts[0].artifact_type.ends_with(".wait"));
     assert_eq!(artifacts[0].metadata["status"], "timeout");
     assert_eq!(artifacts[0].metadata["expectedCount"], 2);
 }

@@ -4,7 +4,7 @@ use crate::run::*;
 fn effect(state: EffectState) -> OpenEffect {
     OpenEffect {
         kind: EffectKind::Submit,
-        provider: "kieai".into(),
+        provider: "reel-house".into(),
         state,
         attempt: 2,
         due_at: T0,
@@ -29,7 +29,9 @@ fn a_gate_a_pause_and_work_are_told_apart() {
     let none = Facts::default();
     assert!(at_gate(gate("ideate")).why(&none).waiting_for.starts_with("a person at the ideate gate"));
     assert_eq!(paused(&at_generate()).why(&none).waiting_for, "an operator: ann paused it (r)");
-    assert_eq!(at_generate().why(&none).waiting_for, "kieai: 0 of 2 clips are there, 2 not yet accepted");
+    let maker = at_generate().body.current_step().unwrap().work().unwrap().provider.to_owned();
+    let expected = format!("{maker}: 0 of 2 clips are there, 2 not yet accepted");
+    assert_eq!(at_generate().why(&none).waiting_for, expected);
     let job_id = job_ids(&at_generate())[0].clone();
     assert!(!job_id.is_empty());
 }
@@ -44,12 +46,12 @@ fn work_in_flight_is_told_with_its_last_error() {
     let none = Facts::default();
     assert_eq!(
         words(EffectState::Due, &none),
-        format!("submitting job j1 to kieai: attempt 3 is due at {}; last: 429", rfc3339(T0))
+        format!("submitting job j1 to reel-house: attempt 3 is due at {}; last: 429", rfc3339(T0))
     );
     assert!(words(EffectState::Dead, &none).contains("given up after 2 attempts"));
     assert!(words(EffectState::Held, &none).contains("held while the run is paused"));
     assert!(words(EffectState::Leased, &none).contains("attempt 2 is on its way"));
-    let resting = Facts { resting: [("kieai".to_owned(), "noon".to_owned())].into(), ..none };
+    let resting = Facts { resting: [("reel-house".to_owned(), "noon".to_owned())].into(), ..none };
     assert!(words(EffectState::Due, &resting).contains("not asked before noon"));
     let lost = OpenEffect { unanswered: true, ..effect(EffectState::Due) };
     assert!(told(lost, &Facts::default()).contains("looked for first"));

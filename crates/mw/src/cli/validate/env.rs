@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(development, ["SPIN_VARIABLE_KIAI_API_KEY is read by nobody: is it misspelt?"]);
         let production = problems_of(
             "ENVIRONMENT=prod\nAPI_KEY=dev-local-api-key\nDATABASE_URL=postgresql://u:p@h/x\nDATABASE_HOST=other:5432\n\
-             PUBLIC_BASE_URL=http://media.example.com\nLOG_LEVEL=loud\nKIEAI_HOST=https://api.kie.ai\n\
-             KIEAI_BASE_URL=https://proxy.example.com/kie",
+             PUBLIC_BASE_URL=http://media.example.com\nLOG_LEVEL=loud\nTELEGRAM_HOST=https://api.telegram.org\n\
+             TELEGRAM_BASE_URL=https://proxy.example.com/bot",
         )
         .join("\n");
         for part in [
@@ -184,7 +184,7 @@ mod tests {
             "LOG_LEVEL must be",
             "SWEEP_KEY is not set",
             "DATABASE_HOST is other:5432, but its address is at h:5432",
-            "KIEAI_HOST is https://api.kie.ai, but its address is at https://proxy.example.com:443",
+            "TELEGRAM_HOST is https://api.telegram.org, but its address is at https://proxy.example.com:443",
         ] {
             assert!(production.contains(part), "{part}: {production}");
         }

@@ -1,4 +1,4 @@
-//! The three providers, and the language model where there is a key for one: where they are, and one harmless question to each.
+//! The providers of jobs, and the language model where there is a key for one: where they are, and one harmless question to each.
 
 use super::Context;
 use crate::{
@@ -7,75 +7,32 @@ use crate::{
     mode::Mode,
     settings::{Settings, origin},
 };
+use mw_integrations::registry::SYSTEMS;
+use mw_integrations::system::Probe;
 use serde_json::{Value, json};
 
-/// A provider, and a request that reads: of a task, a render and a post that do not exist.
-pub(super) struct Provider {
-    pub(super) name: &'static str,
-    base_url: (&'static str, &'static str),
-    key: &'static str,
-    header: (&'static str, &'static str),
-    question: &'static str,
+/// Those that matter: who makes jobs, and a model only with a key.
+fn probes(settings: &Settings) -> impl Iterator<Item = &'static Probe> {
+    let all = SYSTEMS.iter().flat_map(|system| system.probes);
+    all.filter(|probe| !probe.optional || settings.get(&setting(probe.key)).is_some())
 }
 
-/// The last two are models, of which the first that has a key is asked by the product.
-const PROVIDERS: [Provider; 5] = [
-    Provider {
-        name: "kieai",
-        base_url: ("KIEAI_BASE_URL", "https://api.kie.ai"),
-        key: "KIEAI_API_KEY",
-        header: ("authorization", "Bearer "),
-        question: "/api/v1/veo/record-info?taskId=mw-validate",
-    },
-    Provider {
-        name: "shotstack",
-        base_url: ("SHOTSTACK_BASE_URL", "https://api.shotstack.io/edit/v1"),
-        key: "SHOTSTACK_API_KEY",
-        header: ("x-api-key", ""),
-        question: "/render/00000000-0000-0000-0000-000000000000",
-    },
-    Provider {
-        name: "upload_post",
-        base_url: ("UPLOAD_POST_BASE_URL", "https://api.upload-post.com/api"),
-        key: "UPLOAD_POST_API_KEY",
-        header: ("authorization", "Apikey "),
-        question: "/uploadposts/history?external_id=mw-validate",
-    },
-    Provider {
-        name: "openai",
-        base_url: ("OPENAI_BASE_URL", "https://api.openai.com"),
-        key: "OPENAI_API_KEY",
-        header: ("authorization", "Bearer "),
-        question: "/v1/models",
-    },
-    Provider {
-        name: "anthropic",
-        base_url: ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
-        key: "ANTHROPIC_API_KEY",
-        header: ("x-api-key", ""),
-        question: "/v1/models",
-    },
-];
-const MODELS: [&str; 2] = ["openai", "anthropic"];
-
-/// Those that matter: a model only with a key.
-fn providers(settings: &Settings) -> impl Iterator<Item = &'static Provider> {
-    PROVIDERS.iter().filter(|provider| !MODELS.contains(&provider.name) || settings.get(provider.key).is_some())
+/// The setting of a variable.
+fn setting(variable: &str) -> String {
+    variable.to_ascii_uppercase()
 }
 
-impl Provider {
-    fn base_url<'a>(&self, settings: &'a Settings) -> &'a str {
-        settings.get(self.base_url.0).unwrap_or(self.base_url.1)
-    }
+fn base_url(probe: &Probe, settings: &Settings) -> String {
+    settings.get(&setting(probe.address.variable)).unwrap_or(probe.address.default).to_owned()
+}
 
-    pub(super) fn host(&self, settings: &Settings) -> Result<String> {
-        origin(self.base_url.0, self.base_url(settings))
-    }
+fn host(probe: &Probe, settings: &Settings) -> Result<String> {
+    origin(&setting(probe.address.variable), &base_url(probe, settings))
 }
 
 /// The hosts by provider, as both `config` and `env` show them.
 pub(super) fn hosts(settings: &Settings) -> Result<Value> {
-    let hosts = providers(settings).map(|provider| Ok((provider.name.to_owned(), provider.host(settings)?.into())));
+    let hosts = probes(settings).map(|probe| Ok((probe.name.to_owned(), host(probe, settings)?.into())));
     hosts.collect::<Result<serde_json::Map<String, Value>>>().map(Value::Object)
 }
 
@@ -84,17 +41,13 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
     let mode = Mode::choose(None, settings)?;
     let is_asked = !dry_run && mode != Mode::Mock;
     let mut answers = Vec::new();
-    for provider in providers(settings) {
-        let host = provider.host(settings)?;
-        let mut base_url = provider.base_url(settings).trim_end_matches('/');
-        if MODELS.contains(&provider.name) {
-            // It may end with the version that the question begins with.
-            base_url = base_url.trim_end_matches("/v1");
-        }
-        let url = format!("{base_url}{}", provider.question);
-        let verdict = if is_asked { ask(provider, &url, settings.need(provider.key)?) } else { Value::Null };
-        answers
-            .push(json!({ "provider": provider.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
+    for probe in probes(settings) {
+        let (host, base_url) = (host(probe, settings)?, base_url(probe, settings));
+        let base_url = base_url.trim_end_matches('/');
+        let base_url = if probe.cut.is_empty() { base_url } else { base_url.trim_end_matches(probe.cut) };
+        let url = format!("{base_url}{}", probe.question);
+        let verdict = if is_asked { ask(probe, &url, settings.need(&setting(probe.key))?) } else { Value::Null };
+        answers.push(json!({ "provider": probe.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
     }
     let is_fine = |answer: &Value| answer.pointer("/answer/ok") != Some(&Value::Bool(false));
     let ok = answers.iter().all(is_fine);
@@ -110,11 +63,9 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
     Ok(u8::from(!ok))
 }
 
-fn ask(provider: &Provider, url: &str, key: &str) -> Value {
-    let mut headers = vec![(provider.header.0, format!("{}{key}", provider.header.1))];
-    if provider.name == "anthropic" {
-        headers.push(("anthropic-version", "2023-06-01".to_owned()));
-    }
+fn ask(probe: &Probe, url: &str, key: &str) -> Value {
+    let mut headers = vec![(probe.header.0, format!("{}{key}", probe.header.1))];
+    headers.extend(probe.more_headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let (ok, detail) = match Api::at("", "").send(url, &Call { post: None, headers }) {
         Ok(answer) => verdict(&answer),
         Err(_) => (false, "does not answer".to_owned()),
@@ -122,7 +73,7 @@ fn ask(provider: &Provider, url: &str, key: &str) -> Value {
     json!({ "ok": ok, "detail": detail })
 }
 
-/// That there is no such task is a good answer: the key was taken. kie.ai says what is wrong in the body's `code`.
+/// That there is no such task is a good answer: the key was taken. Some say what is wrong in the body's `code` only.
 fn verdict(answer: &Answer) -> (bool, String) {
     let code = answer.body.get("code").and_then(Value::as_u64).unwrap_or_default();
     match (answer.status, code) {
@@ -136,15 +87,17 @@ fn verdict(answer: &Answer) -> (bool, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mw_integrations::registry;
 
     #[test]
     fn a_model_is_among_the_providers_only_with_a_key() {
         let names = |given: &str| -> Vec<&str> {
             let settings = Settings::of(crate::settings::parse_lines(given));
-            providers(&settings).map(|provider| provider.name).collect()
+            probes(&settings).map(|probe| probe.name).collect()
         };
-        assert_eq!(names(""), ["kieai", "shotstack", "upload_post"]);
-        assert_eq!(names("ANTHROPIC_API_KEY=k"), ["kieai", "shotstack", "upload_post", "anthropic"]);
+        assert_eq!(names("").len(), registry::job_providers().count());
+        let with_key = names("ANTHROPIC_API_KEY=k");
+        assert_eq!((with_key.len(), with_key.last()), (names("").len() + 1, Some(&"anthropic")));
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn operators() -> Vec<Statement> {
             assert_eq!(upkeep::purge_runs_before(db, now(), None, 10, false).unwrap().purged.len(), 10);
         }),
         statement("social_seed", FEW, |db, _| {
-            upkeep::seed_social(db, now(), "AISMR", "test_video_gen").unwrap();
+            upkeep::seed_social(db, now(), "upload-post", "AISMR", "test_video_gen").unwrap();
         }),
     ]
 }

@@ -1,6 +1,8 @@
 //! Standard Webhooks 1.0.0 (and Svix, whose headers have another prefix): the configured sources, the signature over
 //! `id.timestamp.body`, and what we read of a body.
 
+mod system;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -10,9 +12,13 @@ use crate::answer::id;
 use crate::callback::{Callback, CallbackError, Hint};
 use crate::signature::{SignatureStatus, header, hmac_sha256, is_fresh, same};
 
+pub use system::SYSTEM;
+
 /// Prefixes of the three headers: the specification's, and Svix's.
 const PREFIXES: [&str; 2] = ["webhook", "svix"];
-const PARTS: [&str; 3] = ["id", "timestamp", "signature"];
+/// The headers that deliveries are signed with, in either spelling.
+pub const HEADERS: [&str; 6] =
+    ["webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "svix-timestamp", "svix-signature"];
 const SECRET_PREFIX: &str = "whsec_";
 /// Bytes of a secret, as the specification has them.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -113,11 +119,6 @@ impl<'a> Signed<'a> {
         let given = self.signatures.split(' ').take(SIGNATURES_MAX).filter_map(|text| text.strip_prefix("v1,"));
         given.fold(false, |found, given| found | same(given, &expected))
     }
-}
-
-/// Whether it is one of the headers that deliveries are signed with, in either spelling.
-pub(crate) fn is_header(name: &str) -> bool {
-    name.split_once('-').is_some_and(|(prefix, part)| PREFIXES.contains(&prefix) && PARTS.contains(&part))
 }
 
 /// The id of a delivery, which its signature covers: the key under which it is stored once.

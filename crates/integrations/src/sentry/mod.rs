@@ -3,9 +3,10 @@
 //! * [`Dsn`]: where its project is. An empty one means that nothing is sent.
 //! * [`send`]: hands an event over. Who is limited drops the event and never sends it again, as Sentry asks of its clients.
 
+mod system;
+
 use http::{HeaderMap, Method, StatusCode};
 use mw_media::Timestamp;
-use mw_media::retry::Provider;
 use mw_media::run::rfc3339;
 use serde_json::json;
 
@@ -14,6 +15,8 @@ use crate::otlp::Service;
 use crate::outcome::Fault;
 use crate::port::HttpClient;
 use crate::retry_after;
+
+pub use system::SYSTEM;
 
 const LIMITS_HEADER: &str = "x-sentry-rate-limits";
 /// How long a limit holds that says nothing of it.
@@ -88,14 +91,14 @@ pub async fn send(
     let name = format!("myloware/{}", service.version);
     let key = &dsn.public_key;
     let call = Call {
-        provider: Provider::Sentry,
+        system: &SYSTEM,
         method: Method::POST,
         url: dsn.envelope_url.clone(),
         authorization: Authorization::Header(
             "x-sentry-auth",
             format!("Sentry sentry_version=7, sentry_client={name}, sentry_key={key}"),
         ),
-        headers: &[("content-type", "application/x-sentry-envelope"), ("user-agent", &name)],
+        headers: vec![("content-type", "application/x-sentry-envelope".to_owned()), ("user-agent", name)],
         body: envelope(service, event, now),
     };
     let answer = call.send(client).await.map_err(|fault| clean(fault.into_fault(), key))?;

@@ -1,20 +1,24 @@
 //! Slack's Web API and its interactive messages.
 //!
-//! * [`send`]: a message with buttons. [`respond`]: what follows a press, to the response URL that came with it.
+//! * [`MESSENGER`]: a message with buttons. [`respond`]: what follows a press, to the response URL that came with it.
 //! * [`is_from_slack`], [`parse`]: the receiving side. The signature covers the time and the raw bytes of the body.
 //!
 //! A message whose answer was lost may be sent twice, as with Telegram.
 
+mod system;
+
 use http::{HeaderMap, Method};
-use mw_media::retry::{Provider, Trouble};
+use mw_media::retry::Trouble;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
 use crate::outcome::{Fault, Settings};
 use crate::port::HttpClient;
-use crate::post::{Post, escaped};
+use crate::post::{Messenger, Post, escaped};
 use crate::retry_after;
 use crate::signature::{header, hmac_hex, is_fresh, same, usable};
+
+pub use system::SYSTEM;
 
 const SIGNATURE_HEADER: &str = "x-slack-signature";
 const TIME_HEADER: &str = "x-slack-request-timestamp";
@@ -32,8 +36,32 @@ pub fn is_person_id(text: &str) -> bool {
     is_channel_id(text) && text.starts_with(['U', 'W'])
 }
 
-/// Sends a message to a channel.
-pub async fn send(client: &impl HttpClient, settings: &Settings, channel: &str, post: &Post<'_>) -> Result<(), Fault> {
+/// Messages to channels.
+pub struct Bot;
+
+pub static MESSENGER: Bot = Bot;
+
+impl Messenger for Bot {
+    fn message(&self, to: &Settings, channel: &str, post: &Post<'_>) -> Call {
+        Call {
+            system: &SYSTEM,
+            method: Method::POST,
+            url: joined(&to.base_url, "/chat.postMessage"),
+            authorization: Authorization::Header("authorization", format!("Bearer {}", to.api_key)),
+            headers: vec![("content-type", JSON.to_owned())],
+            body: message(channel, post).to_string().into_bytes(),
+        }
+    }
+
+    fn read(&self, to: &Settings, answer: &Answer) -> Result<(), Fault> {
+        match answer.body.get("ok").and_then(Value::as_bool) {
+            Some(true) if answer.status.is_success() => Ok(()),
+            _ => Err(fault(answer, to)),
+        }
+    }
+}
+
+fn message(channel: &str, post: &Post<'_>) -> Value {
     let (title, text) = (escaped(&post.message.title), escaped(&post.message.text));
     let mut blocks = vec![section(&format!("*{title}*\n{text}"))];
     let mut elements = Vec::new();
@@ -47,23 +75,10 @@ pub async fn send(client: &impl HttpClient, settings: &Settings, channel: &str, 
     if !elements.is_empty() {
         blocks.push(json!({"type": "actions", "elements": elements}));
     }
-    let body = json!({
+    json!({
         "channel": channel, "text": format!("{title}\n{text}"), "blocks": blocks, "unfurl_links": false,
         "unfurl_media": false,
-    });
-    let call = Call {
-        provider: Provider::Slack,
-        method: Method::POST,
-        url: joined(&settings.base_url, "/chat.postMessage"),
-        authorization: Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
-        headers: &[("content-type", JSON)],
-        body: body.to_string().into_bytes(),
-    };
-    let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
-    match answer.body.get("ok").and_then(Value::as_bool) {
-        Some(true) if answer.status.is_success() => Ok(()),
-        _ => Err(fault(&answer, settings)),
-    }
+    })
 }
 
 fn section(text: &str) -> Value {
@@ -112,11 +127,11 @@ pub async fn respond(client: &impl HttpClient, response_url: &str, reply: &Reply
         }
     };
     let call = Call {
-        provider: Provider::Slack,
+        system: &SYSTEM,
         method: Method::POST,
         url: response_url.to_owned(),
         authorization: Authorization::InUrl(response_url.to_owned()),
-        headers: &[("content-type", JSON)],
+        headers: vec![("content-type", JSON.to_owned())],
         body: body.to_string().into_bytes(),
     };
     let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;

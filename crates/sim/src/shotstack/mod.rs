@@ -1,6 +1,9 @@
 //! Shotstack: renders. Nothing is signed, and every POST is another render.
 
+mod faults;
+
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -14,11 +17,51 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::delivery::{self, Delivery};
-use crate::fault::{Fault, Provider};
+use crate::fault::Fault;
+use crate::player::{Jobs, Player, Provider, Setting};
 use crate::signer::Signer;
 use crate::world::{App, NewTask, Task, job_in, unix_ms};
+use faults::*;
 
-const PROVIDER: Provider = Provider::Shotstack;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[Setting::secret("shotstack_api_key", "The only key that Shotstack accepts [default: any]")],
+    key: Some("shotstack_api_key"),
+    faults: &[FAULTS],
+    jobs: Some(&Renders),
+    ..Player::new("shotstack", "/shotstack/edit/v1", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+
+struct Renders;
+
+impl Jobs for Renders {
+    fn latency_ms(&self) -> u64 {
+        500
+    }
+
+    fn attempts(&self) -> u64 {
+        10
+    }
+
+    /// `min(attempt³, 900)` seconds, from the second on.
+    fn gap(&self, attempt: u64) -> Duration {
+        Duration::from_secs((attempt + 1).pow(3).min(900))
+    }
+
+    /// Every redirect counts.
+    fn is_delivered(&self, status: u16) -> bool {
+        (200..400).contains(&status)
+    }
+
+    fn lie(&self, task_id: &str, url: &str, _secret: &str, _at_unix: u64) -> (Vec<(&'static str, String)>, Value) {
+        (Vec::new(), done_by_a_stranger(task_id, url))
+    }
+}
+
+fn error(_status: StatusCode, message: &str) -> Value {
+    json!({"success": false, "message": message, "response": {"error": message}})
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -139,23 +182,23 @@ fn call_back(app: &App, task: &Task) {
         task_id: task.task_id.clone(),
         url: url.clone(),
         body,
-        signer: Signer::Unsigned,
+        signer: Signer::unsigned(),
         is_forged,
     };
     let mut real = vec![delivery(rendered(app, task), false)];
-    if !task.has(Fault::RenderFails) {
+    if !task.has(RENDER_FAILS) {
         real.push(delivery(copied(app, task), false));
     }
-    if task.has(Fault::CopyBeforeRender) {
+    if task.has(COPY_BEFORE_RENDER) {
         real.reverse();
     }
-    let is_lied_about = task.has(Fault::ForgedDone) || task.has(Fault::CallbackForged);
+    let is_lied_about = task.has(FORGED_DONE) || task.has(Fault::CALLBACK_FORGED);
     let forged = is_lied_about.then(|| delivery(forged(task), true));
     delivery::schedule(app, task, real, forged.into_iter().collect());
 }
 
 fn rendered(app: &App, task: &Task) -> Value {
-    let failed = task.has(Fault::RenderFails);
+    let failed = task.has(RENDER_FAILS);
     json!({
         "type": "edit",
         "action": "render",
@@ -183,20 +226,24 @@ fn copied(app: &App, task: &Task) -> Value {
 }
 
 fn forged(task: &Task) -> Value {
+    done_by_a_stranger(&task.task_id, "https://evil.example/final.mp4")
+}
+
+fn done_by_a_stranger(task_id: &str, url: &str) -> Value {
     json!({
         "type": "edit",
         "action": "render",
-        "id": task.task_id,
+        "id": task_id,
         "owner": "mallory",
         "status": "done",
-        "url": "https://evil.example/final.mp4",
+        "url": url,
         "error": null,
         "completed": now(),
     })
 }
 
 fn error_text(task: &Task) -> String {
-    let text = task.quirk(Fault::RenderFails).and_then(|quirk| quirk.text.clone());
+    let text = task.quirk(RENDER_FAILS).and_then(|quirk| quirk.text.clone());
     text.unwrap_or_else(|| "Failed to download an asset".to_owned())
 }
 
@@ -228,9 +275,9 @@ async fn status(
 
 fn render(app: &App, task: &Task, with_data: bool) -> Value {
     let status = match task.progress() {
-        1.0.. if task.has(Fault::RenderFails) => "failed",
+        1.0.. if task.has(RENDER_FAILS) => "failed",
         1.0.. => "done",
-        _ if task.has(Fault::UnknownStatus) => "preprocessing",
+        _ if task.has(UNKNOWN_STATUS) => "preprocessing",
         0.0..0.2 => "queued",
         0.2..0.4 => "fetching",
         0.4..0.9 => "rendering",
@@ -251,4 +298,21 @@ fn render(app: &App, task: &Task, with_data: bool) -> Value {
         "created": now(),
         "updated": now(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callbacks_wait_as_documented() {
+        let gaps: Vec<u64> = (1..10).map(|attempt| Renders.gap(attempt).as_secs()).collect();
+        assert_eq!(gaps, [8, 27, 64, 125, 216, 343, 512, 729, 900]);
+        assert_eq!(gaps.iter().sum::<u64>(), 48 * 60 + 44);
+    }
+
+    #[test]
+    fn a_redirect_is_delivered() {
+        assert!(Renders.is_delivered(303) && !Renders.is_delivered(404));
+    }
 }

@@ -1,16 +1,18 @@
 //! A collector of traces, by OTLP over HTTP in protobuf: what every receiver of OTLP understands, and the only encoding that
 //! LangSmith documents for its endpoint. `wire` has the messages.
 
+mod system;
 mod wire;
 
-use http::{Method, StatusCode, header};
-use mw_media::retry::Provider;
+use http::{Method, StatusCode};
 use mw_media::trace::{Span, trace_id};
 use prost::Message;
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined, redacted};
 use crate::outcome::Fault;
 use crate::port::HttpClient;
+
+pub use system::SYSTEM;
 
 /// Under which collectors know us.
 const SERVICE: &str = "myloware";
@@ -85,16 +87,16 @@ pub async fn export(
 
 async fn send(client: &impl HttpClient, collector: &Collector, body: Vec<u8>) -> Result<Option<String>, Fault> {
     let call = Call {
-        provider: Provider::Otlp,
+        system: &SYSTEM,
         method: Method::POST,
         url: joined(&collector.endpoint, "/v1/traces"),
         authorization: Authorization::Headers(collector.headers.clone()),
-        headers: &[(header::CONTENT_TYPE.as_str(), "application/x-protobuf")],
+        headers: vec![("content-type", "application/x-protobuf".to_owned())],
         body,
     };
     let answer = call.exchange(client).await.map_err(NoAnswer::into_fault)?;
     if answer.status() != StatusCode::OK {
-        return Err(Answer::read(Provider::Otlp, answer, "").http_fault(""));
+        return Err(Answer::read(&SYSTEM, answer, "").http_fault(""));
     }
     // Nothing, or something that is no answer of OTLP, is a success all the same.
     let partial = wire::Response::decode(answer.body().as_slice()).ok().and_then(|answer| answer.partial_success);

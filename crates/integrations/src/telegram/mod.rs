@@ -1,6 +1,6 @@
 //! Telegram's Bot API.
 //!
-//! * [`send`], [`say`]: a message with markup and buttons, and a plain one. [`answer_press`], [`take_buttons_off`]: what
+//! * [`MESSENGER`], [`say`]: a message with markup and buttons, and a plain one. [`answer_press`], [`take_buttons_off`]: what
 //!   follows a press. [`set_webhook`]: where updates go.
 //! * [`is_from_telegram`], [`parse`]: the receiving side. The secret header covers nothing of the body, so the bot's
 //!   token and this secret are all that stands between strangers and a bot; rights go by the sender's id.
@@ -8,16 +8,20 @@
 //! A message whose answer was lost may be sent twice: Telegram takes no idempotency key, and a person who reads the same
 //! thing twice is harmed less than one who never reads it.
 
-use http::{HeaderMap, Method};
-use mw_media::retry::{Provider, Trouble};
+mod system;
+
+use http::HeaderMap;
+use mw_media::retry::Trouble;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
 use crate::outcome::{Fault, Settings};
 use crate::port::HttpClient;
-use crate::post::{Post, escaped};
+use crate::post::{Messenger, Post, escaped};
 use crate::retry_after;
 use crate::signature::{header, same, usable};
+
+pub use system::SYSTEM;
 
 /// The updates that the bot understands; Telegram sends no others.
 const ALLOWED_UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
@@ -29,8 +33,22 @@ const TEXT_UNITS_MAX: usize = 4096;
 const ANSWER_CHARS_MAX: usize = 200;
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
-/// Sends a message to a chat.
-pub async fn send(client: &impl HttpClient, settings: &Settings, chat_id: &str, post: &Post<'_>) -> Result<(), Fault> {
+/// Messages to chats.
+pub struct Bot;
+
+pub static MESSENGER: Bot = Bot;
+
+impl Messenger for Bot {
+    fn message(&self, to: &Settings, chat_id: &str, post: &Post<'_>) -> Call {
+        request(to, "sendMessage", &message(chat_id, post))
+    }
+
+    fn read(&self, to: &Settings, answer: &Answer) -> Result<(), Fault> {
+        read(to, answer)
+    }
+}
+
+fn message(chat_id: &str, post: &Post<'_>) -> Value {
     let mut text = format!("<b>{}</b>\n{}", escaped(&post.message.title), escaped(&post.message.text));
     if let Some(link) = post.link {
         text.push_str(&format!("\n<a href=\"{}\">Look and decide</a>", escaped(link).replace('"', "&quot;")));
@@ -43,7 +61,7 @@ pub async fn send(client: &impl HttpClient, settings: &Settings, chat_id: &str, 
         let row = json!([button("Approve", &buttons.approve), button("Reject", &buttons.reject)]);
         members.insert("reply_markup".to_owned(), json!({"inline_keyboard": [row]}));
     }
-    call(client, settings, "sendMessage", body).await
+    body
 }
 
 /// Says something to a chat, word for word.
@@ -85,19 +103,20 @@ pub async fn set_webhook(client: &impl HttpClient, settings: &Settings, url: &st
 }
 
 async fn call(client: &impl HttpClient, settings: &Settings, method: &str, body: Value) -> Result<(), Fault> {
-    let call = Call {
-        provider: Provider::Telegram,
-        method: Method::POST,
-        url: joined(&settings.base_url, &format!("/bot{}/{method}", settings.api_key)),
-        authorization: Authorization::InUrl(settings.api_key.clone()),
-        headers: &[("content-type", "application/json")],
-        body: body.to_string().into_bytes(),
-    };
-    let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
+    let answer = request(settings, method, &body).send(client).await.map_err(NoAnswer::into_fault)?;
+    read(settings, &answer)
+}
+
+fn request(settings: &Settings, method: &str, body: &Value) -> Call {
+    let url = joined(&settings.base_url, &format!("/bot{}/{method}", settings.api_key));
+    Call::post_json(&SYSTEM, url, Authorization::InUrl(settings.api_key.clone()), body)
+}
+
+fn read(settings: &Settings, answer: &Answer) -> Result<(), Fault> {
     if answer.status.is_success() && answer.body.get("ok").and_then(Value::as_bool) == Some(true) {
         return Ok(());
     }
-    Err(fault(&answer, settings))
+    Err(fault(answer, settings))
 }
 
 /// `{"ok":false,"error_code","description","parameters":{"retry_after"}}`; the code is that of HTTP.

@@ -1,23 +1,110 @@
 //! upload-post: posts to several platforms, one result and one event for each.
 
 mod answers;
+mod faults;
+mod signature;
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Multipart, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::delivery::{self, Delivery};
-use crate::fault::{Fault, On, Provider};
+use crate::fault::{Fault, On};
+use crate::player::{Jobs, Player, Provider, Setting};
 use crate::signer::Signer;
-use crate::world::{App, NewTask, Task};
+use crate::world::{App, NewTask, Task, World};
+use faults::*;
 
-const PROVIDER: Provider = Provider::UploadPost;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[
+        Setting::secret("upload_post_api_key", "The only key that upload-post accepts [default: any]"),
+        Setting::secret(SIGNING_SECRET, "Signs upload-post's events"),
+        Setting::plain(WEBHOOK_URL, "Where upload-post's events go, for the whole account"),
+    ],
+    key: Some("upload_post_api_key"),
+    faults: &[FAULTS],
+    jobs: Some(&Posts),
+    control: Some((control, "POST /_sim/upload-post-webhook-url")),
+    ..Player::new("upload-post", "/upload-post/api", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+const SIGNING_SECRET: &str = "upload_post_signing_secret";
+const WEBHOOK_URL: &str = "upload_post_webhook_url";
+/// Failures in a row after which the account's channel rests, and how long.
+const FAILURES_MAX: u32 = 5;
+const REST: Duration = Duration::from_secs(1800);
+
+struct Posts;
+
+impl Jobs for Posts {
+    fn latency_ms(&self) -> u64 {
+        300
+    }
+
+    /// One URL for the account.
+    fn target(&self, app: &App, _task: &Task) -> Option<String> {
+        let told = app.world().memory::<Account>().webhook_url.clone();
+        let url = told.unwrap_or_else(|| app.config.setting(WEBHOOK_URL).map(str::to_owned));
+        url.filter(|url| !url.trim().is_empty())
+    }
+
+    fn is_resting(&self, world: &mut World) -> bool {
+        world.memory::<Account>().rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn note(&self, world: &mut World, delivered: bool, config: &Config) {
+        let account: &mut Account = world.memory();
+        account.failures = if delivered { 0 } else { account.failures + 1 };
+        if account.failures >= FAILURES_MAX {
+            account.failures = 0;
+            account.rests_until = Some(Instant::now() + REST.mul_f64(config.retry_scale));
+        }
+    }
+
+    fn lie(&self, task_id: &str, url: &str, secret: &str, at_unix: u64) -> (Vec<(&'static str, String)>, Value) {
+        let body = json!({
+            "event": "upload_completed", "job_id": task_id, "platform": "tiktok", "result": {"success": true, "url": url},
+        });
+        (signature::headers(secret, at_unix, body.to_string().as_bytes()), body)
+    }
+}
+
+/// What is remembered of the account.
+#[derive(Default)]
+struct Account {
+    /// Where its events go, once somebody has said so.
+    webhook_url: Option<Option<String>>,
+    failures: u32,
+    rests_until: Option<Instant>,
+}
+
+fn error(_status: StatusCode, message: &str) -> Value {
+    json!({"success": false, "error": message, "details": "simulated"})
+}
+
+fn control() -> Router<App> {
+    Router::new().route("/upload-post-webhook-url", post(set_webhook_url))
+}
+
+#[derive(Deserialize)]
+struct WebhookUrl {
+    url: Option<String>,
+}
+
+async fn set_webhook_url(State(app): State<App>, Json(body): Json<WebhookUrl>) -> Json<Value> {
+    app.world().memory::<Account>().webhook_url = Some(body.url.clone());
+    Json(json!({"url": body.url}))
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -108,7 +195,7 @@ async fn accept(app: &App, headers: &HeaderMap, form: Map<String, Value>) -> Res
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("idempotency-key");
     if let Some(known) = key.as_deref().and_then(|key| replayed(app, key)) {
-        let is_conflict = app.strikes(PROVIDER, Fault::ReplayAnswers409, On::Create).is_some();
+        let is_conflict = app.strikes(PROVIDER, REPLAY_ANSWERS_409, On::Create).is_some();
         let status = if is_conflict { StatusCode::CONFLICT } else { StatusCode::OK };
         return (status, Json(answers::accepted(&known))).into_response();
     }
@@ -130,7 +217,7 @@ async fn accept(app: &App, headers: &HeaderMap, form: Map<String, Value>) -> Res
         let body = json!({"success": true, "job_id": task.task_id});
         return (StatusCode::ACCEPTED, Json(body)).into_response();
     }
-    if is_async && !task.has(Fault::AnswersSynchronously) {
+    if is_async && !task.has(ANSWERS_SYNCHRONOUSLY) {
         return Json(answers::accepted(&task)).into_response();
     }
     tokio::time::sleep(task.latency).await;
@@ -161,13 +248,13 @@ fn call_back(app: &App, task: &Task) {
         signer,
         is_forged,
     };
-    let signer = || match task.has(Fault::UnsignedDelivery) {
-        true => Signer::Unsigned,
-        false => Signer::UploadPost { event: "upload_completed", delivery: Uuid::new_v4().to_string() },
+    let signer = || match task.has(UNSIGNED_DELIVERY) {
+        true => Signer::unsigned(),
+        false => signature::of("upload_completed", Uuid::new_v4().to_string()),
     };
     let events = answers::events(app, task);
     let forged =
-        task.has(Fault::CallbackForged).then(|| delivery(answers::forged_event(task), Signer::ForgedUploadPost, true));
+        task.has(Fault::CALLBACK_FORGED).then(|| delivery(answers::forged_event(task), signature::forged(), true));
     let real = events.into_iter().map(|event| delivery(event, signer(), false)).collect();
     delivery::schedule(app, task, real, forged.into_iter().collect());
 }
@@ -210,7 +297,7 @@ async fn notifications(State(app): State<App>, headers: HeaderMap, Json(body): J
         return refusal;
     }
     if let Some(url) = body.get("webhook_url").and_then(Value::as_str) {
-        app.world().upload_post_webhook_url = Some(url.to_owned());
+        app.world().memory::<Account>().webhook_url = Some(Some(url.to_owned()));
     }
     Json(json!({"success": true})).into_response()
 }

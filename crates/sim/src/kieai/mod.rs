@@ -1,28 +1,69 @@
 //! kie.ai: three families of one API. Whatever goes wrong, HTTP says 200 and only the JSON `code` decides.
 
 mod answers;
+mod faults;
 mod requests;
+mod signature;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::delivery::{self, Delivery};
-use crate::fault::{Fault, On, Provider};
+use crate::fault::{Fault, On};
+use crate::player::{Jobs, Player, Provider, Setting};
 use crate::signer::Signer;
 use crate::world::{App, NewTask, Task, job_in};
+use faults::*;
 
-const PROVIDER: Provider = Provider::Kieai;
+pub(crate) static PLAYER: Player = Player {
+    settings: &[
+        Setting::secret("kieai_api_key", "The only key that kie.ai accepts [default: any]"),
+        Setting::secret(SIGNING_SECRET, "Signs kie.ai's callbacks"),
+    ],
+    key: Some("kieai_api_key"),
+    faults: &[FAULTS],
+    jobs: Some(&Clips),
+    ..Player::new("kieai", "/kieai", routes, error)
+};
+
+const PROVIDER: Provider = Provider(&PLAYER);
+const SIGNING_SECRET: &str = "kieai_signing_secret";
+
+struct Clips;
+
+impl Jobs for Clips {
+    fn latency_ms(&self) -> u64 {
+        300
+    }
+
+    fn attempts(&self) -> u64 {
+        4
+    }
+
+    fn lie(&self, task_id: &str, url: &str, secret: &str, at_unix: u64) -> (Vec<(&'static str, String)>, Value) {
+        let body = json!({"code": 200, "msg": "ok", "data": {"taskId": task_id, "info": {"resultUrls": [url]}}});
+        (signature::headers(secret, task_id, at_unix), body)
+    }
+}
+
+fn error(status: StatusCode, message: &str) -> Value {
+    json!({"code": status.as_u16(), "msg": message, "data": null})
+}
+
+/// When the latest jobs were created, for the account's limit.
+#[derive(Default)]
+struct Recent(VecDeque<Instant>);
 
 /// An account may make so many requests in so much time.
-const ACCOUNT_LIMIT: usize = 20;
+const REQUESTS_MAX: usize = 20;
 const ACCOUNT_WINDOW: Duration = Duration::from_secs(10);
 
 /// A family: how it reads a request, and how it reports a task.
@@ -69,7 +110,7 @@ fn is_authorized(app: &App, headers: &HeaderMap) -> bool {
 async fn create(family: Family, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Json<Value> {
     match accept(family, &app, &headers, &body) {
         Ok(task) => {
-            let name = if task.has(Fault::IdsAsTaskId) { "task_id" } else { "taskId" };
+            let name = if task.has(IDS_AS_TASK_ID) { "task_id" } else { "taskId" };
             Json(json!({"code": 200, "msg": "success", "data": {name: task.task_id}}))
         }
         Err((code, message)) => {
@@ -103,17 +144,17 @@ fn accept(family: Family, app: &App, headers: &HeaderMap, body: &[u8]) -> Result
 
 fn told_to_refuse(app: &App) -> Result<(), (u16, String)> {
     let codes = [
-        (Fault::Code402, 402, "The current credits are insufficient. Please top up."),
-        (Fault::Code429, 429, "Your call frequency is too high. Please try again later."),
-        (Fault::Code455, 455, "The server is under maintenance."),
-        (Fault::Code501, 501, "Video generation failed."),
+        (CODE_402, 402, "The current credits are insufficient. Please top up."),
+        (CODE_429, 429, "Your call frequency is too high. Please try again later."),
+        (CODE_455, 455, "The server is under maintenance."),
+        (CODE_501, 501, "Video generation failed."),
     ];
     for (fault, code, message) in codes {
         if app.strikes(PROVIDER, fault, On::Create).is_some() {
             return Err((code, message.to_owned()));
         }
     }
-    match app.strikes(PROVIDER, Fault::AccountLimit, On::Create).is_some() && is_over_limit(app) {
+    match app.strikes(PROVIDER, ACCOUNT_LIMIT, On::Create).is_some() && is_over_limit(app) {
         true => Err((429, "Too many requests: 20 per 10 seconds.".to_owned())),
         false => Ok(()),
     }
@@ -121,11 +162,11 @@ fn told_to_refuse(app: &App) -> Result<(), (u16, String)> {
 
 fn is_over_limit(app: &App) -> bool {
     let mut world = app.world();
-    let recent = &mut world.recent_creates;
+    let Recent(recent) = world.memory();
     while recent.front().is_some_and(|time| time.elapsed() > ACCOUNT_WINDOW) {
         recent.pop_front();
     }
-    if recent.len() >= ACCOUNT_LIMIT {
+    if recent.len() >= REQUESTS_MAX {
         return true;
     }
     recent.push_back(Instant::now());
@@ -145,13 +186,13 @@ fn call_back(family: Family, app: &App, task: &Task) {
         signer,
         is_forged,
     };
-    let signer = Signer::Kieai { task_id: task.task_id.clone() };
+    let signer = signature::of(&task.task_id);
     let mut forged = Vec::new();
-    if task.has(Fault::ForgedBodyValidSignature) {
+    if task.has(FORGED_BODY_VALID_SIGNATURE) {
         forged.push(delivery(answers::forged_callback(family, task), signer.clone(), true));
     }
-    if task.has(Fault::CallbackForged) {
-        forged.push(delivery(answers::forged_callback(family, task), Signer::ForgedKieai, true));
+    if task.has(Fault::CALLBACK_FORGED) {
+        forged.push(delivery(answers::forged_callback(family, task), signature::forged(), true));
     }
     let real = delivery(answers::callback(family, app, task), signer, false);
     delivery::schedule(app, task, vec![real], forged);

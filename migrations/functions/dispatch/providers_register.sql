@@ -1,0 +1,22 @@
+-- [{"provider", "job_seconds", "takes_export", "starts_max", "window_seconds", "open_jobs_max", "in_flight_max"}] → {"added"}:
+-- the providers that the code knows. What an operator has set of one that is there stays.
+CREATE OR REPLACE FUNCTION providers_register(providers jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    added integer;
+BEGIN
+    WITH known AS (
+        SELECT * FROM jsonb_to_recordset(providers) AS known (provider text, job_seconds text, takes_export text,
+            starts_max integer, window_seconds integer, open_jobs_max integer, in_flight_max integer)
+    ), renamed AS (
+        UPDATE provider_states SET job_seconds = known.job_seconds, takes_export = known.takes_export FROM known
+         WHERE provider_states.provider = known.provider
+           AND (provider_states.job_seconds, provider_states.takes_export)
+               IS DISTINCT FROM (known.job_seconds, known.takes_export)
+    )
+    INSERT INTO provider_states (provider, job_seconds, takes_export, starts_max, window_seconds, open_jobs_max, in_flight_max)
+    SELECT provider, job_seconds, takes_export, starts_max, window_seconds, open_jobs_max, in_flight_max FROM known
+    ON CONFLICT (provider) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN jsonb_build_object('added', added);
+END $$;
