@@ -137,7 +137,7 @@ fn two_seeds_of_a_project_wait_for_each_other() {
     // What another seed holds; a row that only refers to the project would not wait for it.
     holder.driver().batch_execute("BEGIN; SELECT FROM projects WHERE key = 'aismr' FOR NO KEY UPDATE").unwrap();
     std::thread::scope(|scope| {
-        let seeded = scope.spawn(move || seed_social(&mut db, now(), "AISMR", "aismr").unwrap());
+        let seeded = scope.spawn(move || seed_social(&mut db, now(), "upload-post", "AISMR", "aismr").unwrap());
         blocked(&mut watch, pid);
         holder.driver().batch_execute("COMMIT").unwrap();
         assert_eq!(seeded.join().unwrap(), Seeded::Added);
