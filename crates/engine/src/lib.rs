@@ -266,14 +266,11 @@ fn fly<'a, 'p: 'a, H: HttpClient>(
         let started = Instant::now();
         match perform::perform(http, kinds, settings, &effect, run.as_ref(), ready, now).await {
             Performance::LookUp(task) => Flown::Asking(Box::new(effect), task),
-            Performance::Came(Came { performed, met, used, link }) => Flown::Landed(Box::new(Landed {
-                effect,
-                performed,
-                met,
-                used,
-                link,
-                seconds: started.elapsed().as_secs_f64(),
-            })),
+            Performance::Came(came) => {
+                let Came { performed, met, used, link } = *came;
+                let seconds = started.elapsed().as_secs_f64();
+                Flown::Landed(Box::new(Landed { effect, performed, met, used, link, seconds }))
+            }
         }
     }
     .boxed_local()

@@ -124,7 +124,7 @@ pub(crate) async fn perform<'p, H: HttpClient>(
     ready: Ready<'p, H>,
     now: Timestamp,
 ) -> Performance<'p, H> {
-    let came = |(performed, met)| Performance::Came(Came::new(performed, met));
+    let came = |(performed, met)| Performance::Came(Box::new(Came::new(performed, met)));
     let nothing = |performed| came((performed, Met::NOBODY));
     let timeline = match (run, ready) {
         (_, Ready::Unreadable(error)) => return nothing(Performed::Unreadable(error)),
@@ -136,7 +136,9 @@ pub(crate) async fn perform<'p, H: HttpClient>(
     };
     let Some(run) = run else { return nothing(Performed::Stale) };
     match effect.kind {
-        EffectKind::Notify => Performance::Came(notify::perform(http, kinds, settings, effect, run, now).await),
+        EffectKind::Notify => {
+            Performance::Came(Box::new(notify::perform(http, kinds, settings, effect, run, now).await))
+        }
         EffectKind::Trace => came(export::trace(http, kinds, &settings.exports, effect, run, &timeline, now).await),
         EffectKind::Report => came(export::report(http, kinds, &settings.exports, effect, run, now).await),
         // The run is elsewhere.

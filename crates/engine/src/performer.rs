@@ -40,7 +40,7 @@ pub type BoxTask<'p, H> = Box<dyn Task<'p, H> + 'p>;
 
 /// How far a task came.
 pub enum Performance<'p, H> {
-    Came(Came),
+    Came(Box<Came>),
     /// It wants something looked up, and goes on then.
     LookUp(BoxTask<'p, H>),
 }

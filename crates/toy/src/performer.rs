@@ -31,6 +31,6 @@ impl<'p, H> Task<'p, H> for Number {
         'p: 'a,
     {
         let count = Command::Own(CounterCommand::Count { number: self.0 }).erase();
-        async { Performance::Came(Came::new(Performed::Tell(count), Met::NOBODY)) }.boxed_local()
+        async { Performance::Came(Box::new(Came::new(Performed::Tell(count), Met::NOBODY))) }.boxed_local()
     }
 }

@@ -78,7 +78,7 @@ impl<'p, H: HttpClient> Task<'p, H> for PersonaTask<'p> {
         let PersonaTask { settings, run, talk } = *self;
         async move {
             match persona::perform(http, settings, &run, talk).await {
-                Ok(came) => Performance::Came(came),
+                Ok(came) => Performance::Came(Box::new(came)),
                 Err(talk) => Performance::LookUp(Box::new(PersonaTask { settings, run, talk })),
             }
         }
@@ -119,7 +119,7 @@ impl<'p, H: HttpClient> Task<'p, H> for JobTask<'p> {
                     _,
                 ) => (Performed::Stale, Met::NOBODY),
             };
-            Performance::Came(Came::new(performed, met))
+            Performance::Came(Box::new(Came::new(performed, met)))
         }
         .boxed_local()
     }
