@@ -7,7 +7,7 @@ mod world;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
 use mw_edge::{Context, Method, Problem, Request, Response, problem};
-use mw_kinds::KINDS;
+use mw_kinds::DISPATCHED;
 use mw_store::effects::Breaker;
 
 fn handle(request: &mut Request, _context: &mut Context) -> Result<Response, Problem> {
@@ -21,7 +21,7 @@ fn work(context: &mut Context) {
     let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|(settings, media)| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
-        Ok(outbound::block_on(mw_engine::work(&mut world, &http, KINDS, &[&media], &settings))?)
+        Ok(outbound::block_on(mw_engine::work(&mut world, &http, DISPATCHED, &[&media], &settings))?)
     });
     match outcome {
         Ok(report) if report.claimed == 0 => {}

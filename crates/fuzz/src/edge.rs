@@ -53,7 +53,7 @@ components! {
 
 /// The components of webhooks.
 pub(crate) fn webhooks(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
-    match registry::webhook(&request.segment(2)) {
+    match request.segments().get(2).and_then(|name| registry::webhook(name)) {
         Some(webhook) => mw_api::webhooks::receive(webhook, request, context),
         None => standard_webhooks(request, context),
     }

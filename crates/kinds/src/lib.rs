@@ -5,3 +5,6 @@ use mw_kernel::run::{KindOf, Kinds};
 use mw_media::run::Media;
 
 pub const KINDS: Kinds = Kinds(&[&KindOf::<Media>::new()]);
+
+/// The same where nobody looks: for the dispatcher.
+pub const DISPATCHED: Kinds = Kinds(&[&KindOf::<Media, false>::new()]);
