@@ -7,7 +7,7 @@ pub mod openapi;
 use mw_edge::route::Route;
 
 /// The tables of the features. A feature's table that is in no line here fails the test against spin.toml.
-const TABLES: &[&[Route]] = &[
+pub const TABLES: &[&[Route]] = &[
     mw_chat::ROUTES,
     mw_api::start::ROUTES,
     mw_api::runs::ROUTES,

@@ -2,7 +2,8 @@
 
 use crate::migrated::migrate;
 use mw_edge::config::Config;
-use mw_edge::database::Way;
+use mw_edge::database::{Answer, Way};
+use mw_edge::route::answer;
 use mw_edge::{Context, Problem, Request, Response};
 use mw_engine::{Exports, Links, Notify, Report, Settings, World};
 use mw_integrations::{HttpClient, TransportError};
@@ -152,23 +153,13 @@ impl House {
         let mut context = Context::with(Native::open, Config::of(&variables), "request-1".to_owned());
         context.kinds = KINDS;
         let mut request = Request::in_memory(method, target, headers, body);
-        let path: Vec<String> = request.segments();
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let handler = match (path.as_slice(), method) {
-            (["console", "login"], _) | (["console", ..], "GET") => mw_console::pages,
-            (["console", ..], _) => mw_console::actions,
-            (["metrics"], _) => mw_api::metrics::handle,
-            (["admin", ..], _) => mw_api::operator::handle,
-            (["v1", "sweep"], _) => mw_api::sweep::handle,
-            (["v1", "gates", ..], _) => mw_api::gates::inbox::handle,
-            (["v1", "hitl", "approve", ..], _) => mw_api::gates::approve::handle,
-            (["v1", "hitl", "link", ..], _) => mw_api::gates::link::handle,
-            (["v1", "runs", ..], "GET") => mw_api::runs::handle,
-            (["v1", "runs", _, "artifacts"], _) => mw_api::runs::handle,
-            (["v1", "runs", ..], _) => mw_api::verbs::handle,
-            other => panic!("no route {other:?}"),
-        };
-        handler(&mut request, &mut context)
+        match request.segments().first().map(String::as_str) {
+            Some("console") if method == "GET" || target == "/console/login" => {
+                mw_console::pages(&mut request, &mut context)
+            }
+            Some("console") => mw_console::actions(&mut request, &mut context),
+            _ => answer(mw_routes::TABLES, &mut request, &mut context),
+        }
     }
 
     /// Signs in to the console: the session's cookie.
@@ -257,16 +248,17 @@ impl Way for Native {
         Box::new(Native(Client::connect(&config.optional("database_url").unwrap()).unwrap()))
     }
 
-    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<String, DbError> {
+    fn query(&mut self, function: &str, params: &[Param<'_>]) -> Result<Answer, DbError> {
         let values: Vec<&(dyn ToSql + Sync)> = params
             .iter()
             .map(|param| match param {
-                Param::Json(text) => text as &(dyn ToSql + Sync),
+                Param::Json(text) | Param::Observation(text) => text as &(dyn ToSql + Sync),
                 Param::Bytes(bytes) => bytes,
             })
             .collect();
         let row = self.0.driver().query_one(&statement(function, params), &values);
-        row.map(|row| row.get(0)).map_err(|error| DbError::Failed(format!("{function}: {error:?}")))
+        row.map(|row| Answer { text: row.get(0), recorded: row.try_get(1).unwrap_or(false) })
+            .map_err(|error| DbError::Failed(format!("{function}: {error:?}")))
     }
 }
 
