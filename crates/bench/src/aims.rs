@@ -61,7 +61,7 @@ const AIMS: [Aim; 17] = [
     aim(Measure::IdleProcessor, "idle, of a core", Bound::Below(1.0), " %", 2),
     aim(Measure::LargestComponent, "the largest component", Bound::Below(1.5), " MB", 2),
     aim(Measure::Application, "all components", Bound::Below(40.0), " MiB", 1),
-    aim(Measure::BackendsAtRest, "backends of PostgreSQL, a minute after the load", Bound::AtMost(30.0), "", 0),
+    aim(Measure::BackendsAtRest, "backends of PostgreSQL at rest", Bound::AtMost(30.0), "", 0),
     aim(Measure::BackendsMost, "backends under 200 requests at once", Bound::AtMost(64.0), "", 0),
     aim(Measure::Unavailable, "503 under 200 requests at once", Bound::AtMost(0.0), "", 0),
 ];

@@ -56,7 +56,7 @@ pub const TARGETS: &[Target] = &[
     // Bodies, headers and tokens by themselves.
     parsers("run_start_body", &["start/body::parse", "start/body::read"], requests::run_start),
     parsers("chat_body", &["turn::parse", "turn::read"], requests::chat),
-    parsers("artifact_body", &["runs::parse_attachment"], requests::artifact),
+    parsers("artifact_body", &["runs::parse_attachment", "body::read"], requests::artifact),
     parsers("decision_body", &["gate/request::parse", "gate/request::read", "run/edit::parse"], requests::decision),
     parsers("mcp_message", &["message::read"], requests::rpc_message),
     parsers("form", &[], requests::form),

@@ -51,8 +51,10 @@ shape! {
         #[schemars(extend("enum" = ["accepted", "duplicate", "dlq"]))]
         pub status: String,
         /// Where the provider expects a code beside our status.
+        #[serde(skip_serializing_if = "Option::is_none")]
         pub code: Option<u16>,
         /// Where the provider expects a word beside our status.
+        #[serde(skip_serializing_if = "Option::is_none")]
         pub msg: Option<String>,
     }
 

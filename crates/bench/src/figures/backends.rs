@@ -1,5 +1,5 @@
-//! How many backends of PostgreSQL one process of the host has: while two hundred requests are under way at once, over components
-//! with pools of their own, and when it rests afterwards, where idle sessions end as ops/postgres/roles.sql has it. Measured where
+//! How many backends of PostgreSQL one process of the host has: while two hundred requests are under way at once, to every component
+//! with a pool of its own, and when it rests afterwards, where idle sessions end as ops/postgres/roles.sql has it. Measured where
 //! the floor has asked for nothing, so that it has no connection.
 
 use crate::aims::Measure;
@@ -21,21 +21,31 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
     let name = fixture.database_url.rsplit('/').next().context("no database")?;
     fixture.database()?.batch_execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '60s'"))?;
     let run_id = fixture.start_run("test_video_gen")?;
-    let paths = [
-        "/v1/runs?limit=50".to_owned(),
-        format!("/v1/runs/{run_id}"),
-        format!("/v1/runs/{run_id}/why"),
-        "/v1/gates".to_owned(),
-        "/v1/projects".to_owned(),
-        "/metrics".to_owned(),
-        "/v1/chat/conversations/me".to_owned(),
-        format!("/v1/hitl/link/{run_id}/workflow"),
+    let start = r#"{"project":"test_video_gen","input":{"topic":"candles"}}"#;
+    let requests = [
+        ("POST", "/v1/runs/start".to_owned(), start),
+        ("GET", "/v1/runs?limit=50".to_owned(), ""),
+        ("GET", format!("/v1/runs/{run_id}/why"), ""),
+        ("GET", "/v1/gates".to_owned(), ""),
+        ("GET", "/metrics".to_owned(), ""),
+        ("GET", "/v1/chat/conversations/me".to_owned(), ""),
+        ("POST", format!("/v1/hitl/approve/{run_id}/workflow"), "{}"),
+        ("POST", format!("/v1/hitl/approve/{run_id}/ideate"), "{}"),
+        ("POST", format!("/v1/hitl/approve/{run_id}/prepublish"), "{}"),
+        ("POST", "/v1/webhooks/kieai".to_owned(), "{}"),
+        ("POST", "/v1/webhooks/shotstack".to_owned(), "{}"),
+        ("POST", "/v1/webhooks/upload-post".to_owned(), "{}"),
+        ("POST", "/v1/webhooks/std/nobody".to_owned(), "{}"),
+        ("POST", "/v1/sweep".to_owned(), "{}"),
     ];
-    let requests: Vec<_> =
-        paths.iter().map(|path| fixture.request("GET", path, String::new()).into_parts().0).collect();
+    let routes = requests.len();
+    let requests: Vec<_> = requests
+        .into_iter()
+        .map(|(method, path, body)| (fixture.request(method, &path, String::new()).into_parts().0, body.to_owned()))
+        .collect();
     let make = move |number: u64| {
-        let at = usize::try_from(number).unwrap_or_default() % requests.len();
-        http::Request::from_parts(requests[at].clone(), Default::default())
+        let (parts, body) = &requests[usize::try_from(number).unwrap_or_default() % requests.len()];
+        http::Request::from_parts(parts.clone(), body.clone().into())
     };
     let (most, ended) = (AtomicI64::new(0), AtomicBool::new(false));
     let measured = std::thread::scope(|scope| -> Result<_> {
@@ -50,7 +60,8 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
     report.measure(Measure::BackendsMost, Some(most as f64));
     report.measure(Measure::Unavailable, Some(unavailable as f64));
     let note = format!("{most} backends at most, {unavailable} × 503");
-    report.add(Row::of("reads over eight routes", &format!("{REQUESTS} at once"), &measured, 200).noting(note));
+    let what = format!("requests of {routes} routes, refused ones among them");
+    report.add(Row { note, ..Row::of(&what, &format!("{REQUESTS} at once"), &measured, 200) });
     let (begun, mut database) = (Instant::now(), fixture.database()?);
     let mut rest = backends(&mut database)?;
     while rest > AT_REST && begun.elapsed() < REST {
