@@ -28,7 +28,7 @@ body! {
     /// All conditions must hold; at least one is needed.
     #[schemars(inline, extend("minProperties" = 1))]
     pub struct RunFilter {
-        #[schemars(with = "Option<mw_media::status::Status>")]
+        #[schemars(with = "Option<mw_kernel::status::StatusWord>")]
         pub status: Option<Text<1, 40>>,
         pub project: Option<Text<1, 200>>,
         pub user_id: Option<Text<1, 200>>,

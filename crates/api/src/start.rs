@@ -21,7 +21,7 @@ shape! {
     #[serde(rename_all = "camelCase")]
     pub struct Started {
         pub run_id: String,
-        #[schemars(with = "mw_media::status::Status")]
+        #[schemars(with = "mw_kernel::status::StatusWord")]
         pub status: String,
     }
 }

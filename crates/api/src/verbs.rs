@@ -10,8 +10,7 @@ use mw_edge::route::{Route, post};
 use mw_edge::{Context, Problem, Request, Response, clock, idempotency, kick, shape};
 use mw_kernel::principal::Role::Operator;
 use mw_kernel::run::AnyRun;
-use mw_kernel::status::Verb;
-use mw_media::status::Status;
+use mw_kernel::status::{End, Verb};
 use mw_operations::verbs::body::{CancelRun, ExtendRun, Order, PauseRun, RerunRun, RetryRun};
 use mw_operations::verbs::{self, VerbRequest, outcome};
 
@@ -85,7 +84,7 @@ shape! {
     #[serde(rename_all = "camelCase")]
     pub struct Outcome {
         pub run_id: String,
-        #[schemars(with = "Status")]
+        #[schemars(with = "mw_kernel::status::StatusWord")]
         pub status: String,
         pub verb: Verb,
         #[schemars(extend("enum" = ["changed", "unchanged", "successor"]))]
@@ -114,7 +113,7 @@ fn perform(run_id: &str, wanted: VerbRequest, context: &mut Context) -> Result<R
     let done = verbs::perform(run_id, wanted, context)?;
     let Some(after) = done.after else {
         // Ended in the database, since nobody could read it.
-        let (run_id, status) = (run_id.to_owned(), Status::Failed.to_string());
+        let (run_id, status) = (run_id.to_owned(), End::Failed.as_str().to_owned());
         let outcome = "changed";
         return Ok(Response::ok(&Outcome { run_id, status, verb, outcome, successor: None, deadline: None }));
     };

@@ -35,6 +35,18 @@ impl StatusWord {
     }
 }
 
+/// The words are those of all kinds that a program has: whoever knows them puts them in the place of this format.
+#[cfg(not(target_family = "wasm"))]
+impl schemars::JsonSchema for StatusWord {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "run-status"})
+    }
+}
+
 impl std::fmt::Display for StatusWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

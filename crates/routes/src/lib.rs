@@ -10,8 +10,8 @@ use mw_edge::route::Route;
 pub const TABLES: &[&[Route]] = &[
     mw_chat::ROUTES,
     mw_api::start::ROUTES,
-    mw_api::runs::ROUTES,
     mw_api::verbs::ROUTES,
+    mw_api::runs::ROUTES,
     mw_api::projects::ROUTES,
     mw_api::gates::link::ROUTES,
     mw_api::gates::approve::ROUTES,

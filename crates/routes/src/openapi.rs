@@ -2,6 +2,11 @@
 //! their types. What follows from a line is not said in it: who has a role can be refused for it, who sends a body can send a
 //! wrong one.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value answers null for what it does not have; nothing here runs in a component"
+)]
+
 use crate::{all, manifest};
 use mw_edge::about::{About, FORM, JSON, Place, Tag};
 use mw_edge::route::Route;
@@ -144,8 +149,24 @@ pub fn document(spin_manifest: &str) -> Value {
             "schemas": schemas,
         },
     });
+    name_statuses(&mut document);
     tidy(&mut document);
     document
+}
+
+/// Puts the words of all kinds where a schema says that it is a run's status.
+fn name_statuses(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format").and_then(Value::as_str) == Some("run-status") {
+                members.remove("format");
+                members.insert("enum".to_owned(), json!(mw_kinds::KINDS.statuses()));
+            }
+            members.values_mut().for_each(name_statuses);
+        }
+        Value::Array(items) => items.iter_mut().for_each(name_statuses),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn security_schemes() -> Value {

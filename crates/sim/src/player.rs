@@ -26,6 +26,12 @@ pub(crate) static PLAYERS: &[&Player] = &[
     &crate::sentry::PLAYER,
 ];
 
+/// Somebody presses a button under a message that was sent.
+type PressButton = fn(App, Press, Sent, String) -> BoxFuture<'static, Response>;
+
+/// Makes the routes by which tests steer a player.
+type Routes = fn() -> Router<App>;
+
 /// A system that the simulator plays.
 pub(crate) struct Player {
     /// The beginning of its paths, and what rules call it.
@@ -45,9 +51,9 @@ pub(crate) struct Player {
     /// Of one that makes jobs.
     pub(crate) jobs: Option<&'static dyn Jobs>,
     /// What follows when somebody presses a button.
-    pub(crate) press: Option<fn(App, Press, Sent, String) -> BoxFuture<'static, Response>>,
+    pub(crate) press: Option<PressButton>,
     /// What it has below `/_sim`, and the line that says so.
-    pub(crate) control: Option<(fn() -> Router<App>, &'static str)>,
+    pub(crate) control: Option<(Routes, &'static str)>,
 }
 
 /// Something that is fixed when the simulator starts: an option of the program, and a variable in capitals.

@@ -11,9 +11,12 @@ use crate::world::unix_ms;
 
 type Headers = Vec<(&'static str, String)>;
 
+/// The headers that a delivery of this body is signed with.
+type Sign = dyn Fn(&Config, &[u8]) -> Headers + Send + Sync;
+
 /// Makes the headers for one attempt. The time is that of the attempt.
 #[derive(Clone)]
-pub(crate) struct Signer(Arc<dyn Fn(&Config, &[u8]) -> Headers + Send + Sync>);
+pub(crate) struct Signer(Arc<Sign>);
 
 impl Signer {
     pub(crate) fn new(sign: impl Fn(&Config, &[u8]) -> Headers + Send + Sync + 'static) -> Signer {

@@ -4,8 +4,7 @@
 use mw_edge::body::{Text, Whole};
 use mw_edge::query::Paged;
 use mw_edge::{body, shape};
-use mw_kernel::status::ProvidersMode;
-use mw_media::status::Status;
+use mw_kernel::status::{ProvidersMode, StatusWord};
 use serde_json::{Map, Value};
 
 shape! {
@@ -16,7 +15,7 @@ shape! {
 
     pub struct RunsQuery {
         /// Only runs in this status.
-        pub status: Option<Status>,
+        pub status: Option<StatusWord>,
         /// Only runs of this project.
         pub project: Option<Text<0, 200>>,
         /// Only runs of this user.
@@ -44,7 +43,7 @@ shape! {
     pub struct RunSummary {
         pub run_id: String,
         pub project: String,
-        pub status: Status,
+        pub status: StatusWord,
         #[serde(rename = "awaiting_gate")]
         pub awaiting_gate: Option<String>,
         pub user_id: String,
@@ -65,7 +64,7 @@ shape! {
     pub struct Run {
         pub run_id: String,
         pub project: String,
-        pub status: Status,
+        pub status: StatusWord,
         #[serde(rename = "awaiting_gate")]
         pub awaiting_gate: Option<String>,
         /// What has been made so far: `totalVideos`, `videos`, later `renders`, `finalRenderUrl`, `publishUrls`, and `error` beside them.

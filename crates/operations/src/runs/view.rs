@@ -57,7 +57,7 @@ shape! {
     #[serde(rename_all = "camelCase")]
     pub struct Why {
         pub run_id: String,
-        #[schemars(with = "mw_media::status::Status")]
+        #[schemars(with = "mw_kernel::status::StatusWord")]
         pub status: String,
         pub waiting_for: String,
         #[schemars(extend("format" = "date-time"))]
