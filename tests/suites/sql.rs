@@ -132,7 +132,7 @@ fn the_schema_refuses_illegal_rows() {
         "UPDATE gates SET decided_at = now() WHERE run_id = $1",
         "UPDATE gates SET gate = 'The final one' WHERE run_id = $1",
         "INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, created_at, updated_at) VALUES (gen_random_uuid(), $1, 'generate', 'kieai', 'submitted', now(), now())",
-        "INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, created_at, updated_at) VALUES (gen_random_uuid(), $1, 'generate', 'acme', 'requested', now(), now())",
+        "INSERT INTO provider_jobs (job_id, run_id, kind, provider, state, created_at, updated_at) VALUES (gen_random_uuid(), $1, 'generate', 'Acme!', 'requested', now(), now())",
         "INSERT INTO outbox (key, run_id, kind, provider, payload, state, due_at, created_at, updated_at) VALUES (gen_random_uuid(), $1, 'submit', 'kieai', '{}', 'leased', now(), now(), now())",
         "INSERT INTO outbox (key, run_id, kind, provider, payload, state, due_at, sent_at, created_at, updated_at) VALUES (gen_random_uuid(), $1, 'poll', 'kieai', '{}', 'due', now(), now(), now(), now())",
         "INSERT INTO webhook_events (run_id, idempotency_key, provider, headers, payload, signature_status, outcome, received_at) VALUES ($1, 'k', 'kieai', '{}', '', 'invalid', 'accepted', now())",

@@ -87,7 +87,7 @@ fn status(left: &Left) -> DrainStatus {
         summary: summary(left),
         left: Rest {
             runs: left.runs.iter().map(|(status, count)| (status.to_string(), *count)).collect(),
-            waiting_for_people: left.waiting,
+            waiting_for_people: left.waiting(),
             effects: Effects { due: left.effects.due, leased: left.effects.leased },
             jobs: left.jobs.clone(),
             dead_letters: left.dead_letters,
@@ -102,13 +102,13 @@ mod tests {
     use mw_kernel::status::StatusWord;
     use mw_store::drain::{Drain, Effects};
 
-    fn left(on: bool, runs: &[(&str, u64)], waiting: u64, due: u64) -> Left {
+    fn left(on: bool, runs: &[(&str, u64)], at_gates: &[(&str, u64)], due: u64) -> Left {
         let drain = Drain { on, reason: None, actor: "ann".into(), since: "2025-11-14T13:00:00+01:00".into() };
         let effects = Effects { due, leased: 0 };
         Left {
             drain,
             runs: runs.iter().map(|(status, count)| (StatusWord::of(status), *count)).collect(),
-            waiting,
+            at_gates: at_gates.iter().map(|(status, count)| (StatusWord::of(status), *count)).collect(),
             effects,
             jobs: BTreeMap::new(),
             dead_letters: 0,
@@ -118,16 +118,17 @@ mod tests {
 
     #[test]
     fn it_says_when_it_is_safe_to_stop() {
-        let waiting = status(&left(true, &[("awaiting_ideate", 2), ("paused", 1)], 3, 0));
+        let waiting =
+            status(&left(true, &[("awaiting_ideate", 2), ("paused", 1)], &[("awaiting_ideate", 2), ("paused", 1)], 0));
         assert!(!waiting.at_work);
         assert_eq!(
             waiting.summary,
             "nothing is at work; 3 runs wait for people and survive a restart; it is safe to stop"
         );
         assert_eq!(waiting.since, "2025-11-14T12:00:00.000000Z");
-        let idle = status(&left(false, &[], 0, 0));
+        let idle = status(&left(false, &[], &[], 0));
         assert_eq!(idle.summary, "nothing is at work; no run waits for people; new runs may start at any time");
-        let busy = status(&left(true, &[("running", 2), ("awaiting_ideate", 1)], 1, 3));
+        let busy = status(&left(true, &[("running", 2), ("awaiting_ideate", 1)], &[("awaiting_ideate", 1)], 3));
         assert_eq!(
             (busy.at_work, busy.summary.as_str()),
             (
@@ -136,7 +137,7 @@ mod tests {
                  1 run waits for people and survives a restart"
             )
         );
-        assert!(left(true, &[], 0, 1).is_at_work(), "work without a run is work");
+        assert!(left(true, &[], &[], 1).is_at_work(), "work without a run is work");
     }
 
     #[test]

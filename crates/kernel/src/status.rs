@@ -30,10 +30,18 @@ impl StatusWord {
         StatusWord(word.to_owned())
     }
 
+    /// The word of a pause is every kind's.
+    pub fn is_paused(&self) -> bool {
+        self.0 == PAUSED
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// The status of every run that somebody paused, whatever its kind.
+pub const PAUSED: &str = "paused";
 
 /// The words are those of all kinds that a program has: whoever knows them puts them in the place of this format.
 #[cfg(not(target_family = "wasm"))]

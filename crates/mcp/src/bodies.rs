@@ -36,6 +36,7 @@ shape! {
     pub struct RpcFault {
         #[schemars(extend("const" = "2.0"))]
         pub jsonrpc: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(extend("type" = ["string", "integer"]))]
         pub id: Option<Value>,
         pub error: RpcCause,

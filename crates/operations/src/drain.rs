@@ -4,7 +4,7 @@ use mw_store::drain::Left;
 
 /// What is left at work while the service drains.
 pub fn summary(left: &Left) -> String {
-    let waiting = match left.waiting {
+    let waiting = match left.waiting() {
         0 => "no run waits for people".to_owned(),
         1 => "1 run waits for people and survives a restart".to_owned(),
         many => format!("{many} runs wait for people and survive a restart"),

@@ -1,6 +1,7 @@
 //! Projects as clients see them: what is loaded, and how providers are talked to.
 
 use mw_edge::{Context, Problem, shape};
+use mw_integrations::registry::job_providers;
 use mw_kernel::status::ProvidersMode;
 use mw_media::definition::Definition;
 use mw_media::job::JobKind;
@@ -23,9 +24,9 @@ shape! {
     #[schemars(inline)]
     pub struct Providers {
         pub mode: ProvidersMode,
-        pub video: Option<String>,
-        pub render: Option<String>,
-        pub publish: Option<String>,
+        pub video: String,
+        pub render: String,
+        pub publish: String,
     }
 }
 
@@ -37,7 +38,12 @@ pub fn all(context: &mut Context, mode: ProvidersMode) -> Result<Vec<Project>, P
 
 /// A project as clients see it.
 pub fn show(project: &Definition, mode: ProvidersMode) -> Project {
-    let provider = |kind| project.works().find(|work| work.kind == kind).map(|work| work.provider.to_owned());
+    // A project without such a step shows who would do it.
+    let known = |kind| job_providers().find(|(_, jobs)| jobs.makes().contains(&kind)).map(|(system, _)| system.name);
+    let provider = |kind| {
+        let named = project.works().find(|work| work.kind == kind).map(|work| work.provider);
+        named.or_else(|| known(kind)).unwrap_or_default().to_owned()
+    };
     Project {
         key: project.key.clone(),
         title: project.title.clone(),

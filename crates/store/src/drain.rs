@@ -24,8 +24,8 @@ pub struct Left {
     pub drain: Drain,
     /// Open runs, by status.
     pub runs: BTreeMap<StatusWord, u64>,
-    /// Of these, runs that wait for a person: they survive any restart.
-    pub waiting: u64,
+    /// Of these, runs with an open gate, by status.
+    pub at_gates: BTreeMap<StatusWord, u64>,
     pub effects: Effects,
     /// Provider jobs of open runs, by state.
     pub jobs: BTreeMap<String, u64>,
@@ -47,9 +47,15 @@ impl Left {
         self.working() + self.effects.due + self.effects.leased > 0
     }
 
+    /// Open runs that wait for a person, at a gate or because somebody paused them: they survive any restart.
+    pub fn waiting(&self) -> u64 {
+        let at_gates = |status| self.at_gates.get(status).copied().unwrap_or_default();
+        self.runs.iter().map(|(status, many)| if status.is_paused() { *many } else { at_gates(status) }).sum()
+    }
+
     /// Open runs that wait for nobody.
     pub fn working(&self) -> u64 {
-        self.runs.values().sum::<u64>().saturating_sub(self.waiting)
+        self.runs.values().sum::<u64>().saturating_sub(self.waiting())
     }
 }
 

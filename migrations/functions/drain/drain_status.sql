@@ -1,17 +1,18 @@
--- {} → the switch, and what is left: {"drain", "runs": {status: count}, "waiting": of these, those that go on only when a
--- person says so, "effects": {"due", "leased"},
+-- {} → the switch, and what is left: {"drain", "runs": {status: count}, "at_gates": {status: of these, those with an open gate},
+-- "effects": {"due", "leased"},
 -- "jobs": {state: count}, "dead_letters", "dead_letters_more"}. Counts what is open, of which history has no part,
 -- nor what is only exported; and of dead letters so many at most: "dead_letters_more" where there may be more.
 CREATE OR REPLACE FUNCTION drain_status(request jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    WITH dead_letters AS MATERIALIZED (
+    WITH open AS MATERIALIZED (
+        SELECT status, count(*) AS many, count(awaiting_gate) AS at_gates FROM runs WHERE finished_at IS NULL GROUP BY status),
+    dead_letters AS MATERIALIZED (
         SELECT count(*) AS many FROM (SELECT FROM webhook_dlq ORDER BY created_at DESC, id DESC
                                        LIMIT dead_letters_counted()) AS listed)
     SELECT jsonb_build_object(
         'drain', drain_state(request),
-        'runs', (SELECT coalesce(jsonb_object_agg(status, many), '{}')
-                   FROM (SELECT status, count(*) AS many FROM runs WHERE finished_at IS NULL GROUP BY status) AS open),
-        'waiting', (SELECT count(*) FROM runs WHERE finished_at IS NULL AND (awaiting_gate IS NOT NULL OR status = 'paused')),
+        'runs', (SELECT coalesce(jsonb_object_agg(status, many), '{}') FROM open),
+        'at_gates', (SELECT coalesce(jsonb_object_agg(status, at_gates), '{}') FROM open),
         'effects', jsonb_build_object('due', (SELECT count(*) FROM outbox WHERE state = 'due' AND kind NOT IN ('trace', 'report')),
             'leased', (SELECT count(*) FROM outbox WHERE state = 'leased' AND kind NOT IN ('trace', 'report'))),
         'jobs', (SELECT coalesce(jsonb_object_agg(state, many), '{}')

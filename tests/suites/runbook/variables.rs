@@ -65,6 +65,7 @@ fn every_variable_is_granted_and_read() {
         "crates/mcp/src",
         "crates/channels/src",
         "crates/engine/src",
+        "crates/integrations/src",
         "components",
     ]
     .iter()

@@ -22,6 +22,7 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
     fixture.database()?.batch_execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '60s'"))?;
     let run_id = fixture.start_run("test_video_gen")?;
     let start = r#"{"project":"test_video_gen","input":{"topic":"candles"}}"#;
+    let webhooks = mw_integrations::registry::webhooks().map(|webhook| ("POST", webhook.path.to_owned(), "{}"));
     let requests = [
         ("POST", "/v1/runs/start".to_owned(), start),
         ("GET", "/v1/runs?limit=50".to_owned(), ""),
@@ -32,17 +33,15 @@ pub(super) fn measure(fixture: &Fixture, during: Duration, report: &mut Report) 
         ("POST", format!("/v1/hitl/approve/{run_id}/workflow"), "{}"),
         ("POST", format!("/v1/hitl/approve/{run_id}/ideate"), "{}"),
         ("POST", format!("/v1/hitl/approve/{run_id}/prepublish"), "{}"),
-        ("POST", "/v1/webhooks/kieai".to_owned(), "{}"),
-        ("POST", "/v1/webhooks/shotstack".to_owned(), "{}"),
-        ("POST", "/v1/webhooks/upload-post".to_owned(), "{}"),
         ("POST", "/v1/webhooks/std/nobody".to_owned(), "{}"),
         ("POST", "/v1/sweep".to_owned(), "{}"),
     ];
-    let routes = requests.len();
     let requests: Vec<_> = requests
         .into_iter()
+        .chain(webhooks)
         .map(|(method, path, body)| (fixture.request(method, &path, String::new()).into_parts().0, body.to_owned()))
         .collect();
+    let routes = requests.len();
     let make = move |number: u64| {
         let (parts, body) = &requests[usize::try_from(number).unwrap_or_default() % requests.len()];
         http::Request::from_parts(parts.clone(), body.clone().into())

@@ -82,7 +82,7 @@ impl Body for AnyBody {
             (Some(end @ (End::Failed | End::Cancelled | End::Rejected | End::Expired)), _) => {
                 StatusWord(end.as_str().to_owned())
             }
-            (None, Some(_)) => StatusWord("paused".to_owned()),
+            (None, Some(_)) => StatusWord(crate::status::PAUSED.to_owned()),
             (Some(End::Done), _) | (None, None) => run.status.clone(),
         }
     }

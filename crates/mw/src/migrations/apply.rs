@@ -121,17 +121,24 @@ fn migrate_locked(client: &mut Client, schema: &Schema) -> Result<Changes> {
     if !work.functions.is_empty() || !work.gone.is_empty() {
         apply_functions(client, &work, &ledger)?;
     }
-    // What operators have set of providers that are there stays.
-    let providers = mw_integrations::registry::rows().to_string();
-    client
-        .execute("SELECT providers_register($1::text::jsonb)", &[&providers])
-        .map_err(|error| failed("register the providers", &error))?;
+    register_providers(client, schema)?;
     if ledger.release.as_deref() != Some(VERSION) {
         let sql = "INSERT INTO schema_release (release) VALUES ($1)
                    ON CONFLICT (one) DO UPDATE SET release = excluded.release, migrated_at = now()";
         client.execute(sql, &[&VERSION]).map_err(|error| failed("write down the release", &error))?;
     }
     Ok(work.changes())
+}
+
+/// Gives every provider its row, where the schema has such rows; what operators have set of those that are there stays.
+fn register_providers(client: &mut Client, schema: &Schema) -> Result<()> {
+    if schema.functions.iter().any(|function| function.name == "providers_register") {
+        let providers = mw_integrations::registry::rows().to_string();
+        client
+            .execute("SELECT providers_register($1::text::jsonb)", &[&providers])
+            .map_err(|error| failed("register the providers", &error))?;
+    }
+    Ok(())
 }
 
 /// What `migrate` would apply; changes nothing.

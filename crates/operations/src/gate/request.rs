@@ -98,12 +98,19 @@ pub fn parse(request: &mut Request, kinds: Kinds) -> Result<DecisionRequest, Pro
     read(&members, kinds)
 }
 
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
 /// Reads `decision`, `comment`, `edit`, `opening`, `subject_sha256` and `approver`.
 pub fn read(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let DecisionBody { decision, comment, approver, form_token, opening, subject_sha256, edit } =
         Body::read(&mut fields);
     let edit = edit.map(|texts| read_edit(&texts, &mut fields, kinds)).unwrap_or_default();
+    if subject_sha256.as_ref().is_some_and(|hash| !is_sha256(hash)) {
+        fields.fail("subject_sha256", "String should match pattern '^[0-9a-f]{64}$'");
+    }
     fields.finish()?;
     Ok(DecisionRequest {
         verdict: decision.map_or(Verdict::Approve, |decision| decision.0),

@@ -47,7 +47,7 @@ fn what_is_in_flight_goes_on_and_is_counted() {
     let run = started(&mut db, "test_video_gen", ProvidersMode::Sim);
     switch(&mut db, now(), true, "ann", None).unwrap();
     let waits = left(&mut db).unwrap();
-    assert_eq!(waits.waiting, before.waiting + 1);
+    assert_eq!(waits.waiting(), before.waiting() + 1);
     let run = tell(&mut db, &run, &approve(mw_media::gate!("workflow"), "operator"));
     let run = tell(&mut db, &run, &approve(mw_media::gate!("ideate"), "operator"));
     let works = left(&mut db).unwrap();

@@ -4,7 +4,7 @@ use super::{BATCH, FEW, HISTORY, OPEN, PAGE, Statement, statement};
 use crate::history::now;
 use mw_kinds::KINDS;
 use mw_store::doctor::{self, Rebuilt, Scope};
-use mw_store::{drain, metrics, readiness, retention, sweep, upkeep};
+use mw_store::{drain, effects, metrics, readiness, retention, sweep, upkeep};
 use serde_json::json;
 
 /// Every receipt, and every dead letter, once or twice over.
@@ -31,6 +31,9 @@ fn sweep() -> Vec<Statement> {
         // Once a minute: a page of open jobs beside what is open.
         statement("effects_lost", OPEN, |db, _| {
             assert!(sweep::lost_effects(db, now(), 200).unwrap().more);
+        }),
+        statement("providers_register", FEW, |db, _| {
+            assert_eq!(effects::register_providers(db, &mw_integrations::registry::rows()).unwrap().added, 0);
         }),
         statement("runs_past_request", BATCH, |db, run| {
             let by_hand = "UPDATE runs SET status = 'failed' WHERE run_id = $1";
