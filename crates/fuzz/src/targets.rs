@@ -85,9 +85,7 @@ pub const TARGETS: &[Target] = &[
     }),
     route("inbox_route", &["gates"], &["status::parse"], |bytes| routes::serve(bytes, edge::inbox)),
     route("mcp_route", &["mcp"], &[], |bytes| routes::serve(bytes, edge::mcp)),
-    route("operations_route", &["operations"], &["dead_letters::parse"], |bytes| {
-        routes::serve(bytes, edge::operations)
-    }),
+    route("operations_route", &["operations"], &[], |bytes| routes::serve(bytes, edge::operations)),
     route("run_start_route", &["run-start"], &[], |bytes| routes::serve(bytes, edge::run_start)),
     route("run_verbs_route", &["run-verbs"], &[], |bytes| routes::serve(bytes, edge::run_verbs)),
     route("runs_route", &["runs"], &[], |bytes| routes::serve(bytes, edge::runs)),
