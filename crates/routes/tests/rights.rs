@@ -3,7 +3,6 @@
 use mw_edge::Method;
 use mw_kernel::principal::Role;
 use mw_routes::all;
-use std::fmt::Write;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/principals.md");
 const BEGIN: &str = "<!-- generated: rights -->\n";
@@ -20,7 +19,7 @@ fn table() -> String {
         };
         let role = line.role.map_or("open", Role::as_str);
         let limit = line.limiter.map(|limiter| limiter.variable.trim_end_matches("_per_minute")).unwrap_or_default();
-        writeln!(text, "| `{method} {}` | {role} | {limit} |", line.template).unwrap();
+        text.push_str(&format!("| `{method} {}` | {role} | {limit} |\n", line.template));
     }
     text
 }
