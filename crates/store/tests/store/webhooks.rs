@@ -109,3 +109,31 @@ fn a_task_of_nobody_fits_no_job() {
     let sql = "SELECT count(*) FROM webhook_dlq WHERE idempotency_key = $1 AND error = 'unknown_job'";
     assert_eq!(count(&mut db, sql, "k"), 1);
 }
+
+/// What becomes of a delivery of a provider, beside one run of kie.ai's whose first job was changed like this.
+fn fits(change: &str, provider: &str, matching: &Match) -> bool {
+    let own = OwnDatabase::new();
+    let mut db = own.connect();
+    let run = generating(&mut db, ProvidersMode::Sim);
+    let sql = format!("UPDATE provider_jobs SET {change} WHERE job_id = $1");
+    assert_eq!(db.driver().execute(&sql, &[&job_id(&run, 0)]).unwrap(), 1);
+    let delivery = Delivery { provider, ..delivery("k", matching.clone()) };
+    accept(&mut db, now(), &delivery, b"{}").unwrap().status == Receipt::Accepted
+}
+
+#[test]
+fn a_task_is_of_its_provider_only() {
+    let matching = Match { task_id: Some("t".into()), ..Match::default() };
+    for change in ["task_id = 't'", "task_id = 't', state = 'fenced'"] {
+        assert!(fits(change, "kieai", &matching), "{change}");
+        assert!(!fits(change, "shotstack", &matching), "{change}");
+    }
+}
+
+#[test]
+fn an_account_fits_its_open_job_only() {
+    let matching = Match { account: Some("a".into()), ..Match::default() };
+    assert!(fits("account = 'a'", "kieai", &matching));
+    assert!(!fits("account = 'a'", "upload-post", &matching));
+    assert!(!fits("account = 'a', state = 'fenced'", "kieai", &matching));
+}
