@@ -85,9 +85,10 @@ BEGIN
     LOOP
         EXECUTE format('GRANT %s ON %I TO myloware_app', rights.list, rights.name);
     END LOOP;
-    -- Definitions, the knowledge, the seed and the deletion of whole runs are the operator's: `mw` connects as the owner for them.
+    -- Definitions, the knowledge, the seed, the providers' rows and the deletion of whole runs are the operator's: `mw` connects as the owner for them.
     FOR owned IN SELECT to_regprocedure(name || '(jsonb)') AS function
-                   FROM unnest(ARRAY['project_apply', 'social_seed', 'runs_purge', 'kb_apply', 'kb_vectorless', 'kb_embed']) AS name LOOP
+                   FROM unnest(ARRAY['project_apply', 'social_seed', 'runs_purge', 'kb_apply', 'kb_vectorless', 'kb_embed',
+                                     'providers_register']) AS name LOOP
         IF owned.function IS NOT NULL THEN
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM myloware_app', owned.function);
         END IF;

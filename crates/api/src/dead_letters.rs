@@ -4,8 +4,8 @@
 pub mod bodies;
 
 use bodies::{
-    DeadLetter, DeadLetterOutcome, DeadLetterOutcomes, DeadLetterPage, DiscardDeadLetter, DiscardDeadLetters,
-    LetterFilter, LetterPath, LettersQuery, ReplayDeadLetter, ReplayDeadLetters,
+    DeadLetter, DeadLetterFilter, DeadLetterOutcome, DeadLetterOutcomes, DeadLetterPage, DeadLetterPath,
+    DeadLettersQuery, DiscardDeadLetter, DiscardDeadLetters, ReplayDeadLetter, ReplayDeadLetters,
 };
 use mw_edge::about::Tag::Operations;
 use mw_edge::body::{self, After, Body, Fields, Nested, Text, Whole, one_of};
@@ -20,43 +20,43 @@ use mw_store::dead_letters::{self, Action, Ending, Filter, Order, Reason, Settle
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Letters of one call by filter.
+/// Dead letters of one call by filter.
 const BULK_MAX: u32 = 100;
 
 pub const ROUTES: &[Route] = &[
     get("/v1/dlq", Viewer, list)
         .is(Operations, "list_dead_letters", "List dead letters, newest first")
         .more("Deliveries that match no job. None is deleted before it is processed or discarded.")
-        .query::<LettersQuery>()
-        .gives::<DeadLetterPage>("A page of letters."),
+        .query::<DeadLettersQuery>()
+        .gives::<DeadLetterPage>("A page of dead letters."),
     post("/v1/dlq/replay", Operator, replay_many)
-        .is(Operations, "replay_dead_letters", "Match letters again and act on them, by filter")
+        .is(Operations, "replay_dead_letters", "Match dead letters again and act on them, by filter")
         .more(BY_FILTER)
         .may_take::<ReplayDeadLetters>()
-        .gives::<DeadLetterOutcomes>("What became, or would become, of each letter."),
+        .gives::<DeadLetterOutcomes>("What became, or would become, of each dead letter."),
     post("/v1/dlq/discard", Operator, discard_many)
-        .is(Operations, "discard_dead_letters", "Take letters out of the queue, by filter")
+        .is(Operations, "discard_dead_letters", "Take dead letters out of the queue, by filter")
         .more(BY_FILTER)
         .takes::<DiscardDeadLetters>()
-        .gives::<DeadLetterOutcomes>("What became, or would become, of each letter."),
+        .gives::<DeadLetterOutcomes>("What became, or would become, of each dead letter."),
     get("/v1/dlq/{id}", Viewer, show)
         .is(Operations, "get_dead_letter", "Look at a dead letter")
         .more("The delivery as it came, what it was matched by, and in plain words why it waits or how it ended.")
-        .path::<LetterPath>()
-        .gives::<DeadLetter>("The letter, also when it is settled."),
+        .path::<DeadLetterPath>()
+        .gives::<DeadLetter>("The dead letter, also when it is settled."),
     post("/v1/dlq/{id}/replay", Operator, replay)
-        .is(Operations, "replay_dead_letter", "Match a letter again and act on it")
-        .path::<LetterPath>()
+        .is(Operations, "replay_dead_letter", "Match a dead letter again and act on it")
+        .path::<DeadLetterPath>()
         .may_take::<ReplayDeadLetter>()
         .gives::<DeadLetterOutcome>("What became of it; asking twice says that it is done."),
     post("/v1/dlq/{id}/discard", Operator, discard)
-        .is(Operations, "discard_dead_letter", "Take a letter out of the queue; its receipt stays")
-        .path::<LetterPath>()
+        .is(Operations, "discard_dead_letter", "Take a dead letter out of the queue; its receipt stays")
+        .path::<DeadLetterPath>()
         .takes::<DiscardDeadLetter>()
         .gives::<DeadLetterOutcome>("What became of it; asking twice says that it is done."),
 ];
 
-const BY_FILTER: &str = "One page of letters, newest first. Unless `dry_run` is false, only says what would become of each. `next_cursor` goes on; repeating a call is harmless.";
+const BY_FILTER: &str = "One page of dead letters, newest first. Unless `dry_run` is false, only says what would become of each. `next_cursor` goes on; repeating a call is harmless.";
 
 fn list(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let reason = match request.query("reason") {
@@ -162,9 +162,9 @@ fn outcome(id: String, settled: Settled) -> DeadLetterOutcome {
     DeadLetterOutcome { receipt: id.clone(), id, result, provider, run_id, reason }
 }
 
-/// Which letters.
+/// Which dead letters.
 struct Selection {
-    filter: Option<Nested<LetterFilter>>,
+    filter: Option<Nested<DeadLetterFilter>>,
     limit: Option<Whole<1, BULK_MAX>>,
     cursor: Option<After<300>>,
 }
@@ -214,7 +214,7 @@ fn settle_many(
     Ok(if kick { response.then(kick::dispatch) } else { response })
 }
 
-fn filter_of(filter: LetterFilter) -> Filter {
+fn filter_of(filter: DeadLetterFilter) -> Filter {
     Filter {
         provider: filter.provider.map(|provider| provider.0),
         reason: filter.reason.map(|reason| reason.0),

@@ -26,7 +26,7 @@ mod words;
 pub use run::{Body, Kind, Run};
 pub use words::Word;
 
-/// For the expansion of [`words!`] only.
+/// For the expansion of [`words!`], and for types that are answered as they are.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 pub use schemars;

@@ -42,11 +42,11 @@ fn apply_roles(cluster: &InUse, database: &str) {
     }
 }
 
-/// What functions write and lock, read from their texts: (table, right).
+/// What the functions that the app may run write and lock, read from their texts: (table, right).
 const WRITES: &str = r"
     WITH texts AS (SELECT regexp_replace(prosrc, '--[^\n]*', '', 'g') AS text FROM pg_proc
                    WHERE pronamespace = 'public'::regnamespace
-                     AND proname NOT IN ('project_apply', 'providers_register', 'social_seed', 'runs_purge', 'kb_apply', 'kb_vectorless', 'kb_embed')),
+                     AND has_function_privilege('myloware_app', oid, 'EXECUTE')),
          found AS (SELECT m[2] AS name, split_part(m[1], ' ', 1) AS word FROM texts,
                    regexp_matches(text, '\m(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)', 'g') AS m
                    UNION

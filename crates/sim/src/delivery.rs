@@ -27,6 +27,19 @@ pub(crate) struct Delivery {
     pub(crate) is_forged: bool,
 }
 
+impl Delivery {
+    /// What a task's provider sends.
+    pub(crate) fn of(task: &Task, url: &str, body: Value, signer: Signer) -> Delivery {
+        let (provider, task_id) = (task.provider, task.task_id.clone());
+        Delivery { provider, task_id, url: url.to_owned(), body, signer, is_forged: false }
+    }
+
+    /// The same from a stranger.
+    pub(crate) fn forged(task: &Task, url: &str, body: Value, signer: Signer) -> Delivery {
+        Delivery { is_forged: true, ..Delivery::of(task, url, body, signer) }
+    }
+}
+
 /// Sends a job's callbacks when it is finished, and what a stranger sends at half-time.
 pub(crate) fn schedule(app: &App, task: &Task, real: Vec<Delivery>, forged: Vec<Delivery>) {
     let epoch = app.world().epoch;

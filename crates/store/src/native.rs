@@ -28,6 +28,13 @@ impl Client {
 
 impl Database for Client {
     fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
+        Database::query(&mut self.driver, function, params)
+    }
+}
+
+/// The driver by itself, for whoever has connected in another way.
+impl Database for Driver {
+    fn query(&mut self, function: &'static str, params: &[Param<'_>]) -> Result<String, DbError> {
         let values: Vec<&(dyn ToSql + Sync)> = params
             .iter()
             .map(|param| match param {
@@ -35,7 +42,7 @@ impl Database for Client {
                 Param::Bytes(bytes) => bytes,
             })
             .collect();
-        let row = self.driver.query_one(&statement(function, params), &values).map_err(classify)?;
+        let row = self.query_one(&statement(function, params), &values).map_err(classify)?;
         row.try_get(0).map_err(classify)
     }
 }

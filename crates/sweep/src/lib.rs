@@ -45,8 +45,10 @@ const SHARE: Duration = Duration::from_secs(1);
 /// Who the sweep is, in timelines.
 const SWEEP: &str = "sweep";
 
-/// What a sweep did.
+/// What a sweep did; /v1/sweep answers it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(mw_kernel::schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(crate = "mw_kernel::schemars", rename = "SweepReport"))]
 pub struct Report {
     /// False when another sweep was at work; then nothing was done.
     pub granted: bool,

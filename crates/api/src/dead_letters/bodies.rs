@@ -1,4 +1,4 @@
-//! What the routes of dead letters take and give. Letters are answered as the database's views make them (`dead_letters_list`,
+//! What the routes of dead letters take and give. They are answered as the database's views make them (`dead_letters_list`,
 //! `dead_letter_view`).
 
 use super::BULK_MAX;
@@ -37,7 +37,7 @@ body! {
         #[schemars(extend("default" = 50))]
         pub limit: Option<Whole<1, BULK_MAX>>,
         pub cursor: Option<After<300>>,
-        pub filter: Option<Nested<LetterFilter>>,
+        pub filter: Option<Nested<DeadLetterFilter>>,
     }
 
     pub struct DiscardDeadLetters {
@@ -49,11 +49,11 @@ body! {
         #[schemars(extend("default" = 50))]
         pub limit: Option<Whole<1, BULK_MAX>>,
         pub cursor: Option<After<300>>,
-        pub filter: Option<Nested<LetterFilter>>,
+        pub filter: Option<Nested<DeadLetterFilter>>,
     }
 
     #[schemars(inline)]
-    pub struct LetterFilter {
+    pub struct DeadLetterFilter {
         pub provider: Option<Text<1, 64>>,
         pub reason: Option<Choice<Reason>>,
         pub exhausted: Option<bool>,
@@ -61,18 +61,18 @@ body! {
 }
 
 shape! {
-    pub struct LetterPath {
-        /// The letter, which is its receipt.
+    pub struct DeadLetterPath {
+        /// The dead letter, which is its receipt.
         #[schemars(extend("format" = "uuid"))]
         pub id: String,
     }
 
-    pub struct LettersQuery {
+    pub struct DeadLettersQuery {
         /// Only deliveries of this provider.
         pub provider: Option<String>,
-        /// Only letters for this reason.
+        /// Only dead letters for this reason.
         pub reason: Option<Reason>,
-        /// Only letters that the sweep has given up, or has not.
+        /// Only dead letters that the sweep has given up, or has not.
         pub exhausted: Option<bool>,
         #[serde(flatten)]
         pub page: Paged,

@@ -7,7 +7,7 @@ pub mod trigger;
 use mw_edge::about::Tag::Operations;
 use mw_edge::log::Level;
 use mw_edge::route::{Route, post};
-use mw_edge::{Context, Problem, Request, Response, auth, clock, exports, ids, kick, shape};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, exports, ids, kick};
 use mw_kernel::principal::Role::Operator;
 use mw_sweep::{Exports, Report};
 use std::time::{Duration, Instant};
@@ -19,25 +19,7 @@ pub const ROUTES: &[Route] = &[post("/v1/sweep", Operator, call_all)
     .guarded_by(require_either_key)
     .is(Operations, "sweep", "Call every reconciler once")
     .also_by("sweepKey")
-    .gives::<SweepReport>("What was done; `granted` is false while another sweep is at work.")];
-
-shape! {
-    /// As [`Report`] has it.
-    pub struct SweepReport {
-        pub granted: bool,
-        pub expired_leases: u64,
-        pub requested_ends: u64,
-        pub deadlines: u64,
-        pub gate_warnings: u64,
-        pub lost_effects: u64,
-        pub dead_letters: u64,
-        pub metrics: u64,
-        pub retention: u64,
-        pub kick: bool,
-        /// There was more to do than one sweep does; it goes on after the answer.
-        pub more: bool,
-    }
-}
+    .gives::<Report>("What was done; `granted` is false while another sweep is at work.")];
 
 fn call_all(_request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let report = sweep(context)?;
@@ -97,7 +79,7 @@ mod tests {
     #[test]
     fn the_report_is_described_as_it_is() {
         let report = serde_json::to_value(Report::default()).unwrap();
-        let schema = serde_json::to_value(schema_of::<SweepReport>()).unwrap();
+        let schema = serde_json::to_value(schema_of::<Report>()).unwrap();
         let names = |object: &serde_json::Value| object.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (mut answered, mut described) = (names(&report), names(&schema["properties"]));
         answered.sort_unstable();

@@ -40,6 +40,11 @@ pub struct Whole<const LEAST: u32, const MOST: u32>(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub OffsetDateTime);
 
+/// A SHA-256 in hex, as we write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Sha256Hex(pub String);
+
 /// Where a page of a list ended, as we said it then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct After<const MOST: usize>(pub Cursor);
@@ -98,6 +103,17 @@ impl Member for Option<bool> {
 impl Member for Option<Moment> {
     fn read(fields: &mut Fields<'_>, name: &str) -> Self {
         fields.moment(name).map(Moment)
+    }
+}
+
+impl Member for Option<Sha256Hex> {
+    fn read(fields: &mut Fields<'_>, name: &str) -> Self {
+        let text = fields.text(name, 64, 64)?;
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_hex {
+            fields.fail(name, "String should match pattern '^[0-9a-f]{64}$'");
+        }
+        is_hex.then_some(Sha256Hex(text))
     }
 }
 
@@ -236,7 +252,7 @@ macro_rules! shape {
 
 #[cfg(not(target_family = "wasm"))]
 mod schemas {
-    use super::{After, Choice, Moment, Nested, Required, Text, Whole};
+    use super::{After, Choice, Moment, Nested, Required, Sha256Hex, Text, Whole};
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use std::borrow::Cow;
 
@@ -270,6 +286,7 @@ mod schemas {
             json_schema!({"type": "integer", "minimum": LEAST, "maximum": MOST})
         };
         () Moment => |_generator| json_schema!({"type": "string", "format": "date-time", "minLength": 20});
+        () Sha256Hex => |_generator| json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
         (const MOST: usize) After<MOST> => |_generator| {
             json_schema!({"type": "string", "minLength": 1, "maxLength": MOST, "description": "`next_cursor` of the page before."})
         };

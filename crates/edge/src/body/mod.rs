@@ -5,7 +5,7 @@ mod member;
 
 #[cfg(not(target_family = "wasm"))]
 pub use member::schema_of;
-pub use member::{After, Body, Choice, Member, Moment, Nested, Required, Text, Whole, one_of};
+pub use member::{After, Body, Choice, Member, Moment, Nested, Required, Sha256Hex, Text, Whole, one_of};
 
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request};

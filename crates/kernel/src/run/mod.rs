@@ -52,7 +52,9 @@ pub use extend::DAYS_MAX as EXTEND_DAYS_MAX;
 pub use gate::{GateDecision, ROUNDS_MAX, subject_sha256};
 pub use kind::{Body, Kind, OwnEvent, Question};
 pub use order::Order;
-pub use page::{Check, Disclosure, Doer, Matter, Piece, Pieces, Post, Product, Progress, Standing, Step, Tone, Work};
+pub use page::{
+    Check, Disclosure, Doer, Matter, Piece, Pieces, Post, Product, Progress, Standing, Step, Tone, Work, capital,
+};
 pub use pause::PAUSE_DAYS;
 pub use rows::{Budget, Effect, EffectKind, EndRow, GateRow, JobRow, JobState, OpenRow, Rearmed, Rows};
 pub use state::{DecidedGate, DefinitionRef, GateKey, OpenGate, Parent, Pause, Run, RunError};

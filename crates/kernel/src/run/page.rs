@@ -116,7 +116,8 @@ impl Pieces {
     }
 }
 
-fn capital(word: &str) -> String {
+/// A word with a capital letter first.
+pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use crate::run::brief::{self, Cost};
 use crate::run::{Clip, ClipState, Job, JobPhase, Run, Status};
 use mw_kernel::run::{
     Disclosure, Doer, Matter, Piece, Pieces, Post, Product, Progress, Standing, Step as Shown, Text, Tone, Work,
+    capital,
 };
 use serde_json::Value;
 
@@ -153,11 +154,6 @@ fn ordered(data: &Value) -> String {
         "publish" => "the post".to_owned(),
         other => other.to_owned(),
     }
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
     source::{Function, Migration, Schema},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, While},
     release::{self, VERSION},
 };
 use postgres::{Client, Transaction};
@@ -133,10 +133,8 @@ fn migrate_locked(client: &mut Client, schema: &Schema) -> Result<Changes> {
 /// Gives every provider its row, where the schema has such rows; what operators have set of those that are there stays.
 fn register_providers(client: &mut Client, schema: &Schema) -> Result<()> {
     if schema.functions.iter().any(|function| function.name == "providers_register") {
-        let providers = mw_integrations::registry::rows().to_string();
-        client
-            .execute("SELECT providers_register($1::text::jsonb)", &[&providers])
-            .map_err(|error| failed("register the providers", &error))?;
+        mw_store::effects::register_providers(client, &mw_integrations::registry::rows())
+            .while_doing("register the providers")?;
     }
     Ok(())
 }

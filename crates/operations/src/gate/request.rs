@@ -1,6 +1,6 @@
 //! What a person sends to a gate: a form from the page, or JSON. An empty POST approves, as the original's did.
 
-use mw_edge::body::{Body, Choice, Fields, Text, Whole};
+use mw_edge::body::{Body, Choice, Fields, Sha256Hex, Text, Whole};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
 use mw_edge::{Problem, Request, body, problem, shape};
@@ -27,8 +27,7 @@ body! {
         /// The opening that the sender saw: refused when the gate has opened again since.
         pub opening: Option<Whole<1, { u32::MAX }>>,
         /// What the sender was shown, as the brief has it: the decision is refused when the gate decides about something else by then.
-        #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
-        pub subject_sha256: Option<Text<64, 64>>,
+        pub subject_sha256: Option<Sha256Hex>,
         /// New texts by field: title, clips.0.subject, clips.0.header, clips.0.prompt, caption, post_title. Only what the gate's policy
         /// allows, and only with an approval; kept as a diff.
         #[schemars(extend("additionalProperties" = {"type": "string", "maxLength": EDIT_LENGTH_MAX, "pattern": "^[^\\u0000]*$"}))]
@@ -50,8 +49,7 @@ shape! {
         /// text/html or sends Sec-Fetch-Mode).
         pub form_token: Option<Text<0, 100>>,
         /// What the sender was shown, as the brief has it: the decision is refused when the gate decides about something else by then.
-        #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
-        pub subject_sha256: Option<String>,
+        pub subject_sha256: Option<Sha256Hex>,
     }
 }
 
@@ -98,19 +96,12 @@ pub fn parse(request: &mut Request, kinds: Kinds) -> Result<DecisionRequest, Pro
     read(&members, kinds)
 }
 
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}
-
 /// Reads `decision`, `comment`, `edit`, `opening`, `subject_sha256` and `approver`.
 pub fn read(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let mut fields = Fields::new(members, "#");
     let DecisionBody { decision, comment, approver, form_token, opening, subject_sha256, edit } =
         Body::read(&mut fields);
     let edit = edit.map(|texts| read_edit(&texts, &mut fields, kinds)).unwrap_or_default();
-    if subject_sha256.as_ref().is_some_and(|hash| !is_sha256(hash)) {
-        fields.fail("subject_sha256", "String should match pattern '^[0-9a-f]{64}$'");
-    }
     fields.finish()?;
     Ok(DecisionRequest {
         verdict: decision.map_or(Verdict::Approve, |decision| decision.0),

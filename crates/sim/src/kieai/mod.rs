@@ -178,23 +178,16 @@ fn call_back(family: Family, app: &App, task: &Task) {
     let Some(url) = delivery::target(app, task) else {
         return;
     };
-    let delivery = |body: Value, signer: Signer, is_forged: bool| Delivery {
-        provider: PROVIDER,
-        task_id: task.task_id.clone(),
-        url: url.clone(),
-        body,
-        signer,
-        is_forged,
-    };
+    let lie = |signer: Signer| Delivery::forged(task, &url, answers::forged_callback(family, task), signer);
     let signer = signature::of(&task.task_id);
     let mut forged = Vec::new();
     if task.has(FORGED_BODY_VALID_SIGNATURE) {
-        forged.push(delivery(answers::forged_callback(family, task), signer.clone(), true));
+        forged.push(lie(signer.clone()));
     }
     if task.has(Fault::CALLBACK_FORGED) {
-        forged.push(delivery(answers::forged_callback(family, task), signature::forged(), true));
+        forged.push(lie(signature::forged()));
     }
-    let real = delivery(answers::callback(family, app, task), signer, false);
+    let real = Delivery::of(task, &url, answers::callback(family, app, task), signer);
     delivery::schedule(app, task, vec![real], forged);
 }
 

@@ -177,23 +177,16 @@ fn call_back(app: &App, task: &Task) {
     let Some(url) = delivery::target(app, task) else {
         return;
     };
-    let delivery = |body: Value, is_forged: bool| Delivery {
-        provider: PROVIDER,
-        task_id: task.task_id.clone(),
-        url: url.clone(),
-        body,
-        signer: Signer::unsigned(),
-        is_forged,
-    };
-    let mut real = vec![delivery(rendered(app, task), false)];
+    let delivery = |body: Value| Delivery::of(task, &url, body, Signer::unsigned());
+    let mut real = vec![delivery(rendered(app, task))];
     if !task.has(RENDER_FAILS) {
-        real.push(delivery(copied(app, task), false));
+        real.push(delivery(copied(app, task)));
     }
     if task.has(COPY_BEFORE_RENDER) {
         real.reverse();
     }
     let is_lied_about = task.has(FORGED_DONE) || task.has(Fault::CALLBACK_FORGED);
-    let forged = is_lied_about.then(|| delivery(forged(task), true));
+    let forged = is_lied_about.then(|| Delivery::forged(task, &url, forged(task), Signer::unsigned()));
     delivery::schedule(app, task, real, forged.into_iter().collect());
 }
 

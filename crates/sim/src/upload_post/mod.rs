@@ -240,22 +240,14 @@ fn call_back(app: &App, task: &Task) {
     let Some(url) = delivery::target(app, task) else {
         return;
     };
-    let delivery = |body: Value, signer: Signer, is_forged: bool| Delivery {
-        provider: PROVIDER,
-        task_id: task.task_id.clone(),
-        url: url.clone(),
-        body,
-        signer,
-        is_forged,
-    };
     let signer = || match task.has(UNSIGNED_DELIVERY) {
         true => Signer::unsigned(),
         false => signature::of("upload_completed", Uuid::new_v4().to_string()),
     };
     let events = answers::events(app, task);
-    let forged =
-        task.has(Fault::CALLBACK_FORGED).then(|| delivery(answers::forged_event(task), signature::forged(), true));
-    let real = events.into_iter().map(|event| delivery(event, signer(), false)).collect();
+    let lie = || Delivery::forged(task, &url, answers::forged_event(task), signature::forged());
+    let forged = task.has(Fault::CALLBACK_FORGED).then(lie);
+    let real = events.into_iter().map(|event| Delivery::of(task, &url, event, signer())).collect();
     delivery::schedule(app, task, real, forged.into_iter().collect());
 }
 
