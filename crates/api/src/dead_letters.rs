@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 
 /// Dead letters of one call by filter.
 const BULK_MAX: u32 = 100;
+/// As many of them where nobody says.
+const BULK_DEFAULT: u32 = 50;
 
 pub const ROUTES: &[Route] = &[
     get("/v1/dlq", Viewer, list)
@@ -198,7 +200,7 @@ fn settle_many(
     fields.finish()?;
     let filter = selection.filter.map(|filter| filter.0);
     let filter = Filter { before: before.flatten(), ..filter.map_or_else(Filter::default, filter_of) };
-    let limit = selection.limit.map_or(BULK_MAX / 2, |limit| limit.0);
+    let limit = selection.limit.map_or(BULK_DEFAULT, |limit| limit.0);
     let settlement = Settlement { actor: context.actor(&settlement.actor)?, ..settlement };
     let page = dead_letters::list(context.database()?, &filter, limit)?;
     let (mut letters, mut counts, mut kick) = (Vec::new(), BTreeMap::new(), false);

@@ -158,7 +158,7 @@ impl Chip {
         Chip::new(words, tone)
     }
 
-    pub(super) fn new(words: &str, tone: &'static str) -> Chip {
+    pub(super) fn new(words: &'static str, tone: &'static str) -> Chip {
         Chip { words: words.to_owned(), tone }
     }
 }

@@ -5,9 +5,9 @@ use crate::cursor::Cursor;
 use crate::problem::{self, Problem};
 use crate::request::Request;
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
-const TEXT_LENGTH_MAX: usize = 200;
+pub const PAGE_DEFAULT: u32 = 50;
+pub const PAGE_MAX: u32 = 200;
+pub const TEXT_LENGTH_MAX: usize = 200;
 
 crate::shape! {
     /// What every list reads.

@@ -118,12 +118,12 @@ pub fn answer(tables: &[&'static [Route]], request: &mut Request, context: &mut 
         auth::require_any(request, context)?;
         return Err(problem::not_found("Not Found"));
     };
-    let answer = (found.first.guard)(request, context).and_then(|()| found.choose(request.method));
+    let answer = (found.line(request.method).guard)(request, context).and_then(|()| found.choose(request.method));
     let answer = answer.and_then(|chosen| match chosen {
         Chosen::Route(route) => (route.handler)(request, context),
         Chosen::Answer(response) => Ok(response),
     });
-    match (answer, found.first.page) {
+    match (answer, found.line(request.method).page) {
         (Err(problem), Some(page)) => page(problem, request, context),
         (answer, _) => answer,
     }
@@ -163,6 +163,11 @@ pub fn find<H>(tables: &[&'static [Route<H>]], request: &mut Request, context: &
 }
 
 impl<H> Found<H> {
+    /// The line of this method; where there is none, the first of the path says who is let in.
+    fn line(&self, method: Method) -> &'static Route<H> {
+        self.of_path.iter().find(|route| route.serves(method)).copied().unwrap_or(self.first)
+    }
+
     /// The route of this method (HEAD wherever GET is); answers OPTIONS, and refuses the others with 405 and `Allow`.
     pub fn choose(&self, method: Method) -> Result<Chosen<H>, Problem> {
         match self.of_path.iter().find(|route| route.serves(method)) {
@@ -198,7 +203,11 @@ mod tests {
         get("/v1/runs/bulk", Operator, |_, _| Ok(Response::empty(202))),
         get("/v1/runs/{run_id}/why", Viewer, |request, _| Ok(Response::text(200, request.parameter("run_id")))),
     ];
-    const OPEN: &[Route] = &[open_post("/v1/webhooks/{source}", |_, _| Ok(Response::empty(200)))];
+    const OPEN: &[Route] = &[
+        open_post("/v1/webhooks/{source}", |_, _| Ok(Response::empty(200))),
+        open_get("/v1/mixed", |_, _| Ok(Response::empty(200))),
+        post("/v1/mixed", Operator, |_, _| Ok(Response::empty(200))),
+    ];
 
     fn asked(method: &str, target: &str, key: &str) -> (Result<Response, Problem>, Context) {
         let mut context = Context::new(Config::of(&[("api_key", "k")]), "r".to_owned());
@@ -227,6 +236,11 @@ mod tests {
         assert_eq!(status("HEAD", "/v1/webhooks/p", ""), 405);
         let options = asked("OPTIONS", "/v1/webhooks/p", "").0.unwrap();
         assert_eq!((options.status, options.headers), (204, vec![("allow", "POST, OPTIONS".to_owned())]));
+    }
+
+    #[test]
+    fn each_method_has_the_guard_of_its_own_line() {
+        assert_eq!((status("GET", "/v1/mixed", ""), status("POST", "/v1/mixed", "")), (200, 401));
     }
 
     #[test]

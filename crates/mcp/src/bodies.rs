@@ -1,7 +1,7 @@
 //! What the routes of MCP take and give, as far as a schema can say it: docs/mcp.md has the rest.
 
 use mw_edge::body::Text;
-use mw_edge::{body, shape};
+use mw_edge::shape;
 use serde_json::{Map, Value};
 
 shape! {
@@ -88,9 +88,11 @@ shape! {
     }
 }
 
-body! {
+shape! {
+    /// `plain` reads it, and answers what is wrong with it in its own words.
     pub struct ToolCall {
         pub name: Text<1, { usize::MAX }>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         pub arguments: Option<Map<String, Value>>,
     }
 }

@@ -1,6 +1,6 @@
 //! The families of /metrics: what each is called, what it means, which labels it has, how a histogram is divided.
 //! docs/metrics.md holds this list and the families of providers, and a test holds them together. Numbers are kept by the database
-//! (migrations/0043_metrics.sql, 0056_strangers.sql); this is the one home of names and bounds.
+//! (migrations/functions/metrics); this is the one home of names and bounds.
 
 use Kind::{Counter, Gauge, Histogram};
 

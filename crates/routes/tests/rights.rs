@@ -38,7 +38,7 @@ fn the_page_of_principals_shows_every_right() {
 }
 
 #[test]
-fn reading_is_for_viewers_and_nothing_else_is() {
+fn what_changes_something_is_not_for_viewers() {
     // Talking to MCP is for viewers, since each tool names its own role; a conversation is its owner's.
     let others = ["/mcp", "/mcp/tools/list", "/mcp/tools/call", "/v1/chat/conversations/{user_id}", "/console/logout"];
     for line in all().iter().filter(|line| line.method != Method::Get && !others.contains(&line.template)) {

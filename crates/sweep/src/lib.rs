@@ -60,6 +60,8 @@ pub struct Report {
     pub dead_letters: u64,
     pub metrics: u64,
     pub retention: u64,
+    /// Runs whose rows the database refused to change; all others went on. `mw doctor` names what is wrong with them.
+    pub refused: u64,
     /// Whether effects are due, so that a dispatcher should be kicked.
     pub kick: bool,
     /// Whether there was more to do than one sweep does: another one may follow at once.
@@ -76,7 +78,7 @@ pub fn sweep(
     new_id: &mut dyn FnMut() -> String,
     elapsed: &dyn Fn() -> Duration,
 ) -> Result<Report, DbError> {
-    let mut share = Share { elapsed, more: false, kick: false };
+    let mut share = Share { elapsed, more: false, commits: Commits::default() };
     let begun = begin(db, now, holder, LEASE_SECONDS, exports)?;
     let Some(fence) = begun.fence.filter(|_| begun.granted) else {
         return Ok(Report::default());
@@ -111,7 +113,8 @@ pub fn sweep(
         report.retention = retention::reconcile(db, now, &mut share)?;
     }
     report.kick |= report.expired_leases > 0 || report.dead_letters > 0 || report.lost_effects > 0;
-    report.kick |= share.kick;
+    report.kick |= share.commits.kick;
+    report.refused = share.commits.refused;
     report.more = share.more;
     let text = serde_json::to_value(&report).unwrap_or_default();
     finish(db, now, fence, &text, elapsed().as_secs_f64())?;
@@ -122,8 +125,16 @@ pub fn sweep(
 struct Share<'a> {
     elapsed: &'a dyn Fn() -> Duration,
     more: bool,
-    /// A commit made something due at once.
+    commits: Commits,
+}
+
+/// What commits came to beside what they were made for.
+#[derive(Default)]
+struct Commits {
+    /// One made something due at once.
     kick: bool,
+    /// Runs whose rows the database refused to change.
+    refused: u64,
 }
 
 /// What a statement did, and whether it found as much as it may do at once.
@@ -177,7 +188,7 @@ fn runs_by_pages(
     share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
     let mut after: Option<Listed> = None;
-    let mut kick = false;
+    let mut commits = std::mem::take(&mut share.commits);
     let moved = share.pages(|| {
         let mut page = read(db, now, after.as_ref(), PAGE)?;
         let full = page.len() >= PAGE as usize;
@@ -197,32 +208,59 @@ fn runs_by_pages(
             }
         }
         after = page.pop();
-        let mut acted = commit_all(db, now, decided, &mut kick)?;
-        if !unread.is_empty() {
-            let ends = unreadable::end(db, now, &unread)?;
-            kick |= ends.kick;
-            acted += ends.ends.iter().filter(|end| **end == Ended::Ended).count() as u64;
-        }
-        Ok(Page { acted, full })
+        let moved = commit_all(db, now, decided, &|_| 1, &mut commits)?;
+        let ended = apart(&unread, &mut commits, &mut |unread, commits| {
+            let ends = unreadable::end(db, now, unread)?;
+            commits.kick |= ends.kick;
+            Ok(ends.ends.iter().filter(|end| **end == Ended::Ended).count() as u64)
+        })?;
+        Ok(Page { acted: moved + ended, full })
     });
-    share.kick |= kick;
+    share.commits = commits;
     moved
 }
 
-/// Commits what was decided, in one statement, and counts what was committed. A conflict means that somebody moved the run: then
-/// it is theirs, or the next sweep's.
+/// Commits what was decided, in one statement, and adds up the weights of what was committed. A conflict means that somebody moved
+/// the run: then it is theirs, or the next sweep's.
 fn commit_all(
     db: &mut dyn Database,
     now: Timestamp,
     decided: Vec<Transition>,
-    kick: &mut bool,
+    weight: &dyn Fn(&Transition) -> u64,
+    commits: &mut Commits,
 ) -> Result<u64, DbError> {
-    if decided.is_empty() {
+    let one = |transition: Transition| {
+        (weight(&transition), Decision { transition: Some(transition), ..Decision::default() })
+    };
+    let (weights, decisions): (Vec<u64>, Vec<Decision>) = decided.into_iter().map(one).unzip();
+    let places: Vec<usize> = (0..decisions.len()).collect();
+    apart(&places, commits, &mut |places, commits| {
+        let of_places: Vec<Decision> = places.iter().filter_map(|place| decisions.get(*place).cloned()).collect();
+        let answer = commit(db, now, &of_places)?;
+        commits.kick |= answer.kick;
+        let done = places.iter().zip(&answer.results).filter(|(_, result)| **result == Committed::Committed);
+        Ok(done.filter_map(|(place, _)| weights.get(*place)).sum())
+    })
+}
+
+/// Does something to all of these runs in one statement. When the database refuses that, because one row is damaged, it is done
+/// to each by itself, so that nobody waits for the damaged one.
+fn apart<T>(
+    runs: &[T],
+    commits: &mut Commits,
+    act: &mut dyn FnMut(&[T], &mut Commits) -> Result<u64, DbError>,
+) -> Result<u64, DbError> {
+    if runs.is_empty() {
         return Ok(0);
     }
-    let one = |transition| Decision { transition: Some(transition), ..Decision::default() };
-    let decisions: Vec<Decision> = decided.into_iter().map(one).collect();
-    let answer = commit(db, now, &decisions)?;
-    *kick |= answer.kick;
-    Ok(answer.results.iter().filter(|result| **result == Committed::Committed).count() as u64)
+    match act(runs, commits) {
+        Err(DbError::Failed(_)) if runs.len() > 1 => {
+            runs.iter().map(|run| apart(std::slice::from_ref(run), commits, act)).sum()
+        }
+        Err(DbError::Failed(_)) => {
+            commits.refused += 1;
+            Ok(0)
+        }
+        answer => answer,
+    }
 }

@@ -12,23 +12,20 @@ pub(crate) fn reconcile(
     new_id: &mut dyn FnMut() -> String,
     share: &mut Share<'_>,
 ) -> Result<u64, DbError> {
-    let mut kick = false;
+    let mut commits = std::mem::take(&mut share.commits);
     let looked = share.pages(|| {
         let lost = sweep::lost_effects(db, now, PAGE)?;
         let mut context = Context { now, new_id: &mut *new_id };
-        let mut restored = 0;
         let mut decided = Vec::new();
         for (run, job_ids) in lost.jobs {
             let command = AnyCommand::RestoreEffects { job_ids };
             let transition = kinds.of(&run).and_then(|kind| kind.apply(&run, &command, SWEEP, &mut context));
             // One that cannot be read ends when its time is over.
-            let transition = transition.ok().flatten();
-            restored += transition.as_ref().map_or(0, |transition| transition.rows.rearmed.len() as u64);
-            decided.extend(transition);
+            decided.extend(transition.ok().flatten());
         }
-        commit_all(db, now, decided, &mut kick)?;
+        let restored = commit_all(db, now, decided, &|transition| transition.rows.rearmed.len() as u64, &mut commits)?;
         Ok(Page { acted: lost.released + restored, full: lost.more })
     });
-    share.kick |= kick;
+    share.commits = commits;
     looked
 }

@@ -1,7 +1,7 @@
 -- {"now", "limit", "lease_seconds"} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}: the dispatcher's claim. Claiming a
 -- submission is what says "it may have gone out": sent_at is committed before the request leaves, and stays until its outcome is
 -- known. A notice comes with who reads at its address now, not when it was written. `wait_seconds` says when a lane that a limit
--- holds back opens, if time opens it.
+-- holds back opens, if time opens it. Nothing new is started for a run whose end somebody has asked for in SQL.
 --
 -- Lanes take turns, so that none starves behind another. Claimers of one provider take turns at its row of provider_states: what
 -- they count stays true until they have claimed. A claim holds nothing else while it waits for that row, and steps over locked
@@ -47,7 +47,11 @@ BEGIN
         SELECT * FROM turns WHERE turn <= share ORDER BY place, due_at, effect_id LIMIT page
     ), picked AS (
         SELECT outbox.effect_id, sent_at AS sent_before, chosen.provider, chosen.lane, probe, in_outage, start_at
-          FROM outbox JOIN chosen USING (effect_id) WHERE outbox.state = 'due' FOR UPDATE OF outbox SKIP LOCKED
+          FROM outbox JOIN chosen USING (effect_id)
+         WHERE outbox.state = 'due'
+           AND (chosen.lane = 'look' OR NOT EXISTS (SELECT FROM runs WHERE runs.run_id = outbox.run_id AND end_requested_at IS NOT NULL
+                                                        AND finished_at IS NULL))
+           FOR UPDATE OF outbox SKIP LOCKED
     ), leased AS (
         UPDATE outbox SET state = 'leased', attempt = attempt + 1, fence = fence + 1, poked = false,
                lease_until = a_lease_until,

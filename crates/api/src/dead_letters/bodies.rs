@@ -1,7 +1,7 @@
 //! What the routes of dead letters take and give. They are answered as the database's views make them (`dead_letters_list`,
 //! `dead_letter_view`).
 
-use super::BULK_MAX;
+use super::{BULK_DEFAULT, BULK_MAX};
 use mw_edge::body::{After, Choice, Nested, Text, Whole};
 use mw_edge::query::Paged;
 use mw_edge::{body, shape};
@@ -34,7 +34,7 @@ body! {
         pub actor: Option<Text<0, 200>>,
         #[schemars(extend("default" = true))]
         pub dry_run: Option<bool>,
-        #[schemars(extend("default" = 50))]
+        #[schemars(extend("default" = BULK_DEFAULT))]
         pub limit: Option<Whole<1, BULK_MAX>>,
         pub cursor: Option<After<300>>,
         pub filter: Option<Nested<DeadLetterFilter>>,
@@ -46,7 +46,7 @@ body! {
         pub actor: Option<Text<0, 200>>,
         #[schemars(extend("default" = true))]
         pub dry_run: Option<bool>,
-        #[schemars(extend("default" = 50))]
+        #[schemars(extend("default" = BULK_DEFAULT))]
         pub limit: Option<Whole<1, BULK_MAX>>,
         pub cursor: Option<After<300>>,
         pub filter: Option<Nested<DeadLetterFilter>>,

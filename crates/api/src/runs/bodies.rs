@@ -2,7 +2,7 @@
 //! (`run_view`, `run_list`, `run_timeline`); generated requests hold those answers against these types.
 
 use mw_edge::body::{Text, Whole};
-use mw_edge::query::Paged;
+use mw_edge::query::{PAGE_DEFAULT, PAGE_MAX, Paged, TEXT_LENGTH_MAX};
 use mw_edge::{body, shape};
 use mw_kernel::status::{ProvidersMode, StatusWord};
 use serde_json::{Map, Value};
@@ -17,9 +17,9 @@ shape! {
         /// Only runs in this status.
         pub status: Option<StatusWord>,
         /// Only runs of this project.
-        pub project: Option<Text<0, 200>>,
+        pub project: Option<Text<0, TEXT_LENGTH_MAX>>,
         /// Only runs of this user.
-        pub user_id: Option<Text<0, 200>>,
+        pub user_id: Option<Text<0, TEXT_LENGTH_MAX>>,
         #[serde(flatten)]
         pub page: Paged,
     }
@@ -29,8 +29,8 @@ shape! {
         #[schemars(range(max = 9_223_372_036_854_775_807_i64), extend("default" = 0))]
         pub after: Option<u64>,
         /// Rows on a page.
-        #[schemars(extend("default" = 50))]
-        pub limit: Option<Whole<1, 200>>,
+        #[schemars(extend("default" = PAGE_DEFAULT))]
+        pub limit: Option<Whole<1, PAGE_MAX>>,
     }
 
     pub struct NextPage {

@@ -38,8 +38,9 @@ fn sweep(context: &mut Context) -> Result<Report, Problem> {
     let database = context.database()?;
     let report = mw_sweep::sweep(database, kinds, now, &holder, wanted, &mut ids::new_id, &|| started.elapsed())?;
     if report.granted {
+        let level = if report.refused > 0 { Level::Error } else { Level::Debug };
         let report = serde_json::to_value(&report).unwrap_or_default();
-        context.log.write(Level::Debug, "myloware.sweep", "swept", &[("report", report)]);
+        context.log.write(level, "myloware.sweep", "swept", &[("report", report)]);
     }
     Ok(report)
 }

@@ -239,23 +239,34 @@ fn answer(members: &[(&str, Code)], receipt: Receipt) -> Value {
 mod tests {
     use super::*;
     use mw_edge::config::Config;
+    use mw_edge::route::answer as answer_by;
     use mw_integrations::outcome::Output;
     use mw_integrations::registry::webhooks;
 
-    fn refusal(webhook: &Webhook, method: &str, headers: &[(&str, &str)], body: &str) -> Problem {
+    fn refusal(webhook: &Webhook, headers: &[(&str, &str)], body: &str) -> Problem {
         let mut context = Context::new(Config::of(&[]), "r".to_owned());
-        let path = format!("/v1/webhooks/{}", webhook.system.name);
-        receive(webhook, &mut Request::in_memory(method, &path, headers, body), &mut context).err().unwrap()
+        receive(webhook, &mut Request::in_memory("POST", webhook.path, headers, body), &mut context).err().unwrap()
     }
 
     #[test]
-    fn wrong_methods_types_and_sizes_touch_no_database() {
+    fn only_post_is_a_delivery() {
         for webhook in webhooks() {
-            let typed = refusal(webhook, "POST", &[("content-type", "text/html; charset=x")], "{}");
+            let handler: mw_edge::component::Handler = |_, _| Err(problem::internal());
+            let table: &'static [Route] = Vec::leak(vec![line(webhook, handler)]);
+            let mut context = Context::new(Config::of(&[]), "r".to_owned());
+            let refused = answer_by(&[table], &mut Request::in_memory("GET", webhook.path, &[], ""), &mut context);
+            assert_eq!(refused.err().unwrap().status, 405);
+        }
+    }
+
+    #[test]
+    fn wrong_types_and_sizes_touch_no_database() {
+        for webhook in webhooks() {
+            let typed = refusal(webhook, &[("content-type", "text/html; charset=x")], "{}");
             assert_eq!((typed.status, typed.detail.as_str()), (415, "unsupported content-type: text/html"));
-            let large = refusal(webhook, "POST", &[("content-length", "10000001")], "{}");
+            let large = refusal(webhook, &[("content-length", "10000001")], "{}");
             assert_eq!((large.status, large.detail.as_str()), (413, "webhook payload too large"));
-            assert_eq!(refusal(webhook, "POST", &[], "not json").status, 422);
+            assert_eq!(refusal(webhook, &[], "not json").status, 422);
         }
     }
 

@@ -8,19 +8,23 @@ mod persona;
 mod poll;
 mod submit;
 
-use crate::perform::{Came, Met, Performed};
+use crate::perform::{Again, Came, Met, Performed};
 use crate::performer::{BoxTask, Performance, Performer, Task};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use mw_integrations::jobs::JobProvider;
 use mw_integrations::{Fault, FaultClass, HttpClient, JobContext, llm, registry};
 use mw_kernel::run::{AnyCommand, AnyRun, Command, EffectKind, Refusal};
+use mw_kernel::status::ProvidersMode;
 use mw_kernel::{Kind, Timestamp};
 use mw_media::run::{Job, Media, MediaCommand, Run};
 use mw_store::effects::Claimed;
 use mw_store::{Database, DbError};
 use persona::Talk;
 use std::collections::BTreeMap;
+
+/// How long an effect waits whose provider this version does not know.
+const STRANGE_SECONDS: f64 = 15.0;
 
 /// Where the providers are and how they reach us.
 #[derive(Debug, Clone)]
@@ -105,6 +109,11 @@ impl<'p, H: HttpClient> Task<'p, H> for JobTask<'p> {
             let JobTask { settings, run } = &*self;
             let job = effect.job_id.as_deref().and_then(|job_id| Some((job_id, run.body.jobs.get(job_id)?)));
             let task = job.map(|(job_id, job)| JobEffect { http, settings, effect, run, job_id, job, now });
+            let strange =
+                task.as_ref().filter(|_| run.mode != ProvidersMode::Mock).and_then(|task| task.provider().err());
+            if let Some(fault) = strange {
+                return Performance::Came(Box::new(Came::new(later(effect, &fault), Met::NOBODY)));
+            }
             let (performed, met) = match (effect.kind, task) {
                 (EffectKind::Submit, Some(task)) => submit::perform(&task).await,
                 (EffectKind::Poll, Some(task)) => poll::perform(&task).await,
@@ -125,6 +134,13 @@ impl<'p, H: HttpClient> Task<'p, H> for JobTask<'p> {
     }
 }
 
+/// An effect of a provider that this version does not know waits for one that does, as during a rollout; nobody was asked, and
+/// the deadline of the step bounds the wait.
+fn later(effect: &Claimed, fault: &Fault) -> Performed {
+    let not_sent = effect.sent_before.is_none();
+    Performed::Again(Again { wait_seconds: STRANGE_SECONDS, uncounted: true, not_sent, error: Some(fault.to_string()) })
+}
+
 /// An effect of a job, with all that it needs.
 struct JobEffect<'a, H> {
     http: &'a H,
@@ -141,7 +157,9 @@ impl<H> JobEffect<'_, H> {
     fn provider(&self) -> Result<(&'static dyn JobProvider, &mw_integrations::Settings), Fault> {
         let name = self.job.provider.as_str();
         let known = registry::job_provider(name).zip(self.settings.providers.get(name));
-        known.ok_or_else(|| Fault::new(FaultClass::Final, "unknown_provider", format!("there is no provider {name}")))
+        known.ok_or_else(|| {
+            Fault::new(FaultClass::Unavailable, "unknown_provider", format!("there is no provider {name}"))
+        })
     }
 
     /// How the job presents itself to its provider.

@@ -139,6 +139,40 @@ fn an_asked_end_meets_a_run_that_moved_on() {
 }
 
 #[test]
+fn nothing_new_starts_once_an_end_is_asked_for() {
+    let mut engine = engine();
+    let run = engine.generating("test_video_gen");
+    let submissions = |engine: &Engine, what: &str| {
+        let sql = format!("SELECT count(*) FROM outbox WHERE run_id = '{}' AND kind = 'submit' AND {what}", run.run_id);
+        engine.count(&sql)
+    };
+    assert!(submissions(&engine, "state = 'due' AND sent_at IS NULL") > 0);
+    engine.db().driver().execute(BY_HAND, &[&run.run_id]).unwrap();
+    engine.dispatch();
+    assert_eq!(submissions(&engine, "sent_at IS NOT NULL"), 0);
+}
+
+#[test]
+fn a_damaged_row_hides_no_other_end() {
+    let mut engine = engine();
+    let (damaged, other) = (start(&mut engine), start(&mut engine));
+    damage(&engine, &damaged, "'{}'");
+    damage(&engine, &other, "'{}'");
+    engine
+        .db()
+        .driver()
+        .execute("UPDATE runs SET version = version - 1 WHERE run_id = $1", &[&damaged.run_id])
+        .unwrap();
+    for run in [&damaged, &other] {
+        engine.db().driver().execute(BY_HAND, &[&run.run_id]).unwrap();
+    }
+    let swept = engine.sweep();
+    assert_eq!((swept.requested_ends, swept.refused), (1, 1));
+    let ended = format!("SELECT count(*) FROM runs WHERE run_id = '{}' AND ended = 'failed'", other.run_id);
+    assert_eq!(engine.count(&ended), 1);
+}
+
+#[test]
 fn an_unreadable_run_ends_like_any_other() {
     for state in
         ["'{}'", "'[7]'", "state || '{\"body\": {\"of\": \"a later version\"}}'", "state || '{\"mode\": \"later\"}'"]

@@ -79,3 +79,17 @@ fn a_render_that_failed_in_passing_is_made_once_more_and_one_that_failed_for_goo
     assert_eq!(engine.carry(&run.run_id).status, Status::Failed);
     assert_eq!(engine.count_events(&run.run_id, "job.replaced"), 0);
 }
+
+/// While instances are replaced one after the other, an old one may claim what only a new one can do.
+#[test]
+fn an_unknown_provider_costs_no_attempt_and_no_job() {
+    let mut engine = Engine::new();
+    let run = engine.generating("test_video_gen");
+    let renamed = "UPDATE runs SET state = replace(state::text, '\"kieai\"', '\"acme\"')::jsonb WHERE run_id = $1";
+    engine.db().driver().execute(renamed, &[&run.run_id]).unwrap();
+    engine.dispatch();
+    let waiting =
+        "SELECT count(*) FROM outbox WHERE kind = 'submit' AND state = 'due' AND attempt = 0 AND sent_at IS NULL";
+    assert!(engine.count(waiting) > 0);
+    assert_eq!(engine.count("SELECT count(*) FROM provider_jobs WHERE NOT is_open"), 0);
+}

@@ -1,4 +1,4 @@
-//! docs/metrics.md lists every family. With `MW_WRITE=1` the page is written instead.
+//! docs/metrics.md lists every family. With `UPDATE_DOCS=1` the page is written instead.
 
 use mw_integrations::metrics::{families, find};
 use mw_media::metrics::{Family, Kind};
@@ -15,10 +15,10 @@ fn the_page_lists_every_family() {
         let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
         list.push_str(&format!("| `{name}`{kind} | {labels} | {help} |\n"));
     }
-    if std::env::var_os("MW_WRITE").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{start}<!-- list -->\n{list}<!-- end -->{end}")).unwrap();
     } else {
-        assert_eq!(listed, list, "run this test with MW_WRITE=1");
+        assert_eq!(listed, list, "run this test with UPDATE_DOCS=1");
     }
 }
 

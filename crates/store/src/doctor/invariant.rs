@@ -86,7 +86,7 @@ impl Invariant {
             Invariant::EffectAfterEnd => (
                 "the run has ended and something would still be done for it",
                 "UPDATE outbox SET state = 'fenced', lease_until = NULL, fence = fence + 1 WHERE run_id = 'RUN' AND \
-                 state IN ('due', 'leased', 'held')",
+                 state IN ('due', 'leased', 'held') AND kind NOT IN ('notify', 'trace', 'report')",
             ),
             Invariant::EffectAbandoned => (
                 "whoever worked on it went silent, and no sweep took it back",
