@@ -245,11 +245,10 @@ fn commit_all(
 
 /// Does something to all of these runs in one statement. When the database refuses that, because one row is damaged, it is done
 /// to each by itself, so that nobody waits for the damaged one.
-fn apart<T>(
-    runs: &[T],
-    commits: &mut Commits,
-    act: &mut dyn FnMut(&[T], &mut Commits) -> Result<u64, DbError>,
-) -> Result<u64, DbError> {
+fn apart<T, Act>(runs: &[T], commits: &mut Commits, act: &mut Act) -> Result<u64, DbError>
+where
+    Act: FnMut(&[T], &mut Commits) -> Result<u64, DbError>,
+{
     if runs.is_empty() {
         return Ok(0);
     }
