@@ -16,4 +16,9 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'effect_abandoned', o.run_id, format('effect %s (%s), lease until %s', o.effect_id, o.key, o.lease_until)
       FROM outbox AS o WHERE o.run_id = ANY (page) AND o.is_live AND o.state = 'leased' AND o.lease_until < overdue
+    UNION ALL
+    SELECT 'effect_unclaimable', o.run_id, format('effect %s (%s) is of %s', o.effect_id, o.key, o.provider)
+      FROM outbox AS o
+     WHERE o.run_id = ANY (page) AND o.is_live AND o.state = 'due'
+       AND NOT EXISTS (SELECT FROM provider_states WHERE provider_states.provider = o.provider)
 $$;

@@ -22,6 +22,7 @@ pub enum Invariant {
     EffectDead,
     EffectAfterEnd,
     EffectAbandoned,
+    EffectUnclaimable,
     GateDiffers,
     GateWithoutDecision,
     GateAgainstPolicy,
@@ -53,6 +54,7 @@ impl Invariant {
         Invariant::EffectDead,
         Invariant::EffectAfterEnd,
         Invariant::EffectAbandoned,
+        Invariant::EffectUnclaimable,
         Invariant::GateDiffers,
         Invariant::GateWithoutDecision,
         Invariant::GateAgainstPolicy,
@@ -91,6 +93,10 @@ impl Invariant {
             Invariant::EffectAbandoned => (
                 "whoever worked on it went silent, and no sweep took it back",
                 "mw sweep; when that does not help, see that the scheduled sweep runs and answers",
+            ),
+            Invariant::EffectUnclaimable => (
+                "the database knows no such provider, so nobody ever takes this effect",
+                "mw db migrate registers the providers of this version; if it is none of them: mw runs terminate RUN",
             ),
             Invariant::GateDiffers => ("the gate that people see is not the one at which the run waits", END),
             Invariant::GateWithoutDecision => {

@@ -194,6 +194,11 @@ fn healthy_runs_have_no_finding_and_each_broken_invariant_is_found_and_nothing_e
             ),
         ),
         (
+            &[Invariant::EffectUnclaimable],
+            &requested,
+            format!("UPDATE outbox SET provider = 'of-yesterday' WHERE job_id = '{job}'"),
+        ),
+        (
             &[Invariant::GateDiffers],
             &waiting,
             "UPDATE gates SET state = 'closed', decided_at = now() WHERE run_id = '{run}'".into(),

@@ -20,6 +20,7 @@ mod knowledge;
 mod limits;
 mod migrated;
 mod principals;
+mod providers;
 mod requests;
 mod retention;
 mod schema;
