@@ -6,6 +6,7 @@ use mw::{folder, migrations, mode::Mode};
 use mw_stack::{builder::Builder, database::Database};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -120,6 +121,54 @@ fn an_unreadable_file_fails_and_changes_nothing() {
 }
 
 #[test]
+fn links_are_read_as_kubernetes_makes_them() {
+    let person = Person::new();
+    person.write("..2026_12_01/whales.md", "Whales sing.");
+    person.write("..2026_12_01/projects/aismr/lamps.md", "Lamps hum.");
+    symlink("..2026_12_01", person.folder.join("..data")).unwrap();
+    symlink("..data/whales.md", person.folder.join("whales.md")).unwrap();
+    symlink("..data/projects", person.folder.join("projects")).unwrap();
+    symlink(".", person.folder.join("again")).unwrap();
+    let said = person.ingests(0, &[]);
+    for part in ["added     projects/aismr/lamps.md", "added     whales.md", "2 added"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // As kubelet changes a volume: another folder, and `..data` renamed over the old one.
+    person.write("..2026_12_02/whales.md", "Whales sleep upright.");
+    person.write("..2026_12_02/projects/aismr/lamps.md", "Lamps hum.");
+    symlink("..2026_12_02", person.folder.join("..data_tmp")).unwrap();
+    fs::rename(person.folder.join("..data_tmp"), person.folder.join("..data")).unwrap();
+    fs::remove_dir_all(person.folder.join("..2026_12_01")).unwrap();
+    assert!(person.ingests(0, &[]).contains("0 added, 1 changed, 0 removed, 1 unchanged"));
+}
+
+#[test]
+fn nothing_is_removed_because_it_could_not_be_read() {
+    let person = Person::new();
+    person.write("good.md", "Otters float.");
+    person.write("linked.md", "Badgers dig.");
+    person.write("inner/whales.md", "Whales sing.");
+    person.write("inner/deep/long.md", "walrus ".repeat(5_000));
+    person.ingests(0, &[]);
+    let outside = std::env::temp_dir().join(format!("mw-knowledge-outside-{}.md", uuid::Uuid::new_v4()));
+    fs::write(&outside, "A secret of the machine.").unwrap();
+    fs::remove_file(person.folder.join("linked.md")).unwrap();
+    symlink(&outside, person.folder.join("linked.md")).unwrap();
+    fs::remove_dir_all(person.folder.join("inner")).unwrap();
+    symlink("nowhere", person.folder.join("inner")).unwrap();
+    let said = person.ingests(1, &[]);
+    fs::remove_file(outside).unwrap();
+    for part in
+        ["FAILED    inner: its link leads nowhere", "FAILED    linked.md: its link leads out", "0 removed, 1 unchanged"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(person.finds("badgers")[0]["path"], "linked.md");
+    assert_eq!(person.finds("whales")[0]["path"], "inner/whales.md");
+    assert!(person.finds("secret machine").is_empty());
+}
+
+#[test]
 fn a_folder_without_knowledge_is_refused() {
     let person = Person::new();
     assert!(person.ingests(2, &[]).contains("there is no Markdown, JSON or text"));
@@ -133,9 +182,14 @@ fn a_folder_without_knowledge_is_refused() {
 fn the_shipped_knowledge_answers_its_questions() {
     let person = Person::new();
     let counted = person.sees(0, &["ingest", "run", "--dry-run"]);
-    for part in
-        ["personas    5", "projects    3", "guardrails  7", "samples     2", "documents   21", "kieai", "https://"]
-    {
+    for part in [
+        "personas    5",
+        "projects    3",
+        "guardrails  7",
+        "samples     2",
+        "documents   21",
+        "kieai        http://127.0.0.1:3900",
+    ] {
         assert!(counted.contains(part), "{part}: {counted}");
     }
     assert!(person.finds("prompt").is_empty());

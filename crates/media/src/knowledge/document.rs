@@ -12,7 +12,7 @@ const WHOLE_CHARS_MAX: usize = 24_000;
 const CHUNK_CHARS: usize = 2_000;
 const OVERLAP_CHARS: usize = 200;
 /// Part of every hash: to be raised when the same file is cut otherwise, so that it is cut again.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 
 /// What is kept of a file, or of a piece of a long one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +55,7 @@ pub enum Unreadable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Markdown,
+    /// One value, or one after the other: JSON Lines.
     Json,
     Text,
 }
@@ -65,7 +66,7 @@ impl Format {
     pub fn of(path: &str) -> Option<Format> {
         match path.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "md" | "markdown" => Some(Format::Markdown),
-            "json" => Some(Format::Json),
+            "json" | "jsonl" | "ndjson" => Some(Format::Json),
             "txt" | "text" => Some(Format::Text),
             _ => None,
         }
@@ -77,10 +78,11 @@ pub fn documents(path: &str, format: Format, text: &str) -> Result<Vec<Document>
     if path.chars().count() > 900 {
         return Err(Unreadable::Path);
     }
-    let text = text.trim_start_matches('\u{feff}');
+    // Lines end as the system of their writer ends them.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
     let content = match format {
-        Format::Markdown | Format::Text => text.to_owned(),
-        Format::Json => rendered(text)?,
+        Format::Markdown | Format::Text => text,
+        Format::Json => rendered(&text)?,
     };
     if content.contains('\0') {
         return Err(Unreadable::Nul);
@@ -97,16 +99,22 @@ pub fn documents(path: &str, format: Format, text: &str) -> Result<Vec<Document>
     Ok(pieces.map(|(number, piece)| document(format!("{path}_chunk{number}"), piece)).collect())
 }
 
-/// A JSON file as Markdown: its name, title and description first, then all of it.
+/// A file of JSON values as Markdown, one after the other.
 fn rendered(text: &str) -> Result<String, Unreadable> {
-    let value: Value = serde_json::from_str(text).map_err(|error| Unreadable::Json(error.to_string()))?;
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let unreadable = |error: serde_json::Error| Unreadable::Json(error.to_string());
+    let parts = values.map(|value| value.and_then(|value| part(&value)).map_err(unreadable));
+    Ok(parts.collect::<Result<Vec<String>, _>>()?.join("\n\n"))
+}
+
+/// A value as Markdown: its name, title and description first, then all of it.
+fn part(value: &Value) -> Result<String, serde_json::Error> {
     let said = |member: &str| value.get(member).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let mut parts: Vec<String> = Vec::new();
     parts.extend(said("name").map(|name| format!("# {name}")));
     parts.extend(said("title").map(|title| format!("## {title}")));
     parts.extend(said("description").map(str::to_owned));
-    let pretty = serde_json::to_string_pretty(&value).map_err(|error| Unreadable::Json(error.to_string()))?;
-    parts.push(format!("```json\n{pretty}\n```"));
+    parts.push(format!("```json\n{}\n```", serde_json::to_string_pretty(value)?));
     Ok(parts.join("\n\n"))
 }
 
@@ -183,6 +191,26 @@ mod tests {
         assert!(document.content.starts_with("# Iggy\n\n## Director\n\nIdeas.\n\n```json\n{"), "{}", document.content);
         assert!(document.content.contains("\"tone\": \"dry\"") && document.content.ends_with("\n```"));
         assert!(one("a.json", "[1]").content.starts_with("```json"));
+    }
+
+    #[test]
+    fn json_lines_are_values_one_after_the_other() {
+        for path in ["a.jsonl", "a.ndjson", "a.json"] {
+            let document = one(path, "{\"name\":\"Fox\",\"n\":1}\n\n{\"name\":\"Owl\",\"n\":2}\r\n");
+            let titles: Vec<&str> = document.passages.iter().map(|passage| passage.title.as_str()).collect();
+            assert_eq!(titles, ["a › Fox", "a › Owl"], "{path}");
+        }
+        let broken = documents("a.jsonl", Format::Json, "{\"a\":1}\n{\"b\":").unwrap_err().to_string();
+        assert!(broken.contains("line 2"), "{broken}");
+        assert_eq!(documents("a.jsonl", Format::Json, "\n").unwrap_err(), Unreadable::Empty);
+    }
+
+    #[test]
+    fn every_systems_line_ends_are_lines() {
+        let unix = one("a.md", "# Foxes\n\nRed.\n\n# Owls\n\nGrey.");
+        for end in ["\r\n", "\r"] {
+            assert_eq!(one("a.md", &unix.content.replace('\n', end)), unix, "{end:?}");
+        }
     }
 
     #[test]

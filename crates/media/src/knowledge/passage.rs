@@ -1,6 +1,7 @@
 //! What a search finds: paragraphs that stand together, under the headings that they stand below.
 
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Paragraphs are put together up to this; a longer one is divided between words.
 const PASSAGE_CHARS_MAX: usize = 1_200;
@@ -78,29 +79,95 @@ impl Cut<'_> {
 /// Paragraphs: what stands between empty lines. A heading is one by itself; inside a code fence nothing is a heading, and
 /// an empty line divides nothing.
 fn blocks(content: &str) -> Vec<String> {
-    let mut blocks: Vec<String> = Vec::new();
-    let mut lines: Vec<&str> = Vec::new();
+    let (mut blocks, content) = front_matter(content);
+    let all = lines(content);
+    let mut open: Vec<&str> = Vec::new();
     let mut fenced = false;
-    let mut end = |lines: &mut Vec<&str>| {
-        let block = lines.join("\n");
-        lines.clear();
+    let mut end = |open: &mut Vec<&str>| {
+        let block = open.join("\n");
+        open.clear();
         if !block.trim().is_empty() {
             blocks.push(block.trim_end().to_owned());
         }
     };
-    for line in content.lines() {
-        let is_fence = line.trim_start().starts_with("```");
+    for line in &all {
+        let is_fence = line.trim_start().starts_with(FENCE);
         if !fenced && (line.trim().is_empty() || heading(line).is_some()) {
-            end(&mut lines);
+            end(&mut open);
         }
-        lines.push(line);
+        open.push(line);
         if !fenced && heading(line).is_some() {
-            end(&mut lines);
+            end(&mut open);
         }
         fenced ^= is_fence;
     }
-    end(&mut lines);
+    end(&mut open);
     blocks
+}
+
+const FENCE: &str = "```";
+
+/// The lines, where a line that is underlined is written as a heading with `#` before it.
+fn lines(content: &str) -> Vec<Cow<'_, str>> {
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
+    let mut fenced = false;
+    for line in content.lines() {
+        let marks = if fenced { None } else { underline(line) };
+        let is_free =
+            |above: &Cow<'_, str>| above.trim().is_empty() || heading(above).is_some() || underline(above).is_some();
+        let is_alone = lines.iter().rev().nth(1).is_none_or(is_free);
+        match (marks, lines.last_mut()) {
+            (Some(marks), Some(words)) if is_alone && is_prose(words) => {
+                *words = Cow::Owned(format!("{marks} {}", words.trim()));
+            }
+            _ => lines.push(Cow::Borrowed(line)),
+        }
+        fenced ^= line.trim_start().starts_with(FENCE);
+    }
+    lines
+}
+
+/// What a line of `=` or `-` makes of the line above.
+fn underline(line: &str) -> Option<&'static str> {
+    let marks = line.trim();
+    let is_one = marks.len() > 1 && line.len() - line.trim_start().len() < 4;
+    let all = |mark: char| is_one && marks.chars().all(|character| character == mark);
+    if all('=') { Some("#") } else { all('-').then_some("##") }
+}
+
+/// Whether a line is words, and not an item of a list, a row of a table, a quotation, a heading or code.
+fn is_prose(line: &str) -> bool {
+    let marks = ["#", ">", "|", "- ", "* ", "+ ", FENCE, "    ", "\t"];
+    !line.trim().is_empty() && line.len() <= 200 && !marks.iter().any(|mark| line.starts_with(mark))
+}
+
+/// What a file says of itself at its beginning, between two lines of `---` (YAML) or `+++` (TOML): its title as a heading, the rest
+/// as a paragraph. And what stands below.
+fn front_matter(content: &str) -> (Vec<String>, &str) {
+    let none = (Vec::new(), content);
+    let Some((mark, sign)) = [("---\n", ':'), ("+++\n", '=')].into_iter().find(|(mark, _)| content.starts_with(mark))
+    else {
+        return none;
+    };
+    let inside = content.get(mark.len()..).unwrap_or_default();
+    let Some((matter, below)) = inside.split_once(&format!("\n{mark}")).or_else(|| {
+        let last = format!("\n{}", mark.trim_end());
+        inside.strip_suffix(&last).map(|matter| (matter, ""))
+    }) else {
+        return none;
+    };
+    let continues = [' ', '\t', '-', '#', ']', '}', '['];
+    let is_matter = |line: &str| line.is_empty() || line.starts_with(continues) || line.contains(sign);
+    if !matter.lines().all(is_matter) {
+        return none;
+    }
+    let title = |line: &&str| line.split_once(sign).is_some_and(|(name, _)| name.trim() == "title");
+    let (titles, others): (Vec<&str>, Vec<&str>) = matter.lines().partition(title);
+    let words =
+        titles.first().and_then(|line| line.split_once(sign)).map(|(_, words)| words.trim().trim_matches(['"', '\'']));
+    let heading = words.filter(|words| !words.is_empty()).map(|words| format!("# {words}"));
+    let rest = Some(others.join("\n")).filter(|rest| !rest.trim().is_empty());
+    (heading.into_iter().chain(rest).collect(), below)
 }
 
 /// The level and the words of a Markdown heading.
@@ -155,6 +222,34 @@ mod tests {
             ["guide › Clips", "guide › Posts", "guide › Posts › Later"]
         );
         assert_eq!(passages("guide", "# Clips")[0].content, "Clips");
+    }
+
+    #[test]
+    fn underlined_lines_are_headings() {
+        let text = "Clips\n=====\n\nShort.\n\nLength\n------\nEight seconds.\n\nPosts\n===\n\nOne.";
+        assert_eq!(titles(text), ["guide › Clips", "guide › Clips › Length", "guide › Posts"]);
+        for text in [
+            "Two lines\nof prose.\n---\n\nAfter.",
+            "- an item\n---\n\nAfter.",
+            "a | b\n--|--\n1 | 2",
+            "One.\n\n---\n\nTwo.",
+            "```\nName\n----\n```",
+        ] {
+            assert_eq!(titles(text), ["guide"], "{text}");
+        }
+    }
+
+    #[test]
+    fn front_matter_gives_the_title_and_stays_searchable() {
+        let text = "---\ntitle: \"Night shots\"\ntags:\n  - lamps\n---\n\nUse a lamp.\n\n## Length\n\nEight.";
+        let found = passages("guide", text);
+        assert_eq!(found[0].title, "guide › Night shots");
+        assert!(found[0].content.contains("lamps") && found[0].content.contains("Use a lamp."), "{found:?}");
+        assert_eq!(found[1].title, "guide › Night shots › Length");
+        assert_eq!(titles("+++\ntitle = 'Night'\n+++\nUse a lamp."), ["guide › Night"]);
+        // Only a divider.
+        assert_eq!(titles("---\nWords without a sign\n---\n"), ["guide › Words without a sign"]);
+        assert_eq!(titles("---\n\nWords."), ["guide"]);
     }
 
     #[test]
