@@ -3,7 +3,6 @@
 use mw_edge::config::{Config, Misconfigured};
 use mw_edge::{Problem, llm, startup};
 use mw_integrations::llm::Usage;
-use mw_kernel::status::ProvidersMode;
 use std::time::Duration;
 
 const TURN_SECONDS: u64 = 25;
@@ -27,14 +26,14 @@ pub(super) struct Model {
 impl Model {
     /// `None` without a key, and in mock mode, which needs no network.
     pub(super) fn of(config: &Config) -> Result<Option<Model>, Problem> {
-        if !llm::has_model(config) || startup::mode(config)? == ProvidersMode::Mock {
+        if !llm::has_model(config) || !llm::speaks(config, startup::mode(config)?) {
             return Ok(None);
         }
         let Some(llm) = llm::llm_settings(config).map_err(Misconfigured)? else { return Ok(None) };
         Ok(Some(Model {
             llm,
-            input_price: price(config, "llm_input_price_per_million")?,
-            output_price: price(config, "llm_output_price_per_million")?,
+            input_price: config.price("llm_input_price_per_million")?,
+            output_price: config.price("llm_output_price_per_million")?,
             budget_tokens: Some(config.number("chat_budget_tokens_per_day", BUDGET_TOKENS)?).filter(|most| *most > 0),
             turn_seconds: config.number("chat_turn_seconds", TURN_SECONDS)?.clamp(1, TURN_SECONDS_MAX),
         }))
@@ -54,13 +53,6 @@ impl Model {
     pub(super) fn cost(&self, usage: Usage) -> f64 {
         (usage.input_tokens as f64 * self.input_price + usage.output_tokens as f64 * self.output_price) / 1e6
     }
-}
-
-/// A price of a million tokens.
-fn price(config: &Config, name: &str) -> Result<f64, Misconfigured> {
-    let text = config.or(name, "0");
-    let price = text.parse().ok().filter(|price| (0.0..=1e6).contains(price));
-    price.ok_or_else(|| Misconfigured(format!("variable {name} is no price")))
 }
 
 #[cfg(test)]

@@ -86,6 +86,12 @@ impl Config {
         }
     }
 
+    /// What a million tokens cost; 0 where it is not set.
+    pub fn price(&self, name: &str) -> Result<f64, Misconfigured> {
+        let price = self.or(name, "0").parse().ok().filter(|price| (0.0..=1e6).contains(price));
+        price.ok_or_else(|| Misconfigured(format!("variable {name} is no price")))
+    }
+
     /// The current secret and, during a rotation, the previous one, which does not stand in for the current.
     pub fn secrets(&self, name: &str) -> Vec<String> {
         let Some(current) = self.optional(name) else { return Vec::new() };

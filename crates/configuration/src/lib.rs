@@ -5,7 +5,7 @@
 //! config      variables, typed             startup   mode, place, and why traffic must not be taken
 //! secrets     all of them, and what is too weak   signing   those that sign links, sessions, turns
 //! llm         which language model         exports   where traces and errors go
-//! webhook_sources                          who signs by Standard Webhooks
+//! webhook_sources   who signs by Standard Webhooks   words   switches, levels and numbers
 //! ```
 
 pub mod config;
@@ -15,3 +15,4 @@ pub mod secrets;
 pub mod signing;
 pub mod startup;
 pub mod webhook_sources;
+pub mod words;

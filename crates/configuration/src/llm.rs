@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::startup::Place;
 use mw_integrations::llm::{Api, Settings};
+use mw_media::status::ProvidersMode;
 
 /// The original's model for chat and personas.
 const OPENAI_MODEL_DEFAULT: &str = "gpt-5-nano";
@@ -11,6 +12,14 @@ const KEYS: [(&str, Api); 2] = [("openai_api_key", Api::OpenAi), ("anthropic_api
 /// Whether there is one. Asks for no more than the keys: for components that only have to know.
 pub fn has_model(config: &Config) -> bool {
     KEYS.iter().any(|(name, _)| config.optional(name).is_some())
+}
+
+/// Whether a model speaks for personas and for Brendan: never in mock mode, which needs no network.
+pub fn speaks(config: &Config, mode: ProvidersMode) -> bool {
+    match mode {
+        ProvidersMode::Mock => false,
+        ProvidersMode::Sim | ProvidersMode::Live => has_model(config),
+    }
 }
 
 /// The model to ask: OpenAI's API where it has a key, else Anthropic's. `None` without any key.
@@ -69,6 +78,13 @@ mod tests {
         assert!(has_model(&anthropic));
         let strange = Config::of(&[("openai_api_key", "k"), ("llm_model", "a\"} 1")]);
         assert!(llm_settings(&strange).unwrap_err().starts_with("LLM_MODEL"));
+    }
+
+    #[test]
+    fn a_model_speaks_only_with_a_key_and_a_network() {
+        let with_key = Config::of(&[("openai_api_key", "k")]);
+        assert!(!speaks(&with_key, ProvidersMode::Mock) && speaks(&with_key, ProvidersMode::Sim));
+        assert!(!speaks(&Config::of(&[]), ProvidersMode::Live));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! reasons to whoever has a key, and whatever needs the mode refuses to work while it contradicts itself.
 
 use crate::config::{Config, Misconfigured};
-use crate::{exports, llm, secrets, webhook_sources};
+use crate::{exports, llm, secrets, webhook_sources, words};
 use mw_media::status::ProvidersMode as Mode;
 
 /// `PROVIDERS_MODE` names the mode; `USE_MOCK_PROVIDERS` is the older switch. Both may be set when they agree.
@@ -14,11 +14,9 @@ pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Res
                 .ok_or_else(|| "PROVIDERS_MODE must be mock, sim or live".to_owned())?,
         ),
     };
-    let mock = match use_mock.map(str::to_ascii_lowercase).as_deref() {
+    let mock = match use_mock {
         None => None,
-        Some("true" | "1" | "yes" | "on") => Some(true),
-        Some("false" | "0" | "no" | "off") => Some(false),
-        Some(_) => return Err("USE_MOCK_PROVIDERS must be true or false".to_owned()),
+        Some(word) => Some(words::switch(word).ok_or("USE_MOCK_PROVIDERS must be true or false")?),
     };
     match (named, mock) {
         (None, None | Some(true)) => Ok(Mode::Mock),
@@ -29,6 +27,11 @@ pub fn resolve_mode(providers_mode: Option<&str>, use_mock: Option<&str>) -> Res
             Err(format!("USE_MOCK_PROVIDERS={mock} contradicts PROVIDERS_MODE={}", mode.as_str()))
         }
     }
+}
+
+/// Whether anything says which mode it is; where nothing does, a host is in mock mode and a development stack in sim.
+pub fn has_mode(config: &Config) -> bool {
+    ["providers_mode", "use_mock_providers"].iter().any(|name| config.is_set(name))
 }
 
 /// How providers are talked to.
@@ -89,6 +92,7 @@ pub fn reasons(config: &Config) -> Vec<String> {
         "local" | "staging" | "prod" => {}
         _ => reasons.push("ENVIRONMENT must be local, staging or prod".to_owned()),
     }
+    reasons.extend(words::level_reason(config));
     reasons.extend(secrets::reasons(config));
     reasons
 }
@@ -105,6 +109,9 @@ mod tests {
             (None, None, Ok(Mode::Mock)),
             (None, Some("true"), Ok(Mode::Mock)),
             (None, Some("false"), Ok(Mode::Live)),
+            (None, Some("off"), Ok(Mode::Live)),
+            (None, Some("No"), Ok(Mode::Live)),
+            (Some("LIVE"), None, Ok(Mode::Live)),
             (Some("mock"), None, Ok(Mode::Mock)),
             (Some("sim"), None, Ok(Mode::Sim)),
             (Some("live"), None, Ok(Mode::Live)),

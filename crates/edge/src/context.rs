@@ -46,7 +46,7 @@ impl Context {
 
     /// A context whose statements go the given way.
     pub fn with(open: OpenWay, config: Config, request_id: String) -> Context {
-        let level = Level::parse(&config.or("log_level", "info"));
+        let level = Level::of(&config);
         let log = Log::new(level, &request_id);
         let (method, started, caller) = (Method::Other, Instant::now(), Caller::Unasked);
         let database = RequestDatabase::new(open(&config, &request_id));

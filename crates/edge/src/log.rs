@@ -1,36 +1,8 @@
 //! One JSON line per event on stderr, where the host collects it. Secrets, tokens and bodies are never logged; a path is
 //! logged without its query.
 
+pub use mw_configuration::words::Level;
 use serde_json::{Map, Value};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl Level {
-    /// `log_level`; anything unknown is `info`.
-    pub fn parse(text: &str) -> Level {
-        match text.to_ascii_lowercase().as_str() {
-            "debug" | "trace" => Level::Debug,
-            "warn" | "warning" => Level::Warn,
-            "error" | "critical" => Level::Error,
-            _ => Level::Info,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        }
-    }
-}
 
 /// The log of one request.
 pub struct Log {
@@ -102,11 +74,5 @@ mod tests {
         assert_eq!(value["logger"], "webhook");
         assert_eq!((&value["run_id"], &value["principal"]), (&"run-1".into(), &"ann".into()));
         assert_eq!(value["provider"], "p");
-    }
-
-    #[test]
-    fn unknown_levels_are_info() {
-        assert_eq!(Level::parse("WARNING"), Level::Warn);
-        assert_eq!(Level::parse("verbose"), Level::Info);
     }
 }

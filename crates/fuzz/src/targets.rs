@@ -67,7 +67,7 @@ pub const TARGETS: &[Target] = &[
     // Files, and what the operator's command reads.
     parsers("project_definition", &["definition::from_json"], rules::project_definition),
     parsers("knowledge_file", &["knowledge/document::documents"], rules::knowledge_file),
-    parsers("env_file", &["settings::parse_lines"], operator::env_file),
+    parsers("env_file", &["lib::parse_lines"], operator::env_file),
     parsers("exposition", &["exposition::parse"], operator::exposition),
     parsers("backup_manifest", &["cli/backup/manifest::parse"], operator::backup_manifest),
     parsers("sentry_dsn", &["sentry::parse"], operator::sentry_dsn),
@@ -111,5 +111,5 @@ pub const UNREACHED: &[(&str, &str)] = &[
     ("sweep-cron", "called by the host"),
     ("database/remote::decoded", "what the component beside it wrote; its property is tested beside it"),
     ("words::parse", "a word of a closed list; unknown ones are told apart in the tests of what reads them"),
-    ("log::parse", "a word of our own configuration"),
+    ("words::parse", "a word of our own configuration"),
 ];

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
@@ -72,10 +74,23 @@ pub fn new_linker(engine: &Engine) -> Result<Linker<State>> {
     Ok(linker)
 }
 
+/// Who waits longer than this is told how far it is.
+const UNREMARKED: Duration = Duration::from_secs(2);
+
 /// `sources`: each file with a component that uses it, for the message when something is wrong.
 pub fn compile_all<'a>(engine: &Engine, sources: BTreeMap<&'a Path, &str>) -> Result<BTreeMap<&'a Path, Component>> {
+    let (began, all, done) = (Instant::now(), sources.len(), AtomicUsize::new(0));
+    let done = &done;
     std::thread::scope(|scope| {
-        let start = |(source, id)| (source, scope.spawn(move || compile(engine, id, source)));
+        let noted = move |engine, id, source| {
+            let component = compile(engine, id, source);
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if began.elapsed() > UNREMARKED {
+                logs::note(&format!("compiled {done} of {all} components"));
+            }
+            component
+        };
+        let start = |(source, id)| (source, scope.spawn(move || noted(engine, id, source)));
         let threads: Vec<_> = sources.into_iter().map(start).collect();
         let finish = |thread: std::thread::ScopedJoinHandle<'_, Result<Component>>| {
             thread.join().map_err(|_| anyhow!("the compiler panicked"))?

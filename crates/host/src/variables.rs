@@ -63,7 +63,7 @@ pub struct Variables {
 impl Variables {
     /// Reads the environment of this process, as Spin does by default.
     pub fn from_environment(declared: &BTreeMap<String, VariableDeclaration>) -> Result<Self> {
-        let file = read_dotenv(Path::new(".env"));
+        let file = read_dotenv(Path::new(".env"))?;
         Self::resolve(declared, |name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
 
@@ -156,18 +156,9 @@ fn name_fault(name: &str) -> Option<String> {
 }
 
 /// Spin also looks into `.env` of the folder it is started in; only its SPIN_VARIABLE_ lines matter.
-fn read_dotenv(path: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| line.trim().trim_start_matches("export ").split_once('='))
-        .filter(|(name, _)| name.starts_with(PREFIX))
-        .map(|(name, value)| (name.trim().to_owned(), unquote(value.trim()).to_owned()))
-        .collect()
-}
-
-fn unquote(value: &str) -> &str {
-    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
+    let values = mw_dotenv::read(path).with_context(|| path.display().to_string())?;
+    Ok(values.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect())
 }
 
 #[cfg(test)]
@@ -222,8 +213,9 @@ mod tests {
     #[test]
     fn dotenv_lines_are_read() {
         let file = std::env::temp_dir().join(format!("mw-host-dotenv-{}", std::process::id()));
-        std::fs::write(&file, "OTHER=1\nexport SPIN_VARIABLE_A=\"two words\"\nSPIN_VARIABLE_B='x'\n# no\n").unwrap();
-        let values = read_dotenv(&file);
+        std::fs::write(&file, "OTHER=1\nexport SPIN_VARIABLE_A=\"two words\"\nSPIN_VARIABLE_B='x' # y\n# no\n")
+            .unwrap();
+        let values = read_dotenv(&file).unwrap();
         std::fs::remove_file(&file).unwrap();
         let expected = [("SPIN_VARIABLE_A", "two words"), ("SPIN_VARIABLE_B", "x")];
         assert_eq!(values, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());

@@ -39,13 +39,14 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
-        Self::of_host(settings.api_base_url(), settings)
+        Self::of_host(settings.api_base_url(), settings, None)
     }
 
-    /// A host, with the keys that the settings have for it.
-    pub(crate) fn of_host(base_url: impl Into<String>, settings: &Settings) -> Result<Self> {
+    /// A host, with the keys that the settings have for it, unless it has one of its own.
+    pub(crate) fn of_host(base_url: impl Into<String>, settings: &Settings, key: Option<&str>) -> Result<Self> {
         let metrics_key = settings.get("METRICS_KEY").map(str::to_owned);
-        Ok(Self { metrics_key, ..Self::at(base_url, settings.need("API_KEY")?) })
+        let key = key.map_or_else(|| settings.need("API_KEY"), Ok)?;
+        Ok(Self { metrics_key, ..Self::at(base_url, key) })
     }
 
     pub(crate) fn at(base_url: impl Into<String>, key: impl Into<String>) -> Self {
@@ -62,6 +63,10 @@ impl Api {
     /// The same with another patience.
     pub(crate) fn with_patience(&self, patience: Duration) -> Self {
         Self { patience, ..self.clone() }
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     pub(crate) fn key_header(&self) -> (&'static str, String) {

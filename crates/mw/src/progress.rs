@@ -1,7 +1,12 @@
 //! What a person sees while something takes long: a spinner on a terminal, plain lines elsewhere. All on stderr.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::Cell;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
+
+/// Where there is no terminal, a step that is under way says so this often.
+const REMINDER: Duration = Duration::from_secs(15);
 
 /// One step that is under way. It is shown as failed when it is dropped without `done`.
 pub struct Step {
@@ -10,6 +15,8 @@ pub struct Step {
     began: Instant,
     finished: bool,
     quiet: bool,
+    /// When it was last heard of, where there is no terminal.
+    reminded: Cell<Instant>,
 }
 
 impl Step {
@@ -25,12 +32,18 @@ impl Step {
         if !quiet {
             spinner.enable_steady_tick(Duration::from_millis(100));
         }
-        Self { spinner, name, began: Instant::now(), finished: false, quiet }
+        let began = Instant::now();
+        Self { spinner, name, began, finished: false, quiet, reminded: Cell::new(began) }
     }
 
     /// Changes what is shown after the name.
     pub fn note(&self, note: &str) {
-        self.spinner.set_message(format!("{}: {note}", self.name));
+        let text = format!("{}: {note}", self.name);
+        if !self.quiet && !std::io::stderr().is_terminal() && self.reminded.get().elapsed() > REMINDER {
+            self.reminded.set(Instant::now());
+            eprintln!("  … {text} ({:.0} s)", self.began.elapsed().as_secs_f64());
+        }
+        self.spinner.set_message(text);
     }
 
     /// Shows that it is done.

@@ -1,7 +1,9 @@
 //! Where settings come from: the environment, then `.env`, `.env.development`, then the development secrets in `.mw/env`.
 //! The first place that names a setting wins; nothing is ever overridden. `MWPY_SKIP_DOTENV=1` leaves the files out.
+//! What a setting means is `mw_configuration`'s, as it is for components.
 
 use crate::error::{Error, Result};
+use mw_configuration::{config::Config, words};
 use std::{collections::BTreeMap, path::Path};
 
 #[derive(Debug, Clone, Default)]
@@ -13,27 +15,47 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads all places; `root` is the clone, if there is one.
-    #[must_use]
-    pub fn load(root: Option<&Path>) -> Self {
+    /// Reads all places; `root` is the clone, if there is one. A line of a file that cannot be read is an error, since the
+    /// setting that it means would otherwise be silently another.
+    pub fn load(root: Option<&Path>) -> Result<Self> {
         let mut settings = Self { given: std::env::vars().collect(), development: BTreeMap::new() };
-        let skip = settings.given.get("MWPY_SKIP_DOTENV").is_some_and(|value| value == "1");
-        let (Some(root), false) = (root, skip) else {
-            return settings;
+        let (Some(root), false) = (root, settings.skips_files()?) else {
+            return Ok(settings);
         };
         for file in [".env", ".env.development"] {
-            for (key, value) in read_file(&root.join(file)) {
+            for (key, value) in of_file(&root.join(file))? {
                 settings.given.entry(key).or_insert(value);
             }
         }
-        settings.development = read_file(&crate::folder::state(root).join("env"));
-        settings
+        settings.development = of_file(&crate::folder::state(root).join("env"))?;
+        Ok(settings)
+    }
+
+    fn skips_files(&self) -> Result<bool> {
+        const NAME: &str = "MWPY_SKIP_DOTENV";
+        let word = self.given(NAME).unwrap_or("false");
+        words::switch(word).ok_or_else(|| Error::misuse(format!("{NAME} is {word}: it must be true or false")))
+    }
+
+    /// The settings as a component sees them, with its rules about them.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let settings = self.clone();
+        Config::new(Box::new(move |name| match name {
+            "database_url" => settings.database_url().ok(),
+            _ => settings.get(&name.to_uppercase()).map(str::to_owned),
+        }))
     }
 
     /// Only these values, for tests and for stacks that must not depend on the caller's environment.
     #[must_use]
     pub fn of(given: BTreeMap<String, String>) -> Self {
         Self { given, development: BTreeMap::new() }
+    }
+
+    /// Sets one, whatever it was.
+    pub fn set(&mut self, key: &str, value: String) {
+        self.given.insert(key.to_owned(), value);
     }
 
     /// The setting, if it is there and not empty.
@@ -80,22 +102,9 @@ impl Settings {
     }
 }
 
-fn read_file(path: &Path) -> BTreeMap<String, String> {
-    std::fs::read_to_string(path).map(|text| parse_lines(&text)).unwrap_or_default()
-}
-
-/// KEY=VALUE lines; `#` begins a comment line; `export ` before and quotes around the value are allowed.
-#[must_use]
-pub fn parse_lines(text: &str) -> BTreeMap<String, String> {
-    let pair = |line: &str| {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (key, value) = line.split_once('=').filter(|_| !line.starts_with('#'))?;
-        let value = value.trim();
-        let quoted = |mark: char| value.strip_prefix(mark).and_then(|value| value.strip_suffix(mark));
-        Some((key.trim().to_owned(), quoted('"').or_else(|| quoted('\'')).unwrap_or(value).to_owned()))
-    };
-    text.lines().filter_map(pair).collect()
+/// What a file of NAME=VALUE lines sets.
+fn of_file(path: &Path) -> Result<BTreeMap<String, String>> {
+    mw_dotenv::read(path).map_err(|error| Error::misuse(format!("{}: {error}", path.display())))
 }
 
 /// `postgresql+psycopg://…`, as the original wrote it, is plain `postgresql://…` for everybody else.
@@ -137,11 +146,8 @@ pub fn address_of(base: &str, value: impl Fn(&str) -> Option<String>) -> Option<
 mod tests {
     use super::*;
 
-    #[test]
-    fn lines_are_read_as_shells_and_people_write_them() {
-        let read = parse_lines("# secrets\nA=1\n export B = \"two words\" \nC='x=y'\n\nnonsense\nD=\n");
-        let pairs: Vec<(&str, &str)> = read.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        assert_eq!(pairs, [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]);
+    fn parsed(text: &str) -> BTreeMap<String, String> {
+        mw_dotenv::parse_lines(text).unwrap()
     }
 
     #[test]
@@ -164,8 +170,8 @@ mod tests {
     #[test]
     fn the_first_place_wins_and_empty_is_not_set() {
         let settings = Settings {
-            given: parse_lines("A=given\nEMPTY="),
-            development: parse_lines("A=development\nB=development\nEMPTY=development"),
+            given: parsed("A=given\nEMPTY="),
+            development: parsed("A=development\nB=development\nEMPTY=development"),
         };
         assert_eq!(settings.get("A"), Some("given"));
         assert_eq!((settings.get("B"), settings.given("B")), (Some("development"), None));

@@ -65,10 +65,10 @@ Examples:
 #[derive(Debug, Args)]
 struct With {
     /// What serves the components: the spin on PATH (the default where there is one) or the local host.
-    #[arg(long, env = host::VARIABLE)]
+    #[arg(long, env = host::VARIABLE, ignore_case = true)]
     host: Option<host::Kind>,
     /// Which providers: mock (none) or sim (the simulator).
-    #[arg(long, default_value = "sim")]
+    #[arg(long, default_value = "sim", ignore_case = true)]
     mode: Mode,
     /// How many hosts share the database.
     #[arg(long, default_value_t = 1)]

@@ -12,7 +12,7 @@ use std::{ffi::OsString, process::Command, time::Duration};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// What serves the components of a stack that is started: the spin on PATH (the default where there is one) or the local host.
-    #[arg(long, env = host::VARIABLE)]
+    #[arg(long, env = host::VARIABLE, ignore_case = true)]
     host: Option<host::Kind>,
     /// Those of `mw demo`, which `mw demo --help` explains.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -21,7 +21,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<u8> {
     let program = own_program("mw")?;
-    let settings = Settings::load(folder::root().ok().as_deref());
+    let settings = Settings::load(folder::root().ok().as_deref())?;
     let address = settings.api_base_url();
     if settings.get("API_KEY").is_some() && answers(&address) {
         let status = Command::new(program).arg("demo").args(&options.arguments).status().while_doing("run mw demo")?;

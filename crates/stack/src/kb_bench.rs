@@ -41,7 +41,7 @@ const P95_SECONDS: f64 = 0.5;
 pub(crate) fn run(options: &Options) -> Result<u8> {
     signals::listen()?;
     let root = folder::root()?;
-    let settings = Settings::load(Some(&root));
+    let settings = Settings::load(Some(&root))?;
     let database = Database::scratch(&root, settings.given("DATABASE_URL"), true)?;
     let mut db = projects::connect(database.url())?;
     migrations::migrate(db.driver(), &migrations::embedded()?)?;

@@ -97,6 +97,14 @@ impl Process {
         }
     }
 
+    /// How many of its components it says it has compiled, while it does.
+    #[must_use]
+    pub fn progress(&self) -> Option<String> {
+        let text = fs::read_to_string(&self.launch.log).unwrap_or_default();
+        let line = text.lines().rev().find(|line| line.contains("compiled "))?;
+        line.split_once("compiled ").map(|(_, rest)| format!("compiled {rest}"))
+    }
+
     /// The last lines that it wrote, and where the rest is.
     #[must_use]
     pub fn log_tail(&self) -> String {

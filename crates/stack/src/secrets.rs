@@ -3,7 +3,7 @@
 
 use mw::{
     error::{Result, While},
-    folder, settings,
+    folder,
 };
 use mw_integrations::registry;
 use std::{
@@ -38,7 +38,7 @@ pub fn made_up() -> String {
 
 /// Writes those that `.mw/env` lacks.
 pub fn ensure(root: &Path) -> Result<()> {
-    let known = settings::parse_lines(&read(root));
+    let known = mw_dotenv::parse_lines(&read(root)).while_doing("read .mw/env")?;
     for name in names().filter(|name| !known.contains_key(name)) {
         store(root, &name, &made_up())?;
     }
@@ -48,7 +48,7 @@ pub fn ensure(root: &Path) -> Result<()> {
 /// Sets one line of `.mw/env`.
 pub fn store(root: &Path, name: &str, value: &str) -> Result<()> {
     let text = read(root);
-    let line = format!("{name}={value}");
+    let line = mw_dotenv::line(name, value);
     if text.lines().any(|existing| existing == line) {
         return Ok(());
     }
@@ -91,7 +91,7 @@ mod tests {
         ensure(&root).unwrap();
         let second = read(&root);
         assert_eq!(second, format!("{first}DATABASE_URL=postgresql://a/2\n"));
-        let secrets = settings::parse_lines(&second);
+        let secrets = mw_dotenv::parse_lines(&second).unwrap();
         assert!(names().all(|name| secrets[&name].starts_with("dev-") && secrets[&name].len() > 30));
         let mode = fs::metadata(folder::state(&root).join("env")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

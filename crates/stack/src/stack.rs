@@ -21,7 +21,7 @@ use mw::{
     folder,
     knowledge::{SHIPPED, folder::Folder, ingest::plan},
     migrations,
-    mode::{Mode, provider_secrets},
+    mode::{Mode, SIMULATOR_URL, address, provider_secrets},
     progress::Step,
     projects,
     settings::Settings,
@@ -32,11 +32,14 @@ use mw_store::native::Client;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-/// A host that has not compiled the components before takes long on a machine that is busy.
-const READY_WITHIN: Duration = Duration::from_secs(300);
+/// A host that has not compiled the components before takes long on a machine that is busy. It shows how far it is, and a
+/// process that has ended is noticed at once, so that only one that hangs is waited for in vain.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1200);
+/// One that answers has compiled them, and is not ready for another reason.
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// What is the same for every program of a stack.
 pub(super) struct Plan {
@@ -148,9 +151,10 @@ impl Stack {
             }
         }
         if self.plan.mode == Mode::Sim {
-            let simulator = url(simulator);
-            for address in registry::SYSTEMS.iter().flat_map(|system| system.addresses) {
-                fixed.insert(address.variable.to_ascii_uppercase(), format!("{simulator}/{}", address.simulated));
+            self.plan.settings.set(SIMULATOR_URL.0, url(simulator));
+            for system in registry::SYSTEMS.iter().flat_map(|system| system.addresses) {
+                let url = address(system, &self.plan.settings, Mode::Sim);
+                fixed.insert(system.variable.to_ascii_uppercase(), url);
             }
         }
     }
@@ -178,7 +182,7 @@ impl Stack {
             log: self.plan.log.join("sim.log"),
             inherit_variables: self.plan.inherit_variables,
         })?;
-        wait_for_answer(&mut process, &format!("{}/_sim/", url(port)), None)?;
+        wait_for_answer(&mut process, &format!("{}/_sim/", url(port)))?;
         Ok(process)
     }
 
@@ -192,9 +196,8 @@ impl Stack {
         let number = self.hosts.len();
         let name = if number == 0 { "host".to_owned() } else { format!("host-{number}") };
         let step = Step::begin(format!("{name} ({})", self.plan.host), self.plan.quiet);
-        step.note("compiles new components, which takes about a minute");
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;
+        wait_for_host(&mut process, &format!("{}/ready", url(port)), &self.api_key(), Some(&step))?;
         self.hosts.push((port, process));
         step.done(&url(port));
         Ok(())
@@ -267,7 +270,7 @@ impl Stack {
     pub fn serve(&self, name: &str, manifest: &str) -> Result<(Process, String)> {
         let port = ports::free()?;
         let mut process = Process::start(self.host_launch(name, manifest, Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/", url(port)), None)?;
+        wait_for_answer(&mut process, &format!("{}/", url(port)))?;
         Ok((process, url(port)))
     }
 
@@ -291,7 +294,7 @@ impl Stack {
         let (port, process) =
             self.hosts.get_mut(number).ok_or_else(|| Error::misuse(format!("there is no host {number}")))?;
         process.start_again()?;
-        wait_for_answer(process, &format!("{}/ready", url(*port)), Some(&api_key))
+        wait_for_host(process, &format!("{}/ready", url(*port)), &api_key, None)
     }
 
     /// Another value for a setting; hosts see it from their next [`Stack::replace_host`] on.
@@ -305,7 +308,7 @@ impl Stack {
         let port = self.hosts.get(number).map(|(port, _)| *port).unwrap_or_default();
         let name = format!("host-{number}-again");
         let mut process = Process::start(self.host_launch(&name, "spin.toml", Some(port))?)?;
-        wait_for_answer(&mut process, &format!("{}/ready", url(port)), Some(&self.api_key()))?;
+        wait_for_host(&mut process, &format!("{}/ready", url(port)), &self.api_key(), None)?;
         if let Some(host) = self.hosts.get_mut(number) {
             host.1 = process;
         }
@@ -324,29 +327,50 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// Waits until `address` answers, and where there is a key until it says with 200 that it is ready; says why when it does not, which
-/// the key opens.
-fn wait_for_answer(process: &mut Process, address: &str, key: Option<&str>) -> Result<()> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(5)))
-        .build()
-        .into();
-    let mut said = String::new();
-    let name = process.name().to_owned();
-    let waited = ports::wait_for(READY_WITHIN, &name, || {
+/// What asks whether a program answers yet.
+fn asker() -> ureq::Agent {
+    let timeout = Some(Duration::from_secs(5));
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build().into()
+}
+
+/// Waits until `address` answers, whatever it says.
+fn wait_for_answer(process: &mut Process, address: &str) -> Result<()> {
+    let (agent, name) = (asker(), process.name().to_owned());
+    ports::wait_for(ANSWERS_WITHIN, &name, || {
         process.need_alive()?;
-        let Ok(mut answer) = agent.get(address).header("x-api-key", key.unwrap_or_default()).call() else {
+        Ok(agent.get(address).call().ok().map(drop))
+    })
+}
+
+/// Waits until a host says with 200 that it is ready, and shows meanwhile how far it is; says why when it does not, which the
+/// key opens.
+fn wait_for_host(process: &mut Process, address: &str, key: &str, step: Option<&Step>) -> Result<()> {
+    let agent = asker();
+    let mut said: Option<(Instant, String)> = None;
+    let mut looked = Instant::now();
+    let name = process.name().to_owned();
+    ports::wait_for(ANSWERS_WITHIN, &name, || {
+        process.need_alive()?;
+        if let Some(step) = step.filter(|_| looked.elapsed() > Duration::from_millis(500)) {
+            looked = Instant::now();
+            step.note(
+                process.progress().as_deref().unwrap_or("compiles new components, a minute or two on a busy machine"),
+            );
+        }
+        let Ok(mut answer) = agent.get(address).header("x-api-key", key).call() else {
             return Ok(None);
         };
-        if key.is_none() || answer.status().is_success() {
+        if answer.status().is_success() {
             return Ok(Some(()));
         }
-        said = format!("{}: {}", answer.status(), answer.body_mut().read_to_string().unwrap_or_default());
+        let text = format!("{}: {}", answer.status(), answer.body_mut().read_to_string().unwrap_or_default());
+        let since = said.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        if since.elapsed() > READY_WITHIN {
+            let seconds = READY_WITHIN.as_secs();
+            let tail = process.log_tail();
+            return Err(Error::failed(format!("{name} is not ready after {seconds} s; {address} says {text}\n{tail}")));
+        }
+        said = Some((since, text));
         Ok(None)
-    });
-    waited.map_err(|error| match said.is_empty() {
-        true => error,
-        false => Error::failed(format!("{error}; {address} says {said}\n{}", process.log_tail())),
     })
 }

@@ -6,13 +6,15 @@
 use crate::{
     database::Database,
     host::{self, Host},
-    ports, process, secrets,
+    ports,
+    prerequisites::own_program,
+    process, secrets,
     stack::{Plan, Stack},
 };
 use mw::{
     error::{Error, Result, While},
     folder,
-    mode::{Mode, need_live_secrets},
+    mode::{Mode, SIMULATOR_URL, need_live_secrets},
     progress::Step,
     settings::{Settings, database_host},
     signals,
@@ -32,10 +34,10 @@ const RESTARTS_PER_MINUTE: usize = 5;
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Which providers: mock (none), sim (the simulator, the default) or live (the real ones).
-    #[arg(long)]
+    #[arg(long, ignore_case = true)]
     pub mode: Option<Mode>,
     /// What serves the components: the spin on PATH (the default where there is one) or the local host.
-    #[arg(long, env = host::VARIABLE)]
+    #[arg(long, env = host::VARIABLE, ignore_case = true)]
     pub host: Option<host::Kind>,
     /// The port of the API.
     #[arg(long, default_value_t = 3000)]
@@ -65,7 +67,7 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
     stop_leftovers(root);
     secrets::ensure(root)?;
     let host = Host::choose(options.host)?;
-    let settings = Settings::load(Some(root));
+    let settings = Settings::load(Some(root))?;
     let mode = Mode::choose(options.mode, &settings)?;
     if mode == Mode::Live {
         need_live_secrets(&settings)?;
@@ -82,6 +84,7 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
     let database = product_database(root, given.as_deref())?;
     secrets::store(root, "DATABASE_URL", database.url())?;
     secrets::store(root, "API_BASE_URL", &format!("http://127.0.0.1:{}", options.port))?;
+    secrets::store(root, SIMULATOR_URL.0, &format!("http://127.0.0.1:{}", options.sim_port))?;
     let log = folder::state(root).join("log");
     for name in ["host.log", "sim.log", "schedule.log"] {
         let _ = fs::remove_file(log.join(name));
@@ -92,7 +95,7 @@ fn start(root: &Path, options: &Options) -> Result<Stack> {
         mode,
         log,
         fixed: BTreeMap::new(),
-        settings: Settings::load(Some(root)),
+        settings: Settings::load(Some(root))?,
         inherit_variables: true,
         quiet: false,
     };
@@ -188,9 +191,11 @@ fn welcome(root: &Path, stack: &Stack) -> String {
     let key = stack.setting("API_KEY").unwrap_or_default();
     let simulator = stack.simulator_url().map(|url| format!("  simulator  {url}/_sim/\n")).unwrap_or_default();
     let place = folder::state(root);
+    let command = own_program("mw").ok().map(|program| format!("  mw         {}\n", program.display()));
+    let command = command.unwrap_or_default();
     format!(
         "\nMyloWare runs on {host}. Providers: {mode}. Ctrl-C stops it.\n\n  API        {base}\n  API key    {key}\n{simulator}  \
-         database   DATABASE_URL in {place}/env\n  logs       {place}/log/\n\nTry it (or watch it all at once: ./dev demo):\n\n  \
+         database   DATABASE_URL in {place}/env\n  logs       {place}/log/\n{command}\nTry it (or watch it all at once: ./dev demo):\n\n  \
          # ask for a video\n  curl -s {base}/v1/chat/brendan -H 'x-api-key: {key}' -H 'content-type: application/json' \
          -d '{{\"user_id\":\"me\",\"message\":\"Make a test video gen about the moon\"}}'\n\n  \
          # see the run (its id is the runId of the answer)\n  curl -s {base}/v1/runs/RUN -H 'x-api-key: {key}'\n\n  \

@@ -47,14 +47,14 @@ pub fn for_host(
 mod tests {
     use super::*;
     use crate::manifest::Manifest;
-    use mw::settings::parse_lines;
+    use mw_dotenv::parse_lines;
 
     fn environment(given: &str, fixed: &str, mode: Mode) -> BTreeMap<String, String> {
         let manifest = "[variables]\ndatabase_url = {}\ndatabase_host = {}\nslack_host = {}\nslack_base_url = {}\n\
                         slack_bot_token = {}\nsweep_host = {}\nsweep_url = {}\notlp_host = {}\notlp_endpoint = {}\n\
                         sentry_host = {}\nsentry_dsn = {}\n";
-        let settings = Settings::of(parse_lines(given));
-        for_host(&Manifest::of(manifest).unwrap().variables(), &parse_lines(fixed), &settings, mode).unwrap()
+        let settings = Settings::of(parse_lines(given).unwrap());
+        for_host(&Manifest::of(manifest).unwrap().variables(), &parse_lines(fixed).unwrap(), &settings, mode).unwrap()
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! A stack on Spin. A script stands in for Spin: it notes how it was started, and lets the local host serve.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
-use mw::settings::parse_lines;
 use mw_stack::{manifest::Manifest, prerequisites::own_program};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -70,7 +69,9 @@ impl Machine {
     }
 
     fn environment(&self, manifest: &str) -> BTreeMap<String, String> {
-        parse_lines(&fs::read_to_string(self.0.join(format!("{manifest}.environment"))).unwrap())
+        let text = fs::read_to_string(self.0.join(format!("{manifest}.environment"))).unwrap();
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
@@ -114,7 +115,7 @@ fn spin_is_started_as_the_docs_say() {
     for name in ["api_key", "database_url", "database_host", "sweep_key", "hitl_secret", "public_base_url"] {
         assert!(given.contains(name), "{name} is not set");
     }
-    let example = parse_lines(&read("ops/systemd/myloware.env.example"));
+    let example = mw_dotenv::parse_lines(&read("ops/systemd/myloware.env.example")).unwrap();
     assert_eq!(environment["SPIN_MAX_INSTANCE_COUNT"], example["SPIN_MAX_INSTANCE_COUNT"]);
 
     let options = machine.options("spin-cron");

@@ -20,7 +20,7 @@ pub fn call() -> Result<(), String> {
     let request_id = request_id::choose(None);
     let answered = post(&config, &request_id);
     if let Err(reason) = &answered {
-        let log = Log::new(Level::parse(&config.or("log_level", "info")), &request_id);
+        let log = Log::new(Level::of(&config), &request_id);
         log.write(Level::Error, "myloware.cron", "sweep not triggered", &[("cause", reason.clone().into())]);
     }
     answered

@@ -1,7 +1,7 @@
 //! `mw demo`: one run before your eyes, from the chat message to the published video. At each gate it does what a person
 //! would: gets the link, looks at the page, and presses Approve, all without a key.
 
-use super::{Context, gates, runs, show};
+use super::{Context, gates, runs, show, target::Target};
 use crate::{
     api::{Api, Call, list, text},
     error::{Error, Result},
@@ -27,6 +27,11 @@ pub(crate) struct Options {
     /// What to ask for.
     #[arg(long)]
     pub(super) message: Option<String>,
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Do not ask /health first.
+    #[arg(long)]
+    pub(super) skip_health: bool,
     /// Leave the gates to you: print the link of the open one and wait.
     #[arg(long)]
     pub(super) manual: bool,
@@ -55,12 +60,10 @@ impl Options {
 }
 
 pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
-    against(context, Api::new(&context.settings)?, options)
-}
-
-/// The demo against one host.
-pub(crate) fn against(context: &Context, mut api: Api, options: &Options) -> Result<u8> {
-    api.get("/health")?;
+    let mut api = options.target.api(&context.settings)?;
+    if !options.skip_health {
+        api.get("/health")?;
+    }
     let message = options.message(&api)?;
     api.patience = PATIENCE;
     let demo = Demo {

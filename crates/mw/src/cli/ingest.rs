@@ -45,8 +45,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     let definitions = projects::from_folder(&options.projects)?;
     let folder = Folder::read(&options.dir)?;
     let mut report = counts(&definitions, &folder);
-    add(&mut report, "mode", json!(Mode::choose(None, &context.settings)?.name()));
-    add(&mut report, "provider_hosts", validate::provider_hosts(&context.settings)?);
+    let mode = Mode::choose(None, &context.settings)?;
+    add(&mut report, "mode", json!(mode.name()));
+    add(&mut report, "provider_hosts", validate::provider_hosts(&context.settings, mode)?);
     let has_failed = !folder.failed.is_empty();
     if options.dry_run {
         add(&mut report, "failed", json!(folder.failed));

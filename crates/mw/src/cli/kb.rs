@@ -55,9 +55,11 @@ Example:
 
 #[derive(Debug, Args)]
 pub(crate) struct IngestOptions {
-    /// The folder.
-    #[arg(default_value = SHIPPED)]
-    dir: PathBuf,
+    /// The folder; the shipped knowledge unless given.
+    folder: Option<PathBuf>,
+    /// The same, by name.
+    #[arg(long, conflicts_with = "folder")]
+    dir: Option<PathBuf>,
     /// Only say what would change.
     #[arg(long)]
     dry_run: bool,
@@ -90,7 +92,8 @@ pub(crate) struct EvalOptions {
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Ingest(options) => {
-            let report = ingest(context, &options.dir, options.dry_run)?;
+            let folder = options.folder.or(options.dir).unwrap_or_else(|| PathBuf::from(SHIPPED));
+            let report = ingest(context, &folder, options.dry_run)?;
             context.print(&json!(report), |_| print_report(&report, options.dry_run))?;
             Ok(u8::from(!report.failed.is_empty()))
         }

@@ -1,7 +1,7 @@
 //! `mw live-run`: one run of a project on a deployment, from the chat message to the end; approves its gates as they open.
 
-use super::{Context, demo};
-use crate::{api::Api, error::Result};
+use super::{Context, demo, target::Target};
+use crate::error::Result;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -14,9 +14,11 @@ Examples:
 pub(crate) struct Options {
     /// A project's key; underscores, hyphens and spaces are the same.
     project: String,
-    /// Where the API is; API_BASE_URL unless given.
+    #[command(flatten)]
+    target: Target,
+    /// Do not ask /health first.
     #[arg(long)]
-    api_base: Option<String>,
+    skip_health: bool,
     /// What to ask for.
     #[arg(long)]
     message: Option<String>,
@@ -32,14 +34,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(context: &Context, options: Options) -> Result<u8> {
-    let base_url = options.api_base.unwrap_or_else(|| context.settings.api_base_url());
-    let api = Api::at(base_url.trim_end_matches('/'), context.settings.need("API_KEY")?);
     let demo = demo::Options {
         project: Some(options.project),
         message: options.message,
+        target: options.target,
+        skip_health: options.skip_health,
         manual: options.manual_hitl,
         timeout: options.timeout,
         poll_interval: options.poll_interval,
     };
-    demo::against(context, api, &demo)
+    demo::run(context, &demo)
 }

@@ -4,6 +4,7 @@ pub mod backup;
 mod channels;
 mod chat;
 mod db;
+mod debug_persona;
 mod demo;
 mod dlq;
 mod doctor;
@@ -24,6 +25,7 @@ mod smoke;
 mod status;
 mod sweep;
 mod synthetic;
+mod target;
 mod telegram;
 mod validate;
 mod verbs;
@@ -121,7 +123,7 @@ enum Command {
     Backup(backup::BackupOptions),
     /// Put a backup in the place of the database, and check it.
     Restore(backup::RestoreOptions),
-    /// Ring the sweeper now: due retries, polls, deadlines.
+    /// Call the sweep now: due retries, polls, deadlines.
     Sweep,
     /// Check every invariant: timelines, states, gates, jobs, effects, receipts; explain what is broken and its repair.
     Doctor(doctor::Options),
@@ -167,7 +169,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<u8> {
     let root = crate::folder::root().ok();
-    let context = Context { json: arguments.json, settings: Settings::load(root.as_deref()) };
+    let context = Context { json: arguments.json, settings: Settings::load(root.as_deref())? };
     match arguments.command {
         Command::Db(command) => db::run(&context, command),
         Command::Projects(command) => projects::run(&context, command),

@@ -1,7 +1,7 @@
 //! `mw runs`: look at runs, follow them. What is done to them is in `verbs`.
 
 use super::verbs::{Bulk, Order, Said, Successor, Until};
-use super::{Context, show};
+use super::{Context, debug_persona, show, target::Target};
 use crate::{
     api::{Api, escaped, list, text},
     error::{Error, Result},
@@ -36,6 +36,11 @@ pub(crate) enum Command {
     /// Follow a run until it ends: 0 published, 1 otherwise or time-out, 2 unknown run.
     Watch {
         run: String,
+        #[command(flatten)]
+        target: Target,
+        /// Say in which project of LangSmith the run's traces are.
+        #[arg(long)]
+        langsmith_project: Option<String>,
         /// Give up after this many seconds.
         #[arg(long, default_value_t = 900)]
         timeout: u64,
@@ -43,6 +48,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 2.0)]
         poll_interval: f64,
     },
+    /// Show what a persona said in a run; asks nobody.
+    DebugPersona(debug_persona::Options),
     /// Cancel a run; its pipeline stops.
     Cancel {
         run: String,
@@ -109,7 +116,9 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
-    let mut api = Api::new(&context.settings)?;
+    let usual = Target::default();
+    let target = if let Command::Watch { target, .. } = &command { target } else { &usual };
+    let mut api = target.api(&context.settings)?;
     match command {
         Command::List { status, project, limit, cursor } => {
             let limit = Some(limit.to_string());
@@ -127,7 +136,11 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
                 events.as_array().into_iter().flatten().for_each(|event| println!("{}", show::event(event)))
             })
         }
-        Command::Watch { run, timeout, poll_interval } => {
+        Command::DebugPersona(options) => debug_persona::run(context, &api, &options),
+        Command::Watch { run, timeout, poll_interval, langsmith_project, target: _ } => {
+            if let Some(project) = langsmith_project {
+                eprintln!("traces: project {project} at https://smith.langchain.com, with run_id {run}");
+            }
             api.patience = Duration::from_secs(30).min(Duration::from_secs(timeout));
             watch(context, &api, &run, Duration::from_secs(timeout), pause(poll_interval)?)
         }

@@ -1,7 +1,7 @@
 //! `mw slo`: are the service levels met? Takes one run of test_video_gen (asked for in the chat) and one of aismr (started
 //! over HTTP) all the way, approves their gates, and holds what it measured and what /metrics shows against the targets.
 
-use super::{Context, runs};
+use super::{Context, runs, target::Target};
 use crate::{
     api::{Api, escaped, text},
     error::{Error, Result},
@@ -33,9 +33,8 @@ Exit codes: 0 all are met; 1 one is not, or a run did not end in time; 2 no key,
 Example:
   mw --json slo --api-base https://staging.example.com")]
 pub(crate) struct Options {
-    /// Where the API is; API_BASE_URL unless given.
-    #[arg(long)]
-    api_base: Option<String>,
+    #[command(flatten)]
+    target: Target,
     /// Chat messages to measure beside the one that starts a run.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(0..1000))]
     chats: u32,
@@ -65,8 +64,7 @@ struct Check<'a> {
 }
 
 pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
-    let base_url = options.api_base.clone().unwrap_or_else(|| context.settings.api_base_url());
-    let api = Api::of_host(base_url.trim_end_matches('/'), &context.settings)?;
+    let api = options.target.api(&context.settings)?;
     let projects = api.get("/v1/projects")?;
     let mode = projects.pointer("/0/providers/mode").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     if mode != "mock" && mode != "sim" && !options.live {
@@ -83,7 +81,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     ended.retain(|run| !run.is_empty());
     let rows = rows(&check.measured, &before, &api.metrics()?);
     let is_ok = rows.iter().all(|row| row.get("ok") != Some(&Value::Bool(false)));
-    let report = json!({ "api_base": base_url, "mode": mode, "runs": ended, "levels": rows, "ok": is_ok });
+    let report = json!({ "api_base": api.base_url(), "mode": mode, "runs": ended, "levels": rows, "ok": is_ok });
     context.print(&report, |report| {
         rows.iter().for_each(print_row);
         println!("{}", if is_ok { "all service levels are met" } else { "a service level is not met" });

@@ -37,7 +37,7 @@ pub(crate) struct Options {
 pub(crate) fn run(context: &Context, options: &Options) -> Result<u8> {
     let target = options.url.clone().unwrap_or_else(|| format!("{}/health", context.settings.api_base_url()));
     crate::settings::origin("SYNTHETIC_CHECK_URL", &target)?;
-    let is_staging = context.settings.get("ENVIRONMENT") == Some("staging");
+    let is_staging = mw_configuration::startup::environment(&context.settings.config()) == "staging";
     let budget_ms = options.budget_ms.unwrap_or(if is_staging { 300 } else { 800 });
     let api = Api::at("", "");
     let mut checks = Vec::new();

@@ -1,8 +1,9 @@
 //! spin.toml as the manifests of ops/ must know it, and the files that Spin itself reads.
 
 use crate::read;
-use mw::settings::{Settings, parse_lines};
+use mw::settings::Settings;
 use mw_configuration::secrets::{Secret, secrets};
+use mw_dotenv::parse_lines;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of a manifest: name → (required, secret).
@@ -30,14 +31,14 @@ pub(crate) fn is_enough(whose: &str, given: &BTreeSet<String>) {
     for name in required.chain(ours).chain(["hitl_secret"]) {
         assert!(given.contains(name), "{whose} does not set {name}");
     }
-    let settings = given.iter().map(|name| (name.to_uppercase(), "a-value".to_owned())).collect();
+    let settings = given.iter().map(|name| (name.to_uppercase(), "a-long-enough-value".to_owned())).collect();
     mw::mode::need_live_secrets(&Settings::of(settings)).unwrap_or_else(|error| panic!("{whose}: {error}"));
 }
 
 #[test]
 fn the_environment_file_is_complete_without_secrets() {
     let path = "ops/systemd/myloware.env.example";
-    let lines = parse_lines(&read(path));
+    let lines = parse_lines(&read(path)).unwrap();
     let prefix = "SPIN_VARIABLE_";
     let given: BTreeMap<String, String> = lines
         .iter()
@@ -54,7 +55,7 @@ fn the_environment_file_is_complete_without_secrets() {
 
 #[test]
 fn the_sweep_has_its_key_and_no_other() {
-    let lines = parse_lines(&read("ops/systemd/sweep.env.example"));
+    let lines = parse_lines(&read("ops/systemd/sweep.env.example")).unwrap();
     assert_eq!(lines.keys().collect::<Vec<_>>(), ["API_BASE_URL", "SWEEP_KEY"]);
     assert_eq!(lines["SWEEP_KEY"], "");
 }

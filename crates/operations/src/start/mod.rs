@@ -112,12 +112,9 @@ impl Start {
     }
 }
 
-/// A language model speaks for the personas when there is a key for one; never in mock mode, which needs no network.
+/// Who speaks for the personas of a run that starts now.
 fn personas(config: &Config, mode: ProvidersMode) -> PersonaSource {
-    match (mode, llm::has_model(config)) {
-        (ProvidersMode::Sim | ProvidersMode::Live, true) => PersonaSource::Model,
-        _ => PersonaSource::Rules,
-    }
+    if llm::speaks(config, mode) { PersonaSource::Model } else { PersonaSource::Rules }
 }
 
 fn invalid_input(error: InputError) -> Problem {

@@ -1,6 +1,6 @@
 //! Project definitions, migrations and settings.
 
-use super::{Context, providers};
+use super::{Context, providers, providers::Of};
 use crate::{
     error::{Error, Result},
     migrations,
@@ -8,6 +8,7 @@ use crate::{
     projects,
     settings::{Settings, database_host, origin},
 };
+use mw_configuration::words;
 use serde_json::json;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
     if mode == Mode::Live {
         need_live_secrets(settings)?;
     }
-    let hosts = providers::hosts(settings)?;
+    let hosts = providers::hosts(settings, Of::Stack(mode))?;
     check_settings(settings)?;
     let keys: Vec<&str> = definitions.iter().map(|definition| definition.key.as_str()).collect();
     let report = json!({ "projects": keys, "migrations": schema.tables.len(), "functions": schema.functions.len(), "mode": mode.name(), "provider_hosts": hosts });
@@ -46,34 +47,24 @@ pub(super) fn check_settings(settings: &Settings) -> Result<()> {
     }
     mw_integrations::standard::sources(settings.get("STD_WEBHOOK_SOURCES").unwrap_or_default())
         .map_err(|error| Error::misuse(format!("STD_WEBHOOK_SOURCES: {error}")))?;
-    for key in [
-        "HITL_TOKEN_EXPIRY_HOURS",
-        "RUNS_START_PER_MINUTE",
-        "RUNS_BULK_PER_MINUTE",
-        "HITL_APPROVE_PER_MINUTE",
-        "CHAT_PER_MINUTE",
-        "MCP_PER_MINUTE",
-        "ADOPT_WAIT_SECONDS",
-        "METRICS_RUNS",
-    ] {
-        if let Some(value) = settings.get(key).filter(|value| value.parse::<u32>().is_err()) {
-            return Err(Error::misuse(format!("{key} is {value}: it must be a whole number")));
-        }
+    match words::number_reasons(&settings.config()).into_iter().next() {
+        Some(reason) => Err(Error::misuse(reason)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::parse_lines;
 
     #[test]
     fn settings_that_cannot_work_are_named() {
-        let check = |text: &str| check_settings(&Settings::of(parse_lines(text)));
+        let check = |text: &str| check_settings(&Settings::of(mw_dotenv::parse_lines(text).unwrap()));
         assert!(check("ADOPT_WAIT_SECONDS=3\nDATABASE_URL=postgresql://h/x").is_ok());
         for (bad, name) in [
             ("ADOPT_WAIT_SECONDS=often", "ADOPT_WAIT_SECONDS"),
+            ("CHAT_BUDGET_TOKENS_PER_DAY=-1", "CHAT_BUDGET_TOKENS_PER_DAY"),
+            ("LLM_INPUT_PRICE_PER_MILLION=cheap", "LLM_INPUT_PRICE_PER_MILLION"),
             ("PUBLIC_BASE_URL=here", "PUBLIC_BASE_URL"),
             ("DATABASE_URL=x", "DATABASE_URL"),
             ("STD_WEBHOOK_SOURCES=a=whsec_secret", "STD_WEBHOOK_SOURCES"),

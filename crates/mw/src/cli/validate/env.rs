@@ -1,13 +1,14 @@
 //! The environment: what a host would be started with. The rules for taking traffic are those of /ready
 //! (`mw_configuration::startup`); beside them stand those that only an operator can check, like public addresses.
 
-use super::{Context, config, providers};
+use super::{Context, config, providers, providers::Of};
 use crate::{
     error::{Error, Result},
     mode::Mode,
-    settings::{Settings, address_of, database_host, origin, parse_lines},
+    settings::{Settings, address_of, database_host, origin},
 };
-use mw_configuration::{config::Config, startup};
+use mw_configuration::startup;
+use mw_media::status::ProvidersMode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,18 +16,22 @@ use std::path::Path;
 const MANIFESTS: [&str; 2] = [include_str!("../../../../../spin.toml"), include_str!("../../../../../spin-cron.toml")];
 const PREFIX: &str = "SPIN_VARIABLE_";
 /// What only `mw` reads.
-const OURS: [&str; 10] = [
+const OURS: [&str; 13] = [
     "API_BASE_URL",
+    "CLI_API_ENV",
     "DB_URL",
     "EMBEDDINGS_MODEL",
     "ITERATIONS",
     "MWPY_SKIP_DOTENV",
     "MW_ACTOR",
     "MW_APPROVER",
+    "SIMULATOR_URL",
+    "STAGING_API_KEY",
     "SYNTHETIC_CHECK_ARTIFACT",
     "SYNTHETIC_CHECK_BUDGET_MS",
     "SYNTHETIC_CHECK_URL",
 ];
+const OUR_SECRETS: [&str; 2] = ["DB_URL", "STAGING_API_KEY"];
 const PUBLIC: [&str; 2] = ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL"];
 
 pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
@@ -35,11 +40,12 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
         Some(file) => of_file(file, &known)?,
         None => (context.settings.clone(), strangers_in_environment(&known)),
     };
-    let problems = problems(&settings, &known, &strangers);
-    let environment = startup::environment(&config_of(&settings));
-    let mode =
-        mode(&settings, file.is_some()).map_or_else(|_| "contradictory".to_owned(), |mode| mode.name().to_owned());
-    let hosts = providers::hosts(&settings).unwrap_or(Value::Null);
+    let mode = mode(&settings, file.is_some());
+    let of = file.map_or_else(|| mode.as_ref().ok().copied().map_or(Of::Host, Of::Stack), |_| Of::Host);
+    let problems = problems(&settings, &known, &strangers, of);
+    let environment = startup::environment(&settings.config());
+    let mode = mode.map_or("contradictory", Mode::name);
+    let hosts = providers::hosts(&settings, of).unwrap_or(Value::Null);
     let shown: BTreeMap<&str, String> =
         known.iter().map(|(name, is_secret)| (name.as_str(), state(&settings, name, *is_secret))).collect();
     let report = json!({
@@ -62,7 +68,8 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
 
 /// Every variable of the manifests by upper-case name, and whether it is a secret.
 fn known() -> Result<BTreeMap<String, bool>> {
-    let mut known: BTreeMap<String, bool> = OURS.iter().map(|name| ((*name).to_owned(), *name == "DB_URL")).collect();
+    let mut known: BTreeMap<String, bool> =
+        OURS.iter().map(|name| ((*name).to_owned(), OUR_SECRETS.contains(name))).collect();
     for manifest in MANIFESTS {
         let parsed: toml::Table =
             manifest.parse().map_err(|error| Error::failed(format!("the manifest is no TOML: {error}")))?;
@@ -78,7 +85,7 @@ fn known() -> Result<BTreeMap<String, bool>> {
 fn of_file(file: &Path, known: &BTreeMap<String, bool>) -> Result<(Settings, Vec<String>)> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::misuse(format!("{} cannot be read: {error}", file.display())))?;
-    let lines = parse_lines(&text);
+    let lines = mw_dotenv::parse_lines(&text).map_err(|error| Error::misuse(format!("{}: {error}", file.display())))?;
     let plain = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
     let strangers = lines.keys().filter(|name| !known.contains_key(&plain(name))).cloned().collect();
     Ok((Settings::of(lines.into_iter().map(|(name, value)| (plain(&name), value)).collect()), strangers))
@@ -100,29 +107,18 @@ fn state(settings: &Settings, name: &str, is_secret: bool) -> String {
 
 /// A file is for hosts, whose own default is mock; `./dev up` takes sim.
 fn mode(settings: &Settings, of_host: bool) -> Result<Mode> {
-    let is_said = settings.get("PROVIDERS_MODE").or_else(|| settings.get("USE_MOCK_PROVIDERS")).is_some();
-    if of_host && !is_said { Ok(Mode::Mock) } else { Mode::choose(None, settings) }
+    if of_host { Mode::of_host(&settings.config()) } else { Mode::choose(None, settings) }
 }
 
-/// The settings as a component would see them.
-fn config_of(settings: &Settings) -> Config {
-    let settings = settings.clone();
-    Config::new(Box::new(move |name| match name {
-        "database_url" => settings.database_url().ok(),
-        _ => settings.get(&name.to_uppercase()).map(str::to_owned),
-    }))
-}
-
-fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[String]) -> Vec<String> {
-    let config = config_of(settings);
+fn problems(settings: &Settings, known: &BTreeMap<String, bool>, strangers: &[String], of: Of) -> Vec<String> {
+    let config = settings.config();
     let mut problems = startup::reasons(&config);
     problems.extend(config::check_settings(settings).err().map(|error| error.to_string()));
-    problems.extend(providers::hosts(settings).err().map(|error| error.to_string()));
-    problems.extend(known.keys().filter_map(|name| misfit(settings, name)));
-    let level = settings.get("LOG_LEVEL").unwrap_or("info").to_lowercase();
-    if !["error", "warn", "warning", "info", "debug", "trace"].contains(&level.as_str()) {
-        problems.push("LOG_LEVEL must be error, warn, info or debug".to_owned());
+    problems.extend(providers::hosts(settings, of).err().map(|error| error.to_string()));
+    if matches!((of, startup::mode(&config)), (Of::Host, Ok(ProvidersMode::Sim))) {
+        problems.extend(providers::real_in_sim(settings));
     }
+    problems.extend(known.keys().filter_map(|name| misfit(settings, name)));
     if startup::environment(&config) != "local" {
         problems.extend(PUBLIC.iter().filter_map(|name| not_public(settings, name)));
         if settings.get("SWEEP_KEY").is_none() {
@@ -163,7 +159,8 @@ mod tests {
     use super::*;
 
     fn problems_of(text: &str) -> Vec<String> {
-        problems(&Settings::of(parse_lines(text)), &known().unwrap(), &["SPIN_VARIABLE_KIAI_API_KEY".to_owned()])
+        let settings = Settings::of(mw_dotenv::parse_lines(text).unwrap());
+        problems(&settings, &known().unwrap(), &["SPIN_VARIABLE_KIAI_API_KEY".to_owned()], Of::Host)
     }
 
     #[test]
@@ -187,6 +184,25 @@ mod tests {
             "TELEGRAM_HOST is https://api.telegram.org, but its address is at https://proxy.example.com:443",
         ] {
             assert!(production.contains(part), "{part}: {production}");
+        }
+    }
+
+    #[test]
+    fn a_host_in_sim_mode_must_not_ask_real_systems() {
+        let sim = "API_KEY=dev-x\nPROVIDERS_MODE=sim\nKIEAI_BASE_URL=http://127.0.0.1:3900/kieai";
+        let said = problems_of(sim).join("\n");
+        assert!(
+            said.contains("SHOTSTACK_BASE_URL is the address of the real") && !said.contains("KIEAI_BASE"),
+            "{said}"
+        );
+        assert!(!problems_of("API_KEY=dev-x\nPROVIDERS_MODE=mock").join("\n").contains("the address of the real"));
+    }
+
+    #[test]
+    fn words_that_a_host_refuses_are_problems() {
+        for word in ["PROVIDERS_MODE=real", "USE_MOCK_PROVIDERS=maybe", "LOG_LEVEL=loud", "ENVIRONMENT=Prod"] {
+            let said = problems_of(&format!("API_KEY=dev-x-dev-x-dev-x\n{word}")).join("\n");
+            assert!(said.contains(word.split('=').next().unwrap()), "{word}: {said}");
         }
     }
 

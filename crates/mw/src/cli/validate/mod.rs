@@ -7,7 +7,7 @@ mod personas;
 mod providers;
 
 use super::Context;
-use crate::{error::Result, settings::Settings};
+use crate::{error::Result, mode::Mode, settings::Settings};
 use clap::Subcommand;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -61,9 +61,9 @@ Example:
     },
 }
 
-/// The providers' hosts by name.
-pub(super) fn provider_hosts(settings: &Settings) -> Result<Value> {
-    providers::hosts(settings)
+/// The providers' hosts by name, as a development stack in this mode asks them.
+pub(super) fn provider_hosts(settings: &Settings, mode: Mode) -> Result<Value> {
+    providers::hosts(settings, providers::Of::Stack(mode))
 }
 
 pub(crate) fn run(context: &Context, command: &Command) -> Result<u8> {

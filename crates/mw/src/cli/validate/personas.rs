@@ -4,8 +4,10 @@ use super::Context;
 use crate::{
     cli::runs,
     error::{Error, Result},
+    mode::Mode,
     projects,
 };
+use mw_configuration::llm;
 use mw_media::definition::{Definition, Step};
 use serde_json::json;
 use std::path::Path;
@@ -28,7 +30,9 @@ pub(super) fn run(context: &Context, project: Option<&str>, dir: &Path) -> Resul
         .chain(optional)
         .map(|(persona, role, is_optional)| json!({ "persona": persona, "role": role, "optional": is_optional }))
         .collect();
-    let by_model = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"].iter().any(|key| context.settings.get(key).is_some());
+    let mode = Mode::choose(None, &context.settings)?;
+    let config = context.settings.config();
+    let by_model = llm::speaks(&config, mode.into());
     let report =
         json!({ "project": definition.key, "personas": personas, "by": if by_model { "model" } else { "rules" } });
     context.print(&report, |_| {
@@ -39,10 +43,10 @@ pub(super) fn run(context: &Context, project: Option<&str>, dir: &Path) -> Resul
         }
         println!(
             "{}",
-            if by_model {
-                "a language model speaks for them"
-            } else {
-                "they work by rules: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set"
+            match (by_model, llm::has_model(&config)) {
+                (true, _) => "a language model speaks for them",
+                (false, true) => "they work by rules: in mock mode no model is asked",
+                (false, false) => "they work by rules: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set",
             }
         );
     })?;

@@ -3,8 +3,8 @@
 use super::Context;
 use crate::{
     api::{Answer, Api, Call, text},
-    error::Result,
-    mode::Mode,
+    error::{Error, Result},
+    mode::{self, Mode, is_provider_secret},
     settings::{Settings, origin},
 };
 use mw_integrations::registry::SYSTEMS;
@@ -22,18 +22,53 @@ fn setting(variable: &str) -> String {
     variable.to_ascii_uppercase()
 }
 
-fn base_url(probe: &Probe, settings: &Settings) -> String {
-    settings.get(&setting(probe.address.variable)).unwrap_or(probe.address.default).to_owned()
+/// Where the settings lead to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Of {
+    /// What `./dev up` would start.
+    Stack(Mode),
+    /// A host with these variables, and no others.
+    Host,
 }
 
-fn host(probe: &Probe, settings: &Settings) -> Result<String> {
-    origin(&setting(probe.address.variable), &base_url(probe, settings))
+/// Where a probe's system is asked.
+fn base_url(probe: &Probe, settings: &Settings, of: Of) -> String {
+    match of {
+        Of::Stack(mode) => mode::address(&probe.address, settings, mode),
+        Of::Host => settings.get(&setting(probe.address.variable)).unwrap_or(probe.address.default).to_owned(),
+    }
 }
 
 /// The hosts by provider, as both `config` and `env` show them.
-pub(super) fn hosts(settings: &Settings) -> Result<Value> {
-    let hosts = probes(settings).map(|probe| Ok((probe.name.to_owned(), host(probe, settings)?.into())));
+pub(super) fn hosts(settings: &Settings, of: Of) -> Result<Value> {
+    let host = |probe: &Probe| origin(&setting(probe.address.variable), &base_url(probe, settings, of));
+    let hosts = probes(settings).map(|probe| Ok((probe.name.to_owned(), host(probe)?.into())));
     hosts.collect::<Result<serde_json::Map<String, Value>>>().map(Value::Object)
+}
+
+/// Who of the systems is asked elsewhere than on this machine, though only live mode asks others.
+pub(super) fn real_in_sim(settings: &Settings) -> Vec<String> {
+    let is_real = |probe: &&Probe| !mode::is_here(&base_url(probe, settings, Of::Host));
+    let of_jobs = probes(settings).filter(|probe| !probe.optional).filter(is_real);
+    let said = |probe: &Probe| {
+        let name = setting(probe.address.variable);
+        format!("the mode is sim, but {name} is the address of the real {}: set it to the simulator's", probe.name)
+    };
+    of_jobs.map(said).collect()
+}
+
+/// The key that is shown: outside live mode a development stack's own, never the person's real one.
+fn key<'a>(probe: &Probe, settings: &'a Settings, mode: Mode) -> Result<&'a str> {
+    let name = setting(probe.key);
+    let given = settings.given(&name);
+    let found = match mode {
+        Mode::Mock | Mode::Sim if is_provider_secret(&name) => settings.development(&name).or(given),
+        Mode::Mock | Mode::Sim => settings.get(&name),
+        Mode::Live => given,
+    };
+    found.ok_or_else(|| {
+        Error::misuse(format!("{name} is not set: export {name}=…, or run ./dev up for the simulator's"))
+    })
 }
 
 pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
@@ -42,11 +77,12 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
     let is_asked = !dry_run && mode != Mode::Mock;
     let mut answers = Vec::new();
     for probe in probes(settings) {
-        let (host, base_url) = (host(probe, settings)?, base_url(probe, settings));
+        let base_url = base_url(probe, settings, Of::Stack(mode));
+        let host = origin(&setting(probe.address.variable), &base_url)?;
         let base_url = base_url.trim_end_matches('/');
         let base_url = if probe.cut.is_empty() { base_url } else { base_url.trim_end_matches(probe.cut) };
         let url = format!("{base_url}{}", probe.question);
-        let verdict = if is_asked { ask(probe, &url, settings.need(&setting(probe.key))?) } else { Value::Null };
+        let verdict = if is_asked { ask(probe, &url, key(probe, settings, mode)?) } else { Value::Null };
         answers.push(json!({ "provider": probe.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
     }
     let is_fine = |answer: &Value| answer.pointer("/answer/ok") != Some(&Value::Bool(false));
@@ -79,7 +115,7 @@ fn verdict(answer: &Answer) -> (bool, String) {
     match (answer.status, code) {
         (401 | 403, _) | (_, 401 | 403) => (false, "refuses the key".to_owned()),
         (402, _) | (_, 402) => (false, "has no credits left".to_owned()),
-        (429 | 500.., _) | (_, 429 | 455 | 500..) => (false, format!("is not well: {} {code}", answer.status)),
+        (429 | 500.., _) | (_, 429 | 455 | 500..) => (false, format!("is unhealthy: {} {code}", answer.status)),
         (status, _) => (true, format!("reachable, takes the key ({status})")),
     }
 }
@@ -92,7 +128,7 @@ mod tests {
     #[test]
     fn a_model_is_among_the_providers_only_with_a_key() {
         let names = |given: &str| -> Vec<&str> {
-            let settings = Settings::of(crate::settings::parse_lines(given));
+            let settings = Settings::of(mw_dotenv::parse_lines(given).unwrap());
             probes(&settings).map(|probe| probe.name).collect()
         };
         assert_eq!(names("").len(), registry::job_providers().count());
