@@ -65,6 +65,13 @@ fn a_request_costs_the_statements_that_it_needs_and_no_more() {
         200,
         &[("chat_load", 1), ("kb_answer", 1), ("chat_save", 1)],
     );
+    let wish = json!({"user_id": unique("user"), "message": "Make a Test Video Gen run about candles"});
+    counter.costs(
+        "a turn of chat that starts a run, which looks up what is known of it",
+        service.post("/v1/chat/brendan").json(&wish),
+        200,
+        &[("chat_load", 1), ("kb_answer", 1), ("runs_commit", 1)],
+    );
     let path = format!("/v1/runs/{}", run.id);
     counter.costs("reading a run", service.get(&path), 200, &[("run_view", 1), ("request_observe", 1)]);
     counter.costs("a list", service.get("/v1/runs"), 200, &[("run_list", 1), ("request_observe", 1)]);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// What Brendan answers.
 pub(super) struct TurnAnswer {
     pub(super) text: String,
-    /// The user's runs, oldest first.
+    /// The user's runs, newest first: clients look at the first.
     run_ids: Vec<String>,
     /// Whether to wake the dispatcher.
     pub(super) kick: bool,
@@ -33,7 +33,7 @@ shape! {
         /// The newest run of the conversation.
         #[serde(rename = "runId")]
         pub run_id: Option<String>,
-        /// Oldest first.
+        /// Newest first.
         pub run_ids: Vec<String>,
         /// The passages of the knowledge that the answer is made of.
         #[schemars(with = "Vec<Citation>")]
@@ -74,7 +74,7 @@ impl TurnAnswer {
     pub(super) fn shown(self) -> ChatAnswer {
         ChatAnswer {
             response: self.text,
-            run_id: self.run_ids.last().cloned(),
+            run_id: self.run_ids.first().cloned(),
             run_ids: self.run_ids,
             citations: self.citations,
             planner: self.planner,
@@ -121,9 +121,9 @@ pub(super) fn commit_turn(
     account: &Account,
     plan: Plan,
 ) -> Result<TurnAnswer, Problem> {
-    let Plan { reply, start, decision, citations } = plan;
+    let Plan { reply, start, decision, citations, known } = plan;
     if let Some(proposal) = start {
-        return start_run(context, turn, account, *proposal, reply, citations);
+        return start_run(context, turn, account, *proposal, reply, (citations, known));
     }
     let kept = kept(turn, account, reply.kept(), decision);
     chat::save(context.database()?, clock::now(), &kept)?;
@@ -137,7 +137,7 @@ fn start_run(
     account: &Account,
     proposal: Proposal,
     mut reply: Reply,
-    citations: Value,
+    (citations, known): (Value, Value),
 ) -> Result<TurnAnswer, Problem> {
     let PreparedTurn { request, loaded, .. } = turn;
     let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
@@ -146,7 +146,7 @@ fn start_run(
     };
     let version = project.project_version();
     let definition = definition::get(context, &version)?;
-    let options = options(request, &proposal, &definition);
+    let options = options(request, &proposal, &definition, &known);
     let title = project.known.title.clone();
     let started_by = request.started_by.clone();
     let user_id = Some(request.user_id.clone());
@@ -161,7 +161,7 @@ fn start_run(
     context.log.about_run(&started.run_id);
     reply::started(&mut reply, context, turn.audience(), &title, &started.run)?;
     let mut run_ids = known_runs(loaded);
-    run_ids.push(started.run_id.clone());
+    run_ids.insert(0, started.run_id.clone());
     Ok(answer(account, &reply, run_ids, started.kick, citations))
 }
 
@@ -185,13 +185,13 @@ fn kept(turn: &PreparedTurn, account: &Account, text: String, decision: Option<D
     }
 }
 
-/// The user's runs, oldest first.
+/// The user's runs, newest first.
 fn known_runs(loaded: &ChatLoaded) -> Vec<String> {
-    loaded.runs.iter().rev().map(|run| run.known.run_id.clone()).collect()
+    loaded.runs.iter().map(|run| run.known.run_id.clone()).collect()
 }
 
 /// What the run remembers of the conversation that started it.
-fn options(request: &TurnRequest, proposal: &Proposal, definition: &Definition) -> Value {
+fn options(request: &TurnRequest, proposal: &Proposal, definition: &Definition, known: &Value) -> Value {
     let mut pipeline = Vec::new();
     let mut gates = Vec::new();
     for step in &definition.steps {
@@ -221,5 +221,6 @@ fn options(request: &TurnRequest, proposal: &Proposal, definition: &Definition) 
         "requested_hitl_gates": gates,
         "complexity": proposal.complexity,
         "optional_personas": proposal.add,
+        "known": known,
     })
 }

@@ -103,7 +103,7 @@ pub(super) fn plan(
     for run_id in links.iter().filter(|_| start.is_none()) {
         reply::link(&mut reply, context, turn.audience(), &turn.loaded, Some(run_id))?;
     }
-    Ok(Plan { reply, start, decision, citations })
+    Ok(Plan { reply, start, decision, known: citations.clone(), citations })
 }
 
 /// What a model answers and wants to have done.

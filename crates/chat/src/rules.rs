@@ -13,11 +13,16 @@ pub(super) fn plan(context: &mut Context, turn: &PreparedTurn) -> Result<Plan, P
     let PreparedTurn { request, loaded, .. } = turn;
     let projects: Vec<KnownProject> = loaded.projects.iter().map(|project| project.known.clone()).collect();
     let runs: Vec<KnownRun> = loaded.runs.iter().map(|run| run.known.clone()).collect();
-    let mut plan = Plan { reply: Reply::default(), start: None, decision: None, citations: json!([]) };
+    let mut plan =
+        Plan { reply: Reply::default(), start: None, decision: None, citations: json!([]), known: json!([]) };
     let reply = &mut plan.reply;
     reply::begin(reply, context, turn.audience(), loaded)?;
     match rules::plan(&request.message, &projects, &runs) {
-        Intent::Start(proposal) => plan.start = Some(proposal),
+        Intent::Start(proposal) => {
+            // A request for a run is looked up like a question. The answer does not say what was found; the run keeps it.
+            plan.known = knowledge::answer(context.database()?, &request.message)?.citations;
+            plan.start = Some(proposal);
+        }
         Intent::ShowStatus { run_id } => reply::status(reply, loaded, run_id.as_deref()),
         Intent::ListRuns => reply::runs(reply, loaded),
         Intent::SendLink { run_id } => reply::link(reply, context, turn.audience(), loaded, run_id.as_deref())?,

@@ -65,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) decision: Option<Decision>,
     /// The passages that the answer is made of: `doc_id`, `path` and `reason` of each.
     pub(crate) citations: Value,
+    /// The passages that were found for a run that is to be started, which it keeps.
+    pub(crate) known: Value,
 }
 
 /// Stage 1: one statement that finds out whose key it is, counts the turn, and loads what it needs.

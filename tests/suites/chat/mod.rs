@@ -115,7 +115,7 @@ fn status_runs_and_links_are_told() {
     assert!(response(&say(&user, "status?")).contains("no runs"));
     let first = run_of(&user, &say(&user, "make a test video about the moon"));
     let second = say(&user, "make an aismr video about candles");
-    assert_eq!(second["run_ids"], json!([first.id, second["runId"]]));
+    assert_eq!(second["run_ids"], json!([second["runId"], first.id]));
     let second = run_of(&user, &second);
     let status = say(&user, &format!("how is {}?", first.id));
     assert!(response(&status).contains(&first.id) && response(&status).contains("workflow"), "{status}");
