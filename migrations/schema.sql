@@ -10,6 +10,7 @@
 --   chat          chat_messages, chat_summaries, chat_usage
 --   knowledge     kb_documents, kb_chunks, kb_lexemes, kb_corpus
 --   operations    leases, drain, rate_limits, metric_observations, metric_totals, metric_histograms
+--   series        metric_series
 --
 -- Functions that the code calls, by domain:
 --   channels      channel_add, channel_list, channel_remove, notices_replay, press_load, update_begin, update_end
@@ -692,6 +693,19 @@ CREATE TABLE metric_histograms (
     CONSTRAINT metric_histograms_pkey PRIMARY KEY (name, labels, run_id, le)
 );
 
+-- series
+
+CREATE TABLE metric_series (
+    minutes smallint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    name text NOT NULL,
+    provider text NOT NULL DEFAULT ''::text,
+    count bigint NOT NULL,
+    sum double precision NOT NULL,
+    CONSTRAINT metric_series_pkey PRIMARY KEY (minutes, at, name, provider),
+    CONSTRAINT metric_series_minutes_check CHECK ((minutes = ANY (ARRAY[1, 60])))
+);
+
 -- Functions: their texts, with what they take and answer, are in functions/<domain>/<name>.sql.
 
 -- channels
@@ -827,6 +841,7 @@ CREATE TABLE metric_histograms (
 -- kb_vectors_prepare() RETURNS boolean
 
 -- metrics
+-- metric_series_since(names text[]) RETURNS jsonb
 -- metrics_fold(request jsonb) RETURNS jsonb
 -- metrics_gauges(a_now timestamptz) RETURNS TABLE (name text, labels text, value double precision)
 -- metrics_read(request jsonb) RETURNS jsonb

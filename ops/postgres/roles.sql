@@ -69,6 +69,7 @@ BEGIN
         ('leases', 'UPDATE'),
         ('metric_histograms', 'INSERT, UPDATE, DELETE'),
         ('metric_observations', 'INSERT, UPDATE, DELETE'),
+        ('metric_series', 'INSERT, UPDATE, DELETE'),
         ('metric_totals', 'INSERT, UPDATE'),
         ('outbox', 'INSERT, UPDATE'),
         ('principal_identities', 'INSERT, DELETE'),

@@ -6,7 +6,7 @@
 //! view      what stands on every page: frame, times, chips, headers       assets   the stylesheet and the script
 //! inbox, gate       what waits for a person, and a decision on it
 //! runs, bulk        the list with its filters, and a verb on all of it
-//! run, steps, timeline, verbs     one run
+//! run, steps, chart, timeline, verbs     one run            plot     series over time, on system and providers
 //! webhooks, dead_letter, providers, system, start, chat    a page each
 //! ```
 //!
@@ -15,12 +15,14 @@
 
 mod assets;
 mod bulk;
+mod chart;
 mod chat;
 mod dead_letter;
 mod form;
 mod gate;
 mod inbox;
 mod login;
+mod plot;
 mod providers;
 mod run;
 mod runs;

@@ -1,13 +1,15 @@
 //! GET /console/providers: how each provider is met: its breaker, its limits and what is used of them, its attempts.
 
 use super::Answer;
+use super::plot::{Of, Plot, plot};
 use super::view::{Chip, Frame, Moment, Place, page};
 use super::visitor::Guest;
 use askama::Template;
 use mw_edge::{Context, startup};
 use mw_integrations::registry;
 use mw_kernel::status::ProvidersMode;
-use mw_store::console::ProviderRow;
+use mw_media::metrics;
+use mw_store::console::{Point, ProviderRow};
 use mw_store::metrics::Sample;
 
 #[derive(Template)]
@@ -35,6 +37,7 @@ struct Provider {
     /// Mean seconds until an answer.
     seconds: Vec<(String, String)>,
     webhooks: Vec<(String, String)>,
+    plots: Vec<Plot>,
 }
 
 /// How much of a limit is used; without a limit only how much.
@@ -56,17 +59,17 @@ pub(super) fn show(guest: &Guest, context: &mut Context) -> Answer {
     let totals = &seen.page.totals;
     // Nobody has a breaker where nobody is asked.
     let rows = seen.page.providers.iter().filter(|row| row.provider != "mock" || mode == ProvidersMode::Mock);
-    let providers = rows.map(|row| Provider::of(row, totals)).collect();
+    let providers = rows.map(|row| Provider::of(row, totals, &seen.page.series)).collect();
     let frame = Frame::of("Providers", Place::Providers, &visitor);
     Ok(page(200, &Page { frame, mode: mode.as_str(), mode_words, providers })?)
 }
 
 impl Provider {
-    fn of(row: &ProviderRow, totals: &[Sample]) -> Provider {
+    fn of(row: &ProviderRow, totals: &[Sample], series: &[Point]) -> Provider {
         let breaker = match row.breaker.as_str() {
-            "closed" => Chip::new("well", "good"),
-            "half_open" => Chip::new("being tried", "wait"),
-            _ => Chip::new("resting", "bad"),
+            "closed" => Chip::new("healthy", "good"),
+            "half_open" => Chip::new("half open: probed", "wait"),
+            _ => Chip::new("open: not asked", "bad"),
         };
         let gauge = |name: String, used, most| Gauge { name, used, most };
         Provider {
@@ -87,6 +90,10 @@ impl Provider {
             attempts: counts(totals, "effect_attempts_total", &row.provider, &["kind", "outcome"]),
             seconds: counts(totals, "provider_request_seconds", &row.provider, &["kind"]),
             webhooks: counts(totals, "webhook_verify_total", &row.provider, &["status"]),
+            plots: vec![
+                plot("Answers", Of::Seconds, series, metrics::PROVIDER_ANSWERS, &row.provider),
+                plot("Errors", Of::Times, series, metrics::PROVIDER_ERRORS, &row.provider),
+            ],
         }
     }
 }

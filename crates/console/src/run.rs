@@ -1,6 +1,7 @@
 //! GET /console/runs/:id: what a run waits for and why, its steps, clips and video, its work in flight, what can be done,
 //! and its timeline. Also the same as raw JSON.
 
+use super::chart::{self, Chart};
 use super::gate::May;
 use super::gate::{self, Clip};
 use super::runs::{Row, run_path};
@@ -35,6 +36,7 @@ struct Page {
     older: Option<String>,
     newest: Option<String>,
     receipts: Vec<webhooks::Row>,
+    chart: Option<Chart>,
 }
 
 /// A run whose state can be read.
@@ -86,6 +88,7 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
     let done = gate::done(request).or_else(|| verbs::done(request));
     let frame = Frame::of(&title(&found), Place::Runs, &visitor).saying(done);
     let path = run_path(run_id);
+    let ended = found.row.finished_at.as_deref().and_then(clock::parse);
     let older = found.events.last().filter(|_| found.more).and_then(|event| event.get("seq")?.as_u64());
     Ok(page(
         200,
@@ -101,6 +104,7 @@ pub(super) fn show(run_id: &str, guest: &Guest, request: &Request, context: &mut
             older: older.map(|seq| format!("{path}?before={seq}#timeline")),
             newest: before.map(|_| format!("{path}#timeline")),
             receipts: found.receipts.iter().map(webhooks::Row::of).collect(),
+            chart: chart::of(&found.marks, ended.unwrap_or_else(clock::now)),
         },
     )?)
 }

@@ -1,6 +1,7 @@
 //! GET /console/system: the sweep, what is at work, the drain switch, migrations, version, and the newest decisions.
 
 use super::form::Form;
+use super::plot::{Of, Plot, plot};
 use super::view::{Frame, Moment, Place, page};
 use super::visitor::{Guest, Visitor};
 use super::{Answer, see_other};
@@ -9,8 +10,9 @@ use mw_edge::body::Fields;
 use mw_edge::request::percent_encode;
 use mw_edge::{Context, Request, clock, problem, startup};
 use mw_kernel::principal::Role;
+use mw_media::metrics;
 use mw_operations::drain;
-use mw_store::console::{DecisionRow, Sweep};
+use mw_store::console::{DecisionRow, Point, Sweep};
 use mw_store::drain::Left;
 use serde_json::Value;
 
@@ -37,6 +39,7 @@ struct Page {
     sweep_late: bool,
     report: Vec<(String, String)>,
     decisions: Vec<Decision>,
+    plots: Vec<Plot>,
     may_switch: bool,
 }
 
@@ -72,15 +75,27 @@ pub(super) fn show(guest: &Guest, request: &Request, context: &mut Context) -> A
             sweep_late: system.sweep.lag_seconds.is_none_or(|lag| lag > SWEEP_LATE_SECONDS),
             report: report(&system.sweep),
             decisions: system.decisions.iter().map(decision).collect(),
+            plots: plots(&system.series),
             may_switch: visitor.may(Role::Operator),
         },
     )?)
 }
 
+fn plots(series: &[Point]) -> Vec<Plot> {
+    let of = |title, of, name| plot(title, of, series, name, "");
+    vec![
+        of("Runs started", Of::Times, metrics::RUNS_STARTED),
+        of("Runs failed", Of::Times, metrics::RUNS_FAILED),
+        of("Waits at gates", Of::Seconds, metrics::GATE_WAITS),
+        of("Answers", Of::Seconds, metrics::ANSWERS),
+        of("Errors of ours (5xx)", Of::Times, metrics::ERRORS),
+    ]
+}
+
 fn counts(left: &Left) -> Vec<(String, String)> {
     let runs = left.runs.iter().map(|(status, count)| (format!("runs {}", status.as_str().replace('_', " ")), *count));
     let jobs = left.jobs.iter().map(|(state, count)| (format!("jobs {state}"), *count));
-    let effects = [("effects due", left.effects.due), ("effects under way", left.effects.leased)];
+    let effects = [("effects due", left.effects.due), ("effects in flight", left.effects.leased)];
     let effects = effects.into_iter().map(|(name, count)| (name.to_owned(), count));
     let more = if left.dead_letters_more { " or more" } else { "" };
     let letters = ("dead letters".to_owned(), format!("{}{more}", left.dead_letters));

@@ -129,6 +129,25 @@ impl fmt::Display for Moment {
 /// It is made of digits and our own words only.
 impl HtmlSafe for Moment {}
 
+/// How long something took, as people say it.
+pub(super) fn lasting(seconds: f64) -> String {
+    let whole = seconds.round().max(0.0) as u64;
+    let two = |large: u64, unit: &str, small: u64, part: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {part}"),
+    };
+    match whole {
+        _ if seconds < 10.0 => {
+            let tenths = (seconds.max(0.0) * 10.0).round() / 10.0;
+            format!("{tenths} s")
+        }
+        0..60 => format!("{whole} s"),
+        60..3600 => two(whole / 60, "min", whole % 60, "s"),
+        3600..86_400 => two(whole / 3600, "h", whole % 3600 / 60, "min"),
+        _ => two(whole / 86_400, "d", whole % 86_400 / 3600, "h"),
+    }
+}
+
 /// A status in words, with the class that gives it its colour.
 pub(super) struct Chip {
     words: String,
@@ -240,6 +259,22 @@ mod tests {
             assert!(!policy(mode).contains("unsafe") && policy(mode).contains("frame-ancestors 'none'"));
         }
         assert!(!policy("live").contains("http:") && policy("sim").contains("http://127.0.0.1:*"));
+    }
+
+    #[test]
+    fn a_duration_is_told_in_its_two_largest_units() {
+        for (seconds, expected) in [
+            (0.0, "0 s"),
+            (0.04, "0 s"),
+            (1.64, "1.6 s"),
+            (59.4, "59 s"),
+            (60.0, "1 min"),
+            (125.0, "2 min 5 s"),
+            (7_500.0, "2 h 5 min"),
+            (180_000.0, "2 d 2 h"),
+        ] {
+            assert_eq!(lasting(seconds), expected, "{seconds}");
+        }
     }
 
     #[test]

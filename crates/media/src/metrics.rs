@@ -36,6 +36,27 @@ const CALL: &[f64] = &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 /// A sweep; its lease is 60 s.
 const SWEEP: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
+/// What the console draws over time.
+pub const RUNS_STARTED: &str = "runs_started";
+pub const RUNS_FAILED: &str = "runs_failed";
+pub const GATE_WAITS: &str = "gate_waits";
+pub const ANSWERS: &str = "answers";
+pub const ERRORS: &str = "errors";
+pub const PROVIDER_ANSWERS: &str = "provider_answers";
+pub const PROVIDER_ERRORS: &str = "provider_errors";
+
+/// Of which family each is made, and of which labels, as SQL's LIKE has it.
+pub const SERIES: [(&str, &str, &str); 8] = [
+    (RUNS_STARTED, "runs_started_total", "%"),
+    (RUNS_FAILED, "runs_finished_total", "%status=\"failed\"%"),
+    (GATE_WAITS, "gate_wait_seconds", "%"),
+    (ANSWERS, REQUEST_SECONDS, "%"),
+    (ERRORS, REQUEST_SECONDS, "%status=\"5%"),
+    (PROVIDER_ANSWERS, "provider_request_seconds", "%"),
+    (PROVIDER_ERRORS, "effect_attempts_total", "%outcome=\"failed\"%"),
+    (PROVIDER_ERRORS, "effect_attempts_total", "%outcome=\"rate_limited\"%"),
+];
+
 /// The duration of a request, whose count is `http_requests_total` too. The only family that is also kept by run.
 pub const REQUEST_SECONDS: &str = "http_request_duration_seconds";
 

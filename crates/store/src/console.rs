@@ -9,6 +9,7 @@ use mw_kernel::principal::Principal;
 use mw_kernel::run::{AnyRun, Facts, Kinds};
 use mw_kernel::status::{GateName, StatusWord};
 use mw_media::definition::Definition;
+use mw_media::metrics;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -157,6 +158,20 @@ pub struct RunShown {
     pub more: bool,
     /// The newest, newest first.
     pub receipts: Vec<Receipt>,
+    /// When it worked, waited and tried again, oldest first.
+    pub marks: Vec<Mark>,
+}
+
+/// An event that a picture of the run over time is made of.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Mark {
+    #[serde(rename = "type")]
+    pub event: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: Timestamp,
+    pub begins_step: bool,
+    /// Of the step or the gate.
+    pub name: Option<String>,
 }
 
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AnyRun>, D::Error> {
@@ -268,11 +283,27 @@ pub struct ProviderRow {
 pub struct Providers {
     pub providers: Vec<ProviderRow>,
     pub totals: Vec<Sample>,
+    pub series: Vec<Point>,
+}
+
+/// A minute of the last hour, or an hour of the last day, in which there was something.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Point {
+    /// 1 or 60.
+    pub minutes: u32,
+    /// So many minutes or hours back.
+    pub ago: u32,
+    /// Of [`metrics::SERIES`](mw_media::metrics::SERIES).
+    pub name: String,
+    /// Empty where it is nobody's.
+    pub provider: String,
+    pub count: u64,
+    pub sum: f64,
 }
 
 /// Reads how every provider is met.
 pub fn providers(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<Providers>, DbError> {
-    seen(db, "console_providers", visit, json!({}))
+    seen(db, "console_providers", visit, json!({"series": [metrics::PROVIDER_ANSWERS, metrics::PROVIDER_ERRORS]}))
 }
 
 /// The sweep's last success.
@@ -305,11 +336,13 @@ pub struct System {
     pub oldest_due_at: Option<String>,
     /// The newest decisions at gates.
     pub decisions: Vec<DecisionRow>,
+    pub series: Vec<Point>,
 }
 
 /// Reads how the service is.
 pub fn system(db: &mut dyn Database, visit: Visit<'_>) -> Result<Seen<System>, DbError> {
-    seen(db, "console_system", visit, json!({}))
+    let series = [metrics::RUNS_STARTED, metrics::RUNS_FAILED, metrics::GATE_WAITS, metrics::ANSWERS, metrics::ERRORS];
+    seen(db, "console_system", visit, json!({"series": series}))
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

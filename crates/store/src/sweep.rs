@@ -158,9 +158,9 @@ pub fn lost_effects(db: &mut dyn Database, now: Timestamp, limit: u32) -> Result
 /// Folds metric observations into totals; of what is kept by run, the newest runs' stays.
 pub fn fold_metrics(db: &mut dyn Database, limit: u32) -> Result<Acted, DbError> {
     let bounds: BTreeMap<_, _> = metrics::histograms().collect();
-    call(
-        db,
-        "metrics_fold",
-        &json!({"limit": limit, "bounds": bounds, "job_bounds": metrics::JOB_SECONDS, "runs": metrics::RUNS_MAX}),
-    )
+    let series =
+        metrics::SERIES.map(|(series, name, labels)| json!({"series": series, "name": name, "labels": labels}));
+    let request = json!({"limit": limit, "bounds": bounds, "job_bounds": metrics::JOB_SECONDS, "runs": metrics::RUNS_MAX,
+        "series": series});
+    call(db, "metrics_fold", &request)
 }

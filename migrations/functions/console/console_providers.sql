@@ -1,5 +1,5 @@
--- {} → {"shell", "providers", "totals"}: the limits of every provider with what is used of them, and the
--- totals of its attempts and of its webhooks.
+-- {"series"} → {"shell", "providers", "totals", "series"}: the limits of every provider with what is used of them, the
+-- totals of its attempts and of its webhooks, and its last hour and day.
 CREATE OR REPLACE FUNCTION console_providers(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -9,6 +9,7 @@ BEGIN
          due AS (SELECT provider, count(*) AS many, min(due_at) AS oldest FROM outbox
                   WHERE state = 'due' AND due_at <= (request->>'now')::timestamptz GROUP BY provider)
     SELECT jsonb_build_object('shell', console_shell(request),
+        'series', metric_series_since(ARRAY(SELECT jsonb_array_elements_text(request->'series'))),
         'providers', (SELECT jsonb_agg(jsonb_build_object('provider', provider, 'breaker', breaker, 'failures', failures,
                 'breaker_failures', breaker_failures, 'retry_at', retry_at, 'window_seconds', window_seconds,
                 'starts_max', starts_max, 'starts', (SELECT count(*) FROM unnest(starts) AS at

@@ -1,5 +1,6 @@
--- {"limit", "bounds": {histogram: [bound]}, "job_bounds", "runs"} → {"acted"}: observations become totals; of histograms by run, those of
--- the newest runs stay.
+-- {"limit", "bounds": {histogram: [bound]}, "job_bounds", "runs", "series": [{"series", "name", "labels"}]} → {"acted"}:
+-- observations become totals, and what is drawn over time; of histograms by run, those of the newest runs stay, and of what is drawn
+-- the last hour's minutes and the last day's hours.
 CREATE OR REPLACE FUNCTION metrics_fold(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,11 +34,22 @@ BEGIN
          GROUP BY name, labels, owner, le ORDER BY name, labels, owner, le
         ON CONFLICT (name, labels, run_id, le) DO UPDATE SET count = held.count + excluded.count,
                sum = held.sum + excluded.sum
+    ), drawn AS (
+        INSERT INTO metric_series AS held (minutes, at, name, provider, count, sum)
+        SELECT minutes, begin, series, provider, count(*), sum(value)
+          FROM (SELECT series, value, coalesce(substring(taken.labels FROM 'provider="([^"]*)"'), '') AS provider
+                  FROM taken JOIN jsonb_to_recordset(request->'series') AS wanted (series text, name text, labels text)
+                       ON taken.name = wanted.name AND taken.labels LIKE wanted.labels) AS each,
+               (VALUES (1, date_trunc('minute', now())), (60, date_trunc('hour', now()))) AS span (minutes, begin)
+         GROUP BY minutes, begin, series, provider ORDER BY minutes, begin, series, provider
+        ON CONFLICT (minutes, at, name, provider) DO UPDATE SET count = held.count + excluded.count, sum = held.sum + excluded.sum
     )
     SELECT count(*) INTO acted FROM taken;
     IF acted < (request->>'limit')::integer THEN
         DELETE FROM metric_histograms WHERE run_id <> '' AND run_id NOT IN (
             SELECT run_id FROM runs ORDER BY created_at DESC, run_id DESC LIMIT (request->>'runs')::integer);
+        DELETE FROM metric_series WHERE minutes = 1 AND at <= now() - interval '60 minutes';
+        DELETE FROM metric_series WHERE minutes = 60 AND at <= now() - interval '24 hours';
     END IF;
     RETURN jsonb_build_object('acted', acted);
 END $$;

@@ -24,6 +24,33 @@ fn every_page_of_a_full_database_is_whole() {
 }
 
 #[test]
+fn a_run_shows_its_steps_over_time_in_words_too() {
+    let run = Run::start().published();
+    let page = Browser::operator().page(&format!("/console/runs/{}", run.id));
+    let chart = page.split("<table class=\"chart\">").nth(1).and_then(|rest| rest.split("</table>").next()).unwrap();
+    for part in
+        ["workflow</th>", "prepublish</th>", "publish</th>", "waited for a person", "worked", "<rect class=\"wait\""]
+    {
+        assert!(chart.contains(part), "{part}: {chart}");
+    }
+}
+
+#[test]
+fn plots_say_in_words_what_they_show() {
+    Run::start().published();
+    let browser = Browser::operator();
+    eventually("the sweep folds what is drawn", || {
+        service().sweep();
+        let page = browser.page("/console/system");
+        let is_drawn = |title: &str| {
+            let label = format!("role=\"img\" aria-label=\"{title}. Last hour: ");
+            page.contains(&label) && !page.contains(&format!("{label}none"))
+        };
+        ["Runs started", "Waits at gates", "Answers"].into_iter().all(is_drawn).then_some(())
+    });
+}
+
+#[test]
 #[ignore = "needs simulated providers"]
 fn providers_show_how_long_they_take_to_answer() {
     Run::start().published();

@@ -1,5 +1,6 @@
 use crate::fixture::*;
 use mw_media::status::ProvidersMode;
+use mw_store::console::{self, Visit};
 use mw_store::metrics::{self, Histogram, Observation, observe};
 use mw_store::native::Client;
 use mw_store::sweep::{finish, fold_metrics, overdue_runs};
@@ -79,4 +80,56 @@ fn a_sweep_counts_itself_without_making_work_for_the_next() {
     assert!(count(&mut db, name, "-") > before);
     let waiting = "SELECT count(*) FROM metric_observations WHERE name LIKE 'sweep%' AND labels <> $1";
     assert_eq!(count(&mut db, waiting, "-"), 0);
+}
+
+#[test]
+fn what_is_drawn_is_kept_by_minute_and_hour_for_a_day() {
+    let mut db = connect();
+    let provider = fresh_id();
+    let observed = [
+        ("provider_request_seconds", "kind=\"submit\"", 1.0),
+        ("provider_request_seconds", "kind=\"poll\"", 3.0),
+        ("effect_attempts_total", "kind=\"submit\",outcome=\"failed\"", 1.0),
+        ("effect_attempts_total", "kind=\"submit\",outcome=\"answered\"", 1.0),
+    ];
+    for (name, more, value) in observed {
+        let labels = format!("provider=\"{provider}\",{more}");
+        let sql = "INSERT INTO metric_observations (name, labels, value) VALUES ($1, $2, $3)";
+        db.driver().execute(sql, &[&name, &labels, &value]).unwrap();
+    }
+    let drawn = |db: &mut Client| -> Vec<(u32, u32, String, u64, f64)> {
+        let points = console::providers(db, Visit { now: now(), key_hash: None }).unwrap().page.series;
+        let own = points.into_iter().filter(|point| point.provider == provider);
+        let mut own: Vec<_> = own.map(|point| (point.minutes, point.ago, point.name, point.count, point.sum)).collect();
+        own.sort_by(|one, other| one.partial_cmp(other).unwrap());
+        own
+    };
+    let folded = (0..50).find_map(|_| {
+        fold_metrics(&mut db, 100_000).unwrap();
+        Some(drawn(&mut db)).filter(|drawn| drawn.len() == 4)
+    });
+    let summed: Vec<_> =
+        folded.unwrap().into_iter().map(|(minutes, _, name, count, sum)| (minutes, name, count, sum)).collect();
+    let of = |minutes, name: &str, count, sum| (minutes, name.to_owned(), count, sum);
+    let expected = [
+        of(1, "provider_answers", 2, 4.0),
+        of(1, "provider_errors", 1, 1.0),
+        of(60, "provider_answers", 2, 4.0),
+        of(60, "provider_errors", 1, 1.0),
+    ];
+    assert_eq!(summed, expected);
+
+    let mut age = |hours: &str| {
+        let sql = "UPDATE metric_series SET at = at - $1::text::interval WHERE provider = $2";
+        db.driver().execute(sql, &[&hours, &provider]).unwrap();
+        fold_metrics(&mut db, 100_000).unwrap();
+        let kept: i64 = db
+            .driver()
+            .query_one("SELECT count(*) FROM metric_series WHERE provider = $1", &[&provider])
+            .unwrap()
+            .get(0);
+        (kept, drawn(&mut db).iter().map(|point| point.1).collect::<Vec<_>>())
+    };
+    assert_eq!(age("2 hours"), (2, vec![2, 2]));
+    assert_eq!(age("23 hours"), (0, Vec::new()));
 }
