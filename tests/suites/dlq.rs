@@ -53,7 +53,7 @@ fn a_dead_letter_is_explained_without_secrets() {
     assert!(shown["headers"].get("x-webhook-timestamp").is_some());
     assert!(!shown.to_string().contains("hush"), "{shown}");
     spend(&id);
-    assert!(look(&id)["explanation"].as_str().unwrap().contains("has given up"));
+    assert!(look(&id)["explanation"].as_str().unwrap().contains("tries no more"));
     let spent = service().get("/v1/dlq?exhausted=true&limit=200").send().expect(200).json().to_string();
     assert!(spent.contains(&id));
 }

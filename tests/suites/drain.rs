@@ -66,7 +66,7 @@ fn nothing_new_starts_and_what_is_in_flight_goes_on() {
     assert_eq!(status["left"]["runs"], json!({"pending_workflow": 1}));
     assert_eq!(
         status["summary"],
-        "nothing is at work; 1 run waits for people and survives a restart; it is safe to stop"
+        "nothing is running; 1 run waits for people and survives a restart; it is safe to stop"
     );
 
     let off = switch(&service, false);
@@ -91,7 +91,7 @@ fn what_is_left_is_counted_while_providers_work() {
     assert_eq!(status["left"]["jobs"], json!({"submitted": 2}));
     let effects = &status["left"]["effects"];
     assert_eq!(effects["due"].as_u64().unwrap() + effects["leased"].as_u64().unwrap(), 2, "{status}");
-    assert!(status["summary"].as_str().unwrap().starts_with("at work: 1 runs"), "{status}");
+    assert!(status["summary"].as_str().unwrap().starts_with("running: 1 run,"), "{status}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn the_command_switches_and_waits_until_nothing_is_at_work() {
     let (code, text) = mw(&["drain", "on", "--reason", "upgrade", "--actor", "ann"]);
     assert!(code == 0 && text.starts_with("drain on since ") && text.contains("by ann: upgrade"), "{text}");
     let (code, text) = mw(&["drain", "status", "--wait", "--timeout", "0"]);
-    assert!(code == 1 && text.contains("1 running") && text.contains("still under way"), "{text}");
+    assert!(code == 1 && text.contains("1 running") && text.contains("still running"), "{text}");
     assert_eq!(mw(&["drain", "status"]).0, 0);
     service.post(&format!("/v1/runs/{}/cancel", run.id)).send().expect(200);
     let (code, text) = mw(&["drain", "status", "--wait", "--timeout", "30", "--poll-interval", "0.1"]);

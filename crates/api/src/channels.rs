@@ -26,7 +26,7 @@ pub const ROUTES: &[Route] = &[
         .refuses(&[409]),
     post("/v1/channels/replay", Operator, replay)
         .is(Operations, "replay_notices", "Send what could not be delivered once more")
-        .more("Up to 200 messages that were given up, newest first. One that was overtaken meanwhile is not sent.")
+        .more("Up to 200 dead messages, newest first. One that was overtaken meanwhile is not sent.")
         .may_take::<ReplayNotices>()
         .gives::<ReplayedNotices>("How many are due again."),
     post("/v1/channels/{id}/remove", Operator, remove)

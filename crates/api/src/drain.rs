@@ -123,17 +123,17 @@ mod tests {
         assert!(!waiting.at_work);
         assert_eq!(
             waiting.summary,
-            "nothing is at work; 3 runs wait for people and survive a restart; it is safe to stop"
+            "nothing is running; 3 runs wait for people and survive a restart; it is safe to stop"
         );
         assert_eq!(waiting.since, "2025-11-14T12:00:00.000000Z");
         let idle = status(&left(false, &[], &[], 0));
-        assert_eq!(idle.summary, "nothing is at work; no run waits for people; new runs may start at any time");
+        assert_eq!(idle.summary, "nothing is running; no run waits for people; new runs may start at any time");
         let busy = status(&left(true, &[("running", 2), ("awaiting_ideate", 1)], &[("awaiting_ideate", 1)], 3));
         assert_eq!(
             (busy.at_work, busy.summary.as_str()),
             (
                 true,
-                "at work: 2 runs, 3 effects due and 0 leased, 0 provider jobs open; \
+                "running: 2 runs, 3 effects due and 0 leased, 0 provider jobs open; \
                  1 run waits for people and survives a restart"
             )
         );

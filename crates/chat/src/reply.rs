@@ -210,7 +210,7 @@ pub(crate) fn started(
 pub(crate) fn standing(run: &ChatRun) -> String {
     match (run.known.awaiting_gate, run.known.status.as_str()) {
         (Some(gate), _) => format!("waits at the {gate} gate"),
-        (None, "running") => "is at work".to_owned(),
+        (None, "running") => "is running".to_owned(),
         (None, "publishing") => "is being published".to_owned(),
         (None, status) => format!("is {}", status.replace('_', " ")),
     }

@@ -34,7 +34,7 @@ fn current(run: &AnyRun, doer: Doer) -> (&'static str, &'static str) {
         (Some(End::Expired), _, _) => ("stopped", "expired here"),
         (None, Some(_), _) => ("held", "paused"),
         (None, None, Doer::Person) => ("now", "waits for a person"),
-        (None, None, Doer::Model | Doer::Provider) => ("now", "at work"),
+        (None, None, Doer::Model | Doer::Provider) => ("now", "running"),
     }
 }
 

@@ -150,7 +150,7 @@ fn event(kinds: Kinds, effect: &Claimed, run: &AnyRun, at: Timestamp, given_up: 
         Some(GivenUp { effect_id, kind, provider, attempt, error }) => {
             tags.push(("effect_id", effect_id.to_string()));
             tags.push(("provider", provider.clone()));
-            let message = format!("given up after {attempt} attempts: {error}");
+            let message = format!("dead after {attempt} attempts: {error}");
             ("myloware.dispatch", format!("{provider} {}", kind.as_str()), message)
         }
     };

@@ -51,9 +51,9 @@ pub fn explanation(letter: &Map<String, Value>) -> String {
             match letter.get("nextRetryAt").and_then(Value::as_str) {
                 Some(at) => format!("{why} The sweep tries it again at {at}."),
                 None if text("expiresAt").is_empty() => {
-                    format!("{why} The sweep has given up; it stays until somebody replays or discards it.")
+                    format!("{why} The sweep tries no more; it stays until somebody replays or discards it.")
                 }
-                None => format!("{why} The sweep has given up, and discards it at {}.", text("expiresAt")),
+                None => format!("{why} The sweep tries no more, and discards it at {}.", text("expiresAt")),
             }
         }
     }

@@ -11,12 +11,11 @@ pub fn summary(left: &Left) -> String {
     };
     if !left.is_at_work() {
         let more = if left.drain.on { "it is safe to stop" } else { "new runs may start at any time" };
-        return format!("nothing is at work; {waiting}; {more}");
+        return format!("nothing is running; {waiting}; {more}");
     }
-    let runs = left.working();
-    let jobs: u64 = left.jobs.values().sum();
-    format!(
-        "at work: {runs} runs, {} effects due and {} leased, {jobs} provider jobs open; {waiting}",
-        left.effects.due, left.effects.leased
-    )
+    let count = |many: u64, one: &str, several: &str| format!("{many} {}", if many == 1 { one } else { several });
+    let runs = count(left.working(), "run", "runs");
+    let due = count(left.effects.due, "effect", "effects");
+    let jobs = count(left.jobs.values().sum(), "provider job", "provider jobs");
+    format!("running: {runs}, {due} due and {} leased, {jobs} open; {waiting}", left.effects.leased)
 }

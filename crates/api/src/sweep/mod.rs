@@ -19,7 +19,7 @@ pub const ROUTES: &[Route] = &[post("/v1/sweep", Operator, call_all)
     .guarded_by(require_either_key)
     .is(Operations, "sweep", "Call every reconciler once")
     .also_by("sweepKey")
-    .gives::<Report>("What was done; `granted` is false while another sweep is at work.")];
+    .gives::<Report>("What was done; `granted` is false while another sweep is running.")];
 
 fn call_all(_request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let report = sweep(context)?;

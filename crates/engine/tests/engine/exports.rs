@@ -257,10 +257,7 @@ fn an_effect_that_was_given_up_is_one_event_beside_that_of_its_run() {
     assert!(given_up > 0 && of_effects.len() == given_up as usize, "{errors:?}");
     assert_eq!(of_effects[0]["exception"]["values"][0]["type"], "kieai submit");
     assert!(
-        of_effects[0]["exception"]["values"][0]["value"]
-            .as_str()
-            .unwrap()
-            .starts_with("given up after 5 attempts: 429")
+        of_effects[0]["exception"]["values"][0]["value"].as_str().unwrap().starts_with("dead after 5 attempts: 429")
     );
     assert_eq!(errors.len(), of_effects.len() + 1);
 }

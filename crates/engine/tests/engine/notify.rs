@@ -227,7 +227,7 @@ fn what_cannot_be_delivered_is_dead_visible_and_sent_on_demand() {
     assert_eq!(engine.run(&run.run_id).status, Status::PendingWorkflow);
     let facts = mw_store::runs::facts(&mut engine.db(), KINDS, &run.run_id).unwrap().unwrap();
     let why = typed(&facts.run).why(&facts.facts);
-    assert!(why.details.iter().any(|line| line.contains("telling somebody over telegram: given up")), "{why:?}");
+    assert!(why.details.iter().any(|line| line.contains("telling somebody over telegram: dead")), "{why:?}");
     assert_eq!(engine.findings(mw_store::doctor::Scope::run(&run.run_id)), []);
     let now = mw_engine::World::now(&engine);
     assert_eq!(replay(&mut engine.db(), now, None, 10).unwrap().acted, 1);

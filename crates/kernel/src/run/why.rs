@@ -190,7 +190,7 @@ impl OpenEffect {
         };
         let resting = facts.resting.get(&self.provider);
         let state = match (self.state, resting) {
-            (EffectState::Dead, _) => format!("given up after {} attempts", self.attempt),
+            (EffectState::Dead, _) => format!("dead after {} attempts", self.attempt),
             (EffectState::Held, _) => "held while the run is paused".to_owned(),
             (EffectState::Leased, _) => format!("attempt {} is on its way", self.attempt),
             (EffectState::Due, Some(until)) => {

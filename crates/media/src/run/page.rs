@@ -18,7 +18,7 @@ pub(super) fn standing(status: Status) -> Standing {
         Status::AwaitingIdeate => Standing::new("waits: ideate", Tone::Waits),
         Status::AwaitingPrepublish => Standing::new("waits: prepublish", Tone::Waits),
         Status::AwaitingApproval => Standing::new("waiting for approval", Tone::Waits),
-        Status::Running => Standing::new("at work", Tone::Works),
+        Status::Running => Standing::new("running", Tone::Works),
         Status::Publishing => Standing::new("publishing", Tone::Works),
         Status::Paused => Standing::new("paused", Tone::Rests),
         Status::Published => Standing::new("published", Tone::Done),

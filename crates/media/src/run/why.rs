@@ -33,7 +33,7 @@ fn jobs_in_words(run: &Run, step: &Step) -> String {
         let there = clips.iter().filter(|clip| matches!(clip.state, ClipState::Generated { .. })).count();
         parts.push(format!("{there} of {} clips are there", clips.len()));
     }
-    for (count, words) in [(at_work, "at work"), (requested, "not yet accepted"), (failed, "failed")] {
+    for (count, words) in [(at_work, "running"), (requested, "not yet accepted"), (failed, "failed")] {
         if count > 0 {
             parts.push(format!("{count} {words}"));
         }

@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
     };
     context.print(&status, |status| print!("{}", shown(status)))?;
     if waits && at_work(&status) {
-        return Err(Error::failed("work is still under way: see above"));
+        return Err(Error::failed("work is still running: see above"));
     }
     Ok(0)
 }
@@ -113,14 +113,14 @@ mod tests {
     #[test]
     fn the_status_shows_every_count() {
         let status = json!({"on": true, "reason": "upgrade", "actor": "ann", "since": "2026", "at_work": true,
-            "summary": "at work: 1 runs", "left": {"runs": {"running": 1}, "jobs": {}, "dead_letters": 3}});
+            "summary": "running: 1 run", "left": {"runs": {"running": 1}, "jobs": {}, "dead_letters": 3}});
         let shown = shown(&status);
         for part in [
             "drain on since 2026 by ann: upgrade",
             "runs                 1 running",
             "jobs                 0",
             "dead letters         3",
-            "at work: 1 runs\n",
+            "running: 1 run\n",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

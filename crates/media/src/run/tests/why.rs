@@ -48,7 +48,7 @@ fn work_in_flight_is_told_with_its_last_error() {
         words(EffectState::Due, &none),
         format!("submitting job j1 to reel-house: attempt 3 is due at {}; last: 429", rfc3339(T0))
     );
-    assert!(words(EffectState::Dead, &none).contains("given up after 2 attempts"));
+    assert!(words(EffectState::Dead, &none).contains("dead after 2 attempts"));
     assert!(words(EffectState::Held, &none).contains("held while the run is paused"));
     assert!(words(EffectState::Leased, &none).contains("attempt 2 is on its way"));
     let resting = Facts { resting: [("reel-house".to_owned(), "noon".to_owned())].into(), ..none };
