@@ -1,0 +1,19 @@
+//! Render jobs: one prompt with its pictures and sounds becomes one verified video, made by workers that may die. Pure functions
+//! over plain data; the names and rules are those of the contract.
+//!
+//! - [`presets`]: the named styles of videos. [`job`]: the body of a job, its limits and what is wrong with it.
+//! - [`plan`]: the segments of a video, their prompts, and when which caption stands. [`asset`]: references to files.
+//! - [`engine`]: who can make a segment, and what a policy allows. [`spec`]: what a worker is handed for each piece of work.
+
+pub mod asset;
+pub mod engine;
+pub mod job;
+pub mod plan;
+pub mod presets;
+pub mod spec;
+
+pub use asset::AssetRef;
+pub use engine::{Engine, Policy};
+pub use job::{JobBody, JobDefaults, JobRefusal};
+pub use presets::{Archetype, Preset};
+pub use spec::{AssemblySpec, RenderSpec, SegmentSpec, TemplateSpec, WorkSpec};
