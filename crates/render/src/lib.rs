@@ -4,16 +4,20 @@
 //! - [`presets`]: the named styles of videos. [`job`]: the body of a job, its limits and what is wrong with it.
 //! - [`plan`]: the segments of a video, their prompts, and when which caption stands. [`asset`]: references to files.
 //! - [`engine`]: who can make a segment, and what a policy allows. [`spec`]: what a worker is handed for each piece of work.
+//! - [`failure`]: why work failed, and what follows. [`verify`]: whether a file is the video that was asked for.
 
 pub mod asset;
 pub mod engine;
+pub mod failure;
 pub mod job;
 pub mod plan;
 pub mod presets;
 pub mod spec;
+pub mod verify;
 
 pub use asset::AssetRef;
 pub use engine::{Engine, Policy};
+pub use failure::FailureCode;
 pub use job::{JobBody, JobDefaults, JobRefusal};
 pub use presets::{Archetype, Preset};
 pub use spec::{AssemblySpec, RenderSpec, SegmentSpec, TemplateSpec, WorkSpec};

@@ -135,7 +135,7 @@ impl RenderSpec {
     }
 
     /// How long a segment's file is: longer than its share by the crossfade to the next one, so that the video is not shortened.
-    fn render_seconds(&self, planned: &PlannedSegment, count: u32) -> f64 {
+    pub(crate) fn render_seconds(&self, planned: &PlannedSegment, count: u32) -> f64 {
         let crossfade = match self.transition.kind {
             TransitionType::Crossfade if planned.index + 1 < count => self.transition.duration_ms,
             TransitionType::Crossfade | TransitionType::Cut => 0,
