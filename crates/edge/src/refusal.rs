@@ -60,6 +60,7 @@ pub fn of_run(refusal: &Refusal) -> Problem {
         Refusal::NobodyToAsk { .. } | Refusal::TooManyRounds { .. } => problem::conflict("nothing-to-change", text),
         Refusal::Paused { .. } => problem::conflict("run-paused", text),
         Refusal::NotEnded { .. } => problem::conflict("run-not-ended", text),
+        Refusal::WrongStatus { .. } => problem::conflict("wrong-status", text),
         Refusal::NothingToRetry { .. } => problem::conflict("nothing-to-retry", text),
         Refusal::StepNotReached { .. } => problem::conflict("step-not-reached", text),
         Refusal::UnknownStep { .. } => problem::invalid_field("#/from", text),

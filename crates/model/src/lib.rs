@@ -62,7 +62,9 @@ pub fn visit<M: Model>(decide: Decide<M::Kind>, states_max: usize) -> Visit {
         let mut ends = run.is_ended();
         for command in M::commands(&run) {
             for now in moments(&run) {
-                let Ok(events) = with_context(now, |context| decide(&run, &command, context)) else { continue };
+                let Ok(events) = with_context(now, run.version, |context| decide(&run, &command, context)) else {
+                    continue;
+                };
                 let next = follow(&run, &events, now);
                 visit.steps += 1;
                 note(&mut visit.faults, step_faults(&run, &command, &next, &events));
@@ -132,11 +134,12 @@ fn follow<B: Kind>(run: &Run<B>, events: &[Event<B>], at: Timestamp) -> Run<B> {
     next
 }
 
-fn with_context<T>(now: Timestamp, call: impl FnOnce(&mut Context<'_>) -> T) -> T {
+/// No two decisions about a run give the same id.
+fn with_context<T>(now: Timestamp, version: u64, call: impl FnOnce(&mut Context<'_>) -> T) -> T {
     let mut number = 0;
     let mut new_id = || {
         number += 1;
-        format!("id-{number}")
+        format!("id-{version}-{number}")
     };
     call(&mut Context { now, new_id: &mut new_id })
 }

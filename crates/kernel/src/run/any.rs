@@ -136,6 +136,7 @@ impl<B: Body> Run<B> {
             decided: self.decided.clone(),
             pause: self.pause.clone(),
             error: self.error.clone(),
+            cancelled_by: self.cancelled_by.clone(),
             started_at: self.started_at,
             work_deadline: self.work_deadline,
             deadline: self.deadline,

@@ -28,6 +28,7 @@ impl<B: Kind> Run<B> {
             decided: Vec::new(),
             pause: None,
             error: None,
+            cancelled_by: None,
             started_at: Timestamp::UNIX_EPOCH,
             work_deadline: None,
             deadline: None,
@@ -107,7 +108,10 @@ impl<B: Body> Run<B> {
                 self.error = Some(RunError { error_type: error_type.clone(), error_message: error_message.clone() });
                 self.end(End::Failed, at);
             }
-            Common::RunCancelled { .. } => self.end(End::Cancelled, at),
+            Common::RunCancelled { actor, .. } => {
+                self.cancelled_by = Some(actor.clone());
+                self.end(End::Cancelled, at);
+            }
         }
     }
 

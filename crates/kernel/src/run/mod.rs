@@ -149,6 +149,8 @@ pub enum Refusal {
     Paused { run_id: String },
     #[error("run {run_id} is {status}: end it first, with cancel or terminate")]
     NotEnded { run_id: String, status: String },
+    #[error("run {run_id} is {status}: this is for runs that are {}", .needed.join(", "))]
+    WrongStatus { run_id: String, status: String, needed: Vec<String> },
     #[error("run {run_id} is {status}: nothing failed; rerun opens a successor at a step that you name")]
     NothingToRetry { run_id: String, status: String },
     #[error("there is no step {step}; the steps of this run are {}", .known.join(", "))]

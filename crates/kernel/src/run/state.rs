@@ -38,6 +38,9 @@ pub struct Run<B: Body> {
     pub pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// Who cancelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: Timestamp,
     /// When the work that is no gate is overdue; none where there is none.

@@ -1,10 +1,12 @@
 //! How the spec of each piece of work follows from the job's.
 
 use crate::asset::AssetRef;
-use crate::engine::Engine;
+use crate::engine::{Engine, Policy};
 use crate::job::{JobBody, JobDefaults};
 use crate::plan::{self, PlannedSegment};
-use crate::presets::{Archetype, OverlayEffects, Position, Preset, TransitionType};
+use crate::presets::{
+    Archetype, Font, Levels, Motion, OverlayEffects, Position, Preset, SizeRule, Transition, TransitionType,
+};
 use crate::spec::{
     ASPECT_RATIO, Area, AssemblySegment, AssemblySpec, AudioDemands, CaptionLook, Constraints, Corner, Finish, HEIGHT,
     Logo, Loudness, MadeSegment, Picture, PictureDemands, Product, RENDER_SPEC_VERSION, RenderSpec,
@@ -41,6 +43,53 @@ impl RenderSpec {
             captions: plan::captions(body.captions.as_ref(), &body.prompt, target_seconds),
             constraints: Constraints { keep_subject_static: brand_safe },
         }
+    }
+
+    /// The spec of a run before its first event.
+    pub(crate) fn before_start() -> RenderSpec {
+        let text_box = Area { left: 0, top: 0, width: WIDTH, height: HEIGHT };
+        RenderSpec {
+            render_spec_version: RENDER_SPEC_VERSION,
+            aspect_ratio: ASPECT_RATIO.to_owned(),
+            preset_id: String::new(),
+            archetype: Archetype::Overlay,
+            brand_safe: true,
+            engine_policy: Policy::LocalOnly,
+            allow_template: false,
+            prompt: String::new(),
+            target_duration_seconds: 0,
+            segment_seconds: plan::SEGMENT_SECONDS,
+            images: Vec::new(),
+            mask: None,
+            music: None,
+            voice: None,
+            motion: Motion::Minimal,
+            transition: Transition { kind: TransitionType::Cut, duration_ms: 0 },
+            levels: Levels { music_level_db: 0.0, voice_level_db: 0.0 },
+            caption_style: CaptionLook {
+                font: Font::Inter,
+                size_rules: SizeRule::Auto,
+                size_px: SizeRule::Auto.pixels(),
+                position: Position::LowerThird,
+                safe_margin_px: 0,
+                text_box,
+                uppercase: false,
+                outline_px: 0,
+                effects: OverlayEffects { shadow: false, glow: false },
+            },
+            captions: Vec::new(),
+            constraints: Constraints { keep_subject_static: true },
+        }
+    }
+
+    /// What the assembly makes of the pictures.
+    pub(crate) fn finish_of_assembly(&self) -> Finish {
+        self.finish(self.sound())
+    }
+
+    /// The same for the template, which is silent: a sound may be what could not be assembled.
+    pub(crate) fn finish_of_template(&self) -> Finish {
+        self.finish(None)
     }
 
     /// The segments of the job with this id.
@@ -96,7 +145,7 @@ impl RenderSpec {
             segments: places,
             transition: self.transition,
             products: joined(products),
-            finish: self.finish(self.sound()),
+            finish: self.finish_of_assembly(),
         }
     }
 
@@ -107,10 +156,10 @@ impl RenderSpec {
         self.template(planned.index, render_seconds, StandsFor::Segment { index: planned.index, count, output })
     }
 
-    /// The template in the place of the whole video. It is silent, since a sound may be what could not be assembled.
+    /// The template in the place of the whole video.
     pub fn video_template(&self) -> TemplateSpec {
         let seconds = f64::from(self.target_duration_seconds);
-        self.template(0, seconds, StandsFor::Video { finish: Box::new(self.finish(None)) })
+        self.template(0, seconds, StandsFor::Video { finish: Box::new(self.finish_of_template()) })
     }
 
     fn template(&self, index: u32, render_seconds: f64, stands_for: StandsFor) -> TemplateSpec {
