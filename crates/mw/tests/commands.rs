@@ -63,6 +63,18 @@ fn every_command_against_a_stack() {
     assert!(person.sees(0, &["runs", "show", &published]).contains("publish.url"));
     assert!(person.sees(0, &["runs", "events", &published]).contains("gate.opened"));
 
+    // What a persona said, and another deployment than the one that is meant.
+    assert!(person.sees(0, &["runs", "debug-persona", "iggy", &published]).contains("persona.finished"));
+    let result = ["runs", "debug-persona", "iggy", &published, "--project", "test-video-gen", "--source", "result"];
+    assert!(person.sees(0, &result).contains("renderUrl"));
+    assert!(person.sees(2, &["runs", "debug-persona", "nobody", &published]).contains("has not come to nobody"));
+    assert!(person.sees(2, &["runs", "debug-persona", "iggy", &published, "--project", "aismr"]).contains("not of"));
+    let traced = ["runs", "watch", &published, "--env", "local", "--langsmith-project", "films"];
+    assert!(person.sees(0, &traced).contains("project films"));
+    assert!(person.sees(2, &["runs", "watch", &published, "--env", "PROD"]).contains("is local, not prod"));
+    assert!(person.sees(2, &["demo", "--env", "staging", "--skip-health"]).contains("is local, not staging"));
+    person.sees(1, &["demo", "--api-base", "http://127.0.0.1:9"]);
+
     // A run that waits, and a person who decides.
     let run = person.starts_a_run();
     assert!(person.sees(0, &["gates", "list"]).contains(&run));

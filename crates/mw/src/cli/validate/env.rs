@@ -44,8 +44,9 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
     let of = file.map_or_else(|| mode.as_ref().ok().copied().map_or(Of::Host, Of::Stack), |_| Of::Host);
     let problems = problems(&settings, &known, &strangers, of);
     let environment = startup::environment(&settings.config());
-    let mode = mode.map_or("contradictory", Mode::name);
-    let hosts = providers::hosts(&settings, of).unwrap_or(Value::Null);
+    // Nobody is asked before the mode is known.
+    let hosts = mode.as_ref().ok().and_then(|_| providers::hosts(&settings, of).ok()).unwrap_or(Value::Null);
+    let mode = mode.map_or("unknown", Mode::name);
     let shown: BTreeMap<&str, String> =
         known.iter().map(|(name, is_secret)| (name.as_str(), state(&settings, name, *is_secret))).collect();
     let report = json!({
