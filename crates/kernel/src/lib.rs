@@ -6,6 +6,7 @@
 //! - [`principal`]: who acts, and with what role. [`link`]: who gets a link of a gate. [`token`]: how it is signed.
 //!   [`button`]: what a button under a message carries.
 //! - [`notification`]: what people are told of a run. [`speech`]: what of others' texts reaches people in our name.
+//! - [`letters`]: the one spelling by which texts are compared, and characters that nobody sees.
 //! - [`trace`]: a timeline as spans, for collectors of traces.
 //! - [`status`]: the words that all kinds share.
 //!
@@ -13,6 +14,7 @@
 
 pub mod button;
 pub mod gate_policy;
+pub mod letters;
 pub mod link;
 pub mod notification;
 pub mod principal;

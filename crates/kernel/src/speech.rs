@@ -1,29 +1,29 @@
 //! What of a text that we did not write reaches a person in our name: a model's words, and those of people (titles, comments,
 //! reasons) and providers that stand in notices. Addresses are made dead: links of gates are put below a text by us and by nobody
 //! else, so whatever looks like one in such a text is a mistake, or somebody's trap. Passages that a model names count as cited when
-//! they were given to it.
+//! they were given to it. What nobody sees goes where it hides or spoofs; what a language is written with stays.
+
+use crate::letters::{invisible, is_of_real_text};
 
 /// A word that goes on for longer is passed on as it is by then.
 const WORD_BYTES_MAX: usize = 2_000;
-/// Shown as nothing, and good for hiding something.
-const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
-    '\u{200b}'..='\u{200f}',
-    '\u{202a}'..='\u{202e}',
-    '\u{2060}'..='\u{2069}',
-    '\u{feff}'..='\u{feff}',
-    '\u{ad}'..='\u{ad}',
-];
-
 /// Takes a model's text in pieces and gives it without live addresses; holds the last word back, which may go on.
 #[derive(Debug, Default)]
 pub struct Speech {
     held: String,
+    /// The last character of the pieces so far.
+    before: Option<char>,
 }
 
 impl Speech {
     /// The next piece, and what may be said by now.
     pub fn push(&mut self, piece: &str) -> String {
-        self.held.extend(piece.chars().filter(is_plain));
+        for c in piece.chars().filter(|c| !c.is_control() || *c == '\n') {
+            if is_of_real_text(c, self.before) {
+                self.held.push(c);
+            }
+            self.before = Some(c);
+        }
         let end = match self.held.char_indices().rev().find(|(_, c)| c.is_whitespace()) {
             Some((at, space)) => at + space.len_utf8(),
             None if self.held.len() > WORD_BYTES_MAX => self.held.len(),
@@ -48,13 +48,13 @@ pub fn plain(text: &str) -> String {
     said + &speech.finish()
 }
 
-fn is_plain(c: &char) -> bool {
-    (!c.is_control() || *c == '\n') && !INVISIBLE.iter().any(|range| range.contains(c))
-}
-
 fn words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
-        .map(|word| without_mentions(if is_address(word) { dead(word) } else { word.to_owned() }))
+        .map(|word| {
+            // An address is found, and made dead, as it is when nothing invisible stands in it.
+            let seen: String = word.chars().filter(|c| invisible(*c).is_none()).collect();
+            without_mentions(if is_address(&seen) { dead(&seen) } else { word.to_owned() })
+        })
         .collect()
 }
 
@@ -171,6 +171,29 @@ mod tests {
             "It takes 3.5 s. Then it waits, e.g. at the ideate gate.\n\nRun 0b7c-9 (aismr): 12 clips … \"moon\" [1].";
         assert_eq!(plain(text), text);
         assert_eq!(plain("nul\0 and \u{1b}[31m"), "nul and [31m");
+    }
+
+    #[test]
+    fn languages_stay_as_they_are_written() {
+        for text in ["می\u{200c}خواهم", "👩\u{200d}👧 ❤\u{fe0f}", "\u{200f}שלום\u{200f}", "क्\u{200d}ष"]
+        {
+            assert_eq!(plain(text), text);
+        }
+        assert_eq!(plain("a\u{e0041}b \u{202e}c\u{2067} \u{2060}d"), "ab c d");
+    }
+
+    #[test]
+    fn invisible_characters_keep_no_address_alive() {
+        for text in [
+            "evil.c\u{200c}om",
+            "evil\u{200e}.com",
+            "evil.\u{200d}com",
+            "https:\u{200d}//evil.com",
+            "@\u{200d}x evil.com",
+        ] {
+            let said = plain(text);
+            assert!(said.ends_with("evil[.]com"), "{said:?}");
+        }
     }
 
     #[test]

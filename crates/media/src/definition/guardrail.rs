@@ -1,5 +1,6 @@
 //! A project's guard-rails: sentences that personas are given and approvers see, each with a check where code can make one.
 
+use mw_kernel::letters::folded;
 use serde::{Deserialize, Serialize};
 
 /// One rule of a project.
@@ -44,12 +45,12 @@ impl Guardrail {
 impl PromptCheck {
     /// Whether a prompt breaks the rule.
     pub(crate) fn is_broken_by(&self, prompt: &str) -> bool {
-        let prompt = prompt.to_lowercase();
-        let among = |texts: &[String], word: &str| texts.iter().any(|text| text.to_lowercase() == word);
+        let prompt = folded(prompt);
+        let among = |texts: &[String], word: &str| texts.iter().any(|text| folded(text) == word);
         match self {
-            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&text.to_lowercase())),
+            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&folded(text))),
             PromptCheck::CountAtMost { noun, count } => {
-                let noun = noun.to_lowercase();
+                let noun = folded(noun);
                 words(&prompt)
                     .windows(2)
                     .any(|pair| matches!(pair, [number, of] if *of == noun && is_more_than(*count, number)))
