@@ -33,40 +33,19 @@ pub fn is_accent(c: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&c)
 }
 
+/// Each letter before those that are it with an accent, in lower case. A text and no table: components have little room.
+const ACCENTED: &str = "aàáâãäåāăąǎ cçćĉċč dďđ eèéêëēĕėęě gĝğġģ hĥħ iìíîïĩīĭįı jĵ kķ lĺļľł nñńņň oòóôõöøōŏőơ rŕŗř sśŝşšș \
+                        tţťŧț uùúûüũūŭůűųư wŵ yýÿŷ zźżž αά εέ ηή ιίϊΐ οό υύϋΰ ωώ σς её ий ії";
+/// The same for Vietnamese, whose letters stand together: where each group begins.
+const VIETNAMESE: [(char, char); 6] =
+    [('\u{1ea0}', 'a'), ('\u{1eb8}', 'e'), ('\u{1ec8}', 'i'), ('\u{1ecc}', 'o'), ('\u{1ee4}', 'u'), ('\u{1ef2}', 'y')];
+
 /// The letter without the accent that is part of it.
 fn base(c: char) -> char {
     match c {
-        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' | '\u{1ea1}'..='\u{1eb7}' => 'a',
-        'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => 'c',
-        'ď' | 'đ' => 'd',
-        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' | '\u{1eb9}'..='\u{1ec7}' => 'e',
-        'ĝ' | 'ğ' | 'ġ' | 'ģ' => 'g',
-        'ĥ' | 'ħ' => 'h',
-        'ì'..='ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' | 'ı' | '\u{1ec9}'..='\u{1ecb}' => 'i',
-        'ĵ' => 'j',
-        'ķ' => 'k',
-        'ĺ' | 'ļ' | 'ľ' | 'ł' => 'l',
-        'ñ' | 'ń' | 'ņ' | 'ň' => 'n',
-        'ò'..='ö' | 'ø' | 'ō' | 'ŏ' | 'ő' | 'ơ' | '\u{1ecd}'..='\u{1ee3}' => 'o',
-        'ŕ' | 'ŗ' | 'ř' => 'r',
-        'ś' | 'ŝ' | 'ş' | 'š' | 'ș' => 's',
-        'ţ' | 'ť' | 'ŧ' | 'ț' => 't',
-        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' | 'ư' | '\u{1ee5}'..='\u{1ef1}' => 'u',
-        'ŵ' => 'w',
-        'ý' | 'ÿ' | 'ŷ' | '\u{1ef3}'..='\u{1ef9}' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        'ά' => 'α',
-        'έ' => 'ε',
-        'ή' => 'η',
-        'ί' | 'ϊ' | 'ΐ' => 'ι',
-        'ό' => 'ο',
-        'ύ' | 'ϋ' | 'ΰ' => 'υ',
-        'ώ' => 'ω',
-        'ς' => 'σ',
-        'ё' => 'е',
-        'й' => 'и',
-        'ї' => 'і',
-        _ => c,
+        '\u{0}'..='\u{bf}' => c,
+        '\u{1ea0}'..='\u{1ef9}' => VIETNAMESE.iter().rev().find(|(first, _)| *first <= c).map_or(c, |(_, base)| *base),
+        _ => ACCENTED.split(' ').find(|group| group.contains(c)).and_then(|group| group.chars().next()).unwrap_or(c),
     }
 }
 
