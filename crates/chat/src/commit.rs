@@ -125,7 +125,7 @@ pub(super) fn commit_turn(
     if let Some(proposal) = start {
         return start_run(context, turn, account, *proposal, reply, (citations, known));
     }
-    let kept = kept(turn, account, reply.kept(), decision);
+    let kept = kept(turn, account, reply.kept(), decision, None);
     chat::save(context.database()?, clock::now(), &kept)?;
     Ok(answer(account, &reply, known_runs(&turn.loaded), false, citations))
 }
@@ -147,19 +147,25 @@ fn start_run(
     let version = project.project_version();
     let definition = definition::get(context, &version)?;
     let options = options(request, &proposal, &definition, &known);
-    let title = project.known.title.clone();
+    let name = project.known.name().to_owned();
     let started_by = request.started_by.clone();
     let user_id = Some(request.user_id.clone());
-    let Proposal { input, skip, add, .. } = proposal;
+    let Proposal { input, skip, add, remarks, .. } = proposal;
     let start = Start { version, started_by, user_id, input, options, skip, add };
     let keep = |run: &Run| {
-        let texts = [reply.kept(), reply::started_text(&title, run)];
+        let texts = [reply.kept(), reply::started_text(&name, run, &remarks)];
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-        kept(turn, account, texts.join("\n\n"), Some(Decision::Run))
+        kept(turn, account, texts.join("\n\n"), Some(Decision::Run), Some(run.run_id.clone()))
     };
     let started = start.commit(context, None, Some(&keep))?;
     context.log.about_run(&started.run_id);
-    reply::started(&mut reply, context, turn.audience(), &title, &started.run)?;
+    reply::started(
+        &mut reply,
+        context,
+        turn.audience(),
+        reply::started_text(&name, &started.run, &remarks),
+        &started.run,
+    )?;
     let mut run_ids = known_runs(loaded);
     run_ids.insert(0, started.run_id.clone());
     Ok(answer(account, &reply, run_ids, started.kick, citations))
@@ -170,12 +176,19 @@ fn answer(account: &Account, reply: &Reply, run_ids: Vec<String>, kick: bool, ci
     TurnAnswer { text: reply.text(), run_ids, kick, citations, planner: account.planner(), fallback }
 }
 
-fn kept(turn: &PreparedTurn, account: &Account, text: String, decision: Option<Decision>) -> chat::Turn {
+fn kept(
+    turn: &PreparedTurn,
+    account: &Account,
+    text: String,
+    decision: Option<Decision>,
+    started: Option<String>,
+) -> chat::Turn {
     let message = |role: &str, content: String| Said { role: role.to_owned(), content };
     let PreparedTurn { request, loaded, model, .. } = turn;
     chat::Turn {
         user_id: request.user_id.clone(),
         messages: vec![message("user", request.message.clone()), message("brendan", text)],
+        started,
         told_until: loaded.notices.last().map_or(0, |notice| notice.message_id),
         update: request.update.clone(),
         decision,

@@ -4,18 +4,25 @@
 use mw_edge::{Context, Problem};
 use mw_kernel::link::{Holder, Waiting};
 use mw_kernel::status::GateName;
+use mw_media::brendan::KnownProject;
+use mw_media::brendan::rules::RunVerb;
+use mw_media::brendan::rules::speak::{an, number};
 use mw_media::brendan::speech;
 use mw_media::run::Run;
+use mw_media::status::Status;
 use mw_operations::gate::link as gate_link;
 use mw_store::chat::{ChatLoaded, ChatRun};
-
-pub(crate) const HELP: &str = "I make videos. Tell me what one should be about, for example \"make a test video about the moon\". \
-     I can also tell you how a run stands, list your runs, or send the approve link of a gate that waits.";
 
 /// People must learn at the latest with the first answer that they talk to a machine (Regulation (EU) 2024/1689, Article 50).
 pub(crate) const INTRODUCTION: &str = "I am Brendan, an AI system: you are talking to a machine, not to a person.";
 
+const NO_RUNS: &str = "You have no runs yet. Tell me what the first one should be about.";
+/// To whoever writes in a language of which the rules know no word.
+pub(crate) const NOT_ENGLISH: &str = "I am sorry: without a language model I understand English only.";
+
 const RUNS_LISTED_MAX: usize = 10;
+/// As many as a turn loads.
+const RUNS_LOADED_MAX: usize = 50;
 
 /// Who reads an answer, and so what stands in it where a gate waits.
 #[derive(Clone, Copy)]
@@ -132,13 +139,13 @@ fn chosen<'a>(loaded: &'a ChatLoaded, run_id: Option<&str>) -> Option<&'a ChatRu
 pub(crate) fn status(reply: &mut Reply, loaded: &ChatLoaded, run_id: Option<&str>) {
     match chosen(loaded, run_id) {
         Some(run) => reply.add(format!("Run {} ({}) {}.", run.known.run_id, run.known.project, standing(run))),
-        None => reply.add("You have no runs yet. Tell me what the first one should be about."),
+        None => reply.add(NO_RUNS),
     }
 }
 
 pub(crate) fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
     if loaded.runs.is_empty() {
-        return reply.add("You have no runs yet. Tell me what the first one should be about.");
+        return reply.add(NO_RUNS);
     }
     let lines = loaded
         .runs
@@ -146,6 +153,92 @@ pub(crate) fn runs(reply: &mut Reply, loaded: &ChatLoaded) {
         .take(RUNS_LISTED_MAX)
         .map(|run| format!("- {} ({}): {}", run.known.run_id, run.known.project, standing(run)));
     reply.add(format!("Your runs, newest first:\n{}", lines.collect::<Vec<_>>().join("\n")));
+}
+
+/// How many of the user's runs stand how.
+pub(crate) fn count(reply: &mut Reply, loaded: &ChatLoaded) {
+    if loaded.runs.is_empty() {
+        return reply.add(NO_RUNS);
+    }
+    let (mut waiting, mut ended, mut running) = (0, 0, 0);
+    for run in &loaded.runs {
+        match run.known.awaiting_gate {
+            Some(_) => waiting += 1,
+            None if has_ended(run) => ended += 1,
+            None => running += 1,
+        }
+    }
+    let all = number(u32::try_from(loaded.runs.len()).unwrap_or_default(), "run");
+    let newest = if loaded.runs.len() < RUNS_LOADED_MAX { "You have" } else { "Of your newest" };
+    reply.add(format!("{newest} {all}: {running} running, {waiting} waiting for an approval, {ended} ended."));
+}
+
+fn has_ended(run: &ChatRun) -> bool {
+    Status::parse(run.known.status.as_str()).is_some_and(Status::is_terminal)
+}
+
+/// How a run is ended, held or gone on with, which people do and Brendan does not.
+pub(crate) fn operate(
+    reply: &mut Reply,
+    context: &Context,
+    reader: Audience<'_>,
+    loaded: &ChatLoaded,
+    verb: RunVerb,
+    run_id: Option<&str>,
+) -> Result<(), Problem> {
+    let goes_on = match verb {
+        RunVerb::Cancel | RunVerb::Pause | RunVerb::Resume => true,
+        RunVerb::Retry | RunVerb::Rerun => false,
+    };
+    let run = match run_id {
+        Some(run_id) => find(loaded, run_id),
+        None => loaded.runs.iter().find(|run| !goes_on || !has_ended(run)),
+    };
+    let verb = verb.as_str();
+    match run {
+        None if loaded.runs.is_empty() => reply.add(NO_RUNS),
+        None => reply.add(format!("All of your runs have ended: there is none to {verb}.")),
+        Some(run) if goes_on && has_ended(run) => {
+            reply.add(format!("Run {} has ended already: it {}.", run.known.run_id, standing(run)));
+        }
+        Some(run) => {
+            let run_id = &run.known.run_id;
+            let stands = format!("Run {run_id} ({}) {}", run.known.project, standing(run));
+            let text = format!(
+                "{stands}. I {verb} no run; an operator does, on its page in the console or with \"mw runs {verb} {run_id}\"."
+            );
+            if verb == RunVerb::Cancel.as_str() && run.known.awaiting_gate.is_some() {
+                return add_gate(
+                    reply,
+                    context,
+                    reader,
+                    run,
+                    format!("{text} You can also reject it at its gate, and it ends:"),
+                );
+            }
+            reply.add(text);
+        }
+    }
+    Ok(())
+}
+
+/// What Brendan can do, with an example that works here.
+pub(crate) fn help(loaded: &ChatLoaded) -> String {
+    let projects: Vec<&KnownProject> =
+        loaded.projects.iter().map(|project| &project.known).filter(|known| known.has_runs).collect();
+    let keys: Vec<&str> = projects.iter().map(|known| known.key.as_str()).collect();
+    let example = projects.iter().find(|known| known.is_default).or(projects.first());
+    let example = example.map(|known| {
+        let word = known.keywords.first().map_or(known.key.as_str(), String::as_str);
+        let video = if word.ends_with("video") { "" } else { " video" };
+        format!(", for example \"make {}{video} about the moon\"", an(word))
+    });
+    format!(
+        "I make videos. Tell me what one should be about{}. I can also tell you how a run stands, list your runs, send the approve link \
+         of a gate that waits, or answer questions about the service. Projects: {}.",
+        example.unwrap_or_default(),
+        keys.join(", ")
+    )
 }
 
 pub(crate) fn link(
@@ -175,27 +268,27 @@ pub(crate) fn link(
     }
 }
 
-/// The text about a run that has just started.
-pub(crate) fn started_text(title: &str, run: &Run) -> String {
+/// The text about a run that has just started: what it is, and what becomes of what was asked for beside.
+pub(crate) fn started_text(name: &str, run: &Run, remarks: &[String]) -> String {
     let gates = run.body.pipeline.iter().filter(|step| matches!(step, mw_media::definition::Step::Gate { .. })).count();
-    let summary = run.gates.first().map_or("", |gate| gate.summary.as_str());
-    // A title is the person's own, or whoever's words they passed on; the rest of the text is ours.
-    let summary = speech::plain(summary);
-    format!(
-        "I have prepared a {title} run with {} clips and {gates} approvals: {}. {summary}",
-        run.body.clips.len(),
-        run.run_id
-    )
+    // What it is about is the person's own, or whoever's words they passed on; the rest of the text is ours.
+    let about = ["object", "subject", "topic"].iter().find_map(|key| run.body.input.get(key)?.as_str());
+    let about = about.map(|about| format!(" about {}", speech::plain(about))).unwrap_or_default();
+    let clips = number(u32::try_from(run.body.clips.len()).unwrap_or_default(), "clip");
+    let gates = number(u32::try_from(gates).unwrap_or_default(), "approval");
+    let prepared =
+        format!("I have prepared {}{about}, with {clips} and {gates}: {}.", an(&format!("{name} run")), run.run_id);
+    let remarks = remarks.iter().map(|remark| speech::plain(remark));
+    std::iter::once(prepared).chain(remarks).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn started(
     reply: &mut Reply,
     context: &Context,
     reader: Audience<'_>,
-    title: &str,
+    text: String,
     run: &Run,
 ) -> Result<(), Problem> {
-    let text = started_text(title, run);
     match run.gates.first() {
         Some(open) => {
             let link = reader.address(context, &Waiting::of(run, open))?;
@@ -221,7 +314,6 @@ mod tests {
     use super::*;
     use mw_edge::config::Config;
     use mw_media::brendan::KnownRun;
-    use mw_media::status::Status;
     use mw_store::chat::Notice;
 
     fn context() -> Context {

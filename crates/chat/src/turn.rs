@@ -10,6 +10,7 @@ use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, refusal};
 use mw_kernel::link::Holder;
 use mw_media::brendan::Proposal;
 use mw_media::brendan::conversation::HISTORY_LOADED;
+use mw_media::brendan::rules::HISTORY_READ;
 use mw_operations::turn::{self, Reader, TurnRequest, sealed};
 use mw_store::chat::{Asking, ChatLoaded, Decision};
 use serde_json::Value;
@@ -75,7 +76,7 @@ fn load(context: &mut Context, request: Result<TurnRequest, Problem>, caller: &s
     let limit = context.limit(caller)?;
     let key_hash = context.claimed_key();
     let model = Model::of(&context.config)?;
-    let history = if model.is_some() { HISTORY_LOADED } else { 0 };
+    let history = if model.is_some() { HISTORY_LOADED } else { HISTORY_READ };
     let reader = request.as_ref().ok().and_then(|request| request.reader.name());
     let by = Asking { key_hash: key_hash.as_deref(), user_id, reader, history };
     let mut loaded = mw_store::chat::load(context.connection()?, clock::now(), by, &limit)?;

@@ -28,7 +28,7 @@ pub(crate) fn chat(bytes: &[u8]) -> Seen {
         has_runs: true,
         ..KnownProject::default()
     };
-    if let Intent::Start(proposal) = plan(&asked.message, &[known], &[]) {
+    if let Intent::Start(proposal) = plan(&asked.message, &[], &[known], &[]) {
         assert!(proposal.input.errors().is_empty(), "a run is proposed that cannot start: {:?}", proposal.input);
     }
     Seen::Taken

@@ -33,7 +33,7 @@ pub struct ChatLoaded {
     pub projects: Vec<ChatProject>,
     /// The user's own runs, newest first.
     pub runs: Vec<ChatRun>,
-    /// The last messages that no summary has, oldest first; none unless they were asked for.
+    /// The last messages that no summary has, oldest first; as many as were asked for.
     pub history: Vec<Kept>,
     /// What was said before them.
     pub summary: Option<String>,
@@ -118,6 +118,9 @@ pub struct Turn {
     pub messages: Vec<Said>,
     /// Id of the newest notice in the answer; 0 for none.
     pub told_until: i64,
+    /// The run that the turn starts: the answer tells of its first gate, so that its notice need not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
     /// The bot's update that this turn answers: done with the turn's commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<UpdateKey>,
@@ -162,7 +165,7 @@ pub struct Asking<'a> {
     pub user_id: &'a str,
     /// The name of whoever reads the answer, where no key says who that is.
     pub reader: Option<&'a str>,
-    /// Messages for a language model to be told, at most; 0 where the rules plan.
+    /// Messages of the conversation so far, at most.
     pub history: u32,
 }
 

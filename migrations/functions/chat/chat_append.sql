@@ -1,4 +1,5 @@
--- Appends a turn of a conversation and marks the notices that it told.
+-- Appends a turn of a conversation and marks the notices that it told: those up to one, and those that the run which the turn
+-- starts has written by now, since the answer has its gate and its link.
 CREATE OR REPLACE FUNCTION chat_append(chat jsonb, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -7,7 +8,7 @@ BEGIN
       FROM jsonb_array_elements(chat->'messages') WITH ORDINALITY AS listed (row, position) ORDER BY position;
     UPDATE chat_messages SET told_at = a_now
      WHERE user_id = chat->>'user_id' AND role = 'notice' AND told_at IS NULL
-       AND message_id <= (chat->>'told_until')::bigint;
+       AND (message_id <= (chat->>'told_until')::bigint OR run_id = chat->>'started');
     -- A bot's update is done when its turn is kept, so that it is neither lost nor taken twice.
     UPDATE channel_updates SET state = 'handled'
      WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';

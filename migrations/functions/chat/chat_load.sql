@@ -1,8 +1,8 @@
 -- {"now", "key_hash"?, "user_id", "reader"?, "limit", "history"} → what a chat turn needs: whose key it is, the limit, whether the
 -- service drains, whose conversation it is (or that it is somebody else's), whether it is new, what is known of the reader whom a
 -- seal or the environment's key names, projects, the user's newest runs, each with the policy of the gate that it waits at, and the
--- notices not yet told; for a language model ("history" > 0) so many of the last messages, the summary of those before, and
--- the person's tokens of today, of all their conversations.
+-- notices not yet told; so many of the last messages as "history" says, the summary of those before, and the person's tokens of
+-- today, of all their conversations, for a language model.
 CREATE OR REPLACE FUNCTION chat_load(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,6 +24,8 @@ BEGIN
                          'keywords', coalesce(definition->'keywords', '[]'), 'version', version, 'digest', digest,
                          'is_default', coalesce(definition->'is_default', 'false'),
                          'requests', coalesce(definition->'requests', '[]'),
+                         'clips', definition->'settings'->'clips',
+                         'platforms', coalesce(definition->'settings'->'publish'->'platforms', '[]'),
                          'has_runs', jsonb_array_length(definition->'steps') > 0) ORDER BY key), '[]')
                        FROM projects JOIN project_versions USING (key, version)),
         'runs', (SELECT coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'project', project, 'status', status,

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod model;
+mod rules;
 
 use crate::support::{Run, eventually, run, service, simulator, unique};
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ pub mod rules;
 pub use mw_kernel::speech;
 pub mod tools;
 
-use crate::definition::StepRequest;
+use crate::definition::{ClipSettings, Definition, StepRequest};
 use crate::run::Input;
 use crate::status::{GateName, StatusWord};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub const PASSAGE_CHARS_MAX: u32 = 700;
 pub(crate) const PROMPT_CHARS_MAX: usize = 400;
 
 /// A project as the planner knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct KnownProject {
     pub key: String,
     pub title: String,
@@ -46,6 +46,38 @@ pub struct KnownProject {
     pub is_default: bool,
     #[serde(default)]
     pub requests: Vec<StepRequest>,
+    /// What its videos are made of, whatever a message asks for.
+    #[serde(default)]
+    pub clips: Option<ClipSettings>,
+    /// Where they are published.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+}
+
+impl KnownProject {
+    /// Its short name: the title up to a dash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.title.split([':', '\u{2013}', '\u{2014}']).next().unwrap_or_default();
+        let name = name.split(" - ").next().unwrap_or_default().trim();
+        if name.is_empty() { &self.key } else { name }
+    }
+}
+
+/// For who has a definition at hand.
+impl From<Definition> for KnownProject {
+    fn from(definition: Definition) -> KnownProject {
+        KnownProject {
+            has_runs: definition.has_runs(),
+            key: definition.key,
+            title: definition.title,
+            keywords: definition.keywords,
+            is_default: definition.is_default,
+            requests: definition.requests,
+            platforms: definition.settings.iter().flat_map(|settings| settings.publish.platforms.clone()).collect(),
+            clips: definition.settings.map(|settings| settings.clips),
+        }
+    }
 }
 
 /// One of the user's own runs, newest first.
@@ -68,6 +100,8 @@ pub struct Proposal {
     pub add: Vec<String>,
     pub complexity: Complexity,
     pub confidence: f64,
+    /// What is said of what was asked for beside, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

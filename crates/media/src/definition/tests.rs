@@ -191,9 +191,8 @@ mod another_project {
 
     #[test]
     fn its_words_choose_it_and_its_personas() {
-        let Definition { key, title, keywords, is_default, requests, .. } = harbour();
-        let known = [KnownProject { key, title, keywords, has_runs: true, is_default, requests }];
-        let planned = |message: &str| match plan(message, &known, &[]) {
+        let known = [KnownProject::from(harbour())];
+        let planned = |message: &str| match plan(message, &[], &known, &[]) {
             Intent::Start(proposal) => (proposal.project, proposal.skip.concat(), proposal.add.concat()),
             other => panic!("{message}: {other:?}"),
         };

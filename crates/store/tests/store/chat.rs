@@ -295,7 +295,7 @@ fn a_turn_knows_the_newest_fifty_runs() {
 }
 
 #[test]
-fn without_a_model_nothing_of_a_conversation_is_read() {
+fn nothing_of_a_conversation_is_read_unasked() {
     let mut db = connect();
     let user = fresh_id();
     save(&mut db, now(), &Turn { used: Some(used(9)), ..turn(&user, "hello") }).unwrap();
@@ -317,4 +317,18 @@ fn a_project_without_steps_has_no_runs() {
     let found = loaded(&mut db, now(), None, &fresh_id()).projects;
     let has_runs = |key: &str| found.iter().find(|project| project.known.key == key).unwrap().known.has_runs;
     assert!(has_runs("aismr") && !has_runs("general"));
+}
+
+#[test]
+fn the_start_of_a_run_is_told_with_its_own_answer() {
+    let mut db = connect();
+    let (user, started, other) = (fresh_id(), fresh_id(), fresh_id());
+    for run_id in [&started, &other] {
+        let notice = "INSERT INTO chat_messages (user_id, role, content, run_id, created_at) VALUES ($1, 'notice', 'x', $2, now())";
+        db.driver().execute(notice, &[&user, &run_id]).unwrap();
+    }
+    let turn = Turn { started: Some(started), ..turn(&user, "make one") };
+    save(&mut db, now(), &turn).unwrap();
+    let left: Vec<_> = loaded(&mut db, now(), None, &user).notices.into_iter().map(|notice| notice.run_id).collect();
+    assert_eq!(left, [Some(other)]);
 }

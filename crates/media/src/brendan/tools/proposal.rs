@@ -61,6 +61,7 @@ impl ProposalArguments {
             skip: self.skip,
             add: self.add,
             confidence: self.confidence,
+            remarks: Vec::new(),
         })
     }
 }
