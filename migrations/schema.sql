@@ -8,7 +8,8 @@
 --   people        principal_words_fit(), is_one_person(), principals, principal_keys, principal_identities, channels,
 --                 channel_updates
 --   chat          chat_messages, chat_summaries, chat_usage
---   knowledge     kb_documents, kb_chunks, kb_lexemes, kb_corpus
+--   knowledge     kb_unspaced(), kb_spelling(), kb_pairs(), kb_vector(), kb_documents, kb_chunks, kb_lexemes,
+--                 kb_corpus
 --   operations    leases, drain, rate_limits, metric_observations, metric_totals, metric_histograms
 --   series        metric_series
 --
@@ -589,6 +590,31 @@ CREATE INDEX chat_usage_by_person ON chat_usage USING btree (split_part(user_id,
 
 -- knowledge
 
+CREATE FUNCTION kb_unspaced() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]';
+
+CREATE FUNCTION kb_spelling(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN translate(replace(replace(replace(replace(replace(replace(lower(
+    normalize(regexp_replace(normalize(words, NFKD), '[\u0300-\u036f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]', '', 'g'), NFC)
+    COLLATE "C"), 'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'Æ', 'ae'), 'œ', 'oe'), 'Œ', 'oe'),
+    'ıŁłØøĐđĦħŦŧÐÞŊƏςАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЄҐЂЅЈЉЊЋЏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ',
+    'illooddhhttðþŋəσабвгдежзиклмнопрстуфхцчшщъыьэюяієґђѕјљњћџαβγδεζηθικλμνξοπρστυφχψω');
+
+CREATE FUNCTION kb_pairs(spelling text, ends boolean) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(string_agg(format('''%s'':%s', letter || coalesce(next, ''), least(place, 16000)), ' '), '')::tsvector
+      FROM (SELECT letter, at, lead(letter) OVER (PARTITION BY run ORDER BY at) AS next, row_number() OVER () AS place
+              FROM regexp_matches(spelling, kb_unspaced() || '+', 'g') WITH ORDINALITY AS runs (found, run),
+                   unnest(string_to_array(found[1], NULL)) WITH ORDINALITY AS letters (letter, at)) AS listed
+     WHERE next IS NOT NULL OR ends OR at = 1
+);
+
+CREATE FUNCTION kb_vector(words text, ends boolean) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT to_tsvector('english'::regconfig, regexp_replace(spelling, kb_unspaced() || '+', ' ', 'g')) || kb_pairs(spelling, ends)
+      FROM (SELECT kb_spelling(words) AS spelling OFFSET 0) AS spelt
+);
+
 CREATE TABLE kb_documents (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     project text,
@@ -612,7 +638,7 @@ CREATE TABLE kb_chunks (
     "position" integer NOT NULL,
     title text NOT NULL,
     content text NOT NULL,
-    tsv tsvector NOT NULL GENERATED ALWAYS AS ((setweight(to_tsvector('english'::regconfig, title), 'A'::"char") || setweight(to_tsvector('english'::regconfig, content), 'D'::"char"))) STORED,
+    tsv tsvector NOT NULL GENERATED ALWAYS AS ((setweight(kb_vector(title, true), 'A'::"char") || setweight(kb_vector(content, true), 'D'::"char"))) STORED,
     CONSTRAINT kb_chunks_pkey PRIMARY KEY (chunk_id),
     CONSTRAINT kb_chunks_doc_id_position_key UNIQUE (doc_id, "position"),
     CONSTRAINT kb_chunks_doc_id_fkey FOREIGN KEY (doc_id) REFERENCES kb_documents(id) ON DELETE CASCADE

@@ -1,6 +1,40 @@
 -- Knowledge: what people wrote for Brendan, the personas and agents, in passages that a full-text index finds, and a vector index
 -- too where PostgreSQL has pgvector: kb_vectors_prepare makes the table kb_embeddings. `mw kb ingest` writes it; docs/knowledge.md.
 
+-- The letters of scripts that set no spaces between words (Korean hangs endings on them), as a class of regular expressions:
+-- Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean.
+CREATE FUNCTION kb_unspaced() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]';
+
+-- A text in the one spelling in which words are compared, whatever the locale of the database: lower case, no accents, nothing
+-- invisible. The planner of messages has the same in Rust (crates/kernel/src/letters.rs). Composed again at the end, since taking
+-- accents off takes Korean syllables apart, too.
+CREATE FUNCTION kb_spelling(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN translate(replace(replace(replace(replace(replace(replace(lower(
+    normalize(regexp_replace(normalize(words, NFKD), '[\u0300-\u036f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]', '', 'g'), NFC)
+    COLLATE "C"), 'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'Æ', 'ae'), 'œ', 'oe'), 'Œ', 'oe'),
+    'ıŁłØøĐđĦħŦŧÐÞŊƏςАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЄҐЂЅЈЉЊЋЏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ',
+    'illooddhhttðþŋəσабвгдежзиклмнопрстуфхцчшщъыьэюяієґђѕјљњћџαβγδεζηθικλμνξοπρστυφχψω');
+
+-- Every two letters that stand together in a script without spaces, with their places: the words of such a text as far as an
+-- index needs them. A letter alone counts where it stands alone; `ends` adds the last letter of each run, so that every letter begins
+-- an entry, and a question of one letter finds all that begin with it (kb_query).
+CREATE FUNCTION kb_pairs(spelling text, ends boolean) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(string_agg(format('''%s'':%s', letter || coalesce(next, ''), least(place, 16000)), ' '), '')::tsvector
+      FROM (SELECT letter, at, lead(letter) OVER (PARTITION BY run ORDER BY at) AS next, row_number() OVER () AS place
+              FROM regexp_matches(spelling, kb_unspaced() || '+', 'g') WITH ORDINALITY AS runs (found, run),
+                   unnest(string_to_array(found[1], NULL)) WITH ORDINALITY AS letters (letter, at)) AS listed
+     WHERE next IS NOT NULL OR ends OR at = 1
+);
+
+-- The words of a text, for the index and for questions alike.
+CREATE FUNCTION kb_vector(words text, ends boolean) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT to_tsvector('english'::regconfig, regexp_replace(spelling, kb_unspaced() || '+', ' ', 'g')) || kb_pairs(spelling, ends)
+      FROM (SELECT kb_spelling(words) AS spelling OFFSET 0) AS spelt
+);
+
 CREATE TABLE kb_documents (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     -- Null means for everybody.
@@ -25,8 +59,7 @@ CREATE TABLE kb_chunks (
     title    text NOT NULL,
     content  text NOT NULL,
     tsv      tsvector NOT NULL GENERATED ALWAYS AS (
-                 setweight(to_tsvector('english'::regconfig, title), 'A')
-                 || setweight(to_tsvector('english'::regconfig, content), 'D')) STORED,
+                 setweight(kb_vector(title, true), 'A') || setweight(kb_vector(content, true), 'D')) STORED,
     UNIQUE (doc_id, position)
 );
 CREATE INDEX kb_chunks_by_word ON kb_chunks USING gin (tsv);

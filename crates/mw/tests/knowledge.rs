@@ -187,14 +187,14 @@ fn the_shipped_knowledge_answers_its_questions() {
         "projects    3",
         "guardrails  7",
         "samples     2",
-        "documents   21",
+        "documents   29",
         "kieai        http://127.0.0.1:3900",
     ] {
         assert!(counted.contains(part), "{part}: {counted}");
     }
     assert!(person.finds("prompt").is_empty());
     let loaded = person.sees(0, &["ingest", "run"]);
-    assert!(loaded.contains("21 added") && loaded.contains("words alone decide"), "{loaded}");
+    assert!(loaded.contains("29 added") && loaded.contains("words alone decide"), "{loaded}");
     assert!(person.sees(0, &["projects", "list"]).contains("aismr"));
 
     let measured = person.sees(0, &["kb", "eval", "--floor", "0.9"]);

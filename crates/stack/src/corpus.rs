@@ -10,12 +10,22 @@ const WORDS_OF_QUESTION: usize = 8;
 /// Makes texts, one after the other.
 pub struct Writer {
     state: u64,
+    script: Script,
+}
+
+/// How words are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Script {
+    /// With spaces between them.
+    Spaced,
+    /// Two letters each and no spaces, as in Chinese.
+    Unspaced,
 }
 
 impl Writer {
     #[must_use]
-    pub fn new(seed: u64) -> Writer {
-        Writer { state: seed }
+    pub fn new(seed: u64, script: Script) -> Writer {
+        Writer { state: seed, script }
     }
 
     /// The next document, of one passage.
@@ -31,14 +41,23 @@ impl Writer {
     }
 
     fn words(&mut self, count: usize) -> String {
-        (0..count).map(|_| self.word()).collect::<Vec<_>>().join(" ")
+        let between = match self.script {
+            Script::Spaced => " ",
+            Script::Unspaced => "",
+        };
+        (0..count).map(|_| self.word()).collect::<Vec<_>>().join(between)
     }
 
     /// The word of rank r comes about as often as 1/r.
     fn word(&mut self) -> String {
         #[allow(clippy::cast_precision_loss, reason = "53 bits of a random number")]
         let chance = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        format!("w{}x", VOCABULARY.powf(chance).floor())
+        let rank = VOCABULARY.powf(chance).floor();
+        match self.script {
+            Script::Spaced => format!("w{rank}x"),
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the vocabulary")]
+            Script::Unspaced => letters(rank as u32).iter().collect(),
+        }
     }
 
     /// SplitMix64: enough for texts that nobody reads.
@@ -51,13 +70,19 @@ impl Writer {
     }
 }
 
+/// The two letters of a word: few are in many words, as in Chinese.
+fn letters(rank: u32) -> [char; 2] {
+    let letter = |number: u32| char::from_u32(0x4e00 + number % 3_000).unwrap_or('\u{4e00}');
+    [letter(rank % 1_000 + rank / 1_000), letter(rank.wrapping_mul(7))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_same_seed_writes_the_same_and_common_words_are_common() {
-        let text = |seed| Writer::new(seed).words(20_000);
+        let text = |seed| Writer::new(seed, Script::Spaced).words(20_000);
         assert_eq!(text(1), text(1));
         assert_ne!(text(1), text(2));
         let share = |word: &str| text(1).split(' ').filter(|other| *other == word).count();

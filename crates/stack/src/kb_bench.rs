@@ -1,6 +1,9 @@
 //! `mw-stack kb-bench`: a large corpus in a database of its own, and how long searches in it take.
 
-use crate::{corpus::Writer, database::Database};
+use crate::{
+    corpus::{Script, Writer},
+    database::Database,
+};
 use mw::{
     error::{Error, Result},
     folder,
@@ -30,6 +33,9 @@ pub(crate) struct Options {
     /// How many questions.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     queries: u32,
+    /// Whether the texts have spaces between their words.
+    #[arg(long, value_enum, default_value_t = Script::Spaced)]
+    script: Script,
     /// Print JSON for programs instead of text for people.
     #[arg(long)]
     json: bool,
@@ -45,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let database = Database::scratch(&root, settings.given("DATABASE_URL"), true)?;
     let mut db = projects::connect(database.url())?;
     migrations::migrate(db.driver(), &migrations::embedded()?)?;
-    let mut writer = Writer::new(1);
+    let mut writer = Writer::new(1, options.script);
     fill(&mut db, &mut writer, options.passages as usize, options.json)?;
     let seconds = (0..options.queries)
         .map(|number| {
@@ -55,12 +61,27 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         })
         .collect::<Result<Vec<f64>>>()?;
     let latencies = Latencies::of(&seconds);
+    let (texts, index) = sizes(&mut db)?;
     if options.json {
-        println!("{}", json!(latencies));
+        let mut measured = json!(latencies);
+        if let Some(members) = measured.as_object_mut() {
+            members.extend([("text_bytes".to_owned(), json!(texts)), ("index_bytes".to_owned(), json!(index))]);
+        }
+        println!("{measured}");
     } else {
-        println!("passages  {}\nlatency   {latencies}", options.passages);
+        let megabytes = |bytes: i64| format!("{} MB", bytes / 1_000_000);
+        let (texts, index) = (megabytes(texts), megabytes(index));
+        println!("passages  {}\ntexts     {texts}\nindex     {index}\nlatency   {latencies}", options.passages);
     }
     Ok(u8::from(latencies.p95_seconds.is_none_or(|p95| p95 > P95_SECONDS)))
+}
+
+/// Bytes of the passages' texts, and of the index of their words.
+fn sizes(db: &mut Client) -> Result<(i64, i64)> {
+    let sizes =
+        "SELECT coalesce(sum(octet_length(content)), 0)::bigint, pg_relation_size('kb_chunks_by_word') FROM kb_chunks";
+    let row = db.driver().query_one(sizes, &[]).map_err(|error| Error::failed(migrations::reason(&error)))?;
+    Ok((row.get(0), row.get(1)))
 }
 
 fn fill(db: &mut Client, writer: &mut Writer, passages: usize, quiet: bool) -> Result<()> {

@@ -9,7 +9,10 @@ LANGUAGE plpgsql STABLE ROWS 50 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     -- Words of questions that the dictionary keeps, and that no answer is about.
     idle constant text[] := '{could, get, happen, let, mani, may, much, need, pleas, tell, want, would}';
-    asked text[] := ARRAY(SELECT lexeme FROM unnest(to_tsvector('english', question)) AS word
+    -- The same in languages without spaces; what stands on both sides of them belongs to two words.
+    idle_parts constant text := '请问|請問|怎么样|怎么|怎麼|什么|什麼|多少|为什么|可以|吗|嗎|是|的|了|ですか|ますか|ください|どうやって|どう|とは|なに|何|'
+        'いくつ|어떻게|무엇|무슨|얼마나|입니까|인가요|나요|합니까|อะไร|อย่างไร|ยังไง|เท่าไหร่|เท่าไร|ไหม|ครับ|ค่ะ';
+    asked text[] := ARRAY(SELECT lexeme FROM unnest(kb_vector(regexp_replace(question, idle_parts, ' ', 'g'), false)) AS word
                            WHERE lexeme <> ALL (idle) ORDER BY lexeme LIMIT 64);
     total double precision;
     known text[];
@@ -18,8 +21,11 @@ DECLARE
     every tsquery;
 BEGIN
     WITH weighed AS (
-        SELECT lexeme, coalesce(held.chunks, 0) AS many,
-               ln(1 + (corpus.chunks - coalesce(held.chunks, 0) + 0.5) / (coalesce(held.chunks, 0) + 0.5)) AS weight
+        SELECT lexeme, CASE WHEN length(lexeme) = 1 AND lexeme ~ kb_unspaced() THEN greatest(held.chunks, 1)
+                            ELSE coalesce(held.chunks, 0) END AS many,
+               ln(1 + (corpus.chunks - coalesce(held.chunks, 0) + 0.5) / (coalesce(held.chunks, 0) + 0.5))
+               -- Two letters that stand together nowhere are, as often as not, the end of one word and the beginning of the next.
+               * CASE WHEN held.chunks IS NULL AND lexeme ~ kb_unspaced() THEN 0.3 ELSE 1 END AS weight
           FROM kb_corpus AS corpus, unnest(asked) AS lexeme
           LEFT JOIN kb_lexemes AS held USING (lexeme)
     ), ordered AS (
@@ -47,11 +53,15 @@ BEGIN
             AND (a_project IS NULL OR project IS NULL OR project = a_project)
             AND (a_persona IS NULL OR persona IS NULL OR persona = a_persona) LIMIT 2000)
     ), scored AS (
-        SELECT candidates.chunk_id, candidates.doc_id, sum(weight) AS covered, array_agg(lexeme) AS hits,
-               -- Standing there says most; again, or in a heading, adds less and less.
-               fit * sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', tsv, words.query))) AS strength
-          FROM candidates JOIN words ON tsv @@ words.query
-         GROUP BY candidates.chunk_id, candidates.doc_id, fit
+        SELECT candidates.chunk_id, candidates.doc_id, each.covered, each.hits, fit * each.strength AS strength
+          FROM candidates CROSS JOIN LATERAL (
+                   -- Standing there says most; again, or in a heading, adds less and less.
+                   SELECT sum(weight) AS covered, array_agg(lexeme) AS hits,
+                          sum(weight * (1 + ts_rank('{0.3, 0.3, 0.6, 1}', whole.tsv, words.query))) AS strength
+                     -- Unpacked once, and not again for each word.
+                     FROM (SELECT candidates.tsv || ''::tsvector AS tsv OFFSET 0) AS whole JOIN words ON whole.tsv @@ words.query
+               ) AS each
+         WHERE each.covered > 0
     ), best AS (
         SELECT DISTINCT ON (scored.doc_id) * FROM scored ORDER BY scored.doc_id, strength DESC, scored.chunk_id
     )

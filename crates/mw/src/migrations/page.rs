@@ -116,12 +116,17 @@ fn relations(client: &mut Client) -> std::result::Result<BTreeMap<String, Relati
 
 /// A view, or a function that belongs to its table, as it was last made: versions of PostgreSQL write them in different ways.
 fn text_of<'a>(schema: &'a Schema, name: &str) -> Option<&'a str> {
-    let (begins, ends) = match name.strip_suffix("()") {
-        Some(function) => (format!("CREATE FUNCTION {function}("), "$$;"),
-        None => (format!("CREATE VIEW {name} "), ";"),
+    let begins = match name.strip_suffix("()") {
+        Some(function) => format!("CREATE FUNCTION {function}("),
+        None => format!("CREATE VIEW {name} "),
     };
     let made = schema.tables.iter().rev().find_map(|file| file.sql.find(&begins).and_then(|at| file.sql.get(at..)))?;
-    made.find(ends).and_then(|at| made.get(..at + ends.len() - 1))
+    // A body between dollars has semicolons of its own, one that is an expression has none.
+    let statement = made.find(";\n").and_then(|at| made.get(..at))?;
+    match statement.contains("$$") {
+        true => made.find("$$;").and_then(|at| made.get(..at + 2)),
+        false => Some(statement),
+    }
 }
 
 /// (family, its tables, views and functions in their file's order): a family is named like the file that makes it.

@@ -224,3 +224,72 @@ fn brendan_says_and_cites_what_has_most_of_a_question() {
     let none = knowledge::answer(&mut db, &format!("{} {} {other}", word(), word())).unwrap();
     assert_eq!((none.text, none.citations), (None, serde_json::json!([])));
 }
+
+#[test]
+fn parts_of_sentences_without_spaces_are_found() {
+    let mut db = connect();
+    // A rare letter of each script keeps these texts apart from other tests'.
+    for (text, questions) in [
+        ("䶴蜡烛要靠近拍摄，光线要柔和。", ["䶴蜡", "蜡烛怎么拍摄", "光线䶴"].as_slice()),
+        ("ろうそくは近くで撮影します。ヰ", &["ろうそくの撮影ですか", "撮影"]),
+        ("양초는 가까이에서 촬영합니다. 뷁", &["양초를 촬영", "뷁"]),
+        ("ถ่ายเทียนในระยะใกล้เสมอฬ", &["ถ่ายเทียนอย่างไร", "เทียน"]),
+    ] {
+        let path = format!("{}.md", word());
+        keep(&mut db, &[(&path, text.to_owned())]);
+        for question in questions {
+            assert!(found(&mut db, &search(question)).contains(&path), "{question} does not find {text}");
+        }
+        knowledge::apply(&mut db, now(), &[], std::slice::from_ref(&path)).unwrap();
+    }
+    assert!(found(&mut db, &search("烛蜡䶴䶴")).is_empty(), "letters in another order are another word");
+}
+
+#[test]
+fn words_are_found_in_any_spelling() {
+    let mut db = connect();
+    let (path, one) = (format!("{}.md", word()), word());
+    keep(&mut db, &[(&path, format!("{one} Café résumé İstanbul Straße ПРИВЕТ Łódź می\u{200c}خواهم"))]);
+    for asked in [
+        "cafe",
+        "CAFÉ",
+        "cafe\u{301}",
+        "resume",
+        "re\u{301}sume\u{301}",
+        "istanbul",
+        "İSTANBUL",
+        "STRASSE",
+        "STRAẞE",
+        "straße",
+        "привет",
+        "lodz",
+        "میخواهم",
+    ] {
+        let passages = knowledge::search(&mut db, &search(&format!("{one} {asked}"))).unwrap();
+        assert!(
+            passages.iter().any(|passage| passage.path == path && passage.coverage > 0.99),
+            "{asked}: {passages:?}"
+        );
+    }
+    knowledge::apply(&mut db, now(), &[], &[path]).unwrap();
+}
+
+#[test]
+fn the_index_spells_words_as_the_planner_does() {
+    let mut db = connect();
+    for text in [
+        "İSTANBUL ISTANBUL ılık",
+        "STRAẞE Straße",
+        "résumé re\u{301}sume\u{301} CAFÉ",
+        "Łódź ØRE Ðe",
+        "ΟΔΟΣ Ελλάδα",
+        "ПРИВЕТ Ёж Київ",
+        "ＡＩＳＭＲ",
+        "Æther œuvre",
+        "Tiếng Việt",
+        "蜡烛 ろうそく 양초 เทียน",
+    ] {
+        let spelt: String = db.driver().query_one("SELECT kb_spelling($1)", &[&text]).unwrap().get(0);
+        assert_eq!(spelt, mw_kernel::letters::folded(text));
+    }
+}
