@@ -426,7 +426,7 @@ CREATE TABLE webhook_events (
     payload_bytes integer,
     CONSTRAINT webhook_events_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'dlq'::text, 'discarded'::text, 'ignored'::text, 'refused'::text]))),
-    CONSTRAINT webhook_events_provider_check CHECK ((provider ~ '^(std:)?[a-z0-9][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT webhook_events_provider_check CHECK ((provider ~ '^(std:)?[a-z0-9][a-z0-9_-]{0,31}$'::text)),
     CONSTRAINT webhook_events_refused CHECK ((((outcome = 'refused'::text) = (signature_status = ANY (ARRAY['invalid'::text, 'missing'::text]))) AND ((outcome <> 'refused'::text) OR (length(payload) <= 4096)))),
     CONSTRAINT webhook_events_settled CHECK ((((settled_at IS NULL) = (settled_by IS NULL)) AND ((settled_at IS NULL) = (settled_reason IS NULL)) AND ((outcome <> 'discarded'::text) OR (settled_at IS NOT NULL)) AND ((settled_at IS NULL) OR (outcome = ANY (ARRAY['accepted'::text, 'discarded'::text]))))),
     CONSTRAINT webhook_events_signature_status_check CHECK ((signature_status = ANY (ARRAY['valid'::text, 'invalid'::text, 'missing'::text, 'unsigned'::text])))
@@ -437,7 +437,7 @@ CREATE INDEX webhook_events_newest_first ON webhook_events USING btree (received
 CREATE INDEX webhook_events_refused_by_age ON webhook_events USING btree (received_at) WHERE (outcome = 'refused'::text);
 CREATE INDEX webhook_events_refused_newest ON webhook_events USING btree (received_at DESC, id DESC) WHERE (outcome = 'refused'::text);
 CREATE UNIQUE INDEX webhook_events_accepted ON webhook_events USING btree (provider, idempotency_key) WHERE (outcome <> 'refused'::text);
-CREATE UNIQUE INDEX webhook_events_refused ON webhook_events USING btree (provider, idempotency_key) WHERE (outcome = 'refused'::text);
+CREATE UNIQUE INDEX webhook_events_refused ON webhook_events USING btree (provider, idempotency_key, signature_status) WHERE (outcome = 'refused'::text);
 
 CREATE TABLE webhook_dlq (
     id uuid NOT NULL,

@@ -4,13 +4,13 @@
 -- and a refused delivery anybody may have sent. Such a delivery pokes the job that it names; what is stored of it is
 -- small, comes out of a budget (strangers_take), and ends by itself.
 
--- Accepted deliveries are unique by their key; refused ones are one row per provider and body, counted, cut to 4 KB and kept for
--- a day: they burn no key.
+-- Accepted deliveries are unique by their key; refused ones are one row per provider, body and signature status, counted, cut to
+-- 4 KB and kept for a day: they burn no key.
 CREATE TABLE webhook_events (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     idempotency_key  text NOT NULL,
     provider         text NOT NULL
-        CHECK (provider ~ '^(std:)?[a-z0-9][a-z0-9-]{0,31}$'),
+        CHECK (provider ~ '^(std:)?[a-z0-9][a-z0-9_-]{0,31}$'),
     headers          jsonb NOT NULL,
     query            text NOT NULL DEFAULT '',
     -- Kept only where somebody may read it: of senders who sign it, and the beginning of a dead letter's and of a refused one's.
@@ -36,7 +36,7 @@ CREATE TABLE webhook_events (
         AND (settled_at IS NULL OR outcome IN ('accepted', 'discarded')))
 );
 CREATE UNIQUE INDEX webhook_events_accepted ON webhook_events (provider, idempotency_key) WHERE outcome <> 'refused';
-CREATE UNIQUE INDEX webhook_events_refused ON webhook_events (provider, idempotency_key) WHERE outcome = 'refused';
+CREATE UNIQUE INDEX webhook_events_refused ON webhook_events (provider, idempotency_key, signature_status) WHERE outcome = 'refused';
 CREATE INDEX webhook_events_newest_first ON webhook_events (received_at DESC, id DESC);
 CREATE INDEX webhook_events_refused_newest ON webhook_events (received_at DESC, id DESC) WHERE outcome = 'refused';
 CREATE INDEX webhook_events_by_run ON webhook_events (run_id, received_at) WHERE run_id IS NOT NULL;

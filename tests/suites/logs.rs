@@ -129,6 +129,20 @@ fn the_dispatchers_log_has_the_callers_request_id() {
 
 #[test]
 #[ignore = "needs simulated providers"]
+fn a_refused_delivery_is_logged_with_the_run_of_its_address() {
+    let (stack, service) = logging("info");
+    let run_id = unique("run");
+    let path = format!("/v1/webhooks/kieai?run_id={run_id}");
+    service.call("POST", &path).json(&json!({"code": 200, "data": {"taskId": "t"}})).send().expect(403);
+    eventually("the refusal is logged", || {
+        let lines = lines(&log(&stack));
+        let refused = |line: &Value| line["logger"] == "webhook" && line["message"] == "refused";
+        lines.into_iter().find(|(_, line)| refused(line) && line["run_id"] == run_id.as_str())
+    });
+}
+
+#[test]
+#[ignore = "needs simulated providers"]
 fn at_level_error_nothing_less_is_written() {
     let (stack, service) = logging("error");
     let from = log(&stack).len();

@@ -141,7 +141,9 @@ mod tests {
         let found = reasons(&Config::of(&broken));
         assert_eq!(
             found,
-            ["STD_WEBHOOK_SOURCES: the secret of entry 1 must be whsec_ and the base64 of 24 to 64 bytes"]
+            [
+                "STD_WEBHOOK_SOURCES: the secret of entry 1 must be the base64 of 24 to 64 bytes, with or without whsec_ before it"
+            ]
         );
     }
 

@@ -1,5 +1,5 @@
 -- {"now", "provider", "body_hash", "headers", "signature_status", "payload_bytes"} and the beginning of the body →
--- {"stored"}. What is refused burns no key; each body is one row, counted as long as the budget lasts.
+-- {"stored"}. What is refused burns no key; each body is one row for each status, counted as long as the budget lasts.
 CREATE OR REPLACE FUNCTION webhook_refuse(request jsonb, body bytea) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -18,8 +18,8 @@ BEGIN
         VALUES (request->>'body_hash', request->>'provider', request->'headers', body,
                 (request->>'payload_bytes')::integer, request->>'signature_status',
                 'refused', a_now)
-        ON CONFLICT (provider, idempotency_key) WHERE outcome = 'refused'
-        DO UPDATE SET count = held.count + 1, received_at = a_now, signature_status = excluded.signature_status;
+        ON CONFLICT (provider, idempotency_key, signature_status) WHERE outcome = 'refused'
+        DO UPDATE SET count = held.count + 1, received_at = a_now;
     END IF;
     RETURN jsonb_build_object('stored', kept);
 END $$;

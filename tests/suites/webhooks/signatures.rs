@@ -159,6 +159,22 @@ fn a_refused_delivery_is_one_row_with_a_count_and_burns_no_key() {
 }
 
 #[test]
+fn refusals_of_one_body_are_counted_by_their_status() {
+    let task = unique("task");
+    let body = kieai_body(&task, "https://x.example/1.mp4");
+    for _ in 0..2 {
+        raw("kieai", &body).header("x-webhook-signature", "forged").send().expect(403);
+    }
+    raw("kieai", &body).send().expect(403);
+    let mut counted: Vec<(String, u64)> = receipts(&task)
+        .iter()
+        .map(|row| (row["signature_status"].as_str().unwrap().to_owned(), row["count"].as_u64().unwrap()))
+        .collect();
+    counted.sort();
+    assert_eq!(counted, [("invalid".to_owned(), 2), ("missing".to_owned(), 1)]);
+}
+
+#[test]
 fn a_refused_delivery_is_kept_cut() {
     let task = unique("task");
     let mut body = kieai_body(&task, "https://x.example/1.mp4");

@@ -7,6 +7,7 @@ pub mod standard;
 
 use http::HeaderMap;
 use mw_edge::about::Tag::Webhooks;
+use mw_edge::ids::is_run_id;
 use mw_edge::log::Level;
 use mw_edge::request::WEBHOOK_BODY_LIMIT_BYTES;
 use mw_edge::route::{Route, route};
@@ -128,6 +129,10 @@ impl Verified<'_> {
             headers: self.kept_headers(request),
         };
         let problem = problem::invalid_signature();
+        // Whoever looks for what became of a run's callback finds it by the run: a claim, as the address of the callback has it.
+        if let Some(run_id) = request.query("run_id").filter(|run_id| is_run_id(run_id)) {
+            context.log.about_run(&run_id);
+        }
         context.record_with_next_write(problem.status);
         webhooks::refuse(context.database()?, clock::now(), &refusal, body)?;
         let fields = [("provider", self.provider.into()), ("signature_status", status.into())];

@@ -4,7 +4,9 @@
 mod system;
 
 use base64::Engine;
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -19,7 +21,13 @@ const PREFIXES: [&str; 2] = ["webhook", "svix"];
 /// The headers that deliveries are signed with, in either spelling.
 pub const HEADERS: [&str; 6] =
     ["webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "svix-timestamp", "svix-signature"];
-const SECRET_PREFIX: &str = "whsec_";
+/// What issuers write before a secret: its version (Supabase), and what it is. Either may be missing.
+const SECRET_PREFIXES: [&str; 2] = ["v1,", "whsec_"];
+/// Secrets come padded or not.
+const SECRET_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Bytes of a secret, as the specification has them.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 const NAME_LENGTH_MAX: usize = 32;
@@ -46,17 +54,16 @@ impl std::fmt::Debug for Source {
 pub enum SourcesError {
     #[error("entry {0} is not name=whsec_…")]
     NoPair(usize),
-    #[error("the name of entry {0} must be 1 to 32 of a-z, 0-9 and -, not beginning with -")]
+    #[error("the name of entry {0} must be 1 to 32 of a-z, 0-9, - and _, beginning with a letter or digit")]
     BadName(usize),
-    #[error("the secret of entry {0} must be whsec_ and the base64 of 24 to 64 bytes")]
+    #[error("the secret of entry {0} must be the base64 of 24 to 64 bytes, with or without whsec_ before it")]
     BadSecret(usize),
 }
 
 /// Reads `name=whsec_…,name=whsec_…`; a name that is there twice is being rotated.
 pub fn sources(text: &str) -> Result<Vec<Source>, SourcesError> {
     let mut sources: Vec<Source> = Vec::new();
-    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    for (number, entry) in (1..).zip(entries) {
+    for (number, entry) in (1..).zip(entries(text)) {
         let (name, secret) = entry.split_once('=').ok_or(SourcesError::NoPair(number))?;
         let (name, secret) = (name.trim(), secret.trim());
         if !is_name(name) {
@@ -71,13 +78,31 @@ pub fn sources(text: &str) -> Result<Vec<Source>, SourcesError> {
     Ok(sources)
 }
 
-fn is_name(text: &str) -> bool {
-    let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=NAME_LENGTH_MAX).contains(&text.len()) && text.bytes().all(fit) && !text.starts_with('-')
+/// The entries between commas; the comma of `name=v1,whsec_…` belongs to its secret.
+fn entries(text: &str) -> Vec<String> {
+    let mut entries: Vec<String> = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match entries.last_mut().filter(|entry| entry.split_once('=').is_some_and(|(_, secret)| secret.trim() == "v1"))
+        {
+            Some(entry) => {
+                entry.push(',');
+                entry.push_str(part);
+            }
+            None => entries.push(part.to_owned()),
+        }
+    }
+    entries
 }
 
+fn is_name(text: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    (1..=NAME_LENGTH_MAX).contains(&text.len()) && text.bytes().all(fit) && !text.starts_with(['-', '_'])
+}
+
+/// The bytes of a secret, however its issuer wrote them: with or without prefixes and padding, in either alphabet of base64.
 fn decoded(secret: &str) -> Option<Vec<u8>> {
-    let bytes = STANDARD.decode(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
+    let bare = SECRET_PREFIXES.into_iter().fold(secret, |rest, prefix| rest.strip_prefix(prefix).unwrap_or(rest));
+    let bytes = SECRET_BASE64.decode(bare.trim().replace('-', "+").replace('_', "/")).ok()?;
     SECRET_BYTES.contains(&bytes.len()).then_some(bytes)
 }
 
@@ -87,9 +112,7 @@ impl Source {
         let Some(signed) = Signed::of(headers) else {
             return SignatureStatus::Missing;
         };
-        // An id with a dot could move the border between what is signed as id and as time.
-        let id_is_fit = signed.id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.');
-        let is_valid = id_is_fit
+        let is_valid = signed.has_one_reading(body)
             && (1..=ID_LENGTH_MAX).contains(&signed.id.len())
             && is_fresh(signed.timestamp, now_unix)
             && self.secrets.iter().any(|secret| signed.is_signed_with(secret, body));
@@ -111,6 +134,14 @@ impl<'a> Signed<'a> {
             let part = |name: &str| header(headers, &format!("{prefix}-{name}"));
             Some(Signed { id: part("id")?, timestamp: part("timestamp")?, signatures: part("signature")? })
         })
+    }
+
+    /// Whether what is signed, `id.time.body`, can be divided in this way only, so that nobody moves a piece of one into another: a body
+    /// never begins like a time, and under an id with dots it begins at the first `{`.
+    fn has_one_reading(&self, body: &[u8]) -> bool {
+        let begins = body.trim_ascii_start().first();
+        let body_fits = !begins.is_some_and(u8::is_ascii_digit) && (begins == Some(&b'{') || !self.id.contains('.'));
+        body_fits && self.id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'{')
     }
 
     fn is_signed_with(&self, secret: &[u8], body: &[u8]) -> bool {

@@ -2,11 +2,13 @@
 
 use crate::common::headers;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use hmac::{Hmac, KeyInit, Mac};
 use mw_integrations::SignatureStatus::{self, Invalid, Missing, Valid};
 use mw_integrations::standard::{Source, SourcesError, delivery_id, parse_callback, sources};
 use mw_integrations::{CallbackError, Hint};
 use proptest::prelude::*;
+use sha2::Sha256;
 
 struct Vector {
     secret: &'static str,
@@ -130,6 +132,47 @@ fn an_id_that_could_move_the_border_is_refused() {
     }
 }
 
+/// A signature of this body, as its issuer makes it.
+fn signed_by(key: &[u8], id: &str, timestamp: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[test]
+fn a_secret_is_read_as_its_issuer_writes_it() {
+    // Bytes whose base64 has both letters in which the alphabets differ, and padding.
+    let key = [[0xfb, 0xef, 0xff].repeat(8), vec![0xff]].concat();
+    let (standard, url_safe) = (STANDARD.encode(&key), URL_SAFE.encode(&key));
+    assert!(standard.contains('+') && standard.contains('/') && standard.ends_with("=="));
+    let signature = signed_by(&key, "msg_1", "1614265330", "{}");
+    let pairs = [("webhook-id", "msg_1"), ("webhook-timestamp", "1614265330"), ("webhook-signature", &*signature)];
+    for text in [&standard, &url_safe] {
+        for prefix in ["whsec_", "v1,whsec_", ""] {
+            for written in [format!("{prefix}{text}"), format!("{prefix}{}", text.trim_end_matches('='))] {
+                let status = source(&[&written]).verify(&headers(&pairs), b"{}", 1_614_265_330);
+                assert_eq!(status, Valid, "{written}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_id_may_have_dots_and_moves_no_border() {
+    let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let check = |id: &str, timestamp: &str, body: &str, signature: &str| {
+        let pairs = [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)];
+        source(&[STANDARD_WEBHOOKS.secret]).verify(&headers(&pairs), body.as_bytes(), 1_614_265_330)
+    };
+    let (id, body) = ("evt.1614265331", r#"{"text":"x.1614265332.{"}"#);
+    let signature = signed_by(&key, id, "1614265330", body);
+    assert_eq!(check(id, "1614265330", body, &signature), Valid);
+    // The same bytes, divided in other ways.
+    assert_eq!(check("evt", "1614265331", &format!("1614265330.{body}"), &signature), Invalid);
+    let longer = r#"evt.1614265331.1614265330.{"text":"x"#;
+    assert_eq!(check(longer, "1614265332", r#"{"}"#, &signature), Invalid);
+}
+
 #[test]
 fn several_secrets_are_valid_at_once() {
     let new = format!("whsec_{}", STANDARD.encode([7; 64]));
@@ -148,6 +191,7 @@ fn sources_are_read_and_faults_are_told_without_a_secret() {
     let names = |text: &str| sources(text).unwrap().into_iter().map(|source| source.name).collect::<Vec<_>>();
     assert_eq!(names(""), Vec::<String>::new());
     assert_eq!(names(&format!(" a={secret}, b-2={secret} ,a={secret},")), ["a", "b-2"]);
+    assert_eq!(names(&format!("up_post=v1,{secret} , a=v1,{secret},b={secret}")), ["up_post", "a", "b"]);
     let long = "x".repeat(33);
     let weak = format!("whsec_{}", STANDARD.encode([7; 23]));
     for (text, error) in [
@@ -160,7 +204,9 @@ fn sources_are_read_and_faults_are_told_without_a_secret() {
         ("a=whsec_".to_owned(), SourcesError::BadSecret(1)),
         ("a=whsec_%%%%".to_owned(), SourcesError::BadSecret(1)),
         (format!("a={weak}"), SourcesError::BadSecret(1)),
-        (format!("a={}", secret.trim_start_matches("whsec_")), SourcesError::BadSecret(1)),
+        ("a=v1,".to_owned(), SourcesError::BadSecret(1)),
+        (format!("_a={secret}"), SourcesError::BadName(1)),
+        (format!("a=v1,{secret},b=v2,{secret}"), SourcesError::BadSecret(2)),
     ] {
         let found = sources(&text).unwrap_err();
         assert_eq!(found, error, "{text}");
