@@ -8,6 +8,7 @@
 //! problem     every error as RFC 9457, with stable codes                  refusal    what the store and the core refuse
 //! auth        who asks                 request_id  X-Request-ID           limits     RateLimit headers
 //! route       a line of a table of routes, and the way in by it           about      what it says of itself
+//! discovery   what no route takes
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! variables   Spin's; the rules about them are `mw_configuration`'s       cache      Spin's key-value store
 //! seal        signatures               cursor, ids, idempotency           clock, log
@@ -29,6 +30,7 @@ pub mod context;
 pub mod csrf;
 pub mod cursor;
 pub mod database;
+pub mod discovery;
 pub mod idempotency;
 pub mod ids;
 mod incoming;

@@ -10,6 +10,7 @@
 //!
 //! No tool decides a gate; docs/mcp.md is for those who connect.
 
+mod arguments;
 pub mod bodies;
 mod direct;
 pub mod message;
@@ -43,7 +44,7 @@ pub const ROUTES: &[Route] = &[
         .limited(MCP)
         .is(Mcp, "mcp", "One message of the Model Context Protocol")
         .more(
-            "Stateless, for the revisions 2026-07-28, 2025-11-25 and 2025-06-18: docs/mcp.md. A body without `jsonrpc` is a plain call of `tools/list` or `tools/call`.",
+            "Stateless, for the revisions from 2024-11-05 to 2026-07-28: docs/mcp.md. A body without `jsonrpc` is a plain call of `tools/list` or `tools/call`.",
         )
         .takes::<RpcOrPlain>()
         .gives::<RpcAnswer>("What the method answers.")

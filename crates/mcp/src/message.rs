@@ -81,6 +81,16 @@ pub fn result(id: &Value, result: &Value) -> Response {
     Response::ok(&json!({"jsonrpc": "2.0", "id": id, "result": result}))
 }
 
+/// Whether a member that would be an object is not there: clients write that as null, as an empty list or as an empty text, too.
+pub fn is_nothing(member: Option<&Value>) -> bool {
+    match member {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
+    }
+}
+
 /// Reads a message; a refusal comes with the id where there is one.
 pub fn read(value: Value) -> Result<Message, (Option<Value>, RpcError)> {
     let invalid = |id: Option<Value>, what: &str| (id, RpcError::new(400, INVALID_REQUEST, what));
@@ -103,9 +113,9 @@ pub fn read(value: Value) -> Result<Message, (Option<Value>, RpcError)> {
         (None, _) => Ok(Message::Unanswered),
         (Some(_), None) => Err(invalid(None, "id is a text or a whole number")),
         (Some(_), Some(id)) => match members.remove("params") {
-            None => Ok(Message::Request { id, method, params: Map::new() }),
             Some(Value::Object(params)) => Ok(Message::Request { id, method, params }),
-            Some(_) => Err(invalid(Some(id), "params is an object")),
+            params if is_nothing(params.as_ref()) => Ok(Message::Request { id, method, params: Map::new() }),
+            _ => Err(invalid(Some(id), "params is an object")),
         },
     }
 }
@@ -118,6 +128,10 @@ mod tests {
     fn requests_have_an_id_and_all_else_is_unanswered() {
         let asked = read(json!({"jsonrpc": "2.0", "id": 7, "method": "ping"})).unwrap();
         assert_eq!(asked, Message::Request { id: json!(7), method: "ping".into(), params: Map::new() });
+        for none in [json!(null), json!([]), json!({})] {
+            let sent = read(json!({"jsonrpc": "2.0", "id": 7, "method": "ping", "params": none})).unwrap();
+            assert_eq!(sent, asked);
+        }
         for silent in [
             json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
             json!({"jsonrpc": "2.0", "id": 1, "result": {}}),
@@ -136,7 +150,7 @@ mod tests {
             (json!({"jsonrpc": "2.0", "id": null, "method": "ping"}), None),
             (json!({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}), None),
             (json!({"jsonrpc": "2.0", "id": 1_u64 << 53, "method": "ping"}), None),
-            (json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}), Some(json!(1))),
+            (json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}), Some(json!(1))),
         ] {
             let (found, error) = read(sent.clone()).unwrap_err();
             assert_eq!((found, error.code, error.status), (id, INVALID_REQUEST, 400), "{sent}");

@@ -4,8 +4,8 @@ use super::message::RpcError;
 use super::protocol::{Ask, Offer};
 use super::state::State;
 use super::tool::{self, Call, Session, ToolOutcome};
-use super::{direct, resources};
-use serde_json::{Map, Value, json};
+use super::{arguments, direct, resources};
+use serde_json::{Value, json};
 
 pub(super) struct Ours<'a, 'b> {
     pub(super) session: &'a mut Session<'b>,
@@ -42,15 +42,12 @@ impl Offer for Ours<'_, '_> {
 impl Ours<'_, '_> {
     fn call(&mut self, ask: &Ask<'_>) -> Result<Value, RpcError> {
         let tool = tool::named(ask.text("name"))?;
-        let empty = Map::new();
-        let arguments = match ask.params.get("arguments") {
-            None | Some(Value::Null) => &empty,
-            Some(Value::Object(arguments)) => arguments,
-            Some(_) => return Err(RpcError::invalid_params("arguments is an object")),
-        };
+        let arguments = ask.params.get("arguments");
+        let arguments =
+            arguments::object(arguments).ok_or_else(|| RpcError::invalid_params("arguments is an object"))?;
         let state =
             ask.params.get("requestState").map(|sent| State::read(sent, &self.session.context.config)).transpose()?;
-        let called = tool.call(self.session, &Call { arguments, ask: Some(ask), state: state.as_ref() });
+        let called = tool.call(self.session, &Call { arguments: &arguments, ask: Some(ask), state: state.as_ref() });
         Ok(called.map_or_else(|problem| tool::refused(&problem, self.session.context), ToolOutcome::into_json))
     }
 }

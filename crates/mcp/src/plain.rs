@@ -1,6 +1,7 @@
 //! The same tools without MCP, as HotDash's agents call them: `/mcp/tools/list`, `/mcp/tools/call`, and POST /mcp without
 //! `jsonrpc`.
 
+use super::arguments;
 use super::tool::{self, Call, Session};
 use mw_edge::{Problem, Response, problem};
 use serde_json::{Map, Value, json};
@@ -32,17 +33,13 @@ pub(super) fn list() -> Response {
 pub(super) fn call(body: &Map<String, Value>, session: &mut Session<'_>) -> Result<Response, Problem> {
     let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| named_error(400, "Tool name is required"))?;
-    let empty = Map::new();
-    let arguments = match body.get("arguments") {
-        None | Some(Value::Null) => &empty,
-        Some(Value::Object(arguments)) => arguments,
-        Some(_) => return Err(named_error(422, "arguments is an object")),
-    };
+    let arguments = arguments::object(body.get("arguments"));
+    let arguments = arguments.ok_or_else(|| named_error(422, "arguments is an object"))?;
     let Some(tool) = tool::find(name) else {
         let shown: String = name.chars().take(128).collect();
         return Ok(Response::ok(&error_content(&format!("Unknown tool: {shown}"))));
     };
-    let answer = match tool.call(session, &Call { arguments, ask: None, state: None }) {
+    let answer = match tool.call(session, &Call { arguments: &arguments, ask: None, state: None }) {
         Ok(outcome) => json!({"content": outcome.into_json().get("content")}),
         Err(problem) => tool::refused(&problem, session.context),
     };

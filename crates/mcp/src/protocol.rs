@@ -1,7 +1,7 @@
 //! One message in, one answer out, in the words of its revision. What a server offers is behind [`Offer`]: ours is
 //! [`super::offer`], the conformance suite's is a component of the tests.
 
-use super::message::{self, Message, RpcError};
+use super::message::{self, INVALID_REQUEST, Message, RpcError};
 use super::revision::{self, Era, SUPPORTED};
 use mw_edge::{Request, Response};
 use serde_json::{Map, Value, json};
@@ -42,8 +42,33 @@ pub trait Offer {
     fn answer(&mut self, ask: &Ask<'_>) -> Result<Value, RpcError>;
 }
 
-/// Answers a message.
+/// Messages that are answered at once; each is as much work as a request.
+const BATCH_MAX: usize = 10;
+
+/// Answers a message, or several of a client whose revision has that.
 pub fn answer(request: &Request, message: Value, offer: &mut dyn Offer) -> Response {
+    match message {
+        Value::Array(messages) if revision::takes_batches(request) => answer_all(request, messages, offer),
+        message => answer_one(request, message, offer),
+    }
+}
+
+/// The answers that there are, in one list; a batch that cannot be taken is refused as one.
+fn answer_all(request: &Request, messages: Vec<Value>, offer: &mut dyn Offer) -> Response {
+    if messages.is_empty() || messages.len() > BATCH_MAX {
+        let what = format!("A batch has 1 to {BATCH_MAX} messages");
+        return RpcError::new(400, INVALID_REQUEST, what).into_response(None, 400);
+    }
+    let answers: Vec<Value> = messages
+        .into_iter()
+        .map(|message| answer_one(request, message, offer))
+        .filter(|answer| !answer.body.is_empty())
+        .filter_map(|answer| serde_json::from_slice(&answer.body).ok())
+        .collect();
+    if answers.is_empty() { Response::empty(202) } else { Response::ok(&answers) }
+}
+
+fn answer_one(request: &Request, message: Value, offer: &mut dyn Offer) -> Response {
     let (id, method, params) = match message::read(message) {
         Ok(Message::Request { id, method, params }) => (id, method, params),
         Ok(Message::Unanswered) => return Response::empty(202),
@@ -183,5 +208,18 @@ mod tests {
         assert_eq!((modern("tools/call").0, legacy("tools/call").0), (200, 200));
         assert_eq!(said(&[], json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).0, 202);
         assert_eq!(said(&[], json!([])).0, 400);
+    }
+
+    #[test]
+    fn a_batch_of_an_old_client_is_answered_as_one() {
+        let ping = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
+        let notice = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        let (status, answers) = said(&[], json!([ping(1), notice, ping(2), {"jsonrpc": "2.0", "id": 3}]));
+        assert_eq!((status, answers.as_array().unwrap().len()), (200, 3));
+        assert_eq!((&answers[1]["id"], &answers[2]["error"]["code"]), (&json!(2), &json!(INVALID_REQUEST)));
+        assert_eq!(said(&[], json!([notice])), (202, Value::Null));
+        let many = Value::from((0..=10).map(ping).collect::<Vec<_>>());
+        assert_eq!(said(&[], many).0, 400);
+        assert_eq!(said(&[("mcp-protocol-version", "2025-06-18")], json!([ping(1)])).0, 400);
     }
 }

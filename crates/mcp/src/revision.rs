@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 
 pub const MODERN: &str = "2026-07-28";
 /// Newest first. One that says none is taken for one of these.
-pub const LEGACY: [&str; 2] = ["2025-11-25", "2025-06-18"];
+pub const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 /// Every revision that is served, newest first.
-pub const SUPPORTED: [&str; 3] = [MODERN, LEGACY[0], LEGACY[1]];
+pub const SUPPORTED: [&str; 5] = [MODERN, LEGACY[0], LEGACY[1], LEGACY[2], LEGACY[3]];
+/// The last revision that has no header for itself, and whose clients may send several messages at once.
+const BATCHES_UNTIL: &str = "2025-03-26";
 
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -69,6 +71,11 @@ pub fn negotiated(params: &Map<String, Value>) -> &'static str {
     LEGACY.into_iter().find(|version| *version == asked).unwrap_or(LEGACY[0])
 }
 
+/// Whether a client may send several messages at once. Revisions are dates, so they compare as texts.
+pub fn takes_batches(request: &Request) -> bool {
+    request.header("mcp-protocol-version").is_none_or(|version| version.trim() <= BATCHES_UNTIL)
+}
+
 /// What the client says that it can do, in the modern era.
 pub fn capabilities(params: &Map<String, Value>) -> Option<&Map<String, Value>> {
     params.get("_meta")?.get(META_CAPABILITIES)?.as_object()
@@ -113,8 +120,13 @@ mod tests {
 
     #[test]
     fn a_request_without_a_revision_is_of_the_old_era() {
-        for headers in [&[][..], &[("mcp-protocol-version", "2025-11-25")], &[("mcp-protocol-version", "2025-06-18")]] {
-            assert_eq!(era(headers, "tools/list", json!({})), Ok(Era::Legacy), "{headers:?}");
+        assert_eq!(era(&[], "tools/list", json!({})), Ok(Era::Legacy));
+        for version in LEGACY {
+            assert_eq!(
+                era(&[("mcp-protocol-version", version)], "tools/list", json!({})),
+                Ok(Era::Legacy),
+                "{version}"
+            );
         }
         assert_eq!(era(&[("mcp-protocol-version", "2024-01-01")], "tools/list", json!({})), Err((400, -32022)));
     }
@@ -158,9 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn only_clients_of_old_revisions_may_send_batches() {
+        let takes = |headers: &[(&str, &str)]| takes_batches(&Request::in_memory("POST", "/mcp", headers, ""));
+        assert!(takes(&[]) && takes(&[("mcp-protocol-version", "2025-03-26")]));
+        for newer in ["2025-06-18", "2025-11-25", MODERN] {
+            assert!(!takes(&[("mcp-protocol-version", newer)]), "{newer}");
+        }
+    }
+
+    #[test]
     fn initialize_settles_on_what_both_know() {
         let settled = |asked: &str| negotiated(json!({"protocolVersion": asked}).as_object().unwrap());
-        assert_eq!(settled("2025-06-18"), "2025-06-18");
-        assert_eq!([settled("2026-07-28"), settled("2024-11-05"), settled("")], ["2025-11-25"; 3]);
+        assert_eq!(LEGACY.map(settled), LEGACY);
+        assert_eq!([settled("2026-07-28"), settled("2024-10-07"), settled("")], ["2025-11-25"; 3]);
     }
 }

@@ -1,6 +1,7 @@
 //! What a tool is and how it is called. Whatever it has against its arguments, or the product against
 //! what it asks, is a result that says so, for the model to read; only an unknown tool is the protocol's matter.
 
+use super::arguments;
 use super::message::RpcError;
 use super::protocol::Ask;
 use super::state::State;
@@ -74,8 +75,9 @@ impl Tool {
         if !principal.role.covers(self.role) {
             return Err(problem::forbidden(principal, self.role));
         }
-        body::without_nuls(call.arguments)?;
-        (self.call)(session, call)
+        let arguments = arguments::as_listed(self.name, call.arguments.clone());
+        body::without_nuls(&arguments)?;
+        (self.call)(session, &Call { arguments: &arguments, ..*call })
     }
 }
 

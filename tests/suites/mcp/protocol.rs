@@ -25,9 +25,54 @@ fn older_revisions_initialize_without_a_session() {
 }
 
 #[test]
+fn the_oldest_clients_settle_on_their_own_revision() {
+    for version in ["2025-03-26", "2024-11-05"] {
+        let hello =
+            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+        let settled = result(service().post("/mcp").json(&message("initialize", hello)).send());
+        assert_eq!(settled["protocolVersion"], version);
+        let headed = service().post("/mcp").header("mcp-protocol-version", version);
+        assert_eq!(result(headed.json(&message("ping", Value::Null)).send()), json!({}));
+    }
+    let both = json!([message("ping", json!([])), message("tools/list", Value::Null)]);
+    let answers = service().post("/mcp").json(&both).send().expect(200).json();
+    assert_eq!((&answers[0]["result"], answers[1]["result"]["tools"].is_array()), (&json!({}), true), "{answers}");
+}
+
+#[test]
+fn arguments_are_read_as_models_write_them() {
+    let call = |name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments});
+        result(service().post("/mcp").json(&message("tools/call", params)).send())
+    };
+    let listed = call("list_runs", json!({"limit": "1", "status": "", "cursor": ""}));
+    assert_eq!((&listed["isError"], listed["structuredContent"]["runs"].is_array()), (&json!(false), true), "{listed}");
+    assert_eq!(call("list_projects", json!([]))["isError"], false);
+    assert_eq!(call("list_runs", json!({"limit": "all"}))["isError"], true);
+}
+
+#[test]
+fn clients_that_look_for_a_login_find_none() {
+    let strangers = [
+        ("GET", "/.well-known/oauth-protected-resource"),
+        ("GET", "/.well-known/oauth-protected-resource/mcp"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/.well-known/openid-configuration"),
+        ("GET", "/mcp/.well-known/openid-configuration"),
+        ("POST", "/register"),
+    ];
+    for (method, path) in strangers {
+        let answer = service().call(method, path).send();
+        let problem = answer.expect(404).json();
+        assert_eq!((&problem["code"], &problem["error"]), (&json!("not-found"), &json!("not_found")), "{path}");
+    }
+    service().call("GET", "/anything-else").send().expect(401);
+}
+
+#[test]
 fn the_current_revision_needs_no_initialize() {
     let found = result(modern(service(), "server/discover", json!({})).send());
-    assert_eq!(found["supportedVersions"], json!([MODERN, "2025-11-25", "2025-06-18"]));
+    assert_eq!(found["supportedVersions"], json!([MODERN, "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]));
     assert_eq!(found["resultType"], "complete");
     assert_eq!((&found["ttlMs"], &found["cacheScope"]), (&json!(3_600_000), &json!("public")));
     assert_eq!(found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "myloware");
@@ -71,10 +116,10 @@ fn what_is_no_message_is_refused_in_the_protocols_words() {
     assert_eq!(error(sent("{"), 400), -32700);
     assert_eq!(error(sent(""), 400), -32700);
     for body in [
-        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+        r#"[]"#,
         r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
-        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#,
     ] {
         assert_eq!(error(sent(body), 400), -32600, "{body}");
     }
