@@ -1,4 +1,4 @@
-//! What core parses: links' tokens and definitions of projects.
+//! What core parses: links' tokens, definitions of projects, and bodies of render jobs.
 
 use crate::{Seen, storable};
 use mw_media::Timestamp;
@@ -11,6 +11,7 @@ fn gate(name: &str) -> GateName {
     GateName::parse(name).unwrap()
 }
 use mw_media::token::{Claims, TOKEN_BYTES_MAX, issue, verify};
+use mw_render::{AssetRef, JobBody};
 use std::sync::LazyLock;
 use time::macros::datetime;
 
@@ -127,4 +128,22 @@ pub(crate) fn started_run() -> Run {
         started(Definition::from_json(text).unwrap()).run
     });
     RUN_OF_TWO.clone()
+}
+
+/// A job that is accepted can be stored, fills its length with segments, and names assets only.
+pub(crate) fn render_job_body(bytes: &[u8]) -> Seen {
+    let Ok(body) = serde_json::from_slice::<JobBody>(bytes) else { return Seen::Refused };
+    let Ok(spec) = body.accept(mw_render::JobDefaults::default()) else { return Seen::Refused };
+    let segments = spec.plan(RUN);
+    assert_eq!(segments.iter().map(|segment| segment.duration_seconds).sum::<u32>(), spec.target_duration_seconds);
+    assert!((1..=30).contains(&segments.len()) && spec.captions.len() <= 22 && spec.images.len() <= 20);
+    for reference in body.references() {
+        assert_eq!(AssetRef::parse(reference.asset.as_str()), Some(reference.asset));
+    }
+    let stored = serde_json::to_value(&spec).unwrap();
+    // The edge refuses a body that holds the character that cannot be stored.
+    if !stored.to_string().contains("\\u0000") {
+        storable(&stored);
+    }
+    Seen::Taken
 }

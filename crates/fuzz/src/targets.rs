@@ -58,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     parsers("chat_body", &["turn::parse", "turn::read"], requests::chat),
     parsers("artifact_body", &["runs::parse_attachment", "body::read"], requests::artifact),
     parsers("decision_body", &["gate/request::parse", "gate/request::read", "run/edit::parse"], requests::decision),
+    parsers("render_job_body", &["asset::parse"], rules::render_job_body),
     parsers("mcp_message", &["message::read"], requests::rpc_message),
     parsers("form", &[], requests::form),
     parsers("target_and_headers", &["request::parse"], requests::target_and_headers),

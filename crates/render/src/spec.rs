@@ -7,6 +7,7 @@ use crate::asset::AssetRef;
 use crate::engine::{Engine, Policy};
 use crate::plan::Caption;
 use crate::presets::{Archetype, Font, Levels, Motion, OverlayEffects, Position, SizeRule, Transition};
+use crate::work::WorkKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -294,6 +295,14 @@ impl PictureDemands {
 }
 
 impl WorkSpec {
+    pub fn kind(&self) -> WorkKind {
+        match self {
+            WorkSpec::Segment(_) => WorkKind::Segment,
+            WorkSpec::Assembly(_) => WorkKind::Assembly,
+            WorkSpec::Template(_) => WorkKind::Template,
+        }
+    }
+
     /// Every file that the worker needs, each once.
     pub fn inputs(&self) -> BTreeSet<AssetRef> {
         let mut inputs = BTreeSet::new();

@@ -111,7 +111,7 @@ pub fn claimable(engines: &[Engine]) -> Vec<&'static str> {
 /// One try at a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Try {
-    /// Unguessable; the id of its job row.
+    /// Unguessable; its effect's key holds it.
     pub id: String,
     pub assignment: Assignment,
     #[serde(with = "time::serde::rfc3339")]

@@ -1,6 +1,7 @@
 //! The body of a render job: its spec, its segments, the video, and every hop to something simpler.
 
 use crate::asset::AssetRef;
+use crate::engine::Policy;
 use crate::plan::PlannedSegment;
 use crate::presets::Archetype;
 use crate::run::event::{Fallback, OrderedBy};
@@ -196,6 +197,12 @@ impl Render {
             counted: Vec::new(),
             ordered_by: None,
         }
+    }
+
+    /// The policy at this moment, under an operator's override. It is held where an engine is chosen, at the claim, and once more
+    /// where a request leaves.
+    pub fn policy(&self, over: Option<Policy>) -> Policy {
+        self.spec.engine_policy.under(over)
     }
 
     /// How many segments there are.

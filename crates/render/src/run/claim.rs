@@ -5,9 +5,9 @@ use crate::run::body::{Phase, Stage};
 use crate::run::engines::Engines;
 use crate::run::event::RenderEvent;
 use crate::run::go_on::{ASSEMBLY_SECONDS, JOB_SECONDS, JOB_SECONDS_PER_SEGMENT, go_on};
-use crate::run::ladder;
 use crate::run::{Draft, Event, Run, own, stale};
-use crate::work::Lease;
+use crate::work::{Held, Lease};
+use mw_kernel::Timestamp;
 use mw_kernel::run::{Context, Refusal, deadline_after, refuse_ended};
 
 /// A claim, as the statement that took the effect made it.
@@ -20,8 +20,8 @@ pub struct Claim {
     pub engines: Engines,
 }
 
-/// Whether the claim was granted is to be seen in the run after it: [`Run::is_held_by`]. Where it is not, somebody else is asked
-/// now, and the claimer gets nothing.
+/// Whether the claim was granted is to be seen in the run after it ([`crate::run::Render::held`]). Where it was not, somebody else
+/// is asked now, and the claimer gets nothing.
 pub(super) fn decide(run: &Run, claim: &Claim, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
     refuse_ended(run)?;
     let Claim { try_id, worker, lease_id, fence, engines } = claim;
@@ -40,7 +40,7 @@ pub(super) fn decide(run: &Run, claim: &Claim, context: &mut Context<'_>) -> Res
             if run.pause.is_some() {
                 return Err(Refusal::Paused { run_id: run.run_id.clone() });
             }
-            let policy = ladder::policy(&run.body, engines);
+            let policy = run.body.policy(engines.over);
             if one.assignment.engine().is_some_and(|engine| !policy.allows(engine)) {
                 let reason = format!("the policy is {policy} now");
                 let (try_id, assignment) = (try_id.clone(), one.assignment);
@@ -57,6 +57,14 @@ pub(super) fn decide(run: &Run, claim: &Claim, context: &mut Context<'_>) -> Res
         Stage::Running { .. } | Stage::Idle | Stage::Done | Stage::Failed => return Err(stale(run, try_id)),
     }
     Ok(draft.events)
+}
+
+/// A worker is still there: until when its lease holds now. Refused where it no longer holds the work, or the job has ended: it
+/// is to stop at once.
+pub fn heartbeat(run: &Run, held: &Held, now: Timestamp) -> Result<Timestamp, Refusal> {
+    refuse_ended(run)?;
+    let until = run.body.held(held).and_then(|(_, lease)| lease.renewed(now));
+    until.ok_or_else(|| stale(run, &held.try_id))
 }
 
 /// The first claim picks the job up; its plan was made when it was accepted.

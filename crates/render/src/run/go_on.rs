@@ -103,7 +103,7 @@ pub(super) fn assign(
     let event = RenderEvent::Assigned {
         try_id: (context.new_id)(),
         assignment,
-        policy: ladder::policy(&draft.run.body, engines),
+        policy: draft.run.body.policy(engines.over),
         due_at: deadline_after(context.now, wait_seconds),
     };
     draft.push(own(event), context);
@@ -117,7 +117,7 @@ fn reason(draft: &Draft, place: Place, engines: &Engines) -> String {
         let detail = failure.message.trim();
         return if detail.is_empty() { format!("{maker}: {words}") } else { format!("{maker}: {words} ({detail})") };
     }
-    let policy = ladder::policy(&draft.run.body, engines);
+    let policy = draft.run.body.policy(engines.over);
     let missing: Vec<&str> = Engine::ALL
         .iter()
         .filter(|engine| policy.allows(**engine) && !engines.is_healthy(**engine))

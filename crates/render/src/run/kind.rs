@@ -38,7 +38,6 @@ mw_kernel::words! {
 
 /// What only a render job can be asked.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a command lives as long as one decision; there is never a list of them")]
 pub enum RenderCommand {
     /// A worker took the effect of a try.
     Claim(Claim),

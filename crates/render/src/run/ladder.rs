@@ -34,14 +34,9 @@ impl Next {
     }
 }
 
-/// The policy of a job at this moment.
-pub(super) fn policy(body: &Render, engines: &Engines) -> Policy {
-    body.spec.engine_policy.under(engines.over)
-}
-
 /// What comes next for a segment that nobody works on.
 pub(super) fn segment(body: &Render, segment: &Segment, engines: &Engines) -> Next {
-    let policy = policy(body, engines);
+    let policy = body.policy(engines.over);
     let (work, index) = (&segment.work, segment.planned.index);
     let open = |archetype| untried(work, index, archetype, policy);
     let find = |archetype| open(archetype).find(|engine| engines.is_healthy(*engine));

@@ -33,7 +33,7 @@ pub(super) fn decide(run: &Run, engines: &Engines, context: &mut Context<'_>) ->
 }
 
 fn look_at(draft: &mut Draft, one: &Try, engine: Engine, engines: &Engines, context: &mut Context<'_>) {
-    let policy = ladder::policy(&draft.run.body, engines);
+    let policy = draft.run.body.policy(engines.over);
     if !policy.allows(engine) {
         withdraw(draft, one, format!("the policy is {policy} now"), context);
         return go_on(draft, engines, context);
@@ -92,7 +92,7 @@ fn unhealthy(
 fn open_engine(draft: &Draft, one: &Try, engines: &Engines, may: impl Fn(Engine) -> bool) -> Option<Assignment> {
     let Place::Segment(index) = one.assignment.place() else { return None };
     let segment = draft.run.body.segment(index)?;
-    let policy = ladder::policy(&draft.run.body, engines);
+    let policy = draft.run.body.policy(engines.over);
     let open = ladder::untried(&segment.work, index, segment.archetype, policy);
     let engine = open.into_iter().find(|engine| may(*engine) && engines.is_healthy(*engine))?;
     Some(Assignment::Segment { index, engine, archetype: segment.archetype })

@@ -1,37 +1,16 @@
-//! The rows that follow from a job's events: each try is a job and an effect of its own.
+//! The rows that follow from a job's events: each try is an effect of its own.
 
 use crate::run::{Recorded, Render};
 use crate::run::{RenderEvent, Run};
 use crate::work::Assignment;
 use mw_kernel::Timestamp;
-use mw_kernel::run::{Artifact, Effect, EffectKind, Event, JobRow, JobState, Rearmed, Rows, done_notification};
+use mw_kernel::run::{Artifact, Effect, EffectKind, Event, Rearmed, Rows, done_notification};
 use serde_json::json;
 
 pub(super) fn extend(run: &Run, event: &RenderEvent, at: Timestamp, rows: &mut Rows) {
     match event {
         RenderEvent::Assigned { try_id, assignment, due_at, .. } => {
-            rows.jobs.push(job(try_id, *assignment, JobState::Requested));
             rows.effects.push(effect(try_id, *assignment, *due_at));
-        }
-        RenderEvent::Started { try_id, lease } => {
-            let task_id = Some(lease.lease_id.clone());
-            let assignment = run.body.find(try_id).and_then(|(_, work)| work.one()).map(|one| one.assignment);
-            let row = |assignment| JobRow { task_id, ..job(try_id, assignment, JobState::Submitted) };
-            rows.jobs.extend(assignment.map(row));
-        }
-        RenderEvent::SegmentDone { index, try_id, .. } => {
-            let made = run.body.segment(*index).and_then(|segment| segment.made.as_ref());
-            rows.jobs.extend(made.map(|made| ended(try_id, made.assignment, JobState::Succeeded)));
-        }
-        RenderEvent::VideoMade { try_id, .. } => {
-            let output = run.body.output.as_ref();
-            rows.jobs.extend(output.map(|output| ended(try_id, output.assignment, JobState::Succeeded)));
-        }
-        RenderEvent::Failed { try_id, assignment, .. } => {
-            rows.jobs.push(ended(try_id, *assignment, JobState::Failed));
-        }
-        RenderEvent::Withdrawn { try_id, assignment, .. } => {
-            rows.jobs.push(job(try_id, *assignment, JobState::Failed));
         }
         RenderEvent::Restored { try_id } => {
             let one = run.body.find(try_id).and_then(|(_, work)| work.one());
@@ -40,38 +19,28 @@ pub(super) fn extend(run: &Run, event: &RenderEvent, at: Timestamp, rows: &mut R
         }
         RenderEvent::PickedUp { .. }
         | RenderEvent::Planned { .. }
+        | RenderEvent::Started { .. }
+        | RenderEvent::Failed { .. }
+        | RenderEvent::Withdrawn { .. }
         | RenderEvent::Unserved { .. }
         | RenderEvent::Served { .. }
         | RenderEvent::FellBack(_)
+        | RenderEvent::SegmentDone { .. }
         | RenderEvent::SegmentFailed { .. }
         | RenderEvent::Assembling { .. }
+        | RenderEvent::VideoMade { .. }
         | RenderEvent::Done => {}
     }
 }
 
-fn job(try_id: &str, assignment: Assignment, state: JobState) -> JobRow {
-    JobRow {
-        job_id: try_id.to_owned(),
-        kind: assignment.kind().to_string(),
-        provider: assignment.provider().to_owned(),
-        state,
-        task_id: None,
-        account: None,
-        is_over: false,
-    }
-}
-
-/// The row of a try that a worker had.
-fn ended(try_id: &str, assignment: Assignment, state: JobState) -> JobRow {
-    JobRow { is_over: true, ..job(try_id, assignment, state) }
-}
-
+/// A try is an effect and no provider's job: its worker holds it for as long as it works, so that the effect's lease and fence say
+/// all there is to say.
 fn effect(try_id: &str, assignment: Assignment, due_at: Timestamp) -> Effect {
     Effect {
         key: format!("render:{try_id}"),
         kind: EffectKind::Own,
         provider: assignment.provider().to_owned(),
-        job_id: Some(try_id.to_owned()),
+        job_id: None,
         payload: json!({"try_id": try_id, "kind": assignment.kind()}),
         due_at,
     }

@@ -4,5 +4,6 @@ mod claims;
 mod fallback;
 mod life;
 mod model;
+mod observe;
 mod order;
 mod views;

@@ -172,6 +172,8 @@ fn a_worker_is_told_every_file_that_it_needs() {
     assert_eq!(video.inputs(), BTreeSet::from([a.clone(), b, mask.clone(), music, asset('9')]));
     assert_eq!(WorkSpec::Template(spec.video_template()).inputs(), BTreeSet::from([a, mask]));
     let text = serde_json::to_string(&video).unwrap();
-    assert!(text.contains("\"kind\":\"assembly\"") && !text.contains("file:") && !text.contains("http"));
+    assert!(
+        text.contains(&format!("\"kind\":\"{}\"", video.kind())) && !text.contains("file:") && !text.contains("http")
+    );
     assert_eq!(serde_json::from_str::<WorkSpec>(&text).unwrap(), video);
 }

@@ -5,10 +5,10 @@ use crate::failure::FailureCode;
 use crate::run::testing::{
     T0, assignment, claim, claim_of, failed, finish, finish_of, held, make, started, try_command, try_id, with_context,
 };
-use crate::run::{Command, Engines, RenderCommand, RenderEvent, Run, Stage};
+use crate::run::{Command, Engines, RenderCommand, RenderEvent, Run, Stage, heartbeat};
 use crate::spec::WorkSpec;
 use crate::work::{Held, Place};
-use mw_kernel::run::{EffectKind, JobState, Refusal, apply};
+use mw_kernel::run::{EffectKind, Refusal, apply};
 use serde_json::json;
 use time::Duration;
 
@@ -36,6 +36,17 @@ fn a_stale_fence_changes_nothing() {
     let other = Held { fence: 7, ..held(&run, FIRST) };
     assert!(stale(try_command(&run, late(&other), T0)));
     assert!(stale(try_command(&run, late(&Held { try_id: "unknown".to_owned(), fence: 1 }), T0)));
+}
+
+#[test]
+fn a_heartbeat_tells_a_worker_whether_to_go_on() {
+    let run = claim(&started(json!({})), FIRST);
+    let mine = held(&run, FIRST);
+    assert_eq!(heartbeat(&run, &mine, T0 + Duration::seconds(5)).unwrap(), T0 + Duration::seconds(35));
+    assert!(stale(heartbeat(&run, &mine, T0 + Duration::seconds(120))), "it may take no longer");
+    assert!(stale(heartbeat(&expire(&run, 31), &mine, T0 + Duration::seconds(31))), "it is another's");
+    let ended = try_command(&run, RenderCommand::ForceFail { error: None }, T0).unwrap();
+    assert!(matches!(heartbeat(&ended, &mine, T0), Err(Refusal::AlreadyTerminal { .. })));
 }
 
 #[test]
@@ -138,8 +149,7 @@ fn each_try_is_an_effect_of_its_own() {
     let run = claim(&decided.run, FIRST);
     let command = Command::Own(failed(held(&run, FIRST), FailureCode::Crashed, Engines::assumed()));
     let rows = with_context(T0, 50, |context| apply(&run, &command, "w", context)).unwrap().unwrap().rows;
-    let states: Vec<_> = rows.jobs.iter().map(|job| (job.state, job.is_over)).collect();
-    assert_eq!(states, [(JobState::Failed, true), (JobState::Requested, false)]);
+    assert!(rows.jobs.is_empty(), "no provider's job");
     assert_eq!((rows.effects.len(), rows.effects[0].due_at), (1, T0 + Duration::seconds(2)));
 }
 

@@ -123,7 +123,7 @@ fn each_failing_segment_has_its_own_template() {
 }
 
 #[test]
-fn an_engine_on_the_network_is_a_fallback_where_local_is_preferred() {
+fn the_network_is_a_fallback_where_local_is_preferred() {
     let luma = only(&[Engine::ApiLuma]);
     assert_eq!(fallbacks(&started_with(json!({}), luma.clone()).run), [Fallback::Engine, Fallback::Engine]);
     assert_eq!(fallbacks(&started_with(json!({"engine_policy": "api_only"}), luma).run), []);
@@ -181,7 +181,7 @@ fn an_engine_that_goes_down_is_left_for_the_next_healthy_one() {
 }
 
 #[test]
-fn with_all_engines_down_a_segment_waits_then_takes_the_template() {
+fn a_segment_that_no_engine_takes_gets_the_template() {
     let down = Engines { healthy: Default::default(), ..Engines::assumed() };
     let run = started_with(json!({}), down.clone()).run;
     assert_eq!(assignment(&run, FIRST).maker(), "local_ffmpeg", "it may come back");
@@ -209,7 +209,7 @@ fn a_lone_worker_that_dies_is_waited_for() {
 }
 
 #[test]
-fn a_video_that_cannot_be_assembled_becomes_a_template_then_fails() {
+fn a_video_that_is_not_assembled_becomes_a_template() {
     let mut run = super::life::rendered();
     let mut asked = Vec::new();
     while !run.is_ended() {
