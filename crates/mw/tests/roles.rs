@@ -51,7 +51,7 @@ const WRITES: &str = r"
                    regexp_matches(text, '\m(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)', 'g') AS m
                    UNION
                    SELECT m[1], 'UPDATE' FROM texts,
-                   regexp_matches(text, '\mINSERT INTO (\w+)(?:(?!\mINSERT INTO).)*?ON CONFLICT [^;]*?DO UPDATE', 'g') AS m
+                   regexp_matches(text, '\mINSERT INTO (\w+)(?:(?!\mINSERT INTO)[^;])*?ON CONFLICT (?:(?!\mINSERT INTO)[^;])*?DO UPDATE', 'g') AS m
                    UNION
                    SELECT coalesce(m[2], m[1]), 'UPDATE' FROM texts,
                    regexp_matches(text, '\mFROM (\w+)(?:(?!\mFROM\M)[^;])*?\mFOR (?:NO KEY )?UPDATE(?: OF (\w+))?', 'g') AS m)
