@@ -3,6 +3,7 @@
 use crate::fixture::*;
 use crate::principals::added;
 use mw_media::Timestamp;
+use mw_media::brendan::KnownProject;
 use mw_media::definition::Step;
 use mw_media::gate_policy::GatePolicy;
 use mw_media::link::Waiting;
@@ -236,8 +237,8 @@ fn a_turn_knows_the_words_of_every_project() {
     started(&mut db, &shipped.key, ProvidersMode::Mock);
     let turn = loaded(&mut db, now(), None, &fresh_id());
     let known = turn.projects.into_iter().map(|project| project.known).find(|known| known.key == shipped.key).unwrap();
-    assert_eq!((known.keywords, known.requests), (shipped.keywords, shipped.requests));
-    assert!(known.is_default);
+    assert!(known.is_default && known.clips.is_some() && !known.platforms.is_empty());
+    assert_eq!(known, KnownProject::from(shipped));
 }
 
 #[test]
