@@ -63,14 +63,14 @@ fn list(request: &mut Request, context: &mut Context) -> Result<Response, Proble
     })
 }
 
-/// The same query with another cursor, as `Link: <…>; rel="next"`.
+/// The same query with another cursor, as `Link: <…>; rel="next"`; of the same path, wherever a proxy has put it.
 fn next_link(request: &Request, cursor: &str) -> String {
     let kept = request.raw_query().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let mut query: Vec<String> = kept.map(str::to_owned).collect();
     query.push(format!("cursor={cursor}"));
     // A query may hold what would end the link's brackets.
     let query = query.join("&").replace('<', "%3C").replace('>', "%3E");
-    format!("</v1/runs?{query}>; rel=\"next\"")
+    format!("<?{query}>; rel=\"next\"")
 }
 
 fn show(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
@@ -173,6 +173,6 @@ mod tests {
     #[test]
     fn the_next_link_keeps_the_filters() {
         let asked = Request::in_memory("GET", "/v1/runs?status=failed&cursor=old&limit=5", &[], "");
-        assert_eq!(next_link(&asked, "new"), "</v1/runs?status=failed&limit=5&cursor=new>; rel=\"next\"");
+        assert_eq!(next_link(&asked, "new"), "<?status=failed&limit=5&cursor=new>; rel=\"next\"");
     }
 }

@@ -199,7 +199,20 @@ fn framed<H>(
     };
     // Whose session it is has been found out where anything was shown or done; what remains to be said are pages.
     context.caller = Caller::Unasked;
-    Ok(view::secured(response, &context.config))
+    Ok(view::secured(relative(response, request), &context.config))
+}
+
+/// Our own addresses as the browser finds them from this page, wherever a proxy has put us. Pages and handlers write them from the root;
+/// nobody else's text has a quotation mark in a page.
+fn relative(mut response: Response, request: &Request) -> Response {
+    for (_, location) in response.headers.iter_mut().filter(|(name, _)| *name == "location") {
+        *location = request.relative(location);
+    }
+    if response.headers.iter().any(|(name, value)| *name == "content-type" && value.starts_with("text/html")) {
+        let page = String::from_utf8_lossy(&response.body);
+        response.body = page.replace("=\"/console", &format!("=\"{}console", request.way_to_root())).into_bytes();
+    }
+    response
 }
 
 fn no_page() -> PageRefusal {

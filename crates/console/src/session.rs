@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mw_edge::config::Config;
-use mw_edge::request::origin_of;
+use mw_edge::request::{origin_of, path_of};
 use mw_edge::seal::{is_signed, sign};
 use mw_edge::{Problem, Request, signing};
 use mw_kernel::Timestamp;
@@ -78,7 +78,7 @@ impl Session {
 
 /// The session of a request, if its cookie is one of ours and not over.
 pub(super) fn of(request: &Request, config: &Config, now: Timestamp) -> Result<Option<Session>, Problem> {
-    let name = cookie_name(is_secure(config));
+    let name = cookie_name(config);
     let sent = request.header("cookie").into_iter().flat_map(|cookies| cookies.split(';'));
     let value = sent.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name);
     let Some((_, value)) = value else { return Ok(None) };
@@ -89,23 +89,36 @@ pub(super) fn of(request: &Request, config: &Config, now: Timestamp) -> Result<O
 pub(super) fn begin(session: &Session, config: &Config) -> Result<String, Problem> {
     let secrets = signing::secrets(config)?;
     let value = session.cookie(secrets.first().map_or("", String::as_str));
-    Ok(set_cookie(is_secure(config), &value, SESSION_SECONDS))
+    Ok(set_cookie(config, &value, SESSION_SECONDS))
 }
 
 /// `Set-Cookie` that ends it.
 pub(super) fn end(config: &Config) -> String {
-    set_cookie(is_secure(config), "", 0)
+    set_cookie(config, "", 0)
 }
 
-/// A `__Host-` cookie can be set by nobody but this host over TLS; without TLS browsers refuse one.
-fn cookie_name(secure: bool) -> &'static str {
-    if secure { "__Host-mw_session" } else { "mw_session" }
+/// A `__Host-` cookie can be set by nobody but this host over TLS, and is sent to all of it; below a path of a host that has others,
+/// it is a cookie of that path. Without TLS browsers refuse both.
+fn cookie_name(config: &Config) -> &'static str {
+    match (is_secure(config), public_path(config).is_empty()) {
+        (true, true) => "__Host-mw_session",
+        (true, false) => "__Secure-mw_session",
+        (false, _) => "mw_session",
+    }
 }
 
-fn set_cookie(secure: bool, value: &str, seconds: i64) -> String {
-    let name = cookie_name(secure);
-    let secure = if secure { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+fn set_cookie(config: &Config, value: &str, seconds: i64) -> String {
+    let (name, path) = (cookie_name(config), public_path(config));
+    let path = if path.is_empty() { "/" } else { &path };
+    let secure = if is_secure(config) { "; Secure" } else { "" };
+    format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+/// The path that a proxy has put us under; one that no cookie can have is none.
+fn public_path(config: &Config) -> String {
+    let url = config.optional("public_base_url").unwrap_or_default();
+    let path = path_of(&url);
+    if path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') { path.to_owned() } else { String::new() }
 }
 
 fn is_secure(config: &Config) -> bool {
@@ -191,6 +204,10 @@ mod tests {
         let set = begin(&session(), &https).unwrap();
         assert!(set.starts_with("__Host-mw_session="));
         assert!(set.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"));
+        let below = Config::of(&[("hitl_secret", "s"), ("public_base_url", "https://apps.example/mw/")]);
+        let set = begin(&session(), &below).unwrap();
+        assert!(set.starts_with("__Secure-mw_session="), "{set}");
+        assert!(set.ends_with("; Path=/mw; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"), "{set}");
         let http = Config::of(&[("hitl_secret", "s"), ("public_base_url", "http://127.0.0.1:3000")]);
         let set = begin(&session(), &http).unwrap();
         assert!(set.starts_with("mw_session=") && !set.contains("Secure"));

@@ -98,6 +98,20 @@ impl Request {
         segments_of(&self.path).map(|segment| percent_decode(segment).into_owned()).collect()
     }
 
+    /// The way from this path to the place that we are served under, `./` or `../../`: a proxy may have put that below a path of its own,
+    /// which it takes off before we see a request. So our own addresses are relative, in pages and in redirects.
+    pub fn way_to_root(&self) -> String {
+        match self.path.matches('/').count() {
+            0 | 1 => "./".to_owned(),
+            slashes => "../".repeat(slashes - 1),
+        }
+    }
+
+    /// One of our own addresses, which begins with a slash, as it is found from this request's.
+    pub fn relative(&self, address: &str) -> String {
+        format!("{}{}", self.way_to_root(), address.trim_start_matches('/'))
+    }
+
     /// What stands in the path where its route has `{name}`; an empty text, which no id is, where it has no such name.
     pub fn parameter(&self, name: &str) -> String {
         let is_named = |segment: &str| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name);
@@ -182,6 +196,12 @@ pub fn origin_of(url: &str) -> Option<&str> {
     url.get(..scheme.len() + 3 + authority.len())
 }
 
+/// The path of a URL, without a slash at its end: empty where we are served at the root of a host.
+pub fn path_of(url: &str) -> &str {
+    let after = origin_of(url).and_then(|origin| url.get(origin.len()..)).unwrap_or_default();
+    after.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/')
+}
+
 /// The first value of a name in `application/x-www-form-urlencoded` text.
 pub fn form_value(form: &str, name: &str) -> Option<String> {
     form_urlencoded::parse(form.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -213,6 +233,27 @@ mod tests {
         assert_eq!(request.query("token").as_deref(), Some("1:ab c"));
         assert_eq!(request.query("x").as_deref(), Some(""));
         assert_eq!(request.query("y"), None);
+    }
+
+    #[test]
+    fn our_own_addresses_are_found_from_anywhere_below() {
+        for (path, expected) in [
+            ("/console", "./console/runs?a=1"),
+            ("/console/", "../console/runs?a=1"),
+            ("/console/runs/r%2F1/gates/g", "../../../../console/runs?a=1"),
+            ("/", "./console/runs?a=1"),
+        ] {
+            assert_eq!(Request::in_memory("GET", path, &[], "").relative("/console/runs?a=1"), expected, "{path}");
+        }
+        for (url, path) in [
+            ("https://x.example", ""),
+            ("https://x.example/", ""),
+            ("https://x.example/mw/", "/mw"),
+            ("https://x.example:8443/a/mw?b#c", "/a/mw"),
+            ("mw", ""),
+        ] {
+            assert_eq!(path_of(url), path, "{url}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn a_decision_bears_the_name_of_whoever_is_signed_in() {
     let (browser, name, _) = Browser::with_role("approver");
     let run = Run::start();
     let answer = decide(&browser, &run, &[("decision", "approve"), ("approver", "somebody else")]).send().expect(303);
-    assert_eq!(answer.header("location"), Some("/console?decided=approved"));
+    assert_eq!(answer.location(), Some("/console?decided=approved"));
     run.wait_for("awaiting_ideate");
     let event = run.events().into_iter().find(|event| event["type"] == "gate.decided").unwrap();
     assert_eq!((&event["data"]["approver"], &event["data"]["channel"]), (&json!(name), &json!("console")));
@@ -63,7 +63,7 @@ fn a_page_of_another_opening_decides_nothing() {
     let seen = opening(&browser, &run);
     let reject = [("decision", "reject"), ("comment", "too dull"), ("opening", seen.as_str()), ("from", "run")];
     let answer = browser.post(&path, &reject).send().expect(303);
-    assert_eq!(answer.header("location"), Some(format!("/console/runs/{}?decided=rejected", run.id).as_str()));
+    assert_eq!(answer.location(), Some(format!("/console/runs/{}?decided=rejected", run.id).as_str()));
     assert_eq!(run.status(), "rejected");
     let late = browser.post(&path, &[("decision", "approve"), ("opening", &seen)]).send().expect(409).text();
     assert!(late.contains("rejected by operator"), "{late}");
@@ -110,7 +110,7 @@ fn verbs_are_carried_out_in_the_operators_name() {
         browser.post(&format!("/console/runs/{}/verbs/{verb}", run.id), fields).send()
     };
     let answer = verb("pause", &[("reason", "lunch"), ("actor", "somebody else")]).expect(303);
-    assert_eq!(answer.header("location"), Some(format!("/console/runs/{}?done=pause", run.id).as_str()));
+    assert_eq!(answer.location(), Some(format!("/console/runs/{}?done=pause", run.id).as_str()));
     assert!(run.events().iter().any(|event| event["type"] == "run.paused" && event["actor"] == name.as_str()));
     let page = browser.page(&format!("/console/runs/{}?done=pause", run.id));
     assert!(page.contains("id=\"verb-resume\"") && !page.contains("id=\"verb-pause\""), "only what changes something");
@@ -118,7 +118,7 @@ fn verbs_are_carried_out_in_the_operators_name() {
     verb("cancel", &[]).expect(303);
     verb("cancel", &[]).expect(409);
     let answer = verb("rerun", &[("from", "workflow")]).expect(303);
-    let successor = answer.header("location").unwrap().split('?').next().unwrap().to_owned();
+    let successor = answer.location().unwrap().split('?').next().unwrap().to_owned();
     assert!(browser.page(&successor).contains(&format!("/console/runs/{}", run.id)), "a successor names its parent");
 }
 
@@ -155,8 +155,8 @@ fn a_run_starts_from_its_form_and_the_same_form_starts_it_once() {
     let fields = [("project", "test_video_gen"), ("object", "lantern"), ("once", once.as_str())];
     let first = browser.post("/console/start/begin", &fields).send().expect(303);
     let again = browser.post("/console/start/begin", &fields).send().expect(303);
-    assert_eq!(first.header("location"), again.header("location"));
-    let id = first.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(first.location(), again.location());
+    let id = first.location().unwrap().rsplit('/').next().unwrap().to_owned();
     let view = service().get(&format!("/v1/runs/{id}")).send().expect(200).json();
     assert_eq!(view["userId"], name.as_str());
     let wrong = browser.post("/console/start/begin", &[("project", "test_video_gen")]).send().expect(422).text();
@@ -190,7 +190,7 @@ fn a_dead_letter_is_replayed_and_discarded_with_a_reason() {
         "{page}"
     );
     let answer = browser.post(&format!("{path}/replay"), &[]).send().expect(303);
-    assert!(answer.header("location").unwrap().ends_with("?done=no_job"));
+    assert!(answer.location().unwrap().ends_with("?done=no_job"));
     browser.post(&format!("{path}/discard"), &[]).send().expect(422);
     browser.post(&format!("{path}/discard"), &[("reason", "<i>known</i>")]).send().expect(303);
     let settled = browser.page(&path);

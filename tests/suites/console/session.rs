@@ -6,7 +6,7 @@ use crate::support::{Run, service};
 #[test]
 fn a_session_belongs_to_its_browser() {
     let answer = sign_in(&service().api_key, "/console/runs?status=failed").expect(303);
-    assert_eq!(answer.header("location"), Some("/console/runs?status=failed"));
+    assert_eq!(answer.location(), Some("/console/runs?status=failed"));
     let set = answer.header("set-cookie").unwrap();
     assert!(
         set.starts_with("mw_session=") && set.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"),
@@ -40,7 +40,7 @@ fn tries_are_limited() {
 #[test]
 fn a_login_leads_to_no_other_site() {
     for next in ["https://evil.example", "//evil.example", "/v1/runs", "/console\\@evil", "javascript:alert(1)"] {
-        assert_eq!(sign_in(&service().api_key, next).expect(303).header("location"), Some("/console"), "{next}");
+        assert_eq!(sign_in(&service().api_key, next).expect(303).location(), Some("/console"), "{next}");
     }
 }
 
@@ -48,7 +48,7 @@ fn a_login_leads_to_no_other_site() {
 fn without_a_session_every_page_leads_to_the_login_and_back() {
     for path in PAGES {
         let answer = service().call("GET", path).send().expect(303);
-        let location = answer.header("location").unwrap();
+        let location = answer.location().unwrap();
         assert_eq!(location, format!("/console/login?next={}", path.replace('/', "%2F")));
         // A key in a header is for programs.
         service().get(path).send().expect(303);
@@ -72,7 +72,7 @@ fn forged_and_changed_cookies_are_nobodys() {
         token.to_owned(),
     ] {
         let answer = service().call("GET", "/console").header("cookie", format!("{name}={forged}")).send().expect(303);
-        assert!(answer.header("location").unwrap().ends_with("&ended"), "{forged}");
+        assert!(answer.location().unwrap().ends_with("&ended"), "{forged}");
     }
 }
 
@@ -106,7 +106,7 @@ fn whoever_is_disabled_is_out_at_once() {
 fn logging_out_takes_the_cookie_away() {
     let browser = Browser::operator();
     let answer = browser.post("/console/logout", &[]).send().expect(303);
-    assert_eq!(answer.header("location"), Some("/console/login"));
+    assert_eq!(answer.location(), Some("/console/login"));
     assert_eq!(cookie(&answer), "mw_session=");
     assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
 }

@@ -167,6 +167,14 @@ impl Answer {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
+    /// Where a redirect leads, from the place that we are served under: our own addresses are relative.
+    pub(crate) fn location(&self) -> Option<&str> {
+        let location = self.header("location")?;
+        let rest = location.trim_start_matches("../").trim_start_matches("./");
+        assert!(rest.len() < location.len(), "{location} is not relative");
+        Some(&location[location.len() - rest.len() - 1..])
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("an answer is UTF-8")
     }

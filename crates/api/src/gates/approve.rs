@@ -119,7 +119,7 @@ fn weigh(
         let decider = Decider::of(request, decider, channel);
         decide_and_answer(request, context, run, gate, decider, claims, decision)
     } else {
-        show(context, &run, gate, &decider, claims, token)
+        show(request, context, &run, gate, &decider, claims, token)
     }
 }
 
@@ -155,6 +155,7 @@ fn check_token(
 
 /// The page of an open gate; nothing is decided.
 fn show(
+    request: &Request,
     context: &Context,
     run: &AnyRun,
     gate: GateName,
@@ -175,7 +176,7 @@ fn show(
     let brief = gate::brief(context.kinds, run, open)?;
     let token = token.unwrap_or_default();
     let form = page::DecisionForm {
-        action: mw_kernel::token::path(&run.run_id, gate, token),
+        action: request.relative(&mw_kernel::token::path(&run.run_id, gate, token)),
         token: link::form_token(&context.config, &run.run_id, gate, token)?,
         obstacle: Obstacle::of(context.kinds, run, gate, open.opening, decider),
         approver: decider.name.clone(),
