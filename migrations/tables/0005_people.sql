@@ -71,6 +71,18 @@ CREATE TABLE channels (
     CONSTRAINT channels_once UNIQUE NULLS NOT DISTINCT (kind, address, project)
 );
 
+-- Chats and channels that have another id by now: a group that became a supergroup, a channel that became private. `to_address` is
+-- always the newest, so nothing follows a chain; people go on in the conversation that they began under `first_address`.
+CREATE TABLE channel_moves (
+    kind          text NOT NULL CHECK (kind IN ('telegram', 'slack')),
+    from_address  text NOT NULL CHECK (length(from_address) <= 64),
+    to_address    text NOT NULL CHECK (length(to_address) <= 64 AND to_address <> from_address),
+    first_address text NOT NULL,
+    moved_at      timestamptz NOT NULL,
+    PRIMARY KEY (kind, from_address)
+);
+CREATE INDEX channel_moves_by_address ON channel_moves (kind, to_address);
+
 -- Updates of a bot: one is handled once, and again when its first handling died. Refusals of strangers stand here too, since one
 -- is said once.
 CREATE TABLE channel_updates (
@@ -78,6 +90,14 @@ CREATE TABLE channel_updates (
     update_id   text NOT NULL CHECK (length(update_id) <= 100),
     state       text NOT NULL CHECK (state IN ('at_work', 'handled')),
     received_at timestamptz NOT NULL,
-    PRIMARY KEY (kind, update_id)
+    -- Which message it brought, as of when (Unix seconds), with which text, and the run that it started. A message that somebody
+    -- changes comes again, as another update: messengers take changes for two days.
+    message     text CHECK (length(message) <= 100),
+    said_at     bigint,
+    text_sha256 text CHECK (text_sha256 ~ '^[0-9a-f]{64}$'),
+    run_id      text,
+    PRIMARY KEY (kind, update_id),
+    CONSTRAINT channel_updates_message CHECK ((message IS NULL) = (said_at IS NULL) AND (message IS NULL) = (text_sha256 IS NULL))
 );
 CREATE INDEX channel_updates_oldest ON channel_updates (received_at);
+CREATE INDEX channel_updates_by_message ON channel_updates (kind, message, said_at DESC) WHERE message IS NOT NULL;

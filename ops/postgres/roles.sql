@@ -55,8 +55,9 @@ BEGIN
     -- Beyond reading. crates/mw/tests/roles.rs holds the list to what the functions do.
     FOR rights IN SELECT * FROM (VALUES
         ('artifacts', 'INSERT, DELETE'),
+        ('channel_moves', 'INSERT, UPDATE, DELETE'),
         ('channel_updates', 'INSERT, UPDATE, DELETE'),
-        ('channels', 'INSERT, DELETE'),
+        ('channels', 'INSERT, UPDATE, DELETE'),
         ('chat_messages', 'INSERT, UPDATE, DELETE'),
         ('chat_summaries', 'INSERT, UPDATE, DELETE'),
         ('chat_usage', 'INSERT, UPDATE'),

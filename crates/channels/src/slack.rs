@@ -1,6 +1,6 @@
 //! POST /v1/slack/interactions: presses of buttons in Slack. The signature is checked over the raw bytes before anything
 //! is decoded. The decision is committed and the answer has left well within Slack's 3 s; what the person sees follows
-//! through the response URL.
+//! through the response URL. POST /v1/slack/events: what Slack tells us by itself; we listen for channels that get another id.
 
 use crate::button;
 use mw_edge::about::{FORM, JSON, Nothing, Tag::Webhooks};
@@ -9,15 +9,27 @@ use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
 use mw_edge::route::{Route, open_post};
 use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, shape};
-use mw_integrations::slack::{self, Reply};
-use mw_store::channels::Kind;
+use mw_integrations::slack::{self, Reply, Told};
+use mw_store::channels::{self, Kind};
+use serde_json::{Map, Value};
 
-pub const ROUTES: &[Route] = &[open_post("/v1/slack/interactions", press)
-    .is(Webhooks, "slack_interactions", "Take a press of a button in Slack")
-    .more("Signed by Slack over the time and the raw bytes (`X-Slack-Signature`, `X-Slack-Request-Timestamp`), within 300 s.")
-    .takes_as::<Interaction>(FORM, true)
-    .gives_as::<Nothing>(200, JSON, "Committed; what the person sees follows through the response URL.")
-    .refuses(&[403, 502])];
+const SIGNED: &str =
+    "Signed by Slack over the time and the raw bytes (`X-Slack-Signature`, `X-Slack-Request-Timestamp`), within 300 s.";
+
+pub const ROUTES: &[Route] = &[
+    open_post("/v1/slack/interactions", press)
+        .is(Webhooks, "slack_interactions", "Take a press of a button in Slack")
+        .more(SIGNED)
+        .takes_as::<Interaction>(FORM, true)
+        .gives_as::<Nothing>(200, JSON, "Committed; what the person sees follows through the response URL.")
+        .refuses(&[403, 502]),
+    open_post("/v1/slack/events", event)
+        .is(Webhooks, "slack_events", "Take an event of Slack")
+        .more(SIGNED)
+        .may_take::<Map<String, Value>>()
+        .gives::<EventAnswer>("Taken. `challenge`: Slack's own, which makes the address known to it.")
+        .refuses(&[403]),
+];
 
 shape! {
     #[schemars(inline)]
@@ -26,7 +38,17 @@ shape! {
     }
 }
 
-fn press(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+shape! {
+    #[schemars(inline)]
+    pub struct EventAnswer {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "String")]
+        pub challenge: Option<String>,
+    }
+}
+
+/// The bytes that Slack signed.
+fn signed(request: &mut Request, context: &Context) -> Result<Vec<u8>, Problem> {
     let headers = request.header_map();
     let body = request.body(BODY_LIMIT_BYTES)?;
     let secrets = context.config.secrets("slack_signing_secret");
@@ -34,6 +56,26 @@ fn press(request: &mut Request, context: &mut Context) -> Result<Response, Probl
     if !slack::is_from_slack(&headers, &body, &secrets, clock::unix_now()) {
         return Err(problem::invalid_signature().because("the signature is missing, old or wrong"));
     }
+    Ok(body)
+}
+
+/// An event that changes nothing for us is taken, too: Slack stops to send them where many are refused.
+fn event(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let body = signed(request, context)?;
+    let told = serde_json::from_slice(&body).ok().as_ref().and_then(slack::event);
+    let challenge = match told {
+        Some(Told::Challenge(challenge)) => Some(challenge),
+        Some(Told::Moved { from, to }) => {
+            channels::moved(context.database()?, clock::now(), Kind::Slack, &from, &to)?;
+            None
+        }
+        None => None,
+    };
+    Ok(Response::ok(&EventAnswer { challenge }))
+}
+
+fn press(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
+    let body = signed(request, context)?;
     let form = String::from_utf8_lossy(&body);
     let payload = form_value(&form, "payload").and_then(|payload| serde_json::from_str(&payload).ok());
     // Interactions that decide nothing (a link was opened) only want to be acknowledged.
@@ -83,11 +125,13 @@ mod tests {
     #[test]
     fn without_a_signature_nothing_is_decoded() {
         for variables in [&[][..], &[("slack_signing_secret", "s3cret")]] {
-            let mut context = Context::new(Config::of(variables), "r".to_owned());
-            let headers = [("x-slack-signature", "v0=00"), ("x-slack-request-timestamp", "1")];
-            let mut asked = Request::in_memory("POST", "/v1/slack/interactions", &headers, "payload=%7B");
-            let refused = answer(&[ROUTES], &mut asked, &mut context).err().unwrap();
-            assert_eq!((refused.status, refused.code), (403, "invalid-signature"));
+            for path in ["/v1/slack/interactions", "/v1/slack/events"] {
+                let mut context = Context::new(Config::of(variables), "r".to_owned());
+                let headers = [("x-slack-signature", "v0=00"), ("x-slack-request-timestamp", "1")];
+                let mut asked = Request::in_memory("POST", path, &headers, "payload=%7B");
+                let refused = answer(&[ROUTES], &mut asked, &mut context).err().unwrap();
+                assert_eq!((refused.status, refused.code), (403, "invalid-signature"), "{path}");
+            }
         }
     }
 

@@ -1,17 +1,18 @@
 //! POST /v1/telegram/webhook: what Telegram brings: messages for Brendan, and presses of buttons. An update is handled
 //! once; one whose handling died is handled again when Telegram repeats it. Ids of chats and people stay out of the log.
 
+use crate::amend::{self, Amended};
 use crate::button;
 use mw_edge::about::Tag::Webhooks;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::route::{Route, open_post};
 use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, shape};
-use mw_integrations::telegram::{self, Incoming, Update};
-use mw_integrations::{Fault, Settings};
+use mw_integrations::telegram::{self, Incoming, Update, Version};
+use mw_integrations::{Fault, Settings, dedup_key};
 use mw_kernel::principal::Principal;
 use mw_operations::turn::{Reader, TurnRequest, call};
-use mw_store::channels::{self, Begun, Kind, Unwelcome, UpdateKey};
+use mw_store::channels::{self, Begun, Kind, MessageVersion, Unwelcome, UpdateKey};
 use serde_json::{Map, Value};
 
 const MESSAGE_CHARS_MAX: usize = 8000;
@@ -68,14 +69,18 @@ fn acknowledged() -> Response {
 
 fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
     let key = UpdateKey { kind: Kind::Telegram, update_id: update.key.chars().take(100).collect() };
-    let (chat, from) = match &update.incoming {
-        Incoming::Message { chat_id, from, .. } => (Some(chat_id.to_string()), from.map(|id| id.to_string())),
-        Incoming::Press { from, .. } => (None, Some(from.to_string())),
+    let (chat, from, message) = match &update.incoming {
+        Incoming::Message { chat_id, from, text, version } => {
+            (Some(chat_id.to_string()), from.map(|id| id.to_string()), message_version(*chat_id, *version, text))
+        }
+        Incoming::Press { from, .. } => (None, Some(from.to_string()), None),
+        Incoming::Moved { from, to } => return moved(context, *from, *to),
     };
-    let begun = channels::begin_update(context.database()?, clock::now(), &key, chat.as_deref(), from.as_deref())?;
-    let (allowed, refusal, sender) = match begun {
-        Begun::Mine { allowed, private, refusal, principal } => {
-            (allowed, refusal, Sender { id: from, principal, is_alone: private })
+    let (by, version) = (from.as_deref(), message.as_ref());
+    let begun = channels::begin_update(context.database()?, clock::now(), &key, chat.as_deref(), by, version)?;
+    let (allowed, refusal, conversation, amends, sender) = match begun {
+        Begun::Mine { allowed, private, conversation, amends, refusal, principal } => {
+            (allowed, refusal, conversation, amends, Sender { id: from, principal, is_alone: private })
         }
         Begun::Duplicate => return Ok(Response::ok(&UpdateAnswer { duplicate: Some(true), ..TAKEN })),
         // A 2xx would end Telegram's tries, and whoever handles it may yet die.
@@ -85,7 +90,11 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
     };
     match update.incoming {
-        Incoming::Message { chat_id, text, .. } if allowed => Ok(take_turn(context, chat_id, sender, text, key)),
+        Incoming::Message { chat_id, text, .. } if allowed => {
+            let conversation = format!("telegram_{}", conversation.unwrap_or_else(|| chat_id.to_string()));
+            let message = Message { chat_id, conversation, text, key, amends };
+            Ok(take_message(context, message, sender))
+        }
         Incoming::Message { chat_id, .. } => {
             channels::end_update(context.database()?, &key)?;
             let Some(refusal) = refusal else { return Ok(acknowledged()) };
@@ -97,6 +106,7 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
                 let _ = send(context, chat_id, text);
             }))
         }
+        Incoming::Moved { .. } => Ok(acknowledged()),
         Incoming::Press { query_id, from, chat_id, message_id, data } => {
             let answered = button::decide(context, Kind::Telegram, &data, &from.to_string())?;
             channels::end_update(context.database()?, &key)?;
@@ -132,18 +142,36 @@ impl Sender {
     }
 }
 
+/// A group has another id. Both chats say so, and once is enough.
+fn moved(context: &mut Context, from: i64, to: i64) -> Result<Response, Problem> {
+    channels::moved(context.database()?, clock::now(), Kind::Telegram, &from.to_string(), &to.to_string())?;
+    Ok(acknowledged())
+}
+
+fn message_version(chat_id: i64, version: Version, text: &str) -> Option<MessageVersion> {
+    let message = format!("{chat_id}:{}", version.message_id?);
+    Some(MessageVersion { message, said_at: version.said_at, text_sha256: dedup_key(text.as_bytes()) })
+}
+
+/// A message of somebody who may talk to Brendan.
+struct Message {
+    chat_id: i64,
+    /// The user of its conversation.
+    conversation: String,
+    text: String,
+    key: UpdateKey,
+    /// The run that it started before it was changed.
+    amends: Option<String>,
+}
+
 /// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: the person is told what failed.
-fn take_turn(context: &mut Context, chat_id: i64, sender: Sender, text: String, key: UpdateKey) -> Response {
-    let user_id = format!("telegram_{chat_id}");
-    let reader = sender.reader();
-    let caller = sender.principal.as_ref().map_or_else(|| user_id.clone(), |known| auth::by_name(&known.name));
-    let started_by = sender.name().unwrap_or_else(|| user_id.clone());
-    let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
-    let turn = TurnRequest { user_id, reader, message, started_by, update: Some(key.clone()) };
-    match call::for_person(context, &turn, &caller) {
-        Ok(reply) => {
+fn take_message(context: &mut Context, message: Message, sender: Sender) -> Response {
+    let (chat_id, key) = (message.chat_id, message.key.clone());
+    match take_turn(context, message, sender) {
+        Ok((reply, kick)) => {
             let error = send(context, chat_id, &reply).err().map(str::to_owned);
-            Response::ok(&UpdateAnswer { brendan_response: Some(reply), error, ..TAKEN })
+            let answer = Response::ok(&UpdateAnswer { brendan_response: Some(reply), error, ..TAKEN });
+            if kick { answer.then(kick::dispatch) } else { answer }
         }
         Err(problem) => {
             context.log_problem(&problem);
@@ -155,6 +183,30 @@ fn take_turn(context: &mut Context, chat_id: i64, sender: Sender, text: String, 
             Response::ok(&UpdateAnswer { error: Some(problem.detail), ..TAKEN })
         }
     }
+}
+
+/// What the person reads, and whether to wake the dispatcher.
+fn take_turn(context: &mut Context, message: Message, sender: Sender) -> Result<(String, bool), Problem> {
+    let Message { conversation: user_id, text, key, amends, .. } = message;
+    let reader = sender.reader();
+    let caller = sender.principal.as_ref().map_or_else(|| user_id.clone(), |known| auth::by_name(&known.name));
+    let started_by = sender.name().unwrap_or_else(|| user_id.clone());
+    let (before, kick) = match &amends {
+        None => (None, false),
+        Some(run_id) => match amend::withdraw(context, run_id, &started_by)? {
+            Amended::Withdrawn { kick } => (Some(amend::said(run_id)), kick),
+            Amended::Nothing => (None, false),
+            Amended::TooLate(text) => {
+                channels::end_update(context.database()?, &key)?;
+                return Ok((text, false));
+            }
+        },
+    };
+    let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
+    let turn = TurnRequest { user_id, reader, message, started_by, update: Some(key) };
+    let reply = call::for_person(context, &turn, &caller)?;
+    let reply = before.into_iter().chain([reply]).collect::<Vec<_>>().join("\n\n");
+    Ok((reply, kick))
 }
 
 /// What a person can make something of; our own troubles are no help to them.
@@ -181,7 +233,13 @@ fn send(context: &mut Context, chat_id: i64, text: &str) -> Result<(), &'static 
         outbound::block_on(telegram::say(&client(), &bot, &chat_id.to_string(), text))
     });
     match sent {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(None)) => Ok(()),
+        // Telegram says so in both chats, too; whoever comes first.
+        Ok(Ok(Some(address))) => {
+            let database = context.database().map_err(|_| "no database")?;
+            let carried = channels::moved(database, clock::now(), Kind::Telegram, &chat_id.to_string(), &address);
+            carried.map(drop).map_err(|_| "the chat's new id was not kept")
+        }
         Ok(Err(fault)) => {
             log_fault(context, "reply not sent", &fault);
             Err("the reply was not sent")

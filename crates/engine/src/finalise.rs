@@ -151,8 +151,9 @@ fn decide(
 }
 
 /// Adds what the effect taught about its provider. A probe reports also that it had nothing to ask, so that another may go.
-fn observing(Landed { effect, met, used, seconds, .. }: &Landed, mut decision: Decision) -> Decision {
+fn observing(Landed { effect, performed, met, used, seconds, .. }: &Landed, mut decision: Decision) -> Decision {
     let Met { contact, hold_seconds } = *met;
+    let moved_to = if let Performed::Retry { fault, .. } = performed { fault.moved_to.clone() } else { None };
     if contact != Contact::None || effect.probe {
         decision.observed = Some(Observed {
             effect_id: effect.effect_id,
@@ -163,6 +164,7 @@ fn observing(Landed { effect, met, used, seconds, .. }: &Landed, mut decision: D
             seconds: *seconds,
             used: used.clone(),
             hold_seconds,
+            moved_to,
         });
     }
     decision

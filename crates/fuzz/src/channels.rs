@@ -32,6 +32,7 @@ pub(crate) fn telegram(bytes: &[u8]) -> Seen {
             assert!(from.is_none_or(|from| bot::is_person_id(&from.to_string())), "nobody writes as {from:?}");
         }
         bot::Incoming::Press { data, .. } => assert_eq!(button::verify(&[""], &data), None),
+        bot::Incoming::Moved { .. } => {}
     }
     Seen::Taken
 }
@@ -46,6 +47,11 @@ pub(crate) fn slack(bytes: &[u8]) -> Seen {
         assert!(signed(&["other", SLACK_SECRET]));
     }
     assert!(!signed(&["other"]) && !signed(&[]) && !signed(&[""]));
+    if let Some(chat::Told::Moved { from, to }) =
+        serde_json::from_slice(&message.body).ok().as_ref().and_then(chat::event)
+    {
+        assert!([from, to].iter().all(|id| chat::is_channel_id(id) && !chat::is_person_id(id)));
+    }
     let form = String::from_utf8_lossy(&message.body);
     let payload = edge::form_value(&form, "payload").and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let Some(press) = payload.as_ref().and_then(chat::parse) else { return Seen::Refused };

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod mock;
 pub mod otlp;
 pub mod outcome;
+mod pieces;
 pub mod port;
 pub mod post;
 pub mod registry;

@@ -87,6 +87,9 @@ pub struct Fault {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// Where whoever was written to is now, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
 }
 
 /// Texts of providers are cut here before they are stored or shown.
@@ -100,6 +103,7 @@ impl Fault {
             code: code.into(),
             message: message.chars().take(LONGEST_MESSAGE_CHARS).collect(),
             retry_after_seconds: None,
+            moved_to: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Slack: `chat.postMessage`, and the response URLs that come with presses. Errors come with HTTP 200.
 
+use std::collections::BTreeSet;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -7,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use futures::FutureExt;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::fault::On;
 use crate::messages::{MESSAGE_FAULTS, MESSAGE_REFUSED, Sent};
-use crate::person::{Press, bad, deliver};
+use crate::person::{Press, Way, bad, deliver};
 use crate::player::{Player, Provider, Setting};
 use crate::signer::{hex, hmac, now_unix};
 use crate::world::App;
@@ -26,12 +29,66 @@ pub(crate) static PLAYER: Player = Player {
     key: Some("slack_bot_token"),
     faults: &[MESSAGE_FAULTS],
     press: Some(|app, press, message, data| pressed(app, press, message, data).boxed()),
+    control: Some((control, "POST /_sim/convert")),
     ..Player::new("slack", "/slack/api", routes, error)
 };
 
 const PROVIDER: Provider = Provider(&PLAYER);
 const INTERACTIONS_URL: &str = "slack_interactions_url";
 const SIGNING_SECRET: &str = "slack_signing_secret";
+const TEXT_CHARS_MAX: usize = 40_000;
+const SECTION_CHARS_MAX: usize = 3000;
+const BLOCKS_MAX: usize = 50;
+
+/// Channels that have another id by now.
+#[derive(Default)]
+struct Converted(BTreeSet<String>);
+
+fn control() -> Router<App> {
+    Router::new().route("/convert", post(convert))
+}
+
+/// A channel becomes another kind of channel, and with that gets another id; the app is told so by an event.
+#[derive(Debug, Deserialize)]
+struct Convert {
+    channel: String,
+    to: String,
+    #[serde(flatten)]
+    way: Way,
+}
+
+async fn convert(State(app): State<App>, Json(body): Json<Value>) -> Response {
+    let Convert { channel, to, way } = match serde_json::from_value(body) {
+        Ok(convert) => convert,
+        Err(error) => return bad(&error.to_string()),
+    };
+    let Some(url) = app.config.setting(INTERACTIONS_URL) else { return bad("no interactions URL is configured") };
+    let url = url.replace("/interactions", "/events");
+    app.world().memory::<Converted>().0.insert(channel.clone());
+    let event = json!({
+        "type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": to, "event_ts": "1612206778.000000",
+    });
+    let body = json!({
+        "token": "t", "team_id": "T1", "api_app_id": "A1", "type": "event_callback", "event_id": "Ev1",
+        "event_time": now_unix(), "event": event,
+    });
+    let secret = way.secret.as_deref().or(app.config.setting(SIGNING_SECRET)).unwrap_or_default();
+    let body = body.to_string();
+    let mut headers = signature(secret, body.as_bytes());
+    headers.push(("content-type", "application/json".to_owned()));
+    deliver(&app, url, headers, body, json!({})).await
+}
+
+/// What of a message is longer than Slack takes it.
+fn excess(body: &Value) -> Option<&'static str> {
+    let length = |text: Option<&Value>| text.and_then(Value::as_str).map_or(0, |text| text.chars().count());
+    let blocks = body.get("blocks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if length(body.get("text")) > TEXT_CHARS_MAX {
+        return Some("msg_too_long");
+    }
+    let is_long = |block: &Value| length(block.pointer("/text/text")) > SECTION_CHARS_MAX;
+    (blocks.len() > BLOCKS_MAX || blocks.iter().any(is_long)).then_some("invalid_blocks")
+}
 
 fn error(status: StatusCode, _message: &str) -> Value {
     match status {
@@ -63,6 +120,12 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
     };
     if body.get("text").and_then(Value::as_str).is_none_or(str::is_empty) {
         return refused(&app, "no_text");
+    }
+    if app.world().memory::<Converted>().0.contains(&channel) {
+        return refused(&app, "channel_not_found");
+    }
+    if let Some(error) = excess(&body) {
+        return refused(&app, error);
     }
     let id = keep(&app, "chat.postMessage", channel.clone(), body);
     Json(json!({"ok": true, "channel": channel, "ts": format!("{id}.000100")})).into_response()

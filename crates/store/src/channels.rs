@@ -107,9 +107,17 @@ pub enum Begun {
         allowed: bool,
         /// Nobody but whoever wrote reads the chat.
         private: bool,
+        /// The first address of the chat, under which its conversation goes on when it has moved.
+        #[serde(default)]
+        conversation: Option<String>,
+        /// The run that an earlier version of the message started.
+        #[serde(default)]
+        amends: Option<String>,
         /// Why not, where that is to be said, this once.
+        #[serde(default)]
         refusal: Option<Unwelcome>,
         /// Who wrote, where an identity says so and they may act.
+        #[serde(default)]
         principal: Option<Principal>,
     },
     /// It was handled before.
@@ -128,18 +136,42 @@ pub enum Unwelcome {
     Barred,
 }
 
-/// Takes an update, for its chat and the id of whoever sent it.
+/// A message as of some time: one that is changed comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageVersion {
+    /// Its chat and its number there.
+    pub message: String,
+    /// In Unix seconds.
+    pub said_at: i64,
+    pub text_sha256: String,
+}
+
+/// Takes an update, for its chat and the id of whoever sent it, and for the message that it brings.
 pub fn begin_update(
     db: &mut dyn Database,
     now: Timestamp,
     key: &UpdateKey,
     chat: Option<&str>,
     identity: Option<&str>,
+    message: Option<&MessageVersion>,
 ) -> Result<Begun, DbError> {
-    let request = json!({
+    let mut request = json!({
         "now": text(now), "kind": key.kind, "update_id": key.update_id, "chat": chat, "identity": identity,
     });
+    if let (Some(message), Some(members)) = (message, request.as_object_mut()) {
+        members.insert("message".to_owned(), json!(message));
+    }
     call(db, "update_begin", &request)
+}
+
+/// Remembers that a chat or channel has another id; says whether there was anything to carry over.
+pub fn moved(db: &mut dyn Database, now: Timestamp, kind: Kind, from: &str, to: &str) -> Result<bool, DbError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        moved: bool,
+    }
+    let request = json!({"now": text(now), "kind": kind, "from": from, "to": to});
+    call::<Answer>(db, "channel_move", &request).map(|answer| answer.moved)
 }
 
 /// Says that an update is handled; a chat turn's commit says it by itself.

@@ -118,7 +118,7 @@ pub struct Turn {
     pub messages: Vec<Said>,
     /// Id of the newest notice in the answer; 0 for none.
     pub told_until: i64,
-    /// The run that the turn starts: the answer tells of its first gate, so that its notice need not.
+    /// The run that the turn starts: the answer tells of its first gate, so that its notice need not, and a changed message amends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<String>,
     /// The bot's update that this turn answers: done with the turn's commit.

@@ -221,6 +221,21 @@ pub fn order(
     decided(db, run, context, |run, context| kinds.of(run)?.order(run, order, reason, actor, context))
 }
 
+/// Cancels a run that nobody has decided anything about; what somebody has decided is refused as decided.
+pub fn withdraw(
+    db: &mut dyn Database,
+    kinds: Kinds,
+    run: AnyRun,
+    reason: &str,
+    actor: &str,
+    context: &mut Context<'_>,
+) -> Result<Moved, TransitionError> {
+    decided(db, run, context, |run, context| match run.decided.last() {
+        Some(decided) => Err(Refusal::AlreadyDecided { gate: decided.gate, decided: Box::new(decided.clone()) }),
+        None => kinds.of(run)?.order(run, &Order::Cancel, reason, actor, context),
+    })
+}
+
 /// Carries out an operator's order on many runs, in one statement; one that moved on meanwhile is taken again by itself.
 /// The answers are in the runs' order.
 pub fn order_all(

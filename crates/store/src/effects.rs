@@ -112,6 +112,8 @@ pub struct Observed {
     pub used: Option<Used>,
     /// The provider's Retry-After: its lane is left alone for so long.
     pub hold_seconds: Option<u64>,
+    /// Where the address of a notice is now.
+    pub moved_to: Option<String>,
 }
 
 /// The same with what it means to the provider's circuit breaker.
@@ -132,11 +134,13 @@ pub(crate) struct ObservedRow<'a> {
     used: Option<&'a Used>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<&'a str>,
 }
 
 impl Observed {
     pub(crate) fn row(&self) -> ObservedRow<'_> {
-        let Observed { effect_id, provider, kind, lane, contact, seconds, used, hold_seconds } = self;
+        let Observed { effect_id, provider, kind, lane, contact, seconds, used, hold_seconds, moved_to } = self;
         let (asked, is_failure) = match contact {
             Contact::None => (false, false),
             Contact::Answered | Contact::Refused | Contact::RateLimited => (true, false),
@@ -154,6 +158,7 @@ impl Observed {
             seconds: *seconds,
             used: used.as_ref(),
             hold_seconds: *hold_seconds,
+            moved_to: moved_to.as_deref(),
         }
     }
 }

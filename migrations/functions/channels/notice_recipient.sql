@@ -6,5 +6,5 @@ BEGIN
     RETURN jsonb_build_object('person', principal_behind(a_kind, an_address), 'listed', EXISTS (
         SELECT FROM channels AS c JOIN runs ON runs.run_id = a_run_id
          WHERE c.kind = a_kind AND c.address = an_address
-           AND (c.project IS NULL OR c.project = runs.project OR runs.user_id = a_kind || '_' || an_address)));
+           AND (c.project IS NULL OR c.project = runs.project OR runs.user_id = a_kind || '_' || channel_first(a_kind, an_address))));
 END $$;

@@ -10,7 +10,7 @@ BEGIN
      WHERE user_id = chat->>'user_id' AND role = 'notice' AND told_at IS NULL
        AND (message_id <= (chat->>'told_until')::bigint OR run_id = chat->>'started');
     -- A bot's update is done when its turn is kept, so that it is neither lost nor taken twice.
-    UPDATE channel_updates SET state = 'handled'
+    UPDATE channel_updates SET state = 'handled', run_id = chat->>'started'
      WHERE kind = chat->'update'->>'kind' AND update_id = chat->'update'->>'update_id';
     INSERT INTO metric_observations (name, labels, value)
     SELECT 'supervisor_decisions_total', format('decision="%s"', chat->>'decision'), 1 WHERE chat ? 'decision'

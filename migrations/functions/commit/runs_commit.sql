@@ -91,6 +91,9 @@ BEGIN
     IF observed IS NOT NULL THEN
         breakers := providers_observe(observed, a_now);
         PERFORM contacts_observe(observed, breakers);
+        IF jsonb_path_exists(observed, '$[*].moved_to') THEN
+            PERFORM channels_observe(observed, a_now);
+        END IF;
     END IF;
     RETURN jsonb_build_object('refused', refused, 'fenced', coalesce(jsonb_path_query_array(fenced, '$[*].effect_id'), '[]'),
                               'kick', due AND kick_take(a_now), 'breakers', breakers);

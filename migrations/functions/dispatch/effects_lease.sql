@@ -1,6 +1,6 @@
 -- {"now", "limit", "lease_seconds"} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}: the dispatcher's claim. Claiming a
 -- submission is what says "it may have gone out": sent_at is committed before the request leaves, and stays until its outcome is
--- known. A notice comes with who reads at its address now, not when it was written. `wait_seconds` says when a lane that a limit
+-- known. A notice comes with its address as it is now, and with who reads there now, not when it was written. `wait_seconds` says when a lane that a limit
 -- holds back opens, if time opens it. Nothing new is started for a run whose end somebody has asked for in SQL.
 --
 -- Lanes take turns, so that none starves behind another. Claimers of one provider take turns at its row of provider_states: what
@@ -71,9 +71,10 @@ BEGIN
     )
     SELECT json_agg(json_build_object('effect_id', leased.effect_id, 'fence', fence, 'kind', leased.kind,
                'provider', leased.provider, 'lane', claimed_lane, 'run_id', leased.run_id, 'job_id', leased.job_id,
-               'payload', payload, 'attempt', attempt, 'sent_before', sent_before, 'probe', probe,
+               'payload', CASE WHEN leased.kind = 'notify' THEN jsonb_set(payload, '{address}', to_jsonb(
+                   channel_current(leased.provider, payload->>'address'))) ELSE payload END, 'attempt', attempt, 'sent_before', sent_before, 'probe', probe,
                'in_outage', in_outage, 'hint', provider_jobs.hint, 'recipient', CASE WHEN leased.kind = 'notify'
-               THEN notice_recipient(leased.provider, payload->>'address', leased.run_id) END) ORDER BY leased.due_at, leased.effect_id),
+               THEN notice_recipient(leased.provider, channel_current(leased.provider, payload->>'address'), leased.run_id) END) ORDER BY leased.due_at, leased.effect_id),
            array_agg(leased.run_id) INTO claimed, run_ids FROM leased LEFT JOIN provider_jobs USING (job_id);
     RETURN json_build_object('effects', coalesce(claimed, '[]'), 'runs', (
         SELECT coalesce(json_object_agg(run_id, state), '{}') FROM runs WHERE run_id = ANY (run_ids)),

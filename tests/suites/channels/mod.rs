@@ -1,6 +1,8 @@
 //! Telegram and Slack, played by the simulator: what people are sent, what their buttons decide, what the bot answers.
 
 mod chat;
+mod edits;
+mod moves;
 pub(crate) mod page;
 mod slack;
 mod telegram;

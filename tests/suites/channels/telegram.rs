@@ -100,6 +100,31 @@ fn who_presses_after_the_decision_is_told_who_decided() {
 
 #[test]
 #[ignore = "needs simulated providers"]
+fn a_press_on_a_message_that_changed_meanwhile_is_answered() {
+    let _calm = calm();
+    let fixture = fixture();
+    let ann = Person::known(service(), "telegram");
+    let reopened = format!("/v1/gates/{}/workflow/reopen", fixture.run.id);
+    service().post(&reopened).json(&json!({"reason": "once more"})).send().expect(200);
+    let first = fixture.simulator.messages(Some(&fixture.chat)).remove(0);
+    let data = first["body"]["reply_markup"]["inline_keyboard"][0][0]["callback_data"].as_str().unwrap().to_owned();
+    // Twice: the second finds no buttons on the message any more, as Telegram says.
+    for _ in 0..2 {
+        let update = json!({"update_id": number(), "callback_query": {
+            "id": number().to_string(), "from": {"id": ann.id.parse::<u64>().unwrap()}, "data": data,
+            "message": {"message_id": first["message_id"], "date": 0, "chat": {"id": fixture.chat.parse::<u64>().unwrap()}}}});
+        let call = service().call("POST", "/v1/telegram/webhook").json(&update);
+        let secret = super::page::setting("TELEGRAM_WEBHOOK_SECRET");
+        call.header("x-telegram-bot-api-secret-token", secret).send().expect(200);
+        answered(&fixture.simulator, "from an earlier opening");
+    }
+    assert_eq!(decisions(&fixture.run).len(), 0);
+    fixture.press("Approve", &ann, json!({}));
+    fixture.run.wait_for("awaiting_ideate");
+}
+
+#[test]
+#[ignore = "needs simulated providers"]
 fn a_repeated_update_is_a_duplicate_and_decides_once() {
     let _calm = calm();
     let fixture = fixture();

@@ -140,6 +140,16 @@ impl Simulator {
         self.control("POST", "/_sim/say", words)
     }
 
+    /// A group of Telegram becomes a supergroup with another id.
+    pub(crate) fn upgrade(&self, upgrade: &Value) {
+        self.control("POST", "/_sim/upgrade", upgrade);
+    }
+
+    /// A channel of Slack gets another id; what our address for events answered.
+    pub(crate) fn convert(&self, convert: &Value) -> Value {
+        self.control("POST", "/_sim/convert", convert)
+    }
+
     /// The provider's tasks that belong to a run: by its id in the callback URL, or by our jobs.
     pub(crate) fn tasks(&self, job_ids: &[String]) -> Vec<Value> {
         let state = self.state();

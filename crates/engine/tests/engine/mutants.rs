@@ -143,6 +143,7 @@ fn two_told_of_which_one_is_lost(engine: &mut Engine) -> (Run, Vec<Committed>) {
             seconds: 0.1,
             used: None,
             hold_seconds: None,
+            moved_to: None,
         };
         decisions.push(Decision { settle: Some(settle), observed: Some(observed), ..of(transition) });
     }

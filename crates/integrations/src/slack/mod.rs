@@ -1,7 +1,7 @@
 //! Slack's Web API and its interactive messages.
 //!
 //! * [`MESSENGER`]: a message with buttons. [`respond`]: what follows a press, to the response URL that came with it.
-//! * [`is_from_slack`], [`parse`]: the receiving side. The signature covers the time and the raw bytes of the body.
+//! * [`is_from_slack`], [`parse`], [`event`]: the receiving side. The signature covers the time and the raw bytes of the body.
 //!
 //! A message whose answer was lost may be sent twice, as with Telegram.
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
 use crate::outcome::{Fault, Settings};
+use crate::pieces::pieces;
 use crate::port::HttpClient;
 use crate::post::{Messenger, Post, escaped};
 use crate::retry_after;
@@ -23,6 +24,14 @@ pub use system::SYSTEM;
 const SIGNATURE_HEADER: &str = "x-slack-signature";
 const TIME_HEADER: &str = "x-slack-request-timestamp";
 const JSON: &str = "application/json; charset=utf-8";
+/// Slack's limit for the text of a section, as it is sent.
+const SECTION_CHARS_MAX: usize = 3000;
+/// Of that a title takes no more.
+const TITLE_CHARS_MAX: usize = 1000;
+/// What stands around a title, and after a piece where more is left out.
+const MARKS: usize = "**\n…".len();
+/// Sections of one message: it takes 50 blocks, and a reader fewer. What does not fit is on the page behind the link.
+const SECTIONS_MAX: usize = 5;
 
 /// Whether this is the id of a channel, or of a person, whose own chat with the bot it names.
 pub fn is_channel_id(text: &str) -> bool {
@@ -62,8 +71,11 @@ impl Messenger for Bot {
 }
 
 fn message(channel: &str, post: &Post<'_>) -> Value {
-    let (title, text) = (escaped(&post.message.title), escaped(&post.message.text));
-    let mut blocks = vec![section(&format!("*{title}*\n{text}"))];
+    let title = divided(&post.message.title, TITLE_CHARS_MAX).into_iter().next().unwrap_or_default();
+    let pieces = divided(&post.message.text, SECTION_CHARS_MAX - TITLE_CHARS_MAX - MARKS);
+    let (first, others) = pieces.split_first().map_or(("", &[][..]), |(first, others)| (first.as_str(), others));
+    let mut blocks = vec![section(&format!("*{title}*\n{first}"))];
+    blocks.extend(others.iter().map(|piece| section(piece)));
     let mut elements = Vec::new();
     if let Some(buttons) = post.buttons {
         elements.push(button("approve", "Approve", json!({"style": "primary", "value": buttons.approve})));
@@ -76,9 +88,25 @@ fn message(channel: &str, post: &Post<'_>) -> Value {
         blocks.push(json!({"type": "actions", "elements": elements}));
     }
     json!({
-        "channel": channel, "text": format!("{title}\n{text}"), "blocks": blocks, "unfurl_links": false,
+        "channel": channel, "text": format!("{title}\n{first}"), "blocks": blocks, "unfurl_links": false,
         "unfurl_media": false,
     })
+}
+
+/// The pieces of a text, escaped, each of which a section takes.
+fn divided(text: &str, size_max: usize) -> Vec<String> {
+    let size = |letter: char| match letter {
+        '&' => "&amp;".len(),
+        '<' | '>' => "&lt;".len(),
+        other => other.len_utf16(),
+    };
+    let pieces = pieces(text, size_max, size);
+    let is_cut = pieces.len() > SECTIONS_MAX;
+    let mut shown: Vec<String> = pieces.into_iter().take(SECTIONS_MAX).map(escaped).collect();
+    if let Some(last) = shown.last_mut().filter(|_| is_cut) {
+        last.push('…');
+    }
+    shown
 }
 
 fn section(text: &str) -> Value {
@@ -119,8 +147,9 @@ pub enum Reply {
 pub async fn respond(client: &impl HttpClient, response_url: &str, reply: &Reply) -> Result<(), Fault> {
     let body = match reply {
         Reply::Instead(text) => {
-            let text = escaped(text);
-            json!({"replace_original": true, "text": text, "blocks": [section(&text)]})
+            let pieces = divided(text, SECTION_CHARS_MAX - 1);
+            let sections: Vec<Value> = pieces.iter().map(|piece| section(piece)).collect();
+            json!({"replace_original": true, "text": pieces.first(), "blocks": sections})
         }
         Reply::Aside(text) => {
             json!({"response_type": "ephemeral", "replace_original": false, "text": escaped(text)})
@@ -176,4 +205,28 @@ pub fn parse(payload: &Value) -> Option<Press> {
         value: value.to_owned(),
         response_url: text(&["response_url"]),
     })
+}
+
+/// What Slack's events tell us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// It wants to know whether the address is ours: this text is the answer.
+    Challenge(String),
+    /// A channel has another id, since it is private, shared or another kind of channel now.
+    Moved { from: String, to: String },
+}
+
+/// Reads an event; `None` for one that changes nothing for us.
+pub fn event(payload: &Value) -> Option<Told> {
+    let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+    match payload.get("type")?.as_str()? {
+        "url_verification" => text(payload, "challenge").map(Told::Challenge),
+        "event_callback" => {
+            let event =
+                payload.get("event").filter(|event| text(event, "type").as_deref() == Some("channel_id_changed"))?;
+            let id = |name: &str| text(event, name).filter(|id| is_channel_id(id) && !is_person_id(id));
+            Some(Told::Moved { from: id("old_channel_id")?, to: id("new_channel_id")? })
+        }
+        _ => None,
+    }
 }

@@ -25,7 +25,7 @@ static RULES: [Rule; 3] = [
         Unavailable,
         "its own trouble",
     ),
-    rule(Word(&[]), Final, "no such channel, not a member, token refused, …"),
+    rule(Word(&[]), Final, "no such channel, archived, not a member, token refused, …"),
 ];
 
 #[cfg(test)]

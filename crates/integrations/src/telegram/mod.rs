@@ -11,11 +11,12 @@
 mod system;
 
 use http::HeaderMap;
-use mw_media::retry::Trouble;
+use mw_media::retry::{FaultClass, Trouble};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
 use crate::outcome::{Fault, Settings};
+use crate::pieces::pieces;
 use crate::port::HttpClient;
 use crate::post::{Messenger, Post, escaped};
 use crate::retry_after;
@@ -27,8 +28,12 @@ pub use system::SYSTEM;
 const ALLOWED_UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
 /// Accounts of Telegram's own, in whose name anonymous administrators and channels write: no one person's.
 const SHARED_ACCOUNTS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
-/// Telegram's limit for a message is 4,096 UTF-16 units.
+/// Telegram's limit for a message is 4,096 UTF-16 units, of what stands there without markup.
 const TEXT_UNITS_MAX: usize = 4096;
+/// Of a notice: room for its title, and for the words of its link.
+const NOTICE_UNITS_MAX: usize = 2500;
+/// Messages of one answer; a longer one ends there, and says so.
+const PIECES_MAX: usize = 10;
 /// Telegram's limit for what a press is answered with.
 const ANSWER_CHARS_MAX: usize = 200;
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
@@ -49,7 +54,13 @@ impl Messenger for Bot {
 }
 
 fn message(chat_id: &str, post: &Post<'_>) -> Value {
-    let mut text = format!("<b>{}</b>\n{}", escaped(&post.message.title), escaped(&post.message.text));
+    // A notice stays one message, with its buttons: what does not fit is on the page behind the link.
+    let shown = |text: &str| match pieces(text, NOTICE_UNITS_MAX, char::len_utf16).as_slice() {
+        [] => String::new(),
+        [whole] => escaped(whole),
+        [first, ..] => format!("{} …", escaped(first)),
+    };
+    let mut text = format!("<b>{}</b>\n{}", escaped(&post.message.title), shown(&post.message.text));
     if let Some(link) = post.link {
         text.push_str(&format!("\n<a href=\"{}\">Look and decide</a>", escaped(link).replace('"', "&quot;")));
     }
@@ -64,9 +75,35 @@ fn message(chat_id: &str, post: &Post<'_>) -> Value {
     body
 }
 
-/// Says something to a chat, word for word.
-pub async fn say(client: &impl HttpClient, settings: &Settings, chat_id: &str, text: &str) -> Result<(), Fault> {
-    let body = json!({"chat_id": chat(chat_id), "text": fitting(text), "disable_web_page_preview": true});
+/// Says something to a chat, word for word, in as many messages as it takes. A chat that has moved hears the rest where it is
+/// now; the answer says where that is.
+pub async fn say(
+    client: &impl HttpClient,
+    settings: &Settings,
+    chat_id: &str,
+    text: &str,
+) -> Result<Option<String>, Fault> {
+    let pieces = pieces(text, TEXT_UNITS_MAX - " …".len(), char::len_utf16);
+    // What is blank is Telegram's to refuse.
+    let pieces = if pieces.is_empty() { vec![text] } else { pieces };
+    let mut moved = None;
+    for (place, piece) in pieces.into_iter().take(PIECES_MAX).enumerate() {
+        let text = if place + 1 == PIECES_MAX { format!("{piece} …") } else { piece.to_owned() };
+        let said = say_one(client, settings, moved.as_deref().unwrap_or(chat_id), &text).await;
+        match said.map_err(|fault| (fault.moved_to.clone(), fault)) {
+            Ok(()) => {}
+            Err((Some(address), _)) if moved.is_none() => {
+                say_one(client, settings, &address, &text).await?;
+                moved = Some(address);
+            }
+            Err((_, fault)) => return Err(fault),
+        }
+    }
+    Ok(moved)
+}
+
+async fn say_one(client: &impl HttpClient, settings: &Settings, chat_id: &str, text: &str) -> Result<(), Fault> {
+    let body = json!({"chat_id": chat(chat_id), "text": text, "disable_web_page_preview": true});
     call(client, settings, "sendMessage", body).await
 }
 
@@ -78,9 +115,9 @@ pub async fn answer_press(
     text: &str,
     alert: bool,
 ) -> Result<(), Fault> {
-    let text: String = text.chars().take(ANSWER_CHARS_MAX).collect();
+    let text = pieces(text, ANSWER_CHARS_MAX, char::len_utf16).first().copied().unwrap_or_default();
     let body = json!({"callback_query_id": query_id, "text": text, "show_alert": alert});
-    call(client, settings, "answerCallbackQuery", body).await
+    overtaken(call(client, settings, "answerCallbackQuery", body).await, &PRESS_IS_OVER)
 }
 
 /// Takes the buttons off a message: there is nothing left to decide.
@@ -93,7 +130,21 @@ pub async fn take_buttons_off(
     let body = json!({
         "chat_id": chat(chat_id), "message_id": message_id, "reply_markup": {"inline_keyboard": []},
     });
-    call(client, settings, "editMessageReplyMarkup", body).await
+    overtaken(call(client, settings, "editMessageReplyMarkup", body).await, &BUTTONS_ARE_GONE)
+}
+
+/// What Telegram says where the person who pressed waits no longer.
+const PRESS_IS_OVER: [&str; 2] = ["query is too old", "query ID is invalid"];
+/// What it says where another press was first, or where the message has gone or moved with its group.
+const BUTTONS_ARE_GONE: [&str; 4] =
+    ["message is not modified", "message to edit not found", "message can't be edited", "group chat was upgraded"];
+
+/// Telegram's refusal of what has become true without us is no fault.
+fn overtaken(answer: Result<(), Fault>, words: &[&str]) -> Result<(), Fault> {
+    answer.or_else(|fault| match fault.code == "400" && words.iter().any(|words| fault.message.contains(words)) {
+        true => Ok(()),
+        false => Err(fault),
+    })
 }
 
 /// Tells Telegram where updates go, and with which secret.
@@ -129,22 +180,17 @@ fn fault(answer: &Answer, settings: &Settings) -> Fault {
     let asked = answer.body.get("parameters").and_then(|parameters| parameters.get("retry_after")?.as_u64());
     let told = answer.body.get("description").and_then(Value::as_str);
     let message = told.map_or_else(|| answer.http_fault(&settings.api_key).message, str::to_owned);
-    Fault::new(answer.class_of(&Trouble::Status(code)), code.to_string(), message)
+    let moved_to = answer.body.get("parameters").and_then(|parameters| parameters.get("migrate_to_chat_id")?.as_i64());
+    // A group that became a supergroup has another id, and is reached there.
+    let class = if moved_to.is_some() { FaultClass::Retryable } else { answer.class_of(&Trouble::Status(code)) };
+    let fault = Fault::new(class, code.to_string(), message);
+    Fault { moved_to: moved_to.map(|id| id.to_string()), ..fault }
         .after(asked.or_else(|| retry_after::of_answer(&answer.headers)))
 }
 
 /// A chat's id is a number; a public channel may have a name.
 fn chat(chat_id: &str) -> Value {
     chat_id.parse::<i64>().map_or_else(|_| Value::from(chat_id), Value::from)
-}
-
-fn fitting(text: &str) -> String {
-    let mut units = 0;
-    let fits = |letter: &char| {
-        units += letter.len_utf16();
-        units <= TEXT_UNITS_MAX
-    };
-    text.chars().take_while(fits).collect()
 }
 
 /// Whether an update comes from Telegram: it shows the secret that the webhook was set with.
@@ -177,10 +223,21 @@ pub struct Update {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// Somebody wrote to the bot.
-    Message { chat_id: i64, from: Option<i64>, text: String },
+    /// Somebody wrote to the bot, or changed what they had written.
+    Message { chat_id: i64, from: Option<i64>, text: String, version: Version },
     /// Somebody pressed a button under a message of the bot.
     Press { query_id: String, from: i64, chat_id: Option<i64>, message_id: Option<i64>, data: String },
+    /// A group became a supergroup, which has another id. Both chats say so.
+    Moved { from: i64, to: i64 },
+}
+
+/// Which message of its chat, and as of when: a message that is changed comes again under its old id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// `None` where an update does not say.
+    pub message_id: Option<i64>,
+    /// Unix seconds; 0 where an update does not say.
+    pub said_at: i64,
 }
 
 /// Reads an update; `None` for one without anything to answer. A message in the name of a group or channel is one: nobody
@@ -201,15 +258,29 @@ pub fn parse(update: &Value) -> Option<Update> {
     }
     let message = update.get("message").or_else(|| update.get("edited_message"))?;
     let from = number(message, &["from", "id"]);
+    let chat_id = number(message, &["chat", "id"])?;
+    let message_id = number(message, &["message_id"]);
+    let key = |what: &str| match (number(update, &["update_id"]), message_id) {
+        (Some(update_id), _) => Some(update_id.to_string()),
+        (None, Some(message_id)) => Some(format!("{what}:{chat_id}:{message_id}")),
+        (None, None) => None,
+    };
+    // Telegram's own word, whoever upgraded the group, and whether in their own name or not.
+    let moved = match (number(message, &["migrate_to_chat_id"]), number(message, &["migrate_from_chat_id"])) {
+        (Some(to), _) => Some(Incoming::Moved { from: chat_id, to }),
+        (None, Some(from)) => Some(Incoming::Moved { from, to: chat_id }),
+        (None, None) => None,
+    };
+    if let Some(incoming) = moved {
+        return Some(Update { key: key("moved")?, incoming });
+    }
     if message.get("sender_chat").is_some() || from.is_some_and(|from| !is_person(from)) {
         return None;
     }
     let text = message.get("text")?.as_str().filter(|text| !text.trim().is_empty())?.to_owned();
-    let chat_id = number(message, &["chat", "id"])?;
-    let key = match (number(update, &["update_id"]), number(message, &["message_id"])) {
-        (Some(update_id), _) => update_id.to_string(),
-        (None, Some(message_id)) => format!("message:{chat_id}:{message_id}"),
-        (None, None) => return None,
-    };
-    Some(Update { key, incoming: Incoming::Message { chat_id, from, text } })
+    let said_at = number(message, &["edit_date"]).or_else(|| number(message, &["date"])).unwrap_or_default();
+    // Without an update's number, a change is told from the message by its time.
+    let key = if update.get("message").is_some() { key("message")? } else { key(&format!("edited:{said_at}"))? };
+    let version = Version { message_id, said_at };
+    Some(Update { key, incoming: Incoming::Message { chat_id, from, text, version } })
 }

@@ -41,6 +41,13 @@ impl Client {
     }
 }
 
+impl Client {
+    pub(crate) fn request_bodies(&self) -> Vec<Value> {
+        let requests = self.requests.borrow();
+        requests.iter().map(|request| serde_json::from_slice(request.body()).expect("JSON")).collect()
+    }
+}
+
 impl HttpClient for Client {
     async fn send(&self, request: Request<Vec<u8>>) -> Answer {
         self.requests.borrow_mut().push(request);

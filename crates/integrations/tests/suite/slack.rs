@@ -3,7 +3,7 @@
 use crate::common::*;
 use http::HeaderMap;
 use mw_integrations::post::{self, Buttons, Post};
-use mw_integrations::slack::{MESSENGER, Press, Reply, is_from_slack, parse, respond};
+use mw_integrations::slack::{MESSENGER, Press, Reply, Told, event, is_from_slack, parse, respond};
 use mw_integrations::{Fault, FaultClass, Settings};
 use mw_media::notification::Message;
 use serde_json::{Value, json};
@@ -35,6 +35,40 @@ fn a_message_is_escaped_and_has_its_buttons_and_link() {
     let (approve, reject, look) = (&elements[0], &elements[1], &elements[2]);
     assert_eq!((&approve["value"], &approve["action_id"]), (&json!("a1.x"), &json!("approve")));
     assert_eq!((&reject["value"], &look["url"]), (&json!("r1.y"), &json!("https://x.example/l")));
+}
+
+#[test]
+fn a_long_notice_is_divided_into_sections_that_fit() {
+    let text = "One sentence & another. ".repeat(900);
+    let message = Message { title: "<".repeat(600), text, asked: None };
+    let buttons = Buttons { approve: "a1.x".into(), reject: "r1.y".into() };
+    let post = Post { message: &message, link: None, buttons: Some(&buttons) };
+    let client = Client::json(200, json!({"ok": true}));
+    now(post::send(&client, &MESSENGER, &workspace(), "C123", &post)).unwrap();
+    let body = client.request_body();
+    let blocks = body["blocks"].as_array().unwrap();
+    let sections: Vec<&str> = blocks.iter().filter_map(|block| block["text"]["text"].as_str()).collect();
+    assert_eq!((sections.len(), &blocks[5]["type"]), (5, &json!("actions")));
+    for section in &sections {
+        assert!(section.encode_utf16().count() <= 3000 && section.ends_with(['.', '…']), "{section}");
+        assert_eq!(section.matches('&').count(), section.matches(';').count(), "no entity is divided");
+    }
+}
+
+#[test]
+fn an_event_challenges_or_moves_a_channel() {
+    let challenge = json!({"type": "url_verification", "token": "t", "challenge": "c3"});
+    assert_eq!(event(&challenge), Some(Told::Challenge("c3".into())));
+    let told = |event: Value| json!({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event});
+    let moved = json!({"type": "channel_id_changed", "old_channel_id": "G012Y48650T", "new_channel_id": "C012Y48650T",
+        "event_ts": "1612206778.000000"});
+    let expected = Told::Moved { from: "G012Y48650T".into(), to: "C012Y48650T".into() };
+    assert_eq!(event(&told(moved.clone())), Some(expected));
+    for (name, odd) in [("type", "channel_rename"), ("new_channel_id", "U012Y48650T"), ("old_channel_id", "general")] {
+        let mut other = moved.clone();
+        other[name] = json!(odd);
+        assert_eq!(event(&told(other)), None, "{name}");
+    }
 }
 
 #[test]

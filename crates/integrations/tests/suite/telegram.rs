@@ -4,7 +4,8 @@ use crate::common::*;
 use http::HeaderMap;
 use mw_integrations::post::{self, Buttons, Post};
 use mw_integrations::telegram::{
-    Incoming, MESSENGER, Update, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say, take_buttons_off,
+    Incoming, MESSENGER, Update, Version, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say,
+    take_buttons_off,
 };
 use mw_integrations::{Fault, FaultClass, Settings, TransportError};
 use mw_media::notification::Message;
@@ -44,13 +45,94 @@ fn a_message_is_escaped_and_has_its_buttons_and_link() {
 #[test]
 fn plain_words_go_as_they_are_and_fit() {
     let client = Client::json(200, json!({"ok": true}));
-    let long = format!("<b>{}", "😀".repeat(4000));
-    now(say(&client, &bot(), "5", &long)).unwrap();
+    assert_eq!(now(say(&client, &bot(), "5", "<b>A & B")), Ok(None));
     let body = client.request_body();
-    assert_eq!((&body["chat_id"], &body["disable_web_page_preview"]), (&json!(5), &json!(true)));
-    assert_eq!(body.get("parse_mode"), None);
-    let text = body["text"].as_str().unwrap();
-    assert!(text.starts_with("<b>") && text.encode_utf16().count() <= 4096);
+    let plain = json!({"chat_id": 5, "text": "<b>A & B", "disable_web_page_preview": true});
+    assert_eq!(body, plain);
+}
+
+#[test]
+fn a_long_answer_goes_in_messages_that_end_at_sense() {
+    let paragraph = format!("{}end.", "😀 words of it. ".repeat(200));
+    let text = [&*paragraph, &paragraph, &paragraph].join("\n\n");
+    let client = Client::answering((0..3).map(|_| answer(200, json!({"ok": true}))));
+    now(say(&client, &bot(), "5", &text)).unwrap();
+    let sent = client.request_bodies();
+    assert_eq!(sent.iter().map(|body| body["text"].as_str().unwrap()).collect::<Vec<_>>(), [&paragraph; 3]);
+    assert!(sent.iter().all(|body| body["text"].as_str().unwrap().encode_utf16().count() <= 4096));
+}
+
+#[test]
+fn an_answer_has_an_end_and_says_that_more_is_left_out() {
+    let client = Client::answering((0..10).map(|_| answer(200, json!({"ok": true}))));
+    now(say(&client, &bot(), "5", &"x".repeat(50_000))).unwrap();
+    let sent = client.request_bodies();
+    let last = sent[9]["text"].as_str().unwrap();
+    assert!(sent.len() == 10 && last.ends_with(" …") && last.encode_utf16().count() <= 4096);
+}
+
+#[test]
+fn a_long_notice_stays_one_message_with_its_buttons() {
+    let client = Client::json(200, json!({"ok": true}));
+    let message = Message { title: "<".repeat(600), text: "& so on. ".repeat(2000), asked: None };
+    let buttons = Buttons { approve: "a1.x".into(), reject: "r1.y".into() };
+    let post = Post { message: &message, link: Some("https://x.example/"), buttons: Some(&buttons) };
+    now(post::send(&client, &MESSENGER, &bot(), "5", &post)).unwrap();
+    let text = client.request_body()["text"].as_str().unwrap().to_owned();
+    let read = text.replace("&amp;", "&").replace("&lt;", "<");
+    assert!(
+        read.encode_utf16().count() <= 4096 && text.contains("so on. …\n<a href") && !text.contains("& "),
+        "{text}"
+    );
+}
+
+const UPGRADED: &str = "Bad Request: group chat was upgraded to a supergroup chat";
+
+fn upgraded() -> Value {
+    json!({"ok": false, "error_code": 400, "description": UPGRADED, "parameters": {"migrate_to_chat_id": -1_001_557_912_345_i64}})
+}
+
+#[test]
+fn a_group_that_moved_hears_the_answer_where_it_is_now() {
+    let fine = || answer(200, json!({"ok": true}));
+    let client = Client::answering([answer(400, upgraded()), fine(), fine()]);
+    let text = format!("{}\n\n{}", "a".repeat(4000), "b".repeat(4000));
+    assert_eq!(now(say(&client, &bot(), "-5", &text)), Ok(Some("-1001557912345".into())));
+    let chats: Vec<Value> = client.request_bodies().into_iter().map(|body| body["chat_id"].clone()).collect();
+    assert_eq!(chats, [json!(-5), json!(-1_001_557_912_345_i64), json!(-1_001_557_912_345_i64)]);
+}
+
+#[test]
+fn a_notice_to_a_group_that_moved_says_where_and_is_sent_again() {
+    let fault = sent(&Client::json(400, upgraded())).unwrap_err();
+    assert_eq!((fault.moved_to.as_deref(), fault.class), (Some("-1001557912345"), FaultClass::Retryable));
+}
+
+#[test]
+fn a_press_that_was_overtaken_is_no_fault() {
+    let refused = |text: &str| Client::json(400, json!({"ok": false, "error_code": 400, "description": text}));
+    for text in [
+        "Bad Request: message is not modified: specified new message content and reply markup are exactly the same",
+        "Bad Request: message to edit not found",
+        "Bad Request: message can't be edited",
+    ] {
+        assert_eq!(now(take_buttons_off(&refused(text), &bot(), "5", 9)), Ok(()), "{text}");
+        assert!(now(answer_press(&refused(text), &bot(), "q", "x", true)).is_err(), "{text}");
+    }
+    let old = refused("Bad Request: query is too old and response timeout expired or query ID is invalid");
+    assert_eq!(now(answer_press(&old, &bot(), "q", "x", true)), Ok(()));
+    assert!(now(take_buttons_off(&refused("Bad Request: chat not found"), &bot(), "5", 9)).is_err());
+}
+
+#[test]
+fn a_group_says_in_both_chats_that_it_moved() {
+    let moved = Incoming::Moved { from: -5, to: -1005 };
+    let update = |chat: i64, member: &str, other: i64| {
+        parse(&json!({"update_id": 7, "message": {"message_id": 1, "date": 5, "from": {"id": 1_087_968_824},
+            "sender_chat": {"id": chat}, "chat": {"id": chat}, member: other}}))
+    };
+    assert_eq!(update(-5, "migrate_to_chat_id", -1005).unwrap().incoming, moved);
+    assert_eq!(update(-1005, "migrate_from_chat_id", -5).unwrap().incoming, moved);
 }
 
 #[test]
@@ -103,12 +185,18 @@ fn only_the_webhooks_secret_opens() {
 
 #[test]
 fn updates_are_read_and_have_one_key() {
-    let message = json!({"message_id": 3, "chat": {"id": 5}, "from": {"id": 6}, "text": "hello"});
-    let incoming = Incoming::Message { chat_id: 5, from: Some(6), text: "hello".into() };
+    let message = json!({"message_id": 3, "date": 70, "chat": {"id": 5}, "from": {"id": 6}, "text": "hello"});
+    let written = |said_at: i64| {
+        let version = Version { message_id: Some(3), said_at };
+        Incoming::Message { chat_id: 5, from: Some(6), text: "hello".into(), version }
+    };
     let update = |key: &str, incoming| Some(Update { key: key.into(), incoming });
-    assert_eq!(parse(&json!({"update_id": 9, "message": message})), update("9", incoming.clone()));
-    assert_eq!(parse(&json!({"update_id": 9, "edited_message": message})), update("9", incoming.clone()));
-    assert_eq!(parse(&json!({"message": message})), update("message:5:3", incoming));
+    assert_eq!(parse(&json!({"update_id": 9, "message": message})), update("9", written(70)));
+    assert_eq!(parse(&json!({"message": message})), update("message:5:3", written(70)));
+    let mut edited = message.clone();
+    edited["edit_date"] = json!(80);
+    assert_eq!(parse(&json!({"update_id": 9, "edited_message": edited})), update("9", written(80)));
+    assert_eq!(parse(&json!({"edited_message": edited})), update("edited:80:5:3", written(80)));
     let query = json!({"id": "q", "from": {"id": 6}, "data": "a1.x", "message": {"message_id": 3, "chat": {"id": 5}}});
     let press =
         Incoming::Press { query_id: "q".into(), from: 6, chat_id: Some(5), message_id: Some(3), data: "a1.x".into() };

@@ -77,6 +77,43 @@ fn limits_and_refusals_come_in_each_messengers_words() {
 }
 
 #[test]
+fn an_upgraded_group_is_refused_with_its_new_id() {
+    let sim = Sim::start();
+    let bot = settings(&sim, "/telegram");
+    sim.control("upgrade", json!({"chat_id": -5, "to": -1005, "silent": true}));
+    let post = Post { message: &message(), link: None, buttons: None };
+    let refused = sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "-5", &post)).unwrap_err();
+    assert_eq!(refused.moved_to.as_deref(), Some("-1005"), "{refused}");
+    assert_eq!(sim.run(telegram::say(&sim.client, &bot, "-5", "hello")).unwrap().as_deref(), Some("-1005"));
+    assert_eq!(sent(&sim, "-1005").len(), 1);
+}
+
+#[test]
+fn buttons_that_are_gone_are_not_taken_off_again() {
+    let sim = Sim::start();
+    let body = json!({"chat_id": 5, "message_id": 1, "reply_markup": {"inline_keyboard": []}});
+    let edit = || sim.post("/telegram/bot12:token/editMessageReplyMarkup", body.clone());
+    assert_eq!(edit().0, 200);
+    let (status, again) = edit();
+    assert_eq!(status, 400);
+    assert!(again["description"].as_str().unwrap().starts_with("Bad Request: message is not modified"), "{again}");
+}
+
+#[test]
+fn slack_takes_no_text_over_its_limits() {
+    let sim = Sim::start();
+    let section = |length: usize| json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(length)}});
+    let refused = |text: usize, blocks: Value| {
+        let body = json!({"channel": "C01", "text": "x".repeat(text), "blocks": blocks});
+        sim.post("/slack/api/chat.postMessage", body).1["error"].clone()
+    };
+    assert_eq!(refused(5, json!([section(3000)])), Value::Null);
+    assert_eq!(refused(5, json!([section(3001)])), "invalid_blocks");
+    assert_eq!(refused(5, Value::from(vec![section(1); 51])), "invalid_blocks");
+    assert_eq!(refused(40_001, json!([])), "msg_too_long");
+}
+
+#[test]
 fn nobody_presses_a_button_that_is_not_there() {
     let sim = Sim::start();
     let press = json!({"provider": "telegram", "address": "5", "button": "Approve", "from": "6"});

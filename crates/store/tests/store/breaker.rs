@@ -45,6 +45,7 @@ fn met(
             seconds: 0.1,
             used: None,
             hold_seconds,
+            moved_to: None,
         }),
         ..Decision::default()
     };

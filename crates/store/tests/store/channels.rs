@@ -15,7 +15,7 @@ use mw_store::native::Client;
 use mw_store::{effects, sweep};
 use time::Duration;
 
-fn added(db: &mut Client, kind: Kind, address: &str, project: Option<&str>) {
+pub(crate) fn added(db: &mut Client, kind: Kind, address: &str, project: Option<&str>) {
     assert!(matches!(add(db, now(), kind, address, project).unwrap(), Adding::Added { .. }));
 }
 
@@ -171,7 +171,7 @@ fn a_channel_is_listed_once_and_only_for_projects_that_exist() {
     }
 }
 
-fn key() -> UpdateKey {
+pub(crate) fn key() -> UpdateKey {
     UpdateKey { kind: Kind::Telegram, update_id: fresh_id() }
 }
 
@@ -180,7 +180,7 @@ fn an_update_is_handled_once_and_again_when_its_first_handling_died() {
     let mut db = connect();
     let key = key();
     let at = now();
-    let begin = |db: &mut Client, at| begin_update(db, at, &key, Some("5"), None).unwrap();
+    let begin = |db: &mut Client, at| begin_update(db, at, &key, Some("5"), None, None).unwrap();
     assert!(matches!(begin(&mut db, at), Begun::Mine { .. }));
     assert_eq!(begin(&mut db, at + Duration::seconds(29)), Begun::AtWork);
     assert!(matches!(begin(&mut db, at + Duration::seconds(30)), Begun::Mine { .. }), "the first one died");
@@ -194,7 +194,7 @@ fn twenty_deliveries_at_once_are_handled_by_one() {
     let key = key();
     let mine = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..20)
-            .map(|_| scope.spawn(|| begin_update(&mut connect(), now(), &key, Some("5"), None).unwrap()))
+            .map(|_| scope.spawn(|| begin_update(&mut connect(), now(), &key, Some("5"), None, None).unwrap()))
             .collect();
         calls.into_iter().map(|call| call.join().unwrap()).filter(|begun| matches!(begun, Begun::Mine { .. })).count()
     });
@@ -205,7 +205,7 @@ fn twenty_deliveries_at_once_are_handled_by_one() {
 fn a_turn_and_its_update_are_done_together() {
     let mut db = connect();
     let key = key();
-    begin_update(&mut db, now(), &key, Some("5"), None).unwrap();
+    begin_update(&mut db, now(), &key, Some("5"), None, None).unwrap();
     let turn = Turn {
         user_id: fresh_id(),
         messages: vec![Said { role: "user".into(), content: "hello".into() }],
@@ -213,15 +213,18 @@ fn a_turn_and_its_update_are_done_together() {
         ..Turn::default()
     };
     save(&mut db, now(), &turn).unwrap();
-    assert_eq!(begin_update(&mut db, now() + Duration::hours(1), &key, Some("5"), None).unwrap(), Begun::Duplicate);
+    assert_eq!(
+        begin_update(&mut db, now() + Duration::hours(1), &key, Some("5"), None, None).unwrap(),
+        Begun::Duplicate
+    );
 }
 
 /// Who may talk where: allowed, in private, refused for which reason, and as whom.
 type Standing = (bool, bool, Option<Unwelcome>, Option<String>);
 
 fn begin(db: &mut Client, chat: &str, from: &str) -> Standing {
-    match begin_update(db, now(), &key(), Some(chat), Some(from)).unwrap() {
-        Begun::Mine { allowed, private, refusal, principal } => {
+    match begin_update(db, now(), &key(), Some(chat), Some(from), None).unwrap() {
+        Begun::Mine { allowed, private, refusal, principal, .. } => {
             (allowed, private, refusal, principal.map(|principal| principal.name))
         }
         other => panic!("{other:?}"),
@@ -282,7 +285,7 @@ fn a_refusal_is_said_once() {
 }
 
 /// The recipients of the notices that are due, by address.
-fn recipients(db: &mut Client) -> Vec<(String, Recipient)> {
+pub(crate) fn recipients(db: &mut Client) -> Vec<(String, Recipient)> {
     let claimed = effects::claim(db, now(), 16, 45).unwrap().effects;
     let notices = claimed.into_iter().filter_map(|effect| {
         let addressed: Addressed = serde_json::from_str(&effect.payload).ok()?;
@@ -325,8 +328,8 @@ fn old_updates_go() {
     let own = OwnDatabase::new();
     let mut db = own.connect();
     let (old, young) = (key(), key());
-    begin_update(&mut db, now() - Duration::days(8), &old, None, None).unwrap();
-    begin_update(&mut db, now(), &young, None, None).unwrap();
+    begin_update(&mut db, now() - Duration::days(8), &old, None, None, None).unwrap();
+    begin_update(&mut db, now(), &young, None, None, None).unwrap();
     assert!(sweep::begin(&mut db, now(), "tester", 60, sweep::Exports::default()).unwrap().due.retention);
     mw_store::retention::prune(&mut db, now(), 14, 100).unwrap();
     let left: i64 = db.driver().query_one("SELECT count(*) FROM channel_updates", &[]).unwrap().get(0);

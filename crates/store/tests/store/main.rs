@@ -19,6 +19,7 @@ mod gates;
 mod knowledge;
 mod limits;
 mod migrated;
+mod moves;
 mod principals;
 mod providers;
 mod requests;

@@ -2,7 +2,7 @@
 
 use super::{FEW, PAGE, Statement, limit, statement};
 use crate::history::{new_id, now};
-use mw_store::channels::{self, Begun, Kind, UpdateKey};
+use mw_store::channels::{self, Begun, Kind, MessageVersion, UpdateKey};
 use mw_store::chat::{self, Said, Turn};
 
 pub(crate) fn all() -> Vec<Statement> {
@@ -67,8 +67,18 @@ fn messengers() -> Vec<Statement> {
         statement("channel_remove", FEW, |db, _| assert!(!channels::remove(db, &new_id()).unwrap())),
         statement("notices_replay", FEW, |db, _| assert_eq!(channels::replay(db, now(), None, 200).unwrap().acted, 0)),
         statement("update_begin", FEW, move |db, _| {
-            let begun = channels::begin_update(db, now(), &key(), Some("5"), Some("5")).unwrap();
+            let begun = channels::begin_update(db, now(), &key(), Some("5"), Some("5"), None).unwrap();
             assert!(matches!(begun, Begun::Mine { allowed: true, .. }));
+        }),
+        statement("update_begin of a message", FEW, move |db, _| {
+            let version = MessageVersion { message: "5:17".into(), said_at: 1, text_sha256: "a".repeat(64) };
+            let begun = channels::begin_update(db, now(), &key(), Some("5"), Some("5"), Some(&version)).unwrap();
+            assert!(!matches!(begun, Begun::Mine { allowed: false, .. }));
+        }),
+        statement("channel_move", FEW, |db, _| {
+            channels::add(db, now(), Kind::Slack, "C07", None).unwrap();
+            assert!(channels::moved(db, now(), Kind::Slack, "C07", "C08").unwrap());
+            assert!(channels::moved(db, now(), Kind::Slack, "C08", "C07").unwrap());
         }),
         statement("update_end", FEW, move |db, _| channels::end_update(db, &key()).unwrap()),
         statement("press_load", FEW, |db, _| {
