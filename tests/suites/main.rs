@@ -33,6 +33,7 @@ mod mcp;
 mod metrics;
 mod personas;
 mod principals;
+mod proxied;
 mod readme;
 mod resilience;
 mod routes;

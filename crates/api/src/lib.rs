@@ -11,6 +11,7 @@ pub mod health;
 pub mod metrics;
 pub mod principals;
 pub mod projects;
+pub mod reference;
 pub mod runs;
 pub mod start;
 pub mod sweep;

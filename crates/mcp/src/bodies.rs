@@ -12,7 +12,8 @@ shape! {
         #[schemars(extend("type" = ["string", "integer"], "minimum" = -9_007_199_254_740_991_i64, "maximum" = 9_007_199_254_740_991_i64))]
         pub id: Option<Value>,
         pub method: String,
-        #[schemars(extend("type" = "object"))]
+        /// Parameters by name; null and what is empty are none.
+        #[schemars(extend("type" = ["object", "array", "string"], "maxItems" = 0, "maxLength" = 0))]
         pub params: Option<Map<String, Value>>,
     }
 
@@ -92,7 +93,9 @@ shape! {
     /// `plain` reads it, and answers what is wrong with it in its own words.
     pub struct ToolCall {
         pub name: Text<1, { usize::MAX }>,
+        /// By name; null and what is empty are none.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("type" = ["object", "array", "string", "null"], "maxItems" = 0, "maxLength" = 0))]
         pub arguments: Option<Map<String, Value>>,
     }
 }

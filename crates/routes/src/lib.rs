@@ -27,6 +27,7 @@ pub const TABLES: &[&[Route]] = &[
     mw_api::sweep::ROUTES,
     mw_api::metrics::ROUTES,
     mw_api::health::ROUTES,
+    mw_api::reference::ROUTES,
 ];
 
 /// Every line of every table: the API's, the providers' webhooks, then the console's pages and actions.

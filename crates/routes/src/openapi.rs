@@ -134,7 +134,8 @@ pub fn document(spin_manifest: &str) -> Value {
             "summary": "A self-hosted control plane for AI media runs",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        // Where this document is served: a proxy may have put us below a path.
+        "servers": [{"url": "."}],
         "security": [{"apiKey": []}],
         "tags": TAGS.map(|(_, name, text)| json!({"name": name, "description": text})),
         "paths": paths,

@@ -16,15 +16,14 @@ fn a_stranger_gets_401_before_any_other_refusal() {
             empty.send().expect_problem(401, "Invalid API key");
         }
     }
-    for path in ["/", "/v1", "/v1/nowhere", "/v1/runs/a/b/c", "/V1/PING"] {
+    for path in ["/v1", "/v1/nowhere", "/v1/runs/a/b/c", "/V1/PING"] {
         service().call("GET", path).send().expect_problem(401, "Invalid API key");
     }
 }
 
 #[test]
 fn what_is_no_route_is_404_with_the_key() {
-    for path in
-        ["/", "/v1", "/v1/nowhere", "/v1/runs/a/b/c", "/V1/PING", "/v1/runs/a/continue", "/v1/notifications/graph/a"]
+    for path in ["/v1", "/v1/nowhere", "/v1/runs/a/b/c", "/V1/PING", "/v1/runs/a/continue", "/v1/notifications/graph/a"]
     {
         for method in ["GET", "POST", "PUT"] {
             service().call(method, path).key().send().expect_problem(404, "Not Found");
@@ -81,6 +80,22 @@ fn a_fit_request_id_is_echoed_and_any_other_replaced() {
         let answer = service().get("/v1/ping").header("x-request-id", unfit).send().expect(200);
         let made = answer.header("x-request-id").unwrap();
         assert!(unfit == "<b>" || (made != unfit && uuid::Uuid::parse_str(made).is_ok()), "{unfit:?}: {made}");
+    }
+}
+
+#[test]
+fn the_root_leads_people_to_the_console_and_tells_programs() {
+    let browser = service().call("GET", "/").header("accept", "text/html,*/*;q=0.8").send().expect(303);
+    assert_eq!(browser.location(), Some("/console"));
+    let told = service().call("GET", "/").send().expect(200).json();
+    assert_eq!((&told["service"], &told["docs"]), (&json!("myloware"), &json!("./docs")));
+}
+
+#[test]
+fn the_api_is_shown_to_everybody() {
+    for path in ["/docs", "/redoc"] {
+        let page = service().call("GET", path).header("accept", "text/html").send().expect(200).text();
+        assert!(page.contains("/v1/runs/start") && page.contains("Start a run") && !page.contains("<script"), "{path}");
     }
 }
 

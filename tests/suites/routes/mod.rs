@@ -24,7 +24,10 @@ const fn route(method: &'static str, path: &'static str, open: bool, allow: &'st
 }
 
 /// Every public route.
-pub(crate) const ROUTES: [Route; 33] = [
+pub(crate) const ROUTES: [Route; 36] = [
+    route("GET", "/", true, READ),
+    route("GET", "/docs", true, READ),
+    route("GET", "/redoc", true, READ),
     route("GET", "/health", true, READ),
     route("GET", "/ready", true, READ),
     route("GET", "/metrics", true, READ),

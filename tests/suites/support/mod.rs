@@ -4,6 +4,7 @@ pub(crate) mod database;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
 pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod shell;

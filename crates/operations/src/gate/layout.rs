@@ -3,6 +3,9 @@
 
 use mw_edge::{Problem, Response, clock, problem};
 
+/// The tokens and parts of every page of ours.
+pub const SHARED_STYLE: &str = include_str!("../../templates/shared.css");
+
 /// A time, as `<time>` wants it and as people read it.
 pub struct Moment {
     pub machine: String,
