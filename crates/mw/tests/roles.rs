@@ -103,7 +103,7 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
         "SELECT project_apply('{}')",
         "SELECT social_seed('{}')",
         "SELECT runs_purge('{}')",
-        "SELECT kb_apply('{}')",
+        "SELECT kb_embed('{}')",
         "CREATE TABLE x (x int)",
         "CREATE TEMP TABLE x (x int)",
         "CREATE OR REPLACE FUNCTION readiness(request jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
