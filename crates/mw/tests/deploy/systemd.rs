@@ -68,6 +68,33 @@ fn the_product_is_restarted_and_asked_where_it_listens() {
 }
 
 #[test]
+fn hosts_make_no_backtraces() {
+    let product = unit("ops/systemd/myloware@.service");
+    let set = product["Service"].iter().any(|(name, value)| name == "Environment" && value == "RUST_BACKTRACE=0");
+    assert!(set && !read("ops/systemd/myloware.env.example").contains("RUST_BACKTRACE"));
+}
+
+#[test]
+fn the_logs_of_components_are_rotated() {
+    let start = value(&unit("ops/systemd/myloware@.service"), "Service", "ExecStart").unwrap();
+    let state = start.split(" --state-dir ").nth(1).unwrap().split(' ').next().unwrap();
+    let rotated = read("ops/systemd/myloware.logrotate");
+    assert!(rotated.contains(&format!("\n{}/logs/*.txt {{\n", state.replace("%i", "*"))), "{rotated}");
+}
+
+/// What the unit, the manifests and `mw` read at run time is in the release of the docs.
+#[test]
+fn the_release_is_whole() {
+    let docs = read("docs/deployment.md");
+    let packed: Vec<&str> =
+        docs.lines().find(|line| line.trim().starts_with("tar -czf")).unwrap().split_whitespace().collect();
+    for part in ["spin.toml", "spin-cron.toml", "projects", "data", "ops", "target/wasm32-wasip2/release/*.wasm"] {
+        assert!(packed.contains(&part), "{part}: {packed:?}");
+    }
+    assert!(mw::knowledge::SHIPPED.starts_with("data/"));
+}
+
+#[test]
 fn the_sweep_is_rung_by_a_command_that_exists() {
     let sweep = unit("ops/systemd/myloware-sweep.service");
     let command = value(&sweep, "Service", "ExecStart").unwrap();
