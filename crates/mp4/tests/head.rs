@@ -1,5 +1,7 @@
 //! Files built box by box: the real ones are in the tests of the worker, which has FFmpeg.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use mw_mp4::{Expected, Fault, Kind, Mismatch, read};
 use proptest::prelude::*;
 
