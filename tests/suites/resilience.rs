@@ -156,11 +156,11 @@ fn without_the_database_every_route_says_come_back_later() {
     let stack = stack::builder().cron(false).start().unwrap();
     let service = stack::service_of(&stack);
     let run = Run::start_at(&service, "test_video_gen");
-    // Nobody new gets in, and who is in is thrown out.
+    // Nobody new gets in, not even a superuser, and who is in is thrown out.
     let name = service.database_url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
     let admin = crate::support::service().database_url.clone();
     let mut admin = crate::support::database::Database::connect(&admin);
-    admin.client().batch_execute(&format!("ALTER DATABASE {name} CONNECTION LIMIT 0")).unwrap();
+    admin.client().batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).unwrap();
     // Workers of PostgreSQL's own are there too, which only a superuser may end.
     let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                   WHERE datname = $1 AND backend_type = 'client backend'";
@@ -172,7 +172,7 @@ fn without_the_database_every_route_says_come_back_later() {
     let webhook = service.call("POST", "/v1/webhooks/shotstack").bytes("{\"type\":\"serve\"}").try_send().unwrap();
     let ready = service.call("GET", "/ready").try_send().unwrap();
     let health = service.call("GET", "/health").try_send().unwrap();
-    admin.client().batch_execute(&format!("ALTER DATABASE {name} CONNECTION LIMIT -1")).unwrap();
+    admin.client().batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).unwrap();
     for (what, answer) in [("run", refused), ("start", start), ("webhook", webhook), ("ready", ready), ("gate", gate)] {
         assert!([502, 503].contains(&answer.status), "{what}: {} {}", answer.status, answer.text());
         assert!(answer.header("retry-after").is_some(), "{what}");

@@ -130,6 +130,14 @@ fn database_state(context: &mut Context) -> Result<(), String> {
         Ok(readiness) if readiness.is_older => Err("migrations are behind: an older release made them".to_owned()),
         Ok(readiness) => Err(format!("migrations are behind: {} of {needed}", readiness.migration)),
         Err(DbError::Unavailable(_)) => Err("database is not reachable".to_owned()),
+        // A name that another session has, or has forgotten.
+        Err(DbError::Failed(text)) if ["26000", "42P05"].iter().any(|state| text.contains(state)) => Err(
+            "a pooler loses prepared statements: it needs PgBouncer 1.21 with max_prepared_statements, or session mode"
+                .to_owned(),
+        ),
+        Err(DbError::Failed(text)) if text.contains("42501") => {
+            Err("the database's role lacks rights: run ops/postgres/roles.sql".to_owned())
+        }
         // Before the first migration there is nothing to ask.
         Err(DbError::Failed(_)) => Err(format!("migrations are behind: 0 of {needed}")),
     }

@@ -8,7 +8,7 @@ use mw::folder;
 use mw_stack::builder::Builder;
 use mw_stack::cluster::{Cluster, InUse};
 use mw_stack::stack::Stack;
-use postgres::{Client, NoTls, Row, types::ToSql};
+use postgres::{Client, Row, types::ToSql};
 use std::time::{Duration, Instant};
 
 /// So long may a killed host take until it serves again: its port may be somebody else's for a moment.
@@ -61,7 +61,7 @@ impl Scene<'_> {
 
     pub(crate) fn admin(&self) -> Result<Client> {
         let url = self.cluster()?.superuser_url(&self.database())?;
-        Client::connect(&url, NoTls).while_doing("connect as the superuser")
+        mw::migrations::connect(&url)
     }
 
     pub(crate) fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {

@@ -92,7 +92,7 @@ impl Api {
 
     /// Sends until there is an answer that is not "later", or patience ends. `path` may be a whole address.
     pub(crate) fn send(&self, path: &str, call: &Call) -> Result<Answer> {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base_url) };
+        let url = self.address_of(path)?;
         let began = Instant::now();
         loop {
             let outcome = self.send_once(&url, call);
@@ -127,7 +127,16 @@ impl Api {
     /// DELETE with the key; a refusal is an error.
     pub(crate) fn delete(&self, path: &str) -> Result<Value> {
         let (name, key) = self.key_header();
-        self.read(self.agent.delete(format!("{}{path}", self.base_url)).header(name, key).call())?.accepted(path)
+        self.read(self.agent.delete(self.address_of(path)?).header(name, key).call())?.accepted(path)
+    }
+
+    fn address_of(&self, path: &str) -> Result<String> {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base_url) };
+        let parsed = url::Url::parse(&url).ok();
+        if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            return Ok(url);
+        }
+        Err(Error::misuse("API_BASE_URL must begin with http:// or https://, like http://127.0.0.1:3000"))
     }
 
     fn read(&self, sent: std::result::Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Answer> {
@@ -247,6 +256,19 @@ mod tests {
         assert_eq!(error.exit_code(), 1);
         let nobody = Api::at("http://127.0.0.1:9", "key").get("/x").unwrap_err();
         assert!(nobody.to_string().contains("is it running?"), "{nobody}");
+    }
+
+    #[test]
+    fn an_address_without_scheme_is_named() {
+        for bad in ["127.0.0.1:3000", "localhost:3000", "example.com", "ftp://example.com", "http:", ""] {
+            for refused in [Api::at(bad, "key").get("/health"), Api::at(bad, "key").delete("/v1/channels/1")] {
+                let refused = refused.unwrap_err();
+                assert!(
+                    refused.exit_code() == 2 && refused.to_string().starts_with("API_BASE_URL must"),
+                    "{bad}: {refused}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Project definitions: reading them from files, and storing them in the database.
 
-use crate::error::{Error, Result, While};
+use crate::error::{Error, Result};
 use mw_integrations::jobs::JobProvider;
 use mw_integrations::registry::{job_provider, job_providers};
 use mw_media::definition::{Definition, DefinitionError, Fault, Work, faults::sentences};
@@ -87,7 +87,7 @@ pub fn stored(database: &mut dyn Database) -> Result<Vec<Definition>> {
 
 /// Connects to the database that `url` names.
 pub fn connect(url: &str) -> Result<Client> {
-    Client::connect(&crate::settings::plain_postgres_url(url)).while_doing("connect to the database")
+    crate::migrations::connect(url).map(Client::from)
 }
 
 fn unreadable(error: &DbError) -> Error {

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use mw_configuration::{config::Config, words};
+use mw_postgresql::Address;
 use std::{collections::BTreeMap, path::Path};
 
 #[derive(Debug, Clone, Default)]
@@ -85,14 +86,17 @@ impl Settings {
         })
     }
 
-    /// The database: DATABASE_URL, else DB_URL as the original named it.
+    /// The database: DATABASE_URL, else DB_URL as the original named it. An address that nothing could connect to is refused here,
+    /// before anything is tried.
     pub fn database_url(&self) -> Result<String> {
-        let url = self.get("DATABASE_URL").or_else(|| self.get("DB_URL"));
-        url.map(plain_postgres_url).ok_or_else(|| {
+        let named = ["DATABASE_URL", "DB_URL"].into_iter().find_map(|name| Some((name, self.get(name)?)));
+        let (name, url) = named.ok_or_else(|| {
             Error::misuse(
                 "DATABASE_URL is not set: export DATABASE_URL=postgresql://… (or run ./dev up, which makes a database)",
             )
-        })
+        })?;
+        say_ignored(name, &database_address(name, url)?);
+        Ok(url.to_owned())
     }
 
     /// Where the HTTP API is.
@@ -107,23 +111,25 @@ fn of_file(path: &Path) -> Result<BTreeMap<String, String>> {
     mw_dotenv::read(path).map_err(|error| Error::misuse(format!("{}: {error}", path.display())))
 }
 
-/// `postgresql+psycopg://…`, as the original wrote it, is plain `postgresql://…` for everybody else.
-#[must_use]
-pub fn plain_postgres_url(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) if scheme.starts_with("postgres") => format!("postgresql://{rest}"),
-        _ => url.to_owned(),
+/// Names, once, what an address has for other programs only: whoever relies on it there should know.
+fn say_ignored(name: &str, address: &Address) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    let ignored: Vec<String> =
+        address.ignored().iter().map(|ignored| format!("{} (of {})", ignored.name, ignored.of)).collect();
+    if !ignored.is_empty() {
+        SAID.call_once(|| eprintln!("mw: {name} has options that change nothing here: {}", ignored.join(", ")));
     }
+}
+
+/// The address that a setting has.
+pub fn database_address(name: &str, url: &str) -> Result<Address> {
+    Address::read(url).map_err(|fault| Error::misuse(format!("{name} {fault}")))
 }
 
 /// host:port of a database URL, for `allowed_outbound_hosts`.
 pub fn database_host(url: &str) -> Result<String> {
-    let parsed = url::Url::parse(&plain_postgres_url(url))
-        .map_err(|error| Error::misuse(format!("DATABASE_URL is no address: {error}")))?;
-    match (parsed.scheme(), parsed.host_str()) {
-        ("postgresql", Some(host)) if !host.is_empty() => Ok(format!("{host}:{}", parsed.port().unwrap_or(5432))),
-        _ => Err(Error::misuse("DATABASE_URL must look like postgresql://user:password@host:5432/database")),
-    }
+    let place = database_address("DATABASE_URL", url)?.host_and_port();
+    place.map_err(|fault| Error::misuse(format!("DATABASE_URL {fault}")))
 }
 
 /// scheme://host:port of a base URL, for `allowed_outbound_hosts`.
@@ -155,8 +161,12 @@ mod tests {
         assert_eq!(database_host("postgresql+psycopg://u:p@db.example/x").unwrap(), "db.example:5432");
         assert_eq!(database_host("postgres://u:p@127.0.0.1:54329/x?sslmode=disable").unwrap(), "127.0.0.1:54329");
         assert_eq!(database_host("postgres://u@[::1]:5/x").unwrap(), "[::1]:5");
-        for bad in ["mysql://h/x", "nonsense", "postgresql:///x"] {
-            assert!(matches!(database_host(bad), Err(Error::Misuse(_))), "{bad}");
+        for bad in ["mysql://h/x", "nonsense", "postgresql:///x", "postgresql://u:p@ss@h/x"] {
+            let refused = Settings::of(BTreeMap::from([("DATABASE_URL".to_owned(), bad.to_owned())])).database_url();
+            for refused in [refused.unwrap_err(), database_host(bad).unwrap_err()] {
+                assert_eq!(refused.exit_code(), 2);
+                assert!(refused.to_string().starts_with("DATABASE_URL "), "{bad}: {refused}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use mw::mode::Mode;
+use mw_postgresql::Address;
 use mw_stack::{
     builder::Builder,
     stack::Stack,
@@ -92,7 +93,7 @@ fn every_command_against_a_stack() {
     // Is everything as it must be? And when it is not: what, and what to do.
     assert!(person.sees(0, &["doctor"]).contains("healthy: "));
     let broken = person.starts_a_run();
-    let mut database = postgres::Client::connect(person.stack.database().url(), postgres::NoTls).unwrap();
+    let mut database = mw::migrations::connect(person.stack.database().url()).unwrap();
     database.execute("UPDATE runs SET state = state - 'title' WHERE run_id = $1", &[&broken]).unwrap();
     let found = person.sees(1, &["doctor", "--run", &broken]);
     assert!(found.contains("state_unreadable") && found.contains(&format!("mw doctor --rebuild {broken}")), "{found}");
@@ -177,7 +178,7 @@ fn operating_commands_say_no_with_their_exit_codes() {
     assert!(person.sees(1, &["db", "purge-runs", "--run-id", &run]).contains("it has not ended"));
     person.sees(2, &["db", "purge-runs"]);
     assert_eq!(person.json(&["status"])["gates"]["waiting"], 1);
-    let mut database = postgres::Client::connect(person.stack.database().url(), postgres::NoTls).unwrap();
+    let mut database = mw::migrations::connect(person.stack.database().url()).unwrap();
     let newest = "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)";
     database.execute(newest, &[]).unwrap();
     assert!(person.sees(1, &["status"]).contains("migrations are behind"));
@@ -199,6 +200,96 @@ fn nothing_to_talk_to() {
         .output()
         .unwrap();
     assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
+fn a_database_that_is_away_is_said() {
+    let person = Person::new(Mode::Mock);
+    let url = Address::read(person.stack.database().url()).unwrap();
+    let mut admin = url.with_database("postgres").connect("commands").unwrap();
+    let name = url.database().unwrap();
+    let mut open = |may: &str| {
+        admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {may}")).unwrap();
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'", &[&name]).unwrap();
+    };
+    open("false");
+    let status = person.sees(1, &["status"]);
+    for part in ["NO: ", "unanswered ", "drain           unknown", "runs            unknown", "outbox          unknown"]
+    {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert_eq!(person.json(&["status"])["drain"], Value::Null);
+    let doctor = person.sees(2, &["doctor"]);
+    let cause = format!(
+        "cannot connect to PostgreSQL at {}: database \"{name}\" is not currently accepting connections",
+        url.place_name()
+    );
+    assert!(doctor.contains(&cause), "{doctor}");
+    open("true");
+}
+
+#[test]
+fn addresses_that_lead_nowhere_get_one_line() {
+    let mw = |database: &str, api: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
+        command.args(arguments).envs([
+            ("MWPY_SKIP_DOTENV", "1"),
+            ("API_KEY", "x"),
+            ("DATABASE_URL", database),
+            ("API_BASE_URL", api),
+        ]);
+        let output = command.output().unwrap();
+        (output.status.code(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+    };
+    let here = "http://127.0.0.1:9";
+    for (database, api, arguments, code, line) in [
+        (
+            "mysql://u:secret@h/x",
+            here,
+            ["db", "status"],
+            2,
+            "mw: DATABASE_URL must look like postgresql://user:password@host:5432/database\n",
+        ),
+        (
+            "postgresql://u:sec@ret@h/x",
+            here,
+            ["db", "migrate"],
+            2,
+            "mw: DATABASE_URL cannot be read: percent-encode what is special",
+        ),
+        (
+            "postgresql://u:secret@h/x?sslcert=a",
+            here,
+            ["projects", "list"],
+            2,
+            "mw: DATABASE_URL has sslcert, which asks for",
+        ),
+        (
+            "postgresql://u:secret@127.0.0.1:9/x",
+            here,
+            ["projects", "list"],
+            1,
+            "mw: cannot connect to PostgreSQL at 127.0.0.1:9: Connection refused",
+        ),
+        (
+            "postgresql://u:secret@127.0.0.1:9/x?supa=a",
+            here,
+            ["projects", "list"],
+            1,
+            "mw: DATABASE_URL has options that change nothing here: supa (of Supabase)\n",
+        ),
+        (
+            "postgresql://h/x",
+            "127.0.0.1:3000",
+            ["runs", "list"],
+            2,
+            "mw: API_BASE_URL must begin with http:// or https://, like http://127.0.0.1:3000\n",
+        ),
+        ("postgresql://h/x", "localhost:3000", ["gates", "list"], 2, "mw: API_BASE_URL must begin with http://"),
+    ] {
+        let (found, said) = mw(database, api, &arguments);
+        assert!(found == Some(code) && said.starts_with(line) && !said.contains("sec"), "{database} {api}: {said}");
+    }
 }
 
 #[test]

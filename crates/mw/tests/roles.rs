@@ -2,44 +2,45 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use mw::{folder, migrations, mode::Mode};
+use mw_postgresql::Address;
 use mw_stack::{builder::Builder, cluster::Cluster, cluster::InUse, database::Database, with};
 use postgres::Client;
 use std::collections::BTreeSet;
 use std::process::Command;
-
-const PASSWORD: &str = "a-password-of-this-test";
 
 fn cluster() -> Cluster {
     Cluster::fast(&folder::root().unwrap())
 }
 
 fn database_name(url: &str) -> String {
-    url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned()
+    Address::read(url).unwrap().database().unwrap().to_owned()
 }
 
-/// A superuser in the database.
+/// The administrator in the database.
 fn admin(cluster: &InUse, database: &str) -> Client {
-    migrations::connect(&cluster.superuser_url(&database_name(database)).unwrap()).unwrap()
+    migrations::connect(&cluster.url(&database_name(database)).unwrap()).unwrap()
 }
 
 /// The address of the same database as another role.
-fn as_role(database: &str, role: &str) -> String {
-    let mut url = url::Url::parse(database).unwrap();
-    url.set_username(role).unwrap();
-    url.set_password(Some(PASSWORD)).unwrap();
-    url.into()
+fn as_role(cluster: &InUse, database: &str, role: &str) -> String {
+    Address::read(database).unwrap().with_role(role, &cluster.password_of(role).unwrap()).text()
 }
 
-/// As a superuser does it. Roles belong to the whole server and locks to a database, so one at a time is agreed in `postgres`.
+/// As an administrator does it who is no superuser. Roles belong to the whole server and locks to a database, so one at a time is
+/// agreed in `postgres`.
 fn apply_roles(cluster: &InUse, database: &str) {
     let sql = std::fs::read_to_string(folder::root().unwrap().join("ops/postgres/roles.sql")).unwrap();
-    let mut turn = migrations::connect(&cluster.superuser_url("postgres").unwrap()).unwrap();
+    let mut turn = migrations::connect(&cluster.url("postgres").unwrap()).unwrap();
     turn.batch_execute("SELECT pg_advisory_lock(2)").unwrap();
     let mut admin = admin(cluster, database);
+    let is_superuser: String = admin.query_one("SELECT current_setting('is_superuser')", &[]).unwrap().get(0);
+    assert_eq!(is_superuser, "off");
     admin.batch_execute(&sql).unwrap();
     for role in ["myloware_owner", "myloware_app"] {
-        admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'")).unwrap();
+        admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{}'", cluster.password_of(role).unwrap())).unwrap();
     }
+    // Stacks of other tests sign in by these roles, too.
+    admin.batch_execute("ALTER ROLE myloware_app CONNECTION LIMIT -1").unwrap();
 }
 
 /// What the functions that the app may run write and lock, read from their texts: (table, right).
@@ -74,7 +75,7 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
 
     // As docs/deployment.md has it: roles, migrations by the owner, roles.
     apply_roles(server, database.url());
-    let mut owner = migrations::connect(&as_role(database.url(), "myloware_owner")).unwrap();
+    let mut owner = migrations::connect(&as_role(server, database.url(), "myloware_owner")).unwrap();
     migrations::migrate(&mut owner, &migrations::embedded().unwrap()).unwrap();
     apply_roles(server, database.url());
     let (writes, granted) = (set(&mut admin, WRITES), set(&mut admin, GRANTED));
@@ -85,7 +86,7 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
         "in ops/postgres/roles.sql missing {missing:?}, needless {needless:?}"
     );
 
-    let mut app = migrations::connect(&as_role(database.url(), "myloware_app")).unwrap();
+    let mut app = migrations::connect(&as_role(server, database.url(), "myloware_app")).unwrap();
     let mut refused = |sql: &str| {
         let error = app.batch_execute(sql).unwrap_err();
         assert_eq!(error.code(), Some(&postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
@@ -135,11 +136,10 @@ fn the_app_may_do_what_the_functions_do_and_nothing_else() {
 
 #[test]
 fn the_product_runs_as_the_app() {
-    let mut stack = Builder::new().mode(Mode::Sim).cluster(cluster()).start().unwrap();
-    let url = stack.database().url().to_owned();
-    apply_roles(stack.database().cluster().unwrap(), &url);
-    stack.change("DATABASE_URL", &as_role(&url, "myloware_app"));
-    stack.replace_host(0).unwrap();
+    let stack = Builder::new().mode(Mode::Sim).cluster(cluster()).start().unwrap();
+    let of_hosts = Address::read(stack.setting("DATABASE_URL").unwrap()).unwrap();
+    let mut app = of_hosts.connect("roles").unwrap();
+    assert_eq!(app.query_one("SELECT current_user::text", &[]).unwrap().get::<_, String>(0), "myloware_app");
 
     let mw = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
@@ -171,6 +171,9 @@ fn the_product_runs_as_the_app() {
     sees(&["doctor"], "healthy");
     let answer = ureq::get(format!("{}/metrics", stack.base_url())).call().unwrap();
     assert_eq!(answer.status(), 200);
-    let said = std::fs::read_to_string(stack.log().join("host.log")).unwrap_or_default();
-    assert!(!said.contains("permission denied"), "{said}");
+    let logs = std::fs::read_dir(stack.log()).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    for log in logs {
+        let said = std::fs::read_to_string(&log).unwrap();
+        assert!(!said.contains("permission denied"), "{}: {said}", log.display());
+    }
 }

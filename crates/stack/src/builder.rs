@@ -24,6 +24,7 @@ pub struct Builder {
     hosts: usize,
     cron: bool,
     fast: bool,
+    managed: bool,
     cluster: Option<Cluster>,
     quiet: bool,
     provider_limits: bool,
@@ -47,6 +48,7 @@ impl Builder {
             hosts: 1,
             cron: true,
             fast: false,
+            managed: false,
             cluster: None,
             quiet: true,
             provider_limits: false,
@@ -102,6 +104,13 @@ impl Builder {
         self
     }
 
+    /// A server as services rent them out: TLS only, an administrator who is no superuser, and the roles of docs/deployment.md.
+    #[must_use]
+    pub fn managed(mut self, managed: bool) -> Self {
+        self.managed = managed;
+        self
+    }
+
     /// This cluster and no other, whatever DATABASE_URL says.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
@@ -131,6 +140,7 @@ impl Builder {
         let step = Step::begin("database", self.quiet);
         let database = match &self.cluster {
             Some(cluster) => Database::scratch_in(cluster)?,
+            None if self.managed => Database::managed(&root)?,
             None => Database::scratch(&root, given.as_deref(), self.fast)?,
         };
         step.done("");

@@ -30,7 +30,7 @@ enum Command {
     /// Run a command against a stack of its own: fresh database, free ports, secrets of its own.
     #[command(after_help = "\
 The command finds in its environment: MW_BASE_URL, MW_BASE_URLS (all hosts), MW_API_KEY, MW_SWEEP_KEY, MW_SIM_URL,
-MW_MODE, MW_LOG, MW_HOST, DATABASE_URL, API_BASE_URL, API_KEY, HITL_SECRET and the providers' development secrets.
+MW_MODE, MW_LOG, MW_HOST, DATABASE_URL (who owns it), APP_DATABASE_URL (the product's role), API_BASE_URL, API_KEY, HITL_SECRET and the providers' development secrets.
 
 Examples:
   mw-stack with -- cargo test -p mw-tests
@@ -76,6 +76,9 @@ struct With {
     /// A cluster that does not wait for the disk: faster, for tests only.
     #[arg(long)]
     fast: bool,
+    /// A server as services rent them out: TLS only, its administrator no superuser, roles and migrations as docs/deployment.md has it.
+    #[arg(long)]
+    managed: bool,
     /// No scheduled sweep.
     #[arg(long)]
     no_cron: bool,
@@ -125,6 +128,7 @@ fn run_with(arguments: With) -> Result<u8> {
     signals::listen()?;
     let mut builder =
         Builder::new().host(arguments.host).mode(arguments.mode).hosts(arguments.hosts).fast(arguments.fast);
+    builder = builder.managed(arguments.managed);
     for (name, value) in arguments.set {
         builder = builder.setting(name, value);
     }

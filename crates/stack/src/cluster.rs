@@ -4,7 +4,7 @@
 //! Several commands may use it at once (`up`, a `with`, the tests): each holds a shared lock on `<name>.users`, and who
 //! finds on leaving that nobody else holds it, stops the server. Starting and stopping happen under `<name>.lock`.
 
-use crate::server::{Server, read_password};
+use crate::server::{Server, made_password, read_password};
 use mw::{
     error::{Result, While},
     folder,
@@ -15,7 +15,12 @@ use std::{
 };
 
 pub const SUPERUSER: &str = "postgres";
+/// Who makes the databases and roles of the product here: as who has rented a server may do, and no superuser.
 pub const OWNER: &str = "mw";
+/// Whom hosts connect as: ops/postgres/roles.sql makes it.
+pub const APP: &str = "myloware_app";
+/// Who migrates, where that is not the administrator.
+pub const MIGRATOR: &str = "myloware_owner";
 
 /// A cluster in its folder, running or not.
 #[derive(Debug, Clone)]
@@ -26,6 +31,8 @@ pub struct Cluster {
     pub(super) durable: bool,
     /// Where it looks for a port when it is made.
     pub(super) first_port: u16,
+    /// Whether it speaks to nobody without TLS, as rented servers do.
+    pub(super) tls: bool,
 }
 
 const FIRST_PORT: u16 = 54329;
@@ -35,7 +42,13 @@ impl Cluster {
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let state = folder::state(root);
-        Self { folder: state.join("pg"), log: state.join("log/postgres.log"), durable: true, first_port: FIRST_PORT }
+        Self {
+            folder: state.join("pg"),
+            log: state.join("log/postgres.log"),
+            durable: true,
+            first_port: FIRST_PORT,
+            tls: false,
+        }
     }
 
     /// A second one that does not wait for the disk (fsync off): for tests.
@@ -47,6 +60,19 @@ impl Cluster {
             log: state.join("log/postgres-fast.log"),
             durable: false,
             first_port: FIRST_PORT,
+            tls: false,
+        }
+    }
+
+    /// One as a service would rent it out: TLS only, and its administrator is no superuser. For tests.
+    #[must_use]
+    pub fn managed(root: &Path) -> Self {
+        let state = folder::state(root);
+        Self {
+            folder: state.join("pg-managed"),
+            log: state.join("log/postgres-managed.log"),
+            tls: true,
+            ..Self::fast(root)
         }
     }
 
@@ -60,6 +86,7 @@ impl Cluster {
             log: state.join("log/postgres-chaos.log"),
             durable: true,
             first_port: 25_432,
+            tls: false,
         }
     }
 
@@ -102,6 +129,11 @@ impl Cluster {
         Ok(false)
     }
 
+    /// The certificate of the authority that signed the server's.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
     fn exclusive(&self) -> Result<File> {
         let lock = self.lock_file("lock")?;
         lock.lock().while_doing("lock the cluster")?;
@@ -113,6 +145,10 @@ impl Cluster {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).open(&path).while_doing(format!("open {}", path.display()))
     }
+}
+
+fn encoded(path: &Path) -> String {
+    url::form_urlencoded::byte_serialize(path.display().to_string().as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// A running cluster that we are a user of. Dropping it leaves; the last one to leave stops the server.
@@ -134,14 +170,18 @@ impl InUse {
         self.url_as(SUPERUSER, database)
     }
 
-    /// The password of the owner of the product's databases.
-    pub fn owner_password(&self) -> Result<String> {
-        read_password(&self.cluster.folder, OWNER)
+    /// The password of a role of the product; made up when it is first asked for.
+    pub fn password_of(&self, role: &str) -> Result<String> {
+        made_password(&self.cluster.folder, role)
     }
 
     fn url_as(&self, user: &str, database: &str) -> Result<String> {
         let password = read_password(&self.cluster.folder, user)?;
-        Ok(format!("postgresql://{user}:{password}@127.0.0.1:{}/{database}", self.port))
+        let options = match self.cluster.tls {
+            true => format!("?sslmode=verify-full&sslrootcert={}", encoded(&self.cluster.authority())),
+            false => String::new(),
+        };
+        Ok(format!("postgresql://{user}:{password}@127.0.0.1:{}/{database}{options}", self.port))
     }
 
     /// Stops the server (`fast`, or `immediate` like a crash) and starts it again on its port: for tests of just that.

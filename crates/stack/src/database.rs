@@ -1,13 +1,13 @@
 //! The databases of a stack: the product's own in the private cluster, scratch ones for tests, or the one that DATABASE_URL names.
 
 use crate::{
-    cluster::{Cluster, InUse, OWNER},
-    process, secrets,
+    cluster::{APP, Cluster, InUse, MIGRATOR, OWNER},
+    process, roles, secrets,
 };
 use mw::{
-    error::{Error, Result, While},
+    error::{Error, Result},
     migrations::{connect, reason},
-    settings::plain_postgres_url,
+    settings::database_address,
 };
 use postgres::Client;
 use std::path::Path;
@@ -16,9 +16,16 @@ use std::path::Path;
 pub const PRODUCT: &str = "myloware";
 const SCRATCH_PREFIX: &str = "scratch_";
 
+/// Where a command in a stack finds the address as the product's role, beside DATABASE_URL: with it, a stack that it starts on the
+/// same server can let its hosts sign in by that role, too.
+pub const APP_VARIABLE: &str = "APP_DATABASE_URL";
+
 /// A database that can be used as long as this value lives.
 pub struct Database {
+    /// As who owns it.
     url: String,
+    /// The password of the product's role; without one, hosts connect as the owner.
+    app_password: Option<String>,
     /// Dropped with this value: (address of the server's other database, name).
     scratch: Option<(String, String)>,
     cluster: Option<InUse>,
@@ -29,10 +36,11 @@ impl Database {
     pub fn product(root: &Path, given: Option<&str>) -> Result<Self> {
         if let Some(url) = given {
             connect(url)?;
-            return Ok(Self { url: url.to_owned(), scratch: None, cluster: None });
+            return Ok(Self { url: url.to_owned(), app_password: None, scratch: None, cluster: None });
         }
         let cluster = enter(&Cluster::of(root))?;
-        Ok(Self { url: cluster.url(PRODUCT)?, scratch: None, cluster: Some(cluster) })
+        let app_password = Some(cluster.password_of(APP)?);
+        Ok(Self { url: cluster.url(PRODUCT)?, app_password, scratch: None, cluster: Some(cluster) })
     }
 
     /// A fresh one on the server that `given` names, else in the private cluster; dropped with this value.
@@ -46,6 +54,21 @@ impl Database {
         Self::fresh(cluster, None, &std::process::id().to_string())
     }
 
+    /// A fresh one on a server as services rent them out, made as docs/deployment.md has it: by an administrator who is no superuser,
+    /// and migrated by the role that is for it.
+    pub fn managed(root: &Path) -> Result<Self> {
+        let database = Self::scratch_in(&Cluster::managed(root))?;
+        if let Some(cluster) = &database.cluster {
+            let passwords = [(MIGRATOR, cluster.password_of(MIGRATOR)?), (APP, cluster.password_of(APP)?)];
+            roles::prepare(
+                root,
+                &database.url,
+                &passwords.each_ref().map(|(role, password)| (*role, password.as_str())),
+            )?;
+        }
+        Ok(database)
+    }
+
     /// A fresh one that nobody drops.
     pub fn kept(root: &Path, given: Option<&str>, fast: bool) -> Result<Self> {
         let cluster = if fast { Cluster::fast(root) } else { Cluster::of(root) };
@@ -55,11 +78,11 @@ impl Database {
     }
 
     fn fresh(cluster: &Cluster, given: Option<&str>, maker: &str) -> Result<Self> {
-        let (server, cluster) = match given {
-            Some(url) => (url.to_owned(), None),
+        let (server, app_password, cluster) = match given {
+            Some(url) => (url.to_owned(), given_password()?, None),
             None => {
                 let cluster = enter(cluster)?;
-                (cluster.url(PRODUCT)?, Some(cluster))
+                (cluster.url(PRODUCT)?, Some(cluster.password_of(APP)?), Some(cluster))
             }
         };
         let name = format!("{SCRATCH_PREFIX}{maker}_{}", secrets::random().get(..8).unwrap_or_default());
@@ -69,12 +92,26 @@ impl Database {
         if let Some(cluster) = &cluster {
             allow_vectors(cluster, &name)?;
         }
-        Ok(Self { url: beside(&server, &name)?, scratch: Some((server, name)), cluster })
+        Ok(Self { url: beside(&server, &name)?, app_password, scratch: Some((server, name)), cluster })
     }
 
+    /// Its address as who owns it.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its address as hosts have it: as the product's role, where this is a server of ours.
+    pub fn app_url(&self) -> Result<String> {
+        match &self.app_password {
+            Some(password) => Ok(database_address("DATABASE_URL", &self.url)?.with_role(APP, password).text()),
+            None => Ok(self.url.clone()),
+        }
+    }
+
+    /// Gives the product's role its rights to what has been migrated.
+    pub(crate) fn grant(&self, root: &Path) -> Result<()> {
+        self.app_password.as_ref().map_or(Ok(()), |password| roles::apply(root, &self.url, &[(APP, password.as_str())]))
     }
 
     /// The private cluster that it is in, if it is.
@@ -94,15 +131,31 @@ impl Drop for Database {
     }
 }
 
-/// Starts the cluster and makes sure of the product's role and database.
+/// The password of the product's role on the server that DATABASE_URL names, where a stack around us says it.
+fn given_password() -> Result<Option<String>> {
+    let given = std::env::var(APP_VARIABLE).ok().filter(|url| !url.is_empty());
+    given.map_or(Ok(None), |url| Ok(database_address(APP_VARIABLE, &url)?.password().map(str::to_owned)))
+}
+
+/// Starts the cluster and makes sure of the product's administrator and database. As where others run the server, the administrator
+/// makes databases and roles and sees what runs, and is no superuser.
 fn enter(cluster: &Cluster) -> Result<InUse> {
     let cluster = cluster.enter()?;
     let mut client = connect(&cluster.superuser_url("postgres")?)?;
-    let password = cluster.owner_password()?;
     // Two commands may come here at once: the second waits for the first.
     execute(&mut client, "SELECT pg_advisory_lock(1)")?;
+    let password = cluster.password_of(OWNER)?;
+    for role in [MIGRATOR, APP] {
+        cluster.password_of(role)?;
+    }
     if !exists(&mut client, "SELECT FROM pg_roles WHERE rolname = $1", OWNER)? {
         execute(&mut client, &format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'"))?;
+    }
+    if !exists(&mut client, "SELECT FROM pg_roles WHERE rolname = $1 AND rolcreaterole", OWNER)? {
+        execute(
+            &mut client,
+            &format!("ALTER ROLE {OWNER} CREATEROLE; GRANT pg_monitor, pg_signal_backend TO {OWNER}"),
+        )?;
     }
     if !exists(&mut client, "SELECT FROM pg_database WHERE datname = $1", PRODUCT)? {
         execute(&mut client, &format!("CREATE DATABASE {PRODUCT} OWNER {OWNER}"))?;
@@ -159,9 +212,7 @@ fn maker(name: &str) -> Option<i32> {
 
 /// The address of another database on the same server.
 fn beside(url: &str, name: &str) -> Result<String> {
-    let mut parsed = url::Url::parse(&plain_postgres_url(url)).while_doing("read DATABASE_URL")?;
-    parsed.set_path(name);
-    Ok(parsed.into())
+    Ok(database_address("DATABASE_URL", url)?.with_database(name).text())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! - `account`        which system user runs PostgreSQL when we are root
 //! - `cluster`        the private PostgreSQL cluster: who uses it, and when it stops
 //! - `server`         its server: make, start, stop
+//! - `certificates`   those of a server that speaks TLS
+//! - `roles`          the roles of ops/postgres/roles.sql
 //! - `database`       its databases: the product's own, and scratch ones
 //! - `secrets`        development secrets, made up once, in `.mw/env`
 //! - `variables`      settings → the Spin variables of the manifests
@@ -23,6 +25,7 @@
 
 pub mod account;
 pub mod builder;
+mod certificates;
 pub mod cli;
 pub mod cluster;
 pub mod corpus;
@@ -36,6 +39,7 @@ pub mod manifest;
 pub mod ports;
 pub mod prerequisites;
 pub mod process;
+mod roles;
 mod schedule;
 pub mod secrets;
 mod server;

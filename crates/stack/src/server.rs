@@ -2,6 +2,7 @@
 
 use crate::{
     account::Account,
+    certificates,
     cluster::{Cluster, OWNER, SUPERUSER},
     ports, prerequisites, process, secrets,
 };
@@ -65,9 +66,25 @@ impl Server {
         let made = run(command, "initdb");
         let _ = fs::remove_file(&password_file);
         made?;
+        if self.cluster.tls {
+            self.make_certificates(&fresh)?;
+        }
         fs::rename(&fresh, &self.data).while_doing("keep the new cluster")?;
         let version = fs::read_to_string(self.data.join("PG_VERSION")).while_doing("read PG_VERSION")?;
         fs::write(folder.join("version"), version).while_doing("note the cluster's version")
+    }
+
+    /// A certificate that an authority of this cluster's own signed, and a server that speaks to nobody without it.
+    fn make_certificates(&self, data: &Path) -> Result<()> {
+        let made = certificates::made(&["localhost", "127.0.0.1"])?;
+        fs::write(self.cluster.authority(), made.authority).while_doing("write the authority's certificate")?;
+        for (name, text) in [("server.crt", made.certificate), ("server.key", made.key)] {
+            write_private(&data.join(name), &text)?;
+            self.give(&data.join(name))?;
+        }
+        let hba = data.join("pg_hba.conf");
+        fs::write(&hba, "hostssl all all all scram-sha-256\n").while_doing("write pg_hba.conf")?;
+        self.give(&hba)
     }
 
     /// Another program (a second cluster, say) can take the port between our look and the server's start: then the next.
@@ -111,9 +128,10 @@ impl Server {
         // What counts statements for tests and benches; some systems package it apart.
         let library = self.programs.join("../lib/pg_stat_statements.so");
         let counting = if library.is_file() { "shared_preload_libraries = 'pg_stat_statements'\n" } else { "" };
+        let tls = if self.cluster.tls { "ssl = on\n" } else { "" };
         let text = format!(
             "# Written by mw-stack at every start.\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
-             max_connections = 800\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}"
+             max_connections = 800\nlog_line_prefix = '%m [%p] %u@%d '\n{durability}{counting}{tls}"
         );
         let path = self.data.join("postgresql.auto.conf");
         fs::write(&path, text).while_doing("configure the cluster")?;
@@ -194,6 +212,10 @@ fn password_path(folder: &Path, user: &str) -> PathBuf {
 
 pub(super) fn read_password(folder: &Path, user: &str) -> Result<String> {
     fs::read_to_string(password_path(folder, user)).while_doing(format!("read the password of {user}"))
+}
+
+pub(super) fn made_password(folder: &Path, user: &str) -> Result<String> {
+    if password_path(folder, user).is_file() { read_password(folder, user) } else { write_password(folder, user) }
 }
 
 fn write_password(folder: &Path, user: &str) -> Result<String> {

@@ -76,7 +76,7 @@ impl Stack {
         let mut stack = Self { schedule: None, hosts: Vec::new(), simulator: None, database, plan };
         stack.prepare_database()?;
         let first = host_ports.first().copied().ok_or_else(|| Error::misuse("a stack needs at least one host"))?;
-        stack.fix_addresses(first, simulator_port);
+        stack.fix_addresses(first, simulator_port)?;
         if stack.plan.mode == Mode::Sim {
             let step = Step::begin("provider simulator", stack.plan.quiet);
             stack.simulator = Some((simulator_port, stack.start_simulator(simulator_port)?));
@@ -121,7 +121,8 @@ impl Stack {
             keys.push(definition.key);
         }
         step.done(&keys.join(", "));
-        self.prepare_knowledge(&mut client)
+        self.prepare_knowledge(&mut client)?;
+        self.database.grant(&self.plan.root)
     }
 
     /// The shipped knowledge, where there is none: somebody's own stays.
@@ -138,10 +139,10 @@ impl Stack {
     }
 
     /// What every program of the stack must know of the others.
-    fn fix_addresses(&mut self, first_host: u16, simulator: u16) {
+    fn fix_addresses(&mut self, first_host: u16, simulator: u16) -> Result<()> {
         let base = url(first_host);
         let fixed = &mut self.plan.fixed;
-        fixed.insert("DATABASE_URL".into(), self.database.url().to_owned());
+        fixed.insert("DATABASE_URL".into(), self.database.app_url()?);
         fixed.insert("SWEEP_URL".into(), format!("{base}/v1/sweep"));
         fixed.insert("PROVIDERS_MODE".into(), self.plan.mode.name().into());
         fixed.insert("USE_MOCK_PROVIDERS".into(), (self.plan.mode == Mode::Mock).to_string());
@@ -157,6 +158,7 @@ impl Stack {
                 fixed.insert(system.variable.to_ascii_uppercase(), url);
             }
         }
+        Ok(())
     }
 
     fn start_simulator(&self, port: u16) -> Result<Process> {

@@ -2,9 +2,9 @@
 //! the settings name. `<x>_host` variables follow from the address they belong to.
 
 use mw::{
-    error::Result,
+    error::{Error, Result},
     mode::{Mode, is_provider_secret},
-    settings::{Settings, address_of, database_host, origin},
+    settings::{Settings, address_of, database_address, database_host, origin},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,11 +36,24 @@ pub fn for_host(
             Some(base) => address_of(base, value).map(|(key, url)| origin(&key, &url)),
             None => None,
         };
-        if let Some(value) = value(&name).map(Ok).or(derived) {
+        let given = match name.as_str() {
+            "DATABASE_URL" => value(&name).map(|url| for_spin(&url, &mut environment)),
+            _ => value(&name).map(Ok),
+        };
+        if let Some(value) = given.or(derived) {
             environment.insert(format!("SPIN_VARIABLE_{name}"), value?);
         }
     }
     Ok(environment)
+}
+
+/// The address as Spin's driver reads it; the authority that it trusts reaches a host by the environment.
+fn for_spin(url: &str, environment: &mut BTreeMap<String, String>) -> Result<String> {
+    let address = database_address("DATABASE_URL", url)?;
+    if let Some(file) = address.root_file() {
+        environment.insert("SSL_CERT_FILE".to_owned(), file.display().to_string());
+    }
+    address.for_spin().map_err(|fault| Error::misuse(format!("DATABASE_URL {fault}")))
 }
 
 #[cfg(test)]
@@ -70,6 +83,15 @@ mod tests {
         assert_eq!(found["SPIN_VARIABLE_OTLP_HOST"], "http://collector:4318");
         assert_eq!(found["SPIN_VARIABLE_SENTRY_HOST"], "https://sentry.example:443");
         assert!(!environment(given, "", Mode::Sim).contains_key("SPIN_VARIABLE_SENTRY_HOST"));
+    }
+
+    #[test]
+    fn a_host_gets_the_address_that_spin_reads() {
+        let fixed = "DATABASE_URL=postgresql+psycopg://u:p@db/x?sslmode=verify-full&sslrootcert=/ca.pem&pgbouncer=true";
+        let found = environment("", fixed, Mode::Sim);
+        assert_eq!(found["SPIN_VARIABLE_DATABASE_URL"], "postgresql://u:p@db:5432/x?sslmode=require");
+        assert_eq!(found["SSL_CERT_FILE"], "/ca.pem");
+        assert!(!environment("", "DATABASE_URL=postgresql://u:p@db/x", Mode::Sim).contains_key("SSL_CERT_FILE"));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! `mw-stack with` and `mw-stack db -- …`: a stack, or only a database, of its own for one command, which finds the addresses
 //! and secrets in its environment.
 
-use crate::{database::Database, host, secrets, stack::Stack};
+use crate::{
+    database::{self, Database},
+    host, secrets,
+    stack::Stack,
+};
 use mw::{
     error::{Error, Result, While},
     migrations, signals,
@@ -22,6 +26,7 @@ pub fn environment(stack: &Stack) -> BTreeMap<String, String> {
         ("MW_BASE_URLS".to_owned(), stack.base_urls().join(",")),
         ("API_BASE_URL".to_owned(), stack.base_url()),
         ("DATABASE_URL".to_owned(), stack.database().url().to_owned()),
+        (database::APP_VARIABLE.to_owned(), stack.setting("DATABASE_URL").unwrap_or_default().to_owned()),
         ("MW_MODE".to_owned(), stack.mode().name().to_owned()),
         ("MW_LOG".to_owned(), stack.log().display().to_string()),
         (host::VARIABLE.to_owned(), stack.kind_of_host().kind().name().to_owned()),
@@ -59,7 +64,10 @@ pub fn run(stack: Stack, command: &[OsString]) -> Result<u8> {
 pub fn run_with_database(root: &Path, database: Database, command: &[OsString]) -> Result<u8> {
     let list = migrations::from_folder(&root.join("migrations"))?;
     migrations::migrate(&mut migrations::connect(database.url())?, &list)?;
-    let environment = BTreeMap::from([("DATABASE_URL".to_owned(), database.url().to_owned())]);
+    let environment = BTreeMap::from([
+        ("DATABASE_URL".to_owned(), database.url().to_owned()),
+        (database::APP_VARIABLE.to_owned(), database.app_url()?),
+    ]);
     run_command(command, &environment).map(exit_code)
 }
 

@@ -53,6 +53,7 @@ impl Machine {
             .env_remove("MW_HOST")
             .envs([("PATH", path.as_str()), ("PLUGINS", plugins), ("NOTES", self.0.to_str().unwrap())])
             .env("LOCAL_HOST", own_program("mw-host").unwrap())
+            .env("RUST_BACKTRACE", "1")
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
@@ -117,6 +118,9 @@ fn spin_is_started_as_the_docs_say() {
     }
     let example = mw_dotenv::parse_lines(&read("ops/systemd/myloware.env.example")).unwrap();
     assert_eq!(environment["SPIN_MAX_INSTANCE_COUNT"], example["SPIN_MAX_INSTANCE_COUNT"]);
+    assert!(unit.contains(&format!("\nEnvironment=RUST_BACKTRACE={}\n", environment["RUST_BACKTRACE"])));
+
+    assert_eq!(environment["RUST_BACKTRACE"], "0");
 
     let options = machine.options("spin-cron");
     assert_eq!(options.keys().map(String::as_str).collect::<Vec<_>>(), ["--from", "--state-dir"]);

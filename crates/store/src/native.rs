@@ -1,9 +1,10 @@
 //! The database port over a native client.
 
 use crate::{Database, DbError, Param, statement};
+use mw_postgresql::Address;
+use postgres::Client as Driver;
 use postgres::error::SqlState;
 use postgres::types::ToSql;
-use postgres::{Client as Driver, Config, NoTls};
 
 /// A native connection.
 pub struct Client {
@@ -11,18 +12,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects with a PostgreSQL URL or key=value string.
+    /// Connects to an address as DATABASE_URL has it.
     pub fn connect(url: &str) -> Result<Self, DbError> {
-        let mut config: Config = url.parse().map_err(classify)?;
-        if config.get_application_name().is_none() {
-            config.application_name("mw");
-        }
-        Ok(Client { driver: config.connect(NoTls).map_err(classify)? })
+        let address = Address::read(url).map_err(|fault| DbError::Unavailable(format!("DATABASE_URL {fault}")))?;
+        let driver = address.connect("mw").map_err(|error| DbError::Unavailable(error.to_string()))?;
+        Ok(driver.into())
     }
 
     /// The driver itself, for migrations and tests.
     pub fn driver(&mut self) -> &mut Driver {
         &mut self.driver
+    }
+}
+
+impl From<Driver> for Client {
+    fn from(driver: Driver) -> Self {
+        Self { driver }
     }
 }
 
@@ -49,9 +54,8 @@ impl Database for Driver {
 
 fn classify(error: postgres::Error) -> DbError {
     let unavailable = error.is_closed()
-        || match error.as_db_error() {
-            None => error.code().is_none() && error.to_string().contains("connect"),
-            Some(db) => [
+        || error.as_db_error().is_some_and(|db| {
+            [
                 SqlState::TOO_MANY_CONNECTIONS,
                 SqlState::CANNOT_CONNECT_NOW,
                 SqlState::ADMIN_SHUTDOWN,
@@ -59,8 +63,8 @@ fn classify(error: postgres::Error) -> DbError {
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
             ]
-            .contains(db.code()),
-        };
+            .contains(db.code())
+        });
     let text =
         error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.code().code(), db.message()));
     if unavailable { DbError::Unavailable(text) } else { DbError::Failed(text) }

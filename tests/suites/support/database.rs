@@ -1,7 +1,7 @@
 //! The database behind the service: for assertions, and for moving time.
 
+use postgres::Client;
 use postgres::types::ToSql;
-use postgres::{Client, NoTls};
 use serde_json::Value;
 
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -12,10 +12,9 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn connect(url: &str) -> Database {
-        let mut config: postgres::Config = url.parse().unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
+        let address = mw_postgresql::Address::read(url).unwrap_or_else(|fault| panic!("DATABASE_URL {fault}"));
         // What the product has open is counted without us.
-        config.application_name("mw-tests");
-        let client = config.connect(NoTls).unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
+        let client = address.connect("mw-tests").unwrap_or_else(|error| panic!("{error}"));
         Database { client }
     }
 

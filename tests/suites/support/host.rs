@@ -41,8 +41,11 @@ pub(crate) fn with(settings: &[(&str, &str)]) -> Host {
     let root = mw::folder::root().unwrap();
     let declared = Manifest::read(&root.join("spin.toml")).unwrap().variables();
     let ours = service();
-    let base =
-        [("DATABASE_URL", ours.database_url.as_str()), ("API_KEY", &ours.api_key), ("HITL_SECRET", &ours.hitl_secret)];
+    let base = [
+        ("DATABASE_URL", ours.app_database_url.as_str()),
+        ("API_KEY", &ours.api_key),
+        ("HITL_SECRET", &ours.hitl_secret),
+    ];
     let open = &super::stack::OPEN_LIMITS;
     let fixed = base
         .iter()

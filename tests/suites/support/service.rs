@@ -10,7 +10,10 @@ pub(crate) struct Service {
     pub(crate) base_url: String,
     pub(crate) api_key: String,
     pub(crate) sweep_key: String,
+    /// As who owns the database, to look at it and to change what only time would.
     pub(crate) database_url: String,
+    /// As its hosts connect.
+    pub(crate) app_database_url: String,
     /// `mock` or `sim`.
     pub(crate) mode: String,
     pub(crate) sim_url: Option<String>,
@@ -37,6 +40,7 @@ impl Service {
             api_key: required("MW_API_KEY"),
             sweep_key: required("MW_SWEEP_KEY"),
             database_url: required("DATABASE_URL"),
+            app_database_url: setting("APP_DATABASE_URL").unwrap_or_else(|| required("DATABASE_URL")),
             mode: required("MW_MODE"),
             sim_url: setting("MW_SIM_URL"),
             hitl_secret: required("HITL_SECRET"),

@@ -37,6 +37,7 @@ pub(crate) fn service_of(stack: &Stack) -> Service {
         api_key: setting("API_KEY"),
         sweep_key: setting("SWEEP_KEY"),
         database_url: stack.database().url().to_owned(),
+        app_database_url: stack.setting("DATABASE_URL").unwrap_or_default().to_owned(),
         mode: stack.mode().name().to_owned(),
         sim_url: stack.simulator_url(),
         hitl_secret: setting("HITL_SECRET"),

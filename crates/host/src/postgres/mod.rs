@@ -7,8 +7,9 @@
 //! - Statements are prepared anew each time; nothing is cached.
 //! - Errors: structured from `execute` and from a query's parse and bind; flattened to text once rows are on their way.
 //! - `types`: SQL values ↔ the interface's values.
-//!
-//! Unlike Spin there is no TLS: an address with `sslmode=require` is refused, `prefer` means plain text.
+//! - TLS unless the address has `sslmode=disable`: whatever else it has, the server's certificate must be of the name that was
+//!   connected to and signed by an authority that the system trusts, or one in the file that SSL_CERT_FILE names. A server without
+//!   TLS is talked to in plain text unless the address has `sslmode=require`.
 
 // The interface decides the size of its errors.
 #![allow(clippy::result_large_err)]
@@ -16,15 +17,17 @@
 mod types;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use deadpool_postgres::{ManagerConfig, Pool, RecyclingMethod};
 use futures::TryStreamExt;
+use mw_postgresql::{Roots, Trust, client_config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::{Host as PostgresHost, SslMode};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use wasmtime::component::Resource;
 
 use crate::allowed_hosts::AllowedHosts;
@@ -82,11 +85,21 @@ impl Pools {
 
 fn new_pool(address: &str) -> anyhow::Result<Pool> {
     let config: Config = address.parse().context("parsing Postgres connection string")?;
-    let tls_free = matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer);
-    anyhow::ensure!(tls_free, "mw-host does not implement TLS to PostgreSQL: use sslmode=disable, or run with Spin");
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Clean };
-    let manager = deadpool_postgres::Manager::from_config(config, NoTls, recycling);
+    let manager = match (config.get_ssl_mode(), tls()) {
+        (SslMode::Disable, _) => deadpool_postgres::Manager::from_config(config, NoTls, recycling),
+        (_, Ok(tls)) => deadpool_postgres::Manager::from_config(config, tls, recycling),
+        // Who has no authorities trusts no certificate, but needs none where there is no TLS.
+        (SslMode::Prefer, Err(_)) => deadpool_postgres::Manager::from_config(config, NoTls, recycling),
+        (_, Err(reason)) => anyhow::bail!(reason),
+    };
     Pool::builder(manager).max_size(CONNECTIONS_PER_POOL).build().context("building Postgres connection pool")
+}
+
+/// Read once: a process keeps the authorities that it began with.
+fn tls() -> Result<MakeRustlsConnect, String> {
+    static TLS: OnceLock<Result<MakeRustlsConnect, String>> = OnceLock::new();
+    TLS.get_or_init(|| client_config(&Trust::Name(Roots::System)).map(MakeRustlsConnect::new)).clone()
 }
 
 fn check_allowed(address: &str, allowed: &AllowedHosts) -> Result<(), Error> {

@@ -11,15 +11,13 @@ use crate::{
     error::{Error, Result, While},
     migrations,
     postgresql::client::Programs,
+    projects,
 };
 use clap::Args;
 use manifest::{Contents, Manifest};
 use mw_kinds::KINDS;
 use mw_media::Timestamp;
-use mw_store::{
-    doctor::{Scope, examine},
-    native,
-};
+use mw_store::doctor::{Scope, examine};
 use postgres::{Client, IsolationLevel};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -149,6 +147,7 @@ fn write(url: &str, file: &Path, created_at: String) -> Result<Manifest> {
 pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8> {
     let url = context.settings.database_url()?;
     let manifest = trusted(&options.file)?;
+    migrations::refuse_pooler(&url)?;
     let mut client = migrations::connect(&url)?;
     let server = server_version(&mut client)?;
     if server < manifest.postgres {
@@ -164,7 +163,7 @@ pub(crate) fn restore(context: &Context, options: &RestoreOptions) -> Result<u8>
     }
     replace(&Programs::for_server(&url, server)?, &options.file, &comparison(&manifest.contents)?)?;
     let migrated = migrations::migrate(&mut client, &migrations::embedded()?)?;
-    let mut db = native::Client::connect(&url).while_doing("connect for the doctor")?;
+    let mut db = projects::connect(&url)?;
     let checkup =
         examine(&mut db, KINDS, Timestamp::now_utc(), &Scope::default(), &mut |_| {}).while_doing("examine")?;
     let report = json!({

@@ -23,7 +23,8 @@ Examples:
   mw db migrate --dry-run
 
 Versions of the tables run once; functions are applied again when their text changes, and dropped when their file is gone, in one
-transaction. Refuses a database that a newer release has migrated.")]
+transaction. Refuses a database that a newer release has migrated, and before the first change a server that does not fit: older than
+PostgreSQL 15, another encoding than UTF8, one that only reads, a role that may not create, a pooler in transaction mode.")]
     Migrate {
         #[command(flatten)]
         source: Source,
@@ -31,7 +32,7 @@ transaction. Refuses a database that a newer release has migrated.")]
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show which parts of the schema are applied; exit code 1 when some are not.
+    /// Show which parts of the schema are applied; exit code 1 when some are not, or when a pooler before it loses prepared statements.
     Status(Source),
     /// Print the schema of this database with its map: the text of migrations/schema.sql.
     #[command(after_help = "Example:\n  mw-stack db --fast -- mw db schema --to migrations/schema.sql")]
@@ -77,7 +78,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8> {
 }
 
 fn migrate(context: &Context, schema: &Schema, dry_run: bool) -> Result<u8> {
-    let mut client = migrations::connect(&context.settings.database_url()?)?;
+    let url = context.settings.database_url()?;
+    migrations::refuse_pooler(&url)?;
+    let mut client = migrations::connect(&url)?;
     let changes =
         if dry_run { migrations::pending(&mut client, schema)? } else { migrations::migrate(&mut client, schema)? };
     context.print(&serde_json::json!({ "dry_run": dry_run, "changes": changes }), |_| {
@@ -101,7 +104,11 @@ fn print_changes(changes: &Changes, dry_run: bool) {
 }
 
 fn status(context: &Context, schema: &Schema) -> Result<u8> {
-    let mut client = migrations::connect(&context.settings.database_url()?)?;
+    let url = context.settings.database_url()?;
+    if let Some(problem) = migrations::pooler_problem(&url)? {
+        return Err(Error::failed(problem));
+    }
+    let mut client = migrations::connect(&url)?;
     let standings = migrations::status(&mut client, schema)?;
     context.print(&serde_json::to_value(&standings).while_doing("print the schema's state")?, |_| {
         let is_applied_function = |kind, state| kind == "function" && state == "applied";

@@ -4,6 +4,7 @@ use super::Context;
 use crate::{
     error::{Error, Result},
     progress::Step,
+    projects,
 };
 use clap::Args;
 use mw_kinds::KINDS;
@@ -51,7 +52,7 @@ pub(crate) fn run(context: &Context, options: Options) -> Result<u8> {
     if options.explain {
         return explain(context);
     }
-    let mut db = Client::connect(&context.settings.database_url()?).map_err(no_database)?;
+    let mut db = projects::connect(&context.settings.database_url()?).map_err(no_database)?;
     if let Some(run_id) = &options.rebuild {
         return rebuild_run(context, &mut db, run_id);
     }
@@ -136,8 +137,8 @@ fn rebuild_run(context: &Context, db: &mut Client, run_id: &str) -> Result<u8> {
     }
 }
 
-fn no_database(error: DbError) -> Error {
-    Error::misuse(format!("{error}: see DATABASE_URL"))
+fn no_database(error: Error) -> Error {
+    Error::misuse(format!("{error} (see DATABASE_URL)"))
 }
 
 fn failed(error: DbError) -> Error {

@@ -202,7 +202,9 @@ fn error_rate_shown(before: &Exposition, after: &Exposition) -> Option<Value> {
     let (earlier, later) = (before.by(name, "status", &[ALL_RUNS]), after.by(name, "status", &[ALL_RUNS]));
     let since = |keep: &dyn Fn(&str) -> bool| -> f64 {
         let kept = later.iter().filter(|(status, _)| keep(status));
-        kept.map(|(status, count)| count - earlier.get(status).copied().unwrap_or_default()).sum()
+        let new = kept.map(|(status, count)| count - earlier.get(status).copied().unwrap_or_default());
+        // `sum` of no numbers is −0.
+        new.fold(0.0, |sum, count| sum + count)
     };
     let requests = since(&|_| true);
     let value = rate(since(&|status| status.starts_with('5')), requests);
@@ -266,7 +268,11 @@ mod tests {
         let before = Exposition::parse(&text(90, 100));
         let good = rows(&Measured::default(), &before, &Exposition::parse(&text(90, 300)));
         assert_eq!(level(&good, "error rate", "/metrics")["ok"], true);
+        assert_eq!(level(&good, "error rate", "/metrics")["value"].to_string(), "0.0");
         assert_eq!(level(&good, "publish p95 seconds", "/metrics")["ok"], true);
+        let unfailing = Exposition::parse("http_requests_total{runId=\"\",status=\"200\"} 1\n");
+        let rows_of_none = rows(&Measured::default(), &Exposition::default(), &unfailing);
+        assert_eq!(level(&rows_of_none, "error rate", "/metrics")["value"].to_string(), "0.0");
         let bad = rows(&Measured::default(), &before, &Exposition::parse(&text(120, 300)));
         assert_eq!(level(&bad, "error rate", "/metrics")["ok"], false);
         assert_eq!(level(&bad, "publish p95 seconds", "/metrics")["value"], "+Inf");

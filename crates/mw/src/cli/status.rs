@@ -3,12 +3,13 @@
 use super::{Context, runs};
 use crate::{
     api::{Api, Call, list, text},
-    error::Result,
+    error::{Error, Result},
     exposition::Exposition,
     signals,
 };
 use clap::Args;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -57,26 +58,44 @@ fn is_ready(status: &Value) -> bool {
 fn look(api: &Api) -> Result<Value> {
     let health = api.get("/health")?;
     let ready = api.send("/ready", &Call { headers: vec![api.key_header()], ..Call::default() })?.body;
-    let seen = |path: &str| api.get(path).unwrap_or(Value::Null);
-    // Without its key it is as if there were nothing to count.
-    let scrape = api.metrics().unwrap_or_default();
-    let version = seen("/version");
-    let projects = seen("/v1/projects");
+    let mut unknown = Map::new();
+    let scrape = seen(&mut unknown, "/metrics", api.metrics());
+    let mut get = |path: &str| seen(&mut unknown, path, api.get(path)).unwrap_or_default();
+    let version = get("/version");
+    let projects = get("/v1/projects");
+    let drain = get("/admin/drain");
+    let waiting = get("/v1/gates?limit=100");
+    let principals = get("/v1/principals");
+    let by = |name: &str, label: &str| scrape.as_ref().map(|scrape| scrape.by(name, label, &[]));
+    let sum = |name: &str| scrape.as_ref().map(|scrape| scrape.sum(name, &[]));
     Ok(json!({
-        "health": health.get("status"), "ready": ready,
+        "health": health.get("status"), "ready": ready, "unknown": unknown,
         "version": version.get("version"), "environment": version.get("environment"),
         "mode": projects.pointer("/0/providers/mode"),
-        "drain": seen("/admin/drain").get("on"),
-        "sweep_lag_seconds": scrape.sum("sweep_lag_seconds", &[]),
-        "runs": scrape.by("runs_active", "status", &[]),
-        "ages_seconds": ages(&scrape),
-        "gates": gates(&seen("/v1/gates?limit=100")),
-        "outbox": scrape.by("outbox_depth", "state", &[]),
-        "dead_letters": scrape.by("webhook_dlq_depth", "provider", &[]),
-        "dead_letters_given_up": scrape.sum("webhook_dlq_exhausted", &[]),
-        "breakers": breakers(&scrape),
-        "principals": seen("/v1/principals").get("principals").and_then(Value::as_array).map(Vec::len),
+        "drain": drain.get("on"),
+        "sweep_lag_seconds": sum("sweep_lag_seconds"),
+        "runs": by("runs_active", "status"),
+        "ages_seconds": scrape.as_ref().map(ages),
+        "gates": (!waiting.is_null()).then(|| gates(&waiting)),
+        "outbox": by("outbox_depth", "state"),
+        "dead_letters": by("webhook_dlq_depth", "provider"),
+        "dead_letters_given_up": sum("webhook_dlq_exhausted"),
+        "breakers": scrape.as_ref().map(breakers),
+        "principals": principals.get("principals").and_then(Value::as_array).map(Vec::len),
     }))
+}
+
+/// What was answered. What the key may not see is left out; what could not be answered is named in `unknown`, so that a database that
+/// is away does not look like one where nothing runs.
+fn seen<T>(unknown: &mut Map<String, Value>, path: &str, answer: Result<T>) -> Option<T> {
+    match answer {
+        Ok(answer) => return Some(answer),
+        Err(Error::Misuse(_)) => {}
+        Err(Error::Failed(why)) => {
+            unknown.insert(path.to_owned(), why.into());
+        }
+    }
+    None
 }
 
 /// Every gauge of an age, and of what is overdue, by name and labels: the oldest run of a status, effect, dead letter.
@@ -111,15 +130,24 @@ fn breakers(scrape: &Exposition) -> Map<String, Value> {
 }
 
 fn screen(status: &Value) -> String {
+    let unknown = status.get("unknown").and_then(Value::as_object).filter(|paths| !paths.is_empty());
+    let nothing = if unknown.is_some() { "unknown" } else { "-" };
     let at = |pointer: &str| match status.pointer(pointer) {
-        None | Some(Value::Null) => "-".to_owned(),
+        None | Some(Value::Null) => nothing.to_owned(),
         Some(Value::String(word)) => word.clone(),
         Some(other) => other.to_string(),
     };
-    let counts = |name: &str| {
-        let counts = status.get(name).and_then(Value::as_object).into_iter().flatten();
-        let shown: Vec<String> = counts.map(|(name, count)| format!("{name} {}", plain(count))).collect();
-        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    let counts = |name: &str| match status.get(name).and_then(Value::as_object) {
+        None => nothing.to_owned(),
+        Some(counts) if counts.is_empty() => "none".to_owned(),
+        Some(counts) => {
+            let shown: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {}", plain(count))).collect();
+            shown.join(", ")
+        }
+    };
+    let number = |name: &str, unit: &str| match status.get(name) {
+        None | Some(Value::Null) => nothing.to_owned(),
+        Some(number) => format!("{}{unit}", plain(number)),
     };
     let gates = status.get("gates").cloned().unwrap_or_default();
     let more = if gates.get("more") == Some(&Value::Bool(true)) { " or more" } else { "" };
@@ -133,30 +161,24 @@ fn screen(status: &Value) -> String {
     let lines = [
         ("health", at("/health")),
         ("ready", if is_ready(status) { "yes".to_owned() } else { format!("NO: {}", reasons.join("; ")) }),
+        ("unanswered", unknown.map(unanswered).unwrap_or_default()),
         ("version", format!("{} ({})", at("/version"), at("/environment"))),
         ("providers", at("/mode")),
         (
             "drain",
-            if status.get("drain") == Some(&Value::Bool(true)) {
-                "ON: no new runs".to_owned()
-            } else {
-                "off".to_owned()
+            match status.get("drain") {
+                Some(Value::Bool(true)) => "ON: no new runs".to_owned(),
+                Some(Value::Bool(false)) => "off".to_owned(),
+                _ => nothing.to_owned(),
             },
         ),
-        ("last sweep", format!("{} s ago", status.get("sweep_lag_seconds").map_or_else(|| "-".to_owned(), plain))),
+        ("last sweep", number("sweep_lag_seconds", " s ago")),
         ("runs", counts("runs")),
         ("gates waiting", format!("{}{more}", at("/gates/waiting"))),
         ("  oldest since", text(&gates, "oldest_opened_at").to_owned()),
         ("  next until", text(&gates, "next_deadline").to_owned()),
         ("outbox", counts("outbox")),
-        (
-            "dead letters",
-            format!(
-                "{}; tries used up {}",
-                counts("dead_letters"),
-                status.get("dead_letters_given_up").map_or_else(String::new, plain)
-            ),
-        ),
+        ("dead letters", format!("{}; tries used up {}", counts("dead_letters"), number("dead_letters_given_up", ""))),
         ("breakers", counts("breakers")),
         ("principals", at("/principals")),
     ];
@@ -164,6 +186,16 @@ fn screen(status: &Value) -> String {
     let lines = lines.into_iter().map(|(name, value)| (name.to_owned(), value));
     let lines = lines.chain(ages.map(|(name, age)| (format!("  {name}"), plain(age))));
     lines.filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<15} {value}\n")).collect()
+}
+
+/// Each reason once, with what it keeps from being seen.
+fn unanswered(unknown: &Map<String, Value>) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (path, why) in unknown {
+        by_reason.entry(why.as_str().unwrap_or_default()).or_default().push(path);
+    }
+    let reasons = by_reason.iter().map(|(why, paths)| format!("{why}: {}", paths.join(", ")));
+    reasons.collect::<Vec<_>>().join("; ")
 }
 
 /// Numbers to one digit, words as they are.
@@ -207,5 +239,31 @@ mod tests {
             assert!(screen.contains(part), "{part}: {screen}");
         }
         assert!(!is_ready(&status));
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_zero() {
+        let mut unknown = Map::new();
+        let away = || Error::failed("The database is not available (503)");
+        for path in ["/metrics", "/admin/drain"] {
+            assert!(seen::<Value>(&mut unknown, path, Err(away())).is_none());
+        }
+        assert!(
+            seen::<Value>(&mut unknown, "/v1/principals", Err(Error::misuse("this needs the role operator"))).is_none()
+        );
+        let ready = json!({"status": "not ready", "reasons": ["the database does not answer"]});
+        let screen = screen(&json!({"health": "ok", "ready": ready, "unknown": unknown}));
+        for part in [
+            "NO: the database does not answer",
+            "The database is not available (503): /admin/drain, /metrics\n",
+            "drain           unknown\n",
+            "runs            unknown\n",
+            "gates waiting   unknown\n",
+            "last sweep      unknown\n",
+            "outbox          unknown\n",
+        ] {
+            assert!(screen.contains(part), "{part}: {screen}");
+        }
+        assert!(!screen.contains("none") && !screen.contains("off"), "{screen}");
     }
 }

@@ -115,7 +115,8 @@ impl Display for Latencies {
 /// The mean over all questions.
 #[must_use]
 pub fn mean(outcomes: &[Outcome], of: impl Fn(&Outcome) -> f64) -> f64 {
-    outcomes.iter().map(of).sum::<f64>() * part(1, outcomes.len())
+    // `sum` of no numbers is −0.
+    outcomes.iter().map(of).fold(0.0, |sum, one| sum + one) * part(1, outcomes.len())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of questions")]

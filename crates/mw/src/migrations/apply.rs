@@ -3,7 +3,7 @@
 //! signature changed is dropped first, one whose file is gone is dropped, and nothing that stood on either may be lost.
 
 use super::{
-    reason,
+    reason, requirements,
     source::{Function, Migration, Schema},
 };
 use crate::{
@@ -22,7 +22,7 @@ const LEDGER: &str = include_str!("../../../../migrations/ledger.sql");
 
 /// How somebody with a database that cannot follow starts anew.
 const ANEW: &str = "until 0.1.0 is released the schema may change freely, and no database is brought forward: start anew \
-                    (in development, remove .mw/pg), or dump and restore what matters as docs/deployment.md says";
+                    (in development, remove .mw/pg), or dump and restore what matters as docs/postgresql.md says";
 
 /// What could be lost with a function that is dropped.
 const DEPENDENTS: &str = "
@@ -102,6 +102,7 @@ struct Work<'a> {
 
 /// Applies what is missing.
 pub fn migrate(client: &mut Client, schema: &Schema) -> Result<Changes> {
+    requirements::check(client, schema)?;
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).map_err(|error| failed("lock the schema", &error))?;
     let outcome = migrate_locked(client, schema);
     // The lock goes with the connection too; a failure here must not hide the outcome.
@@ -141,6 +142,7 @@ fn register_providers(client: &mut Client, schema: &Schema) -> Result<()> {
 
 /// What `migrate` would apply; changes nothing.
 pub fn pending(client: &mut Client, schema: &Schema) -> Result<Changes> {
+    requirements::check(client, schema)?;
     Ok(Ledger::read(client)?.work(schema)?.changes())
 }
 

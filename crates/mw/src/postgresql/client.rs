@@ -3,6 +3,7 @@
 
 use super::{newest_programs, programs_of};
 use crate::error::{Error, Result, While};
+use crate::settings::database_address;
 use std::{
     ffi::OsStr,
     io::{Read, Write},
@@ -19,8 +20,10 @@ pub(crate) struct Programs {
 
 impl Programs {
     pub(crate) fn for_server(url: &str, server_version: u32) -> Result<Self> {
-        let folder = programs_of(server_version).or_else(|| newest_programs().map(|(_, folder)| folder));
-        Ok(Self { folder, environment: environment(url)?, server_version })
+        let same = programs_of(server_version).map(|folder| (server_version, folder));
+        let (version, folder) = same.or_else(newest_programs).unzip();
+        let environment = database_address("DATABASE_URL", url)?.environment(version.unwrap_or(server_version));
+        Ok(Self { folder, environment, server_version })
     }
 
     fn command(&self, program: &str) -> Command {
@@ -107,57 +110,10 @@ fn copy(before: &str, from: Option<&mut impl Read>, to: Option<&mut impl Write>)
     Ok(())
 }
 
-/// libpq's variables for an address.
-fn environment(url: &str) -> Result<Vec<(&'static str, String)>> {
-    let url = url::Url::parse(&crate::settings::plain_postgres_url(url))
-        .map_err(|error| Error::misuse(format!("DATABASE_URL is no address: {error}")))?;
-    let plain = |text: &str| {
-        url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
-            .next()
-            .map_or_else(String::new, |(_, value)| value.into_owned())
-    };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let mut variables = vec![
-        ("PGHOST", plain(host)),
-        ("PGPORT", url.port().unwrap_or(5432).to_string()),
-        ("PGUSER", plain(url.username())),
-        ("PGDATABASE", plain(url.path().trim_start_matches('/'))),
-        ("PGPASSWORD", plain(url.password().unwrap_or_default())),
-    ];
-    let known = [("sslmode", "PGSSLMODE"), ("sslrootcert", "PGSSLROOTCERT"), ("connect_timeout", "PGCONNECT_TIMEOUT")];
-    for (name, value) in url.query_pairs() {
-        let variable = known.iter().find(|(known, _)| *known == name);
-        variables.extend(variable.map(|(_, variable)| (*variable, value.into_owned())));
-    }
-    variables.retain(|(_, value)| !value.is_empty());
-    Ok(variables)
-}
-
 fn missing(program: &str, error: &std::io::Error) -> Error {
     Error::misuse(format!("cannot run {program} ({error}): install PostgreSQL's client programs"))
 }
 
 fn said(program: &str, words: &[u8]) -> Error {
     Error::failed(format!("{program}: {}", String::from_utf8_lossy(words).trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_become_the_librarys_variables() {
-        let found = environment("postgresql+psycopg://ann:p%40ss+w@[::1]:6000/media?sslmode=require").unwrap();
-        let expected = [
-            ("PGHOST", "::1"),
-            ("PGPORT", "6000"),
-            ("PGUSER", "ann"),
-            ("PGDATABASE", "media"),
-            ("PGPASSWORD", "p@ss+w"),
-            ("PGSSLMODE", "require"),
-        ];
-        let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        assert_eq!(found, expected);
-        assert_eq!(environment("nonsense").unwrap_err().exit_code(), 2);
-    }
 }

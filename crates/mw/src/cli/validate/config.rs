@@ -37,8 +37,8 @@ pub(super) fn run(context: &Context, dir: &Path) -> Result<u8> {
 
 /// Settings that nothing could work with, whatever the environment.
 pub(super) fn check_settings(settings: &Settings) -> Result<()> {
-    if let Ok(url) = settings.database_url() {
-        database_host(&url)?;
+    if settings.get("DATABASE_URL").or(settings.get("DB_URL")).is_some() {
+        database_host(&settings.database_url()?)?;
     }
     for key in ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL", "API_BASE_URL", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"] {
         if let Some(url) = settings.get(key) {
@@ -66,7 +66,10 @@ mod tests {
             ("CHAT_BUDGET_TOKENS_PER_DAY=-1", "CHAT_BUDGET_TOKENS_PER_DAY"),
             ("LLM_INPUT_PRICE_PER_MILLION=cheap", "LLM_INPUT_PRICE_PER_MILLION"),
             ("PUBLIC_BASE_URL=here", "PUBLIC_BASE_URL"),
-            ("DATABASE_URL=x", "DATABASE_URL"),
+            ("DATABASE_URL=x", "DATABASE_URL must look like"),
+            ("DATABASE_URL=mysql://u:p@h/x", "DATABASE_URL must look like postgresql://"),
+            ("DATABASE_URL=postgresql://u:p#ss@h/x", "DATABASE_URL cannot be read: percent-encode"),
+            ("DB_URL=postgresql://u:p@h/x?colour=blue", "DB_URL has colour"),
             ("STD_WEBHOOK_SOURCES=a=whsec_secret", "STD_WEBHOOK_SOURCES"),
         ] {
             let error = check(bad).unwrap_err();

@@ -5,7 +5,7 @@ use super::{Context, config, providers, providers::Of};
 use crate::{
     error::{Error, Result},
     mode::Mode,
-    settings::{Settings, address_of, database_host, origin},
+    settings::{Settings, address_of, database_address, database_host, origin},
 };
 use mw_configuration::startup;
 use mw_media::status::ProvidersMode;
@@ -32,6 +32,20 @@ const OURS: [&str; 13] = [
     "SYNTHETIC_CHECK_URL",
 ];
 const OUR_SECRETS: [&str; 2] = ["DB_URL", "STAGING_API_KEY"];
+/// What Spin and its libraries read themselves, in a host's environment.
+const OF_SPIN: [&str; 11] = [
+    "SPIN_MAX_INSTANCE_COUNT",
+    "SPIN_MAX_INSTANCE_MEMORY",
+    "SPIN_HTTP_LISTEN_ADDR",
+    "SPIN_LOG_DIR",
+    "SPIN_TRUNCATE_LOGS",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+];
 const PUBLIC: [&str; 2] = ["PUBLIC_BASE_URL", "WEBHOOK_BASE_URL"];
 
 pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
@@ -42,7 +56,10 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
     };
     let mode = mode(&settings, file.is_some());
     let of = file.map_or_else(|| mode.as_ref().ok().copied().map_or(Of::Host, Of::Stack), |_| Of::Host);
-    let problems = problems(&settings, &known, &strangers, of);
+    let mut problems = problems(&settings, &known, &strangers, of);
+    if file.is_some() {
+        problems.extend(of_host(&settings));
+    }
     let environment = startup::environment(&settings.config());
     // Nobody is asked before the mode is known.
     let hosts = mode.as_ref().ok().and_then(|_| providers::hosts(&settings, of).ok()).unwrap_or(Value::Null);
@@ -71,15 +88,28 @@ pub(super) fn run(context: &Context, file: Option<&Path>) -> Result<u8> {
 fn known() -> Result<BTreeMap<String, bool>> {
     let mut known: BTreeMap<String, bool> =
         OURS.iter().map(|name| ((*name).to_owned(), OUR_SECRETS.contains(name))).collect();
+    for (name, variable) in variables()? {
+        known.insert(name, variable.get("secret").and_then(toml::Value::as_bool).unwrap_or_default());
+    }
+    Ok(known)
+}
+
+/// The manifests' defaults by upper-case name.
+fn defaults() -> Result<BTreeMap<String, String>> {
+    let default = |variable: &toml::Value| Some(variable.get("default")?.as_str()?.to_owned());
+    Ok(variables()?.into_iter().filter_map(|(name, variable)| Some((name, default(&variable)?))).collect())
+}
+
+/// The variables of both manifests, by upper-case name.
+fn variables() -> Result<BTreeMap<String, toml::Value>> {
+    let mut variables = BTreeMap::new();
     for manifest in MANIFESTS {
         let parsed: toml::Table =
             manifest.parse().map_err(|error| Error::failed(format!("the manifest is no TOML: {error}")))?;
-        for (name, variable) in parsed.get("variables").and_then(toml::Value::as_table).into_iter().flatten() {
-            let is_secret = variable.get("secret").and_then(toml::Value::as_bool).unwrap_or_default();
-            known.insert(name.to_uppercase(), is_secret);
-        }
+        let declared = parsed.get("variables").and_then(toml::Value::as_table).into_iter().flatten();
+        variables.extend(declared.map(|(name, variable)| (name.to_uppercase(), variable.clone())));
     }
-    Ok(known)
+    Ok(variables)
 }
 
 /// A file's settings, and the names in it that nothing reads.
@@ -88,8 +118,37 @@ fn of_file(file: &Path, known: &BTreeMap<String, bool>) -> Result<(Settings, Vec
         .map_err(|error| Error::misuse(format!("{} cannot be read: {error}", file.display())))?;
     let lines = mw_dotenv::parse_lines(&text).map_err(|error| Error::misuse(format!("{}: {error}", file.display())))?;
     let plain = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
-    let strangers = lines.keys().filter(|name| !known.contains_key(&plain(name))).cloned().collect();
-    Ok((Settings::of(lines.into_iter().map(|(name, value)| (plain(&name), value)).collect()), strangers))
+    let is_known = |name: &str| known.contains_key(&plain(name)) || OF_SPIN.contains(&name);
+    let strangers = lines.keys().filter(|name| !is_known(name)).cloned().collect();
+    let mut given: BTreeMap<String, String> = lines.into_iter().map(|(name, value)| (plain(&name), value)).collect();
+    // A host that is not told where a component may connect takes the manifest's word for it.
+    for (name, default) in defaults()?.into_iter().filter(|(name, _)| name.ends_with("_HOST")) {
+        given.entry(name).or_insert(default);
+    }
+    Ok((Settings::of(given), strangers))
+}
+
+/// What only a host minds: how its own driver reads the address of the database, and what makes it slow.
+fn of_host(settings: &Settings) -> Vec<String> {
+    let mut problems = Vec::new();
+    let address = settings.database_url().and_then(|url| database_address("DATABASE_URL", &url));
+    if let Ok(address) = address {
+        let strange = address.strange_to_spin();
+        if !strange.is_empty() {
+            let secure = if address.is_verified() {
+                "; sslmode=require verifies the certificate and its name there, and SSL_CERT_FILE names an authority of your own"
+            } else {
+                ""
+            };
+            let strange = strange.join(", ");
+            problems.push(format!("DATABASE_URL has {strange}, which Spin refuses: leave it out for hosts{secure}"));
+        }
+    }
+    if let Some(value) = settings.get("RUST_BACKTRACE").filter(|value| *value != "0") {
+        problems
+            .push(format!("RUST_BACKTRACE is {value}: it costs Spin a quarter of its requests a second; set it to 0"));
+    }
+    problems
 }
 
 /// Of the environment only Spin's own names can be ours and misspelt.
@@ -143,7 +202,12 @@ fn misfit(settings: &Settings, name: &str) -> Option<String> {
         }
     };
     let same = given == expected || origin(name, given).is_ok_and(|given| given == expected);
-    (!same).then(|| format!("{name} is {given}, but its address is at {expected}: the component could not connect"))
+    (!same).then(|| {
+        format!(
+            "{name} is {given}, but its address is at {expected}, and no component could connect: set {name} to that \
+             (and leave allowed_outbound_hosts in the manifest alone, which Spin would have you edit)"
+        )
+    })
 }
 
 /// People and providers reach us from elsewhere.
@@ -210,11 +274,26 @@ mod tests {
     #[test]
     fn a_hosts_file_may_name_variables_as_spin_does() {
         let file = std::env::temp_dir().join(format!("mw-env-{}", uuid::Uuid::new_v4()));
-        std::fs::write(&file, "SPIN_VARIABLE_API_KEY=very-secret-value\nLOG_LEVEL=debug\nOTHER=1\n").unwrap();
+        let text = "SPIN_VARIABLE_API_KEY=very-secret-value\nLOG_LEVEL=debug\nOTHER=1\nSPIN_MAX_INSTANCE_COUNT=1000\n\
+                    SPIN_VARIABLE_DATABASE_URL=postgresql+psycopg://u:p@db.example/x?sslmode=verify-full&pgbouncer=true\n\
+                    SSL_CERT_FILE=/etc/ca.pem\nRUST_BACKTRACE=full\n";
+        std::fs::write(&file, text).unwrap();
         let (settings, strangers) = of_file(&file, &known().unwrap()).unwrap();
         std::fs::remove_file(file).unwrap();
         assert_eq!(state(&settings, "API_KEY", known().unwrap()["API_KEY"]), "set (secret)");
         assert_eq!((state(&settings, "LOG_LEVEL", false).as_str(), strangers), ("debug", vec!["OTHER".to_owned()]));
         assert_eq!(mode(&settings, true).unwrap(), Mode::Mock);
+        let problems = [problems(&settings, &known().unwrap(), &[]), of_host(&settings)].concat().join("\n");
+        for part in [
+            "DATABASE_URL has the driver in its scheme, sslmode=verify-…, pgbouncer, which Spin refuses",
+            "sslmode=require verifies the certificate and its name there",
+            "RUST_BACKTRACE is full: it costs Spin a quarter",
+            // By the manifest's default.
+            "DATABASE_HOST is 127.0.0.1:5432, but its address is at db.example:5432",
+            "set DATABASE_HOST to that",
+        ] {
+            assert!(problems.contains(part), "{part}: {problems}");
+        }
+        assert!(!problems.contains("SPIN_MAX") && !problems.contains("SSL_CERT_FILE is"), "{problems}");
     }
 }
