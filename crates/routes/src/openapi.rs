@@ -32,7 +32,7 @@ const TAGS: [(Tag, &str, &str); 8] = [
 
 /// The problems: status, name, what it says.
 const PROBLEMS: [(u16, &str, &str); 14] = [
-    (400, "BadRequest", "The request could not be read."),
+    (400, "BadRequest", "The request could not be read; where its JSON is broken, `detail` says at which place."),
     (401, "Unauthorized", "`Invalid API key`. Answered before anything else is looked at."),
     (
         403,
@@ -389,7 +389,7 @@ fn can_refuse(line: &Route<()>, status: u16) -> bool {
             404 => has(Place::Path),
             405 => true,
             408 | 413 => takes,
-            415 => takes_json,
+            400 | 415 => takes_json,
             422 => takes_json || has(Place::Query),
             429 => line.limiter.is_some(),
             503 => line.role.is_some() || takes,
