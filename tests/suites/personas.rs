@@ -24,6 +24,24 @@ fn with_model(key: &str) -> (Stack, Service, Simulator) {
 
 #[test]
 #[ignore = "needs simulated providers"]
+fn personas_speak_in_every_dialect() {
+    for dialect in [
+        "only_max_tokens no_json_schema thinks_in_tags json_in_prose content_parts",
+        "no_json_schema no_response_format no_tools thinks_aloud json_in_prose",
+        "no_version reasoning_fields loose_calls no_usage",
+    ] {
+        let (_stack, service, simulator) = with_model("OPENAI_API_KEY");
+        simulator.fault(json!({"provider": "openai", "fault": "dialect", "text": dialect}));
+        let run = Run::start_at(&service, "test_video_gen").published();
+        assert_eq!(run.view()["result"]["videos"][1]["header"], "Cat B", "{dialect}");
+        assert_eq!(run.artifacts("publish.url")[0]["metadata"]["caption"], "Two cats!", "{dialect}");
+        let refused = simulator.state()["counts"]["openai"]["refusals"].as_u64().unwrap();
+        assert!(refused <= 4, "{dialect}: what is refused once is not asked again: {refused}");
+    }
+}
+
+#[test]
+#[ignore = "needs simulated providers"]
 fn either_model_api_plans_a_run_with_citations() {
     for (key, name) in APIS {
         let (_stack, service, simulator) = with_model(key);

@@ -6,7 +6,7 @@ mod world;
 
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, PROVIDER_TIMEOUTS};
-use mw_edge::{Context, Method, Problem, Request, Response, problem};
+use mw_edge::{Context, Method, Problem, Request, Response, dialect, problem};
 use mw_kinds::DISPATCHED;
 use mw_store::effects::Breaker;
 
@@ -21,7 +21,12 @@ fn work(context: &mut Context) {
     let outcome = settings::read(&context.config).map_err(Problem::from).and_then(|(settings, media)| {
         let mut world = world::Host { config: &context.config, request_id: &context.request_id, log: &context.log };
         let http = Outbound { timeouts: PROVIDER_TIMEOUTS };
-        Ok(outbound::block_on(mw_engine::work(&mut world, &http, DISPATCHED, &[&media], &settings))?)
+        let remembered = media.llm.as_ref().map(|llm| (dialect::recall(llm), llm));
+        let worked = outbound::block_on(mw_engine::work(&mut world, &http, DISPATCHED, &[&media], &settings));
+        if let Some((remembered, llm)) = remembered {
+            remembered.keep(llm);
+        }
+        Ok(worked?)
     });
     match outcome {
         Ok(report) if report.claimed == 0 => {}

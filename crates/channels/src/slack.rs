@@ -9,6 +9,7 @@ use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
 use mw_edge::request::{BODY_LIMIT_BYTES, form_value};
 use mw_edge::route::{Route, open_post};
 use mw_edge::{Context, Problem, Request, Response, clock, kick, problem, shape};
+use mw_integrations::lenient;
 use mw_integrations::slack::{self, Reply, Told};
 use mw_store::channels::{self, Kind};
 use serde_json::{Map, Value};
@@ -62,7 +63,7 @@ fn signed(request: &mut Request, context: &Context) -> Result<Vec<u8>, Problem> 
 /// An event that changes nothing for us is taken, too: Slack stops to send them where many are refused.
 fn event(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let body = signed(request, context)?;
-    let told = serde_json::from_slice(&body).ok().as_ref().and_then(slack::event);
+    let told = lenient::read(&body).and_then(|read| slack::event(&read.value));
     let challenge = match told {
         Some(Told::Challenge(challenge)) => Some(challenge),
         Some(Told::Moved { from, to }) => {
@@ -77,9 +78,11 @@ fn event(request: &mut Request, context: &mut Context) -> Result<Response, Probl
 fn press(request: &mut Request, context: &mut Context) -> Result<Response, Problem> {
     let body = signed(request, context)?;
     let form = String::from_utf8_lossy(&body);
-    let payload = form_value(&form, "payload").and_then(|payload| serde_json::from_str(&payload).ok());
+    let payload = form_value(&form, "payload").and_then(|payload| lenient::read(payload.as_bytes()));
     // Interactions that decide nothing (a link was opened) only want to be acknowledged.
-    let Some(press) = payload.as_ref().and_then(slack::parse) else { return Ok(Response::empty(200)) };
+    let Some(press) = payload.as_ref().and_then(|payload| slack::parse(&payload.value)) else {
+        return Ok(Response::empty(200));
+    };
     let answered = button::decide(context, Kind::Slack, &press.value, &press.user)?;
     Ok(Response::empty(200).then(move |context| {
         if answered.kick {

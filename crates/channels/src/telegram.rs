@@ -6,8 +6,10 @@ use crate::button;
 use mw_edge::about::Tag::Webhooks;
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, CHANNEL_TIMEOUTS, Outbound};
+use mw_edge::request::BODY_LIMIT_BYTES;
 use mw_edge::route::{Route, open_post};
-use mw_edge::{Context, Problem, Request, Response, auth, body, clock, kick, problem, shape};
+use mw_edge::{Context, Problem, Request, Response, auth, clock, kick, problem, shape};
+use mw_integrations::lenient;
 use mw_integrations::telegram::{self, Incoming, Update, Version};
 use mw_integrations::{Fault, Settings, dedup_key};
 use mw_kernel::principal::Principal;
@@ -56,8 +58,18 @@ fn update(request: &mut Request, context: &mut Context) -> Result<Response, Prob
     if !telegram::is_from_telegram(&request.header_map(), &secrets) {
         return Err(problem::invalid_signature().because("the secret token is missing or wrong"));
     }
-    let members = body::json_object(request)?;
-    match telegram::parse(&Value::Object(members)) {
+    // Telegram repeats what it is refused, for a day; so whatever of an update can be read is read, and what is none is done with.
+    let Some(read) = lenient::read(&request.body(BODY_LIMIT_BYTES)?) else {
+        context.log.write(Level::Warn, "myloware.telegram", "an update that is no JSON", &[]);
+        return Ok(acknowledged());
+    };
+    if !read.value.is_object() {
+        return Err(problem::invalid_field("#", "Input should be a valid dictionary"));
+    }
+    if read.repaired {
+        context.log.write(Level::Info, "myloware.telegram", "damaged text of an update was repaired", &[]);
+    }
+    match telegram::parse(&read.value) {
         Some(update) => take(context, update),
         None => Ok(acknowledged()),
     }

@@ -10,7 +10,7 @@ use crate::tools::ToolExecutor;
 use crate::turn::{Plan, PreparedTurn};
 use mw_edge::log::Level;
 use mw_edge::outbound::{self, Outbound, Timeouts};
-use mw_edge::{Context, Problem};
+use mw_edge::{Context, Problem, dialect};
 use mw_integrations::llm::{Answered, Ask, Message, Tool, converse, converse_streaming};
 use mw_integrations::{Fault, FaultClass};
 use mw_media::brendan::Proposal;
@@ -92,8 +92,10 @@ pub(super) fn plan(
     account: &mut Account,
     progress: &mut dyn Progress,
 ) -> Result<Plan, PlanFailure> {
-    let ModelAnswer { text, citations, links, start, decision } =
-        converse_in_rounds(context, turn, model, account, progress)?;
+    let remembered = dialect::recall(&model.llm);
+    let answer = converse_in_rounds(context, turn, model, account, progress);
+    remembered.keep(&model.llm);
+    let ModelAnswer { text, citations, links, start, decision } = answer?;
     let mut reply = Reply::default();
     reply::begin(&mut reply, context, turn.audience(), &turn.loaded)?;
     if !text.is_empty() {

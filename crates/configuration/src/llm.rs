@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::startup::Place;
-use mw_integrations::llm::{Api, Settings};
+use mw_integrations::llm::{Api, Learnt, Settings};
 use mw_media::status::ProvidersMode;
 
 /// The original's model for chat and personas.
@@ -42,7 +42,7 @@ pub fn llm_settings(config: &Config) -> Result<Option<Settings>, String> {
     if model.len() > 100 || !model.chars().all(is_name) {
         return Err("LLM_MODEL must be 1 to 100 letters, digits and . _ - : / @".to_owned());
     }
-    Ok(Some(Settings { api, base_url, api_key, model }))
+    Ok(Some(Settings { api, base_url, api_key, model, dialect: Learnt::default() }))
 }
 
 /// Why the model must not be asked, for /ready: it could not be, or its key would go over the network in the clear.

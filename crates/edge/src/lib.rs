@@ -11,6 +11,7 @@
 //! discovery   what no route takes
 //! context     what handlers work with  database    the store's port       outbound   the providers' port
 //! variables   Spin's; the rules about them are `mw_configuration`'s       cache      Spin's key-value store
+//! dialect     what was met of the language model's server, remembered there
 //! seal        signatures               cursor, ids, idempotency           clock, log
 //! kick        wakes the dispatcher after an answer                        observation  records requests for /metrics
 //! ```
@@ -30,6 +31,7 @@ pub mod context;
 pub mod csrf;
 pub mod cursor;
 pub mod database;
+pub mod dialect;
 pub mod discovery;
 pub mod idempotency;
 pub mod ids;

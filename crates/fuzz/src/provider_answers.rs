@@ -5,7 +5,7 @@ use crate::message::{Message, Provider, now};
 use crate::{Seen, storable};
 use mw_integrations::jobs::{self, JobProvider};
 use mw_integrations::{
-    Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, llm as model,
+    Adoption, Fault, JobContext, Progress, Recovery, Settings, Submission, kieai as kie, lenient, llm as model,
     shotstack as shots, upload_post as post,
 };
 use mw_media::brendan::{KnownProject, KnownRun, tools};
@@ -64,6 +64,7 @@ pub(crate) fn llm(bytes: &[u8]) -> Seen {
             base_url: "https://llm.example".into(),
             api_key: KEY.into(),
             model: "some-model".into(),
+            dialect: model::Learnt::default(),
         };
         let ask = model::Ask {
             system: "You are iggy.",
@@ -88,6 +89,20 @@ pub(crate) fn llm(bytes: &[u8]) -> Seen {
         }
     }
     Seen::from(taken)
+}
+
+/// JSON whose text is damaged: sound JSON is read as it is, whatever is read can be stored, and reading it again changes nothing.
+pub(crate) fn damaged(bytes: &[u8]) -> Seen {
+    let read = lenient::read(bytes);
+    if let Ok(sound) = serde_json::from_slice::<Value>(bytes) {
+        let read = read.as_ref().expect("sound JSON is read");
+        assert!(read.repaired || read.value == sound);
+    }
+    let Some(read) = read else { return Seen::Refused };
+    storable(&read.value);
+    let again = lenient::read(read.value.to_string().as_bytes()).expect("what was read is JSON");
+    assert!(!again.repaired && again.value == read.value);
+    Seen::Taken
 }
 
 /// What a persona may say of a run of two clips, per role.

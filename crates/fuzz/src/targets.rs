@@ -51,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     parsers("shotstack_answer", &["answer::read"], provider_answers::shotstack),
     parsers("upload_post_answer", &["answer::read"], provider_answers::upload_post),
     parsers("llm_answer", &["llm/anthropic::read", "llm/openai::read"], provider_answers::llm),
+    parsers("damaged_json", &["lenient::read"], provider_answers::damaged),
     parsers("tool_call", &["brendan/tools::read", "persona/tool::read"], provider_answers::tool_call),
     parsers("retry_after", &[], provider_answers::retry_after),
     // Bodies, headers and tokens by themselves.

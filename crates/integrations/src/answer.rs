@@ -5,6 +5,7 @@ use mw_media::retry::{FaultClass, Trouble};
 pub(crate) use mw_media::token::percent_encode as percent_encoded;
 use serde_json::Value;
 
+use crate::lenient;
 use crate::outcome::Fault;
 use crate::port::{HttpClient, StreamingClient, TransportError};
 use crate::retry_after;
@@ -175,9 +176,9 @@ impl Answer {
         let (body, unreadable) = if bytes.len() > LONGEST_BODY_BYTES {
             (Value::Null, Some("the answer is larger than 1 MB"))
         } else {
-            match serde_json::from_slice(&bytes) {
-                Ok(body) => (cleaned(body, secret), None),
-                Err(_) => (Value::Null, Some("the answer is not JSON")),
+            match lenient::read(&bytes) {
+                Some(read) => (cleaned(read.value, secret), None),
+                None => (Value::Null, Some("the answer is not JSON")),
             }
         };
         Answer { system, status: parts.status, headers: parts.headers, body, unreadable }
@@ -211,15 +212,18 @@ impl Answer {
         ["message", "msg", "error", "detail", "response", "details"]
             .into_iter()
             .find_map(|name| text_of(self.body.get(name)?))
+            .or_else(|| text_of(&self.body))
     }
 }
 
-/// A text, or the text inside of an error object.
+/// A text, or the text inside of an error object, or of a list of such.
 pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        // Of several faults the first is told.
+        Value::Array(items) => items.iter().find_map(text_of),
         Value::Object(fields) => {
-            ["message", "error", "detail"].into_iter().find_map(|name| fields.get(name)?.as_str().map(str::to_owned))
+            ["message", "msg", "error", "detail"].into_iter().find_map(|name| text_of(fields.get(name)?))
         }
         _ => None,
     }
@@ -287,6 +291,16 @@ mod tests {
     }
 
     #[test]
+    fn damaged_answers_are_read() {
+        let read = |body: &[u8]| Answer::read(&ANYBODY, http::Response::new(body.to_vec()), "").body;
+        let mended = json!({"msg": "\u{fffd}"});
+        for body in [br#"{"msg":"\ud83d"}"#.as_slice(), b"{\"msg\":\"\xf0\x9f\"}", b"\xef\xbb\xbf{\"msg\":\"\xff\"}"] {
+            assert_eq!(read(body), mended, "{}", String::from_utf8_lossy(body));
+        }
+        assert_eq!(read(br#"{"msg":"\ud83d\ude00"}"#), json!({"msg": "😀"}));
+    }
+
+    #[test]
     fn messages_are_found_in_every_place() {
         for (body, message) in [
             (json!({"message": "m", "error": "e"}), Some("m")),
@@ -294,6 +308,12 @@ mod tests {
             (json!({"error": {"message": "inner"}}), Some("inner")),
             (json!({"message": null, "detail": "d"}), Some("d")),
             (json!({"code": 1}), None),
+            (json!([{"error": {"code": 400, "message": "listed"}}]), Some("listed")),
+            (
+                json!({"detail": [{"loc": ["body", "x"], "msg": "Extra inputs are not permitted"}]}),
+                Some("Extra inputs are not permitted"),
+            ),
+            (json!({"object": "error", "message": {"detail": [{"msg": "deep"}]}}), Some("deep")),
         ] {
             let answer = Answer::read(&ANYBODY, http::Response::new(serde_json::to_vec(&body).unwrap()), "");
             assert_eq!(answer.message().as_deref(), message, "{body}");

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::lenient::{self, Lenient};
 use crate::outcome::{Fault, Output};
 
 /// A callback, read tolerantly. Every id in it is the sender's claim.
@@ -24,6 +25,8 @@ pub struct Callback {
     /// The platform, where events come one per platform.
     pub platform: Option<String>,
     pub hint: Hint,
+    /// Its text was damaged: what could not be read is U+FFFD.
+    pub repaired: bool,
 }
 
 /// The outcome that a callback claims.
@@ -44,6 +47,11 @@ pub enum CallbackError {
     NotAnObject,
     #[error("{0} is missing")]
     Missing(&'static str),
+}
+
+/// The JSON object that a delivery is, and whether it had to be repaired.
+pub(crate) fn object(body: &[u8]) -> Result<Lenient, CallbackError> {
+    lenient::read(body).filter(|body| body.value.is_object()).ok_or(CallbackError::NotAnObject)
 }
 
 /// The key of a delivery among those of its provider: the SHA-256 of its body.

@@ -1,7 +1,7 @@
 //! Texts as vectors, from an OpenAI-compatible server: what `mw kb` compares by meaning.
 
-use crate::answer::{Answer, Authorization, Call, NoAnswer, joined};
-use crate::llm::{SYSTEM, Settings};
+use crate::answer::{Answer, Authorization, Call, NoAnswer};
+use crate::llm::{SYSTEM, Settings, address};
 use crate::outcome::Fault;
 use crate::port::HttpClient;
 use mw_media::retry::FaultClass;
@@ -14,12 +14,12 @@ pub const TEXTS_MAX: usize = 16;
 
 /// Asks for the vectors of some texts, [`TEXTS_MAX`] at most, in their order. `settings.model` is the embedder.
 pub async fn embed(client: &impl HttpClient, settings: &Settings, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
-    let base_url = settings.base_url.trim_end_matches('/').trim_end_matches("/v1");
     let body = json!({
         "model": settings.model, "input": texts, "dimensions": DIMENSIONS, "encoding_format": "float",
     });
+    let url = address(&settings.base_url, "/embeddings", settings.dialect.get()).text;
     let authorization = Authorization::Header("authorization", format!("Bearer {}", settings.api_key));
-    let call = Call::post_json(&SYSTEM, joined(base_url, "/v1/embeddings"), authorization, &body);
+    let call = Call::post_json(&SYSTEM, url, authorization, &body);
     let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
     if !answer.status.is_success() {
         return Err(answer.http_fault(&settings.api_key));

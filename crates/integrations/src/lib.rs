@@ -5,6 +5,7 @@
 //! * [`jobs`]: providers that make jobs, behind one trait. [`webhook`]: the receiving side of a provider.
 //! * [`port`]: the HTTP client that the caller lends us, and its two ways to fail.
 //! * [`outcome`]: what a submission, a query, an adoption and a recovery can say.
+//! * [`lenient`]: JSON of strangers, read although its text is damaged.
 //! * [`signature`], [`callback`], [`headers`]: what all webhooks share. [`standard`]: sources that sign by Standard Webhooks.
 //! * [`telegram`], [`slack`]: where people are; [`post`]: a message to them, before either has written it.
 //! * [`otlp`]: a collector of traces. [`sentry`]: where errors are looked at.
@@ -19,6 +20,7 @@ pub mod embedding;
 pub mod headers;
 pub mod jobs;
 pub mod kieai;
+pub mod lenient;
 pub mod llm;
 pub mod metrics;
 pub mod mock;

@@ -1,5 +1,7 @@
 //! An outside system as everybody else knows it: data, no code. Its folder has one; [`crate::registry`] lists them all.
 
+use crate::answer::joined;
+use crate::llm::{Dialect, address};
 use mw_media::retry::{FaultClass, Rule, Trouble, class_of};
 
 /// An outside system.
@@ -98,11 +100,21 @@ pub struct Probe {
     /// The header that carries the key, and what stands before it.
     pub header: (&'static str, &'static str),
     pub more_headers: &'static [(&'static str, &'static str)],
-    /// The end of the base URL that the question begins with, too.
-    pub cut: &'static str,
+    /// The question stands below the version that the base URL names, or that it should name.
+    pub versioned: bool,
     pub question: &'static str,
     /// Asked only where there is a key.
     pub optional: bool,
+}
+
+impl Probe {
+    /// Where the question is asked.
+    pub fn url(&self, base_url: &str) -> String {
+        match self.versioned {
+            true => address(base_url, self.question, Dialect::default()).text,
+            false => joined(base_url, self.question),
+        }
+    }
 }
 
 /// A family of metrics: how long jobs take, from the run's request to the provider's last word.

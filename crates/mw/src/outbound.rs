@@ -1,6 +1,6 @@
 //! The providers' port as the command has it.
 
-use mw_integrations::{HttpClient, TransportError};
+use mw_integrations::{HttpClient, Pieces, StreamingClient, TransportError};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -23,6 +23,26 @@ impl HttpClient for Client {
         let body = answer.body_mut().read_to_vec().map_err(unanswered)?;
         let (parts, _) = answer.into_parts();
         Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+/// A body that has come whole.
+pub(crate) struct Whole(Option<Vec<u8>>);
+
+impl StreamingClient for Client {
+    type Pieces = Whole;
+
+    async fn stream(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> std::result::Result<http::Response<Whole>, TransportError> {
+        Ok(self.send(request).await?.map(|body| Whole(Some(body))))
+    }
+}
+
+impl Pieces for Whole {
+    async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, TransportError> {
+        Ok(self.0.take())
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::guard::damaged;
 use crate::player::{Jobs, Provider};
 use crate::signer::Signer;
 use crate::world::{App, Task, World};
@@ -25,13 +26,16 @@ pub(crate) struct Delivery {
     pub(crate) signer: Signer,
     /// A stranger's: sent once, and not counted among the provider's.
     pub(crate) is_forged: bool,
+    /// Its text is, in the way of [`damaged`].
+    pub(crate) is_damaged: bool,
 }
 
 impl Delivery {
     /// What a task's provider sends.
     pub(crate) fn of(task: &Task, url: &str, body: Value, signer: Signer) -> Delivery {
         let (provider, task_id) = (task.provider, task.task_id.clone());
-        Delivery { provider, task_id, url: url.to_owned(), body, signer, is_forged: false }
+        let is_damaged = task.has(Fault::CALLBACK_DAMAGED);
+        Delivery { provider, task_id, url: url.to_owned(), body, signer, is_forged: false, is_damaged }
     }
 
     /// The same from a stranger.
@@ -179,9 +183,12 @@ fn record(
 async fn attempt_once(app: &App, delivery: &Delivery) -> Option<u16> {
     let (app, delivery) = (app.clone(), delivery.clone());
     let call = move || {
-        let body = delivery.body.to_string();
+        let mut body = delivery.body.to_string().into_bytes();
+        if delivery.is_damaged {
+            body = damaged(&body);
+        }
         let mut request = app.agent.post(&delivery.url).header("content-type", "application/json");
-        for (name, value) in delivery.signer.headers(&app.config, body.as_bytes()) {
+        for (name, value) in delivery.signer.headers(&app.config, &body) {
             request = request.header(name, value);
         }
         request.send(body).ok().map(|response| response.status().as_u16())

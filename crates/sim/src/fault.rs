@@ -18,12 +18,14 @@ impl Fault {
     pub const STATUS_429: Fault = Fault("status_429");
     pub const MALFORMED_JSON: Fault = Fault("malformed_json");
     pub const OVERSIZED_ANSWER: Fault = Fault("oversized_answer");
+    pub const DAMAGED_TEXT: Fault = Fault("damaged_text");
     // Of any provider with callbacks: decided when the job is created.
     pub const CALLBACK_TWICE: Fault = Fault("callback_twice");
     pub const CALLBACK_REORDERED: Fault = Fault("callback_reordered");
     pub const CALLBACK_DROPPED: Fault = Fault("callback_dropped");
     pub const CALLBACK_LATE: Fault = Fault("callback_late");
     pub const CALLBACK_FORGED: Fault = Fault("callback_forged");
+    pub const CALLBACK_DAMAGED: Fault = Fault("callback_damaged");
 
     pub(crate) const fn named(name: &'static str) -> Fault {
         Fault(name)
@@ -75,6 +77,7 @@ pub(crate) const GENERAL: &[Own] = &[
     ),
     Own::call(Fault::MALFORMED_JSON, "does the work and answers with half of the JSON"),
     Own::call(Fault::OVERSIZED_ANSWER, "does the work and answers with more than 1 MB"),
+    Own::call(Fault::DAMAGED_TEXT, "does the work and answers with half an emoji, a cut byte and a byte order mark"),
 ];
 
 pub(crate) const CALLBACKS: &[Own] = &[
@@ -83,6 +86,10 @@ pub(crate) const CALLBACKS: &[Own] = &[
     Own::job(Fault::CALLBACK_DROPPED, "never calls back, and the delivery never returns"),
     Own::job(Fault::CALLBACK_LATE, "calls back `ms` late (default 30000)"),
     Own::job(Fault::CALLBACK_FORGED, "a stranger calls back first, with a lie and no valid signature"),
+    Own::job(
+        Fault::CALLBACK_DAMAGED,
+        "calls back, rightly signed, with half an emoji, a cut byte and a byte order mark",
+    ),
 ];
 
 /// A line of the list that `GET /_sim/faults` shows.

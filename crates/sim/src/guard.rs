@@ -60,16 +60,26 @@ async fn spoilt(app: &App, provider: Provider, on: On, mut answer: Response) -> 
     if app.strikes(provider, Fault::OVERSIZED_ANSWER, on).is_some() {
         return Json(json!({"padding": "x".repeat(1_100_000)})).into_response();
     }
+    if app.strikes(provider, Fault::DAMAGED_TEXT, on).is_some() {
+        return changed(answer, damaged).await;
+    }
     match app.strikes(provider, Fault::MALFORMED_JSON, on) {
-        Some(_) => halved(answer).await,
+        Some(_) => changed(answer, |bytes| bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec()).await,
         None => answer,
     }
 }
 
-async fn halved(answer: Response) -> Response {
+async fn changed(answer: Response, change: impl FnOnce(&[u8]) -> Vec<u8>) -> Response {
     let (mut parts, body) = answer.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let half = bytes.slice(..bytes.len() / 2);
-    Response::from_parts(parts, Body::from(half))
+    Response::from_parts(parts, Body::from(change(&bytes)))
+}
+
+/// A JSON object as somebody sends it who cuts texts between two bytes, or between two halves of a character.
+pub(crate) fn damaged(json: &[u8]) -> Vec<u8> {
+    match json.strip_prefix(b"{") {
+        Some(rest) => [b"\xef\xbb\xbf{\"damaged\":\"\\ud83d \xf0\x9f \\u0000\",".as_slice(), rest].concat(),
+        None => json.to_vec(),
+    }
 }

@@ -1,6 +1,7 @@
 //! Chat with Brendan: he plans, starts, explains and hands out links; he never decides.
 
 mod conversations;
+mod dialects;
 mod model;
 mod rules;
 

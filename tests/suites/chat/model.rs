@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use std::io::Read;
 use std::time::Duration;
 
-struct Talk {
-    stack: Stack,
-    service: Service,
-    simulator: Simulator,
+pub(super) struct Talk {
+    pub(super) stack: Stack,
+    pub(super) service: Service,
+    pub(super) simulator: Simulator,
     /// By which the simulator knows the API.
     api: &'static str,
 }
 
 impl Talk {
-    fn over(api: &'static str, settings: &[(&str, &str)]) -> Talk {
+    pub(super) fn over(api: &'static str, settings: &[(&str, &str)]) -> Talk {
         let mut builder = stack::builder().setting("CHAT_TURN_SECONDS", "5").setting("LLM_MODEL", "sim-model");
         for (name, value) in settings {
             builder = builder.setting(*name, *value);
@@ -35,7 +35,7 @@ impl Talk {
 
     /// A turn that the model plans.
     #[track_caller]
-    fn say(&self, user: &str, message: &str) -> Value {
+    pub(super) fn say(&self, user: &str, message: &str) -> Value {
         let answer = self.asked(user, message).send().expect(200).json();
         assert_eq!((&answer["planner"], &answer["fallback"]), (&json!("model"), &Value::Null), "{answer}");
         answer
@@ -43,7 +43,7 @@ impl Talk {
 
     /// A turn that the rules have, and why.
     #[track_caller]
-    fn falls_back(&self, user: &str, message: &str, reason: &str) -> Value {
+    pub(super) fn falls_back(&self, user: &str, message: &str, reason: &str) -> Value {
         let answer = self.asked(user, message).send().expect(200).json();
         assert_eq!((&answer["planner"], &answer["fallback"]), (&json!("rules"), &json!(reason)), "{answer}");
         answer
@@ -54,15 +54,25 @@ impl Talk {
         self.simulator.model_says(json!({"script": {"rules": [{"when": when, "then": then}]}}));
     }
 
-    fn run(&self, answer: &Value, user: &str) -> Run {
+    pub(super) fn run(&self, answer: &Value, user: &str) -> Run {
         let id = answer["runId"].as_str().unwrap_or_else(|| panic!("no run in {answer}")).to_owned();
         Run { service: self.service.clone(), id, user: user.to_owned() }
     }
 
-    fn fault(&self, fault: &str, more: Value) {
+    pub(super) fn fault(&self, fault: &str, more: Value) {
         let mut rule = json!({"provider": self.api, "fault": fault});
         rule.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         self.simulator.fault(rule);
+    }
+
+    /// The events of a turn that is followed.
+    pub(super) fn streamed(&self, user: &str, message: &str) -> Vec<(String, Value)> {
+        streamed(self, user, message)
+    }
+
+    /// Requests that the model's server had, refused ones too.
+    pub(super) fn requests(&self) -> u64 {
+        self.simulator.state()["counts"][self.api]["requests"].as_u64().unwrap()
     }
 
     fn count(&self, sql: &str, user: &str) -> usize {

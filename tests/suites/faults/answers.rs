@@ -40,6 +40,24 @@ fn half_of_an_answer_submits_nothing_twice() {
 
 #[test]
 #[ignore = "needs simulated providers"]
+fn damaged_texts_of_providers_are_read_and_noted() {
+    let storm = simulator::storm();
+    for provider in ["kieai", "shotstack", "upload-post"] {
+        storm.fault(json!([{"provider": provider, "fault": "damaged_text"}, {"provider": provider, "fault": "callback_damaged"}]));
+    }
+    let run = Run::start().published();
+    assert_submitted_once(&storm, &run);
+    let receipts = service().database().rows(
+        "SELECT provider, headers->>'mw-repaired' AS note, outcome FROM webhook_events WHERE run_id = $1",
+        &[&run.id],
+    );
+    let is_noted = |row: &&serde_json::Value| row["outcome"] == "accepted" && row["note"].is_string();
+    assert!(receipts.iter().filter(is_noted).count() >= 3, "{receipts:?}");
+    run.assert_healthy();
+}
+
+#[test]
+#[ignore = "needs simulated providers"]
 fn a_lost_answer_of_shotstack_is_adopted_too() {
     let storm = simulator::storm();
     storm.fault(json!({"provider": "shotstack", "fault": "drop_connection", "on": "create", "times": 1}));

@@ -19,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 const QUERY_BYTES_MAX: usize = 1024;
 const ID_LENGTH_MAX: usize = 512;
+/// The name, among a receipt's headers, of the note that its body was repaired.
+const REPAIRED: &str = "mw-repaired";
 
 /// The line of a provider's webhook; what is its own comes from its folder. A component gives it its handler.
 pub const fn line<H: Copy>(webhook: &'static Webhook, handler: H) -> Route<H> {
@@ -154,7 +156,7 @@ impl Verified<'_> {
         let delivery = Delivery {
             provider: self.provider,
             key: &self.key,
-            headers: self.kept_headers(request),
+            headers: noted(self.kept_headers(request), callback.as_ref()),
             query,
             signature_status: self.status.as_str(),
             trusted: self.signs_body && self.status == SignatureStatus::Valid,
@@ -189,6 +191,15 @@ impl Verified<'_> {
         ];
         context.log.write(Level::Info, "webhook", "accepted", &fields);
     }
+}
+
+/// The headers that are kept, with a note where the body's text had to be repaired. Headers of the sender are kept by a list, on
+/// which the note's name is not.
+fn noted(mut headers: Value, callback: Option<&Callback>) -> Value {
+    if let (Value::Object(members), Some(true)) = (&mut headers, callback.map(|callback| callback.repaired)) {
+        members.insert(REPAIRED.to_owned(), Value::from("damaged text was read as U+FFFD"));
+    }
+    headers
 }
 
 fn check_content_type(request: &Request) -> Result<(), Problem> {
@@ -286,7 +297,10 @@ mod tests {
             profile: None,
             platform: None,
             hint: Hint::Done(Output { url: "https://x/\u{7}.mp4".to_owned(), raw: Value::Null }),
+            repaired: true,
         };
+        let expected = json!({"user-agent": "x", "mw-repaired": "damaged text was read as U+FFFD"});
+        assert_eq!(noted(json!({"user-agent": "x"}), Some(&callback)), expected);
         assert_eq!(hint(Some(&callback)), json!({"task_id": "t-1"}));
         assert_eq!(storable("a\0b".to_owned()), None);
         assert_eq!(storable("x".repeat(600)), None);

@@ -173,7 +173,7 @@ pub(super) async fn perform(
 impl Talk {
     /// Takes an answer's calls: what may be searched for waits for its search, the others are answered with why not.
     fn hear(&mut self, allowed: &[PersonaTool], answered: Answered) {
-        for ToolCall { id, name, arguments } in &answered.calls {
+        for ToolCall { id, name, arguments, .. } in &answered.calls {
             let arguments = match arguments {
                 Arguments::Parsed(value) => value,
                 Arguments::Unreadable(_) => &Value::Null,

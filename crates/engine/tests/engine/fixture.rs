@@ -67,6 +67,7 @@ impl Engine {
                 base_url: format!("{sim}/openai"),
                 api_key: "key".into(),
                 model: "sim".into(),
+                dialect: llm::Learnt::default(),
             }),
             // Nobody listens there: callbacks are brought by the tests.
             webhook_base_url: "http://127.0.0.1:1".into(),

@@ -25,7 +25,7 @@ pub static SYSTEM: System = System {
         key: "kieai_api_key",
         header: ("authorization", "Bearer "),
         more_headers: &[],
-        cut: "",
+        versioned: false,
         question: "/api/v1/veo/record-info?taskId=mw-validate",
         optional: false,
     }],

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::SYSTEM;
 use super::wire::{self, State};
 use crate::answer::{id, integer, text_of};
-use crate::callback::{Callback, CallbackError, Hint};
+use crate::callback::{self, Callback, CallbackError, Hint};
+use crate::lenient::{self, Lenient};
 use crate::outcome::{Fault, Output};
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_base64, is_fresh, same};
 use crate::webhook::{Code, Webhook};
@@ -48,7 +49,8 @@ fn own_is_valid(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u6
     let (Some(given), Some(timestamp)) = (header(headers, SIGNATURE), header(headers, TIMESTAMP)) else {
         return false;
     };
-    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+    // The id is signed as whoever signs reads it, be the text around it damaged.
+    let Some(Lenient { value: body, .. }) = lenient::read(body) else {
         return false;
     };
     // The guide signs `data.task_id`, most bodies carry `data.taskId`.
@@ -64,10 +66,7 @@ fn own_is_valid(headers: &HeaderMap, body: &[u8], secrets: &[&str], now_unix: u6
 
 /// Reads a callback of any family, and of the original system.
 pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| CallbackError::NotAnObject)?;
-    if !body.is_object() {
-        return Err(CallbackError::NotAnObject);
-    }
+    let Lenient { value: body, repaired } = callback::object(body)?;
     let data = body.get("data").filter(|data| data.is_object());
     let data = data.ok_or(CallbackError::Missing("data"))?;
     Ok(Callback {
@@ -79,6 +78,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
         profile: None,
         platform: None,
         hint: hint(&body, data),
+        repaired,
     })
 }
 

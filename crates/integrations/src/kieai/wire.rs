@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::SYSTEM;
 use crate::answer::{Answer, id, integer, redacted, text_of, web_url};
+use crate::lenient;
 use crate::outcome::{Fault, JobContext, Output, Progress, Settings};
 use crate::retry_after;
 
@@ -233,8 +234,8 @@ fn url_in(home: &Value) -> Option<String> {
 fn first_url(value: &Value) -> Option<String> {
     match value {
         Value::Array(urls) => urls.iter().find_map(web_url),
-        Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(Value::Array(urls)) => urls.iter().find_map(web_url),
+        Value::String(text) => match lenient::read(text.as_bytes()).map(|read| read.value) {
+            Some(Value::Array(urls)) => urls.iter().find_map(web_url),
             _ => text
                 .trim()
                 .trim_start_matches('[')
@@ -248,10 +249,8 @@ fn first_url(value: &Value) -> Option<String> {
 
 /// An object that may come as JSON inside a text.
 fn unpacked(value: &Value) -> Value {
-    match value.as_str().map(serde_json::from_str::<Value>) {
-        Some(Ok(inner)) => inner,
-        _ => value.clone(),
-    }
+    let inner = value.as_str().and_then(|text| lenient::read(text.as_bytes()));
+    inner.map_or_else(|| value.clone(), |inner| inner.value)
 }
 
 /// Whether the task's own parameters carry a callback URL with our job's id.

@@ -79,7 +79,8 @@ fn tool_call(block: &Value) -> ToolCall {
         Some(input) => Arguments::Parsed(input.clone()),
         None => Arguments::read(""),
     };
-    ToolCall { id: text_at(block, "id").to_owned(), name: text_at(block, "name").to_owned(), arguments }
+    let (id, name) = (text_at(block, "id").to_owned(), text_at(block, "name").to_owned());
+    ToolCall { id, name, arguments, extra: Value::Null }
 }
 
 fn usage(usage: &Value) -> Option<Usage> {

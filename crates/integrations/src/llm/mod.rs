@@ -3,19 +3,27 @@
 //! ```text
 //! Ask ─► openai, anthropic: the request as that API writes it
 //!        whole answer ─────────────┐
-//!        stream ─► sse ─► events ──┴─► read ─► Said ─► Answered, or a Fault
+//!        stream ─► sse ─► events ──┴─► read ─► Said ─► spoken, written ─► Answered, or a Fault
+//!        refusal ─► dialect: asked once more, as the server wants it
 //! ```
 //!
 //! [`converse`] asks for text and calls of tools, [`converse_streaming`] tells the text as it is made, [`complete`] asks
 //! for JSON of a shape. A refusal is final; an answer that is empty or cut off is worth another try; 429 and 529 wait as
 //! long as the server asks. What a model says is bounded, can be stored, and holds no key of ours.
 
+mod address;
 mod anthropic;
+mod dialect;
 mod openai;
+mod refusal;
+mod spoken;
 mod sse;
 mod stream;
 mod system;
+mod written;
 
+pub use address::address;
+pub use dialect::{Dialect, Learnt};
 pub use stream::converse_streaming;
 pub use system::SYSTEM;
 
@@ -25,9 +33,12 @@ use std::ops::AddAssign;
 use mw_media::retry::FaultClass;
 use serde_json::Value;
 
-use crate::answer::{Answer, Authorization, Call, NoAnswer, cleaned, joined};
+use crate::answer::{Answer, Authorization, Call, NoAnswer, cleaned};
+use crate::lenient;
 use crate::outcome::Fault;
 use crate::port::HttpClient;
+use refusal::refusal;
+use spoken::Spoken;
 
 /// Most calls of tools in one answer.
 pub const CALLS_MAX: usize = 8;
@@ -44,9 +55,9 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// How a model is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
-    /// `/v1/chat/completions`, which many servers have.
+    /// `/chat/completions`, which many servers have, each in a dialect of its own ([`dialect`]).
     OpenAi,
-    /// `/v1/messages`.
+    /// `/messages`.
     Anthropic,
 }
 
@@ -54,10 +65,12 @@ pub enum Api {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     pub api: Api,
-    /// With or without the final `/v1`.
+    /// With or without a version: [`address`].
     pub base_url: String,
     pub api_key: String,
     pub model: String,
+    /// What was met of the server so far.
+    pub dialect: Learnt,
 }
 
 impl fmt::Debug for Settings {
@@ -99,6 +112,8 @@ pub struct ToolCall {
     /// May be of a tool that was not offered.
     pub name: String,
     pub arguments: Arguments,
+    /// What some servers want back with the call, unread by us.
+    pub extra: Value,
 }
 
 /// What a tool is called with.
@@ -181,24 +196,18 @@ enum End {
     TooLong,
 }
 
-/// The name of the answer's length limit: OpenAI-compatible servers know the new one, the old one, or both.
-#[derive(Clone, Copy, PartialEq)]
-enum Limit {
-    MaxCompletionTokens,
-    MaxTokens,
-}
-
 /// Asks the model, and waits for the whole answer.
 pub async fn converse(client: &impl HttpClient, settings: &Settings, ask: &Ask<'_>) -> Result<Answered, Fault> {
-    let mut limit = Limit::MaxCompletionTokens;
+    let first = settings.dialect.get();
+    let mut dialect = first;
     loop {
-        let call = call(settings, ask, limit, false);
+        let (call, asked) = call(settings, ask, dialect, false);
         let asked_bytes = call.body.len();
         let answer = call.send(client).await.map_err(NoAnswer::into_fault)?;
-        if answer.status.is_success() {
-            return answered(&answer, settings, asked_bytes);
+        match refusal(&answer, settings) {
+            None => return answered(&answer, settings, ask, asked_bytes, dialect),
+            Some(fault) => dialect = dialect.after(first, asked, &answer).ok_or(fault)?,
         }
-        limit = other_limit(limit, &answer, settings)?;
     }
 }
 
@@ -208,13 +217,14 @@ pub async fn complete(client: &impl HttpClient, settings: &Settings, ask: &Ask<'
     Ok((structured(&answered, ask.shape.map_or("", |shape| shape.name), settings)?, answered.usage))
 }
 
-/// The JSON in an answer: its text, or a call of a tool with the shape's name, which is how some servers give it.
+/// The JSON in an answer: in its text, whatever stands around it, or a call of a tool with the shape's name, which is how some
+/// servers give it.
 pub fn structured(answered: &Answered, name: &str, settings: &Settings) -> Result<Value, Fault> {
     let retryable = |code: &str, message: &str| Fault::new(FaultClass::Retryable, code, message);
     let not_json = || retryable("invalid_json", "the model's answer is not JSON");
-    let text = unfenced(&answered.text);
-    if !text.is_empty() {
-        return serde_json::from_str(text).map(|value| cleaned(value, &settings.api_key)).map_err(|_| not_json());
+    if !answered.text.trim().is_empty() {
+        let found = written::json_in(&answered.text);
+        return found.map(|(_, value)| cleaned(value, &settings.api_key)).ok_or_else(not_json);
     }
     match answered.calls.iter().find(|call| call.name == name).map(|call| &call.arguments) {
         Some(Arguments::Parsed(value)) => Ok(value.clone()),
@@ -223,67 +233,54 @@ pub fn structured(answered: &Answered, name: &str, settings: &Settings) -> Resul
     }
 }
 
-/// The text without the code fence that models like to put around JSON.
-fn unfenced(text: &str) -> &str {
-    let text = text.trim();
-    let inner = text.strip_prefix("```").and_then(|text| text.strip_suffix("```"));
-    inner.map_or(text, |inner| inner.strip_prefix("json").unwrap_or(inner).trim())
-}
-
-fn call(settings: &Settings, ask: &Ask<'_>, limit: Limit, streamed: bool) -> Call {
-    let base_url = settings.base_url.trim_end_matches('/').trim_end_matches("/v1");
+/// The request, and the behaviours in it that other servers have otherwise.
+fn call(settings: &Settings, ask: &Ask<'_>, dialect: Dialect, streamed: bool) -> (Call, Dialect) {
     let (path, authorization, mut body) = match settings.api {
         Api::OpenAi => (
-            "/v1/chat/completions",
+            "/chat/completions",
             Authorization::Header("authorization", format!("Bearer {}", settings.api_key)),
-            openai::request(settings, ask, limit),
+            openai::request(settings, ask, dialect, streamed),
         ),
         Api::Anthropic => (
-            "/v1/messages",
+            "/messages",
             Authorization::Header("x-api-key", settings.api_key.clone()),
             anthropic::request(settings, ask),
         ),
     };
-    if streamed && let Value::Object(members) = &mut body {
+    if let (true, Value::Object(members)) = (streamed, &mut body) {
         members.insert("stream".to_owned(), Value::Bool(true));
-        if settings.api == Api::OpenAi {
-            members.insert("stream_options".to_owned(), serde_json::json!({"include_usage": true}));
-        }
     }
-    let call = Call::post_json(&SYSTEM, joined(base_url, path), authorization, &body);
+    let url = address(&settings.base_url, path, dialect);
+    let asked = match settings.api {
+        Api::OpenAi => Dialect::in_request(&body, url.is_guessed),
+        Api::Anthropic => Dialect::default(),
+    };
+    let call = Call::post_json(&SYSTEM, url.text, authorization, &body);
     match settings.api {
-        Api::OpenAi => call,
-        Api::Anthropic => call.with_header("anthropic-version", anthropic::VERSION),
+        Api::OpenAi => (call, asked),
+        Api::Anthropic => (call.with_header("anthropic-version", anthropic::VERSION), asked),
     }
 }
 
-/// After a refusal: the other name of the limit where that was the reason, else the fault.
-fn other_limit(limit: Limit, answer: &Answer, settings: &Settings) -> Result<Limit, Fault> {
-    let is_of_limit = limit == Limit::MaxCompletionTokens
-        && settings.api == Api::OpenAi
-        && matches!(answer.status.as_u16(), 400 | 422)
-        && answer.body.to_string().contains("max_completion_tokens");
-    if is_of_limit { Ok(Limit::MaxTokens) } else { Err(http_fault(answer, settings)) }
-}
-
-/// As the official clients, does what `x-should-retry` says.
-fn http_fault(answer: &Answer, settings: &Settings) -> Fault {
-    let mut fault = answer.http_fault(&settings.api_key);
-    let advice = answer.headers.get("x-should-retry").and_then(|value| value.to_str().ok());
-    match (advice, fault.class) {
-        (Some("false"), _) => fault.class = FaultClass::Final,
-        (Some("true"), FaultClass::Final) => fault.class = FaultClass::Retryable,
-        _ => {}
-    }
-    fault
-}
-
-fn answered(answer: &Answer, settings: &Settings, asked_bytes: usize) -> Result<Answered, Fault> {
+/// What an answer says, without thoughts; calls that stand in its text are calls. What was met of the server is remembered.
+fn answered(
+    answer: &Answer,
+    settings: &Settings,
+    ask: &Ask<'_>,
+    asked_bytes: usize,
+    dialect: Dialect,
+) -> Result<Answered, Fault> {
     let said = match settings.api {
         Api::OpenAi => openai::read(&answer.body),
         Api::Anthropic => anthropic::read(&answer.body),
     };
-    let said = said.ok_or_else(|| answer.malformed("the model's answer has no message"))?;
+    let mut said = said.ok_or_else(|| answer.malformed("the model's answer has no message"))?;
+    let mut spoken = Spoken::of(&said.text);
+    if said.calls.is_empty() {
+        written::take_calls(&mut spoken, ask, &mut said.calls);
+    }
+    settings.dialect.set(dialect.hearing(&spoken));
+    said.text = spoken.said;
     judged(said, settings, asked_bytes)
 }
 
@@ -322,9 +319,9 @@ fn judged(said: Said, settings: &Settings, asked_bytes: usize) -> Result<Answere
 impl Arguments {
     /// From the text of some JSON. No text at all is how some servers call a tool that takes nothing.
     fn read(text: &str) -> Arguments {
-        match serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }) {
-            Ok(value) => Arguments::Parsed(value),
-            Err(_) => Arguments::Unreadable(text.to_owned()),
+        match lenient::read(if text.trim().is_empty() { b"{}" } else { text.as_bytes() }) {
+            Some(read) => Arguments::Parsed(read.value),
+            None => Arguments::Unreadable(text.to_owned()),
         }
     }
 

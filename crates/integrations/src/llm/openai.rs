@@ -1,23 +1,43 @@
 //! Chat completions, as OpenAI and many others serve them.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
-use super::{Arguments, Ask, End, Limit, Message, Said, Settings, Tool, ToolCall, Usage, text_at, tokens};
+use super::dialect::{Dialect, MAX_TOKENS, NO_FORMAT, NO_SCHEMA, NO_STREAM_OPTIONS, NO_TOOLS};
+use super::{Ask, End, Message, Said, Settings, Tool, Usage, text_at, tokens, written};
 
-pub(super) fn request(settings: &Settings, ask: &Ask<'_>, limit: Limit) -> Value {
-    let limit = match limit {
-        Limit::MaxCompletionTokens => "max_completion_tokens",
-        Limit::MaxTokens => "max_tokens",
-    };
-    let mut messages = vec![json!({"role": "system", "content": ask.system})];
-    ask.messages.iter().for_each(|message| write(message, &mut messages));
-    let mut body = json!({"model": settings.model, "messages": messages, limit: ask.answer_tokens_max});
-    if let (Value::Object(body), false) = (&mut body, ask.tools.is_empty()) {
-        body.insert("tools".to_owned(), ask.tools.iter().map(tool).collect());
+pub(super) fn request(settings: &Settings, ask: &Ask<'_>, dialect: Dialect, streamed: bool) -> Value {
+    let limit = if dialect.has(MAX_TOKENS) { "max_tokens" } else { "max_completion_tokens" };
+    let mut system = Cow::Borrowed(ask.system);
+    if let Some(shape) = ask.shape.filter(|_| dialect.has(NO_SCHEMA)) {
+        system
+            .to_mut()
+            .push_str(&format!("\n\nAnswer with JSON of this JSON Schema, and with nothing else:\n{}", shape.schema));
     }
-    if let (Value::Object(body), Some(shape)) = (&mut body, ask.shape) {
-        let format = json!({"name": shape.name, "strict": true, "schema": shape.schema});
-        body.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": format}));
+    let in_words = dialect.has(NO_TOOLS);
+    let tools: Value = ask.tools.iter().map(tool).collect();
+    if in_words && !ask.tools.is_empty() {
+        system.to_mut().push_str(&format!("\n\nYou have these tools:\n{tools}\nTo call one, write <tool_call>{{\"name\": \"…\", \"arguments\": {{}}}}</tool_call> and nothing after it."));
+    }
+    let mut messages = vec![json!({"role": "system", "content": system})];
+    ask.messages.iter().for_each(|message| write(message, in_words, &mut messages));
+    let mut body = json!({"model": settings.model, "messages": messages, limit: ask.answer_tokens_max});
+    let Value::Object(members) = &mut body else { return body };
+    if !in_words && !ask.tools.is_empty() {
+        members.insert("tools".to_owned(), tools);
+    }
+    if let Some(shape) = ask.shape.filter(|_| !dialect.has(NO_FORMAT)) {
+        let format = match dialect.has(NO_SCHEMA) {
+            true => json!({"type": "json_object"}),
+            false => {
+                json!({"type": "json_schema", "json_schema": {"name": shape.name, "strict": true, "schema": shape.schema}})
+            }
+        };
+        members.insert("response_format".to_owned(), format);
+    }
+    if streamed && !dialect.has(NO_STREAM_OPTIONS) {
+        members.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     body
 }
@@ -28,9 +48,21 @@ fn tool(tool: &Tool) -> Value {
     json!({"type": "function", "function": function})
 }
 
-fn write(message: &Message, messages: &mut Vec<Value>) {
+/// A message; `in_words` for a server that knows no tools.
+fn write(message: &Message, in_words: bool, messages: &mut Vec<Value>) {
     match message {
         Message::User(text) => messages.push(json!({"role": "user", "content": text})),
+        Message::Assistant { text, calls } if in_words => {
+            let calls = calls.iter().map(|call| {
+                let call = json!({"name": call.name, "arguments": call.arguments.text()});
+                format!("<tool_call>{call}</tool_call>")
+            });
+            messages.push(json!({"role": "assistant", "content": text.clone() + &calls.collect::<String>()}));
+        }
+        Message::ToolAnswers(answers) if in_words => {
+            let answers = answers.iter().map(|answer| format!("<tool_response>{}</tool_response>", answer.content));
+            messages.push(json!({"role": "user", "content": answers.collect::<String>()}));
+        }
         Message::Assistant { text, calls } if calls.is_empty() => {
             messages.push(json!({"role": "assistant", "content": text}));
         }
@@ -40,7 +72,11 @@ fn write(message: &Message, messages: &mut Vec<Value>) {
                 .iter()
                 .map(|call| {
                     let function = json!({"name": call.name, "arguments": call.arguments.text()});
-                    json!({"id": call.id, "type": "function", "function": function})
+                    let mut written = json!({"id": call.id, "type": "function", "function": function});
+                    if let (Value::Object(members), false) = (&mut written, call.extra.is_null()) {
+                        members.insert("extra_content".to_owned(), call.extra.clone());
+                    }
+                    written
                 })
                 .collect();
             messages.push(json!({"role": "assistant", "content": text, "tool_calls": calls}));
@@ -59,8 +95,7 @@ fn write(message: &Message, messages: &mut Vec<Value>) {
 /// `None` where there is no message.
 pub(super) fn read(body: &Value) -> Option<Said> {
     let choice = body.get("choices")?.get(0)?;
-    let message = choice.get("message").filter(|message| message.is_object())?;
-    let calls = message.get("tool_calls").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
+    let message = message(choice)?;
     let refusal = text_at(message, "refusal");
     let end = match text_at(choice, "finish_reason") {
         _ if !refusal.is_empty() => End::Refused(refusal.to_owned()),
@@ -69,22 +104,31 @@ pub(super) fn read(body: &Value) -> Option<Said> {
         _ => End::Done,
     };
     let usage = body.get("usage").and_then(usage);
-    let calls = (1..).zip(calls).map(|(number, call)| tool_call(call, number)).collect();
-    Some(Said { text: text_at(message, "content").to_owned(), calls, usage, end })
+    let calls = calls(message).enumerate().map(|(place, call)| written::call(call, place)).collect();
+    Some(Said { text: content(message).into_owned(), calls, usage, end })
 }
 
-fn tool_call(call: &Value, number: u32) -> ToolCall {
-    let function = call.get("function").unwrap_or(&Value::Null);
-    let id = match text_at(call, "id") {
-        "" => format!("call_{number}"),
-        id => id.to_owned(),
-    };
-    let arguments = match function.get("arguments") {
-        // Compatible servers send the object itself.
-        Some(object @ Value::Object(_)) => Arguments::Parsed(object.clone()),
-        _ => Arguments::read(text_at(function, "arguments")),
-    };
-    ToolCall { id, name: text_at(function, "name").to_owned(), arguments }
+/// Some whole answers have the name of a stream's piece, and the other way round.
+fn message(choice: &Value) -> Option<&Value> {
+    ["message", "delta"].into_iter().find_map(|name| choice.get(name).filter(|message| message.is_object()))
+}
+
+/// A text, or a list of parts, of which those that are texts are said.
+fn content(message: &Value) -> Cow<'_, str> {
+    let is_text = |part: &&Value| matches!(text_at(part, "type"), "text" | "output_text" | "");
+    match message.get("content") {
+        Some(Value::Array(parts)) => {
+            parts.iter().filter(is_text).map(|part| part.as_str().unwrap_or(text_at(part, "text"))).collect()
+        }
+        content => Cow::Borrowed(content.and_then(Value::as_str).unwrap_or_default()),
+    }
+}
+
+/// The calls, in a list or as the one that there was before.
+fn calls(message: &Value) -> impl Iterator<Item = &Value> {
+    let listed = message.get("tool_calls").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
+    let older = message.get("function_call").filter(|call| call.is_object() && listed.is_empty());
+    listed.iter().chain(older)
 }
 
 fn usage(usage: &Value) -> Option<Usage> {
@@ -99,6 +143,8 @@ pub(super) struct Pieces {
     refusal: String,
     calls: Vec<CallPieces>,
     finish_reason: Value,
+    /// It says whether the model has come to an end, so that an end of the stream before is none.
+    tells_reasons: bool,
     usage: Value,
 }
 
@@ -108,64 +154,74 @@ struct CallPieces {
     id: String,
     name: String,
     arguments: String,
+    extra: Value,
 }
 
 impl Pieces {
     /// Takes an event; gives the text in it.
-    pub(super) fn take<'a>(&mut self, event: &'a Value) -> &'a str {
+    pub(super) fn take<'a>(&mut self, event: &'a Value) -> Cow<'a, str> {
         if let Some(usage) = event.get("usage").filter(|usage| usage.is_object()) {
             self.usage = usage.clone();
         }
-        let Some(choice) = event.get("choices").and_then(|choices| choices.get(0)) else { return "" };
-        if let Some(reason) = choice.get("finish_reason").filter(|reason| reason.is_string()) {
+        let Some(choice) = event.get("choices").and_then(|choices| choices.get(0)) else { return Cow::default() };
+        let reason = choice.get("finish_reason");
+        self.tells_reasons |= reason.is_some();
+        if let Some(reason) = reason.filter(|reason| reason.as_str().is_some_and(|reason| !reason.is_empty())) {
             self.finish_reason = reason.clone();
         }
-        let delta = choice.get("delta").unwrap_or(&Value::Null);
+        let delta = message(choice).unwrap_or(&Value::Null);
         self.refusal.push_str(text_at(delta, "refusal"));
-        for call in delta.get("tool_calls").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice) {
-            self.take_call(call);
-        }
-        let text = text_at(delta, "content");
-        self.text.push_str(text);
+        calls(delta).for_each(|call| self.take_call(call));
+        let text = content(delta);
+        self.text.push_str(&text);
         text
     }
 
-    /// A piece belongs to the call of its index; servers without indices begin each call with its id.
+    /// A piece belongs to the call of its index; another id begins another call all the same. Servers without indices begin each call
+    /// with its id, or with its name.
     fn take_call(&mut self, piece: &Value) {
         let index = piece.get("index").and_then(Value::as_u64);
-        let id = text_at(piece, "id");
+        let function = piece.get("function").unwrap_or(piece);
+        let (id, name) = (text_at(piece, "id"), text_at(function, "name"));
+        let is_same = |call: &CallPieces| id.is_empty() || call.id.is_empty() || call.id == id;
         let place = match (index, id) {
-            (Some(_), _) => self.calls.iter().position(|call| call.index == index),
+            (Some(_), _) => self.calls.iter().rposition(|call| call.index == index && is_same(call)),
+            (None, "") if !name.is_empty() => None,
             (None, "") => self.calls.len().checked_sub(1),
             (None, id) => self.calls.iter().position(|call| call.id == id),
         };
-        if place.is_none() {
+        let place = place.unwrap_or_else(|| {
             self.calls.push(CallPieces { index, ..CallPieces::default() });
-        }
-        let call = match place {
-            Some(place) => self.calls.get_mut(place),
-            None => self.calls.last_mut(),
-        };
-        let Some(call) = call else { return };
-        let function = piece.get("function").unwrap_or(&Value::Null);
-        for (whole, part) in [(&mut call.id, id), (&mut call.name, text_at(function, "name"))] {
+            self.calls.len() - 1
+        });
+        let Some(call) = self.calls.get_mut(place) else { return };
+        for (whole, part) in [(&mut call.id, id), (&mut call.name, name)] {
             if whole.is_empty() {
                 part.clone_into(whole);
             }
         }
-        call.arguments.push_str(text_at(function, "arguments"));
+        match function.get("arguments") {
+            Some(arguments @ Value::Object(_)) => call.arguments.push_str(&arguments.to_string()),
+            _ => call.arguments.push_str(text_at(function, "arguments")),
+        }
+        if let Some(extra) = piece.get("extra_content") {
+            call.extra = extra.clone();
+        }
     }
 
-    /// Whether the model came to an end; a stream that ends before was cut.
+    /// Whether the model came to an end; a stream that ends before was cut. A server that never says so ends without a word.
     pub(super) fn is_finished(&self) -> bool {
-        self.finish_reason.is_string()
+        self.finish_reason.is_string() || !self.tells_reasons && !(self.text.is_empty() && self.calls.is_empty())
     }
 
     /// As it would have come in one piece.
     pub(super) fn whole(self) -> Value {
         let function = |call: &CallPieces| json!({"name": call.name, "arguments": call.arguments});
-        let calls: Vec<Value> =
-            self.calls.iter().map(|call| json!({"id": call.id, "function": function(call)})).collect();
+        let calls: Vec<Value> = self
+            .calls
+            .iter()
+            .map(|call| json!({"id": call.id, "function": function(call), "extra_content": call.extra}))
+            .collect();
         let message = json!({"content": self.text, "refusal": self.refusal, "tool_calls": calls});
         json!({"choices": [{"message": message, "finish_reason": self.finish_reason}], "usage": self.usage})
     }

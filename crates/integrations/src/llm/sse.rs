@@ -34,6 +34,11 @@ impl Events {
         Ok(events)
     }
 
+    /// The data of an event whose empty line, or whose last line's end, never came.
+    pub(super) fn finish(mut self) -> Option<String> {
+        self.end_line().or_else(|| self.end_line())
+    }
+
     /// An empty line ends an event. Of its fields only the data matter: their JSON names the kind of event again.
     fn end_line(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.line);
@@ -83,6 +88,18 @@ mod tests {
         let mut events = Events::default();
         let line = [b"data:".as_slice(), &[b'x'; 1000], b"\n"].concat();
         assert!((0..1001).any(|_| events.take(&line).is_err()));
+    }
+
+    #[test]
+    fn the_last_event_needs_no_empty_line() {
+        for stream in ["data: {}", "data: {}\n", "data: {}\r\n", "data: {}\nid: 7"] {
+            let mut events = Events::default();
+            assert_eq!(events.take(stream.as_bytes()), Ok(vec![]));
+            assert_eq!(events.finish().as_deref(), Some("{}"), "{stream:?}");
+        }
+        let mut events = Events::default();
+        assert_eq!(events.take(b"data: {}\n\n: bye"), Ok(vec!["{}".to_owned()]));
+        assert_eq!(events.finish(), None);
     }
 
     proptest! {

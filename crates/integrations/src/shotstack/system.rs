@@ -24,7 +24,7 @@ pub static SYSTEM: System = System {
         key: "shotstack_api_key",
         header: ("x-api-key", ""),
         more_headers: &[],
-        cut: "",
+        versioned: false,
         question: "/render/00000000-0000-0000-0000-000000000000",
         optional: false,
     }],

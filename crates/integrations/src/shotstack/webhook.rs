@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::SYSTEM;
 use crate::answer::{id, web_url};
-use crate::callback::{Callback, CallbackError, Hint};
+use crate::callback::{self, Callback, CallbackError, Hint};
+use crate::lenient::Lenient;
 use crate::outcome::Output;
 use crate::signature::SignatureStatus;
 use crate::webhook::Webhook;
@@ -31,10 +32,7 @@ pub fn verify(_headers: &HeaderMap, _body: &[u8], _secrets: &[&str], _now_unix: 
 
 /// Reads a callback. Only `edit` and `render` together tell about a render; the copies made for destinations do not.
 pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| CallbackError::NotAnObject)?;
-    if !body.is_object() {
-        return Err(CallbackError::NotAnObject);
-    }
+    let Lenient { value: body, repaired } = callback::object(body)?;
     let text = |name: &'static str| body.get(name).and_then(Value::as_str);
     let kind = text("type").ok_or(CallbackError::Missing("type"))?;
     let action = text("action").unwrap_or_default();
@@ -50,6 +48,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
         profile: None,
         platform: None,
         hint: if is_render { hint(&body) } else { Hint::Unrelated },
+        repaired,
     })
 }
 

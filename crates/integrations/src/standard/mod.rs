@@ -11,7 +11,8 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::answer::id;
-use crate::callback::{Callback, CallbackError, Hint};
+use crate::callback::{self, Callback, CallbackError, Hint};
+use crate::lenient::Lenient;
 use crate::signature::{SignatureStatus, header, hmac_sha256, is_fresh, same};
 
 pub use system::SYSTEM;
@@ -159,10 +160,7 @@ pub fn delivery_id(headers: &HeaderMap) -> Option<&str> {
 
 /// Reads which job an event is about; what became of the job is the provider's to say.
 pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| CallbackError::NotAnObject)?;
-    if !body.is_object() {
-        return Err(CallbackError::NotAnObject);
-    }
+    let Lenient { value: body, repaired } = callback::object(body)?;
     let member = |name: &str| body.get("data").and_then(|data| data.get(name)).and_then(id);
     Ok(Callback {
         event: body.get("type").and_then(Value::as_str).unwrap_or("event").to_owned(),
@@ -173,5 +171,6 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
         profile: None,
         platform: None,
         hint: Hint::Running,
+        repaired,
     })
 }

@@ -29,7 +29,7 @@ pub static SYSTEM: System = System {
         key: "upload_post_api_key",
         header: ("authorization", "Apikey "),
         more_headers: &[],
-        cut: "",
+        versioned: false,
         question: "/uploadposts/history?external_id=mw-validate",
         optional: false,
     }],

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::SYSTEM;
 use super::wire::{Row, failed};
 use crate::answer::id;
-use crate::callback::{Callback, CallbackError, Hint};
+use crate::callback::{self, Callback, CallbackError, Hint};
+use crate::lenient::Lenient;
 use crate::outcome::Output;
 use crate::signature::{self, SignatureStatus, generic_header, generic_is_valid, header, hmac_hex, is_fresh, same};
 use crate::webhook::Webhook;
@@ -62,10 +63,7 @@ pub fn delivery_id(headers: &HeaderMap) -> Option<&str> {
 
 /// Reads an event. Only `upload_completed` tells about a post.
 pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| CallbackError::NotAnObject)?;
-    if !body.is_object() {
-        return Err(CallbackError::NotAnObject);
-    }
+    let Lenient { value: body, repaired } = callback::object(body)?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let event = text("event").ok_or(CallbackError::Missing("event"))?;
     let task_id = ["job_id", "request_id", "external_id"].into_iter().find_map(|name| id(body.get(name)?));
@@ -82,6 +80,7 @@ pub fn parse_callback(body: &[u8]) -> Result<Callback, CallbackError> {
         profile: text("profile_username"),
         platform: text("platform"),
         hint,
+        repaired,
     })
 }
 

@@ -5,19 +5,20 @@ use std::cell::RefCell;
 use crate::common::*;
 use http::{Request, Response};
 use mw_integrations::llm::{
-    ARGUMENTS_BYTES_MAX, Answered, Api, Arguments, Ask, Message, Settings, TEXT_BYTES_MAX, Tool, ToolAnswer, ToolCall,
-    Usage, converse, converse_streaming,
+    ARGUMENTS_BYTES_MAX, Answered, Api, Arguments, Ask, Learnt, Message, Settings, TEXT_BYTES_MAX, Tool, ToolAnswer,
+    ToolCall, Usage, converse, converse_streaming,
 };
 use mw_integrations::{Fault, FaultClass, HttpClient, Pieces, StreamingClient, TransportError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn settings(api: Api) -> Settings {
-    Settings { api, base_url: "https://llm.example".into(), api_key: KEY.into(), model: "m".into() }
+    let (base_url, dialect) = ("https://llm.example".into(), Learnt::default());
+    Settings { api, base_url, api_key: KEY.into(), model: "m".into(), dialect }
 }
 
 fn call(id: &str, arguments: Arguments) -> ToolCall {
-    ToolCall { id: id.into(), name: "list_runs".into(), arguments }
+    ToolCall { id: id.into(), name: "list_runs".into(), arguments, extra: Value::Null }
 }
 
 /// A conversation with everything in it.

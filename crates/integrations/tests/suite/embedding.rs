@@ -12,6 +12,7 @@ fn ask(client: &Client) -> Result<Vec<Vec<f32>>, Fault> {
         base_url: "https://llm.example/v1".into(),
         api_key: KEY.into(),
         model: "small".into(),
+        dialect: Default::default(),
     };
     now(embed(client, &settings, &["one", "two"]))
 }

@@ -1,7 +1,7 @@
 //! The language model's structured answers: every way to answer, and every way not to. `conversation` has the rest.
 
 use crate::common::*;
-use mw_integrations::llm::{Api, Ask, Message, Settings, Shape, complete};
+use mw_integrations::llm::{Api, Ask, Learnt, Message, Settings, Shape, complete};
 use mw_integrations::{Fault, FaultClass, TransportError};
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ fn settings() -> Settings {
         base_url: "https://llm.example/v1/".into(),
         api_key: KEY.into(),
         model: "gpt-x".into(),
+        dialect: Learnt::default(),
     }
 }
 

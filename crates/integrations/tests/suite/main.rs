@@ -4,6 +4,7 @@
 
 mod common;
 mod conversation;
+mod dialects;
 mod embedding;
 mod kieai;
 mod kieai_callbacks;

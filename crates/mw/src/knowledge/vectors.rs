@@ -29,7 +29,13 @@ impl Embedder {
         let base_url = settings.get("OPENAI_BASE_URL").unwrap_or("https://api.openai.com").to_owned();
         let api_key = settings.need("OPENAI_API_KEY")?.to_owned();
         Ok(Some(Embedder {
-            settings: llm::Settings { api: llm::Api::OpenAi, base_url, api_key, model: model.to_owned() },
+            settings: llm::Settings {
+                api: llm::Api::OpenAi,
+                base_url,
+                api_key,
+                model: model.to_owned(),
+                dialect: llm::Learnt::default(),
+            },
         }))
     }
 

@@ -4,10 +4,11 @@
 //!
 //! * [`openai`], [`anthropic`]: what each wants of a request, refused as the real one would, and how it writes an answer.
 //! * [`script`]: answers that a test wants. [`behaviour`]: answers without one. [`schema`]: values of a schema.
-//! * [`stream`]: an answer piece by piece. [`embeddings`]: texts as vectors.
+//! * [`dialect`]: how other servers speak OpenAI's API. [`stream`]: an answer piece by piece. [`embeddings`]: texts as vectors.
 
 pub(crate) mod anthropic;
 mod behaviour;
+mod dialect;
 mod embeddings;
 mod faults;
 pub(crate) mod openai;

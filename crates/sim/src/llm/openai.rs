@@ -2,12 +2,13 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::dialect::{self, Dialect};
 use super::faults::{FAULTS, OVERLOADED_529};
 use super::{Asked, End, Offered, REFUSAL_WORDS, Refused, Said, ToolResult, embeddings, schema, stream};
 use crate::fault::{Fault, On, Own};
@@ -19,7 +20,7 @@ const ONLY_MAX_TOKENS: Fault = Fault::named("only_max_tokens");
 pub(crate) static PLAYER: Player = Player {
     settings: &[Setting::secret("openai_api_key", "The only key that the model accepts as OpenAI [default: any]")],
     key: Some("openai_api_key"),
-    faults: &[FAULTS, &[Own::call(ONLY_MAX_TOKENS, "knows only max_tokens")]],
+    faults: &[FAULTS, dialect::FAULTS, &[Own::call(ONLY_MAX_TOKENS, "knows only max_tokens")]],
     ..Player::new("openai", "/openai", routes, error)
 };
 
@@ -29,15 +30,20 @@ fn error(_status: StatusCode, message: &str) -> Value {
     json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
 }
 
+/// Below every base URL that people have, and below none.
+const PATHS: [&str; 4] = ["/v1", "", "/v1beta/openai", "/api/paas/v4"];
+
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/chat/completions", post(complete))
-        .route("/v1/embeddings", post(embed))
-        .route("/v1/models", get(models))
+    PATHS.into_iter().fold(Router::new(), |routes, path| {
+        routes
+            .route(&format!("{path}/chat/completions"), post(complete))
+            .route(&format!("{path}/embeddings"), post(embed))
+            .route(&format!("{path}/models"), get(models))
+    })
 }
 
-async fn complete(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    super::respond(&app, PROVIDER, answer(&app, &headers, &body))
+async fn complete(State(app): State<App>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    super::respond(&app, PROVIDER, answer(&app, uri.path(), &headers, &body))
 }
 
 async fn embed(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
@@ -85,9 +91,13 @@ pub(super) fn admitted(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Va
     Ok(body)
 }
 
-fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
+fn answer(app: &App, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
     let body = admitted(app, headers, body)?;
     checked(&body)?;
+    let dialect = Dialect::of(app, PROVIDER);
+    if let Some(answer) = dialect.refuses(path, &body).or_else(|| dialect.instead()) {
+        return Err(Box::new(answer));
+    }
     if app.strikes(PROVIDER, OVERLOADED_529, On::Create).is_some() {
         return Err(Box::new(overloaded()));
     }
@@ -98,10 +108,11 @@ fn answer(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refus
         return Err(bad(message, Some("max_completion_tokens")));
     }
     let asked = asked(body)?;
-    let said = super::answer(app, &asked);
+    let wants_json = asked.shape.is_some() || asked.body.get("response_format").is_some();
+    let said = dialect.said(super::answer(app, &asked), wants_json);
     Ok(match asked.is_streamed {
-        true => streamed(app, &asked, &said),
-        false => Json(completion(app, &asked, &said)).into_response(),
+        true => streamed(app, &asked, &said, &dialect),
+        false => Json(completion(app, &asked, &said, &dialect)).into_response(),
     })
 }
 
@@ -157,13 +168,15 @@ fn asked(body: Value) -> Result<Asked, Refused> {
         Some(format) => shape(format)?,
         None => None,
     };
+    let (schema, tools_in_words) = dialect::in_words(&body);
+    let shape = shape.or(schema.map(|schema| (String::new(), schema)));
     let mut asked = Asked {
         provider: PROVIDER,
         is_streamed: body.get("stream") == Some(&Value::Bool(true)),
         user: String::new(),
         results: Vec::new(),
         rounds: 0,
-        tools: tools(&body)?,
+        tools: tools(body.get("tools").and_then(Value::as_array).unwrap_or(&tools_in_words))?,
         shape,
         body: Value::Null,
     };
@@ -191,8 +204,7 @@ fn shape(format: &Value) -> Result<Option<(String, Value)>, Refused> {
     Ok(Some((name.to_owned(), schema.clone())))
 }
 
-fn tools(body: &Value) -> Result<Vec<Offered>, Refused> {
-    let listed = body.get("tools").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
+fn tools(listed: &[Value]) -> Result<Vec<Offered>, Refused> {
     listed
         .iter()
         .map(|tool| {
@@ -221,7 +233,7 @@ fn tools(body: &Value) -> Result<Vec<Offered>, Refused> {
 fn converse(body: &Value, asked: &mut Asked) -> Result<(), Refused> {
     let messages = body.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty());
     let messages = messages.ok_or_else(|| bad("'messages' is required", Some("messages")))?;
-    let mut open: Vec<(String, String)> = Vec::new();
+    let (mut open, mut called) = (Vec::<(String, String)>::new(), Vec::new());
     for message in messages {
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
         if role != "tool" && !open.is_empty() {
@@ -235,6 +247,10 @@ fn converse(body: &Value, asked: &mut Asked) -> Result<(), Refused> {
             || text.clone().ok_or_else(|| bad("Invalid value for 'content': expected a string", Some("messages")));
         match role {
             "system" | "developer" => drop(need_text()?),
+            "user" if !called.is_empty() && need_text()?.starts_with("<tool_response>") => {
+                let answers = called.drain(..).zip(dialect::answered_in_words(&need_text()?));
+                asked.results.extend(answers.map(|(tool, content)| ToolResult { tool, content, is_error: false }));
+            }
             "user" => {
                 asked.user = need_text()?;
                 asked.results.clear();
@@ -243,7 +259,7 @@ fn converse(body: &Value, asked: &mut Asked) -> Result<(), Refused> {
             "assistant" => {
                 open = tool_calls(message)?;
                 if open.is_empty() {
-                    need_text()?;
+                    called = dialect::called_in_words(&need_text()?);
                 }
                 asked.rounds += 1;
             }
@@ -325,7 +341,7 @@ fn calls(app: &App, said: &Said) -> Vec<Value> {
     said.calls.iter().map(call).collect()
 }
 
-fn completion(app: &App, asked: &Asked, said: &Said) -> Value {
+fn completion(app: &App, asked: &Asked, said: &Said, dialect: &Dialect) -> Value {
     let message = json!({"role": "assistant", "content": said.text, "refusal": refusal(said)});
     let message = match said.calls.is_empty() {
         true => message,
@@ -333,20 +349,23 @@ fn completion(app: &App, asked: &Asked, said: &Said) -> Value {
     };
     json!({
         "id": "chatcmpl-sim", "object": "chat.completion", "model": asked.body.get("model"),
-        "choices": [{"index": 0, "message": message, "finish_reason": reason(said)}],
-        "usage": usage(asked, said),
+        "choices": [{"index": 0, "message": dialect.message(message), "finish_reason": reason(said)}],
+        "usage": dialect.tells_usage().then(|| usage(asked, said)),
     })
 }
 
-fn streamed(app: &App, asked: &Asked, said: &Said) -> Response {
-    let wants_usage = asked.body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
+fn streamed(app: &App, asked: &Asked, said: &Said, dialect: &Dialect) -> Response {
+    let wants_usage =
+        dialect.tells_usage() && asked.body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({"id": "chatcmpl-sim", "object": "chat.completion.chunk", "model": asked.body.get("model"), "choices": choices});
         let chunk = if wants_usage { super::with(chunk, "usage", usage) } else { chunk };
         format!("data: {chunk}\n\n")
     };
     let delta = |delta: Value, reason: Option<&str>| {
-        chunk(json!([{"index": 0, "delta": delta, "finish_reason": reason}]), Value::Null)
+        let choice = json!({"index": 0, "delta": dialect.message(delta)});
+        let choice = if dialect.ends_streams() { super::with(choice, "finish_reason", json!(reason)) } else { choice };
+        chunk(json!([choice]), Value::Null)
     };
     let mut events = vec![delta(json!({"role": "assistant", "content": ""}), None)];
     let pieces = |text: Option<&str>, name: &str| -> Vec<String> {
@@ -355,6 +374,10 @@ fn streamed(app: &App, asked: &Asked, said: &Said) -> Response {
     events.extend(pieces(said.text.as_deref(), "content"));
     events.extend(pieces(refusal(said), "refusal"));
     for (index, (call, said)) in calls(app, said).into_iter().zip(&said.calls).enumerate() {
+        if dialect.sends_whole_calls() {
+            events.push(delta(json!({"tool_calls": [call]}), None));
+            continue;
+        }
         let function = json!({"name": said.name, "arguments": ""});
         let start = super::with(super::with(call, "function", function), "index", json!(index));
         events.push(delta(json!({"tool_calls": [start]}), None));
@@ -362,12 +385,16 @@ fn streamed(app: &App, asked: &Asked, said: &Said) -> Response {
             events.push(delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), None));
         }
     }
-    events.push(delta(json!({}), Some(reason(said))));
+    if dialect.ends_streams() {
+        events.push(delta(json!({}), Some(reason(said))));
+    }
     if wants_usage {
         events.push(chunk(json!([]), usage(asked, said)));
     }
-    events.push("data: [DONE]\n\n".to_owned());
+    if dialect.ends_streams() {
+        events.push("data: [DONE]\n\n".to_owned());
+    }
     let error =
         json!({"error": {"message": "The server had an error", "type": "server_error", "param": null, "code": null}});
-    stream::response(app, PROVIDER, events, format!("data: {error}\n\n"))
+    stream::response(app, PROVIDER, dialect.lines(events), format!("data: {error}\n\n"))
 }

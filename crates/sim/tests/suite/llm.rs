@@ -1,7 +1,8 @@
 //! The language model in both APIs, and its own faults.
 
 use mw_integrations::llm::{
-    Answered, Api, Arguments, Ask, Message, Settings, Shape, Tool, ToolAnswer, complete, converse, converse_streaming,
+    Answered, Api, Arguments, Ask, Learnt, Message, Settings, Shape, Tool, ToolAnswer, complete, converse,
+    converse_streaming,
 };
 use mw_integrations::{Fault, FaultClass};
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ use crate::common::*;
 const APIS: [(Api, &str); 2] = [(Api::OpenAi, "openai"), (Api::Anthropic, "anthropic")];
 
 fn settings(sim: &Sim, (api, path): (Api, &str)) -> Settings {
-    Settings { api, base_url: format!("{}/{path}", sim.url), api_key: "k-which-is-secret".into(), model: "sim".into() }
+    let (base_url, api_key) = (format!("{}/{path}", sim.url), "k-which-is-secret".into());
+    Settings { api, base_url, api_key, model: "sim".into(), dialect: Learnt::default() }
 }
 
 fn ask(sim: &Sim, api: (Api, &str)) -> Result<Value, Fault> {

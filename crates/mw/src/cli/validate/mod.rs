@@ -2,6 +2,7 @@
 //! providers something harmless.
 
 mod config;
+mod dialect;
 mod env;
 mod personas;
 mod providers;
@@ -34,9 +35,10 @@ Examples:
         #[arg(long)]
         file: Option<PathBuf>,
     },
-    /// Ask each provider something that makes nothing: is it reachable, does it take our key?
+    /// Ask each provider something that makes nothing: is it reachable, does it take our key, what does its model's server do otherwise?
     #[command(after_help = "\
-Outside mock mode only: there nobody is asked. Exit codes: 0 all answer; 1 one does not, or refuses the key; 2 a key is missing.
+Outside mock mode only: there nobody is asked. A language model with OpenAI's API is asked two short questions, to say which dialect
+it speaks. Exit codes: 0 all answer; 1 one does not, or refuses the key; 2 a key is missing.
 
 Example:
   mw validate providers --dry-run     only says what would be asked")]

@@ -1,6 +1,6 @@
 //! The providers of jobs, and the language model where there is a key for one: where they are, and one harmless question to each.
 
-use super::Context;
+use super::{Context, dialect};
 use crate::{
     api::{Answer, Api, Call, text},
     error::{Error, Result},
@@ -79,10 +79,13 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
     for probe in probes(settings) {
         let base_url = base_url(probe, settings, Of::Stack(mode));
         let host = origin(&setting(probe.address.variable), &base_url)?;
-        let base_url = base_url.trim_end_matches('/');
-        let base_url = if probe.cut.is_empty() { base_url } else { base_url.trim_end_matches(probe.cut) };
-        let url = format!("{base_url}{}", probe.question);
-        let verdict = if is_asked { ask(probe, &url, key(probe, settings, mode)?) } else { Value::Null };
+        let url = probe.url(&base_url);
+        let verdict = if is_asked {
+            let key = key(probe, settings, mode)?;
+            dialect::add(ask(probe, &url, key), probe, &base_url, key, settings)
+        } else {
+            Value::Null
+        };
         answers.push(json!({ "provider": probe.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
     }
     let is_fine = |answer: &Value| answer.pointer("/answer/ok") != Some(&Value::Bool(false));
