@@ -155,9 +155,17 @@ fn start_run(
     let keep = |run: &Run| {
         let texts = [reply.kept(), reply::started_text(&name, run, &remarks)];
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-        kept(turn, account, texts.join("
+        kept(
+            turn,
+            account,
+            texts.join(
+                "
 
-"), Some(Decision::Run), Some(run.run_id.clone()))
+",
+            ),
+            Some(Decision::Run),
+            Some(run.run_id.clone()),
+        )
     };
     let started = start.commit(context, None, Some(&keep))?;
     context.log.about_run(&started.run_id);
