@@ -95,7 +95,8 @@ fn resolved(from: &str, address: &str) -> String {
 
 /// The values of an attribute, as a browser reads them.
 fn values(page: &str, attribute: &str) -> Vec<String> {
-    let parts = page.split(&format!("{attribute}\"")).skip(1);
+    let mark = format!("{attribute}\"");
+    let parts = page.split(&mark).skip(1);
     parts.map(|part| part.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")).collect()
 }
 
