@@ -6,7 +6,7 @@ use crate::run::testing::{T0, claim_of, failed, finish_of, only, report, started
 use crate::run::view::progress;
 use crate::run::{Command, Engines, Event, JobStatus, Phase, Render, RenderCommand, RenderEvent, Run, Stage};
 use crate::work::{Assignment, Held};
-use mw_kernel::run::{apply, decide, fold};
+use mw_kernel::run::{Context, Refusal, apply, decide, fold};
 use mw_kernel::status::End;
 use mw_model::{Model, broken, visit};
 use proptest::prelude::*;
@@ -144,9 +144,44 @@ impl Model for RenderModel {
         state_faults(run)
     }
 
-    fn step_faults(run: &Run, _: &Command, events: &[Event]) -> Vec<&'static str> {
-        step_faults(run, events)
+    fn step_faults(run: &Run, command: &Command, events: &[Event]) -> Vec<&'static str> {
+        let is_stale = shown(command).is_some_and(|held| run.body.held(held).is_none());
+        let mut faults = step_faults(run, events);
+        faults.extend(broken([(!is_stale || events.is_empty(), STALE)]));
+        faults
     }
+}
+
+const STALE: &str = "whoever no longer holds a piece of work changes nothing";
+
+/// What a worker shows, where the command is a worker's.
+fn shown(command: &Command) -> Option<&Held> {
+    let Command::Own(command) = command else { return None };
+    match command {
+        RenderCommand::FinishSegment(finished) => Some(&finished.held),
+        RenderCommand::FinishVideo(finished) => Some(&finished.held),
+        RenderCommand::Fail(failed) => Some(&failed.held),
+        RenderCommand::ExpireLease { held, .. } => Some(held),
+        RenderCommand::Claim(_) | RenderCommand::Reroute { .. } | RenderCommand::ForceFail { .. } => None,
+    }
+}
+
+/// The decision function without the guard of fences: whoever knows the try may finish it.
+fn without_fences(run: &Run, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let mut command = command.clone();
+    let fence = |held: &Held| run.body.find(&held.try_id).and_then(|(_, work)| work.lease()).map_or(0, |one| one.fence);
+    match &mut command {
+        Command::Own(RenderCommand::FinishSegment(finished)) => finished.held.fence = fence(&finished.held),
+        Command::Own(RenderCommand::FinishVideo(finished)) => finished.held.fence = fence(&finished.held),
+        _ => {}
+    }
+    decide(run, &command, context)
+}
+
+#[test]
+fn the_model_misses_the_guard_of_fences() {
+    let visit = visit::<RenderModel>(without_fences, 60);
+    assert_eq!(visit.faults, BTreeSet::from([STALE.to_owned()]));
 }
 
 #[test]
