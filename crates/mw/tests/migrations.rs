@@ -168,7 +168,7 @@ fn a_database_from_before_the_squash_is_told_to_start_anew() {
                    INSERT INTO schema_migrations VALUES (58, '0058_callers', 'x', now())";
     scratch.client.batch_execute(history).unwrap();
     let refused = scratch.refusal(&schema(&[TABLES], &[]));
-    assert!(refused.contains("remove .mw/pg") && refused.contains("docs/deployment.md"), "{refused}");
+    assert!(refused.contains("remove .mw/pg") && refused.contains("docs/postgresql.md"), "{refused}");
 }
 
 #[test]
