@@ -231,7 +231,7 @@ mod tests {
     fn lines_are_of_about_the_same_length() {
         let fitted = fitted("Handmade candles that smell like the forest after rain", &look(Font::Inter, 56));
         assert_eq!(fitted.size, 56.0);
-        assert_eq!(fitted.lines, ["Handmade candles that smell", "like the forest after rain"]);
+        assert_eq!(fitted.lines, ["Handmade candles that", "smell like the forest after rain"]);
         let two = super::tests::fitted("Stop scrolling for a second", &look(Font::Montserrat, 72));
         assert_eq!(two.lines, ["Stop scrolling", "for a second"]);
     }
