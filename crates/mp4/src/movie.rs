@@ -59,7 +59,7 @@ pub(crate) fn read(head: &[u8], size: u64) -> Result<Movie, Fault> {
         }
         match &header.name {
             b"mdat" if movie.is_none() => return Err(Fault::NotFastStart),
-            b"mdat" => media = Some(media.unwrap_or(0).saturating_add(needed - from - header.content)),
+            b"mdat" => media = Some(media.unwrap_or(0).saturating_add(needed.saturating_sub(from + header.content))),
             b"moov" if movie.is_some() => return Err(Fault::Malformed("there are two movie boxes")),
             b"moov" => movie = Some(content(head, from + header.content, needed)?),
             _ => {}

@@ -4,7 +4,6 @@ use crate::input::Content;
 use crate::program::Failure;
 use mw_render::AssetRef;
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// The files that a spec refers to.
@@ -18,8 +17,7 @@ impl Files {
 
     /// Links a file into the folder of the work under a name of ours, and says what it is by its content.
     pub fn place(&self, asset: &AssetRef, folder: &Path, name: &str) -> Result<Placed, Failure> {
-        let gone = || io::Error::new(io::ErrorKind::NotFound, format!("{asset} is not there"));
-        let path = self.0.get(asset).ok_or_else(gone).map_err(|error| Failure::Io("an input is missing", error))?;
+        let path = self.0.get(asset).ok_or_else(|| Failure::Input(format!("{asset} is not there")))?;
         place(path, folder, name)
     }
 }

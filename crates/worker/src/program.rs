@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 const HEARD: usize = 4 << 20;
 /// How much of what a failed program said is passed on.
 const PASSED_ON: usize = 1500;
+const NO_ROOM: [&str; 2] = ["No space left on device", "Cannot allocate memory"];
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Which programs are used. The names are looked for on PATH.
@@ -73,8 +74,10 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Failure::TimedOut { .. } | Failure::Io(..) => true,
-            // A program that was ended from outside, for want of memory perhaps, did not judge its input.
-            Failure::Failed { status, .. } => status.code().is_none(),
+            // A program that was ended from outside, or had no room, did not judge its input.
+            Failure::Failed { status, said, .. } => {
+                status.code().is_none() || NO_ROOM.iter().any(|text| said.contains(text))
+            }
             Failure::Missing(_) | Failure::Stopped | Failure::Input(_) | Failure::Unreadable(..) => false,
         }
     }
