@@ -135,6 +135,7 @@ pub(crate) fn tool_call(bytes: &[u8]) -> Seen {
         is_default: true,
         requests: Vec::new(),
         has_runs: true,
+        ..KnownProject::default()
     };
     let run = KnownRun {
         run_id: "run-1".into(),

@@ -147,3 +147,11 @@ pub(crate) fn render_job_body(bytes: &[u8]) -> Seen {
     }
     Seen::Taken
 }
+
+/// A file that is taken has media, in a movie that says how long it plays.
+pub(crate) fn mp4_head(bytes: &[u8]) -> Seen {
+    let Ok(movie) = mw_mp4::read(bytes, bytes.len() as u64) else { return Seen::Refused };
+    assert!(movie.seconds.is_finite() && movie.seconds >= 0.0, "{movie:?}");
+    assert!(movie.tracks.iter().any(|track| track.samples > 0), "{movie:?}");
+    Seen::Taken
+}

@@ -67,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     parsers("moment", &["clock::parse"], requests::moment),
     parsers("gate_token", &["token::verify"], rules::gate_token),
     // Files, and what the operator's command reads.
+    parsers("mp4_head", &["lib::read", "movie::read"], rules::mp4_head),
     parsers("project_definition", &["definition::from_json"], rules::project_definition),
     parsers("knowledge_file", &["knowledge/document::documents"], rules::knowledge_file),
     parsers("env_file", &["lib::parse_lines"], operator::env_file),
