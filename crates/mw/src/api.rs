@@ -132,8 +132,8 @@ impl Api {
 
     fn address_of(&self, path: &str) -> Result<String> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base_url) };
-        let parsed = url::Url::parse(&url).ok();
-        if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        let has_scheme = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        if has_scheme && url::Url::parse(&url).is_ok() {
             return Ok(url);
         }
         Err(Error::misuse("API_BASE_URL must begin with http:// or https://, like http://127.0.0.1:3000"))
