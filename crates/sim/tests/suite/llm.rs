@@ -1,7 +1,7 @@
 //! The language model in both APIs, and its own faults.
 
 use mw_integrations::llm::{
-    Answered, Api, Arguments, Ask, Learnt, Message, Settings, Shape, Tool, ToolAnswer, complete, converse,
+    Answered, Api, Arguments, Ask, Dialect, Learnt, Message, Settings, Shape, Tool, ToolAnswer, complete, converse,
     converse_streaming,
 };
 use mw_integrations::{Fault, FaultClass};
@@ -14,7 +14,10 @@ const APIS: [(Api, &str); 2] = [(Api::OpenAi, "openai"), (Api::Anthropic, "anthr
 
 fn settings(sim: &Sim, (api, path): (Api, &str)) -> Settings {
     let (base_url, api_key) = (format!("{}/{path}", sim.url), "k-which-is-secret".into());
-    Settings { api, base_url, api_key, model: "sim".into(), dialect: Learnt::default() }
+    let settings = Settings { api, base_url, api_key, model: "sim".into(), dialect: Learnt::default() };
+    // Heard before: the first answer of an unknown server is told at its end.
+    settings.dialect.set(Dialect::of_byte(128));
+    settings
 }
 
 fn ask(sim: &Sim, api: (Api, &str)) -> Result<Value, Fault> {
