@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(state(&settings, "API_KEY", known().unwrap()["API_KEY"]), "set (secret)");
         assert_eq!((state(&settings, "LOG_LEVEL", false).as_str(), strangers), ("debug", vec!["OTHER".to_owned()]));
         assert_eq!(mode(&settings, true).unwrap(), Mode::Mock);
-        let problems = [problems(&settings, &known().unwrap(), &[]), of_host(&settings)].concat().join("\n");
+        let problems = [problems(&settings, &known().unwrap(), &[], Of::Host), of_host(&settings)].concat().join("\n");
         for part in [
             "DATABASE_URL has the driver in its scheme, sslmode=verify-…, pgbouncer, which Spin refuses",
             "sslmode=require verifies the certificate and its name there",
