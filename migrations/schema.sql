@@ -6,7 +6,7 @@
 --   effects       provider_jobs, outbox, provider_states, exports
 --   webhooks      webhook_events, webhook_dlq
 --   people        principal_words_fit(), is_one_person(), principals, principal_keys, principal_identities, channels,
---                 channel_updates
+--                 channel_moves, channel_updates
 --   chat          chat_messages, chat_summaries, chat_usage
 --   knowledge     kb_unspaced(), kb_spelling(), kb_pairs(), kb_vector(), kb_documents, kb_chunks, kb_lexemes,
 --                 kb_corpus
@@ -14,7 +14,8 @@
 --   series        metric_series
 --
 -- Functions that the code calls, by domain:
---   channels      channel_add, channel_list, channel_remove, notices_replay, press_load, update_begin, update_end
+--   channels      channel_add, channel_list, channel_move, channel_remove, notices_replay, press_load, update_begin,
+--                 update_end
 --   chat          chat_delete, chat_export, chat_load, chat_run, chat_save, chat_summarise, persona_recall
 --   commit        runs_commit
 --   console       console_chat, console_inbox, console_letter, console_login, console_providers, console_run,
@@ -62,6 +63,7 @@
 --       notices_write
 --         notice_targets
 --           notice_approvers
+--           channel_current
 --     runs_release
 --     runs_hold
 --     runs_end
@@ -78,6 +80,10 @@
 --     contacts_observe
 --       personas_observe
 --         llm_observe
+--     channels_observe
+--       channel_move
+--         channel_current
+--         channel_first
 --     kick_take
 --
 -- A claim calls (a function that stands above already is not drawn again):
@@ -85,9 +91,11 @@
 --     lanes_due
 --       starts_recent
 --     starts_recent
+--     channel_current
 --     notice_recipient
 --       principal_behind
 --         principal_named
+--       channel_first
 
 -- projects
 
@@ -536,16 +544,37 @@ END),
     CONSTRAINT channels_kind_check CHECK ((kind = ANY (ARRAY['telegram'::text, 'slack'::text])))
 );
 
+CREATE TABLE channel_moves (
+    kind text NOT NULL,
+    from_address text NOT NULL,
+    to_address text NOT NULL,
+    first_address text NOT NULL,
+    moved_at timestamp with time zone NOT NULL,
+    CONSTRAINT channel_moves_pkey PRIMARY KEY (kind, from_address),
+    CONSTRAINT channel_moves_check CHECK (((length(to_address) <= 64) AND (to_address <> from_address))),
+    CONSTRAINT channel_moves_from_address_check CHECK ((length(from_address) <= 64)),
+    CONSTRAINT channel_moves_kind_check CHECK ((kind = ANY (ARRAY['telegram'::text, 'slack'::text])))
+);
+CREATE INDEX channel_moves_by_address ON channel_moves USING btree (kind, to_address);
+
 CREATE TABLE channel_updates (
     kind text NOT NULL,
     update_id text NOT NULL,
     state text NOT NULL,
     received_at timestamp with time zone NOT NULL,
+    message text,
+    said_at bigint,
+    text_sha256 text,
+    run_id text,
     CONSTRAINT channel_updates_pkey PRIMARY KEY (kind, update_id),
     CONSTRAINT channel_updates_kind_check CHECK ((kind = 'telegram'::text)),
+    CONSTRAINT channel_updates_message CHECK ((((message IS NULL) = (said_at IS NULL)) AND ((message IS NULL) = (text_sha256 IS NULL)))),
+    CONSTRAINT channel_updates_message_check CHECK ((length(message) <= 100)),
     CONSTRAINT channel_updates_state_check CHECK ((state = ANY (ARRAY['at_work'::text, 'handled'::text]))),
+    CONSTRAINT channel_updates_text_sha256_check CHECK ((text_sha256 ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT channel_updates_update_id_check CHECK ((length(update_id) <= 100))
 );
+CREATE INDEX channel_updates_by_message ON channel_updates USING btree (kind, message, said_at DESC) WHERE (message IS NOT NULL);
 CREATE INDEX channel_updates_oldest ON channel_updates USING btree (received_at);
 
 -- chat
@@ -736,9 +765,13 @@ CREATE TABLE metric_series (
 
 -- channels
 -- channel_add(request jsonb) RETURNS jsonb
+-- channel_current(a_kind text, an_address text) RETURNS text
+-- channel_first(a_kind text, an_address text) RETURNS text
 -- channel_list(request jsonb) RETURNS jsonb
+-- channel_move(request jsonb) RETURNS jsonb
 -- channel_remove(request jsonb) RETURNS jsonb
 -- channel_view(channel channels) RETURNS jsonb
+-- channels_observe(observed jsonb, a_now timestamptz) RETURNS void
 -- notice_approvers(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, name text)
 -- notice_recipient(a_kind text, an_address text, a_run_id text) RETURNS jsonb
 -- notice_targets(a_run runs, notice jsonb) RETURNS TABLE (kind text, address text, approver text, is_principal boolean)
