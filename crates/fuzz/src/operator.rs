@@ -4,6 +4,7 @@ use crate::Seen;
 use mw::cli::backup::manifest::Manifest;
 use mw::exposition::Exposition;
 use mw_integrations::sentry::Dsn;
+use mw_postgresql::Address;
 
 /// A name is a name; what is read is written so that it is read as it was; what is refused shows no value.
 pub(crate) fn env_file(bytes: &[u8]) -> Seen {
@@ -22,6 +23,20 @@ pub(crate) fn env_file(bytes: &[u8]) -> Seen {
         assert_eq!(again.get(name), Some(value), "{name}");
     }
     Seen::from(!settings.is_empty())
+}
+
+/// An address of a database: what it is shown as has no password, and what is wrong with it is a short sentence.
+pub(crate) fn database_address(bytes: &[u8]) -> Seen {
+    match Address::read(&String::from_utf8_lossy(bytes)) {
+        Ok(address) => {
+            assert!(!format!("{address:?}").contains("secret-value-0123"));
+            Seen::Taken
+        }
+        Err(fault) => {
+            assert!(fault.to_string().len() < 400, "{fault}");
+            Seen::Refused
+        }
+    }
 }
 
 /// A scrape has at most one sample a line, and its sums are numbers.

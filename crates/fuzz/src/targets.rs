@@ -71,6 +71,7 @@ pub const TARGETS: &[Target] = &[
     parsers("project_definition", &["definition::from_json"], rules::project_definition),
     parsers("knowledge_file", &["knowledge/document::documents"], rules::knowledge_file),
     parsers("env_file", &["lib::parse_lines"], operator::env_file),
+    parsers("database_address", &["address::read"], operator::database_address),
     parsers("exposition", &["exposition::parse"], operator::exposition),
     parsers("backup_manifest", &["cli/backup/manifest::parse"], operator::backup_manifest),
     parsers("sentry_dsn", &["sentry::parse"], operator::sentry_dsn),
@@ -114,5 +115,4 @@ pub const UNREACHED: &[(&str, &str)] = &[
     ("sweep-cron", "called by the host"),
     ("database/remote::decoded", "what the component beside it wrote; its property is tested beside it"),
     ("words::parse", "a word of a closed list; unknown ones are told apart in the tests of what reads them"),
-    ("words::parse", "a word of our own configuration"),
 ];

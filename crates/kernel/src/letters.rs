@@ -14,17 +14,19 @@ pub fn folded(text: &str) -> String {
 
 /// One letter of [`folded`].
 pub fn fold_into(out: &mut String, letter: char) {
-    for c in letter.to_lowercase().filter(|c| !is_accent(*c)) {
+    for c in of_plain_width(letter).to_lowercase().filter(|c| !is_accent(*c)) {
         match c {
             'ß' => out.push_str("ss"),
             'æ' => out.push_str("ae"),
             'œ' => out.push_str("oe"),
-            '\u{ff01}'..='\u{ff5e}' => {
-                out.extend(char::from_u32(u32::from(c) - 0xfee0).into_iter().flat_map(char::to_lowercase))
-            }
             _ => out.push(base(c)),
         }
     }
+}
+
+fn of_plain_width(c: char) -> char {
+    let full = ('\u{ff01}'..='\u{ff5e}').contains(&c);
+    if full { char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c) } else { c }
 }
 
 /// Whether the character only changes the letter before it.
@@ -40,12 +42,25 @@ const ACCENTED: &str = "aàáâãäåāăąǎ cçćĉċč dďđ eèéêëēĕė�
 const VIETNAMESE: [(char, char); 6] =
     [('\u{1ea0}', 'a'), ('\u{1eb8}', 'e'), ('\u{1ec8}', 'i'), ('\u{1ecc}', 'o'), ('\u{1ee4}', 'u'), ('\u{1ef2}', 'y')];
 
+/// In one pass: splitting and searching texts is code that every component would carry.
+fn first_of_group(c: char) -> Option<char> {
+    let mut first = None;
+    for letter in ACCENTED.chars() {
+        match letter {
+            ' ' => first = None,
+            _ if letter == c => return first.or(Some(c)),
+            _ => first = first.or(Some(letter)),
+        }
+    }
+    None
+}
+
 /// The letter without the accent that is part of it.
 fn base(c: char) -> char {
     match c {
         '\u{0}'..='\u{bf}' => c,
         '\u{1ea0}'..='\u{1ef9}' => VIETNAMESE.iter().rev().find(|(first, _)| *first <= c).map_or(c, |(_, base)| *base),
-        _ => ACCENTED.split(' ').find(|group| group.contains(c)).and_then(|group| group.chars().next()).unwrap_or(c),
+        _ => first_of_group(c).unwrap_or(c),
     }
 }
 

@@ -211,7 +211,7 @@ impl Pieces {
 
     /// Whether the model came to an end; a stream that ends before was cut. A server that never says so ends without a word.
     pub(super) fn is_finished(&self) -> bool {
-        self.finish_reason.is_string() || !self.tells_reasons && !(self.text.is_empty() && self.calls.is_empty())
+        self.finish_reason.is_string() || !(self.tells_reasons || self.text.is_empty() && self.calls.is_empty())
     }
 
     /// As it would have come in one piece.

@@ -139,7 +139,7 @@ enum Place {
 }
 
 fn next_mark(text: &str) -> Place {
-    for (at, _) in text.match_indices(['<', '[']) {
+    for (at, _) in text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'<' | b'[')) {
         let rest = text.get(at..).unwrap_or_default();
         let marks = MARKS.iter().flat_map(|mark| [(mark.open, mark, true), (mark.close, mark, false)]);
         for (text, mark, opens) in marks.filter(|(text, ..)| !text.is_empty()) {

@@ -15,7 +15,7 @@ pub(super) fn json_in(text: &str) -> Option<(usize, Value)> {
     let (text, _) = lenient::mended(text.as_bytes());
     let (mut at, mut found) = (0, None::<(usize, usize, Value)>);
     for _ in 0..PLACES_MAX {
-        let Some(step) = text.get(at..).and_then(|rest| rest.find(['{', '['])) else { break };
+        let Some(step) = text.get(at..).and_then(json_begin) else { break };
         at += step;
         let mut values = serde_json::Deserializer::from_str(text.get(at..)?).into_iter();
         match values.next() {
@@ -34,6 +34,11 @@ pub(super) fn json_in(text: &str) -> Option<(usize, Value)> {
     found.map(|(at, _, value)| (at, value))
 }
 
+/// Where the first object or array may begin.
+fn json_begin(text: &str) -> Option<usize> {
+    text.bytes().position(|byte| matches!(byte, b'{' | b'['))
+}
+
 /// The calls that stand in a text between marks, or, where tools were offered, as JSON that calls one of them: they are taken out.
 pub(super) fn take_calls(spoken: &mut Spoken, ask: &Ask<'_>, calls: &mut Vec<ToolCall>) {
     for text in &spoken.calls {
@@ -48,16 +53,23 @@ pub(super) fn take_calls(spoken: &mut Spoken, ask: &Ask<'_>, calls: &mut Vec<Too
     let is_offered = |call: &ToolCall| ask.tools.iter().any(|tool| tool.name == call.name);
     if !written.is_empty() && written.iter().all(is_offered) {
         spoken.said.truncate(at);
-        let before = spoken.said.trim_end().trim_end_matches("json").trim_end_matches(['`', '\n', ' ']).len();
+        let before = spoken.said.trim_end().trim_end_matches("json").trim_end_matches(is_fence).len();
         spoken.said.truncate(before);
         *calls = written;
     }
 }
 
+fn is_fence(c: char) -> bool {
+    matches!(c, '`' | '\n' | ' ')
+}
+
 /// `{"name", "arguments"}`, a list of such, or a name and its arguments.
 fn read_marked(text: &str, calls: &mut Vec<ToolCall>) {
-    let text = text.trim().replacen("[ARGS]", "", 1);
-    let (name, rest) = text.split_at(text.find(['{', '[']).unwrap_or(text.len()));
+    let text = text.trim();
+    let (name, rest) = match text.split_once("[ARGS]") {
+        Some(parts) => parts,
+        None => text.split_at(json_begin(text).unwrap_or(text.len())),
+    };
     let name = name.trim().to_owned();
     let count = calls.len();
     match lenient::read(rest.as_bytes()) {
@@ -67,7 +79,7 @@ fn read_marked(text: &str, calls: &mut Vec<ToolCall>) {
     }
     if calls.len() == count {
         // The model is told that it is none.
-        calls.push(tool_call(&name, &Value::Null, count, Arguments::Unreadable(text)));
+        calls.push(tool_call(&name, &Value::Null, count, Arguments::Unreadable(text.to_owned())));
     }
 }
 

@@ -188,7 +188,9 @@ impl House {
         ];
         let answer = self.send("POST", target, &headers, form).unwrap();
         assert_eq!(answer.status, 303, "{}", String::from_utf8_lossy(&answer.body));
-        answer.headers.into_iter().find(|(name, _)| *name == "location").unwrap().1
+        let location = answer.headers.into_iter().find(|(name, _)| *name == "location").unwrap().1;
+        // It is relative to the form's own address, and leads to one of ours from the root.
+        format!("/{}", location.trim_start_matches("../"))
     }
 }
 

@@ -128,7 +128,7 @@ fn is_beside(words: &Words<'_>, mentions: &Mentions, want: &Range<usize>, end: u
     let before = words.before(want.start);
     let joins = |word: &str| matches!(word, "with" | "without" | "no" | "plus" | "but" | "as" | "skip" | "using");
     let is_joined =
-        joins(before) || (ARTICLES.contains(&before) && want.start >= 2 && joins(words.before(want.start - 1)));
+        joins(before) || (lists(ARTICLES, before) && want.start >= 2 && joins(words.before(want.start - 1)));
     ends || is_joined
 }
 
