@@ -39,7 +39,8 @@ impl Group {
 
     fn is_listed_at(&self, chat: i64) -> bool {
         let listed = service().get("/v1/channels").send().expect(200).json();
-        listed["channels"].as_array().unwrap().iter().any(|channel| channel["address"] == chat.to_string())
+        let address = chat.to_string();
+        listed["channels"].as_array().unwrap().iter().any(|channel| channel["address"] == address.as_str())
     }
 }
 
