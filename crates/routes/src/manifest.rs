@@ -7,7 +7,7 @@ pub fn routes(manifest: &str) -> Vec<String> {
     let manifest: toml::Table = manifest.parse().unwrap_or_default();
     let triggers = manifest.get("trigger").and_then(|trigger| trigger.get("http")).and_then(toml::Value::as_array);
     let routes = triggers.into_iter().flatten().filter_map(|trigger| trigger.get("route")?.as_str());
-    let routes = routes.filter(|route| !route.ends_with("/...") && !route.ends_with('/'));
+    let routes = routes.filter(|route| !route.ends_with("/...") && (*route == "/" || !route.ends_with('/')));
     routes
         .map(|route| {
             let segments = route.split('/').map(|segment| match segment.strip_prefix(':') {

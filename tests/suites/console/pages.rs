@@ -1,6 +1,7 @@
 //! What pages show, and to browsers say.
 
 use super::{Browser, PAGES};
+use crate::support::http::from_root;
 use crate::support::{Run, eventually, service, stack, unique};
 use serde_json::json;
 
@@ -133,7 +134,8 @@ fn browsers_are_told_to_load_run_frame_and_keep_nothing_else() {
 #[test]
 fn the_style_and_the_script_are_ours_named_by_content_and_kept() {
     let page = service().call("GET", "/console/login").send().expect(200).text();
-    let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/console/assets/")).collect();
+    let assets = page.split('"').filter(|text| text.starts_with("../console/assets/")).map(from_root);
+    let assets: Vec<&str> = assets.collect();
     assert_eq!(assets.len(), 3);
     for path in assets {
         let answer = service().call("GET", path).send().expect(200);
@@ -195,5 +197,5 @@ fn the_list_goes_on_by_page_and_keeps_its_filters() {
     assert_eq!(first.matches("<td class=\"main\">").count(), 50);
     let next = first.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
     assert!(next.contains(&user) && next.contains("status=pending_workflow"), "{next}");
-    assert_eq!(browser.page(&next).matches("<td class=\"main\">").count(), 1);
+    assert_eq!(browser.page(from_root(&next)).matches("<td class=\"main\">").count(), 1);
 }

@@ -142,6 +142,14 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// A relative address of ours, as it stands on a page or in a redirect, from the place that we are served under.
+#[track_caller]
+pub(crate) fn from_root(address: &str) -> &str {
+    let rest = address.trim_start_matches("../").trim_start_matches("./");
+    assert!(rest.len() < address.len(), "{address} is not relative");
+    &address[address.len() - rest.len() - 1..]
+}
+
 impl Answer {
     fn parse(bytes: &[u8], method: &str) -> Option<Answer> {
         let end = find(bytes, b"\r\n\r\n")?;
@@ -169,10 +177,7 @@ impl Answer {
 
     /// Where a redirect leads, from the place that we are served under: our own addresses are relative.
     pub(crate) fn location(&self) -> Option<&str> {
-        let location = self.header("location")?;
-        let rest = location.trim_start_matches("../").trim_start_matches("./");
-        assert!(rest.len() < location.len(), "{location} is not relative");
-        Some(&location[location.len() - rest.len() - 1..])
+        self.header("location").map(from_root)
     }
 
     pub(crate) fn text(&self) -> String {

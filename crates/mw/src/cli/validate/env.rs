@@ -254,12 +254,15 @@ mod tests {
 
     #[test]
     fn a_host_in_sim_mode_must_not_ask_real_systems() {
-        let sim = "API_KEY=dev-x\nPROVIDERS_MODE=sim\nKIEAI_BASE_URL=http://127.0.0.1:3900/kieai";
-        let said = problems_of(sim).join("\n");
-        assert!(
-            said.contains("SHOTSTACK_BASE_URL is the address of the real") && !said.contains("KIEAI_BASE"),
-            "{said}"
-        );
+        let probes = mw_integrations::registry::SYSTEMS.iter().flat_map(|system| system.probes);
+        let addresses = probes.filter(|probe| !probe.optional).map(|probe| probe.address.variable.to_ascii_uppercase());
+        let addresses: Vec<String> = addresses.collect();
+        let sim = format!("API_KEY=dev-x\nPROVIDERS_MODE=sim\n{}=http://127.0.0.1:3900/simulated", addresses[0]);
+        let said = problems_of(&sim).join("\n");
+        assert!(!said.contains(&addresses[0]), "{said}");
+        for real in &addresses[1..] {
+            assert!(said.contains(&format!("{real} is the address of the real")), "{said}");
+        }
         assert!(!problems_of("API_KEY=dev-x\nPROVIDERS_MODE=mock").join("\n").contains("the address of the real"));
     }
 
