@@ -105,7 +105,6 @@ fn every_address_of_a_page_stays_below_the_path() {
     let browser = below().signed_in();
     let run = Run::start_at(&browser.inside(), "test_video_gen");
     let run_page = format!("/mw/console/runs/{}", run.id);
-    let gate_page = format!("{run_page}/gates/workflow");
     for path in [
         "/mw/console",
         "/mw/console/runs",
@@ -115,7 +114,6 @@ fn every_address_of_a_page_stays_below_the_path() {
         "/mw/console/start",
         "/mw/console/chat",
         &run_page,
-        &gate_page,
         "/mw/docs",
     ] {
         let page = browser.page(path);

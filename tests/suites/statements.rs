@@ -58,7 +58,7 @@ fn a_request_costs_the_statements_that_it_needs_and_no_more() {
     let decided = [("run_fetch", 1), ("runs_commit", 1)];
     let approve = service.post(&run.gate_path("workflow")).json(&json!({}));
     counter.costs("approving", approve, 200, &decided);
-    let turn = json!({"user_id": unique("user"), "message": "what can you do?"});
+    let turn = json!({"user_id": unique("user"), "message": "how does a gate expire?"});
     counter.costs(
         "a turn of chat that looks something up",
         service.post("/v1/chat/brendan").json(&turn),

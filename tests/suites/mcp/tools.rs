@@ -188,7 +188,7 @@ fn knowledge_is_found_with_where_it_stands() {
     for q in [json!(null), json!(""), json!("  "), json!(7)] {
         assert_eq!(refusal("query_support", json!({"q": q})), "Query text is required");
     }
-    for top in [json!(0), json!(21), json!("5"), json!(1.5)] {
+    for top in [json!(0), json!(21), json!("five"), json!(1.5)] {
         assert_eq!(refusal("query_support", json!({"q": "x", "topK": top})), "topK must be between 1 and 20");
     }
 }

@@ -46,7 +46,9 @@ fn documented_variables_are_those_of_the_manifests() {
         .into_iter()
         .filter(|name| !name.ends_with("_host") && name != "use_mock_providers")
         // What only `mw` reads.
-        .chain(["api_base_url", "embeddings_model"].map(str::to_owned))
+        .chain(
+            ["api_base_url", "cli_api_env", "embeddings_model", "simulator_url", "staging_api_key"].map(str::to_owned),
+        )
         .collect();
     assert_eq!(documented(), expected);
 }

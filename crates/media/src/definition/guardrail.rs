@@ -1,6 +1,5 @@
 //! A project's guard-rails: sentences that personas are given and approvers see, each with a check where code can make one.
 
-use mw_kernel::letters::folded;
 use serde::{Deserialize, Serialize};
 
 /// One rule of a project.
@@ -45,12 +44,12 @@ impl Guardrail {
 impl PromptCheck {
     /// Whether a prompt breaks the rule.
     pub(crate) fn is_broken_by(&self, prompt: &str) -> bool {
-        let prompt = folded(prompt);
-        let among = |texts: &[String], word: &str| texts.iter().any(|text| folded(text) == word);
+        let prompt = prompt.to_lowercase();
+        let among = |texts: &[String], word: &str| texts.iter().any(|text| text.to_lowercase() == word);
         match self {
-            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&folded(text))),
+            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&text.to_lowercase())),
             PromptCheck::CountAtMost { noun, count } => {
-                let noun = folded(noun);
+                let noun = noun.to_lowercase();
                 words(&prompt)
                     .windows(2)
                     .any(|pair| matches!(pair, [number, of] if *of == noun && is_more_than(*count, number)))

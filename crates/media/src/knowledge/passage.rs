@@ -64,7 +64,8 @@ impl Cut<'_> {
 
     fn close(&mut self) {
         let mut content = std::mem::take(&mut self.open);
-        if content.is_empty() {
+        // A divider alone says nothing.
+        if content.trim_matches(['-', '*', '_', ' ', '\n']).is_empty() {
             match self.headings.last() {
                 Some((_, words)) if self.is_bare => content = words.chars().take(PASSAGE_CHARS_MAX).collect(),
                 _ => return,

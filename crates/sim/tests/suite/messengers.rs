@@ -105,7 +105,10 @@ fn slack_takes_no_text_over_its_limits() {
     let section = |length: usize| json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(length)}});
     let refused = |text: usize, blocks: Value| {
         let body = json!({"channel": "C01", "text": "x".repeat(text), "blocks": blocks});
-        sim.post("/slack/api/chat.postMessage", body).1["error"].clone()
+        let post =
+            http::Request::post(format!("{}/slack/api/chat.postMessage", sim.url)).header("authorization", "Bearer k");
+        let post = post.header("content-type", "application/json").body(body.to_string().into_bytes()).unwrap();
+        sim.call(post).1["error"].clone()
     };
     assert_eq!(refused(5, json!([section(3000)])), Value::Null);
     assert_eq!(refused(5, json!([section(3001)])), "invalid_blocks");
