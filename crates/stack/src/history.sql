@@ -95,6 +95,12 @@ SELECT sha256(convert_to(n::text, 'UTF8')), 'person-' || n, now() FROM generate_
 INSERT INTO principal_identities (channel, identity, name)
 SELECT 'telegram', n::text, 'person-' || n FROM generate_series(1, 20000) AS n;
 
+-- Two days of a busy bot's messages, and the groups that ever moved.
+INSERT INTO channel_updates (kind, update_id, state, received_at, message, said_at, text_sha256)
+SELECT 'telegram', 'of-history-' || n, 'handled', now(), 'history:' || n, n, repeat('0', 64) FROM generate_series(1, 20000) AS n;
+INSERT INTO channel_moves (kind, from_address, to_address, first_address, moved_at)
+SELECT 'telegram', '-' || n, '-100' || n, '-' || n, now() FROM generate_series(1, 20000) AS n;
+
 -- A large handbook: words as rare as in texts, one passage for each document.
 -- Instead of what a stack ships with.
 TRUNCATE kb_documents, kb_chunks, kb_lexemes;
