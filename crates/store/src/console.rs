@@ -6,7 +6,7 @@ use crate::runs::{Filter, Listed};
 use crate::{Database, DbError, Limit, Param, Readable, Taken, call, read, text, write};
 use mw_kernel::Timestamp;
 use mw_kernel::principal::Principal;
-use mw_kernel::run::{AnyRun, Facts, Kinds};
+use mw_kernel::run::{AnyRun, CommonName, Facts, Kinds};
 use mw_kernel::status::{GateName, StatusWord};
 use mw_media::definition::Definition;
 use mw_media::metrics;
@@ -193,7 +193,13 @@ pub fn run(
     before: Option<u64>,
     limit: u32,
 ) -> Result<Seen<RunPage>, DbError> {
-    let request = json!({"run_id": run_id, "step_events": kinds.step_events(), "before": before, "limit": limit});
+    let request = json!({
+        "run_id": run_id,
+        "step_events": kinds.step_events(),
+        "pauses": [CommonName::RunPaused.as_str(), CommonName::RunResumed.as_str()],
+        "before": before,
+        "limit": limit,
+    });
     seen(db, "console_run", visit, request)
 }
 
