@@ -7,12 +7,11 @@ use crate::support::{stack, unique};
 use serde_json::{Value, json};
 
 /// Answers that are written otherwise: nobody is told of it.
-/// The first is met by somebody who knows nothing of the server yet: a thought without a beginning can be taken back only then.
 const SPOKEN: [&str; 12] = [
-    "thinks_aloud",
     "content_parts",
     "reasoning_fields",
     "thinks_in_tags",
+    "thinks_aloud",
     "calls_as_text",
     "calls_in_a_fence",
     "calls_after_a_mark",

@@ -109,8 +109,9 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn hear(&mut self, text: &str, settings: &Settings) -> Result<(), Fault> {
+        let knew = self.spoken.began_with_thought;
         self.spoken.push(text);
-        if self.spoken.began_with_thought && self.told_bytes > 0 {
+        if self.spoken.began_with_thought && !knew && self.told_bytes > 0 {
             // What was told was no answer; from now on it is waited for.
             settings.dialect.set(self.dialect.with(THINKS_ALOUD));
             return Err(Fault::new(FaultClass::Retryable, "thought_aloud", "the model's thoughts came as its answer"));
