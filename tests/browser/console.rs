@@ -57,7 +57,10 @@ fn the_inbox_is_decided_with_the_keyboard_alone() {
     let browser = operator(Scripts::On);
     browser.visit("/console");
     browser.see("Inbox");
-    let here = format!("return document.activeElement.dataset.open === '/console/runs/{}'", run.id);
+    let here = format!(
+        "return new URL(document.activeElement.dataset.open, document.baseURI).pathname === '/console/runs/{}'",
+        run.id
+    );
     let mut moves = 0;
     while browser.evaluate(&here) != true {
         browser.press("j");

@@ -202,6 +202,9 @@ fn framed<H>(
     Ok(view::secured(relative(response, request), &context.config))
 }
 
+/// The attributes in which pages have addresses; what a form sends back stays as it was written.
+const ADDRESSES: [&str; 4] = ["href", "src", "action", "data-open"];
+
 /// Our own addresses as the browser finds them from this page, wherever a proxy has put us. Pages and handlers write them from the root;
 /// nobody else's text has a quotation mark in a page.
 fn relative(mut response: Response, request: &Request) -> Response {
@@ -209,8 +212,12 @@ fn relative(mut response: Response, request: &Request) -> Response {
         *location = request.relative(location);
     }
     if response.headers.iter().any(|(name, value)| *name == "content-type" && value.starts_with("text/html")) {
-        let page = String::from_utf8_lossy(&response.body);
-        response.body = page.replace("=\"/console", &format!("=\"{}console", request.way_to_root())).into_bytes();
+        let mut page = String::from_utf8_lossy(&response.body).into_owned();
+        for attribute in ADDRESSES {
+            let relative = format!("{attribute}=\"{}console", request.way_to_root());
+            page = page.replace(&format!("{attribute}=\"/console"), &relative);
+        }
+        response.body = page.into_bytes();
     }
     response
 }
