@@ -91,11 +91,11 @@
 --     lanes_due
 --       starts_recent
 --     starts_recent
---     channel_current
 --     notice_recipient
 --       principal_behind
 --         principal_named
 --       channel_first
+--     channel_current
 
 -- projects
 

@@ -119,15 +119,14 @@ pub(super) fn commit_turn(
     context: &mut Context,
     turn: &PreparedTurn,
     account: &Account,
-    plan: Plan,
+    mut plan: Plan,
 ) -> Result<TurnAnswer, Problem> {
-    let Plan { reply, start, decision, citations, known } = plan;
-    if let Some(proposal) = start {
-        return start_run(context, turn, account, *proposal, reply, (citations, known));
+    if let Some(proposal) = plan.start.take() {
+        return start_run(context, turn, account, *proposal, plan);
     }
-    let kept = kept(turn, account, reply.kept(), decision, None);
+    let kept = kept(turn, account, plan.reply.kept(), plan.decision, None);
     chat::save(context.database()?, clock::now(), &kept)?;
-    Ok(answer(account, &reply, known_runs(&turn.loaded), false, citations))
+    Ok(answer(account, &plan.reply, known_runs(&turn.loaded), false, plan.citations))
 }
 
 /// Starts the proposed run; run and conversation are one statement.
@@ -136,9 +135,9 @@ fn start_run(
     turn: &PreparedTurn,
     account: &Account,
     proposal: Proposal,
-    mut reply: Reply,
-    (citations, known): (Value, Value),
+    plan: Plan,
 ) -> Result<TurnAnswer, Problem> {
+    let Plan { mut reply, citations, known, .. } = plan;
     let PreparedTurn { request, loaded, .. } = turn;
     let project = loaded.projects.iter().find(|project| project.known.key == proposal.project);
     let Some(project) = project.filter(|project| project.known.has_runs) else {
@@ -155,27 +154,12 @@ fn start_run(
     let keep = |run: &Run| {
         let texts = [reply.kept(), reply::started_text(&name, run, &remarks)];
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-        kept(
-            turn,
-            account,
-            texts.join(
-                "
-
-",
-            ),
-            Some(Decision::Run),
-            Some(run.run_id.clone()),
-        )
+        kept(turn, account, texts.join("\n\n"), Some(Decision::Run), Some(run.run_id.clone()))
     };
     let started = start.commit(context, None, Some(&keep))?;
     context.log.about_run(&started.run_id);
-    reply::started(
-        &mut reply,
-        context,
-        turn.audience(),
-        reply::started_text(&name, &started.run, &remarks),
-        &started.run,
-    )?;
+    let text = reply::started_text(&name, &started.run, &remarks);
+    reply::started(&mut reply, context, turn.audience(), text, &started.run)?;
     let mut run_ids = known_runs(loaded);
     run_ids.insert(0, started.run_id.clone());
     Ok(answer(account, &reply, run_ids, started.kick, citations))

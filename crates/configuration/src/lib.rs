@@ -6,11 +6,13 @@
 //! secrets     all of them, and what is too weak   signing   those that sign links, sessions, turns
 //! llm         which language model         exports   where traces and errors go
 //! webhook_sources   who signs by Standard Webhooks   words   switches, levels and numbers
+//! machine     which addresses are of this machine
 //! ```
 
 pub mod config;
 pub mod exports;
 pub mod llm;
+pub mod machine;
 pub mod secrets;
 pub mod signing;
 pub mod startup;

@@ -1,6 +1,7 @@
 //! Which language model there is, by the variables of a component.
 
 use crate::config::Config;
+use crate::machine::is_this_machine;
 use crate::startup::Place;
 use mw_integrations::llm::{Api, Learnt, Settings};
 use mw_media::status::ProvidersMode;
@@ -51,9 +52,8 @@ pub(crate) fn reasons(config: &Config) -> Option<String> {
     match llm_settings(config) {
         Err(reason) => Some(reason),
         Ok(Some(settings)) if place != Place::Local => {
-            let is_ours =
-                ["http://127.0.0.1", "http://localhost"].iter().any(|host| settings.base_url.starts_with(host));
-            let is_safe = settings.base_url.starts_with("https://") || (is_ours && place == Place::LocalLive);
+            let is_ours = place == Place::LocalLive && is_this_machine(&settings.base_url);
+            let is_safe = settings.base_url.starts_with("https://") || is_ours;
             (!is_safe).then(|| "the language model's base URL must begin with https://".to_owned())
         }
         Ok(_) => None,
@@ -100,6 +100,8 @@ mod tests {
         let here = [key, ("openai_base_url", "http://127.0.0.1:11434")];
         assert_eq!(reason(&here, live), None);
         assert!(reason(&here, prod).is_some());
+        let elsewhere = [key, ("openai_base_url", "http://127.0.0.1.evil.example")];
+        assert!(reason(&elsewhere, live).is_some());
         assert!(reason(&[("anthropic_api_key", "k")], sim).unwrap().contains("LLM_MODEL"));
         assert_eq!(reason(&[], prod), None);
     }

@@ -69,17 +69,13 @@ pub(super) fn of(marks: &[Mark], end: Timestamp) -> Option<Chart> {
         let until = marks.get(index + 1).map_or(end, |next| next.at);
         if let Some(row) = rows.last_mut() {
             row.add(doing, seconds(mark.at, until), (scale(mark.at), scale(until)));
-            if is_again(&mark.event) {
+            if mark.is_again() {
                 row.ticks.push(unit(scale(mark.at)));
             }
         }
     }
     let rows = rows.into_iter().map(Sums::row).collect();
     Some(Chart { begin: Moment::at(begin), end: Moment::at(end), rows })
-}
-
-fn is_again(event: &str) -> bool {
-    ["retried", "replaced", "repeated"].iter().any(|word| event.ends_with(word))
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> f64 {

@@ -53,7 +53,7 @@ pub mod seal;
 pub mod variables;
 
 pub use context::Context;
-pub use mw_configuration::{config, exports, llm, signing, startup, webhook_sources};
+pub use mw_configuration::{config, exports, llm, machine, signing, startup, webhook_sources};
 pub use problem::Problem;
 pub use request::{Method, Request};
 pub use response::Response;

@@ -3,20 +3,14 @@
 
 use mw_edge::Request;
 use mw_edge::config::Config;
+use mw_edge::machine::is_this_machine;
 use mw_edge::request::origin_of;
 
 /// Whether a request comes from no browser, or from a page that may ask.
 pub(super) fn is_allowed(request: &Request, config: &Config) -> bool {
     let Some(origin) = request.header("origin").map(str::trim) else { return true };
     let public = config.optional("public_base_url");
-    public.is_some_and(|url| origin_of(&url) == Some(origin)) || is_local(origin)
-}
-
-fn is_local(origin: &str) -> bool {
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let host = authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host);
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+    public.is_some_and(|url| origin_of(&url) == Some(origin)) || is_this_machine(origin)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::{
     error::{Error, Result},
     settings::Settings,
 };
+use mw_configuration::machine::is_this_machine;
 use mw_configuration::{config::Config, startup};
 use mw_integrations::registry::SYSTEMS;
 use mw_integrations::system::{Address, Needed};
@@ -72,22 +73,11 @@ pub const SIMULATOR_URL: (&str, &str) = ("SIMULATOR_URL", "http://127.0.0.1:3900
 pub fn address(address: &Address, settings: &Settings, mode: Mode) -> String {
     let given = settings.get(&address.variable.to_ascii_uppercase());
     let named = match mode {
-        Mode::Sim => given.filter(|url| is_here(url)),
+        Mode::Sim => given.filter(|url| is_this_machine(url)),
         Mode::Mock | Mode::Live => given.or(Some(address.default)),
     };
     let simulated = || format!("{}/{}", settings.get(SIMULATOR_URL.0).unwrap_or(SIMULATOR_URL.1), address.simulated);
     named.map_or_else(simulated, str::to_owned)
-}
-
-/// Whether an address is of this machine.
-#[must_use]
-pub fn is_here(url: &str) -> bool {
-    let parsed = url::Url::parse(url).ok();
-    parsed.as_ref().and_then(url::Url::host).is_some_and(|host| match host {
-        url::Host::Domain(name) => name == "localhost",
-        url::Host::Ipv4(address) => address.is_loopback(),
-        url::Host::Ipv6(address) => address.is_loopback(),
-    })
 }
 
 /// Secrets of outside systems, by the names of their settings. Outside live mode the person's real ones are never used.

@@ -88,53 +88,24 @@ impl Roots {
 /// The configuration of rustls for this trust, or why there is none.
 pub fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anybody => Arc::new(Anybody(Arc::clone(&provider))),
-        Trust::Chain(roots) => Arc::new(Signed::by(roots, false, &provider)?),
-        Trust::Name(roots) => Arc::new(Signed::by(roots, true, &provider)?),
+    let signed = match trust {
+        Trust::Anybody => None,
+        Trust::Chain(roots) => Some(Signed::by(roots.certificates()?, false, &provider)?),
+        Trust::Name(roots) => Some(Signed::by(roots.certificates()?, true, &provider)?),
     };
+    let verifier = Arc::new(Verifier { provider: Arc::clone(&provider), signed });
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
-/// Takes any certificate; the handshake still proves that the server has its key, which binding the password to it needs.
+/// Judges certificates as it is trusted. Whoever is, the handshake proves that the server has its certificate's key, which binding
+/// the password to it needs.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// Who must have signed it; `None` where any is taken.
+    signed: Option<Signed>,
 }
 
 /// Takes certificates that the roots signed.
@@ -147,18 +118,15 @@ struct Signed {
 }
 
 impl Signed {
-    fn by(roots: &Roots, has_name: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
-        let certificates = roots.certificates()?;
+    fn by(roots: Vec<CertificateDer<'static>>, has_name: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(certificates.iter().cloned());
+        store.add_parsable_certificates(roots.iter().cloned());
         let by_the_book = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build();
         let by_the_book = by_the_book.map_err(|error| format!("the root certificates are of no use: {error}"))?;
-        Ok(Self { by_the_book, roots: certificates, has_name })
+        Ok(Self { by_the_book, roots, has_name })
     }
-}
 
-impl ServerCertVerifier for Signed {
-    fn verify_server_cert(
+    fn judge(
         &self,
         certificate: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -184,6 +152,22 @@ impl ServerCertVerifier for Signed {
             judged => judged,
         }
     }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match &self.signed {
+            None => Ok(ServerCertVerified::assertion()),
+            Some(signed) => signed.judge(certificate, intermediates, name, ocsp, now),
+        }
+    }
 
     fn verify_tls12_signature(
         &self,
@@ -191,7 +175,7 @@ impl ServerCertVerifier for Signed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_the_book.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -200,11 +184,11 @@ impl ServerCertVerifier for Signed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_the_book.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_the_book.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -238,12 +222,9 @@ mod tests {
         name: &str,
     ) -> Result<(), String> {
         let provider = Arc::new(ring::default_provider());
-        let mut store = RootCertStore::empty();
-        store.add(root.clone()).unwrap();
-        let by_the_book = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build().unwrap();
-        let verifier = Signed { by_the_book, roots: vec![root.clone()], has_name };
+        let signed = Signed::by(vec![root.clone()], has_name, &provider).unwrap();
         let name = ServerName::try_from(name).unwrap();
-        let judged = verifier.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
+        let judged = signed.judge(shown, &[], &name, &[], UnixTime::now());
         judged.map(drop).map_err(|error| error.to_string())
     }
 

@@ -162,6 +162,9 @@ pub struct RunShown {
     pub marks: Vec<Mark>,
 }
 
+/// How the types of events end by which a run tries something again.
+const TRIED_AGAIN: [&str; 3] = ["retried", "replaced", "repeated"];
+
 /// An event that a picture of the run over time is made of.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Mark {
@@ -172,6 +175,14 @@ pub struct Mark {
     pub begins_step: bool,
     /// Of the step or the gate.
     pub name: Option<String>,
+}
+
+impl Mark {
+    /// Whether something was tried again then.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        TRIED_AGAIN.iter().any(|end| self.event.ends_with(end))
+    }
 }
 
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AnyRun>, D::Error> {
@@ -193,10 +204,13 @@ pub fn run(
     before: Option<u64>,
     limit: u32,
 ) -> Result<Seen<RunPage>, DbError> {
+    let mut marks = vec!["gate.%".to_owned()];
+    marks.extend([CommonName::RunPaused, CommonName::RunResumed].map(|name| name.as_str().to_owned()));
+    marks.extend(TRIED_AGAIN.map(|end| format!("%{end}")));
     let request = json!({
         "run_id": run_id,
         "step_events": kinds.step_events(),
-        "pauses": [CommonName::RunPaused.as_str(), CommonName::RunResumed.as_str()],
+        "marks": marks,
         "before": before,
         "limit": limit,
     });

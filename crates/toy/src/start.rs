@@ -3,7 +3,7 @@
 use crate::{Counter, Plan, open_gates};
 use mw_kernel::Kind;
 use mw_kernel::gate_policy::GatePolicy;
-use mw_kernel::run::{Context, Decided, DefinitionRef, Draft, Event, Parent, Run, Started, Succession, record};
+use mw_kernel::run::{Context, Decided, DefinitionRef, Draft, Event, Run, Started, Succession, record};
 use mw_kernel::status::ProvidersMode;
 
 /// Starts a run that counts to a number.
@@ -23,16 +23,7 @@ pub fn start(run_id: &str, target: u32, policy: &GatePolicy, context: &mut Conte
 
 /// The events of a run that counts anew after another.
 pub fn successor(parent: &Run<Counter>, wish: &Succession, context: &mut Context<'_>) -> Vec<Event<Counter>> {
-    let started = Started {
-        kind: Counter::NAME.to_owned(),
-        definition: parent.definition.clone(),
-        title: parent.title.clone(),
-        user_id: parent.user_id.clone(),
-        started_by: parent.started_by.clone(),
-        mode: parent.mode,
-        parent: Some(Parent { run_id: parent.run_id.clone(), key: wish.key.clone(), approved: Vec::new() }),
-        plan: Plan { target: parent.body.target },
-    };
+    let started = Started::after(parent, wish.key.clone(), Vec::new(), Plan { target: parent.body.target });
     begin(&wish.run_id, started, &GatePolicy::default(), context)
 }
 

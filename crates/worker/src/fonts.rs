@@ -12,36 +12,23 @@ pub struct Shipped {
     pub bytes: &'static [u8],
 }
 
-const INTER: Shipped = Shipped {
-    family: "Inter",
-    bold: true,
-    file: "Inter-Bold.ttf",
-    bytes: include_bytes!("../../../data/fonts/Inter-Bold.ttf"),
-};
-const BEBAS_NEUE: Shipped = Shipped {
-    family: "Bebas Neue",
-    bold: false,
-    file: "BebasNeue-Regular.ttf",
-    bytes: include_bytes!("../../../data/fonts/BebasNeue-Regular.ttf"),
-};
-const MONTSERRAT: Shipped = Shipped {
-    family: "Montserrat ExtraBold",
-    bold: false,
-    file: "Montserrat-ExtraBold.ttf",
-    bytes: include_bytes!("../../../data/fonts/Montserrat-ExtraBold.ttf"),
-};
-const ANTON: Shipped = Shipped {
-    family: "Anton",
-    bold: false,
-    file: "Anton-Regular.ttf",
-    bytes: include_bytes!("../../../data/fonts/Anton-Regular.ttf"),
-};
-const ARCHIVO_BLACK: Shipped = Shipped {
-    family: "Archivo Black",
-    bold: false,
-    file: "ArchivoBlack-Regular.ttf",
-    bytes: include_bytes!("../../../data/fonts/ArchivoBlack-Regular.ttf"),
-};
+/// A font by its file in data/fonts, which is compiled in.
+macro_rules! shipped {
+    ($file:literal, $family:literal, bold: $bold:literal) => {
+        Shipped {
+            family: $family,
+            bold: $bold,
+            file: $file,
+            bytes: include_bytes!(concat!("../../../data/fonts/", $file)),
+        }
+    };
+}
+
+const INTER: Shipped = shipped!("Inter-Bold.ttf", "Inter", bold: true);
+const BEBAS_NEUE: Shipped = shipped!("BebasNeue-Regular.ttf", "Bebas Neue", bold: false);
+const MONTSERRAT: Shipped = shipped!("Montserrat-ExtraBold.ttf", "Montserrat ExtraBold", bold: false);
+const ANTON: Shipped = shipped!("Anton-Regular.ttf", "Anton", bold: false);
+const ARCHIVO_BLACK: Shipped = shipped!("ArchivoBlack-Regular.ttf", "Archivo Black", bold: false);
 
 /// What a preset's font is set in: Impact and Arial Black may not be shipped, and have free stand-ins.
 pub fn shipped(font: Font) -> &'static Shipped {

@@ -6,8 +6,9 @@
 -- now; it is said once in a chat, to whoever is barred once in each. What comes of people who may do nothing is kept out of the
 -- budget of refused deliveries, and forgotten where that is used up.
 --
--- A message that was changed is the same message: with the same text, or older than what has come, it is a duplicate; while another version of it is
--- handled it waits; and it `amends` the run that the message started. One whose message never came (a bot in a group need not see all) is new.
+-- A message that was changed is the same message: with the same text, or older than what has come, it is a duplicate; while another
+-- version of it is handled it waits; and it `amends` the run that the message started. One whose message never came (a bot in a group
+-- need not see all) is new.
 CREATE OR REPLACE FUNCTION update_begin(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

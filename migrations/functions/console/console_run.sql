@@ -1,4 +1,4 @@
--- {"run_id", "step_events", "pauses": [type], "before"?, "limit"} → {"shell", "run": null | {"row", "state", "facts",
+-- {"run_id", "step_events", "marks": [pattern of types], "before"?, "limit"} → {"shell", "run": null | {"row", "state", "facts",
 -- "successors", "events", "more", "receipts", "marks"}}: a run with a page of its timeline, newest first, its newest receipts, and what
 -- its newest events say of when it worked, waited and tried again, oldest first.
 CREATE OR REPLACE FUNCTION console_run(request jsonb) RETURNS jsonb
@@ -18,8 +18,8 @@ BEGIN
                     'name', coalesce(data->'data'->>'name', data->'data'->>'gate')) ORDER BY seq), '[]')
                 FROM (SELECT seq, type, at, data FROM run_events WHERE run_events.run_id = runs.run_id
                        ORDER BY seq DESC LIMIT 500) AS newest
-               WHERE type = request->'step_events'->>runs.kind OR request->'pauses' ? type
-                  OR type LIKE 'gate.%' OR type ~ '(retried|replaced|repeated)$'),
+               WHERE type = request->'step_events'->>runs.kind
+                  OR type LIKE ANY (ARRAY(SELECT jsonb_array_elements_text(request->'marks')))),
             'receipts', (SELECT coalesce(jsonb_agg(console_receipt(receipt) ORDER BY (receipt).received_at DESC), '[]')
                 FROM (SELECT webhook_events AS receipt FROM webhook_events WHERE webhook_events.run_id = runs.run_id
                        ORDER BY received_at DESC LIMIT 20) AS newest))

@@ -1,7 +1,7 @@
 -- {"now", "limit", "lease_seconds"} → {"effects": [...], "runs": {run_id: state}, "wait_seconds"}: the dispatcher's claim. Claiming a
 -- submission is what says "it may have gone out": sent_at is committed before the request leaves, and stays until its outcome is
--- known. A notice comes with its address as it is now, and with who reads there now, not when it was written. `wait_seconds` says when a lane that a limit
--- holds back opens, if time opens it. Nothing new is started for a run whose end somebody has asked for in SQL.
+-- known. A notice comes with its address as it is now, and with who reads there now, not when it was written. `wait_seconds` says
+-- when a lane that a limit holds back opens, if time opens it. Nothing new is started for a run whose end somebody has asked for in SQL.
 --
 -- Lanes take turns, so that none starves behind another. Claimers of one provider take turns at its row of provider_states: what
 -- they count stays true until they have claimed. A claim holds nothing else while it waits for that row, and steps over locked
@@ -71,11 +71,16 @@ BEGIN
     )
     SELECT json_agg(json_build_object('effect_id', leased.effect_id, 'fence', fence, 'kind', leased.kind,
                'provider', leased.provider, 'lane', claimed_lane, 'run_id', leased.run_id, 'job_id', leased.job_id,
-               'payload', CASE WHEN leased.kind = 'notify' THEN jsonb_set(payload, '{address}', to_jsonb(
-                   channel_current(leased.provider, payload->>'address'))) ELSE payload END, 'attempt', attempt, 'sent_before', sent_before, 'probe', probe,
-               'in_outage', in_outage, 'hint', provider_jobs.hint, 'recipient', CASE WHEN leased.kind = 'notify'
-               THEN notice_recipient(leased.provider, channel_current(leased.provider, payload->>'address'), leased.run_id) END) ORDER BY leased.due_at, leased.effect_id),
-           array_agg(leased.run_id) INTO claimed, run_ids FROM leased LEFT JOIN provider_jobs USING (job_id);
+               'payload', CASE WHEN notice.address IS NULL THEN payload
+                               ELSE jsonb_set(payload, '{address}', to_jsonb(notice.address)) END,
+               'attempt', attempt, 'sent_before', sent_before, 'probe', probe, 'in_outage', in_outage, 'hint', provider_jobs.hint,
+               'recipient', CASE WHEN notice.address IS NOT NULL
+                                 THEN notice_recipient(leased.provider, notice.address, leased.run_id) END)
+               ORDER BY leased.due_at, leased.effect_id),
+           array_agg(leased.run_id) INTO claimed, run_ids
+      FROM leased LEFT JOIN provider_jobs USING (job_id)
+           LEFT JOIN LATERAL (SELECT channel_current(leased.provider, payload->>'address') AS address
+                               WHERE leased.kind = 'notify') AS notice ON true;
     RETURN json_build_object('effects', coalesce(claimed, '[]'), 'runs', (
         SELECT coalesce(json_object_agg(run_id, state), '{}') FROM runs WHERE run_id = ANY (run_ids)),
         'wait_seconds', (SELECT extract(epoch FROM min(open_at) - a_now)

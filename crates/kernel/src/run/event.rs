@@ -5,7 +5,7 @@ use crate::Timestamp;
 use crate::gate_policy::GatePolicy;
 use crate::run::attach::Attachment;
 use crate::run::kind::{Kind, OwnEvent};
-use crate::run::state::{DecidedGate, DefinitionRef, Parent};
+use crate::run::state::{DecidedGate, DefinitionRef, Parent, Run};
 use crate::status::{GateName, ProvidersMode};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -38,6 +38,23 @@ pub struct Started<P> {
     pub parent: Option<Parent>,
     #[serde(flatten)]
     pub plan: P,
+}
+
+impl<P> Started<P> {
+    /// What a successor starts with: all that its parent is, `key` by which it is the only one of the parent's successors, and the
+    /// approvals at gates that it does not open again.
+    pub fn after<B: Kind<Plan = P>>(parent: &Run<B>, key: String, approved: Vec<DecidedGate>, plan: P) -> Self {
+        Started {
+            kind: B::NAME.to_owned(),
+            definition: parent.definition.clone(),
+            title: parent.title.clone(),
+            user_id: parent.user_id.clone(),
+            started_by: parent.started_by.clone(),
+            mode: parent.mode,
+            parent: Some(Parent { run_id: parent.run_id.clone(), key, approved }),
+            plan,
+        }
+    }
 }
 
 /// An event that a run of any kind can have.

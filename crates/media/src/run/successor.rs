@@ -8,9 +8,8 @@ use crate::run::advance::enter;
 use crate::run::body::{Clip, ClipState, JobPhase, Media};
 use crate::run::event::{MediaEvent, Plan, PlannedClip};
 use crate::run::retry::SUBMISSION_UNANSWERED;
-use crate::run::{Context, DecidedGate, Draft, Event, Parent, Refusal, Run, Started, Succession};
+use crate::run::{Context, DecidedGate, Draft, Event, Refusal, Run, Started, Succession};
 use crate::status::{End, Verdict};
-use mw_kernel::run::Kind;
 use serde::{Deserialize, Serialize};
 
 /// What a successor takes over.
@@ -59,29 +58,17 @@ pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>)
     let body = &parent.body;
     let passed = body.pipeline.get(..step as usize).unwrap_or_default();
     let name = body.pipeline.get(step as usize).map_or("end", Step::name);
-    let started = Started {
-        kind: Media::NAME.to_owned(),
-        definition: parent.definition.clone(),
-        title: parent.title.clone(),
-        user_id: parent.user_id.clone(),
-        started_by: parent.started_by.clone(),
-        mode: parent.mode,
-        parent: Some(Parent {
-            run_id: parent.run_id.clone(),
-            key: format!("{name}:{}", wish.key),
-            approved: approvals(parent, passed),
-        }),
-        plan: Plan {
-            personas: body.personas,
-            pipeline: body.pipeline.clone(),
-            settings,
-            input: body.input.clone(),
-            options: body.options.clone(),
-            effects: body.effects,
-            clips: body.clips.iter().map(planned).collect(),
-            inheritance: Some(Box::new(inheritance(parent, step, passed, wish))),
-        },
+    let plan = Plan {
+        personas: body.personas,
+        pipeline: body.pipeline.clone(),
+        settings,
+        input: body.input.clone(),
+        options: body.options.clone(),
+        effects: body.effects,
+        clips: body.clips.iter().map(planned).collect(),
+        inheritance: Some(Box::new(inheritance(parent, step, passed, wish))),
     };
+    let started = Started::after(parent, format!("{name}:{}", wish.key), approvals(parent, passed), plan);
     let mut draft = Draft::of(&Run::empty(wish.run_id.clone()));
     draft.push(Event::Started(Box::new(started)), context);
     enter(&mut draft, step, context);

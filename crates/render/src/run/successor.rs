@@ -6,7 +6,7 @@ use crate::run::event::Kept;
 use crate::run::start::{QUEUE_SECONDS, begin};
 use crate::run::{Event, Phase, Plan, Render, Run, Started};
 use crate::work::Place;
-use mw_kernel::run::{Context, Kind, Parent, Refusal, Succession, deadline_after};
+use mw_kernel::run::{Context, Refusal, Succession, deadline_after};
 use mw_kernel::status::End;
 
 mw_kernel::words! {
@@ -41,20 +41,7 @@ pub(super) fn decide(parent: &Run, wish: &Succession, context: &mut Context<'_>)
         ordered_by: body.ordered_by.clone(),
         kept,
     };
-    let started = Started {
-        kind: Render::NAME.to_owned(),
-        definition: parent.definition.clone(),
-        title: parent.title.clone(),
-        user_id: parent.user_id.clone(),
-        started_by: parent.started_by.clone(),
-        mode: parent.mode,
-        parent: Some(Parent {
-            run_id: parent.run_id.clone(),
-            key: format!("{step}:{}", wish.key),
-            approved: Vec::new(),
-        }),
-        plan,
-    };
+    let started = Started::after(parent, format!("{step}:{}", wish.key), Vec::new(), plan);
     Ok(begin(&wish.run_id, started, &Engines::assumed(), context))
 }
 

@@ -7,7 +7,7 @@ use crate::{
     mode::Mode,
     settings::{Settings, address_of, database_address, database_host, origin},
 };
-use mw_configuration::startup;
+use mw_configuration::{machine::is_this_machine, startup};
 use mw_media::status::ProvidersMode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -212,10 +212,10 @@ fn misfit(settings: &Settings, name: &str) -> Option<String> {
 
 /// People and providers reach us from elsewhere.
 fn not_public(settings: &Settings, name: &str) -> Option<String> {
-    let is_public = settings.get(name).and_then(|url| url::Url::parse(url).ok()).is_some_and(|url| {
-        let host = url.host_str().unwrap_or_default();
-        url.scheme() == "https" && !["localhost", "127.0.0.1", "[::1]"].contains(&host)
-    });
+    let is_public = settings
+        .get(name)
+        .and_then(|url| url::Url::parse(url).ok())
+        .is_some_and(|url| url.scheme() == "https" && !is_this_machine(url.as_str()));
     (!is_public).then(|| format!("{name} must be an https address that others reach"))
 }
 

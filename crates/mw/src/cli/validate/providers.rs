@@ -7,6 +7,7 @@ use crate::{
     mode::{self, Mode, is_provider_secret},
     settings::{Settings, origin},
 };
+use mw_configuration::machine::is_this_machine;
 use mw_integrations::registry::SYSTEMS;
 use mw_integrations::system::Probe;
 use serde_json::{Value, json};
@@ -48,7 +49,7 @@ pub(super) fn hosts(settings: &Settings, of: Of) -> Result<Value> {
 
 /// Who of the systems is asked elsewhere than on this machine, though only live mode asks others.
 pub(super) fn real_in_sim(settings: &Settings) -> Vec<String> {
-    let is_real = |probe: &&Probe| !mode::is_here(&base_url(probe, settings, Of::Host));
+    let is_real = |probe: &&Probe| !is_this_machine(&base_url(probe, settings, Of::Host));
     let of_jobs = probes(settings).filter(|probe| !probe.optional).filter(is_real);
     let said = |probe: &Probe| {
         let name = setting(probe.address.variable);
