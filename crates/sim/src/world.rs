@@ -13,6 +13,7 @@ use crate::config::{Config, Latency};
 use crate::delivery::Delivery;
 use crate::fault::{Fault, On, Provider, Rule, job_faults};
 use crate::llm;
+use crate::media::Films;
 use crate::messages::Messages;
 use crate::telemetry::Telemetry;
 
@@ -23,6 +24,7 @@ pub(crate) struct App(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) agent: ureq::Agent,
+    pub(crate) films: Films,
     world: Mutex<World>,
 }
 
@@ -44,7 +46,7 @@ impl App {
             .build()
             .new_agent();
         let world = Mutex::new(World::new(&config, 0));
-        App(Arc::new(Inner { config, agent, world }))
+        App(Arc::new(Inner { config, agent, films: Films::default(), world }))
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -188,7 +190,7 @@ pub(crate) struct NewTask {
 }
 
 impl World {
-    fn new(config: &Config, epoch: u64) -> World {
+    pub(crate) fn new(config: &Config, epoch: u64) -> World {
         World {
             epoch,
             tasks: Vec::new(),
@@ -252,6 +254,11 @@ impl World {
     pub(crate) fn task(&mut self, provider: Provider, task_id: &str) -> Option<&mut Task> {
         let position = *self.index.get(task_id)?;
         self.tasks.get_mut(position).filter(|task| task.provider == provider)
+    }
+
+    /// The task of whichever provider.
+    pub(crate) fn any_task(&self, task_id: &str) -> Option<&Task> {
+        self.tasks.get(*self.index.get(task_id)?)
     }
 
     /// The task, counted as asked about once more.
