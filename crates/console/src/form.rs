@@ -1,7 +1,6 @@
 //! What a form sends, as the members that the API's readers take: `Fields` and `Order`s read forms and JSON alike.
 
-use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
-use mw_edge::{Problem, Request, problem};
+use mw_edge::{Problem, Request, body, problem};
 use serde_json::{Map, Value};
 
 /// A form's fields; of a name that comes twice the last value counts.
@@ -16,15 +15,9 @@ impl Form {
         if request.media_type().as_deref() != Some("application/x-www-form-urlencoded") {
             return Err(problem::unsupported_content_type(&request.media_type().unwrap_or_default()));
         }
-        let bytes = request.body(BODY_LIMIT_BYTES)?;
-        let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
-        let pairs: Vec<(String, String)> = form_pairs(&text).collect();
-        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            return Err(problem::invalid_field("#", "Input should not contain null characters"));
-        }
+        let pairs = body::form(request)?;
         let said = pairs.iter().filter(|(_, value)| !value.trim().is_empty());
-        // Browsers send line ends as CRLF.
-        let members = said.map(|(name, value)| (name.clone(), Value::String(value.replace("\r\n", "\n")))).collect();
+        let members = said.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         Ok(Form { members, pairs })
     }
 

@@ -135,7 +135,7 @@ pub(super) fn act(
     request: &Request,
     context: &mut Context,
 ) -> Answer {
-    let decision = decision_request::read(&decision_request::form_members(form.pairs())?, context.kinds)?;
+    let decision = decision_request::read(&decision_request::form_members(form.pairs()), context.kinds)?;
     // A page that is not of this opening decides nothing, and neither does a form without a button.
     if decision.opening.is_none() || form.text("decision").is_empty() {
         return Err(problem::invalid_field("#/decision", "Press a button on the page of the gate").into());

@@ -85,15 +85,20 @@ pub enum Invisible {
     Shapes,
 }
 
-/// What an invisible character is good for; `None` for one that is seen.
+/// What an invisible character is good for; `None` for one that is seen. They are those that Unicode calls ignorable by default
+/// (`Default_Ignorable_Code_Point`), with the annotations.
 #[must_use]
 pub fn invisible(c: char) -> Option<Invisible> {
     Some(match c {
         '\u{200c}' | '\u{200d}' => Invisible::Joins,
         '\u{200e}' | '\u{200f}' | '\u{61c}' => Invisible::Directs,
-        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => Invisible::Shapes,
-        // Soft hyphen, fillers, zero widths, embeddings and overrides, invisible operators and isolates, annotations, tags.
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180d}' | '\u{180f}' => Invisible::Shapes,
+        // Soft hyphen, joiner of graphemes, fillers of Hangul, Khmer vowels, zero widths, embeddings and overrides, operators and
+        // isolates, shorthand, beams of music, tags.
         '\u{ad}'
+        | '\u{34f}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
         | '\u{180e}'
         | '\u{200b}'
         | '\u{202a}'..='\u{202e}'
@@ -101,22 +106,60 @@ pub fn invisible(c: char) -> Option<Invisible> {
         | '\u{3164}'
         | '\u{feff}'
         | '\u{ffa0}'
-        | '\u{fff9}'..='\u{fffb}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e007f}' => Invisible::Hides,
+        | '\u{e0000}'..='\u{e0fff}' => Invisible::Hides,
         _ => return None,
     })
 }
 
-/// Whether a character that nobody sees may follow another: no language needs two of a kind in a row, and whoever hides a text
-/// in them does.
+/// Whether a character may follow another, the last that is kept, in a text that people write: one that nobody sees must have a use after the one before
+/// it. Where each could stand anywhere, a text of any length hides in which of them do.
 #[must_use]
 pub fn is_of_real_text(c: char, before: Option<char>) -> bool {
+    let before = before.unwrap_or(' ');
     match invisible(c) {
         None => true,
         Some(Invisible::Hides) => false,
-        kind => before.is_none_or(|before| invisible(before) != kind),
+        Some(Invisible::Joins) => is_joined(before) || (c == '\u{200d}' && (is_picture(before) || before == '\u{fe0f}')),
+        // Beside letters that run to the right there is nothing to say.
+        Some(Invisible::Directs) => is_leftward(before) || !(before.is_alphanumeric() || invisible(before).is_some()),
+        Some(Invisible::Shapes) => match c {
+            '\u{fe0e}' | '\u{fe0f}' => is_picture(before) || matches!(before, '#' | '*' | '0'..='9' | '©' | '®'),
+            '\u{180b}'..='\u{180f}' => ('\u{1820}'..='\u{18aa}').contains(&before),
+            _ => is_unspaced(before),
+        },
     }
+}
+
+/// What is seen of a text, in its own letters.
+#[must_use]
+pub fn seen(text: &str) -> String {
+    let mut before = None;
+    let is_kept = |c: &char| {
+        let is_real = is_of_real_text(*c, before);
+        before = if is_real { Some(*c) } else { before };
+        is_real
+    };
+    text.chars().filter(is_kept).collect()
+}
+
+/// Of a script whose letters join or stack: Arabic, Syriac, the scripts of India, Tibet, Burma, Mongolia and their neighbours.
+fn is_joined(c: char) -> bool {
+    matches!(c, '\u{600}'..='\u{109f}' | '\u{1700}'..='\u{18af}' | '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{abff}'
+        | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}') && invisible(c).is_none()
+}
+
+/// A symbol, or the colour of somebody's skin.
+fn is_picture(c: char) -> bool {
+    matches!(c, '\u{203c}' | '\u{2049}' | '\u{2100}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}'
+        | '\u{1f000}'..='\u{1faff}')
+}
+
+/// Of Hebrew, Arabic or a neighbour.
+fn is_leftward(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}') && invisible(c).is_none()
 }
 
 #[cfg(test)]
@@ -149,34 +192,39 @@ mod tests {
 
     #[test]
     fn what_languages_are_written_with_stays() {
-        let kept = |text: &str| {
-            let mut before = None;
-            let kept = text.chars().filter(|c| {
-                let is_kept = is_of_real_text(*c, before);
-                before = Some(*c);
-                is_kept
-            });
-            kept.collect::<String>()
-        };
         for real in [
             "می\u{200c}خواهم",
             "क्\u{200d}ष",
             "👩\u{200d}👧",
+            "👩🏽\u{200d}🚀",
             "❤\u{fe0f}\u{200d}🔥",
+            "1\u{fe0f}\u{20e3}",
             "\u{200f}שלום\u{200f} 5",
+            "C++\u{200e} שלום",
             "葛\u{e0100}城",
+            "ᠠ\u{180b}",
+            "ශ්\u{200d}රී",
         ] {
-            assert_eq!(kept(real), real);
+            assert_eq!(seen(real), real);
         }
-        for (hidden, seen) in [
+    }
+
+    #[test]
+    fn nothing_is_hidden_in_what_nobody_sees() {
+        for (hidden, expected) in [
             ("a\u{e0041}\u{e0042}b", "ab"),
             ("\u{202e}cod.exe", "cod.exe"),
             ("a\u{2066}b\u{2069}", "ab"),
             ("a\u{200b}\u{2060}\u{feff}\u{ad}b", "ab"),
-            ("a\u{fe0f}\u{fe01}\u{fe02}b", "a\u{fe0f}b"),
-            ("a\u{200c}\u{200d}\u{200c}b", "a\u{200c}b"),
+            ("❤\u{fe0f}\u{fe0f}\u{fe0e}b", "❤\u{fe0f}b"),
+            ("a\u{200c}\u{200d}\u{200c}b", "ab"),
+            ("a\u{fe00}b\u{fe01}c\u{fe0f}", "abc"),
+            ("a\u{200e}b\u{200f}c", "abc"),
+            ("a \u{200e}\u{200c}\u{200e}\u{200d}b", "a \u{200e}b"),
+            ("a\u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{180f}\u{fff0}\u{e0fff}\u{1bca0}b", "ab"),
         ] {
-            assert_eq!(kept(hidden), seen, "{hidden:?}");
+            assert_eq!(seen(hidden), expected, "{hidden:?}");
+            assert_eq!(seen(&seen(hidden)), seen(hidden), "{hidden:?}");
         }
     }
 }

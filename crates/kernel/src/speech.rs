@@ -11,7 +11,7 @@ const WORD_BYTES_MAX: usize = 2_000;
 #[derive(Debug, Default)]
 pub struct Speech {
     held: String,
-    /// The last character of the pieces so far.
+    /// The last character that was kept of the pieces so far.
     before: Option<char>,
 }
 
@@ -21,8 +21,8 @@ impl Speech {
         for c in piece.chars().filter(|c| !c.is_control() || *c == '\n') {
             if is_of_real_text(c, self.before) {
                 self.held.push(c);
+                self.before = Some(c);
             }
-            self.before = Some(c);
         }
         let end = match self.held.char_indices().rev().find(|(_, c)| c.is_whitespace()) {
             Some((at, space)) => at + space.len_utf8(),

@@ -75,8 +75,7 @@ impl Tool {
         if !principal.role.covers(self.role) {
             return Err(problem::forbidden(principal, self.role));
         }
-        let arguments = arguments::as_listed(self.name, call.arguments.clone());
-        body::without_nuls(&arguments)?;
+        let arguments = body::storable(arguments::as_listed(self.name, call.arguments.clone()))?;
         (self.call)(session, &Call { arguments: &arguments, ..*call })
     }
 }

@@ -8,9 +8,12 @@ pub use member::schema_of;
 pub use member::{After, Body, Choice, Member, Moment, Nested, Required, Sha256Hex, Text, Whole, one_of};
 
 use crate::problem::{self, FieldError, Problem};
-use crate::request::{BODY_LIMIT_BYTES, Request};
+use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
+use mw_kernel::letters;
 use serde_json::{Map, Value};
 use std::fmt::Display;
+
+const NULLS: &str = "Input should not contain null characters";
 
 /// The body as its type.
 pub fn read<B: Body>(request: &mut Request) -> Result<B, Problem> {
@@ -44,15 +47,38 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let Value::Object(map) = value else {
         return Err(problem::invalid_field("#", "Input should be a valid dictionary"));
     };
-    without_nuls(&map)?;
+    storable(map)
+}
+
+/// The members as they are worked with: 422 for what PostgreSQL cannot store, which is one character, and without what nobody
+/// sees. Whoever decides must be shown what is done, so nothing of theirs may hide in a text; this is where texts come in.
+pub fn storable(mut map: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+    if let Some(pointer) = map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
+        return Err(problem::invalid_field(&pointer, NULLS));
+    }
+    map.values_mut().for_each(show);
     Ok(map)
 }
 
-/// 422 for what PostgreSQL cannot store, which is this one character.
-pub fn without_nuls(map: &Map<String, Value>) -> Result<(), Problem> {
-    match map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
-        Some(pointer) => Err(problem::invalid_field(&pointer, "Input should not contain null characters")),
-        None => Ok(()),
+/// The fields of a form, as they are worked with; empty ones too, and names that come twice.
+pub fn form(request: &mut Request) -> Result<Vec<(String, String)>, Problem> {
+    let bytes = request.body(BODY_LIMIT_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
+    let pairs: Vec<(String, String)> = form_pairs(&text).collect();
+    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(problem::invalid_field("#", NULLS));
+    }
+    // Browsers send line ends as CRLF.
+    Ok(pairs.into_iter().map(|(name, value)| (name, letters::seen(&value).replace("\r\n", "\n"))).collect())
+}
+
+fn show(value: &mut Value) {
+    match value {
+        Value::String(text) if text.is_ascii() => {}
+        Value::String(text) => *text = letters::seen(text),
+        Value::Array(items) => items.iter_mut().for_each(show),
+        Value::Object(map) => map.values_mut().for_each(show),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -2,8 +2,7 @@
 
 use mw_edge::body::{Body, Choice, Fields, Sha256Hex, Text, Whole};
 use mw_edge::csrf::FORM_TOKEN;
-use mw_edge::request::{BODY_LIMIT_BYTES, form_pairs};
-use mw_edge::{Problem, Request, body, problem, shape};
+use mw_edge::{Problem, Request, body, shape};
 use mw_kernel::run::{Edit, Kinds};
 use mw_kernel::status::Verdict;
 use serde_json::{Map, Value};
@@ -90,7 +89,7 @@ impl DecisionRequest {
 /// Reads the body.
 pub fn parse(request: &mut Request, kinds: Kinds) -> Result<DecisionRequest, Problem> {
     let members = match request.media_type().as_deref() {
-        Some("application/x-www-form-urlencoded") => form(request)?,
+        Some("application/x-www-form-urlencoded") => form_members(body::form(request)?),
         _ => body::json_object(request)?,
     };
     read(&members, kinds)
@@ -143,23 +142,11 @@ pub fn read_edit(texts: &Map<String, Value>, fields: &mut Fields<'_>, kinds: Kin
     edit
 }
 
-/// A form's fields as the members that JSON would have.
-fn form(request: &mut Request) -> Result<Map<String, Value>, Problem> {
-    let bytes = request.body(BODY_LIMIT_BYTES)?;
-    let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
-    form_members(form_pairs(&text))
-}
-
 /// The members that a form's pairs mean.
-pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map<String, Value>, Problem> {
+pub fn form_members(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
     let mut members = Map::new();
     let mut edit = Map::new();
     for (name, value) in pairs {
-        if value.contains('\0') {
-            return Err(problem::invalid_field("#", "Input should not contain null characters"));
-        }
-        // Browsers send line ends as CRLF.
-        let value = value.replace("\r\n", "\n");
         match name.as_str() {
             // The first of a name wins.
             "decision" | "comment" | "approver" | "subject_sha256" | FORM_TOKEN => {
@@ -180,7 +167,7 @@ pub fn form_members(pairs: impl Iterator<Item = (String, String)>) -> Result<Map
     if members.get("decision").is_none_or(|decision| decision == Verdict::Approve.as_str()) && !edit.is_empty() {
         members.insert("edit".to_owned(), Value::Object(edit));
     }
-    Ok(members)
+    members
 }
 
 #[cfg(test)]

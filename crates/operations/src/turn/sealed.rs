@@ -39,8 +39,7 @@ pub fn open(request: &mut Request, context: &Context) -> Result<(TurnRequest, St
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let body = is_ours(&context.config, &seal, &bytes, clock::unix_seconds())?;
     let members = body.ok_or_else(problem::invalid_api_key)?;
-    body::without_nuls(&members)?;
-    read(&members)
+    read(&body::storable(members)?)
 }
 
 fn is_ours(config: &Config, seal: &str, bytes: &[u8], now: i64) -> Result<Option<Map<String, Value>>, Problem> {
