@@ -1,7 +1,7 @@
 //! Letters in the one spelling by which texts are compared, and characters that nobody sees. The full-text index has the same
 //! spelling in SQL: `kb_spelling` in migrations/tables/0007_knowledge.sql.
 
-/// A text in lower case by Unicode and without accents: `İSTANBUL` is `istanbul`, `STRAẞE` is `strasse`, `résumé` is `resume`
+/// A text in lower case by Unicode, without accents and without what nobody sees: `İSTANBUL` is `istanbul`, `STRAẞE` is `strasse`, `résumé` is `resume`
 /// however its accents are written, and letters of full width are plain ones. Its bytes are others than the text's.
 #[must_use]
 pub fn folded(text: &str) -> String {
@@ -14,7 +14,7 @@ pub fn folded(text: &str) -> String {
 
 /// One letter of [`folded`].
 pub fn fold_into(out: &mut String, letter: char) {
-    for c in of_plain_width(letter).to_lowercase().filter(|c| !is_accent(*c)) {
+    for c in of_plain_width(letter).to_lowercase().filter(|c| !is_accent(*c) && invisible(*c).is_none()) {
         match c {
             'ß' => out.push_str("ss"),
             'æ' => out.push_str("ae"),
@@ -122,7 +122,9 @@ pub fn is_of_real_text(c: char, before: Option<char>) -> bool {
     match invisible(c) {
         None => true,
         Some(Invisible::Hides) => false,
-        Some(Invisible::Joins) => is_joined(before) || (c == '\u{200d}' && (is_picture(before) || before == '\u{fe0f}')),
+        Some(Invisible::Joins) => {
+            is_joined(before) || (c == '\u{200d}' && (is_picture(before) || before == '\u{fe0f}'))
+        }
         // Beside letters that run to the right there is nothing to say.
         Some(Invisible::Directs) => is_leftward(before) || !(before.is_alphanumeric() || invisible(before).is_some()),
         Some(Invisible::Shapes) => match c {
@@ -148,7 +150,8 @@ pub fn seen(text: &str) -> String {
 /// Of a script whose letters join or stack: Arabic, Syriac, the scripts of India, Tibet, Burma, Mongolia and their neighbours.
 fn is_joined(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{109f}' | '\u{1700}'..='\u{18af}' | '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{abff}'
-        | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}') && invisible(c).is_none()
+        | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}')
+        && invisible(c).is_none()
 }
 
 /// A symbol, or the colour of somebody's skin.

@@ -6,6 +6,7 @@ use crate::{
     settings::Settings,
     signals,
 };
+use mw_configuration::machine::told;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -153,7 +154,7 @@ impl Api {
     fn unreachable(&self, error: &ureq::Error) -> Error {
         Error::failed(format!(
             "no answer from {} ({error}): is it running? Start it with ./dev up, or set API_BASE_URL",
-            self.base_url
+            told(&self.base_url)
         ))
     }
 }

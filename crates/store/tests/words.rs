@@ -53,6 +53,23 @@ fn no_word_of_a_rule_stands_in_sql() {
     assert_eq!(unused, [], "allowed for nothing");
 }
 
+#[test]
+fn no_persona_of_a_project_stands_in_sql() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut names = BTreeSet::new();
+    for file in std::fs::read_dir(root.join("projects")).unwrap().map(|file| file.unwrap().path()) {
+        let project: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let steps = project["steps"].as_array().into_iter().flatten();
+        names.extend(steps.filter_map(|step| step["persona"].as_str()).map(str::to_owned));
+    }
+    assert!(names.len() > 3, "{names:?}");
+    for file in files(&root.join("migrations/functions")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let found: Vec<&str> = text.lines().flat_map(quoted).filter(|quoted| names.contains(*quoted)).collect();
+        assert!(found.is_empty(), "{}: {found:?}", file.display());
+    }
+}
+
 /// Every word by which Rust decides.
 fn words() -> BTreeSet<&'static str> {
     let lists: [&[&str]; 9] = [

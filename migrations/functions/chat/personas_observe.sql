@@ -5,9 +5,7 @@ BEGIN
     PERFORM llm_observe(row->'used') FROM jsonb_array_elements(observed) AS row WHERE row ? 'used';
     INSERT INTO metric_observations (name, labels, value)
     SELECT 'persona_allowlist_failures_total', format('persona="%s",project="%s",mode="%s"',
-               -- Only names that we know: definitions make no series.
-               CASE WHEN used->>'persona' IN ('iggy', 'riley', 'alex', 'quinn', 'morgan') THEN used->>'persona' ELSE 'other' END,
-               used->>'project', used->>'mode'), (used->>'refused_calls')::double precision
+               persona_label(used->>'persona'), used->>'project', used->>'mode'), (used->>'refused_calls')::double precision
       FROM (SELECT row->'used' AS used FROM jsonb_array_elements(observed) AS row) AS all_used
      WHERE (used->>'refused_calls')::integer > 0;
 END $$;

@@ -45,8 +45,7 @@ BEGIN
                    -- Only names that we know: whoever asks makes no series.
                    CASE WHEN a_project IS NULL THEN 'all'
                         WHEN EXISTS (SELECT FROM projects WHERE key = a_project) THEN a_project ELSE 'other' END,
-                   CASE WHEN a_persona IS NULL THEN 'all'
-                        WHEN a_persona IN ('brendan', 'iggy', 'riley', 'alex', 'quinn', 'morgan') THEN a_persona ELSE 'other' END),
+                   CASE WHEN a_persona IS NULL THEN 'all' ELSE persona_label(a_persona) END),
                extract(epoch FROM clock_timestamp() - statement_timestamp());
     END IF;
     RETURN jsonb_build_object('passages', passages, 'embedder', the_embedder);

@@ -1,5 +1,6 @@
 //! A project's guard-rails: sentences that personas are given and approvers see, each with a check where code can make one.
 
+use mw_kernel::letters::folded;
 use serde::{Deserialize, Serialize};
 
 /// One rule of a project.
@@ -15,7 +16,8 @@ pub struct Guardrail {
     pub rule: Option<String>,
 }
 
-/// The kinds of checks that a project may choose from. Upper and lower case are the same to all of them.
+/// The kinds of checks that a project may choose from. They compare words in one spelling (`letters::folded`): case, accents,
+/// width and what nobody sees make no other word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PromptCheck {
@@ -44,12 +46,12 @@ impl Guardrail {
 impl PromptCheck {
     /// Whether a prompt breaks the rule.
     pub(crate) fn is_broken_by(&self, prompt: &str) -> bool {
-        let prompt = prompt.to_lowercase();
-        let among = |texts: &[String], word: &str| texts.iter().any(|text| text.to_lowercase() == word);
+        let prompt = folded(prompt);
+        let among = |texts: &[String], word: &str| texts.iter().any(|text| folded(text) == word);
         match self {
-            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&text.to_lowercase())),
+            PromptCheck::PromptContains { any_of } => !any_of.iter().any(|text| prompt.contains(&folded(text))),
             PromptCheck::CountAtMost { noun, count } => {
-                let noun = noun.to_lowercase();
+                let noun = folded(noun);
                 words(&prompt)
                     .windows(2)
                     .any(|pair| matches!(pair, [number, of] if *of == noun && is_more_than(*count, number)))
@@ -92,6 +94,7 @@ mod tests {
             (&contains, ["a FOGGY sea", "morning mist"], ["a clear sea", ""]),
             (&at_most, ["three boats, 3 boats", "many hands and boats"], ["four boats", "Several boats. 12 boats"]),
             (&not_for, ["no rain, without storm", "a train"], ["Rain!", "no fog, storm"]),
+            (&not_for, ["no rai\u{200b}n", "a tra\u{ad}in"], ["ra\u{200b}i\u{2060}n", "ＲＡＩＮ, RAİN, ráin"]),
         ] {
             let check: PromptCheck = serde_json::from_value(check.clone()).unwrap();
             assert!(kept.iter().all(|prompt| !check.is_broken_by(prompt)), "{check:?}");

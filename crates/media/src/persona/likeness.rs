@@ -3,6 +3,7 @@
 
 use super::memory::Idea;
 use crate::run::Run;
+use mw_kernel::letters::folded;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ type Letters = BTreeMap<[char; 3], u32>;
 
 fn letters(text: &str) -> Letters {
     let mut counts = Letters::new();
-    let lower = text.to_lowercase();
+    let lower = folded(text);
     for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         // A word's beginning and end are letters too: short words count.
         let padded: Vec<char> = "  ".chars().chain(word.chars()).chain([' ']).collect();

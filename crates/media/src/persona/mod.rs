@@ -17,6 +17,7 @@ use crate::persona::likeness::Likeness;
 use crate::persona::memory::Recalled;
 use crate::run::{Clip, Field, Run, edit};
 use crate::status::Verdict;
+use mw_kernel::letters::seen;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -145,8 +146,9 @@ fn cut_all(texts: &mut [String], chars_max: usize) {
     }
 }
 
+/// Nothing hides in a model's texts either: approvers decide about what they see.
 fn cut(text: &str, chars_max: usize) -> String {
-    text.trim().chars().take(chars_max).collect()
+    seen(text).trim().chars().take(chars_max).collect()
 }
 
 /// The deterministic answer of a role: the texts of the definition, filled with the run's values. Enough to make a good run

@@ -4,6 +4,7 @@
 use crate::definition::guardrail::words;
 use crate::persona::likeness::Likeness;
 use crate::run::{Clip, Run};
+use mw_kernel::letters::folded;
 pub use mw_kernel::run::Check;
 use std::collections::BTreeSet;
 
@@ -26,13 +27,13 @@ pub(super) fn checks(run: &Run) -> Vec<Check> {
     ];
     if run.body.clips.iter().any(|clip| clip.prompt.is_some()) {
         let header_in_prompt = |clip: &Clip| {
-            let header = clip.header.trim().to_lowercase();
-            let prompt = clip.prompt.as_deref().unwrap_or_default().to_lowercase();
+            let header = folded(clip.header.trim());
+            let prompt = folded(clip.prompt.as_deref().unwrap_or_default());
             // A header that is the subject's own name is in the prompt by right.
-            !header.is_empty() && !clip.subject.to_lowercase().contains(&header) && prompt.contains(&header)
+            !header.is_empty() && !folded(&clip.subject).contains(&header) && prompt.contains(&header)
         };
         checks.push(check("on-screen text is not part of a prompt", numbers(run, header_in_prompt)));
-        let lower = |clip: &Clip| clip.prompt.as_ref().map(|prompt| prompt.to_lowercase());
+        let lower = |clip: &Clip| clip.prompt.as_ref().map(|prompt| folded(prompt));
         // As the contract has it: within a tenth.
         let limit = run.body.settings.as_ref().map_or(f64::MAX, |settings| settings.clips.duration_seconds + 0.1);
         let is_longer = |clip: &Clip| lower(clip).is_some_and(|prompt| longest_seconds(&prompt) > limit);
@@ -86,7 +87,7 @@ fn repeated(run: &Run) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     (1..)
         .zip(&run.body.clips)
-        .filter(|(_, clip)| !seen.insert((clip.subject.to_lowercase(), clip.header.to_lowercase())))
+        .filter(|(_, clip)| !seen.insert((folded(&clip.subject), folded(&clip.header))))
         .map(|(number, _)| number)
         .collect()
 }

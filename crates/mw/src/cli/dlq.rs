@@ -177,8 +177,8 @@ impl Outcomes {
 fn settle(context: &Context, api: &Api, verb: &str, order: &Order) -> Result<u8> {
     let outcomes = if order.ids.is_empty() { by_filter(api, verb, order)? } else { by_id(api, verb, order)? };
     let answer = json!({"dry_run": !order.yes, "counts": outcomes.counts, "letters": outcomes.letters});
-    context.print(&answer, |_| {
-        for letter in &outcomes.letters {
+    context.print(&answer, |answer| {
+        for letter in list(answer, "letters") {
             let what = [text(letter, "result"), text(letter, "reason"), text(letter, "runId")];
             println!("{}  {}", text(letter, "id"), what.join("  ").trim_end());
         }

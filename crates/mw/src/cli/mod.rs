@@ -143,14 +143,26 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Prints JSON when asked to, else what `for_people` prints.
+    /// Prints JSON when asked to, else what `for_people` prints of the value it is given.
     pub(crate) fn print(&self, value: &Value, for_people: impl FnOnce(&Value)) -> Result<u8> {
         if self.json {
             println!("{value}");
         } else {
-            for_people(value);
+            for_people(&without_controls(value));
         }
         Ok(0)
+    }
+}
+
+/// The value as a terminal may show it: a control character in somebody's text could move the cursor, hide what follows, or change
+/// what was printed before, and whoever reads it decides by it.
+fn without_controls(value: &Value) -> Value {
+    let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+    match value {
+        Value::String(text) => Value::String(text.chars().map(shown).collect()),
+        Value::Array(items) => items.iter().map(without_controls).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), without_controls(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
@@ -207,6 +219,14 @@ fn run(arguments: Arguments) -> Result<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobodys_text_steers_the_terminal() {
+        let value = serde_json::json!({"title": "a\u{1b}[8mb\u{9b}2J\r", "clips": ["line\n\tline\u{7}"], "n": 1});
+        let shown =
+            serde_json::json!({"title": "a\u{fffd}[8mb\u{fffd}2J\u{fffd}", "clips": ["line\n\tline\u{fffd}"], "n": 1});
+        assert_eq!(without_controls(&value), shown);
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

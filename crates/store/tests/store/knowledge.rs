@@ -176,6 +176,7 @@ fn limits_hold() {
 #[test]
 fn a_counted_search_is_observed_under_names_that_we_know() {
     let mut db = connect();
+    started(&mut db, "aismr", ProvidersMode::Mock);
     let stranger = word();
     let query = word();
     for (project, persona) in [(None, None), (Some("x\"y"), Some(stranger.as_str())), (None, Some("riley"))] {

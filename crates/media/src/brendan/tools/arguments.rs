@@ -1,6 +1,7 @@
 //! The arguments of a call as a model sent them.
 
 use super::ToolError;
+use mw_kernel::letters::seen;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -47,12 +48,13 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// A text without control characters, trimmed.
+/// A text without control characters and without what nobody sees, trimmed.
 fn plain(name: &'static str, value: &Value, chars: &RangeInclusive<usize>) -> Result<String, ToolError> {
-    let text = value.as_str().map(str::trim).filter(|text| chars.contains(&text.chars().count()));
+    let text = value.as_str().map(|text| seen(text).trim().to_owned());
+    let text = text.filter(|text| chars.contains(&text.chars().count()));
     let text = text.filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'));
     let must = || format!("a text of {} to {} characters", chars.start(), chars.end());
-    text.map(str::to_owned).ok_or_else(|| ToolError::Wrong { name, must: must() })
+    text.ok_or_else(|| ToolError::Wrong { name, must: must() })
 }
 
 pub(super) fn quoted(text: &str) -> String {

@@ -7,7 +7,10 @@ use crate::{
     mode::Mode,
     settings::{Settings, address_of, database_address, database_host, origin},
 };
-use mw_configuration::{machine::is_this_machine, startup};
+use mw_configuration::{
+    machine::{is_this_machine, told},
+    startup,
+};
 use mw_media::status::ProvidersMode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -161,7 +164,7 @@ fn state(settings: &Settings, name: &str, is_secret: bool) -> String {
     match settings.get(name) {
         None => "not set".to_owned(),
         Some(_) if is_secret => "set (secret)".to_owned(),
-        Some(value) => value.to_owned(),
+        Some(value) => told(value),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     mode::{self, Mode, is_provider_secret},
     settings::{Settings, origin},
 };
-use mw_configuration::machine::is_this_machine;
+use mw_configuration::machine::{is_this_machine, told};
 use mw_integrations::registry::SYSTEMS;
 use mw_integrations::system::Probe;
 use serde_json::{Value, json};
@@ -87,7 +87,9 @@ pub(super) fn run(context: &Context, dry_run: bool) -> Result<u8> {
         } else {
             Value::Null
         };
-        answers.push(json!({ "provider": probe.name, "host": host, "asks": format!("GET {url}"), "answer": verdict }));
+        answers.push(
+            json!({ "provider": probe.name, "host": host, "asks": format!("GET {}", told(&url)), "answer": verdict }),
+        );
     }
     let is_fine = |answer: &Value| answer.pointer("/answer/ok") != Some(&Value::Bool(false));
     let ok = answers.iter().all(is_fine);
