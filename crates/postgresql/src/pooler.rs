@@ -16,29 +16,44 @@ pub enum Pooling {
 }
 
 const SETTING: &str = "mw.probe";
+/// One alone could be at another pooler than the first, where several stand behind one address. Pools of sessions may be small.
+const OTHERS: usize = 3;
 
 impl Address {
-    /// Looks by two sessions at once. The first leaves a setting behind; in a pooler the second gets its connection, or the first gets
+    /// Looks by a few sessions at once. The first leaves a setting behind; in a pooler another gets its connection, or the first gets
     /// another one. Simple queries only, which need no prepared statement.
     pub fn pooling(&self) -> Result<Pooling, String> {
         let connected = || self.connect("mw").map_err(|error| error.to_string());
-        let (mut first, mut second) = (connected()?, connected()?);
-        looked(&mut first, &mut second).map_err(|error| crate::reason(&error))
+        let (mut first, mut others) = (connected()?, Vec::new());
+        for _ in 0..OTHERS {
+            others.push(connected()?);
+        }
+        looked(&mut first, &mut others).map_err(|error| crate::reason(&error))
     }
 }
 
-fn looked(first: &mut Client, second: &mut Client) -> Result<Pooling, Error> {
+fn looked(first: &mut Client, others: &mut [Client]) -> Result<Pooling, Error> {
     let mark = format!("{}", std::process::id());
     first.simple_query(&format!("SELECT set_config('{SETTING}', '{mark}', false)"))?;
-    let begun = second.batch_execute("BEGIN");
-    let is_strewn = begun.is_err() || sees(second)?.as_deref() == Some(&mark) || sees(first)?.as_deref() != Some(&mark);
-    second.batch_execute("ROLLBACK")?;
+    let mut is_strewn = false;
+    for other in &mut *others {
+        let begun = other.batch_execute("BEGIN");
+        is_strewn = is_strewn
+            || begun.is_err()
+            || sees(other)?.as_deref() == Some(&mark)
+            || sees(first)?.as_deref() != Some(&mark);
+    }
+    for other in &mut *others {
+        other.batch_execute("ROLLBACK")?;
+    }
     if !is_strewn {
         return Ok(Pooling::Whole);
     }
-    // The second forgets all statements of the connection that the first has just prepared one on.
+    // The others forget all statements of the connection that the first has just prepared one on.
     let Ok(statement) = first.prepare("SELECT 1") else { return Ok(Pooling::LosesStatements) };
-    second.batch_execute("DEALLOCATE ALL")?;
+    for other in others {
+        other.batch_execute("DEALLOCATE ALL")?;
+    }
     Ok(if first.query(&statement, &[]).is_ok() { Pooling::Transactions } else { Pooling::LosesStatements })
 }
 

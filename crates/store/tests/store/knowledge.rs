@@ -1,9 +1,10 @@
 //! The knowledge: what is kept of documents, and what a search finds. One corpus for all of a database, so each test makes
 //! words and projects of its own, and none says what the whole corpus holds.
 
-use crate::fixture::{connect, now};
+use crate::fixture::{connect, now, started};
 use mw_media::knowledge::document::Format;
 use mw_media::knowledge::{Document, documents};
+use mw_media::status::ProvidersMode;
 use mw_store::knowledge::{self, Applied, Search};
 use mw_store::native::Client;
 
