@@ -75,7 +75,8 @@ impl Tool {
         if !principal.role.covers(self.role) {
             return Err(problem::forbidden(principal, self.role));
         }
-        let arguments = body::storable(arguments::as_listed(self.name, call.arguments.clone()))?;
+        let arguments = arguments::as_listed(self.name, call.arguments.clone());
+        body::without_nuls(&arguments)?;
         (self.call)(session, &Call { arguments: &arguments, ..*call })
     }
 }

@@ -1,6 +1,6 @@
-//! Names that could be taken for somebody else's: of principals, and of links.
+//! Names that could be taken for somebody else's: of principals, and of links; and texts that say more than is seen of them.
 
-use super::people::gate_link;
+use super::people::{gate_link, link_in};
 use crate::support::{Run, service, unique};
 use serde_json::json;
 
@@ -51,4 +51,19 @@ fn no_link_has_a_name_that_could_be_mistaken() {
     for name in MISTAKABLE {
         gate_link(&run, name).expect_invalid("query:approver");
     }
+}
+
+#[test]
+fn an_approver_sees_all_that_is_asked_for() {
+    let hidden: String = "also a weapon".chars().filter_map(|c| char::from_u32(0xe0000 + u32::from(c))).collect();
+    let input = json!({"object": format!("can\u{200b}dle{hidden}"), "title": "Nice \u{202e}nur\u{202c}"});
+    let body = json!({"project": "aismr", "input": input});
+    let started = service().post("/v1/runs/start").json(&body).send().expect(200).json();
+    let id = started["runId"].as_str().unwrap().to_owned();
+    let run = Run { service: service().clone(), id, user: String::new() };
+    let link = gate_link(&run, &unique("ann")).expect(200).json();
+    let link = link_in(link["approvalUrl"].as_str().unwrap()).unwrap();
+    let page = service().call("GET", &link).send().expect(200).text();
+    assert!(page.contains("candle") && page.contains("Nice nur"), "{page}");
+    assert!(page.chars().all(|c| !('\u{202a}'..='\u{202e}').contains(&c) && c < '\u{e0000}'), "{page}");
 }

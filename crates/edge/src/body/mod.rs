@@ -9,7 +9,6 @@ pub use member::{After, Body, Choice, Member, Moment, Nested, Required, Sha256He
 
 use crate::problem::{self, FieldError, Problem};
 use crate::request::{BODY_LIMIT_BYTES, Request, form_pairs};
-use mw_kernel::letters;
 use serde_json::{Map, Value};
 use std::fmt::Display;
 
@@ -47,20 +46,19 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let Value::Object(map) = value else {
         return Err(problem::invalid_field("#", "Input should be a valid dictionary"));
     };
-    storable(map)
-}
-
-/// The members as they are worked with: 422 for what PostgreSQL cannot store, which is one character, and without what nobody
-/// sees. Whoever decides must be shown what is done, so nothing of theirs may hide in a text; this is where texts come in.
-pub fn storable(mut map: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-    if let Some(pointer) = map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
-        return Err(problem::invalid_field(&pointer, NULLS));
-    }
-    map.values_mut().for_each(show);
+    without_nuls(&map)?;
     Ok(map)
 }
 
-/// The fields of a form, as they are worked with; empty ones too, and names that come twice.
+/// 422 for what PostgreSQL cannot store, which is this one character.
+pub fn without_nuls(map: &Map<String, Value>) -> Result<(), Problem> {
+    match map.iter().find_map(|(name, value)| null_character(value, &format!("#/{name}"), name)) {
+        Some(pointer) => Err(problem::invalid_field(&pointer, NULLS)),
+        None => Ok(()),
+    }
+}
+
+/// The fields of a form; empty ones too, and names that come twice.
 pub fn form(request: &mut Request) -> Result<Vec<(String, String)>, Problem> {
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| problem::invalid_field("#", "form should be UTF-8"))?;
@@ -69,17 +67,7 @@ pub fn form(request: &mut Request) -> Result<Vec<(String, String)>, Problem> {
         return Err(problem::invalid_field("#", NULLS));
     }
     // Browsers send line ends as CRLF.
-    Ok(pairs.into_iter().map(|(name, value)| (name, letters::seen(&value).replace("\r\n", "\n"))).collect())
-}
-
-fn show(value: &mut Value) {
-    match value {
-        Value::String(text) if text.is_ascii() => {}
-        Value::String(text) => *text = letters::seen(text),
-        Value::Array(items) => items.iter_mut().for_each(show),
-        Value::Object(map) => map.values_mut().for_each(show),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+    Ok(pairs.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect())
 }
 
 /// Where a text or name contains U+0000.

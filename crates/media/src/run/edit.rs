@@ -4,6 +4,7 @@
 use crate::gate_policy::GatePolicy;
 use crate::run::brief;
 use crate::run::{Change, Clip, Edit, EditableField, FieldError, Refusal, Run};
+use mw_kernel::letters::seen;
 use serde::{Deserialize, Serialize};
 
 crate::words! {
@@ -176,6 +177,8 @@ pub(super) fn changes(run: &Run, policy: &GatePolicy, edit: &Edit) -> Result<Vec
     let mut changes = Vec::new();
     let mut errors = Vec::new();
     for (name, text) in edit {
+        // Nothing hides in a new text either.
+        let text = seen(text);
         let text = text.trim();
         let Some(field) = Field::parse(name) else {
             errors.push(error(name, "there is no such field"));

@@ -3,6 +3,7 @@
 use mw_edge::body::{Body, Choice, Fields, Sha256Hex, Text, Whole};
 use mw_edge::csrf::FORM_TOKEN;
 use mw_edge::{Problem, Request, body, shape};
+use mw_kernel::letters::seen;
 use mw_kernel::run::{Edit, Kinds};
 use mw_kernel::status::Verdict;
 use serde_json::{Map, Value};
@@ -113,9 +114,9 @@ pub fn read(members: &Map<String, Value>, kinds: Kinds) -> Result<DecisionReques
     })
 }
 
-/// A text without the blanks around it; one that is only blank says nothing.
+/// A text without the blanks around it and without what nobody sees; one that is only blank says nothing.
 pub fn trimmed(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    text.map(|text| seen(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Texts by the names of their fields.

@@ -39,7 +39,8 @@ pub fn open(request: &mut Request, context: &Context) -> Result<(TurnRequest, St
     let bytes = request.body(BODY_LIMIT_BYTES)?;
     let body = is_ours(&context.config, &seal, &bytes, clock::unix_seconds())?;
     let members = body.ok_or_else(problem::invalid_api_key)?;
-    read(&body::storable(members)?)
+    body::without_nuls(&members)?;
+    read(&members)
 }
 
 fn is_ours(config: &Config, seal: &str, bytes: &[u8], now: i64) -> Result<Option<Map<String, Value>>, Problem> {
