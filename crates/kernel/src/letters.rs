@@ -17,7 +17,7 @@ pub fn fold_into(out: &mut String, letter: char) {
     for c in of_plain_width(letter).to_lowercase().filter(|c| !is_accent(*c) && invisible(*c).is_none()) {
         match c {
             'ß' => out.push_str("ss"),
-            'æ' => out.push_str("ae"),
+            'æ' | 'ǣ' | 'ǽ' => out.push_str("ae"),
             'œ' => out.push_str("oe"),
             _ => out.push(base(c)),
         }
@@ -29,18 +29,52 @@ fn of_plain_width(c: char) -> char {
     if full { char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c) } else { c }
 }
 
-/// Whether the character only changes the letter before it.
+/// Whether the character only changes the letter before it: an accent, or a vowel sign or point of Arabic and Hebrew, which most
+/// people leave out.
 #[must_use]
 pub fn is_accent(c: char) -> bool {
-    ('\u{300}'..='\u{36f}').contains(&c)
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}'
+        | '\u{64b}'..='\u{65f}' | '\u{670}')
 }
 
 /// Each letter before those that are it with an accent, in lower case. A text and no table: components have little room.
-const ACCENTED: &str = "aàáâãäåāăąǎ cçćĉċč dďđ eèéêëēĕėęě gĝğġģ hĥħ iìíîïĩīĭįı jĵ kķ lĺļľł nñńņň oòóôõöøōŏőơ rŕŗř sśŝşšș \
-                        tţťŧț uùúûüũūŭůűųư wŵ yýÿŷ zźżž αά εέ ηή ιίϊΐ οό υύϋΰ ωώ σς её ий ії";
-/// The same for Vietnamese, whose letters stand together: where each group begins.
-const VIETNAMESE: [(char, char); 6] =
-    [('\u{1ea0}', 'a'), ('\u{1eb8}', 'e'), ('\u{1ec8}', 'i'), ('\u{1ecc}', 'o'), ('\u{1ee4}', 'u'), ('\u{1ef2}', 'y')];
+const ACCENTED: &str = "aàáâãäåāăąǎǟǡǻȁȃȧḁ cçćĉċčḉ dďđḋḍḏḑḓ eèéêëēĕėęěȅȇȩḕḗḙḛḝ gĝğġģǧǵḡ hĥħȟḣḥḧḩḫẖ iìíîïĩīĭįıǐȉȋḭḯ jĵǰ \
+                        kķǩḱḳḵ lĺļľłḷḹḻḽ nñńņňǹṅṇṉṋ oòóôõöøǿōŏőơǒǫǭȍȏȫȭȯȱṍṏṑṓ rŕŗřȑȓṙṛṝṟ sśŝşšșṡṣṥṧṩ tţťŧțṫṭṯṱẗ \
+                        uùúûüũūŭůűųưǔǖǘǚǜȕȗṳṵṷṹṻ wŵẁẃẅẇẉẘ yýÿŷȳẏẙ zźżžẑẓẕ αά εέ ηή ιίϊΐ οό υύϋΰ ωώ σς еёѐӗ ийѝӣӥ ії ʒǯ \
+                        øǿ гѓ кќ уўӯӱӳ ѵѷ жӂӝ аӑӓ әӛ зӟ оӧ өӫ эӭ чӵ ыӹ bḃḅḇ fḟ mḿṁṃ pṕṗ vṽṿ xẋẍ اآأإ وؤ يئ ەۀ ہۂ ےۓ";
+/// The same for Vietnamese and for the Greek of old books, whose letters stand together: where each group begins.
+const GROUPS: [(char, char); 30] = [
+    ('\u{1ea0}', 'a'),
+    ('\u{1eb8}', 'e'),
+    ('\u{1ec8}', 'i'),
+    ('\u{1ecc}', 'o'),
+    ('\u{1ee4}', 'u'),
+    ('\u{1ef2}', 'y'),
+    ('\u{1f00}', 'α'),
+    ('\u{1f10}', 'ε'),
+    ('\u{1f20}', 'η'),
+    ('\u{1f30}', 'ι'),
+    ('\u{1f40}', 'ο'),
+    ('\u{1f50}', 'υ'),
+    ('\u{1f60}', 'ω'),
+    ('\u{1f70}', 'α'),
+    ('\u{1f72}', 'ε'),
+    ('\u{1f74}', 'η'),
+    ('\u{1f76}', 'ι'),
+    ('\u{1f78}', 'ο'),
+    ('\u{1f7a}', 'υ'),
+    ('\u{1f7c}', 'ω'),
+    ('\u{1f80}', 'α'),
+    ('\u{1f90}', 'η'),
+    ('\u{1fa0}', 'ω'),
+    ('\u{1fb0}', 'α'),
+    ('\u{1fc0}', 'η'),
+    ('\u{1fd0}', 'ι'),
+    ('\u{1fe0}', 'υ'),
+    ('\u{1fe4}', 'ρ'),
+    ('\u{1fe6}', 'υ'),
+    ('\u{1ff0}', 'ω'),
+];
 
 /// In one pass: splitting and searching texts is code that every component would carry.
 fn first_of_group(c: char) -> Option<char> {
@@ -59,7 +93,9 @@ fn first_of_group(c: char) -> Option<char> {
 fn base(c: char) -> char {
     match c {
         '\u{0}'..='\u{bf}' => c,
-        '\u{1ea0}'..='\u{1ef9}' => VIETNAMESE.iter().rev().find(|(first, _)| *first <= c).map_or(c, |(_, base)| *base),
+        '\u{1ea0}'..='\u{1ef9}' | '\u{1f00}'..='\u{1ffc}' => {
+            GROUPS.iter().rev().find(|(first, _)| *first <= c).map_or(c, |(_, base)| *base)
+        }
         _ => first_of_group(c).unwrap_or(c),
     }
 }

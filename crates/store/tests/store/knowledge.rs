@@ -295,3 +295,19 @@ fn the_index_spells_words_as_the_planner_does() {
         assert_eq!(spelt, mw_kernel::letters::folded(text));
     }
 }
+
+#[test]
+fn index_and_planner_spell_each_letter_alike() {
+    let mut db = connect();
+    let blocks = [0xc0..0x250, 0x370..0x400, 0x400..0x530, 0x531..0x557, 0x5d0..0x5eb, 0x620..0x6d4, 0x1e00..0x2000];
+    let letters = blocks.into_iter().flatten().filter_map(char::from_u32).filter(|c| c.is_alphabetic());
+    let letters: Vec<String> = letters.map(String::from).collect();
+    // Letters that are written for others (long s, ligatures, two Greek signs) are the index's to know.
+    let sql = "SELECT letter, kb_spelling(letter) FROM unnest($1::text[]) AS letter
+                WHERE normalize(letter, NFKD) = normalize(letter, NFD)
+                  AND letter NOT IN (U&'\\0374', U&'\\1fbe')";
+    let rows = db.driver().query(sql, &[&letters]).unwrap();
+    let spelt = rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)));
+    let different: Vec<_> = spelt.filter(|(letter, spelt)| mw_kernel::letters::folded(letter) != *spelt).collect();
+    assert!(rows.len() > 1400 && different.is_empty(), "of {} letters: {different:?}", rows.len());
+}
