@@ -64,6 +64,8 @@ pub enum Weakness {
     Default,
     Development,
     Short,
+    /// Of a key that many servers do not check, so that people write a word for it.
+    ShortWord,
 }
 
 impl std::fmt::Display for Weakness {
@@ -72,6 +74,9 @@ impl std::fmt::Display for Weakness {
             Weakness::Default => out.write_str("is a development default"),
             Weakness::Development => out.write_str("is a development secret"),
             Weakness::Short => write!(out, "is shorter than {LENGTH_MIN} characters"),
+            Weakness::ShortWord => {
+                write!(out, "{}; a server that checks none takes a longer one, made up", Weakness::Short)
+            }
         }
     }
 }
@@ -107,7 +112,8 @@ impl Secret {
         } else if value.starts_with(DEVELOPMENT_PREFIX) && !may_be_made_up {
             Some(Weakness::Development)
         } else {
-            (value.len() < LENGTH_MIN).then_some(Weakness::Short)
+            let short = if self.name == "openai_api_key" { Weakness::ShortWord } else { Weakness::Short };
+            (value.len() < LENGTH_MIN).then_some(short)
         }
     }
 }
@@ -180,6 +186,14 @@ mod tests {
         for name in ["environment", "llm_model", "database_url", "api_keys"] {
             assert!(config.optional(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_word_for_a_key_that_nobody_checks_is_answered_with_a_way() {
+        let found = reasons(&Config::of(&[("providers_mode", "live"), ("openai_api_key", "lm-studio")]));
+        let said =
+            "OPENAI_API_KEY is shorter than 12 characters; a server that checks none takes a longer one, made up";
+        assert!(found.contains(&said.to_owned()), "{found:?}");
     }
 
     #[test]

@@ -223,7 +223,8 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
         // Of several faults the first is told.
         Value::Array(items) => items.iter().find_map(text_of),
         Value::Object(fields) => {
-            ["message", "msg", "error", "detail"].into_iter().find_map(|name| text_of(fields.get(name)?))
+            let names = ["message", "msg", "error", "detail", "error_msg", "status_msg"];
+            names.into_iter().find_map(|name| text_of(fields.get(name)?))
         }
         _ => None,
     }

@@ -7,15 +7,25 @@ use crate::support::{stack, unique};
 use serde_json::{Value, json};
 
 /// Answers that are written otherwise: nobody is told of it.
-const SPOKEN: [&str; 12] = [
+const SPOKEN: [&str; 22] = [
     "content_parts",
     "reasoning_fields",
     "thinks_in_tags",
     "thinks_aloud",
+    "thinks_in_channels",
+    "thinks_in_bare_channels",
+    "thinks_in_thoughts",
+    "thinks_in_signs",
+    "ends_in_tokens",
     "calls_as_text",
     "calls_in_a_fence",
     "calls_after_a_mark",
+    "calls_between_tags",
+    "calls_in_tokens",
+    "odd_calls",
     "loose_calls",
+    "changing_ids",
+    "all_again",
     "no_end_of_stream",
     "odd_lines",
     "no_usage",
@@ -71,13 +81,23 @@ fn brendan_understands_every_dialect() {
 }
 
 fn errors_inside_of_a_success_are_errors(talk: &Talk) {
-    for (dialect, reason) in [("error_in_200", "overloaded"), ("null_choices", "malformed"), ("detail", "unavailable")]
-    {
+    for (dialect, reason) in [
+        ("error_in_200", "overloaded"),
+        ("reason_in_200", "overloaded"),
+        ("null_choices", "malformed"),
+        ("stops_short", "malformed"),
+        ("detail", "unavailable"),
+    ] {
         let user = unique("user");
         talk.fault("dialect", json!({"text": dialect}));
         talk.falls_back(&user, "Make a Test Video Gen run about candles", reason);
         talk.simulator.clear();
     }
+    let user = unique("user");
+    talk.fault("dialect", json!({"text": "quotes_calls"}));
+    let quoted = talk.say(&user, "Hello");
+    assert!(words(&quoted).starts_with(HELLO) && quoted["planner"] == "model", "{quoted}");
+    talk.simulator.clear();
     talk.fault("damaged_text", json!({}));
     let user = unique("user");
     assert_eq!(words(&talk.say(&user, "Hello")), HELLO);

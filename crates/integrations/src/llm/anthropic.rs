@@ -63,12 +63,7 @@ pub(super) fn read(body: &Value) -> Option<Said> {
             _ => {}
         }
     }
-    let end = match text_at(body, "stop_reason") {
-        "refusal" => End::Refused(String::new()),
-        "max_tokens" => End::CutOff,
-        "model_context_window_exceeded" => End::TooLong,
-        _ => End::Done,
-    };
+    let end = End::of(text_at(body, "stop_reason"));
     Some(Said { text, calls, usage: body.get("usage").and_then(usage), end })
 }
 

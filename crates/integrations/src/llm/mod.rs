@@ -37,6 +37,7 @@ use crate::answer::{Answer, Authorization, Call, NoAnswer, cleaned};
 use crate::lenient;
 use crate::outcome::Fault;
 use crate::port::HttpClient;
+use dialect::NO_TOOLS;
 use refusal::refusal;
 use spoken::Spoken;
 
@@ -196,6 +197,21 @@ enum End {
     TooLong,
 }
 
+impl End {
+    /// By a server's word for it. An end is only what is known as one: whatever else it says, it stopped before.
+    fn of(reason: &str) -> End {
+        let reason = reason.to_ascii_lowercase();
+        match reason.as_str() {
+            "" | "stop" | "stop_sequence" | "end_turn" | "eos" | "eos_token" | "tool_calls" | "tool_use"
+            | "function_call" => End::Done,
+            "refusal" => End::Refused(String::new()),
+            "model_context_window_exceeded" => End::TooLong,
+            _ if ["filter", "sensitive", "safety"].iter().any(|word| reason.contains(word)) => End::Filtered,
+            _ => End::CutOff,
+        }
+    }
+}
+
 /// Asks the model, and waits for the whole answer.
 pub async fn converse(client: &impl HttpClient, settings: &Settings, ask: &Ask<'_>) -> Result<Answered, Fault> {
     let first = settings.dialect.get();
@@ -224,7 +240,7 @@ pub fn structured(answered: &Answered, name: &str, settings: &Settings) -> Resul
     let not_json = || retryable("invalid_json", "the model's answer is not JSON");
     if !answered.text.trim().is_empty() {
         let found = written::json_in(&answered.text);
-        return found.map(|(_, value)| cleaned(value, &settings.api_key)).ok_or_else(not_json);
+        return found.map(|(_, _, value)| cleaned(value, &settings.api_key)).ok_or_else(not_json);
     }
     match answered.calls.iter().find(|call| call.name == name).map(|call| &call.arguments) {
         Some(Arguments::Parsed(value)) => Ok(value.clone()),
@@ -277,8 +293,9 @@ fn answered(
     let mut said = said.ok_or_else(|| answer.malformed("the model's answer has no message"))?;
     let mut spoken = Spoken::of(&said.text);
     if said.calls.is_empty() {
-        written::take_calls(&mut spoken, ask, &mut said.calls);
+        written::take_calls(&mut spoken, ask, dialect.has(NO_TOOLS), &mut said.calls);
     }
+    said.calls.iter_mut().for_each(|call| written::mend(call, ask));
     settings.dialect.set(dialect.hearing(&spoken));
     said.text = spoken.said;
     judged(said, settings, asked_bytes)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::dialect::{Dialect, MAX_TOKENS, NO_FORMAT, NO_SCHEMA, NO_STREAM_OPTIONS, NO_TOOLS};
 use super::{Ask, End, Message, Said, Settings, Tool, Usage, text_at, tokens, written};
+use crate::lenient;
 
 pub(super) fn request(settings: &Settings, ask: &Ask<'_>, dialect: Dialect, streamed: bool) -> Value {
     let limit = if dialect.has(MAX_TOKENS) { "max_tokens" } else { "max_completion_tokens" };
@@ -95,22 +96,19 @@ fn write(message: &Message, in_words: bool, messages: &mut Vec<Value>) {
 /// `None` where there is no message.
 pub(super) fn read(body: &Value) -> Option<Said> {
     let choice = body.get("choices")?.get(0)?;
-    let message = message(choice)?;
-    let refusal = text_at(message, "refusal");
-    let end = match text_at(choice, "finish_reason") {
-        _ if !refusal.is_empty() => End::Refused(refusal.to_owned()),
-        "content_filter" => End::Filtered,
-        "length" | "max_tokens" => End::CutOff,
-        _ => End::Done,
+    let message = member(choice, "message", "delta")?;
+    let end = match text_at(message, "refusal") {
+        "" => End::of(text_at(choice, "finish_reason")),
+        refusal => End::Refused(refusal.to_owned()),
     };
     let usage = body.get("usage").and_then(usage);
     let calls = calls(message).enumerate().map(|(place, call)| written::call(call, place)).collect();
     Some(Said { text: content(message).into_owned(), calls, usage, end })
 }
 
-/// Some whole answers have the name of a stream's piece, and the other way round.
-fn message(choice: &Value) -> Option<&Value> {
-    ["message", "delta"].into_iter().find_map(|name| choice.get(name).filter(|message| message.is_object()))
+/// Some whole answers have the name of a stream's piece, and the other way round; who sends both says the same in the other.
+fn member<'a>(choice: &'a Value, name: &str, other: &str) -> Option<&'a Value> {
+    [name, other].into_iter().find_map(|name| choice.get(name).filter(|message| message.is_object()))
 }
 
 /// A text, or a list of parts, of which those that are texts are said.
@@ -146,6 +144,8 @@ pub(super) struct Pieces {
     /// It says whether the model has come to an end, so that an end of the stream before is none.
     tells_reasons: bool,
     usage: Value,
+    /// Its texts are all of the text so far.
+    is_cumulative: bool,
 }
 
 #[derive(Default)]
@@ -155,6 +155,29 @@ struct CallPieces {
     name: String,
     arguments: String,
     extra: Value,
+}
+
+impl CallPieces {
+    /// Whether a piece belongs to this call, whose index it has. One without a name does, unless it begins arguments anew; one with a
+    /// name, where there is no other id, and arguments are still to come.
+    fn goes_on_with(&self, id: &str, name: &str, arguments: &str) -> bool {
+        if !id.is_empty() && self.id == id {
+            return true;
+        }
+        let is_whole = || lenient::read(self.arguments.as_bytes()).is_some();
+        match name {
+            "" => arguments == self.arguments || !arguments.starts_with('{') || !is_whole(),
+            name => {
+                let is_same = self.index.is_some() || self.name == name;
+                is_same && (id.is_empty() || self.id.is_empty()) && !is_whole()
+            }
+        }
+    }
+}
+
+/// The new part of a piece: some servers send everything so far each time.
+fn new_part<'a>(whole: &str, piece: &'a str) -> &'a str {
+    piece.strip_prefix(whole).filter(|_| whole.contains(char::is_alphabetic)).unwrap_or(piece)
 }
 
 impl Pieces {
@@ -169,40 +192,53 @@ impl Pieces {
         if let Some(reason) = reason.filter(|reason| reason.as_str().is_some_and(|reason| !reason.is_empty())) {
             self.finish_reason = reason.clone();
         }
-        let delta = message(choice).unwrap_or(&Value::Null);
+        let delta = member(choice, "delta", "message").unwrap_or(&Value::Null);
         self.refusal.push_str(text_at(delta, "refusal"));
         calls(delta).for_each(|call| self.take_call(call));
-        let text = content(delta);
+        let text = match content(delta) {
+            Cow::Borrowed(text) => Cow::Borrowed(self.new_text(text)),
+            text => text,
+        };
         self.text.push_str(&text);
         text
     }
 
-    /// A piece belongs to the call of its index; another id begins another call all the same. Servers without indices begin each call
-    /// with its id, or with its name.
+    /// Once a piece has begun with all before it and gone on, every piece does.
+    fn new_text<'a>(&mut self, piece: &'a str) -> &'a str {
+        let new = new_part(&self.text, piece);
+        self.is_cumulative |= !new.is_empty() && new.len() < piece.len();
+        if self.is_cumulative { new } else { piece }
+    }
+
+    /// A piece belongs to the newest call of its id, else of its index, if that [goes on](CallPieces::goes_on_with).
     fn take_call(&mut self, piece: &Value) {
         let index = piece.get("index").and_then(Value::as_u64);
         let function = piece.get("function").unwrap_or(piece);
         let (id, name) = (text_at(piece, "id"), text_at(function, "name"));
-        let is_same = |call: &CallPieces| id.is_empty() || call.id.is_empty() || call.id == id;
-        let place = match (index, id) {
-            (Some(_), _) => self.calls.iter().rposition(|call| call.index == index && is_same(call)),
-            (None, "") if !name.is_empty() => None,
-            (None, "") => self.calls.len().checked_sub(1),
-            (None, id) => self.calls.iter().position(|call| call.id == id),
+        let arguments = match function.get("arguments") {
+            Some(arguments @ Value::Object(_)) => Cow::Owned(arguments.to_string()),
+            _ => Cow::Borrowed(text_at(function, "arguments")),
         };
-        let place = place.unwrap_or_else(|| {
-            self.calls.push(CallPieces { index, ..CallPieces::default() });
+        let is_here = |call: &CallPieces| index.is_none() || call.index == index;
+        let of_id = self.calls.iter().rposition(|call| is_here(call) && !id.is_empty() && call.id == id);
+        let place = of_id.or_else(|| self.calls.iter().rposition(is_here));
+        let goes_on = |call: &CallPieces| call.goes_on_with(id, name, &arguments);
+        let place = place.filter(|place| self.calls.get(*place).is_some_and(goes_on)).unwrap_or_else(|| {
+            // Another call of the same tool needs no name.
+            let name = self.calls.last().map(|call| call.name.clone()).filter(|_| name.is_empty());
+            self.calls.push(CallPieces { index, name: name.unwrap_or_default(), ..CallPieces::default() });
             self.calls.len() - 1
         });
         let Some(call) = self.calls.get_mut(place) else { return };
-        for (whole, part) in [(&mut call.id, id), (&mut call.name, name)] {
-            if whole.is_empty() {
-                part.clone_into(whole);
-            }
+        if call.id.is_empty() {
+            id.clone_into(&mut call.id);
         }
-        match function.get("arguments") {
-            Some(arguments @ Value::Object(_)) => call.arguments.push_str(&arguments.to_string()),
-            _ => call.arguments.push_str(text_at(function, "arguments")),
+        // A name may come in pieces, too.
+        if call.arguments.is_empty() && call.name != name {
+            call.name.push_str(new_part(&call.name, name));
+        }
+        if call.arguments != arguments {
+            call.arguments.push_str(new_part(&call.arguments, &arguments));
         }
         if let Some(extra) = piece.get("extra_content") {
             call.extra = extra.clone();

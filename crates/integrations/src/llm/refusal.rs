@@ -26,42 +26,60 @@ pub(super) fn refusal(answer: &Answer, settings: &Settings) -> Option<Fault> {
     Some(fault)
 }
 
-/// An error that has no status of its own: inside of a 200, or in the middle of a stream.
+/// An error that has no status of its own: inside of a 200, or in the middle of a stream. Without an answer whoever says anything says
+/// why there is none.
 pub(super) fn error_in(body: &Value) -> Option<Fault> {
-    let is_said = |error: &&Value| !matches!(error, Value::Null | Value::Bool(false)) && error.as_str() != Some("");
-    let inside = |value: &'_ Value| value.get("error").filter(is_said).cloned();
+    let has_answer = ["choices", "content"].iter().any(|name| body.get(name).is_some_and(|answer| !answer.is_null()));
+    let is_said = |error: &&Value| body.is_object() && !has_answer && text_of(error).is_some();
+    let instead = [body.get("base_resp"), body.get("errors").and_then(|errors| errors.get(0)), Some(body)];
     let error = inside(body)
         .or_else(|| inside(body.get(0)?))
         .or_else(|| inside(body.get("choices")?.get(0)?))
-        .or_else(|| (text_at(body, "object") == "error").then(|| body.clone()))
-        .or_else(|| body.get("detail").filter(|_| body.get("choices").is_none()).cloned())?;
-    let status = status_of(&error);
-    let message = text_of(&error).unwrap_or_else(|| "the model's server failed".to_owned());
+        .or_else(|| instead.into_iter().flatten().find(is_said))?;
+    let message = text_of(error).unwrap_or_else(|| "the model's server failed".to_owned());
+    let status = status_of(error, &message);
     Some(Fault::new(SYSTEM.class_of(&Trouble::Status(status)), status.to_string(), message))
 }
 
+fn inside(value: &Value) -> Option<&Value> {
+    value.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)) && error.as_str() != Some(""))
+}
+
 /// The status that an error would have had: its code, which may be a number or a text of one, or what its words stand for.
-fn status_of(error: &Value) -> u16 {
+fn status_of(error: &Value, message: &str) -> u16 {
     let number = ["code", "status", "status_code"].into_iter().find_map(|name| error.get(name).and_then(integer));
     if let Some(status) = number.and_then(|number| u16::try_from(number).ok()).filter(|code| (400..600).contains(code))
     {
         return status;
     }
-    let words = ["type", "code", "status"].map(|name| text_at(error, name).to_ascii_lowercase());
-    let has = |word: &&(&str, u16)| words.iter().any(|text| text.contains(word.0));
-    STATUS_WORDS.iter().find(has).map_or(500, |(_, status)| *status)
+    let kind = letters(&["type", "code", "status"].map(|name| text_at(error, name)).concat());
+    let message = letters(message);
+    let of_kind = STATUS_WORDS.iter().find(|(word, _)| kind.contains(word));
+    let found = of_kind.or_else(|| STATUS_WORDS.iter().take(IN_MESSAGES).find(|(word, _)| message.contains(word)));
+    found.map_or(500, |(_, status)| *status)
 }
 
-const STATUS_WORDS: [(&str, u16); 11] = [
-    ("rate_limit", 429),
+/// However its words are put together.
+fn letters(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+const STATUS_WORDS: [(&str, u16); 15] = [
+    ("ratelimit", 429),
+    ("limitreached", 429),
+    ("toomany", 429),
     ("quota", 429),
+    ("balance", 402),
+    ("apikey", 401),
+    ("login", 401),
     ("exhausted", 429),
-    ("too_many", 429),
     ("overloaded", 529),
     ("timeout", 504),
     ("authentication", 401),
     ("permission", 403),
-    ("not_found", 404),
-    ("too_large", 413),
+    ("notfound", 404),
+    ("toolarge", 413),
     ("invalid", 400),
 ];
+/// The first words are meant in an error's message, too.
+const IN_MESSAGES: usize = 7;

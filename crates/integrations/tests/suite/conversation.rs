@@ -167,6 +167,7 @@ fn what_anthropic_does_not_say() {
     for (body, class, code) in [
         (anthropic(text(), "refusal"), FaultClass::Final, "refusal"),
         (anthropic(text(), "max_tokens"), FaultClass::Retryable, "length"),
+        (anthropic(text(), "abort"), FaultClass::Retryable, "length"),
         (anthropic(text(), "model_context_window_exceeded"), FaultClass::Final, "context_window"),
         (anthropic(json!([]), "end_turn"), FaultClass::Retryable, "no_content"),
         (json!({"type": "message"}), FaultClass::Retryable, "malformed_answer"),

@@ -14,7 +14,9 @@ fn settings() -> Settings {
 }
 
 fn tools() -> Vec<Tool> {
-    vec![Tool { name: "list_runs", description: "Lists runs.".into(), schema: json!({"type": "object"}) }]
+    let tool = |name, schema| Tool { name, description: "Lists runs.".into(), schema };
+    let query = json!({"type": "object", "properties": {"query": {"type": ["string", "null"]}}});
+    vec![tool("list_runs", json!({"type": "object"})), tool("search", query)]
 }
 
 fn completion(message: Value) -> Value {
@@ -174,6 +176,37 @@ fn errors_inside_of_a_success_are_errors() {
         let fault = asked(|ask| now(converse(&Client::json(200, body.clone()), &settings(), ask))).unwrap_err();
         assert_eq!((fault.class, fault.code.as_str(), fault.message.as_str()), (class, code, message), "{body}");
     }
+    for (body, code, message) in [
+        (
+            json!({"choices": null, "base_resp": {"status_code": 1004, "status_msg": "login fail: no API secret key"}}),
+            "401",
+            "login fail: no API secret key",
+        ),
+        (
+            json!({"choices": null, "base_resp": {"status_code": 1002, "status_msg": "rate limit exceeded"}}),
+            "429",
+            "rate limit exceeded",
+        ),
+        (json!({"code": 1113, "msg": "Insufficient balance.", "success": false}), "402", "Insufficient balance."),
+        (
+            json!({"error_code": 17, "error_msg": "Open api daily request limit reached", "id": "x"}),
+            "429",
+            "Open api daily request limit reached",
+        ),
+        (json!({"code": "InvalidApiKey", "message": "Invalid API-key provided."}), "401", "Invalid API-key provided."),
+        (
+            json!({"result": null, "success": false, "errors": [{"code": 7003, "message": "Could not route"}], "messages": []}),
+            "500",
+            "Could not route",
+        ),
+        (json!({"message": "CUDA out of memory", "type": "server_error"}), "500", "CUDA out of memory"),
+    ] {
+        let whole = asked(|ask| now(converse(&Client::json(200, body.clone()), &settings(), ask))).unwrap_err();
+        let event = streamed(SSE, format!("event: error\ndata: {body}\n\n").as_bytes()).unwrap_err();
+        for fault in [whole, event] {
+            assert_eq!((fault.code.as_str(), fault.message.as_str()), (code, message), "{body}");
+        }
+    }
     let told = json!({"error": {"message": format!("Bearer {KEY} is over its limit"), "code": 429}});
     let fault = asked(|ask| now(converse(&Client::json(200, told), &settings(), ask))).unwrap_err();
     assert_eq!(fault.message, "Bearer *** is over its limit");
@@ -197,6 +230,9 @@ fn texts_come_in_many_shapes() {
         json!({"content": "<think>\nhm {\"a\": 1}\n</think>\n\nSure."}),
         json!({"content": "hm\n</think>\n\nSure."}),
         json!({"content": "Sure.<think>or not"}),
+        json!({"content": "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Sure.<|return|>"}),
+        json!({"content": "analysishm.assistantfinalSure."}),
+        json!({"content": "<Think >a<think>b</think>c</think>Sure.<|im_end|>"}),
     ] {
         assert_eq!(said(message.clone()).text, "Sure.", "{message}");
     }
@@ -253,7 +289,7 @@ fn calls_come_in_many_shapes() {
         assert_eq!(calls, [("list_runs", &expected())], "{message}");
         assert!(!answered.calls[0].id.is_empty());
     }
-    let prose = said(json!({"content": format!("Let me look.\n\n```json\n{call}\n```\nSo.")}));
+    let prose = said(json!({"content": format!("Let me look.\n\n```json\n{call}\n```\n")}));
     assert_eq!((prose.text.as_str(), prose.calls.len()), ("Let me look.", 1));
     let two = said(json!({"content": format!("<tool_call>{call}</tool_call>\n<tool_call>{call}</tool_call>")}));
     assert_eq!([two.calls[0].id.as_str(), two.calls[1].id.as_str()], ["call_1", "call_2"]);
@@ -262,6 +298,130 @@ fn calls_come_in_many_shapes() {
     // What is no call of a tool that was offered is an answer.
     let text = "As JSON: {\"name\": \"Ann\", \"arguments\": {}}";
     assert_eq!((said(json!({"content": text})).text.as_str(), said(json!({"content": text})).calls.len()), (text, 0));
+}
+
+#[test]
+fn what_is_quoted_is_no_call() {
+    let call = r#"{"name": "list_runs", "arguments": {"n": 1}}"#;
+    let quotes = [
+        format!("I would then call, as the docs show, {call} but I wait for your yes."),
+        format!("I would then call {call}"),
+        format!("{call} is how one calls."),
+        format!("Let me look.\n\n```json\n{call}\n```\nSo."),
+        format!("One writes `{call}`"),
+    ];
+    for text in &quotes {
+        let answered = said(json!({"content": text}));
+        assert_eq!((answered.text.as_str(), answered.calls.len()), (text.as_str(), 0), "{text}");
+    }
+    let quoted = said(json!({"content": format!("Models write <tool_call>{call}</tool_call> when they call.")}));
+    assert_eq!((quoted.text.as_str(), quoted.calls.len()), ("Models write  when they call.", 0));
+    // A model that knows no other way goes on after a call.
+    let settings = settings();
+    settings.dialect.set(Dialect::of_byte(32));
+    for text in [&quotes[3], &format!("Well.<tool_call>{call}</tool_call><tool_response>none</tool_response>")] {
+        let answered = asked(|ask| now(converse(&Client::json(200, content(text)), &settings, ask))).unwrap();
+        assert_eq!(answered.calls.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn written_calls_come_in_many_shapes() {
+    let (none, query) = (("list_runs", json!({})), ("search", json!({"query": "12"})));
+    for (text, calls) in [
+        ("<function=list_runs>{}</function>", vec![&none]),
+        ("<function=search>\n<parameter=query>\n12\n</parameter>\n</function>\n</tool_call>", vec![&query]),
+        ("<function=search>\n<parameter=query> 12", vec![&query]),
+        ("<tool_call>\n<function=list_runs>\n</function>\n</tool_call>", vec![&none]),
+        (
+            "<tool_call>\n<function=search>\n<parameter=query>\n12\n</parameter>\n</function>\n</tool_call>",
+            vec![&query],
+        ),
+        ("<tool_call>list_runs\n</tool_call>", vec![&none]),
+        (
+            "<tool_call>search\n<arg_key>query</arg_key>\n<arg_value>12</arg_value>\n</tool_call>\n<tool_call>list_runs</tool_call>",
+            vec![&query, &none],
+        ),
+        (
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_runs\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+            vec![&none],
+        ),
+        ("<｜tool▁call▁begin｜>search<｜tool▁sep｜>{\"query\":\"12\"}<｜tool▁call▁end｜>", vec![&query]),
+        (
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.search:0<|tool_call_argument_begin|>{\"query\":\"12\"}<|tool_call_end|><|tool_calls_section_end|>",
+            vec![&query],
+        ),
+        ("[TOOL_REQUEST]{\"name\":\"list_runs\",\"arguments\":{}}[END_TOOL_REQUEST]", vec![&none]),
+        ("<|python_tag|>{\"name\":\"list_runs\",\"parameters\":{}}<|eom_id|>", vec![&none]),
+        ("[TOOL_CALLS]list_runs[CALL_ID]abc123def[ARGS]{}", vec![&none]),
+        ("[TOOL_CALLS]list_runs[ARGS]{}[TOOL_CALLS]search[ARGS]{\"query\":\"12\"}", vec![&none, &query]),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary to=functions.search <|constrain|>json<|message|>{\"query\":\"12\"}<|call|>",
+            vec![&query],
+        ),
+    ] {
+        let whole = said(json!({"content": text}));
+        let piece = json!({"choices": [{"delta": {"content": text}}]});
+        let streamed = streamed(SSE, format!("data: {piece}\n\n").as_bytes()).unwrap();
+        for answered in [whole, streamed] {
+            let found: Vec<_> = answered.calls.iter().map(|call| (call.name.as_str(), &call.arguments)).collect();
+            let calls: Vec<_> = calls.iter().map(|(name, value)| (*name, Arguments::Parsed(value.clone()))).collect();
+            assert_eq!(found, calls.iter().map(|(name, arguments)| (*name, arguments)).collect::<Vec<_>>(), "{text}");
+            assert_eq!(answered.text, "", "{text}");
+        }
+    }
+    let unread = said(json!({"content": "<tool_call>find(symbol=\"x\")</tool_call>"}));
+    assert!(matches!(&unread.calls[0].arguments, Arguments::Unreadable(_)));
+}
+
+#[test]
+fn calls_are_taken_as_they_were_meant() {
+    for (name, arguments, meant) in [
+        ("search", json!("\"{\\\"query\\\":\\\"x\\\"}\""), json!({"query": "x"})),
+        ("search", json!([]), json!({})),
+        ("functions.search", json!("{}"), json!({})),
+        ("search<|channel|>commentary", json!("[]"), json!({})),
+        ("search", json!("\"x\""), json!("x")),
+    ] {
+        let call = json!({"id": "a", "function": {"name": name, "arguments": arguments}});
+        let answered = said(json!({"content": null, "tool_calls": [call]}));
+        let call = &answered.calls[0];
+        assert_eq!((call.name.as_str(), &call.arguments), ("search", &Arguments::Parsed(meant)), "{name} {arguments}");
+    }
+}
+
+#[test]
+fn only_what_is_known_as_an_end_is_one() {
+    let ended = |reason: Value| {
+        let answer =
+            json!({"choices": [{"message": {"content": "You can start as many as y"}, "finish_reason": reason}]});
+        let whole = asked(|ask| now(converse(&Client::json(200, answer), &settings(), ask)));
+        let piece = json!({"choices": [{"delta": {"content": "You can start as many as y"}, "finish_reason": reason}]});
+        let streamed = streamed(SSE, format!("data: {piece}\n\ndata: [DONE]\n\n").as_bytes());
+        assert_eq!(whole.as_ref().map(|said| &said.text), streamed.as_ref().map(|said| &said.text), "{reason}");
+        whole.map(|said| said.text).map_err(|fault| (fault.class, fault.code))
+    };
+    for reason in [json!("stop"), json!("STOP"), json!("tool_calls"), json!("eos"), json!("eos_token"), Value::Null] {
+        assert!(ended(reason.clone()).is_ok(), "{reason}");
+    }
+    for reason in [
+        "length",
+        "abort",
+        "network_error",
+        "error",
+        "insufficient_system_resource",
+        "model_length",
+        "MAX_TOKENS",
+        "max_output_tokens",
+        "of tomorrow",
+    ] {
+        assert_eq!(ended(json!(reason)).unwrap_err(), (FaultClass::Retryable, "length".to_owned()), "{reason}");
+    }
+    for reason in ["content_filter", "content_filtered", "sensitive", "SAFETY"] {
+        assert_eq!(ended(json!(reason)).unwrap_err(), (FaultClass::Final, "content_filter".to_owned()), "{reason}");
+    }
+    let too_long = ended(json!("model_context_window_exceeded")).unwrap_err();
+    assert_eq!(too_long, (FaultClass::Final, "context_window".to_owned()));
 }
 
 #[test]
@@ -369,6 +529,16 @@ fn thoughts_are_not_told_in_pieces_either() {
         pieces(&["<thi", "nk>h", "m</th", "ink>\n\nSu", "re."]),
         pieces(&["hm, so", "\n</thi", "nk>", "\n\nSure."]),
         pieces(&["Sure.", "<think>", "or", " not", "</think>"]),
+        pieces(&[
+            "<|chan",
+            "nel|>analysis<|mess",
+            "age|>hm<|end|><|start|>assis",
+            "tant<|channel|>fi",
+            "nal<|message|>Su",
+            "re.<|return|>",
+        ]),
+        pieces(&["analysishm", ", so.assis", "tantfinalSu", "re."]),
+        pieces(&["<think>a<thi", "nk>b</think>", "c</THINK >", "Sure.<|im_", "end|>"]),
         delta(json!({"reasoning_content": "hm"}))
             + &delta(json!({"reasoning": "hm", "content": null}))
             + &pieces(&["Sure."]),
@@ -430,4 +600,76 @@ fn calls_in_streams_need_no_numbers() {
         let calls: Vec<_> = answered.calls.iter().map(|call| (call.name.as_str(), &call.arguments)).collect();
         assert_eq!(calls, vec![("list_runs", &Arguments::Parsed(json!({"n": 1}))); count], "{stream}");
     }
+}
+
+#[test]
+fn pieces_of_calls_find_each_other() {
+    let stream = |pieces: &[Value]| {
+        let event = |call: &Value| format!("data: {}\n\n", json!({"choices": [{"delta": {"tool_calls": [call]}}]}));
+        pieces.iter().map(event).collect::<String>()
+    };
+    let piece = |index: Value, id: &str, name: &str, arguments: &str| json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}});
+    let (x, y) = (("search", json!({"query": "x"})), ("search", json!({"query": "y"})));
+    let none = ("list_runs", json!({}));
+    for (pieces, calls) in [
+        // Another id in each piece.
+        (
+            vec![
+                piece(json!(0), "a", "search", ""),
+                piece(json!(0), "b", "", "{\"query\":"),
+                piece(json!(0), "c", "", "\"x\"}"),
+            ],
+            vec![&x],
+        ),
+        // Two calls at one place.
+        (
+            vec![piece(json!(0), "", "list_runs", "{}"), piece(json!(0), "", "search", "{\"query\":\"x\"}")],
+            vec![&none, &x],
+        ),
+        (
+            vec![
+                piece(json!(0), "a", "search", ""),
+                piece(json!(0), "", "", "{\"query\":\"x\"}"),
+                piece(json!(0), "", "", "{\"query\":\"y\"}"),
+            ],
+            vec![&x, &y],
+        ),
+        // The name again and again, or in pieces.
+        (vec![piece(Value::Null, "", "search", "{\"query\":"), piece(Value::Null, "", "search", "\"x\"}")], vec![&x]),
+        (vec![piece(json!(0), "a", "search", "{\"query\":"), piece(json!(0), "a", "search", "\"x\"}")], vec![&x]),
+        (vec![piece(json!(0), "a", "sea", ""), piece(json!(0), "", "rch", "{\"query\":\"x\"}")], vec![&x]),
+        // All of it in each piece.
+        (
+            vec![
+                piece(json!(0), "a", "search", "{\"query\""),
+                piece(json!(0), "a", "search", "{\"query\":\"x\"}"),
+                piece(json!(0), "a", "search", "{\"query\":\"x\"}"),
+            ],
+            vec![&x],
+        ),
+    ] {
+        let answered = streamed(SSE, stream(&pieces).as_bytes()).unwrap();
+        let found: Vec<_> = answered.calls.iter().map(|call| (call.name.as_str(), call.arguments.clone())).collect();
+        let calls: Vec<_> = calls.into_iter().map(|(name, value)| (*name, Arguments::Parsed(value.clone()))).collect();
+        assert_eq!(found, calls, "{pieces:?}");
+    }
+}
+
+#[test]
+fn what_comes_again_with_each_piece_is_said_once() {
+    let texts = ["Hello", "Hello dear", "Hello dear friend.", "Hello dear friend."];
+    let event = |choice: Value| format!("data: {}\n\n", json!({"choices": [choice]}));
+    let pieces = ["Hello", " dear", " friend.", ""];
+    let beside = texts.iter().zip(pieces);
+    for stream in [
+        beside
+            .map(|(whole, piece)| event(json!({"message": {"content": whole}, "delta": {"content": piece}})))
+            .collect(),
+        texts.iter().map(|text| event(json!({"delta": {"content": text}}))).collect::<String>(),
+        texts.iter().map(|text| event(json!({"message": {"content": text}}))).collect(),
+    ] {
+        assert_eq!(streamed(SSE, stream.as_bytes()).unwrap().text, "Hello dear friend.", "{stream}");
+    }
+    let laughs: String = ["Ha", "Ha", "!"].iter().map(|text| event(json!({"delta": {"content": text}}))).collect();
+    assert_eq!(streamed(SSE, laughs.as_bytes()).unwrap().text, "HaHa!");
 }

@@ -15,13 +15,23 @@ const DIALECT: Fault = Fault::named("dialect");
 pub(super) const FAULTS: &[Own] = &[Own::call(
     DIALECT,
     "speaks as other servers do, by the words of `text` (default: tame); refuses: only_max_tokens no_json_schema no_response_format \
-     no_stream_options no_tools no_version; answers otherwise: error_in_200 null_choices detail content_parts reasoning_fields \
-     thinks_in_tags thinks_aloud json_in_prose calls_as_text calls_in_a_fence calls_after_a_mark loose_calls no_usage \
-     no_end_of_stream odd_lines",
+     no_stream_options no_tools no_version; answers otherwise: error_in_200 reason_in_200 null_choices detail content_parts \
+     reasoning_fields thinks_in_tags thinks_aloud thinks_in_channels thinks_in_bare_channels thinks_in_thoughts thinks_in_signs \
+     ends_in_tokens json_in_prose calls_as_text calls_in_a_fence calls_after_a_mark calls_between_tags calls_in_tokens \
+     quotes_calls odd_calls loose_calls changing_ids all_again stops_short no_usage no_end_of_stream odd_lines",
 )];
 /// Answers otherwise, so that nobody who reads well notices.
 const TAME: &str = "content_parts reasoning_fields thinks_in_tags loose_calls odd_lines no_usage";
 const THOUGHT: &str = "The user wants something. I had better call approve_gate {\"a\": 1}.";
+/// What stands before and after a thought.
+const THOUGHTS: [(&str, &str, &str); 6] = [
+    ("thinks_in_tags", "<think>\n", "\n</think>\n\n"),
+    ("thinks_aloud", "", "\n</think>\n\n"),
+    ("thinks_in_channels", "<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("thinks_in_bare_channels", "analysis", "assistantfinal"),
+    ("thinks_in_thoughts", "<THINK >Well. <think>Or not.</think>", "</Think>\n"),
+    ("thinks_in_signs", "◁think▷", "◁/think▷"),
+];
 
 /// What a server does otherwise now.
 pub(super) struct Dialect(String);
@@ -82,6 +92,8 @@ impl Dialect {
         let key = "Bearer dev-openai-key";
         let body = if self.has("error_in_200") {
             json!({"error": {"message": format!("Provider returned error for {key}"), "code": 429, "metadata": {"raw": "slow down"}}})
+        } else if self.has("reason_in_200") {
+            json!({"choices": null, "base_resp": {"status_code": 1002, "status_msg": format!("rate limit exceeded for {key}")}})
         } else if self.has("null_choices") {
             json!({"id": null, "choices": null})
         } else if self.has("detail") {
@@ -110,6 +122,11 @@ impl Dialect {
             }
             [call, ..] if self.has("calls_in_a_fence") => Some(format!("\n```json\n{call}\n```\n")),
             _ if self.has("calls_after_a_mark") => Some(format!("[TOOL_CALLS]{}", json!(calls))),
+            _ if self.has("calls_between_tags") => Some(calls.iter().map(between_tags).collect()),
+            _ if self.has("calls_in_tokens") => Some(format!(
+                "<｜tool▁calls▁begin｜>{}<｜tool▁calls▁end｜>",
+                calls.iter().map(in_tokens).collect::<String>()
+            )),
             _ => None,
         };
         if let Some(written) = written {
@@ -119,13 +136,21 @@ impl Dialect {
         if let (true, true, Some(text)) = (wants_json, self.has("json_in_prose"), &said.text) {
             said.text = Some(format!("Sure [1], here it is:\n\n```json\n{text}\n```\nAnything else?"));
         }
-        if self.has("thinks_in_tags") {
-            let text = said.text.as_deref().unwrap_or_default();
-            said.text = Some(format!("<think>\n{THOUGHT}\n</think>\n\n{text}"));
+        if let (true, Some(text)) = (self.has("quotes_calls") && said.calls.is_empty(), &mut said.text) {
+            text.push_str(QUOTED);
         }
-        if self.has("thinks_aloud") {
+        if self.has("odd_calls") {
+            for call in &mut said.calls {
+                call.name = format!("functions.{}<|channel|>commentary", call.name);
+                call.arguments = json!(call.arguments).to_string();
+            }
+        }
+        for (_, before, after) in THOUGHTS.iter().filter(|(name, ..)| self.has(name)) {
             let text = said.text.as_deref().unwrap_or_default();
-            said.text = Some(format!("{THOUGHT}\n</think>\n\n{text}"));
+            said.text = Some(format!("{before}{THOUGHT}{after}{text}"));
+        }
+        if self.has("ends_in_tokens") {
+            said.text = Some(said.text.unwrap_or_default() + "<|im_end|>");
         }
         said
     }
@@ -156,6 +181,21 @@ impl Dialect {
         self.has("loose_calls")
     }
 
+    /// Whether each piece of a call has another id.
+    pub(super) fn changes_ids(&self) -> bool {
+        self.has("changing_ids")
+    }
+
+    /// Whether each piece of a text is all of it so far.
+    pub(super) fn tells_all_again(&self) -> bool {
+        self.has("all_again")
+    }
+
+    /// Why an answer ends.
+    pub(super) fn reason(&self, reason: &'static str) -> &'static str {
+        if self.has("stops_short") { "insufficient_system_resource" } else { reason }
+    }
+
     pub(super) fn tells_usage(&self) -> bool {
         !self.has("no_usage")
     }
@@ -176,6 +216,26 @@ impl Dialect {
         }
         events
     }
+}
+
+/// A call in the middle of a sentence, which nobody wants carried out.
+const QUOTED: &str = " One would call {\"name\": \"list_runs\", \"arguments\": {}} to list them.";
+
+/// A call as Qwen's models write it.
+fn between_tags(call: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let arguments = call.get("arguments").and_then(Value::as_object).into_iter().flatten();
+    let arguments: String =
+        arguments.map(|(name, value)| format!("<parameter={name}>\n{}\n</parameter>\n", text(value))).collect();
+    let name = call.get("name").map(text).unwrap_or_default();
+    format!("\n<tool_call>\n<function={name}>\n{arguments}</function>\n</tool_call>")
+}
+
+/// A call as DeepSeek's models write it.
+fn in_tokens(call: &Value) -> String {
+    let (name, arguments) = (call.get("name").and_then(Value::as_str), call.get("arguments").unwrap_or(&Value::Null));
+    let name = name.unwrap_or_default();
+    format!("<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{arguments}\n```<｜tool▁call▁end｜>")
 }
 
 /// What a request asks for in words, as servers are asked that know no other way: a schema, and tools.

@@ -349,7 +349,7 @@ fn completion(app: &App, asked: &Asked, said: &Said, dialect: &Dialect) -> Value
     };
     json!({
         "id": "chatcmpl-sim", "object": "chat.completion", "model": asked.body.get("model"),
-        "choices": [{"index": 0, "message": dialect.message(message), "finish_reason": reason(said)}],
+        "choices": [{"index": 0, "message": dialect.message(message), "finish_reason": dialect.reason(reason(said))}],
         "usage": dialect.tells_usage().then(|| usage(asked, said)),
     })
 }
@@ -369,7 +369,13 @@ fn streamed(app: &App, asked: &Asked, said: &Said, dialect: &Dialect) -> Respons
     };
     let mut events = vec![delta(json!({"role": "assistant", "content": ""}), None)];
     let pieces = |text: Option<&str>, name: &str| -> Vec<String> {
-        stream::pieces(text.unwrap_or_default()).into_iter().map(|piece| delta(json!({name: piece}), None)).collect()
+        let mut told = String::new();
+        let next = |piece: String| {
+            told.push_str(&piece);
+            let piece = if dialect.tells_all_again() { told.clone() } else { piece };
+            delta(json!({name: piece}), None)
+        };
+        stream::pieces(text.unwrap_or_default()).into_iter().map(next).collect()
     };
     events.extend(pieces(said.text.as_deref(), "content"));
     events.extend(pieces(refusal(said), "refusal"));
@@ -382,11 +388,16 @@ fn streamed(app: &App, asked: &Asked, said: &Said, dialect: &Dialect) -> Respons
         let start = super::with(super::with(call, "function", function), "index", json!(index));
         events.push(delta(json!({"tool_calls": [start]}), None));
         for piece in stream::pieces(&said.arguments) {
-            events.push(delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), None));
+            let piece = json!({"index": index, "function": {"arguments": piece}});
+            let piece = match dialect.changes_ids() {
+                true => super::with(piece, "id", json!(super::call_id(app, "call"))),
+                false => piece,
+            };
+            events.push(delta(json!({"tool_calls": [piece]}), None));
         }
     }
     if dialect.ends_streams() {
-        events.push(delta(json!({}), Some(reason(said))));
+        events.push(delta(json!({}), Some(dialect.reason(reason(said)))));
     }
     if wants_usage {
         events.push(chunk(json!([]), usage(asked, said)));

@@ -125,6 +125,76 @@ fn a_server_that_knows_only_max_tokens() {
 }
 
 #[test]
+fn every_dialect_comes_to_the_same_answers_and_calls() {
+    for dialect in [
+        "thinks_in_tags",
+        "thinks_aloud",
+        "thinks_in_channels",
+        "thinks_in_bare_channels",
+        "thinks_in_thoughts",
+        "thinks_in_signs",
+        "ends_in_tokens",
+        "calls_as_text",
+        "calls_in_a_fence",
+        "calls_after_a_mark",
+        "calls_between_tags",
+        "calls_in_tokens",
+        "odd_calls",
+        "loose_calls",
+        "changing_ids",
+        "all_again",
+        "thinks_in_channels calls_between_tags ends_in_tokens no_end_of_stream",
+    ] {
+        let sim = Sim::start();
+        sim.control("faults", json!({"provider": "openai", "fault": "dialect", "text": dialect}));
+        let proposed = json!({"project": "aismr", "subject": "candles", "confidence": 0.9});
+        for (message, text, calls) in [
+            ("Hello", "This is a simulated answer.", vec![]),
+            ("Please make an AISMR video about candles", "", vec![("propose_run", proposed)]),
+            ("status of my runs", "", vec![("list_runs", json!({}))]),
+            (
+                "How long is a clip?",
+                "",
+                vec![("search_knowledge", json!({"query": "How long is a clip?", "project": null}))],
+            ),
+        ] {
+            let (tools, settings) = (tools(), settings(&sim, APIS[0]));
+            settings.dialect.set(Dialect::default());
+            let messages = user(message);
+            let ask = Ask { system: "", messages: &messages, tools: &tools, shape: None, answer_tokens_max: 800 };
+            let whole = sim.run(converse(&sim.client, &settings, &ask)).unwrap();
+            let mut told = String::new();
+            let streamed =
+                sim.run(converse_streaming(&sim.client, &settings, &ask, &mut |text| told.push_str(text))).unwrap();
+            assert_eq!(told, text, "{dialect} {message}");
+            for answered in [whole, streamed] {
+                let found: Vec<_> = answered.calls.iter().map(|call| (call.name.as_str(), &call.arguments)).collect();
+                let calls: Vec<_> =
+                    calls.iter().map(|(name, value)| (*name, Arguments::Parsed(value.clone()))).collect();
+                let calls: Vec<_> = calls.iter().map(|(name, arguments)| (*name, arguments)).collect();
+                assert_eq!((answered.text.as_str(), found), (text, calls), "{dialect} {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_dialect_leaves_half_or_quotes_is_not_taken() {
+    for (dialect, code) in [("stops_short", "length"), ("reason_in_200", "429"), ("null_choices", "malformed_answer")] {
+        let sim = Sim::start();
+        sim.control("faults", json!({"provider": "openai", "fault": "dialect", "text": dialect}));
+        assert_eq!(converses(&sim, APIS[0], &user("Hello")).unwrap_err().code, code, "{dialect}");
+        assert_eq!(streams(&sim, APIS[0], &user("Hello")).0.unwrap_err().code, code, "{dialect}");
+    }
+    let sim = Sim::start();
+    sim.control("faults", json!({"provider": "openai", "fault": "dialect", "text": "quotes_calls"}));
+    let quoted = converses(&sim, APIS[0], &user("Hello")).unwrap();
+    assert!(quoted.calls.is_empty() && quoted.text.contains("{\"name\": \"list_runs\""), "{}", quoted.text);
+    let (streamed, told) = streams(&sim, APIS[0], &user("Hello"));
+    assert_eq!((streamed.unwrap().text, told), (quoted.text.clone(), quoted.text));
+}
+
+#[test]
 fn without_a_script_the_offered_tools_are_used() {
     for api in APIS {
         let sim = Sim::start();
