@@ -186,17 +186,18 @@ fn only_the_webhooks_secret_opens() {
 #[test]
 fn updates_are_read_and_have_one_key() {
     let message = json!({"message_id": 3, "date": 70, "chat": {"id": 5}, "from": {"id": 6}, "text": "hello"});
-    let written = |said_at: i64| {
-        let version = Version { message_id: Some(3), said_at };
-        Incoming::Message { chat_id: 5, from: Some(6), text: "hello".into(), version }
+    let version = |said_at: i64, changes: Option<i64>| {
+        let version = Version { message_id: Some(3), said_at, changes };
+        Incoming::Message { chat_id: 5, topic: None, from: Some(6), text: "hello".into(), version }
     };
+    let (written, changed) = (|said_at| version(said_at, None), |said_at| version(said_at, Some(70)));
     let update = |key: &str, incoming| Some(Update { key: key.into(), incoming });
     assert_eq!(parse(&json!({"update_id": 9, "message": message})), update("9", written(70)));
     assert_eq!(parse(&json!({"message": message})), update("message:5:3", written(70)));
     let mut edited = message.clone();
     edited["edit_date"] = json!(80);
-    assert_eq!(parse(&json!({"update_id": 9, "edited_message": edited})), update("9", written(80)));
-    assert_eq!(parse(&json!({"edited_message": edited})), update("edited:80:5:3", written(80)));
+    assert_eq!(parse(&json!({"update_id": 9, "edited_message": edited})), update("9", changed(80)));
+    assert_eq!(parse(&json!({"edited_message": edited})), update("edited:80:5:3", changed(80)));
     let query = json!({"id": "q", "from": {"id": 6}, "data": "a1.x", "message": {"message_id": 3, "chat": {"id": 5}}});
     let press =
         Incoming::Press { query_id: "q".into(), from: 6, chat_id: Some(5), message_id: Some(3), data: "a1.x".into() };
@@ -215,6 +216,22 @@ fn updates_are_read_and_have_one_key() {
     ] {
         assert_eq!(parse(&nothing), None, "{nothing}");
     }
+}
+
+#[test]
+fn a_topic_is_known_and_a_caption_is_text() {
+    let read = |more: Value| {
+        let mut message = json!({"message_id": 3, "chat": {"id": -5}, "from": {"id": 6}, "message_thread_id": 77});
+        message.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        match parse(&json!({"update_id": 9, "message": message}))?.incoming {
+            Incoming::Message { topic, text, .. } => Some((topic, text)),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(json!({"text": "x", "is_topic_message": true})), Some((Some(77), "x".to_owned())));
+    assert_eq!(read(json!({"text": "x"})), Some((None, "x".to_owned())), "a thread of answers is no topic");
+    assert_eq!(read(json!({"photo": [], "caption": "cats"})), Some((None, "cats".to_owned())));
+    assert_eq!(read(json!({"photo": []})), None);
 }
 
 #[test]
