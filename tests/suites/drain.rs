@@ -77,6 +77,29 @@ fn nothing_new_starts_and_what_is_in_flight_goes_on() {
 }
 
 #[test]
+fn who_changes_a_message_hears_what_became_of_its_run() {
+    let (_stack, service) = fresh(Mode::Sim);
+    let simulator = crate::support::simulator::Simulator::of(&service);
+    let ann = json!({"name": unique("ann"), "role": "approver", "telegram": "1234567"});
+    service.post("/v1/principals").json(&ann).send().expect(201);
+    let say = |more: Value| {
+        let mut words = json!({"chat_id": 1_234_567, "from": 1_234_567, "message_id": 7});
+        words.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        simulator.say(&words)["body"].clone()
+    };
+    say(json!({"text": "Make a Test Video Gen run about candles"}));
+    switch(&service, true);
+    let answer = say(json!({"text": "Make a Test Video Gen run about lanterns", "edit_date": 10}));
+    assert!(answer["error"].as_str().unwrap().contains("draining"), "{answer}");
+    let said = simulator.messages(Some("1234567"));
+    let is_told = |message: &Value| {
+        let text = message["body"]["text"].as_str().unwrap_or_default();
+        text.starts_with("You changed your message, so run ") && text.ends_with("Try again later.")
+    };
+    assert!(said.iter().any(is_told), "{said:?}");
+}
+
+#[test]
 fn what_is_left_is_counted_while_providers_work() {
     let (_stack, service) = fresh(Mode::Sim);
     crate::support::simulator::Simulator::of(&service).latency(json!({"kieai_ms": 600_000}));

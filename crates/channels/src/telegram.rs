@@ -20,6 +20,9 @@ use serde_json::{Map, Value};
 const MESSAGE_CHARS_MAX: usize = 8000;
 /// As long as the handling of an update may take before it counts as died.
 const AT_WORK_SECONDS: &str = "30";
+/// Telegram lets people change a message for two days. An older one that comes as changed is as it was: somebody has reacted to
+/// it, or looked at its link, which may be after we have forgotten that it came.
+const CHANGES_SECONDS: i64 = 3 * 86_400;
 const STRANGER: &str = "Sorry, I only talk to people whom an operator has introduced. Ask one to add this chat.";
 const BARRED: &str = "Sorry, you may not start or approve anything here. An operator can change that.";
 
@@ -70,8 +73,8 @@ fn update(request: &mut Request, context: &mut Context) -> Result<Response, Prob
         context.log.write(Level::Info, "myloware.telegram", "damaged text of an update was repaired", &[]);
     }
     match telegram::parse(&read.value) {
-        Some(update) => take(context, update),
-        None => Ok(acknowledged()),
+        Some(update) if !is_old(&update, clock::unix_seconds()) => take(context, update),
+        Some(_) | None => Ok(acknowledged()),
     }
 }
 
@@ -79,10 +82,18 @@ fn acknowledged() -> Response {
     Response::ok(&TAKEN)
 }
 
+/// Whether an update only says that an old message was looked at.
+fn is_old(update: &Update, now: i64) -> bool {
+    match &update.incoming {
+        Incoming::Message { version, .. } => version.changes.is_some_and(|at| now.saturating_sub(at) > CHANGES_SECONDS),
+        Incoming::Press { .. } | Incoming::Moved { .. } => false,
+    }
+}
+
 fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
     let key = UpdateKey { kind: Kind::Telegram, update_id: update.key.chars().take(100).collect() };
     let (chat, from, message) = match &update.incoming {
-        Incoming::Message { chat_id, from, text, version } => {
+        Incoming::Message { chat_id, from, text, version, topic: _ } => {
             (Some(chat_id.to_string()), from.map(|id| id.to_string()), message_version(*chat_id, *version, text))
         }
         Incoming::Press { from, .. } => (None, Some(from.to_string()), None),
@@ -102,12 +113,12 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
         }
     };
     match update.incoming {
-        Incoming::Message { chat_id, text, .. } if allowed => {
+        Incoming::Message { chat_id, topic, text, .. } if allowed => {
             let conversation = format!("telegram_{}", conversation.unwrap_or_else(|| chat_id.to_string()));
-            let message = Message { chat_id, conversation, text, key, amends };
+            let message = Message { place: Spot { chat_id, topic }, conversation, text, key, amends };
             Ok(take_message(context, message, sender))
         }
-        Incoming::Message { chat_id, .. } => {
+        Incoming::Message { chat_id, topic, .. } => {
             channels::end_update(context.database()?, &key)?;
             let Some(refusal) = refusal else { return Ok(acknowledged()) };
             let text = match refusal {
@@ -115,7 +126,7 @@ fn take(context: &mut Context, update: Update) -> Result<Response, Problem> {
                 Unwelcome::Barred => BARRED,
             };
             Ok(acknowledged().then(move |context: &mut Context| {
-                let _ = send(context, chat_id, text);
+                let _ = send(context, Spot { chat_id, topic }, text);
             }))
         }
         Incoming::Moved { .. } => Ok(acknowledged()),
@@ -165,9 +176,16 @@ fn message_version(chat_id: i64, version: Version, text: &str) -> Option<Message
     Some(MessageVersion { message, said_at: version.said_at, text_sha256: dedup_key(text.as_bytes()) })
 }
 
+/// Where a message stands, and its answer.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    chat_id: i64,
+    topic: Option<i64>,
+}
+
 /// A message of somebody who may talk to Brendan.
 struct Message {
-    chat_id: i64,
+    place: Spot,
     /// The user of its conversation.
     conversation: String,
     text: String,
@@ -176,14 +194,25 @@ struct Message {
     amends: Option<String>,
 }
 
+/// What a changed message has done before Brendan hears it: told to the person, whatever comes of its turn.
+#[derive(Default)]
+struct Done {
+    said: Option<String>,
+    kick: bool,
+}
+
 /// One turn with Brendan, and his reply. Telegram has its answer whatever comes of it: the person is told what failed.
 fn take_message(context: &mut Context, message: Message, sender: Sender) -> Response {
-    let (chat_id, key) = (message.chat_id, message.key.clone());
-    match take_turn(context, message, sender) {
-        Ok((reply, kick)) => {
-            let error = send(context, chat_id, &reply).err().map(str::to_owned);
-            let answer = Response::ok(&UpdateAnswer { brendan_response: Some(reply), error, ..TAKEN });
-            if kick { answer.then(kick::dispatch) } else { answer }
+    let (place, key) = (message.place, message.key.clone());
+    let mut done = Done::default();
+    let turn = take_turn(context, message, sender, &mut done);
+    let Done { said, kick } = done;
+    let whole = |text: String| said.into_iter().chain([text]).collect::<Vec<_>>().join("\n\n");
+    let answer = match turn {
+        Ok(reply) => {
+            let reply = whole(reply);
+            let error = send(context, place, &reply).err().map(str::to_owned);
+            Response::ok(&UpdateAnswer { brendan_response: Some(reply), error, ..TAKEN })
         }
         Err(problem) => {
             context.log_problem(&problem);
@@ -191,34 +220,31 @@ fn take_message(context: &mut Context, message: Message, sender: Sender) -> Resp
             if let Err(problem) = ended {
                 context.log_problem(&problem);
             }
-            let _ = send(context, chat_id, &apology(&problem));
+            let _ = send(context, place, &whole(apology(&problem)));
             Response::ok(&UpdateAnswer { error: Some(problem.detail), ..TAKEN })
         }
-    }
+    };
+    if kick { answer.then(kick::dispatch) } else { answer }
 }
 
-/// What the person reads, and whether to wake the dispatcher.
-fn take_turn(context: &mut Context, message: Message, sender: Sender) -> Result<(String, bool), Problem> {
+/// What Brendan says to the person.
+fn take_turn(context: &mut Context, message: Message, sender: Sender, done: &mut Done) -> Result<String, Problem> {
     let Message { conversation: user_id, text, key, amends, .. } = message;
     let reader = sender.reader();
     let caller = sender.principal.as_ref().map_or_else(|| user_id.clone(), |known| auth::by_name(&known.name));
     let started_by = sender.name().unwrap_or_else(|| user_id.clone());
-    let (before, kick) = match &amends {
-        None => (None, false),
-        Some(run_id) => match amend::withdraw(context, run_id, &started_by)? {
-            Amended::Withdrawn { kick } => (Some(amend::said(run_id)), kick),
-            Amended::Nothing => (None, false),
-            Amended::TooLate(text) => {
-                channels::end_update(context.database()?, &key)?;
-                return Ok((text, false));
-            }
-        },
-    };
+    let amended = amends.map(|run_id| amend::withdraw(context, &run_id, &started_by).map(|amended| (amended, run_id)));
+    match amended.transpose()? {
+        None | Some((Amended::Nothing, _)) => {}
+        Some((Amended::Withdrawn { kick }, run_id)) => *done = Done { said: Some(amend::said(&run_id)), kick },
+        Some((Amended::TooLate(text), _)) => {
+            channels::end_update(context.database()?, &key)?;
+            return Ok(text);
+        }
+    }
     let message = text.replace('\0', "").chars().take(MESSAGE_CHARS_MAX).collect();
     let turn = TurnRequest { user_id, reader, message, started_by, update: Some(key) };
-    let reply = call::for_person(context, &turn, &caller)?;
-    let reply = before.into_iter().chain([reply]).collect::<Vec<_>>().join("\n\n");
-    Ok((reply, kick))
+    call::for_person(context, &turn, &caller)
 }
 
 /// What a person can make something of; our own troubles are no help to them.
@@ -239,17 +265,19 @@ fn bot(context: &Context) -> Result<Settings, &'static str> {
 }
 
 /// Sends a message to a chat; why it was not sent is logged, and returned in a few words.
-fn send(context: &mut Context, chat_id: i64, text: &str) -> Result<(), &'static str> {
+fn send(context: &mut Context, place: Spot, text: &str) -> Result<(), &'static str> {
+    let chat_id = place.chat_id.to_string();
     let sent = bot(context).map(|bot| {
         context.release_database();
-        outbound::block_on(telegram::say(&client(), &bot, &chat_id.to_string(), text))
+        let place = telegram::Place { chat_id: &chat_id, topic: place.topic };
+        outbound::block_on(telegram::say(&client(), &bot, place, text))
     });
     match sent {
         Ok(Ok(None)) => Ok(()),
         // Telegram says so in both chats, too; whoever comes first.
         Ok(Ok(Some(address))) => {
             let database = context.database().map_err(|_| "no database")?;
-            let carried = channels::moved(database, clock::now(), Kind::Telegram, &chat_id.to_string(), &address);
+            let carried = channels::moved(database, clock::now(), Kind::Telegram, &chat_id, &address);
             carried.map(drop).map_err(|_| "the chat's new id was not kept")
         }
         Ok(Err(fault)) => {
@@ -312,6 +340,18 @@ mod tests {
                 assert_eq!((answer.status, answer.body), (200, br#"{"ok":true}"#.to_vec()), "{body}");
             }
         }
+    }
+
+    #[test]
+    fn an_old_message_that_comes_as_changed_says_nothing() {
+        let of = |member: &str, date: i64| {
+            let message = serde_json::json!({"message_id": 1, "chat": {"id": 5}, "date": date, "edit_date": 900_000, "text": "x"});
+            telegram::parse(&serde_json::json!({"update_id": 1, member: message})).unwrap()
+        };
+        let now = 1_000_000;
+        assert!(is_old(&of("edited_message", now - CHANGES_SECONDS - 1), now));
+        assert!(!is_old(&of("edited_message", now - CHANGES_SECONDS), now));
+        assert!(!is_old(&of("message", 1), now), "one that waited for us is heard");
     }
 
     #[test]

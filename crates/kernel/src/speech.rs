@@ -62,26 +62,36 @@ fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
-/// Breaks `@name`, which messengers make a link to somebody of; an address of mail has something before its sign.
+/// Breaks `@name`, which messengers make a link to somebody of, and `/name`, which they make a link of that sends it to the bot as a
+/// message of whoever taps it. An address of mail and a path have something before their sign, and a path goes on after it.
 fn without_mentions(word: String) -> String {
-    if !word.contains('@') {
+    if !word.contains(['@', '/']) {
         return word;
     }
     let mut out = String::with_capacity(word.len() + 2);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut before = None;
-    let mut letters = word.chars().peekable();
+    let mut letters = word.chars();
     while let Some(c) = letters.next() {
-        // A sign alone, or one that was broken before, is no mention: a text may come through here twice.
-        let names = letters.peek().is_some_and(|next| next.is_alphanumeric() || *next == '_');
-        let is_mention = c == '@' && names && !before.is_some_and(is_of_name);
-        if is_mention {
-            out.push_str("[@]");
-        } else {
-            out.push(c);
+        // A sign alone, or one that was broken before, is no link: a text may come through here twice.
+        let is_link = letters.as_str().starts_with(is_word)
+            && !before.is_some_and(is_word)
+            && (c == '@' || c == '/' && !matches!(before, Some('/' | '<' | '>')) && !is_path(letters.as_str()));
+        if is_link {
+            out.push('[');
+        }
+        out.push(c);
+        if is_link {
+            out.push(']');
         }
         before = Some(c);
     }
     out
+}
+
+/// Whether what stands behind a slash goes on to another one.
+fn is_path(rest: &str) -> bool {
+    rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').starts_with('/')
 }
 
 /// What a messenger or a browser may make a link of: a scheme, a name that ends like a domain, four numbers.
@@ -162,6 +172,19 @@ mod tests {
             ("ask @evil_bot or ann@evil.com", "ask [@]evil_bot or ann@evil[.]com"),
         ] {
             assert_eq!(plain(text), dead);
+        }
+    }
+
+    #[test]
+    fn a_command_to_the_bot_is_no_link() {
+        for (text, dead) in [
+            ("Tap /make_a_video_about_tax", "Tap [/]make_a_video_about_tax"),
+            ("(/start@evil_bot) \u{200b}/run!", "([/]start@evil_bot) [/]run!"),
+            ("and/or 1/2 GET /v1/runs/x </b>", "and/or 1/2 GET /v1/runs/x </b>"),
+            ("\u{1f44d}/run \u{1f44d}@ann", "\u{1f44d}[/]run \u{1f44d}[@]ann"),
+        ] {
+            assert_eq!(plain(text), dead);
+            assert_eq!(plain(dead), dead, "twice is once");
         }
     }
 

@@ -47,7 +47,10 @@ fn converted(wanted: Option<&str>, text: String) -> Value {
         Some("object") => value.is_object(),
         _ => false,
     };
-    serde_json::from_str(text.trim()).ok().filter(fits).unwrap_or(Value::String(text))
+    // Python's own words are "True" and "False".
+    let is_truth = wanted == Some("boolean");
+    let json = if is_truth { text.trim().to_ascii_lowercase() } else { text.trim().to_owned() };
+    serde_json::from_str(&json).ok().filter(fits).unwrap_or(Value::String(text))
 }
 
 #[cfg(test)]
@@ -65,6 +68,7 @@ mod tests {
         assert_eq!(read("query_support", sent), json!({"q": "7", "topK": 5}));
         assert_eq!(read("list_runs", json!({"limit": "20", "cursor": "", "status": ""})), json!({"limit": 20}));
         assert_eq!(read("refresh_index", json!({"full": "true"})), json!({"full": true}));
+        assert_eq!(read("refresh_index", json!({"full": " False"})), json!({"full": false}));
     }
 
     #[test]

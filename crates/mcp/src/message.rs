@@ -14,7 +14,7 @@ pub const MISSING_CAPABILITY: i32 = -32021;
 pub const UNSUPPORTED_VERSION: i32 = -32022;
 
 /// Larger whole numbers are not the same to everybody who reads JSON.
-const ID_MAX: u64 = (1 << 53) - 1;
+const ID_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// A message that was understood.
 #[derive(Debug, PartialEq)]
@@ -99,7 +99,9 @@ pub fn read(value: Value) -> Result<Message, (Option<Value>, RpcError)> {
         return Err(invalid(None, what));
     };
     let id = members.remove("id");
-    let is_id = |id: &Value| id.is_string() || id.as_i64().is_some_and(|id| id.unsigned_abs() <= ID_MAX);
+    // Some clients write every number with a point: 1.0 is whole, too.
+    let is_whole = |id: f64| id.fract() == 0.0 && id.abs() <= ID_MAX;
+    let is_id = |id: &Value| id.is_string() || id.as_f64().is_some_and(is_whole);
     let known_id = id.clone().filter(is_id);
     if members.get("jsonrpc") != Some(&json!("2.0")) {
         return Err(invalid(known_id, "jsonrpc is \"2.0\""));
@@ -128,6 +130,8 @@ mod tests {
     fn requests_have_an_id_and_all_else_is_unanswered() {
         let asked = read(json!({"jsonrpc": "2.0", "id": 7, "method": "ping"})).unwrap();
         assert_eq!(asked, Message::Request { id: json!(7), method: "ping".into(), params: Map::new() });
+        let pointed = read(json!({"jsonrpc": "2.0", "id": 1.0, "method": "ping"})).unwrap();
+        assert_eq!(pointed, Message::Request { id: json!(1.0), method: "ping".into(), params: Map::new() });
         for none in [json!(null), json!([]), json!({})] {
             let sent = read(json!({"jsonrpc": "2.0", "id": 7, "method": "ping", "params": none})).unwrap();
             assert_eq!(sent, asked);

@@ -132,6 +132,10 @@ impl Options {
                 ));
             }
             "target_session_attrs" => self.target(value)?,
+            // Whoever turns it off, or would take it, asks for no protection.
+            "gssencmode" if matches!(value, "disable" | "prefer") => {
+                self.ignored.push(Ignored { name: "gssencmode", of: "PostgreSQL's library" });
+            }
             // Prisma's default.
             "schema" if value == "public" => self.ignored.push(Ignored { name: "schema", of: "Prisma" }),
             _ => self.others(name)?,

@@ -85,6 +85,12 @@ struct Words {
     /// When it was changed, in Unix seconds: then it is an `edited_message`.
     #[serde(default)]
     edit_date: Option<u64>,
+    /// When it was written; one that was changed just now, unless it is given.
+    #[serde(default)]
+    date: Option<u64>,
+    /// The topic of its group.
+    #[serde(default)]
+    topic: Option<i64>,
     #[serde(flatten)]
     way: Way,
 }
@@ -97,8 +103,13 @@ async fn say(State(app): State<App>, Json(body): Json<Value>) -> Response {
     let kind = if words.chat_id < 0 { "supergroup" } else { "private" };
     let mut message = json!({
         "message_id": words.message_id.unwrap_or_else(unix_ms), "chat": {"id": words.chat_id, "type": kind},
-        "from": {"id": words.from, "is_bot": false}, "text": words.text, "date": 1,
+        "from": {"id": words.from, "is_bot": false}, "text": words.text,
+        "date": words.date.unwrap_or(if words.edit_date.is_some() { unix_ms() / 1000 } else { 1 }),
     });
+    if let (Some(topic), Value::Object(members)) = (words.topic, &mut message) {
+        members.insert("message_thread_id".to_owned(), json!(topic));
+        members.insert("is_topic_message".to_owned(), json!(true));
+    }
     let Some(edit_date) = words.edit_date else { return to_webhook(&app, "message", message, words.way).await };
     if let Value::Object(members) = &mut message {
         members.insert("edit_date".to_owned(), json!(edit_date));

@@ -96,3 +96,14 @@ fn a_change_whose_message_never_came_is_a_request() {
     assert_eq!(chat.send("Make a Test Video Gen run about the sea", None)["duplicate"], DUPLICATE, "it is older");
     assert_eq!(chat.runs().len(), 1);
 }
+
+#[test]
+#[ignore = "needs simulated providers"]
+fn an_old_message_that_somebody_reacts_to_starts_nothing() {
+    let _calm = calm();
+    let chat = chat();
+    let id: i64 = chat.ann.id.parse().unwrap();
+    let words = json!({"chat_id": id, "from": id, "text": CANDLES, "message_id": chat.message_id, "date": 1_700_000_000, "edit_date": 1_700_000_001});
+    assert_eq!(chat.simulator.say(&words)["body"], json!({"ok": true}));
+    assert_eq!(chat.runs().len(), 0);
+}

@@ -111,3 +111,14 @@ fn a_converted_channel_of_slack_is_notified_under_its_new_id() {
         listed["channels"].as_array().unwrap().iter().map(|channel| &channel["address"]).collect();
     assert_eq!(addresses, [new]);
 }
+
+#[test]
+#[ignore = "needs simulated providers"]
+fn who_asks_in_a_topic_is_answered_there() {
+    let _calm = calm();
+    let group = group();
+    let from: i64 = group.ann.id.parse().unwrap();
+    let words = json!({"chat_id": group.old, "from": from, "text": "@mylo_bot what can you do?", "topic": 77});
+    assert!(group.simulator.say(&words)["body"]["brendan_response"].is_string());
+    told(&group.simulator, &group.old.to_string(), "sendMessage", "\"message_thread_id\":77");
+}

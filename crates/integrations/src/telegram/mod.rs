@@ -75,25 +75,34 @@ fn message(chat_id: &str, post: &Post<'_>) -> Value {
     body
 }
 
-/// Says something to a chat, word for word, in as many messages as it takes. A chat that has moved hears the rest where it is
+/// Where something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub chat_id: &'a str,
+    /// The topic of a group that has some: without it an answer would land in the general one.
+    pub topic: Option<i64>,
+}
+
+/// Says something at a place, word for word, in as many messages as it takes. A chat that has moved hears the rest where it is
 /// now; the answer says where that is.
 pub async fn say(
     client: &impl HttpClient,
     settings: &Settings,
-    chat_id: &str,
+    place: Place<'_>,
     text: &str,
 ) -> Result<Option<String>, Fault> {
     let pieces = pieces(text, TEXT_UNITS_MAX - " …".len(), char::len_utf16);
     // What is blank is Telegram's to refuse.
     let pieces = if pieces.is_empty() { vec![text] } else { pieces };
     let mut moved = None;
-    for (place, piece) in pieces.into_iter().take(PIECES_MAX).enumerate() {
-        let text = if place + 1 == PIECES_MAX { format!("{piece} …") } else { piece.to_owned() };
-        let said = say_one(client, settings, moved.as_deref().unwrap_or(chat_id), &text).await;
+    for (number, piece) in pieces.into_iter().take(PIECES_MAX).enumerate() {
+        let text = if number + 1 == PIECES_MAX { format!("{piece} …") } else { piece.to_owned() };
+        let now = moved.as_deref().map_or(place, |chat_id| Place { chat_id, ..place });
+        let said = say_one(client, settings, now, &text).await;
         match said.map_err(|fault| (fault.moved_to.clone(), fault)) {
             Ok(()) => {}
             Err((Some(address), _)) if moved.is_none() => {
-                say_one(client, settings, &address, &text).await?;
+                say_one(client, settings, Place { chat_id: &address, ..place }, &text).await?;
                 moved = Some(address);
             }
             Err((_, fault)) => return Err(fault),
@@ -102,8 +111,11 @@ pub async fn say(
     Ok(moved)
 }
 
-async fn say_one(client: &impl HttpClient, settings: &Settings, chat_id: &str, text: &str) -> Result<(), Fault> {
-    let body = json!({"chat_id": chat(chat_id), "text": text, "disable_web_page_preview": true});
+async fn say_one(client: &impl HttpClient, settings: &Settings, place: Place<'_>, text: &str) -> Result<(), Fault> {
+    let mut body = json!({"chat_id": chat(place.chat_id), "text": text, "disable_web_page_preview": true});
+    if let (Some(topic), Some(members)) = (place.topic, body.as_object_mut()) {
+        members.insert("message_thread_id".to_owned(), json!(topic));
+    }
     call(client, settings, "sendMessage", body).await
 }
 
@@ -224,7 +236,15 @@ pub struct Update {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// Somebody wrote to the bot, or changed what they had written.
-    Message { chat_id: i64, from: Option<i64>, text: String, version: Version },
+    Message {
+        chat_id: i64,
+        /// The topic of its chat, where it has some.
+        topic: Option<i64>,
+        from: Option<i64>,
+        /// Also what stands under a picture.
+        text: String,
+        version: Version,
+    },
     /// Somebody pressed a button under a message of the bot.
     Press { query_id: String, from: i64, chat_id: Option<i64>, message_id: Option<i64>, data: String },
     /// A group became a supergroup, which has another id. Both chats say so.
@@ -238,6 +258,8 @@ pub struct Version {
     pub message_id: Option<i64>,
     /// Unix seconds; 0 where an update does not say.
     pub said_at: i64,
+    /// When the message was written that this changes.
+    pub changes: Option<i64>,
 }
 
 /// Reads an update; `None` for one without anything to answer. A message in the name of a group or channel is one: nobody
@@ -277,10 +299,16 @@ pub fn parse(update: &Value) -> Option<Update> {
     if message.get("sender_chat").is_some() || from.is_some_and(|from| !is_person(from)) {
         return None;
     }
-    let text = message.get("text")?.as_str().filter(|text| !text.trim().is_empty())?.to_owned();
-    let said_at = number(message, &["edit_date"]).or_else(|| number(message, &["date"])).unwrap_or_default();
+    let text = message.get("text").or_else(|| message.get("caption"))?.as_str();
+    let text = text.filter(|text| !text.trim().is_empty())?.to_owned();
+    let written_at = number(message, &["date"]).unwrap_or_default();
+    let said_at = number(message, &["edit_date"]).unwrap_or(written_at);
+    // Threads of answers have a number, too, in groups that have no topics.
+    let is_in_topic = message.get("is_topic_message").and_then(Value::as_bool) == Some(true);
+    let topic = number(message, &["message_thread_id"]).filter(|_| is_in_topic);
+    let changes = update.get("message").is_none().then_some(written_at);
     // Without an update's number, a change is told from the message by its time.
     let key = if update.get("message").is_some() { key("message")? } else { key(&format!("edited:{said_at}"))? };
-    let version = Version { message_id, said_at };
-    Some(Update { key, incoming: Incoming::Message { chat_id, from, text, version } })
+    let version = Version { message_id, said_at, changes };
+    Some(Update { key, incoming: Incoming::Message { chat_id, topic, from, text, version } })
 }

@@ -4,13 +4,17 @@ use crate::common::*;
 use http::HeaderMap;
 use mw_integrations::post::{self, Buttons, Post};
 use mw_integrations::telegram::{
-    Incoming, MESSENGER, Update, Version, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say,
+    Incoming, MESSENGER, Place, Update, Version, answer_press, is_chat_id, is_from_telegram, is_person_id, parse, say,
     take_buttons_off,
 };
 use mw_integrations::{Fault, FaultClass, Settings, TransportError};
 use mw_media::notification::Message;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+fn at(chat_id: &str) -> Place<'_> {
+    Place { chat_id, topic: None }
+}
 
 fn bot() -> Settings {
     Settings { base_url: "https://telegram.example/".into(), api_key: "12:token-of-the-bot".into() }
@@ -45,10 +49,13 @@ fn a_message_is_escaped_and_has_its_buttons_and_link() {
 #[test]
 fn plain_words_go_as_they_are_and_fit() {
     let client = Client::json(200, json!({"ok": true}));
-    assert_eq!(now(say(&client, &bot(), "5", "<b>A & B")), Ok(None));
+    assert_eq!(now(say(&client, &bot(), at("5"), "<b>A & B")), Ok(None));
     let body = client.request_body();
     let plain = json!({"chat_id": 5, "text": "<b>A & B", "disable_web_page_preview": true});
     assert_eq!(body, plain);
+    let client = Client::json(200, json!({"ok": true}));
+    now(say(&client, &bot(), Place { chat_id: "5", topic: Some(77) }, "hello")).unwrap();
+    assert_eq!(client.request_body()["message_thread_id"], 77, "in its topic");
 }
 
 #[test]
@@ -56,7 +63,7 @@ fn a_long_answer_goes_in_messages_that_end_at_sense() {
     let paragraph = format!("{}end.", "😀 words of it. ".repeat(200));
     let text = [&*paragraph, &paragraph, &paragraph].join("\n\n");
     let client = Client::answering((0..3).map(|_| answer(200, json!({"ok": true}))));
-    now(say(&client, &bot(), "5", &text)).unwrap();
+    now(say(&client, &bot(), at("5"), &text)).unwrap();
     let sent = client.request_bodies();
     assert_eq!(sent.iter().map(|body| body["text"].as_str().unwrap()).collect::<Vec<_>>(), [&paragraph; 3]);
     assert!(sent.iter().all(|body| body["text"].as_str().unwrap().encode_utf16().count() <= 4096));
@@ -65,7 +72,7 @@ fn a_long_answer_goes_in_messages_that_end_at_sense() {
 #[test]
 fn an_answer_has_an_end_and_says_that_more_is_left_out() {
     let client = Client::answering((0..10).map(|_| answer(200, json!({"ok": true}))));
-    now(say(&client, &bot(), "5", &"x".repeat(50_000))).unwrap();
+    now(say(&client, &bot(), at("5"), &"x".repeat(50_000))).unwrap();
     let sent = client.request_bodies();
     let last = sent[9]["text"].as_str().unwrap();
     assert!(sent.len() == 10 && last.ends_with(" …") && last.encode_utf16().count() <= 4096);
@@ -97,7 +104,7 @@ fn a_group_that_moved_hears_the_answer_where_it_is_now() {
     let fine = || answer(200, json!({"ok": true}));
     let client = Client::answering([answer(400, upgraded()), fine(), fine()]);
     let text = format!("{}\n\n{}", "a".repeat(4000), "b".repeat(4000));
-    assert_eq!(now(say(&client, &bot(), "-5", &text)), Ok(Some("-1001557912345".into())));
+    assert_eq!(now(say(&client, &bot(), at("-5"), &text)), Ok(Some("-1001557912345".into())));
     let chats: Vec<Value> = client.request_bodies().into_iter().map(|body| body["chat_id"].clone()).collect();
     assert_eq!(chats, [json!(-5), json!(-1_001_557_912_345_i64), json!(-1_001_557_912_345_i64)]);
 }
@@ -186,17 +193,18 @@ fn only_the_webhooks_secret_opens() {
 #[test]
 fn updates_are_read_and_have_one_key() {
     let message = json!({"message_id": 3, "date": 70, "chat": {"id": 5}, "from": {"id": 6}, "text": "hello"});
-    let written = |said_at: i64| {
-        let version = Version { message_id: Some(3), said_at };
-        Incoming::Message { chat_id: 5, from: Some(6), text: "hello".into(), version }
+    let version = |said_at: i64, changes: Option<i64>| {
+        let version = Version { message_id: Some(3), said_at, changes };
+        Incoming::Message { chat_id: 5, topic: None, from: Some(6), text: "hello".into(), version }
     };
+    let (written, changed) = (|said_at| version(said_at, None), |said_at| version(said_at, Some(70)));
     let update = |key: &str, incoming| Some(Update { key: key.into(), incoming });
     assert_eq!(parse(&json!({"update_id": 9, "message": message})), update("9", written(70)));
     assert_eq!(parse(&json!({"message": message})), update("message:5:3", written(70)));
     let mut edited = message.clone();
     edited["edit_date"] = json!(80);
-    assert_eq!(parse(&json!({"update_id": 9, "edited_message": edited})), update("9", written(80)));
-    assert_eq!(parse(&json!({"edited_message": edited})), update("edited:80:5:3", written(80)));
+    assert_eq!(parse(&json!({"update_id": 9, "edited_message": edited})), update("9", changed(80)));
+    assert_eq!(parse(&json!({"edited_message": edited})), update("edited:80:5:3", changed(80)));
     let query = json!({"id": "q", "from": {"id": 6}, "data": "a1.x", "message": {"message_id": 3, "chat": {"id": 5}}});
     let press =
         Incoming::Press { query_id: "q".into(), from: 6, chat_id: Some(5), message_id: Some(3), data: "a1.x".into() };
@@ -215,6 +223,22 @@ fn updates_are_read_and_have_one_key() {
     ] {
         assert_eq!(parse(&nothing), None, "{nothing}");
     }
+}
+
+#[test]
+fn a_topic_is_known_and_a_caption_is_text() {
+    let read = |more: Value| {
+        let mut message = json!({"message_id": 3, "chat": {"id": -5}, "from": {"id": 6}, "message_thread_id": 77});
+        message.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        match parse(&json!({"update_id": 9, "message": message}))?.incoming {
+            Incoming::Message { topic, text, .. } => Some((topic, text)),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(json!({"text": "x", "is_topic_message": true})), Some((Some(77), "x".to_owned())));
+    assert_eq!(read(json!({"text": "x"})), Some((None, "x".to_owned())), "a thread of answers is no topic");
+    assert_eq!(read(json!({"photo": [], "caption": "cats"})), Some((None, "cats".to_owned())));
+    assert_eq!(read(json!({"photo": []})), None);
 }
 
 #[test]
@@ -244,6 +268,6 @@ proptest! {
     #[test]
     fn no_text_is_too_much(text in "\\PC{0,300}") {
         let client = Client::json(200, json!({"ok": true}));
-        prop_assert!(now(say(&client, &bot(), &text, &text)).is_ok());
+        prop_assert!(now(say(&client, &bot(), at(&text), &text)).is_ok());
     }
 }

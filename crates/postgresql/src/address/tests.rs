@@ -65,10 +65,10 @@ fn raw_signs_in_a_password_give_a_hint() {
 #[test]
 fn options_of_others_are_named_and_ignored() {
     let address = read(
-        "postgresql://u:p@h/x?pgbouncer=true&connection_limit=1&supa=base-pooler.x&sslmode=require&schema=public&target_session_attrs=read-write",
+        "postgresql://u:p@h/x?pgbouncer=true&connection_limit=1&supa=base-pooler.x&sslmode=require&schema=public&target_session_attrs=read-write&gssencmode=disable",
     );
     let ignored: Vec<&str> = address.ignored().iter().map(|ignored| ignored.name).collect();
-    assert_eq!(ignored, ["pgbouncer", "connection_limit", "supa", "schema", "target_session_attrs"]);
+    assert_eq!(ignored, ["pgbouncer", "connection_limit", "supa", "schema", "target_session_attrs", "gssencmode"]);
     assert_eq!(address.for_spin().unwrap(), "postgresql://u:p@h:5432/x?sslmode=require");
     assert_eq!(address.strange_to_spin(), ignored);
 }

@@ -15,6 +15,10 @@ fn buttons() -> Buttons {
     Buttons { approve: "a1.x".into(), reject: "r1.y".into() }
 }
 
+fn place(chat_id: &str, topic: Option<i64>) -> telegram::Place<'_> {
+    telegram::Place { chat_id, topic }
+}
+
 fn settings(sim: &Sim, path: &str) -> Settings {
     Settings { base_url: format!("{}{path}", sim.url), api_key: "12:token".into() }
 }
@@ -45,7 +49,7 @@ fn what_telegram_would_refuse_is_refused() {
     let post = Post { message: &message(), link: None, buttons: Some(&long) };
     let refused = sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "5", &post)).unwrap_err();
     assert!(refused.is_final() && refused.message.contains("BUTTON_DATA_INVALID"), "{refused}");
-    assert!(sim.run(telegram::say(&sim.client, &bot, "5", " ")).unwrap_err().is_final());
+    assert!(sim.run(telegram::say(&sim.client, &bot, place("5", None), " ")).unwrap_err().is_final());
     assert!(sim.run(telegram::set_webhook(&sim.client, &bot, "https://x", "no spaces")).unwrap_err().is_final());
     assert_eq!(sim.post("/telegram/bot12:token/getMe", json!({})).0, 404);
     assert_eq!(sim.state()["counts"]["telegram"]["refusals"], 4);
@@ -84,7 +88,10 @@ fn an_upgraded_group_is_refused_with_its_new_id() {
     let post = Post { message: &message(), link: None, buttons: None };
     let refused = sim.run(post::send(&sim.client, &telegram::MESSENGER, &bot, "-5", &post)).unwrap_err();
     assert_eq!(refused.moved_to.as_deref(), Some("-1005"), "{refused}");
-    assert_eq!(sim.run(telegram::say(&sim.client, &bot, "-5", "hello")).unwrap().as_deref(), Some("-1005"));
+    assert_eq!(
+        sim.run(telegram::say(&sim.client, &bot, place("-5", Some(77)), "hello")).unwrap().as_deref(),
+        Some("-1005")
+    );
     assert_eq!(sent(&sim, "-1005").len(), 1);
 }
 

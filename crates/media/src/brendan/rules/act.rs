@@ -2,6 +2,7 @@
 //! ("make", "I'd like", "could you run"), a question is not one, and neither is "please do not start".
 
 use super::mention::Mentions;
+use super::unsaid;
 use super::words::{Pause, Words, is_like, lists};
 use std::ops::Range;
 
@@ -32,7 +33,7 @@ pub(super) struct Clause {
 }
 
 /// Words before the first that counts.
-const FILLERS: &str = "please|pls|plz|hey|hi|hello|yo|brendan|ok|okay|so|well|now|then|and|also|just|yes|yeah|yep|sure|alright|\
+pub(super) const FILLERS: &str = "please|pls|plz|hey|hi|hello|yo|brendan|ok|okay|so|well|now|then|and|also|just|yes|yeah|yep|sure|alright|\
      all right|right|oh|um|uh|hmm|again|maybe|perhaps|actually|kindly|dear|thanks|thank you|good morning|good evening|\
      good afternoon|first|next|finally|quickly|there|bro|dude|man|team|all|everyone|but|instead|great|cool|perfect|\
      nice|or|if possible|if you can|when you can|go|btw|anyway";
@@ -53,7 +54,7 @@ const LEADS: &str = "can you|could you|would you|will you|can u|could u|can we|c
      id like for you to|i would like for you to|i want u to|i need u to|i was thinking of|please|pls|plz|kindly|just|\
      quickly|go and|ok|lemme|let me|want you to|need you to|gotta|have to|i have to|we should|we could|try and|\
      once more|also|now|then|maybe";
-const VERBS: &str = "make|create|generate|produce|start|build|render|film|shoot|record|spin up|kick off|launch|fire up|begin|run|\
+pub(super) const VERBS: &str = "make|create|generate|produce|start|build|render|film|shoot|record|spin up|kick off|launch|fire up|begin|run|\
      execute|trigger|prepare|put together|whip up|cook up|craft|design|compose|animate|draft|set up|commission|order|\
      queue|queue up|start up|set off|get going|get started on|work on|making|creating|generating|producing|starting|\
      running|rendering|spinning up|building|filming|mk|do|redo|remake|publish|post|upload|share|rerun|repeat";
@@ -79,8 +80,12 @@ const TELLS: &str = "tell me|tell us|explain|describe|i wonder what|i wonder how
 const QUESTIONS: &str = "what|whats|how|hows|why|when|where|wheres|who|whos|which|whose|whom|is|isnt|are|arent|am|was|were|does|doesnt|\
      do you|do we|do i|do they|do the|do runs|do clips|do videos|do approvals|do gates|did|has|hasnt|have you|have i|\
      have we|had|can|could|should|would|may|might|must|will|shall|wat|wats|hw";
-const DENIERS: &str = "dont|not|never|no|nor|stop|quit|avoid|refuse|didnt|doesnt|wouldnt|shouldnt|neednt|hate|wont|nothing|none|without|\
-     refrain";
+pub(super) const DENIERS: &str = "dont|not|never|no|nor|stop|quit|avoid|refuse|didnt|doesnt|wouldnt|shouldnt|neednt|hate|wont|nothing|none|without|\
+     refrain|pas|nada|niente";
+/// No English words: beside English ones they say no from before what it is about, and from the end. A run is not started by who
+/// says in another language that it should not.
+const FOREIGN_DENIERS: &str = "kein|keine|keinen|keinem|keiner|nicht|geen|niet|inte|ingen|ikke|ingenting|nao|nie|nunca|jamais|degil|не|нет|нельзя|\
+     לא|אל|لا|नहीं|मत|不|别|勿";
 /// A run, in whatever words; the longer ones also with a slip.
 const NOUNS: &str = "video|videos|vid|vids|clip|clips|run|runs|reel|reels|short|shorts|film|films|movie|movies|tiktok|tiktoks|\
      animation|animations|footage|content";
@@ -105,7 +110,8 @@ pub(super) fn clauses(words: &Words<'_>, mentions: &Mentions) -> Vec<Clause> {
         let pause = words.pause_after(place);
         let turns = matches!(words.text(place + 1), "but" | "instead")
             || is_run_on(words, place + 1)
-            || is_second(words, place + 1);
+            || is_second(words, place + 1)
+            || unsaid::is_run_on(words, place + 1);
         if pause == Pause::None && !turns && place + 1 < words.len() || pause == Pause::Colon && place + 1 < words.len()
         {
             continue;
@@ -118,6 +124,8 @@ pub(super) fn clauses(words: &Words<'_>, mentions: &Mentions) -> Vec<Clause> {
             sentence = clauses.len();
         }
     }
+    let quotations = unsaid::quotations(words);
+    clauses.iter_mut().for_each(|clause| clause.act = unsaid::quoted(words, &quotations, clause));
     clauses
 }
 
@@ -127,7 +135,7 @@ fn is_run_on(words: &Words<'_>, place: usize) -> bool {
          it must be|and it should|and dont|and please|and post it|and publish it|and i want|can you|could you|and keep it|\
          thank you|thanks";
     let begins = words.longest(place, begins).is_some();
-    // "When can you" is one thought.
+    // "When can you" is one thought, and so is "don't make it".
     begins
         && !matches!(
             words.before(place),
@@ -145,6 +153,9 @@ fn is_run_on(words: &Words<'_>, place: usize) -> bool {
                 | "think"
                 | "and"
                 | "so"
+                | "dont"
+                | "not"
+                | "never"
         )
 }
 
@@ -213,6 +224,12 @@ fn used(words: &Words<'_>, mentions: &Mentions, range: Range<usize>) -> usize {
     let to = range.clone().take(6).find(|place| matches!(words.text(*place), "to" | "and"));
     let names = |to: &usize| (range.start..*to).any(|place| mentions.at(place).is_some());
     to.filter(|to| uses && names(to)).map_or(range.start, |to| to + 1)
+}
+
+/// Whether it speaks of the run that there is: "make it …", "start the run".
+pub(super) fn is_of_begun(words: &Words<'_>, clause: &Clause) -> bool {
+    let begins = "it|this|that|them|the run|this run|that run|my run|the video|this video|that video|my video";
+    words.longest(clause.head.start, begins).is_some()
 }
 
 /// Where a clause begins behind its politeness and what introduces a wish.
@@ -292,6 +309,11 @@ fn is_denied(words: &Words<'_>, mentions: &Mentions, range: Range<usize>) -> boo
         is_noun(words, *place) || mentions.at(*place).is_some() || verb(words, *place, range.end).is_some()
     });
     let Some(made) = made else { return false };
+    let is_foreign = |place: usize| lists(FOREIGN_DENIERS, words.text(place));
+    let end = range.end.saturating_sub(2).max(range.start)..range.end;
+    if (range.start..head_end(words, range.clone())).chain(end).any(is_foreign) {
+        return true;
+    }
     let denies = |place: usize| lists(DENIERS, words.text(place)) && !mentions.is_taken(place);
     let after = words.longest(made, VERBS).filter(|_| !is_noun(words, made) || made == range.start);
     let directly =

@@ -45,6 +45,14 @@ const THANKS: &str = "thanks|thank you|thx|ty|cheers|great thanks|thanks a lot|t
      tysm|many thanks|perfect thanks|awesome thanks|nice thanks|thanks brendan|thank you brendan|ok thanks|\
      cool thanks";
 
+/// Whether a bot is opened by it, with or without a link's word, as every person's first message in Telegram is: no wish to start
+/// anything.
+pub(super) fn opens(message: &str) -> bool {
+    let mut parts = message.split_whitespace();
+    let command = parts.next().and_then(|first| first.strip_prefix("/start"));
+    command.is_some_and(|rest| rest.is_empty() || rest.starts_with('@')) && parts.count() <= 1
+}
+
 /// What the message wants, where it is none of a new run.
 pub(super) fn of(words: &Words<'_>, clauses: &[Clause], runs: &[KnownRun]) -> Option<Intent> {
     let message = words.message.to_lowercase();

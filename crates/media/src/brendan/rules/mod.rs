@@ -5,6 +5,7 @@
 //! words     a message as words in one spelling, with the pauses between them
 //! mention   where it names projects, their own words, and what people want of any video (asks)
 //! act       what each part of it is: a wish, the refusal of one, a question
+//! unsaid    what it only quotes, and what it takes back
 //! subject   what the video is to be about
 //! command   what it wants of the runs that there are
 //! wish      the wish, from one message or several, and what becomes of it: a run, or what is asked back
@@ -19,6 +20,7 @@ mod command;
 mod mention;
 pub mod speak;
 mod subject;
+mod unsaid;
 mod wish;
 mod words;
 
@@ -139,12 +141,19 @@ pub fn plan(message: &str, before: &[Line], projects: &[KnownProject], runs: &[K
 
 /// One message: what it wants, and the wish that then waits for more words.
 fn turn(message: &str, open: Option<Open>, projects: &[&KnownProject], runs: &[KnownRun]) -> (Intent, Option<Open>) {
+    let stale = open.as_ref().map(|open| Open { is_fresh: false, ..open.clone() });
+    if command::opens(message) {
+        return (Intent::Help, stale);
+    }
     let words = Words::of(message);
     let mentions = Mentions::of(&words, projects).settle();
-    let clauses = act::clauses(&words, &mentions);
+    let mut clauses = act::clauses(&words, &mentions);
+    if unsaid::take_back(&words, &mentions, &mut clauses, open.is_some()) {
+        return (Intent::LeaveAlone, None);
+    }
+    let clauses = clauses;
     let has = |act: Act| clauses.iter().any(|clause| clause.act == act);
     let read = || Read { words: &words, clauses: &clauses, mentions: mentions.clone(), projects };
-    let stale = open.as_ref().map(|open| Open { is_fresh: false, ..open.clone() });
     if let Some(Open { wish, is_fresh: true }) = &open
         && let Some(answer) = answered(&words, wish, projects)
     {
@@ -157,7 +166,7 @@ fn turn(message: &str, open: Option<Open>, projects: &[&KnownProject], runs: &[K
     {
         return asked(wish.clone().and(read().wish(false)), projects);
     }
-    let speaks_of_begun = clauses.iter().any(|clause| clause.act == Act::Wish && read().is_of_begun(clause));
+    let speaks_of_begun = clauses.iter().any(|clause| clause.act == Act::Wish && act::is_of_begun(&words, clause));
     if has(Act::Wish) {
         let is_answer = open.as_ref().is_some_and(|open| open.is_fresh && !open.wish.has_subject());
         let wish = read().wish(is_answer);
@@ -187,10 +196,10 @@ fn turn(message: &str, open: Option<Open>, projects: &[&KnownProject], runs: &[K
     if open.is_none() && command::is_only(&words, YES) && runs.iter().any(|run| run.awaiting_gate.is_some()) {
         return (Intent::SendLink { run_id: None }, None);
     }
-    if has(Act::Denial) {
-        return (Intent::LeaveAlone, None);
-    }
     let decline = || Intent::Decline { is_english: is_english(&words) };
+    if has(Act::Denial) {
+        return (if is_english(&words) { Intent::LeaveAlone } else { decline() }, None);
+    }
     if let Some(Open { wish, is_fresh }) = open {
         let is_clear = read().wish(false).is_something();
         let more = read().wish(!wish.has_subject());

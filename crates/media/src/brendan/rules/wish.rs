@@ -1,6 +1,6 @@
 //! A wish for a video, as far as a conversation has said it: one message may name the project, the next what it is about.
 
-use super::act::{Act, Clause, is_noun};
+use super::act::{self, Act, Clause, is_noun};
 use super::asks::{self, Ask, Kind};
 use super::mention::Mentions;
 use super::speak::an;
@@ -9,6 +9,7 @@ use super::{Intent, subject};
 use crate::brendan::{CONFIDENCE_START, Complexity, KnownProject, PROMPT_CHARS_MAX, Proposal};
 use crate::definition::{StepRequest, Subjects};
 use crate::run::Input;
+use mw_kernel::speech::plain;
 use std::ops::Range;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,7 +84,7 @@ impl Read<'_> {
         let is_unsure = |clause: &&Clause| clause.act == Act::Hint || (clause.asks && clause.act == Act::Noun);
         let is_fragment = !wish.evidence.0 && clauses.iter().any(is_unsure);
         wish.second = self.second(&clauses);
-        let begun = self.clauses.iter().any(|clause| clause.act == Act::Wish && self.is_of_begun(clause));
+        let begun = self.clauses.iter().any(|clause| clause.act == Act::Wish && act::is_of_begun(self.words, clause));
         wish.doubt = if wish.asks.iter().any(|ask| ask.kind == Kind::Later) {
             Some(Doubt::Later)
         } else if begun && wish.subject.is_some() {
@@ -118,12 +119,6 @@ impl Read<'_> {
             && about.clone().any(says)
             && about.clone().all(|place| self.mentions.at(place).is_none());
         is_short.then_some(about)
-    }
-
-    /// Whether it speaks of the run that there is: "make it …", "start the run".
-    pub(super) fn is_of_begun(&self, clause: &Clause) -> bool {
-        let begins = "it|this|that|them|the run|this run|that run|my run|the video|this video|that video|my video";
-        self.words.longest(clause.head.start, begins).is_some()
     }
 }
 
@@ -223,7 +218,8 @@ impl Wish {
             return ask(format!("What should the {} video be about?", project.name()));
         }
         if let Some(doubt) = self.doubt {
-            let about = self.subject.as_ref().map(|subject| format!(" about \"{subject}\"")).unwrap_or_default();
+            let about =
+                self.subject.as_ref().map(|subject| format!(" about \"{}\"", plain(subject))).unwrap_or_default();
             let run = an(&format!("{} run", project.name()));
             return ask(match doubt {
                 Doubt::Asks => format!("Shall I start {run}{about}?"),

@@ -42,9 +42,28 @@ impl<'a> Words<'a> {
         let mut open = false;
         let mut letters = message.char_indices().peekable();
         let mut before = ' ';
+        let mut line_begins = true;
         while let Some((from, c)) = letters.next().filter(|_| words.list.len() < WORDS_MAX) {
             let next = letters.peek().map(|(_, next)| *next);
             let to = from + c.len_utf8();
+            // What somebody else wrote, quoted as in mail, and the name by which a bot is called are not what the message says.
+            let name = if c == '@' && (!before.is_alphanumeric() || message.starts_with('/')) {
+                bot_name(message.get(to..).unwrap_or_default())
+            } else {
+                0
+            };
+            if c == '>' && line_begins {
+                words.pause(Pause::Sentence);
+                (open, before) = (false, '\n');
+                letters.by_ref().find(|(_, c)| *c == '\n');
+                continue;
+            }
+            if name > 0 {
+                (open, before) = (false, ' ');
+                letters.nth(name - 1);
+                continue;
+            }
+            line_begins = c == '\n' || (line_begins && c.is_whitespace());
             if c.is_alphanumeric() || (open && is_accent(c)) {
                 if !open || is_unspaced(c) || is_unspaced(before) {
                     words.list.push(Word { text: String::new(), from, to, pause: Pause::None });
@@ -81,6 +100,12 @@ impl<'a> Words<'a> {
     /// The word at a place; `""` behind the last.
     pub(super) fn text(&self, place: usize) -> &str {
         self.list.get(place).map_or("", |word| word.text.as_str())
+    }
+
+    /// The words that stand in these bytes of the message.
+    pub(super) fn within(&self, bytes: Range<usize>) -> Range<usize> {
+        let before = |end: usize| self.list.iter().take_while(|word| word.from < end).count();
+        before(bytes.start)..before(bytes.end)
     }
 
     /// The word before a place.
@@ -159,6 +184,13 @@ fn is_inside(c: char, next: Option<char>) -> bool {
     (apostrophe && next.is_some_and(char::is_alphanumeric)) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
+/// The letters of a bot's name that stand here; 0 where none does. Names of bots end in "bot", and no others of Telegram do.
+fn bot_name(text: &str) -> usize {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let name = text.get(..end).unwrap_or_default();
+    if name.to_ascii_lowercase().ends_with("bot") { name.len() } else { 0 }
+}
+
 fn pause(c: char, before: char, next: Option<char>) -> Pause {
     let at_end = next.is_none_or(char::is_whitespace);
     match c {
@@ -210,6 +242,15 @@ mod tests {
         assert_eq!(texts("ろうそくAISMR 🕯️"), ["ろ", "う", "そ", "く", "aismr"]);
         assert_eq!(texts("می\u{200c}خواهم"), ["می\u{200c}خواهم".replace('\u{200c}', "")]);
         assert_eq!(texts(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_bots_name_and_quoted_lines_are_no_words() {
+        assert_eq!(texts("@mylo_bot make cats"), ["make", "cats"]);
+        assert_eq!(texts("cats, @Mylo_Bot."), ["cats"]);
+        assert_eq!(texts("/help@MyloBot"), ["help"]);
+        assert_eq!(texts("ann@robot.org @ann"), ["ann", "robot", "org", "ann"]);
+        assert_eq!(texts("> make a video\n > of cats\nWhy > how?\n>no"), ["why", "how"]);
     }
 
     #[test]
