@@ -80,6 +80,7 @@
 --     contacts_observe
 --       personas_observe
 --         llm_observe
+--         persona_label
 --     channels_observe
 --       channel_move
 --         channel_current
@@ -624,10 +625,14 @@ RETURN '[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3041-\u30ff\u3400-\u4dbf
 
 CREATE FUNCTION kb_spelling(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN translate(replace(replace(replace(replace(replace(replace(lower(
-    normalize(regexp_replace(normalize(words, NFKD), '[\u0300-\u036f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]', '', 'g'), NFC)
+    normalize(regexp_replace(normalize(words, NFKD), '[\u00ad\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u061c\u064b-\u065f\u0670\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]', '', 'g'), NFC)
     COLLATE "C"), 'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'Æ', 'ae'), 'œ', 'oe'), 'Œ', 'oe'),
-    'ıŁłØøĐđĦħŦŧÐÞŊƏςАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЄҐЂЅЈЉЊЋЏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ',
-    'illooddhhttðþŋəσабвгдежзиклмнопрстуфхцчшщъыьэюяієґђѕјљњћџαβγδεζηθικλμνξοπρστυφχψω');
+    'ıŁłØøĐđĦħŦŧÐÞŊƏςАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЄҐЂЅЈЉЊЋЏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩƁƂƄƆƇƉƊƋƎƐƑƓƔƖƗƘƜƝƟ'
+    'ƢƤƦƧƩƬƮƱƲƳƵƷƸƼǤǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿϏϘϚϜϞϠϢϤϦϨϪϬϮϷϺϽϾϿѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҒҔҖҘҚҜҞҠҢҤҦҨҪҬҮҰҲҴҶҸҺҼҾӀӃ'
+    'ӅӇӉӋӍӔӘӠӨӶӺӼӾԀԂԄԆԈԊԌԎԐԒԔԖԘԚԜԞԠԢԤԦԨԪԬԮԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖỺỼỾ',
+    'illooddhhttðþŋəσабвгдежзиклмнопрстуфхцчшщъыьэюяієґђѕјљњћџαβγδεζηθικλμνξοπρστυφχψωɓƃƅɔƈɖɗƌǝɛƒɠɣɩɨƙɯɲɵ'
+    'ƣƥʀƨʃƭʈʊʋƴƶʒƹƽǥƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳϗϙϛϝϟϡϣϥϧϩϫϭϯϸϻͻͼͽѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏғҕҗҙқҝҟҡңҥҧҩҫҭүұҳҵҷҹһҽҿӏӄ'
+    'ӆӈӊӌӎӕәӡөӷӻӽӿԁԃԅԇԉԋԍԏԑԓԕԗԙԛԝԟԡԣԥԧԩԫԭԯաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆỻỽỿ');
 
 CREATE FUNCTION kb_pairs(spelling text, ends boolean) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
@@ -927,6 +932,7 @@ CREATE TABLE metric_series (
 
 -- projects
 -- budget_take(a_project text, budget jsonb, a_now timestamptz) RETURNS jsonb
+-- persona_label(a_name text) RETURNS text
 -- project_apply(request jsonb) RETURNS jsonb
 -- project_definition(request jsonb) RETURNS jsonb
 -- project_list(request jsonb) RETURNS jsonb
