@@ -32,7 +32,10 @@ pub(crate) fn routes() -> Router<App> {
 
 /// Films that were asked for. One is made at a time: whoever looks at a page asks for all that are on it.
 #[derive(Clone, Default)]
-pub(crate) struct Films(Arc<Mutex<VecDeque<(Film, Vec<u8>)>>>);
+pub(crate) struct Films(Arc<Mutex<VecDeque<Made>>>);
+
+/// A film and its file.
+type Made = (Film, Vec<u8>);
 
 /// Three colours for each part of a film.
 #[derive(Clone, PartialEq, Eq, Debug)]
