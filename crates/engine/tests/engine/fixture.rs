@@ -371,7 +371,7 @@ impl HttpClient for Http {
     }
 }
 
-fn definition(project: &str) -> Definition {
+pub(crate) fn definition(project: &str) -> Definition {
     let path = format!("{}/../../projects/{project}.json", env!("CARGO_MANIFEST_DIR"));
     Definition::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -217,6 +217,8 @@ fn a_tool_outside_of_the_allow_list_is_refused_counted_and_told() {
     for api in APIS {
         let mut engine = engine(api);
         canned(&engine);
+        // Only a persona of a project that is there has a series of its own.
+        mw_store::projects::apply(&mut engine.db(), &definition("test_video_gen")).unwrap();
         engine.fault(&json!({"provider": provider(api), "fault": "injected_call", "times": 1}));
         let run = after_iggy(&mut engine, "test_video_gen");
         // Nobody but a person approves: the run stands at the next gate, which is open.
