@@ -33,7 +33,7 @@ pub const NAME_RULE: &str = "lower-case letters, digits and . _ @ -, beginning w
      like a messenger's user (telegram_…, slack_…)";
 
 /// Whether this can be the name of a group: lower case and ASCII, so that no two look alike, and fit for a path, a policy
-/// and a log. The schema says the same (migrations/0020).
+/// and a log. The schema says the same (migrations/tables/0005_people.sql).
 pub fn is_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.len() <= NAME_LENGTH_MAX
@@ -42,7 +42,7 @@ pub fn is_word(text: &str) -> bool {
 }
 
 /// Whether this can be the name of a principal, and so of a link: a word that nobody takes for somebody whom a messenger
-/// knows and we do not. The schema says the same (migrations/0057).
+/// knows and we do not. The schema says the same (migrations/tables/0005_people.sql).
 pub fn is_name(text: &str) -> bool {
     is_word(text) && !is_of_messenger(text)
 }

@@ -202,8 +202,9 @@ impl End {
     fn of(reason: &str) -> End {
         let reason = reason.to_ascii_lowercase();
         match reason.as_str() {
-            "" | "stop" | "stop_sequence" | "end_turn" | "eos" | "eos_token" | "tool_calls" | "tool_use"
-            | "function_call" => End::Done,
+            // "complete" and "tool_call" are Cohere's.
+            "" | "stop" | "stop_sequence" | "end_turn" | "eos" | "eos_token" | "complete" | "tool_call"
+            | "tool_calls" | "tool_use" | "function_call" => End::Done,
             "refusal" => End::Refused(String::new()),
             "model_context_window_exceeded" => End::TooLong,
             _ if ["filter", "sensitive", "safety"].iter().any(|word| reason.contains(word)) => End::Filtered,

@@ -401,7 +401,8 @@ fn only_what_is_known_as_an_end_is_one() {
         assert_eq!(whole.as_ref().map(|said| &said.text), streamed.as_ref().map(|said| &said.text), "{reason}");
         whole.map(|said| said.text).map_err(|fault| (fault.class, fault.code))
     };
-    for reason in [json!("stop"), json!("STOP"), json!("tool_calls"), json!("eos"), json!("eos_token"), Value::Null] {
+    let ends = ["stop", "STOP", "tool_calls", "eos", "eos_token", "COMPLETE", "TOOL_CALL"].map(Value::from);
+    for reason in ends.into_iter().chain([Value::Null]) {
         assert!(ended(reason.clone()).is_ok(), "{reason}");
     }
     for reason in [
